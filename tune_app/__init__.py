@@ -1,0 +1,1 @@
+"""Wiring: options, plan, Ray Tune, the study folder."""
