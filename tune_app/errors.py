@@ -1,0 +1,22 @@
+"""Wrong use: what a person asked for cannot be done, and nothing was started."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WrongUse(ValueError):
+    """Ends the program with exit code 2; ``problems`` lists everything that is wrong, one sentence each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def unknown(what: str, name: str, choices: Iterable[str]) -> str:
+    """A sentence that names the choices and the one nearest to ``name``."""
+    choices = list(choices)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {name!r}: choose from {', '.join(choices)}{hint}"
