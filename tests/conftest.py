@@ -1,0 +1,53 @@
+"""What every test shares: a quiet, local environment, and where real data lie."""
+
+import errno
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before anything imports torch or ray, and inherited by every process that a test starts.
+os.environ.update(
+    OMP_NUM_THREADS="1",  # two workers share two cores
+    RAY_AIR_NEW_OUTPUT="0",
+    RAY_USAGE_STATS_ENABLED="0",
+    TOKENIZERS_PARALLELISM="false",
+)
+for proxy in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(proxy, None)
+    os.environ.pop(proxy.upper(), None)
+
+hypothesis.settings.register_profile("ranktune", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("ranktune")
+
+
+def refuse_the_internet(event: str, arguments: tuple) -> None:
+    """Answer a connection to a public address as a machine without a network would."""
+    if event == "socket.connect" and isinstance(address := arguments[1], tuple):
+        host = address[0]
+        if host[:1].isdigit() and ip_address(host).is_global:
+            raise OSError(errno.ENETUNREACH, f"tests reach no public address, asked for {host}")
+
+
+sys.addaudithook(refuse_the_internet)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test that starts Ray to one worker: two Rays on two cores time out."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("ray", "cluster", "crash")):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
+@pytest.fixture(scope="session")
+def cifar10_dir() -> Path:
+    """The folder to pass as --data-dir: it holds cifar-10-batches-py."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "cifar10"
+    folder = Path(os.environ.get("RANKTUNE_CIFAR10", beside))
+    if not (folder / "cifar-10-batches-py").is_dir():
+        pytest.skip(f"no CIFAR-10 in {folder}; RANKTUNE_CIFAR10 can name a copy")
+    return folder

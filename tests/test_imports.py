@@ -1,0 +1,64 @@
+"""What import-linter cannot see: what libraries import in turn, and the standard library's bounds."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STANDARD_ALONE = [
+    "search_spaces",
+    "trainables/sizes",
+    "trainables/config.py",
+    "trainables/metrics.py",
+]
+
+
+def modules(place: str) -> list[Path]:
+    path = ROOT / place
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_roots(path: Path) -> set[str]:
+    """The top-level names that a file imports, at whatever depth the statement stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("place", STANDARD_ALONE)
+def test_the_shared_vocabularies_use_the_standard_library_alone(place: str) -> None:
+    allowed = sys.stdlib_module_names | {place.partition("/")[0]}
+    foreign = {dotted(path): imported_roots(path) - allowed for path in modules(place)}
+    assert {name: roots for name, roots in foreign.items() if roots} == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "forbidden"),
+    [
+        ("analysis", {"ray", "torch", "tensorboardX"}),
+        ("search_spaces", {"ray", "torch", "numpy"}),
+        ("trainables/sizes", {"ray", "torch", "numpy"}),
+        ("trainables/config.py", {"ray", "torch", "numpy"}),
+        ("trainables/metrics.py", {"ray", "torch", "numpy"}),
+    ],
+)
+def test_importing_every_module_leaves_heavy_libraries_unloaded(
+    place: str, forbidden: set[str]
+) -> None:
+    names = [dotted(path) for path in modules(place) if path.stem != "__main__"]
+    script = f"import sys, {', '.join(names)}; print(*({forbidden!r} & sys.modules.keys()))"
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout.strip()) == (0, ""), result.stderr
