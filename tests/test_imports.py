@@ -1,4 +1,4 @@
-"""What import-linter cannot see: what libraries import in turn, and the standard library's bounds."""
+"""What import-linter cannot see: what libraries import in turn, what the standard library lacks."""
 
 import ast
 import subprocess
