@@ -1,8 +1,8 @@
 """The record of a study: the types of the ledger's rows, and its reader.
 
-The ledger (``ledger.jsonl`` in the study folder) is one append-only log of JSON lines, written by the
-driver alone. A row states something that happened; what follows from the rows (a trial's status, say)
-is worked out by readers and never stored.
+The ledger (``ledger.jsonl`` in the study folder) is one append-only log of JSON lines, written by
+the driver alone. A row states something that happened; what follows from the rows (a trial's
+status, say) is worked out by readers and never stored.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ FORMAT = 1
 LEDGER = "ledger.jsonl"
 
 EndStatus = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-"""How an attempt ended: ``stopped`` by a scheduler, ``interrupted`` by a person or a time budget."""
+"""How an attempt ended: ``stopped`` by a scheduler, ``interrupted`` by a person or a budget."""
 
-FailureKind = Literal["out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "timeout"]
+FailureKind = Literal[
+    "out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "timeout"
+]
 
 
-class Row(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=False):
+class Row(
+    msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=False
+):
     """One line of the ledger. ``time`` is in seconds since the epoch (UTC)."""
 
 
@@ -50,9 +54,8 @@ class Planned(Row, frozen=True, tag="trial"):
     """A trial enters the study. ``config`` holds every key of TrainConfig with its resolved value.
 
     ``macs`` counts multiply-adds per image of the routes that the layers take at this batch size,
-    ``factor_parameters`` the replaced layers' parameters alone, ``compression`` parameters over those
-    of the dense network of the same width. ``point`` numbers the grid or sample point: trials that
-    share it differ in their seed alone.
+    ``factor_parameters`` the replaced layers' parameters alone, ``compression`` parameters over
+    those of the dense network of the same width.
     """
 
     trial_id: str
@@ -66,7 +69,7 @@ class Planned(Row, frozen=True, tag="trial"):
 
 
 class Alias(Row, frozen=True, tag="alias"):
-    """Another way of writing a trial that is already planned; ``config`` holds the keys as written."""
+    """Another way of writing a planned trial; ``config`` holds the keys as written."""
 
     config: dict[str, Any]
     same_as: str
@@ -151,7 +154,7 @@ class Damage:
 class Record:
     """What a ledger says: its rows in the order they were written, and what could not be read.
 
-    ``torn`` is the unfinished last line of a driver that was killed while writing, None if there is none.
+    ``torn`` is the unfinished last line of a driver that was killed while writing, else None.
     """
 
     rows: tuple[AnyRow, ...]
@@ -180,7 +183,9 @@ def read_record(study: Path) -> Record:
     """
     path = study / LEDGER
     if not path.is_file():
-        raise RecordError(f"{study} is no study: it holds no {LEDGER}; name a folder that run_tune.py wrote")
+        raise RecordError(
+            f"{study} is no study: it holds no {LEDGER}; name a folder that run_tune.py wrote"
+        )
     *lines, torn = path.read_bytes().split(b"\n")
     rows, damage = _decode(lines)
     _check_format(study, rows)
@@ -209,5 +214,6 @@ def _check_format(study: Path, rows: list[AnyRow]) -> None:
     formats = [row.format for row in rows if isinstance(row, Opened)]
     if formats and max(formats) > FORMAT:
         raise RecordError(
-            f"{study} was written in format {max(formats)}, this version reads up to {FORMAT}: update RankTune"
+            f"{study} was written in format {max(formats)}, "
+            f"this version reads up to {FORMAT}: update RankTune"
         )

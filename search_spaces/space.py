@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -51,11 +51,11 @@ class Contrast:
 class SearchSpace:
     """A question and everything needed to ask it.
 
-    ``fixed`` and ``keys`` are keys of ``TrainConfig``; ``source`` says where the question comes from.
-    ``search`` and ``scheduler`` are defaults that the command line overrides: a space that compares
-    needs every trial to finish (``grid``, ``none``), one that optimises wants ``optuna`` and ``asha``.
-    ``seeds`` is how many replicates of each point run by default; ``num_samples`` how many points a
-    sampling search draws.
+    ``fixed`` and ``keys`` are keys of ``TrainConfig``; ``source`` says where the question comes
+    from. ``search`` and ``scheduler`` are defaults that the command line overrides: a space that
+    compares needs every trial to finish (``grid``, ``none``), one that optimises wants ``optuna``
+    and ``asha``. ``seeds`` is how many replicates of each point run by default; ``num_samples`` how
+    many points a sampling search draws.
     """
 
     name: str
@@ -76,7 +76,7 @@ class SearchSpace:
         if problems:
             raise ValueError(f"space {self.name!r}: " + "; ".join(problems))
 
-    def _problems(self):
+    def _problems(self) -> Iterator[str]:
         for name in sorted(set(self.fixed) & set(self.keys)):
             yield f"key {name!r} is both fixed and searched"
         declared = set(self.fixed)

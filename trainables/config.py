@@ -1,4 +1,4 @@
-"""What a trial is: every key that can change its numbers, with its default and that default's source.
+"""What a trial is: every key that can change its numbers, with its default and its source.
 
 Standard library only. Learning rate and weight decay are in mean-loss units: the gradient of the
 mean, not the sum, of the per-image losses.
@@ -33,7 +33,7 @@ OURS = "RankTune"
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be trained; ``problems`` lists everything that is wrong with it."""
+    """A configuration that cannot be trained; ``problems`` lists everything wrong with it."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -41,7 +41,7 @@ class ConfigError(ValueError):
 
 
 def _key(default: Any, source: str, **limits: Any) -> Any:
-    """A key with its default, where that default comes from, and ``low``, ``high``, ``above`` or ``choices``."""
+    """A key: its default, its source, and ``low``, ``high``, ``above`` or ``choices``."""
     return dataclasses.field(default=default, metadata={"source": source, **limits})
 
 
@@ -75,7 +75,9 @@ class TrainConfig:
     weight_decay_ratio: str = _key("network", SEED, choices=("network", "layer"))
     regularizer: str = _key("weight_decay", FAST, choices=("weight_decay", "frobenius"))
     batchnorm_decay: bool = _key(False, OURS)
-    protocol: str = _key("right", OURS, choices=("right", "seed_a_plain", "seed_a_scaled", "seed_tt"))
+    protocol: str = _key(
+        "right", OURS, choices=("right", "seed_a_plain", "seed_a_scaled", "seed_tt")
+    )
     precision: str = _key("auto", OURS, choices=("auto", "fp32", "bf16", "fp16"))
     compile: bool = _key(False, OURS)
     init: str = _key("", OURS)  # "" draws at random; else a folder that `trainables compress` wrote
@@ -113,7 +115,11 @@ class TrainConfig:
 
     def changed(self) -> dict[str, Any]:
         """The keys whose value differs from the default: what a person would have to type."""
-        return {name: getattr(self, name) for name, key in _fields().items() if getattr(self, name) != key.default}
+        return {
+            name: getattr(self, name)
+            for name, key in _fields().items()
+            if getattr(self, name) != key.default
+        }
 
     def replace(self, **values: Any) -> TrainConfig:
         """A copy with other values, checked again."""
@@ -126,7 +132,7 @@ class TrainConfig:
         return Architecture(**{name: getattr(self, name) for name in names})
 
     def network_size(self) -> NetworkSize:
-        """Shapes, parameters and multiply-adds; raises ``Infeasible`` where a budget cannot be filled."""
+        """Shapes, parameters, multiply-adds; raises ``Infeasible`` if a budget cannot be filled."""
         return size_network(self.architecture)
 
 
@@ -149,7 +155,9 @@ def trial_id(config: TrainConfig, size: NetworkSize) -> str:
     ranks were written. Only keys that differ from their defaults are hashed, so that a new key
     changes no old id.
     """
-    digest = hashlib.blake2b(json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5)
+    digest = hashlib.blake2b(
+        json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
+    )
     dims = f"-d{len(size.layers[-1].modes)}" if size.layers[-1].modes else ""
     return f"{config.layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
 
@@ -158,7 +166,9 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     """What decides a trial's numbers: the resolved network and everything that is not a default."""
     resolved = {field.name for field in dataclasses.fields(Architecture)}
     scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
-    content = {name: value for name, value in config.changed().items() if name not in resolved | scaling}
+    content = {
+        name: value for name, value in config.changed().items() if name not in resolved | scaling
+    }
     decays = factor_decays(config, size)
     if any(decay != config.weight_decay for decay in decays):
         content["factor_decays"] = decays
@@ -211,7 +221,9 @@ def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if "choices" in limits and value not in limits["choices"]:
         near = difflib.get_close_matches(str(value), limits["choices"], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
+        )
     low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
     bad = (low is not None and value < low) or (high is not None and value > high)
     if bad or (above is not None and value <= above):
