@@ -1,0 +1,125 @@
+"""Budgets are filled by the largest network there is, and equal networks are recognised."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainables.sizes.budget import LEAST_FILL
+from trainables.sizes.network import Architecture, Infeasible, size_network
+from trainables.sizes.registry import SIZES
+from trainables.sizes.spec import ConvSpec
+
+RANKED = [name for name, family in SIZES.items() if family.ranked]
+
+
+@pytest.mark.parametrize("layer", RANKED)
+@settings(max_examples=25)
+@given(width=st.integers(1, 4), dims=st.integers(2, 6), share=st.floats(0.01, 1))
+def test_a_budget_gives_the_largest_network_within_it(
+    layer: str, width: int, dims: int, share: float
+) -> None:
+    widest, family = ConvSpec(8 * width, 8 * width), SIZES[layer]
+    ranks = range(1, family.full_rank(widest, family.modes(widest, dims)) + 1)
+    sizes = [
+        size_network(Architecture(layer, width, rank=rank, dims=dims)).parameters for rank in ranks
+    ]
+    budget = int(sizes[0] + share * (max(sizes) - sizes[0]))
+    largest = max(size for size in sizes if size <= budget)
+    asked = Architecture(layer, width, dims=dims, parameters=budget)
+    if largest < LEAST_FILL * budget:
+        with pytest.raises(Infeasible, match=f"{largest:,}"):
+            size_network(asked)
+    else:
+        assert size_network(asked).parameters == largest
+
+
+@pytest.mark.parametrize("layer", SIZES)
+def test_a_budget_below_the_smallest_network_is_refused(layer: str) -> None:
+    with pytest.raises(Infeasible, match=rf"{layer}.*(smallest|always)"):
+        size_network(Architecture(layer, parameters=100))
+
+
+def test_an_infeasible_budget_names_the_nearest_sizes() -> None:
+    with pytest.raises(Infeasible) as error:
+        size_network(Architecture("tucker", dims=9, parameters=200_000))
+    below = size_network(Architecture("tucker", dims=9, rank=3)).parameters
+    above = size_network(Architecture("tucker", dims=9, rank=4)).parameters
+    assert "tucker (dims 9)" in str(error.value)
+    assert f"{below:,} (rank 3" in str(error.value)
+    assert f"{above:,} (rank 4" in str(error.value)
+
+
+def test_a_budget_narrows_a_dense_network() -> None:
+    size = size_network(Architecture("dense", compression=0.5))
+    assert size.width == 45
+    assert 0.97 * 0.5 <= size.compression <= 0.5
+    assert size.identity == size_network(Architecture("dense", width=45)).identity
+
+
+def test_separable_fills_only_its_own_size() -> None:
+    assert size_network(Architecture("separable", parameters=760_000)).parameters == 755_968
+    with pytest.raises(Infeasible, match="755,968"):
+        size_network(Architecture("separable", parameters=700_000))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Architecture("low_rank", rank_divisor=29), Architecture("low_rank", rank_divisor=30)),
+        (
+            Architecture("tucker", rank_scale=0.5, dims=2),
+            Architecture("tucker", rank_scale=0.5, dims=1),
+        ),
+        (
+            Architecture("tucker", rank_scale=0.5, dims=2),
+            Architecture("tucker", rank_scale=0.5009, dims=2),
+        ),
+        (Architecture("low_rank", rank=10**6), Architecture("low_rank", rank=512)),
+        (Architecture("tensor_train", rank=7), Architecture("tensor_train", parameters=107_000)),
+    ],
+)
+def test_networks_built_alike_are_identical(one: Architecture, other: Architecture) -> None:
+    if other.parameters is not None:
+        other = Architecture(other.layer, parameters=size_network(one).parameters)
+    assert size_network(one).identity == size_network(other).identity
+
+
+def test_sweep_a_has_28_different_networks() -> None:
+    sizes = [size_network(Architecture("low_rank", rank_divisor=q)) for q in range(2, 32)]
+    assert len({size.identity for size in sizes}) == 28
+
+
+@pytest.mark.parametrize("layer", SIZES)
+def test_an_identity_survives_json(layer: str) -> None:
+    identity = size_network(Architecture(layer, rank=3)).identity
+    assert _tuples(json.loads(json.dumps(identity))) == identity
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def test_every_problem_of_an_architecture_is_named_at_once() -> None:
+    with pytest.raises(ValueError, match=r"layer must be one of .*; width must be at least 1"):
+        Architecture("tucker3", width=0)
+    with pytest.raises(ValueError, match="tucker needs one of"):
+        Architecture("tucker")
+    with pytest.raises(ValueError, match="rank and parameters"):
+        Architecture("tucker", rank=3, parameters=10_000)
+    with pytest.raises(ValueError, match="dims must be at least 1"):
+        Architecture("tucker", rank=3, dims=0)
+
+
+def test_a_thousand_budgets_are_planned_within_a_second() -> None:
+    start = time.process_time()
+    for step in range(250):
+        for layer, dims in (("tensor_train", 3), ("tucker", 4), ("cp", 2), ("tt_conv", 3)):
+            asked = Architecture(layer, dims=dims, parameters=20_000 + 2_003 * step)
+            try:
+                size_network(asked).macs(512)
+            except Infeasible:
+                continue
+    assert time.process_time() - start < 1

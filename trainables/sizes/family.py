@@ -1,0 +1,83 @@
+"""The interface of a layer family: a shape and a rank rule in, a layer's size out."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, final
+
+from trainables.sizes.layer_size import LayerSize, RouteCost
+from trainables.sizes.rank_rule import RankRule
+from trainables.sizes.spec import ConvSpec
+
+Ints = tuple[int, ...]
+
+
+class Family(ABC):
+    """Stateless arithmetic of one way to factorise a convolution.
+
+    The formulas of a family live in its file. A family without ranks keeps the defaults.
+    """
+
+    name: ClassVar[str]
+    ranked: ClassVar[bool] = True
+    reshapes: ClassVar[bool] = False
+
+    def modes(self, spec: ConvSpec, dims: int) -> Ints:
+        """The dimensions the layer's matrix is reshaped to, () where nothing is reshaped."""
+        return ()
+
+    def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
+        """What rank_scale is a fraction of, one number for each rank."""
+        return ()
+
+    def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
+        """The wanted ranks, none above what its place can attain."""
+        return wanted
+
+    def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
+        """The smallest `rank` from which on nothing grows, or, for cp, everything is exact."""
+        return 1
+
+    @abstractmethod
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        """How many numbers the layer stores."""
+
+    @abstractmethod
+    def routes(
+        self, spec: ConvSpec, modes: Ints, ranks: Ints
+    ) -> tuple[RouteCost | None, RouteCost | None]:
+        """Costs of running the factors and of rebuilding the kernel; None where impossible."""
+
+    @final
+    def resolve(self, spec: ConvSpec, rule: RankRule) -> tuple[Ints, Ints]:
+        """The (modes, ranks) of a rule; ValueError when the rule says no rank but one is needed."""
+        modes = self.modes(spec, rule.dims)
+        if not self.ranked:
+            return modes, ()
+        wanted = rule.resolve(spec.out_channels, self.dimensions(spec, modes))
+        return modes, self.attainable(spec, modes, wanted)
+
+    @final
+    def size(self, spec: ConvSpec, rule: RankRule) -> LayerSize:
+        """The layer a rule asks for."""
+        modes, ranks = self.resolve(spec, rule)
+        return self._measure(spec, modes, ranks)
+
+    @final
+    def size_at(self, spec: ConvSpec, ranks: Ints, dims: int = 3) -> LayerSize:
+        """The layer with these ranks, one a bond or mode, each lowered to what is attainable.
+
+        Raises ValueError when there are more or fewer ranks than the family has at that reshaping,
+        or one is below 1.
+        """
+        modes = self.modes(spec, dims)
+        expected = len(self.dimensions(spec, modes))
+        if len(ranks) != expected or any(rank < 1 for rank in ranks):
+            raise ValueError(
+                f"{self.name} takes {expected} ranks of at least 1 for {spec}"
+                f"{f' reshaped to {modes}' if modes else ''}, got {ranks}"
+            )
+        return self._measure(spec, modes, self.attainable(spec, modes, ranks) if ranks else ())
+
+    def _measure(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> LayerSize:
+        factors, rebuild = self.routes(spec, modes, ranks)
+        parameters = self.parameters(spec, modes, ranks)
+        return LayerSize(self.name, spec, modes, ranks, parameters, factors, rebuild)

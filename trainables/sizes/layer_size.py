@@ -1,0 +1,81 @@
+"""What one resolved layer is and costs."""
+
+from dataclasses import dataclass
+
+from trainables.sizes.spec import ConvSpec
+
+FACTORS = "factors"
+REBUILD = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCost:
+    """Multiply-adds of one way to run a layer, by what they are multiplied with.
+
+    output: per output position (h*w) and image.
+    input: per input position (H*W) and image.
+    strided_rows: per position after the rows, but not yet the columns, took the stride (h*W).
+    forward: once per forward pass, whatever the batch.
+    """
+
+    output: int
+    input: int = 0
+    strided_rows: int = 0
+    forward: int = 0
+
+    def macs(self, spec: ConvSpec, height: int, width: int, batch: int) -> float:
+        """Multiply-adds per image for an input of height x width pixels, batch images at once."""
+        rows, columns = spec.output_size(height, width)
+        per_image = (
+            self.output * rows * columns
+            + self.input * height * width
+            + self.strided_rows * rows * width
+        )
+        return per_image + self.forward / batch
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSize:
+    """One convolution of a family, its ranks resolved; two equal sizes build equal layers.
+
+    modes: the dimensions the matrix is reshaped to, () where the family reshapes nothing.
+    ranks: resolved and attainable; one a bond or mode, () where the family has none.
+    parameters: numbers stored.
+    factors, rebuild: costs of the two routes, None where the route does not exist.
+    """
+
+    family: str
+    spec: ConvSpec
+    modes: tuple[int, ...]
+    ranks: tuple[int, ...]
+    parameters: int
+    factors: RouteCost | None
+    rebuild: RouteCost | None
+
+    @property
+    def dense_parameters(self) -> int:
+        """Parameters of the dense convolution this layer stands for."""
+        return self.spec.kernel_size**2 * self.spec.in_channels * self.spec.out_channels
+
+    @property
+    def separable_parameters(self) -> int:
+        """Parameters of the depthwise and pointwise convolutions of the same shape."""
+        return self.spec.in_channels * (self.spec.kernel_size**2 + self.spec.out_channels)
+
+    def route_macs(self, height: int, width: int, batch: int) -> dict[str, float]:
+        """Multiply-adds per image of each route there is, for a height x width input."""
+        costs = {FACTORS: self.factors, REBUILD: self.rebuild}
+        return {
+            route: cost.macs(self.spec, height, width, batch)
+            for route, cost in costs.items()
+            if cost is not None
+        }
+
+    def route(self, height: int, width: int, batch: int) -> str:
+        """The route of fewer multiply-adds; the factors where both count the same."""
+        macs = self.route_macs(height, width, batch)
+        return min(macs, key=macs.__getitem__)
+
+    def macs(self, height: int, width: int, batch: int) -> float:
+        """Multiply-adds per image of the cheaper route."""
+        return min(self.route_macs(height, width, batch).values())

@@ -1,0 +1,39 @@
+"""Separable with a linear bottleneck: depthwise, 1x1 in -> r, 1x1 r -> out, nothing between."""
+
+from typing import final
+
+from trainables.sizes.family import Family, Ints
+from trainables.sizes.layer_size import RouteCost
+from trainables.sizes.separable_form import (
+    depthwise_parameters,
+    rebuilt_pointwise,
+    two_pointwise,
+)
+from trainables.sizes.spec import ConvSpec
+
+
+@final
+class LowRank(Family):
+    """k^2 in + r (in + out) parameters; sweep A of the 2018 study (gngdb/cifar10-fast).
+
+    rank_scale is a fraction of min(in, out), which is also the full rank.
+    Rebuilding the matrix costs in r out once and pays where r exceeds in out / (in + out).
+    """
+
+    name = "low_rank"
+
+    def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
+        return (self.full_rank(spec, modes),)
+
+    def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
+        return (min(wanted[0], self.full_rank(spec, modes)),)
+
+    def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
+        return min(spec.in_channels, spec.out_channels)
+
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        return depthwise_parameters(spec) + ranks[0] * (spec.in_channels + spec.out_channels)
+
+    def routes(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> tuple[RouteCost, RouteCost]:
+        product = spec.in_channels * ranks[0] * spec.out_channels
+        return two_pointwise(spec, ranks[0]), rebuilt_pointwise(spec, forward=product)

@@ -1,0 +1,60 @@
+"""How a rank is asked for: three ways to say one number."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RankRule:
+    """At most one of the three; families that need a rank ask for exactly one.
+
+    rank_divisor: rank = max(1, out_channels // rank_divisor), the December 2018 rule.
+    rank_scale: a fraction in (0, 1] of what the family calls its dimensions, the January 2019 rule.
+    rank: the integer itself, for every bond, mode or sum; the only one that spans all sizes.
+    dims: dimensions a matrix is reshaped to, where the family reshapes; 1 counts as 2.
+    No rank exceeds what its place can attain, however it was asked for.
+    """
+
+    rank_divisor: int | None = None
+    rank_scale: float | None = None
+    rank: int | None = None
+    dims: int = 3
+
+    def __post_init__(self) -> None:
+        """Raise ValueError listing every problem."""
+        if problems := list(self._problems()):
+            raise ValueError("; ".join(problems))
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if len(self.given) > 1:
+            problems.append(f"give one way of saying a rank, got {' and '.join(self.given)}")
+        if self.rank_divisor is not None and self.rank_divisor < 1:
+            problems.append(f"rank_divisor must be at least 1, got {self.rank_divisor}")
+        if self.rank_scale is not None and not 0 < self.rank_scale <= 1:
+            problems.append(f"rank_scale must lie in (0, 1], got {self.rank_scale}")
+        if self.rank is not None and self.rank < 1:
+            problems.append(f"rank must be at least 1, got {self.rank}")
+        if self.dims < 1:
+            problems.append(f"dims must be at least 1, got {self.dims}")
+        return problems
+
+    @property
+    def given(self) -> list[str]:
+        """Which of rank_divisor, rank_scale and rank were given."""
+        ways = ("rank_divisor", "rank_scale", "rank")
+        return [way for way in ways if getattr(self, way) is not None]
+
+    def resolve(self, out_channels: int, dimensions: tuple[int, ...]) -> tuple[int, ...]:
+        """The wanted rank for each of `dimensions`, before what is attainable caps it.
+
+        `dimensions` are what rank_scale is a fraction of, one for each rank of the layer.
+        Raises ValueError when no way of saying a rank was given.
+        """
+        if self.rank is not None:
+            return (self.rank,) * len(dimensions)
+        if self.rank_divisor is not None:
+            return (max(1, out_channels // self.rank_divisor),) * len(dimensions)
+        if self.rank_scale is not None:
+            # Python's round is half-to-even, as the original's was
+            return tuple(max(1, round(self.rank_scale * n)) for n in dimensions)
+        raise ValueError("a rank is needed: give one of rank_divisor, rank_scale, rank")

@@ -1,0 +1,72 @@
+"""Reshaping a matrix to many dimensions, and the ranks a tensor of that shape can attain."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+from math import prod
+from operator import mul
+
+
+@lru_cache(maxsize=4096)
+def dimensionize(rows: int, columns: int, dims: int) -> tuple[int, ...]:
+    """`dims` dimensions whose product is rows * columns, as equal as the original made them.
+
+    The rule of gngdb/deficient-efficient: equal dimensions where the root is an integer; else
+    (rows, columns) for two; else, with e the rounded root, the smallest divisor >= e of what
+    remains, dims - 1 times, and the remainder last. Fewer than two dims count as two.
+    The original tests the root within 1e-6, which from 8**8 + 1 on takes neighbours of a power for
+    the power; here the test is exact.
+    """
+    dims = max(dims, 2)
+    entries = rows * columns
+    root = round(entries ** (1 / dims))
+    if root**dims == entries:
+        return (root,) * dims
+    if dims == 2:
+        return rows, columns
+    modes = []
+    for _ in range(dims - 1):
+        modes.append(_smallest_divisor(entries, root))
+        entries //= modes[-1]
+    return *modes, entries
+
+
+def _smallest_divisor(number: int, least: int) -> int:
+    """The smallest divisor of `number` that is at least `least`, or `number` when it is smaller."""
+    return next((d for d in range(max(least, 1), number) if number % d == 0), number)
+
+
+@lru_cache(maxsize=4096)
+def full_bonds(modes: tuple[int, ...]) -> tuple[int, ...]:
+    """The most each inner bond of a tensor train can use: min(product left, product right)."""
+    left = accumulate(modes[:-1], mul)
+    whole = prod(modes)
+    return tuple(min(product, whole // product) for product in left)
+
+
+def attainable_modes(modes: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
+    """Tucker ranks no larger than their dimension or the product of the other ranks.
+
+    Lowering one rank can lower what another attains, so it is repeated until none changes.
+    """
+    ranks = [min(n, r) for n, r in zip(modes, wanted, strict=True)]
+    changed = True
+    while changed:
+        changed = False
+        core = prod(ranks)
+        for m, rank in enumerate(ranks):
+            others = core // rank
+            if rank > others:
+                ranks[m], core, changed = others, others * others, True
+    return tuple(ranks)
+
+
+@lru_cache(maxsize=4096)
+def split_point(modes: tuple[int, ...], rows: int) -> int | None:
+    """How many leading modes make up exactly the rows; None where a mode straddles both sides.
+
+    Where there is such a point the matrix is a product rows x bond x columns, and a layer can
+    apply the two halves in turn instead of rebuilding the matrix.
+    """
+    products = accumulate(modes[:-1], mul)
+    return next((m for m, product in enumerate(products, start=1) if product == rows), None)

@@ -1,0 +1,23 @@
+"""Depthwise k x k, then 1x1 (Sifre 2014; Howard et al. 2017, arXiv 1704.04861)."""
+
+from typing import final
+
+from trainables.sizes.family import Family, Ints
+from trainables.sizes.layer_size import RouteCost
+from trainables.sizes.separable_form import depthwise_parameters, rebuilt_pointwise
+from trainables.sizes.spec import ConvSpec
+
+
+@final
+class Separable(Family):
+    """k^2 in + in out parameters, as many multiply-adds an output position."""
+
+    name = "separable"
+    ranked = False
+
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        return depthwise_parameters(spec) + spec.in_channels * spec.out_channels
+
+    def routes(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> tuple[RouteCost, None]:
+        # with the pointwise matrix stored as it is, there is nothing to rebuild
+        return rebuilt_pointwise(spec), None

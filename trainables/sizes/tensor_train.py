@@ -1,0 +1,65 @@
+"""Separable with the pointwise matrix as a tensor train (Oseledets 2011; Garipov et al. 2016)."""
+
+from math import prod
+from typing import final
+
+from trainables.sizes.family import Family, Ints
+from trainables.sizes.layer_size import RouteCost
+from trainables.sizes.reshape import dimensionize, full_bonds, split_point
+from trainables.sizes.separable_form import (
+    depthwise_parameters,
+    rebuilt_pointwise,
+    two_pointwise,
+)
+from trainables.sizes.spec import ConvSpec
+
+
+@final
+class TensorTrain(Family):
+    """The out x in matrix, reshaped row-major to n_1..n_d, in cores (r_{k-1}, n_k, r_k).
+
+    Parameters k^2 in + sum_k r_{k-1} n_k r_k with r_0 = r_d = 1; ranks are r_1..r_{d-1}.
+    rank_scale: r_k = max(1, round(s min(n_k, n_{k+1}))), the January 2019 rule, which is not full
+    at s = 1 from d = 4 on.
+    """
+
+    name = "tensor_train"
+    reshapes = True
+
+    def modes(self, spec: ConvSpec, dims: int) -> Ints:
+        return dimensionize(spec.out_channels, spec.in_channels, dims)
+
+    def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
+        return tuple(map(min, modes[:-1], modes[1:]))
+
+    def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
+        return tuple(map(min, wanted, full_bonds(modes)))
+
+    def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
+        return max(full_bonds(modes))
+
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        cores = sum(map(prod, zip((1, *ranks), modes, (*ranks, 1), strict=True)))
+        return depthwise_parameters(spec) + cores
+
+    def routes(
+        self, spec: ConvSpec, modes: Ints, ranks: Ints
+    ) -> tuple[RouteCost | None, RouteCost]:
+        bonds = (1, *ranks, 1)
+        rebuild = rebuilt_pointwise(spec, forward=chain_macs(modes, bonds))
+        split = split_point(modes, spec.out_channels)
+        if split is None:
+            return None, rebuild
+        halves = chain_macs(modes[:split], bonds[: split + 1])
+        halves += chain_macs(modes[split:], bonds[split:])
+        return two_pointwise(spec, bonds[split], forward=halves), rebuild
+
+
+def chain_macs(modes: Ints, bonds: Ints) -> int:
+    """Multiply-adds to multiply out, left to right, cores (bonds[k], modes[k], bonds[k + 1])."""
+    done = bonds[0] * modes[0]
+    total = 0
+    for mode, left, right in zip(modes[1:], bonds[1:], bonds[2:], strict=False):
+        total += done * left * mode * right
+        done *= mode
+    return total

@@ -1,0 +1,75 @@
+"""Separable with the pointwise matrix as a Tucker tensor (De Lathauwer et al. 2000)."""
+
+from itertools import accumulate
+from math import prod
+from operator import mul
+from typing import final
+
+from trainables.sizes.family import Family, Ints
+from trainables.sizes.layer_size import RouteCost
+from trainables.sizes.reshape import attainable_modes, dimensionize, split_point
+from trainables.sizes.separable_form import (
+    depthwise_parameters,
+    rebuilt_pointwise,
+    two_pointwise,
+)
+from trainables.sizes.spec import ConvSpec
+
+
+@final
+class Tucker(Family):
+    """The out x in matrix, reshaped row-major to n_1..n_d: a core S_1..S_d, factors (n_k, S_k).
+
+    Parameters k^2 in + prod S_k + sum_k n_k S_k.
+    rank_scale: S_k = max(1, round(s n_k)); a mode attains at most the product of the others.
+    Rebuild: mode products from the left, sum_k (prod_{j<=k} n_j) (prod_{j>=k} S_j).
+    """
+
+    name = "tucker"
+    reshapes = True
+
+    def modes(self, spec: ConvSpec, dims: int) -> Ints:
+        return dimensionize(spec.out_channels, spec.in_channels, dims)
+
+    def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
+        return modes
+
+    def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
+        return attainable_modes(modes, wanted)
+
+    def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
+        return max(modes)
+
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        return depthwise_parameters(spec) + prod(ranks) + sum(map(mul, modes, ranks))
+
+    def routes(
+        self, spec: ConvSpec, modes: Ints, ranks: Ints
+    ) -> tuple[RouteCost | None, RouteCost]:
+        rebuild = rebuilt_pointwise(spec, forward=mode_product_macs(modes, ranks))
+        split = split_point(modes, spec.out_channels)
+        if split is None:
+            return None, rebuild
+        rows = (modes[:split], ranks[:split])
+        columns = (modes[split:], ranks[split:])
+        # the core joins the half with the wider bond, so that positions pay for the narrower one
+        joined, apart = (rows, columns) if prod(rows[1]) >= prod(columns[1]) else (columns, rows)
+        bond = prod(apart[1])
+        forward = mode_product_macs(*joined, spectators=bond) + kronecker_macs(*apart)
+        return two_pointwise(spec, bond, forward), rebuild
+
+
+def mode_product_macs(modes: Ints, ranks: Ints, spectators: int = 1) -> int:
+    """Multiply-adds to apply factors (n_k, S_k) in turn to a core prod(S_k) x `spectators`."""
+    core, grown, total = prod(ranks) * spectators, 1, 0
+    for mode, rank in zip(modes, ranks, strict=True):
+        grown *= mode
+        total += grown * core
+        core //= rank
+    return total
+
+
+def kronecker_macs(modes: Ints, ranks: Ints) -> int:
+    """Multiplications of the Kronecker product of factors (n_k, S_k), from the left."""
+    sizes = list(accumulate(map(mul, modes, ranks), mul))
+    return sum(sizes[1:])

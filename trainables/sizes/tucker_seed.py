@@ -1,0 +1,76 @@
+"""Tucker as the original 2018 code stored it: its core is itself a tensor train."""
+
+from math import prod
+from operator import mul
+from typing import final
+
+from trainables.sizes.family import Family, Ints
+from trainables.sizes.layer_size import RouteCost
+from trainables.sizes.reshape import dimensionize, full_bonds, split_point
+from trainables.sizes.separable_form import (
+    depthwise_parameters,
+    rebuilt_pointwise,
+    two_pointwise,
+)
+from trainables.sizes.spec import ConvSpec
+from trainables.sizes.tensor_train import chain_macs
+
+
+@final
+class TuckerSeed(Family):
+    """Core as a train of (r_{k-1}, S_k, r_k), factors (n_k, S_k); ranks are S_1..S_d.
+
+    Parameters k^2 in + sum_k r_{k-1} S_k r_k + sum_k n_k S_k. The bonds follow from the ranks as
+    tntorch made them, from the last mode leftwards with r_d = 1 and f the full bonds:
+    S_m = min(rank_m, n_m, f_{m-1} r_m), r_{m-1} = min(f_{m-1}, S_m r_m).
+    Rebuild: each factor joins its core, r_{k-1} n_k S_k r_k, then the cores multiply out as a
+    tensor train's do.
+    """
+
+    name = "tucker_seed"
+    reshapes = True
+
+    def modes(self, spec: ConvSpec, dims: int) -> Ints:
+        return dimensionize(spec.out_channels, spec.in_channels, dims)
+
+    def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
+        return modes
+
+    def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
+        return _resolve(modes, wanted)[0]
+
+    def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
+        return max(modes)
+
+    def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
+        bonds = seed_bonds(modes, ranks)
+        train = sum(map(prod, zip(bonds[:-1], ranks, bonds[1:], strict=True)))
+        return depthwise_parameters(spec) + train + sum(map(mul, modes, ranks))
+
+    def routes(
+        self, spec: ConvSpec, modes: Ints, ranks: Ints
+    ) -> tuple[RouteCost | None, RouteCost]:
+        bonds = seed_bonds(modes, ranks)
+        joining = sum(map(prod, zip(bonds[:-1], modes, ranks, bonds[1:], strict=True)))
+        rebuild = rebuilt_pointwise(spec, forward=joining + chain_macs(modes, bonds))
+        split = split_point(modes, spec.out_channels)
+        if split is None:
+            return None, rebuild
+        halves = chain_macs(modes[:split], bonds[: split + 1])
+        halves += chain_macs(modes[split:], bonds[split:])
+        return two_pointwise(spec, bonds[split], forward=joining + halves), rebuild
+
+
+def seed_bonds(modes: Ints, ranks: Ints) -> Ints:
+    """The bonds r_0..r_d (both ends 1) that go with attainable mode ranks."""
+    return _resolve(modes, ranks)[1]
+
+
+def _resolve(modes: Ints, wanted: Ints) -> tuple[Ints, Ints]:
+    """Mode ranks S_1..S_d and bonds r_0..r_d, from the last mode leftwards."""
+    full = (1, *full_bonds(modes))  # full[m]: what the bond left of mode m can attain
+    ranks, bonds = [], [1]
+    for mode, rank, left in zip(reversed(modes), reversed(wanted), reversed(full), strict=True):
+        ranks.append(min(rank, mode, left * bonds[-1]))
+        bonds.append(min(left, ranks[-1] * bonds[-1]))
+    return tuple(reversed(ranks)), tuple(reversed(bonds))
