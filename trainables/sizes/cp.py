@@ -7,7 +7,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.reshape import dimensionize, split_point
+from trainables.sizes.reshape import split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
     rebuilt_pointwise,
@@ -26,9 +26,6 @@ class CP(Family):
 
     name = "cp"
     reshapes = True
-
-    def modes(self, spec: ConvSpec, dims: int) -> Ints:
-        return dimensionize(spec.out_channels, spec.in_channels, dims)
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
         return (min(modes),)

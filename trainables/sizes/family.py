@@ -5,6 +5,7 @@ from typing import ClassVar, final
 
 from trainables.sizes.layer_size import LayerSize, RouteCost
 from trainables.sizes.rank_rule import RankRule
+from trainables.sizes.reshape import dimensionize
 from trainables.sizes.spec import ConvSpec
 
 Ints = tuple[int, ...]
@@ -21,8 +22,8 @@ class Family(ABC):
     reshapes: ClassVar[bool] = False
 
     def modes(self, spec: ConvSpec, dims: int) -> Ints:
-        """The dimensions the layer's matrix is reshaped to, () where nothing is reshaped."""
-        return ()
+        """The dimensions the out x in matrix is reshaped to, () where nothing is reshaped."""
+        return dimensionize(spec.out_channels, spec.in_channels, dims) if self.reshapes else ()
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
         """What rank_scale is a fraction of, one number for each rank."""

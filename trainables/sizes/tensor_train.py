@@ -5,7 +5,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.reshape import dimensionize, full_bonds, split_point
+from trainables.sizes.reshape import full_bonds, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
     rebuilt_pointwise,
@@ -25,9 +25,6 @@ class TensorTrain(Family):
 
     name = "tensor_train"
     reshapes = True
-
-    def modes(self, spec: ConvSpec, dims: int) -> Ints:
-        return dimensionize(spec.out_channels, spec.in_channels, dims)
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
         return tuple(map(min, modes[:-1], modes[1:]))

@@ -7,7 +7,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.reshape import attainable_modes, dimensionize, split_point
+from trainables.sizes.reshape import attainable_modes, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
     rebuilt_pointwise,
@@ -27,9 +27,6 @@ class Tucker(Family):
 
     name = "tucker"
     reshapes = True
-
-    def modes(self, spec: ConvSpec, dims: int) -> Ints:
-        return dimensionize(spec.out_channels, spec.in_channels, dims)
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
         return modes
