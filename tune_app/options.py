@@ -44,4 +44,5 @@ class RunOptions:
     fresh: bool = False
     plan_only: bool = False
     as_json: bool = False
+    list_spaces: bool = False
     command: str = ""  # as typed, for the record

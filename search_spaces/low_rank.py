@@ -1,0 +1,23 @@
+"""Sweep A of the 2018 study: does decay scaled with compression help?"""
+
+from search_spaces.domains import Float, Int
+from search_spaces.space import Contrast, Key, SearchSpace
+
+SPACE = SearchSpace(
+    name="low_rank",
+    question="Does weight decay scaled with compression beat plain decay at any rank?",
+    source="sweep A of the 2018 study (gngdb/cifar10-fast): 30 divisors, plain and scaled, 60 runs",
+    fixed={
+        "layer": "low_rank",
+        "schedule": "cosine",
+        "learning_rate": 0.2,
+        "epochs": 128,
+        # the sweep scaled by the separable network's parameters; the later paper by the dense one's
+        "weight_decay_reference": "separable",
+    },
+    keys={
+        "rank_divisor": Key(Int(2, 31, log=True, grid=tuple(range(2, 32)))),
+        "weight_decay_scaling": Key(Float(0, 1, grid=(0, 1))),
+    },
+    contrast=Contrast("weight_decay_scaling", baseline=0, treatment=1),
+)

@@ -1,0 +1,23 @@
+"""A complete search in a minute or two, on data that needs no download."""
+
+from search_spaces.domains import Choice
+from search_spaces.space import Key, SearchSpace
+
+SPACE = SearchSpace(
+    name="quickstart",
+    question="Which small network reads handwritten digits best for its parameters?",
+    source="scikit-learn's bundled digits, upsampled to 32x32: a first look, not a result",
+    fixed={
+        "dataset": "digits",
+        "width": 8,
+        "epochs": 6,
+        "batch_size": 64,
+        "learning_rate": 0.2,
+    },
+    keys={
+        "layer": Key(Choice(("dense", "separable", "low_rank", "tensor_train", "tucker2"))),
+        "rank_scale": Key(
+            Choice((0.25, 0.5)), when={"layer": ("low_rank", "tensor_train", "tucker2")}
+        ),
+    },
+)

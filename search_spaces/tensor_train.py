@@ -1,0 +1,15 @@
+"""Sweep B of the 2018 study: how many dimensions should a tensor train have?"""
+
+from search_spaces.domains import Float, Int
+from search_spaces.space import Key, SearchSpace
+
+SPACE = SearchSpace(
+    name="tensor_train",
+    question="Which rank scale and how many dimensions suit a tensor-train network?",
+    source="sweep B of the 2018 study (gngdb/cifar10-fast, branch tt): 57 runs, January 2019",
+    fixed={"layer": "tensor_train", "schedule": "cosine", "learning_rate": 0.2, "epochs": 128},
+    keys={
+        "rank_scale": Key(Float(0.05, 0.95, grid=tuple(n / 20 for n in range(1, 20)))),
+        "dims": Key(Int(2, 4, grid=(2, 3, 4))),
+    },
+)

@@ -1,0 +1,26 @@
+"""Which number format a trial computes in. Standard library only, so that the plan can ask."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+
+NATIVE_BF16 = ("avx512_bf16", "amx_bf16")
+"""CPU flags of native bf16 arithmetic; elsewhere it is emulated and slower than fp32."""
+
+
+def resolve_precision(name: str, *, gpu: bool, cpu_flags: Container[str]) -> str:
+    """What "auto" stands for: bf16 where the device computes in it natively, else fp32."""
+    if name != "auto":
+        return name
+    return "bf16" if gpu or any(flag in cpu_flags for flag in NATIVE_BF16) else "fp32"
+
+
+def read_cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """The flags of the first CPU; none where the system does not list them."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), ":")
+    return frozenset(flags.partition(":")[2].split())

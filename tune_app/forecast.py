@@ -1,0 +1,46 @@
+"""What a plan will cost on disk and in hours, as far as it is known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import humanize
+
+from tune_app.choices import STOPPING
+from tune_app.plan import Plan, PlannedTrial
+
+RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
+RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
+KEPT_WHEN_FINISHED = 10
+"""Finished trials whose checkpoint stays; the others' goes when they finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Bytes that the study folder will need at most, and hours of one slot where a speed is known."""
+
+    disk_bytes: int
+    slot_hours: float | None = None
+
+    def lines(self) -> list[str]:
+        """The forecast in words."""
+        hours = f", {self.slot_hours:.1f} hours on one slot" if self.slot_hours is not None else ""
+        return [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk{hours}"]
+
+
+def forecast(plan: Plan, slots: int = 2) -> Forecast:
+    """The cost of a plan whose trials run ``slots`` at a time."""
+    checkpoints = sorted((checkpoint_bytes(trial) for trial in plan.trials), reverse=True)
+    # a running trial has its last checkpoint and the one being written; a stopped one keeps its last
+    kept = checkpoints if plan.scheduler in STOPPING else checkpoints[:KEPT_WHEN_FINISHED]
+    running = 2 * sum(checkpoints[:slots])
+    records = sum(
+        RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH
+        for trial in plan.trials
+    )
+    return Forecast(sum(kept) + running + records)
+
+
+def checkpoint_bytes(trial: PlannedTrial) -> int:
+    """Weights and momentum in fp32, and BatchNorm's running statistics (under a twentieth of them)."""
+    return int(2.05 * 4 * trial.size.parameters)

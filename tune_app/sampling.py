@@ -1,0 +1,68 @@
+"""Random points of a space, and the corners that a sampler may reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice, product
+from random import Random
+
+from search_spaces.domains import Choice, Domain, Float, Scalar
+from search_spaces.grid import Point
+from search_spaces.space import SearchSpace
+
+
+def random_points(space: SearchSpace, count: int, seed: int) -> list[Point]:
+    """Independent draws; the first n of a longer list are the list of n."""
+    return list(islice(_draws(space, Random(seed)), count))
+
+
+def corner_points(space: SearchSpace) -> list[Point]:
+    """For each combination of choices, every interval at its low end and every one at its high end."""
+    choices = [name for name, key in space.keys.items() if isinstance(key.domain, Choice)]
+    values = [space.keys[name].domain.grid for name in choices]
+    corners = []
+    for combination in product(*values):
+        for end in ("low", "high"):
+            ends = dict(zip(choices, combination, strict=True))
+            corners.append(
+                _applying(space, lambda name, ends=ends, end=end: _end(space, name, ends, end))
+            )
+    return [dict(point) for point in {tuple(corner.items()) for corner in corners}]
+
+
+def _end(space: SearchSpace, name: str, chosen: Point, end: str) -> Scalar:
+    return chosen[name] if name in chosen else getattr(space.keys[name].domain, end)
+
+
+def _draws(space: SearchSpace, random: Random) -> Iterator[Point]:
+    while True:
+        yield _applying(space, lambda name: _draw(space.keys[name].domain, random))
+
+
+def _applying(space: SearchSpace, value) -> Point:
+    """A point whose keys, in order, get ``value(name)`` where they apply."""
+    point: Point = {}
+    for name, key in space.keys.items():
+        if key.applies({**space.fixed, **point}):
+            point[name] = value(name)
+    return point
+
+
+def _draw(domain: Domain, random: Random) -> Scalar:
+    if isinstance(domain, Choice):
+        return random.choice(domain.values)
+    if isinstance(domain, Float):
+        return _between(domain.low, domain.high, domain.log, random)
+    if not domain.log:
+        return random.randint(domain.low, domain.high)
+    # each integer is as likely as the logarithmic interval half a step around it
+    drawn = _between(domain.low - 0.5, domain.high + 0.5, True, random)
+    return min(max(round(drawn), domain.low), domain.high)
+
+
+def _between(low: float, high: float, log: bool, random: Random) -> float:
+    if not log:
+        return random.uniform(low, high)
+    drawn = math.exp(random.uniform(math.log(low), math.log(high)))
+    return min(max(drawn, low), high)  # exp(log(x)) may miss the end by a rounding

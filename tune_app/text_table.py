@@ -1,0 +1,37 @@
+"""Aligned columns of plain text: a thousand rows in milliseconds, where a rich table takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+
+def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
+    """Lines with the headers on top; ``align`` has one letter a column, "<" left or ">" right.
+
+    A header that is wider than its column is broken at underscores and spaces.
+    """
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in headers]
+    content = [max(map(len, column), default=0) for column in columns]
+    broken = [_break(header, width) for header, width in zip(headers, content, strict=True)]
+    widths = [max(width, *map(len, lines)) for width, lines in zip(content, broken, strict=True)]
+    top = list(zip_longest(*(reversed(lines) for lines in broken), fillvalue=""))
+    return [_line(cells, widths, align) for cells in [*reversed(top), *rows]]
+
+
+def _break(header: str, width: int) -> list[str]:
+    """The header's words on as few lines as fit the column: rank_divisor → rank_, divisor."""
+    words = header.replace("_", "_ ").split(" ")
+    lines = [words[0]]
+    for word in words[1:]:
+        gap = "" if lines[-1].endswith("_") else " "
+        if len(lines[-1]) + len(gap) + len(word) <= width:
+            lines[-1] += gap + word
+        else:
+            lines.append(word)
+    return lines
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], align: str) -> str:
+    padded = zip(cells, widths, align, strict=True)
+    return " ".join(f"{cell:{side}{width}}" for cell, width, side in padded).rstrip()
