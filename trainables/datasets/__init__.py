@@ -1,0 +1,1 @@
+"""Loaders, one data set a file: each reads images into a Dataset."""

@@ -1,0 +1,50 @@
+"""Recording a step once and replaying it: one launch where there were a hundred."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+WARM_UP_STEPS = 3  # cuDNN chooses its algorithms and buffers are made before the recording
+
+log = logging.getLogger(__name__)
+
+
+def record(
+    step: Callable[[], None], state: Iterable[Tensor], device: torch.device
+) -> Callable[[], None]:
+    """A function that does what ``step`` does, replayed from a CUDA graph where that is possible.
+
+    ``state`` is every tensor that ``step`` changes; it is left as it was. On a CPU, and where the
+    recording fails (the reason is logged), ``step`` itself comes back.
+    """
+    if device.type != "cuda":
+        return step
+    state = list(state)
+    before = [tensor.clone() for tensor in state]
+    try:
+        return _capture(step, device).replay
+    except RuntimeError as reason:
+        log.warning("no CUDA graph, running step by step: %s", reason)
+        return step
+    finally:
+        torch.cuda.synchronize(device)
+        with torch.no_grad():
+            for tensor, value in zip(state, before, strict=True):
+                tensor.copy_(value)
+
+
+def _capture(step: Callable[[], None], device: torch.device) -> torch.cuda.CUDAGraph:
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP_STEPS):
+            step()
+    torch.cuda.current_stream(device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph

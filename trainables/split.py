@@ -1,0 +1,86 @@
+"""Which images a trial trains on and which it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.config import ConfigError, TrainConfig
+from trainables.data import Dataset
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Indices into the training images, in ascending order; ``held_out`` may be empty."""
+
+    train: Indices
+    held_out: Indices
+
+    @property
+    def uses_test_set(self) -> bool:
+        """Whether the trial is evaluated on the test set, there being nothing else."""
+        return len(self.held_out) == 0
+
+
+def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
+    """Cuts the validation images, then takes a subset of ``train_images`` of the rest.
+
+    Both cuts are stratified and fixed by ``data_seed``. A smaller subset is part of a larger one,
+    so that trials of different ``train_images`` share their validation images.
+
+    Raises:
+        ConfigError: when there are fewer images than the configuration asks for.
+    """
+    held_out = _held_out(config, dataset)
+    available = len(dataset.train_labels)
+    wanted = available - held_out if config.train_images is None else config.train_images
+    if problem := _misfit(config, dataset.name, available, held_out, wanted):
+        raise ConfigError([problem])
+    order = np.random.default_rng([config.data_seed]).permutation(available)
+    validation, rest = _take(dataset.train_labels, order, held_out)
+    train, _ = _take(dataset.train_labels, rest, wanted)
+    return Split(np.sort(train), np.sort(validation))
+
+
+def _misfit(config: TrainConfig, name: str, available: int, held_out: int, wanted: int) -> str:
+    """What is wrong with the numbers of images, "" when nothing is."""
+    if held_out + max(wanted, 1) > available:
+        return (
+            f"{name} has {available:,} training images; {held_out:,} for validation and {wanted:,} "
+            "to train on do not fit: lower validation_images or train_images"
+        )
+    if wanted < config.batch_size:
+        return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
+    return ""
+
+
+def _held_out(config: TrainConfig, dataset: Dataset) -> int:
+    if config.validation_images is not None:
+        return config.validation_images
+    # The original study was selected on the test set; its protocols keep that.
+    return dataset.validation_images if config.protocol == "right" else 0
+
+
+def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:
+    """The first ``count`` of ``order``, each class in its share, and what is left, in order."""
+    mine = labels[order]
+    quotas = _quotas(np.bincount(mine), count)
+    position = np.empty(len(order), np.int64)  # of each image among those of its class
+    for label, quota in enumerate(quotas):
+        members = mine == label
+        position[members] = np.arange(members.sum()) - quota
+    return order[position < 0], order[position >= 0]
+
+
+def _quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """``total`` shared out in proportion to ``counts``; largest remainders get what is left
+    over."""
+    exact = counts * (total / counts.sum())
+    quotas = np.floor(exact).astype(np.int64)
+    by_remainder = np.argsort(quotas - exact, kind="stable")
+    quotas[by_remainder[: total - quotas.sum()]] += 1
+    return quotas
