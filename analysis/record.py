@@ -66,6 +66,7 @@ class Planned(Row, frozen=True, tag="trial"):
     factor_parameters: int = 0
     routes: tuple[str, ...] = ()
     time: float = 0.0
+    search: str = ""
 
 
 class Alias(Row, frozen=True, tag="alias"):

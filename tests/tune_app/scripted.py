@@ -1,0 +1,105 @@
+"""A trainable that replays scripted epochs: a workload for the search engine, in no time.
+
+It keeps the contract of ``CifarTrainable``: the same config and results, checkpoints of its own.
+"""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from ray import tune
+
+EPOCHS = 9
+
+
+def accuracy(config: dict, epoch: int) -> float:
+    """A made-up learning curve: better near learning rate 0.1, with a little noise a seed."""
+    quality = 1 / (1 + abs(config["learning_rate"] - 0.1) * 5)
+    noise = ((config["seed"] * 7919 + epoch * 104729) % 97) / 9700
+    return quality * (1 - 0.6**epoch) * 0.95 + noise
+
+
+class ScriptedTrainable(tune.Trainable):
+    """``script``: {"seconds": per epoch, "faults": {trial_id: {str(attempt): [fault, epoch]}}}."""
+
+    def setup(self, config, script=None):
+        self.script = script or {}
+        self._begin(config)
+
+    def reset_config(self, new_config):
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config):
+        self.trial, self.attempt = config["trial_id"], config["attempt"]
+        self.hyper, self.known = config["config"], config["known_epochs"]
+        self.folder = Path(config["storage"]) / self.trial
+        saved = self.folder / "epochs.json"
+        self.epochs = json.loads(saved.read_text()) if saved.exists() else []
+        self.reported = self.known
+
+    def step(self):
+        epoch = self.reported + 1
+        while len(self.epochs) < epoch:
+            self._train(len(self.epochs) + 1)
+        self.reported = epoch
+        done = epoch >= self.hyper["epochs"] or self.epochs[epoch - 1]["train_loss"] is None
+        row = dict(self.epochs[epoch - 1])
+        diverged = row["train_loss"] is None
+        if diverged:
+            row["train_loss"] = float("nan")
+        return {
+            **row,
+            "score": row["val_accuracy"],
+            "done": done,
+            "diverged": diverged,
+            "interrupted": False,
+        }
+
+    def _train(self, epoch):
+        self._log("train", epoch)
+        deadline = time.monotonic() + self.script.get("seconds", 0.0)
+        stop = self.folder.parent / "STOP"
+        while time.monotonic() < deadline and not stop.exists():
+            time.sleep(0.01)
+        fault, when = (
+            self.script.get("faults", {}).get(self.trial, {}).get(str(self.attempt), ("", 0))
+        )
+        if when == epoch:
+            self._fail(fault)
+        value = accuracy(self.hyper, epoch)
+        loss = None if fault == "nan" and when == epoch else 1 - value
+        self.epochs.append(
+            {
+                "epoch": epoch,
+                "train_loss": loss,
+                "train_accuracy": value,
+                "val_loss": 1 - value,
+                "val_accuracy": value,
+                "train_seconds": 0.1,
+            }
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f".epochs.{self.attempt}"
+        draft.write_text(json.dumps(self.epochs))
+        draft.replace(self.folder / "epochs.json")
+
+    def _fail(self, fault):
+        if fault == "raise":
+            raise RuntimeError("scripted failure")
+        if fault == "oom":
+            raise MemoryError("scripted: 3 GiB asked, 1 GiB free")
+        if fault == "full":
+            raise OSError(28, "No space left on device")
+        if fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "hang":
+            time.sleep(600)
+
+    def _log(self, what, epoch):
+        """The workers' own log: what was really done, whatever the driver believes."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "worker.log").open("a") as file:
+            file.write(f"{what} {epoch} attempt {self.attempt} pid {os.getpid()}\n")

@@ -1,0 +1,47 @@
+"""Small plans for the search engine's tests."""
+
+import random
+
+from search_spaces.domains import Float
+from search_spaces.space import Key, SearchSpace
+from trainables.config import TrainConfig, trial_id
+from tune_app.plan import Plan
+from tune_app.points import PlannedTrial, PointRules
+
+RULES = PointRules({"precision": "fp32", "classes": 10})
+
+
+def space(**changes) -> SearchSpace:
+    fields = {
+        "name": "scripted",
+        "question": "Which learning rate?",
+        "source": "a made-up curve",
+        "fixed": {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 9},
+        "keys": {"learning_rate": Key(Float(0.01, 1.0, log=True))},
+    }
+    return SearchSpace(**{**fields, **changes})
+
+
+def planned(**values) -> PlannedTrial:
+    point = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 9, "precision": "fp32"}
+    config = TrainConfig.from_trial({**point, **values})
+    size = config.network_size()
+    return PlannedTrial(trial_id(config, size), config, size)
+
+
+def plan_of(trials, **changes) -> Plan:
+    fields = {
+        "space": space(),
+        "search": "grid",
+        "scheduler": "none",
+        "trials": tuple(trials),
+        "rules": RULES,
+    }
+    return Plan(**{**fields, **changes})
+
+
+def some_trials(count: int, shuffled: bool = True, **values) -> list[PlannedTrial]:
+    rates = [0.01 * 1.09**number for number in range(count)]
+    if shuffled:
+        random.Random(7).shuffle(rates)
+    return [planned(learning_rate=round(rate, 6), **values) for rate in rates]

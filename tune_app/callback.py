@@ -1,0 +1,105 @@
+"""What Ray reports, put on record: every epoch, every end, every failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ray import tune
+
+from analysis.record import EndStatus, Epoch
+from tune_app.dispatcher import Dispatcher
+from tune_app.failures import Failure, classify
+from tune_app.rows import epoch_row
+
+
+class Recorder(tune.Callback):
+    """Translates Ray's events into the dispatcher's.
+
+    ``on_epoch`` hears each epoch that is new on record, ``on_change`` each trial that starts or
+    ends, ``on_tick`` is called between events, several times a second. ``killed`` holds the trials
+    that the watchdog ended.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        on_epoch: Callable[[Epoch], None] = lambda row: None,
+        on_change: Callable[[str, str], None] = lambda trial_id, what: None,
+        on_tick: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.dispatcher, self.clock = dispatcher, clock
+        self.on_epoch, self.on_change, self.on_tick = on_epoch, on_change, on_tick
+        self.actors: dict[str, Any] = {}
+        self.last_heard: dict[str, float] = {}
+        self.killed: set[str] = set()
+
+    def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        self.on_tick()
+
+    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._started(trial)
+
+    def on_trial_result(
+        self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
+    ) -> None:
+        trial_id = self._started(trial)
+        self.last_heard[trial_id] = time.monotonic()
+        attempt = trial.config["attempt"]
+        reports = result.get("epochs") or ([result] if result.get("epoch") else [])
+        now = self.clock()
+        rows = [epoch_row(report, trial_id, attempt, now) for report in reports]
+        for row in self.dispatcher.epochs(rows):
+            self.on_epoch(row)
+
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        trial_id = trial.config["trial_id"]
+        if self._forget(trial_id):
+            status = self._status(trial_id, trial.last_result or {})
+            self.dispatcher.ended(trial_id, status)
+            self.on_change(trial_id, status)
+
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        trial_id = trial.config["trial_id"]
+        if self._forget(trial_id):
+            retry = self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
+            self.on_change(trial_id, "retry" if retry else "failed")
+
+    def _started(self, trial: Any) -> str:
+        """Notes a trial's first sign of life: Ray announces no start on a reused actor."""
+        trial_id: str = trial.config["trial_id"]
+        self.actors[trial_id] = trial.temporary_state.ray_actor
+        if trial_id not in self.last_heard and trial_id in self.dispatcher.running:
+            self.last_heard[trial_id] = time.monotonic()
+            self.dispatcher.started(trial_id, host=str(trial.node_ip or ""))
+            self.on_change(trial_id, "started")
+        return trial_id
+
+    def _forget(self, trial_id: str) -> bool:
+        """The attempt is over; whether it counted as running."""
+        self.actors.pop(trial_id, None)
+        running = trial_id in self.dispatcher.running
+        if running and self.last_heard.pop(trial_id, None) is None:
+            self.dispatcher.started(trial_id)  # it ended before it was heard of
+        return running
+
+    def _status(self, trial_id: str, result: dict) -> EndStatus:
+        known = self.dispatcher.history[trial_id]
+        config = self.dispatcher.running[trial_id].trial.config
+        if result.get("diverged") or (known.last and known.last.train_loss is None):
+            return "diverged"
+        if known.epoch >= config.epochs:
+            return "finished"
+        return "interrupted" if result.get("interrupted") or self.dispatcher.halted else "stopped"
+
+    def _failure(self, trial_id: str, trial: Any) -> Failure:
+        if trial_id in self.killed:
+            self.killed.discard(trial_id)
+            return Failure("timeout", "no result within the time that ten of its epochs take")
+        error = trial.get_pickled_error()
+        if error is None:
+            return Failure("exception", str(trial.get_error() or "no reason given"))
+        return classify(error)

@@ -1,0 +1,152 @@
+"""One driver a study: a lease that is renewed, so that it also holds where files do not lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+
+LEASE = "lease.json"
+RENEW_SECONDS = 2.0
+STALE_SECONDS = 20.0
+"""A lease unrenewed for this long is abandoned: a network disk's hiccup is shorter."""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a study. ``place`` tells one process table from another, ``born`` one process from
+    another that got its number; ``renewed`` is in seconds since the epoch by the holder's clock."""
+
+    token: str
+    host: str
+    pid: int
+    born: float
+    place: str
+    renewed: float
+
+
+class LeaseHeldError(RuntimeError):
+    """Another driver works on the study; ``holder`` says which."""
+
+    def __init__(self, study: Path, holder: Holder) -> None:
+        self.holder = holder
+        super().__init__(
+            f"{study} is in use by process {holder.pid} on {holder.host}, last seen "
+            f"{max(0.0, time.time() - holder.renewed):.0f} s ago; wait for it, end it, or give "
+            "this run another --name"
+        )
+
+
+class Lease:
+    """Holds ``<study>/lease.json`` from entering to leaving; a thread renews it.
+
+    ``lost`` is set when another driver took the lease over, after this one was asleep for long.
+
+    Raises:
+        LeaseHeldError: on entering, when another driver holds the study.
+    """
+
+    def __init__(self, study: Path, *, renew: float = RENEW_SECONDS, stale: float = STALE_SECONDS):
+        self.study, self.path = study, study / LEASE
+        self.renew, self.stale = renew, stale
+        self.lost = threading.Event()
+        self._leaving = threading.Event()
+        self._token = secrets.token_hex(8)
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self.study.mkdir(parents=True, exist_ok=True)
+        holder = _read(self.path)
+        if holder is not None and _alive(self.path, holder, self.renew, self.stale):
+            raise LeaseHeldError(self.study, holder)
+        self._take(holder)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leaving.set()
+        self._thread.join()
+        if self._mine():
+            self.path.unlink(missing_ok=True)
+
+    def _take(self, previous: Holder | None) -> None:
+        """Writes the own name, and looks whether another driver did the same at this moment."""
+        if previous is None:
+            try:
+                with self.path.open("xb") as file:
+                    file.write(msgspec.json.encode(self._holder()))
+            except FileExistsError:
+                self._lose_race()
+        else:
+            self._write()
+            time.sleep(min(0.3, self.renew))  # the last of several takers stays
+        if not self._mine():
+            self._lose_race()
+
+    def _lose_race(self) -> None:
+        winner = _read(self.path) or self._holder()
+        raise LeaseHeldError(self.study, winner)
+
+    def _keep(self) -> None:
+        while not self._leaving.wait(self.renew):
+            if not self._mine():
+                self.lost.set()
+                return
+            with contextlib.suppress(OSError):  # a full or absent disk: the next renewal may do
+                self._write()
+
+    def _mine(self) -> bool:
+        holder = _read(self.path)
+        return holder is not None and holder.token == self._token
+
+    def _write(self) -> None:
+        draft = self.path.with_name(f".{LEASE}.{self._token}")
+        draft.write_bytes(msgspec.json.encode(self._holder()))
+        draft.replace(self.path)
+
+    def _holder(self) -> Holder:
+        pid = os.getpid()
+        born = psutil.Process(pid).create_time()
+        return Holder(self._token, socket.gethostname(), pid, born, _place(), time.time())
+
+
+def _read(path: Path) -> Holder | None:
+    """The lease's holder; None where there is none, or a half-written one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Holder)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
+    if holder.place and holder.place == _place():
+        return _runs(holder)
+    if abs(time.time() - holder.renewed) < stale:
+        return True
+    time.sleep(2.5 * renew)  # clocks of two hosts may differ: what counts is that it moves
+    again = _read(path)
+    return again is not None and again != holder
+
+
+def _runs(holder: Holder) -> bool:
+    try:
+        process = psutil.Process(holder.pid)
+        same = abs(process.create_time() - holder.born) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _place() -> str:
+    """Names this process table, so that a process number means something; "" if it has no name."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""
