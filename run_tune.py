@@ -10,44 +10,55 @@ from search_spaces.registry import get_space
 from tune_app.command_line import parse_options
 from tune_app.errors import WrongUse
 from tune_app.options import RunOptions
-from tune_app.plan import make_plan
+from tune_app.output import show
+from tune_app.plan import Plan, make_plan
+from tune_app.plan_view import plan_json, plan_text, spaces_text
+
+# What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
+# whoever only looks (--help, --list-spaces, --plan) need not wait for them.
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, plan, search, report. Returns the exit code: 0, 1 some failed, 2 wrong use, 130 stopped."""
+    """Parse, plan, search, report.
+
+    Returns the exit code: 0 every planned trial is accounted for, 1 some failed, 2 wrong use (every
+    problem on stderr, nothing started), 130 interrupted.
+    """
     try:
-        return run(parse_options(argv))
+        options = parse_options(argv)
+        if options.list_spaces:
+            show(spaces_text())
+            return 0
+        options, plan = planned(options)
+        if options.plan_only:
+            show(plan_json(plan) if options.as_json else plan_text(plan))
+            return 0
+        return searched(plan, options)
     except (WrongUse, SpaceError) as wrong:
         print(*(f"error: {problem}" for problem in wrong.problems), sep="\n", file=sys.stderr)
         return 2
 
 
-def run(options: RunOptions) -> int:
-    """What a checked command line asks for."""
-    # what looks only never imports what searches: ray, torch and pandas take seconds
-    if options.list_spaces:
-        from tune_app.plan_view import spaces_text
+def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
+    """What would run; a confirmation runs under a name of its own."""
+    space = get_space(options.space)
+    if not options.confirm:
+        return options, make_plan(options, space)
+    from tune_app.confirm import confirm_options, make_confirm_plan
 
-        print(spaces_text())
-        return 0
-    plan = make_plan(options, get_space(options.space))
-    if options.plan_only:
-        from tune_app.forecast import forecast
-        from tune_app.plan_view import plan_json, plan_text
-
-        print(plan_json(plan) if options.as_json else plan_text(plan, forecast(plan)))
-        return 0
-    return search(plan, options)
+    return confirm_options(options, space), make_confirm_plan(options, space)
 
 
-def search(plan, options) -> int:
-    from analysis.study import load_study
+def searched(plan: Plan, options: RunOptions) -> int:
+    """Runs the plan and writes the report of what came out."""
     from tune_app.preflight import check_start
+
+    check_start(plan, options)
     from tune_app.study import run_study
 
     from analysis.report import write_report
+    from analysis.study import load_study
 
-    check_start(plan, options)
     outcome = run_study(plan, options)
     write_report(load_study(outcome.folder))
     return outcome.exit_code

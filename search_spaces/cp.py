@@ -6,7 +6,7 @@ from search_spaces.space import Key, SearchSpace
 SPACE = SearchSpace(
     name="cp",
     question="How many outer products, over how many dimensions, suit a CP network?",
-    source="Lebedev et al. 2015, as the December 2018 script ran it; by rank, which spans all sizes",
+    source="Lebedev et al. 2015; the December 2018 script, by rank, which spans all sizes",
     fixed={"layer": "cp", "schedule": "cosine", "learning_rate": 0.2, "epochs": 128},
     keys={
         "rank": Key(Int(2, 512, log=True, grid=(4, 8, 16, 32, 64, 128, 256))),

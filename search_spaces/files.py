@@ -133,7 +133,7 @@ class _Reader:
             self.problems.append(f"{path}.log: true or false, got {fields['log']!r}")
             return None
         try:
-            return kind(**fields)  # type: ignore[no-any-return]
+            return kind(**fields)
         except ValueError as problem:
             self.problems.append(f"{path}: {problem}")
             return None

@@ -47,8 +47,5 @@ def get_space(reference: str) -> SearchSpace:
         return SPACES[reference]
     near = difflib.get_close_matches(reference, SPACES, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SpaceError(
-        [
-            f"unknown space {reference!r}: choose from {', '.join(SPACES)}, or name a .toml file{hint}"
-        ]
-    )
+    choices = f"choose from {', '.join(SPACES)}, or name a .toml file"
+    raise SpaceError([f"unknown space {reference!r}: {choices}{hint}"])

@@ -1,6 +1,7 @@
 """What can be chosen by name, importable without the libraries that do the work.
 
-``--help`` and ``--plan`` read these; `searchers.SEARCHERS` and `schedulers.SCHEDULERS` implement them.
+``--help`` and ``--plan`` read these; `searchers.SEARCHERS` and `schedulers.SCHEDULERS` implement
+them.
 """
 
 SEARCHES = {

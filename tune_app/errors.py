@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 
-class WrongUse(ValueError):
-    """Ends the program with exit code 2; ``problems`` lists everything that is wrong, one sentence each."""
+class WrongUse(ValueError):  # noqa: N818 (not a fault of the program)
+    """Ends the program with exit code 2; ``problems`` says all that is wrong, in sentences."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)

@@ -17,7 +17,7 @@ KEPT_WHEN_FINISHED = 10
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Bytes that the study folder will need at most, and hours of one slot where a speed is known."""
+    """Bytes that the study folder may come to need; hours of one slot where a speed is known."""
 
     disk_bytes: int
     slot_hours: float | None = None
@@ -31,7 +31,7 @@ class Forecast:
 def forecast(plan: Plan, slots: int = 2) -> Forecast:
     """The cost of a plan whose trials run ``slots`` at a time."""
     checkpoints = sorted((checkpoint_bytes(trial) for trial in plan.trials), reverse=True)
-    # a running trial has its last checkpoint and the one being written; a stopped one keeps its last
+    # a stopped trial keeps its last checkpoint, a running one has the one being written too
     kept = checkpoints if plan.scheduler in STOPPING else checkpoints[:KEPT_WHEN_FINISHED]
     running = 2 * sum(checkpoints[:slots])
     records = sum(
@@ -42,5 +42,5 @@ def forecast(plan: Plan, slots: int = 2) -> Forecast:
 
 
 def checkpoint_bytes(trial: PlannedTrial) -> int:
-    """Weights and momentum in fp32, and BatchNorm's running statistics (under a twentieth of them)."""
+    """Weights and momentum in fp32, and BatchNorm's running statistics (less than a twentieth)."""
     return int(2.05 * 4 * trial.size.parameters)

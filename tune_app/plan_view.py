@@ -10,7 +10,7 @@ from typing import Any
 from search_spaces.grid import grid_points
 from search_spaces.registry import SPACES
 from search_spaces.space import SearchSpace
-from tune_app.forecast import Forecast
+from tune_app.forecast import forecast
 from tune_app.plan import Duplicate, Plan, PlannedTrial, Rejected
 from tune_app.text_table import text_table
 
@@ -33,10 +33,13 @@ def plan_json(plan: Plan) -> str:
     )
 
 
-def plan_text(plan: Plan, forecast: Forecast) -> str:
+def plan_text(plan: Plan) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns."""
     parts = [_heading(plan), _trials(plan), _duplicates(plan.duplicates), _infeasible(plan)]
-    parts += [forecast.lines(), ["nothing was started; the same command without --plan starts it"]]
+    parts += [
+        forecast(plan).lines(),
+        ["nothing was started; the same command without --plan starts it"],
+    ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 

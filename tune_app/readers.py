@@ -1,4 +1,4 @@
-"""How the values of options are read: each reader returns the value, or a Wrong that says what is off.
+"""How the values of options are read: a reader returns the value, or a Wrong that says what is off.
 
 A reader that raised would end the parsing at the first mistake; this way all of them are told.
 """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice, product
 from random import Random
 
@@ -18,20 +19,19 @@ def random_points(space: SearchSpace, count: int, seed: int) -> list[Point]:
 
 
 def corner_points(space: SearchSpace) -> list[Point]:
-    """For each combination of choices, every interval at its low end and every one at its high end."""
+    """For each combination of choices: every interval at its low end, and every one at its high."""
     choices = [name for name, key in space.keys.items() if isinstance(key.domain, Choice)]
     values = [space.keys[name].domain.grid for name in choices]
     corners = []
     for combination in product(*values):
-        for end in ("low", "high"):
-            ends = dict(zip(choices, combination, strict=True))
-            corners.append(
-                _applying(space, lambda name, ends=ends, end=end: _end(space, name, ends, end))
-            )
-    return [dict(point) for point in {tuple(corner.items()) for corner in corners}]
+        chosen = dict(zip(choices, combination, strict=True))
+        corners += [
+            _applying(space, partial(_at_end, space, chosen, end)) for end in ("low", "high")
+        ]
+    return [dict(point) for point in dict.fromkeys(tuple(corner.items()) for corner in corners)]
 
 
-def _end(space: SearchSpace, name: str, chosen: Point, end: str) -> Scalar:
+def _at_end(space: SearchSpace, chosen: Point, end: str, name: str) -> Scalar:
     return chosen[name] if name in chosen else getattr(space.keys[name].domain, end)
 
 
@@ -40,7 +40,7 @@ def _draws(space: SearchSpace, random: Random) -> Iterator[Point]:
         yield _applying(space, lambda name: _draw(space.keys[name].domain, random))
 
 
-def _applying(space: SearchSpace, value) -> Point:
+def _applying(space: SearchSpace, value: Callable[[str], Scalar]) -> Point:
     """A point whose keys, in order, get ``value(name)`` where they apply."""
     point: Point = {}
     for name, key in space.keys.items():

@@ -13,7 +13,7 @@ from tune_app.errors import WrongUse
 from tune_app.options import RunOptions
 
 QUICK: Mapping[str, Scalar] = {
-    # SPEED_NOTES' small benchmark, halved: about a minute a trial on one core, the order still shows
+    # at 8 epochs dense > separable > low-rank shows; half of that is a first look
     "width": 8,
     "epochs": 4,
     "batch_size": 128,
@@ -89,8 +89,8 @@ def _two_sizes(space: SearchSpace, settings: Mapping[str, tuple]) -> list[str]:
         return [f"--set gives a size in {len(given)} ways, {' and '.join(given)}; keep one of them"]
     other = next(name for name in both if name != given[0])
     return [
-        f"space {space.name!r} gives the size by {other}, --set by {given[0]}: two ways of one thing; "
-        f"to replace it add --set {other}=none"
+        f"space {space.name!r} gives the size by {other}, --set by {given[0]}: two ways of one "
+        f"thing; to replace it add --set {other}=none"
     ]
 
 
@@ -130,7 +130,7 @@ def _apply(space: SearchSpace, settings: Mapping[str, tuple]) -> SearchSpace:
 def _add(
     name: str, values: tuple, keys: dict, fixed: dict, replaced: Mapping[str, Key | None]
 ) -> None:
-    """A key that the space did not search: one value fixes it, several make it a new searched key."""
+    """A key that the space did not search: one value fixes it, several make it a searched one."""
     fixed.pop(name, None)
     sizes = [key for other, key in replaced.items() if other in SIZE_KEYS and key]
     when = sizes[0].when if sizes and name in SIZE_KEYS else {}

@@ -1,0 +1,103 @@
+"""What is checked before anything starts: the data, the folder, the machine."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import humanize
+
+from trainables.sources import DatasetError, check_dataset, cifar10_is_present, default_data_dir
+from tune_app.devices import Machine, this_machine
+from tune_app.errors import WrongUse
+from tune_app.forecast import forecast
+from tune_app.options import RunOptions
+from tune_app.paths import study_paths
+from tune_app.plan import Plan
+from tune_app.resources import Node, choose_share
+from tune_app.resources import problems as share_problems
+
+
+def check_start(plan: Plan, options: RunOptions) -> None:
+    """Refuses a start that could only fail later; an absent CIFAR-10 is downloaded here.
+
+    Raises:
+        WrongUse: with every problem found.
+    """
+    problems = [*_nothing_to_run(plan), *_data_problems(plan, options)]
+    folder = study_paths(options, plan.space.name).folder
+    problems += folder_problems(folder, forecast(plan).disk_bytes)
+    if options.storage and "://" not in options.storage:
+        problems += folder_problems(Path(options.storage).expanduser().absolute(), 0)
+    if options.address is None:  # a cluster's nodes are asked once it is reached
+        problems += machine_problems(options, this_machine())
+    if problems:
+        raise WrongUse(problems)
+
+
+def folder_problems(folder: Path, needed_bytes: int) -> list[str]:
+    """Why a folder, which need not exist yet, cannot take so many bytes; nothing is left there."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    change = "name another place with --results-dir"
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"\0" * 4096)
+        free = shutil.disk_usage(place).free
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return [f"no space is left in {place}: make room, or {change}"]
+        return [f"cannot write to {folder}: {problem.strerror}; {change}"]
+    if free < needed_bytes:
+        sizes = f"{humanize.naturalsize(needed_bytes)}, {humanize.naturalsize(free)} are free"
+        return [f"{folder} may need {sizes} in {place}: make room, or {change}"]
+    return []
+
+
+def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
+    """What a trial asks for and this machine does not have."""
+    gpus = options.gpus_per_trial
+    if gpus and not machine.gpus:
+        wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
+        return [f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option"]
+    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
+    share = choose_share(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
+    return share_problems(nodes, share)
+
+
+def _nothing_to_run(plan: Plan) -> Iterable[str]:
+    if plan.trials or plan.open_ended:
+        return
+    reasons = dict.fromkeys(one.reason for one in plan.infeasible)
+    yield "no point of the space can run: " + "; ".join([*reasons][:3])
+
+
+def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
+    problems = []
+    for name in sorted({trial.config.dataset for trial in plan.trials} or _datasets(plan)):
+        try:
+            _look_at(name, options.data_dir)
+        except DatasetError as problem:
+            problems.append(str(problem))
+    return problems
+
+
+def _datasets(plan: Plan) -> set[str]:
+    """Those that an open-ended search may propose."""
+    key = plan.space.keys.get("dataset")
+    return {
+        str(one)
+        for one in (key.domain.grid if key else [plan.space.fixed.get("dataset", "cifar10")])
+    }
+
+
+def _look_at(name: str, data_dir: Path | None) -> None:
+    if name == "cifar10" and not cifar10_is_present(data_dir or default_data_dir()):
+        from trainables.datasets.cifar10 import load_cifar10  # imports torch
+
+        load_cifar10(data_dir)
+    check_dataset(name, data_dir)
