@@ -1,0 +1,80 @@
+"""Laws for every space that ships with the project, and the 2018 study's counts."""
+
+import subprocess
+import sys
+
+import pytest
+
+from search_spaces.files import SpaceError
+from search_spaces.grid import grid_points, gridless_keys
+from search_spaces.registry import SPACES, get_space
+from trainables.config import TrainConfig
+from trainables.sizes.registry import SIZES
+from tune_app.sampling import corner_points, random_points
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [("low_rank", 60), ("tensor_train", 57), ("tensor_train_december", 196), ("tucker", 72)],
+)
+def test_the_sweeps_of_2018_have_as_many_points_as_were_run(name: str, points: int) -> None:
+    assert len(list(grid_points(SPACES[name]))) == points
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_space_is_registered_under_its_own_name(name: str) -> None:
+    assert SPACES[name].name == name
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_space_says_its_question_and_its_source(name: str) -> None:
+    assert SPACES[name].question.endswith("?")
+    assert SPACES[name].source
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_key_has_grid_points(name: str) -> None:
+    assert gridless_keys(SPACES[name]) == ()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_grid_points_corners_and_samples_are_trial_configurations(name: str) -> None:
+    space = SPACES[name]
+    for point in [*grid_points(space), *corner_points(space), *random_points(space, 50, seed=1)]:
+        TrainConfig.from_trial({**space.fixed, **point})
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_spaces_contrast_is_between_points_of_its_grid(name: str) -> None:
+    contrast = SPACES[name].contrast
+    if contrast is not None:
+        grid = SPACES[name].keys[contrast.key].domain.grid
+        assert {contrast.baseline, contrast.treatment} <= set(grid)
+
+
+def test_equal_budget_compares_every_family_and_every_reshaping() -> None:
+    space = SPACES["equal_budget"]
+    assert set(space.keys["layer"].domain.grid) == set(SIZES)
+    reshaping = {name for name, family in SIZES.items() if family.reshapes}
+    assert set(space.keys["dims"].when["layer"]) == reshaping
+
+
+def test_quickstart_asks_at_least_eight_trials_of_three_families_on_embedded_data() -> None:
+    points = list(grid_points(SPACES["quickstart"]))
+    assert len(points) >= 8
+    assert len({point["layer"] for point in points}) >= 3
+    assert SPACES["quickstart"].fixed["dataset"] == "digits"
+
+
+def test_an_unknown_space_lists_the_choices_and_the_nearest() -> None:
+    with pytest.raises(SpaceError, match=r"'tensortrain'.*quickstart.*did you mean 'tensor_train'"):
+        get_space("tensortrain")
+
+
+def test_the_readmes_table_has_a_row_for_every_space() -> None:
+    table = subprocess.run(
+        [sys.executable, "-m", "search_spaces"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert table[0] == "| space | question | grid points | search | scheduler |"
+    assert [row.split("`")[1] for row in table[2:]] == list(SPACES)
+    assert "| 57 | grid | none |" in next(row for row in table if "`tensor_train`" in row)
