@@ -34,7 +34,7 @@ test: $(DEVELOPMENT)  ## install the development extras, then lint, type-check a
 
 lint: $(DEVELOPMENT)  ## ruff, mypy and the import contracts, without the tests
 	@failed=; \
-	.venv/bin/python -m ruff check --quiet || failed="$$failed ruff-check"; \
+	.venv/bin/python -m ruff check --quiet --output-format concise || failed="$$failed ruff-check"; \
 	.venv/bin/python -m ruff format --check --quiet || failed="$$failed ruff-format"; \
 	.venv/bin/python -m mypy --no-error-summary || failed="$$failed mypy"; \
 	contracts=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$contracts"; failed="$$failed imports"; }; \
