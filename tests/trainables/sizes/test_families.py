@@ -1,13 +1,14 @@
 """Laws of the integer arithmetic, for every entry of SIZES."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
+quick = settings(max_examples=50)
 specs = st.builds(ConvSpec, st.integers(1, 70), st.integers(1, 70), stride=st.integers(1, 2))
 dims = st.integers(1, 9)
 every_family = pytest.mark.parametrize("name", SIZES)
@@ -20,6 +21,7 @@ def test_a_family_is_registered_under_its_own_name(name: str) -> None:
 
 
 @ranked_family
+@quick
 @given(spec=specs, dims=dims, rank=st.integers(1, 80), more=st.integers(0, 20))
 def test_more_rank_never_means_fewer_parameters(
     name: str, spec: ConvSpec, dims: int, rank: int, more: int
@@ -30,6 +32,7 @@ def test_more_rank_never_means_fewer_parameters(
 
 
 @ranked_family
+@quick
 @given(spec=specs, dims=dims, scale=st.floats(0.01, 1), more=st.floats(0, 1))
 def test_more_scale_never_means_fewer_parameters(
     name: str, spec: ConvSpec, dims: int, scale: float, more: float
@@ -40,6 +43,7 @@ def test_more_scale_never_means_fewer_parameters(
 
 
 @pytest.mark.parametrize("name", [n for n, f in SIZES.items() if f.ranked and n != "cp"])
+@quick
 @given(spec=specs, dims=dims, more=st.integers(1, 50))
 def test_nothing_grows_beyond_the_full_rank(
     name: str, spec: ConvSpec, dims: int, more: int
@@ -51,6 +55,7 @@ def test_nothing_grows_beyond_the_full_rank(
 
 
 @ranked_family
+@quick
 @given(spec=specs, dims=dims, rank=st.integers(1, 80))
 def test_explicit_ranks_give_the_layer_that_the_rule_gave(
     name: str, spec: ConvSpec, dims: int, rank: int
@@ -60,6 +65,7 @@ def test_explicit_ranks_give_the_layer_that_the_rule_gave(
 
 
 @every_family
+@quick
 @given(spec=specs, dims=dims, batch=st.integers(1, 512))
 def test_the_chosen_route_counts_fewest(name: str, spec: ConvSpec, dims: int, batch: int) -> None:
     size = SIZES[name].size(spec, RankRule(rank=3, dims=dims))

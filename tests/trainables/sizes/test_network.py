@@ -12,11 +12,12 @@ from trainables.sizes.network import Architecture, Infeasible, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
+quick = settings(max_examples=50)
 RANKED = [name for name, family in SIZES.items() if family.ranked]
 
 
 @pytest.mark.parametrize("layer", RANKED)
-@settings(max_examples=25)
+@settings(quick, max_examples=25)
 @given(width=st.integers(1, 4), dims=st.integers(2, 6), share=st.floats(0.01, 1))
 def test_a_budget_gives_the_largest_network_within_it(
     layer: str, width: int, dims: int, share: float

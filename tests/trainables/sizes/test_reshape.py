@@ -2,11 +2,12 @@
 
 from math import prod
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables.sizes.reshape import attainable_modes, dimensionize, full_bonds, split_point
 
+quick = settings(max_examples=50)
 channels = st.integers(1, 1024)
 dims = st.integers(1, 15)
 shapes = st.lists(st.integers(1, 20), min_size=2, max_size=9).map(tuple)
@@ -25,6 +26,7 @@ def test_a_neighbour_of_a_power_is_not_taken_for_it() -> None:
     assert prod(dimensionize(8**8 + 1, 1, 8)) == 8**8 + 1
 
 
+@quick
 @given(channels, channels, dims)
 def test_dimensionize_keeps_the_entries(rows: int, columns: int, dims: int) -> None:
     modes = dimensionize(rows, columns, dims)
@@ -32,17 +34,20 @@ def test_dimensionize_keeps_the_entries(rows: int, columns: int, dims: int) -> N
     assert len(modes) == max(2, dims)
 
 
+@quick
 @given(channels, channels)
 def test_fewer_than_two_dimensions_count_as_two(rows: int, columns: int) -> None:
     assert dimensionize(rows, columns, 1) == dimensionize(rows, columns, 2)
 
 
+@quick
 @given(shapes)
 def test_full_bonds_are_the_ranks_of_the_unfoldings(modes: tuple[int, ...]) -> None:
     expected = [min(prod(modes[:k]), prod(modes[k:])) for k in range(1, len(modes))]
     assert list(full_bonds(modes)) == expected
 
 
+@quick
 @given(shapes, st.data())
 def test_no_mode_exceeds_the_product_of_the_others(
     modes: tuple[int, ...], data: st.DataObject
@@ -54,6 +59,7 @@ def test_no_mode_exceeds_the_product_of_the_others(
         assert rank <= prod(ranks[:m]) * prod(ranks[m + 1 :])
 
 
+@quick
 @given(shapes, st.data())
 def test_attainable_modes_lowers_no_more_than_it_must(
     modes: tuple[int, ...], data: st.DataObject
@@ -69,6 +75,7 @@ def test_the_capped_scales_of_a_matrix_agree() -> None:
     assert attainable_modes((128, 64), (115, 58)) == (58, 58)
 
 
+@quick
 @given(shapes, st.data())
 def test_a_split_point_separates_rows_from_columns(
     modes: tuple[int, ...], data: st.DataObject

@@ -1,0 +1,89 @@
+"""The interface of a convolution that stores factors instead of its kernel."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trainables.sizes.layer_size import FACTORS, REBUILD, LayerSize
+
+
+class FactorizedConv2d(nn.Module, ABC):
+    """A convolution without bias: forward(x) equals conv2d(x, kernel()) by either route.
+
+    size: shapes and counts. route: "factors" runs the stored factors, "rebuild" makes the kernel
+    (or a separable form's pointwise matrix) from them at every forward. factors: the parameters,
+    in the order and shapes that each family states. Constructed empty: `build_conv` fills it.
+    """
+
+    def __init__(self, size: LayerSize, route: str) -> None:
+        """Raise ValueError when the size has no such route."""
+        super().__init__()
+        existing = {FACTORS: size.factors, REBUILD: size.rebuild}
+        if existing.get(route) is None:
+            routes = [name for name, cost in existing.items() if cost is not None]
+            raise ValueError(
+                f"{size.family} of {size.spec} has the routes {routes}, got {route!r}"
+                + (f": modes {size.modes} straddle outputs and inputs" if size.modes else "")
+            )
+        self.size = size
+        self.route = route
+        self.factors = nn.ParameterList(torch.empty(shape) for shape in self.shapes(size))
+
+    @staticmethod
+    @abstractmethod
+    def shapes(size: LayerSize) -> Sequence[tuple[int, ...]]:
+        """The shape of each factor."""
+
+    @abstractmethod
+    def rebuild(self) -> Tensor:
+        """What the factors stand for: the (out, in) pointwise matrix or (out, in, k, k) kernel."""
+
+    @abstractmethod
+    def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """Factors whose `rebuild` comes near `target`, exact at full ranks (cp: as ALS finds)."""
+
+    @abstractmethod
+    def kernel(self) -> Tensor:
+        """The (out, in, k, k) kernel that is convolved with, differentiable."""
+
+    @abstractmethod
+    def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
+        """Come as near to a float64 (out, in, k, k) kernel as the ranks allow."""
+
+    @abstractmethod
+    def keep_variance(self, generator: torch.Generator) -> None:
+        """Initialise so that white input of variance 1 gives outputs of variance 2 on average."""
+
+    @abstractmethod
+    def start_as_seed(self, generator: torch.Generator) -> None:
+        """Initialise as the 2018 study did, with torch's defaults and no care for variance."""
+
+    @torch.no_grad()
+    def store(self, factors: Sequence[Tensor]) -> None:
+        """Copy values into the factors."""
+        for parameter, factor in zip(self.factors, factors, strict=True):
+            parameter.copy_(factor)
+
+    @torch.no_grad()
+    def balance(self, norm: Tensor | None = None) -> None:
+        """Rescale the factors to one Frobenius norm each, so that training moves them alike.
+
+        The rebuilt norm becomes `norm`, or stays what it is.
+        """
+        norms = torch.stack([factor.norm().double() for factor in self.factors])
+        if len(norms) == 1 or not norms.all():
+            return
+        gain = norms.new_ones(()) if norm is None else (norm / self.rebuild().norm()).double()
+        # in logarithms, since a product of thirty norms can leave the range of a float
+        shared = ((norms.log().sum() + gain.log()) / len(norms)).exp()
+        for factor, own in zip(self.factors, norms, strict=True):
+            factor.mul_(shared / own)
+
+    def extra_repr(self) -> str:
+        spec, size = self.size.spec, self.size
+        shape = f"{spec.in_channels}, {spec.out_channels}, kernel_size={spec.kernel_size}"
+        modes = f", modes={size.modes}" if size.modes else ""
+        ranks = f", ranks={size.ranks}" if size.ranks else ""
+        return f"{shape}, stride={spec.stride}{modes}{ranks}, route={self.route}"
