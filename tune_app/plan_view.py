@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -11,11 +11,16 @@ from search_spaces.grid import grid_points
 from search_spaces.registry import SPACES
 from search_spaces.space import SearchSpace
 from tune_app.forecast import forecast
-from tune_app.plan import Duplicate, Plan, PlannedTrial, Rejected
+from tune_app.plan import Plan, PlannedTrial
 from tune_app.text_table import text_table
 
 WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
+
+LEGEND = [
+    "MACs are per image, by the routes taken; routes of the seven layers in order:",
+    "f runs the factors, r rebuilds the kernel",
+]
 
 
 def plan_json(plan: Plan) -> str:
@@ -35,12 +40,31 @@ def plan_json(plan: Plan) -> str:
 
 def plan_text(plan: Plan) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns."""
-    parts = [_heading(plan), _trials(plan), _duplicates(plan.duplicates), _infeasible(plan)]
-    parts += [
-        forecast(plan).lines(),
-        ["nothing was started; the same command without --plan starts it"],
-    ]
+    parts = [_heading(plan), _trials(plan), _duplicates(plan), _infeasible(plan)]
+    parts += [forecast(plan).lines()]
+    parts += [["nothing was started; the same command without --plan starts it"]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def spaces_text() -> str:
+    """Every space with its question, and how it is searched unless told otherwise."""
+    lines = []
+    for name, space in SPACES.items():
+        points = sum(1 for _ in grid_points(space))
+        lines.append(
+            f"{name}: {points} grid points, search {space.search}, scheduler {space.scheduler}"
+        )
+        lines += _wrapped(space.question, "  ", "  ")
+        lines += _wrapped(f"from {space.source}", "  ", "  ")
+    return "\n".join(lines)
+
+
+def short(count: float) -> str:
+    """A count in three digits: 45,487,104 → 45.5M."""
+    for unit, divisor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= divisor:
+            return f"{count / divisor:.3g}{unit}"
+    return f"{count:.0f}"
 
 
 def _trial_json(trial: PlannedTrial) -> dict[str, Any]:
@@ -57,15 +81,12 @@ def _trial_json(trial: PlannedTrial) -> dict[str, Any]:
 
 
 def _heading(plan: Plan) -> list[str]:
-    seeds = (
-        f"seeds {', '.join(map(str, plan.seeds))}"
-        if len(plan.seeds) > 1
-        else f"seed {plan.seeds[0]}"
-    )
+    several = len(plan.seeds) > 1
+    seeds = f"seed{'s' if several else ''} {', '.join(map(str, plan.seeds))}"
     lines = [f"{plan.space.name}: {plan.space.question}"]
     lines += [f"search {plan.search}, scheduler {plan.scheduler}, {seeds}; {_counts(plan)}"]
     lines += [f"fixed: {_words(plan.space.fixed)}", *plan.notes]
-    return [line for text in lines for line in wrap(text, WIDTH, subsequent_indent="  ")]
+    return [line for text in lines for line in _wrapped(text, "", "  ")]
 
 
 def _counts(plan: Plan) -> str:
@@ -80,79 +101,103 @@ def _counts(plan: Plan) -> str:
 
 
 def _trials(plan: Plan) -> list[str]:
+    """One line a trial, in a table as exact as the width allows."""
     if not plan.trials:
         return []
-    keys = [name for name in plan.space.keys if name not in IN_THE_ID]
+    lines = _table(plan, "{:,}".format)
+    if _widest(lines) > WIDTH:
+        lines = _table(plan, short)
+    if _widest(lines) > WIDTH:
+        lines = _table(plan, short, keys_below=True)
     fixed = {trial.size.fixed_parameters for trial in plan.trials}
-    factors = ["of factors"] * (len(fixed) > 1)
-    headers = ["trial", *keys, "param- eters", *factors, "MACs", "of dense", "routes"]
-    ordered = sorted(plan.trials, key=_by_size)
-    rows = [_row(trial, _shown(trial, keys, plan.space), bool(factors)) for trial in ordered]
-    align = "<" + ">" * (len(headers) - 2) + "<"
-    lines = text_table(headers, rows, align)
     if len(fixed) == 1:
         lines += ["", f"parameters include {fixed.pop():,} that are never decomposed;"]
-    return [*lines, *ROUTES]
+    return [*lines, *LEGEND]
 
 
-ROUTES = [
-    "MACs are per image, by the routes taken; routes of the seven layers in order:",
-    "f runs the factors, r rebuilds the kernel",
-]
+def _table(plan: Plan, count: Callable[[int], str], keys_below: bool = False) -> list[str]:
+    """The trials by family and size.
+
+    Where the part that is never decomposed differs from trial to trial, the factors alone have a
+    column. ``keys_below``: the searched keys on lines of their own.
+    """
+    trials = sorted(plan.trials, key=_by_size)
+    keys = [] if keys_below else [name for name in plan.space.keys if name not in IN_THE_ID]
+    factors = len({trial.size.fixed_parameters for trial in trials}) > 1
+    headers = [
+        "trial",
+        *keys,
+        "param- eters",
+        *["fac- tors"] * factors,
+        "MACs",
+        "of dense",
+        "routes",
+    ]
+    rows = [
+        [trial.trial_id, *_values(trial, keys, plan.space), *_sizes(trial, count, factors)]
+        for trial in trials
+    ]
+    lines = text_table(headers, rows, align="<" + ">" * (len(headers) - 2) + "<")
+    if not keys_below:
+        return lines
+    top = len(lines) - len(trials)
+    below = [_written(trial.config.to_dict(), plan.space) for trial in trials]
+    pairs = zip(lines[top:], below, strict=True)
+    return [*lines[:top], *(line for row, keys in pairs for line in (row, *_indented(keys)))]
 
 
 def _by_size(trial: PlannedTrial) -> tuple[str, int, int, str]:
-    return (
-        trial.config.layer,
-        len(trial.size.layers[-1].modes),
-        trial.size.parameters,
-        trial.trial_id,
-    )
+    dims = len(trial.size.layers[-1].modes)
+    return trial.config.layer, dims, trial.size.parameters, trial.trial_id
 
 
-def _shown(trial: PlannedTrial, keys: list[str], space: SearchSpace) -> list[str]:
+def _values(trial: PlannedTrial, keys: Sequence[str], space: SearchSpace) -> list[str]:
     """The values of those keys, "-" where one does not apply."""
-    values = trial.config.to_dict()
-    return [_number(values[key]) if space.keys[key].applies(values) else "-" for key in keys]
+    config = trial.config.to_dict()
+    return [_value(config[key]) if space.keys[key].applies(config) else "-" for key in keys]
 
 
-def _row(trial: PlannedTrial, shown: list[str], with_factors: bool) -> list[str]:
+def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> list[str]:
     batch, size = trial.config.batch_size, trial.size
     return [
-        trial.trial_id,
-        *shown,
-        f"{size.parameters:,}",
-        *[f"{size.factor_parameters:,}"] * with_factors,
+        count(size.parameters),
+        *[count(size.factor_parameters)] * factors,
         short(size.macs(batch)),
         _percent(size.compression),
         "".join(route[0] for route in size.routes(batch)),
     ]
 
 
-def _duplicates(duplicates: tuple[Duplicate, ...]) -> list[str]:
-    return ["duplicates: the same network, schedule and seed written otherwise"][
-        : len(duplicates)
-    ] + [f"  {one.same_as} = {_words(one.config)}" for one in duplicates]
+def _duplicates(plan: Plan) -> list[str]:
+    """Which point is whose twin."""
+    if not plan.duplicates:
+        return []
+    lines = ["duplicates, the same network, schedule and seed written otherwise:"]
+    for one in plan.duplicates:
+        lines += _indented(f"{one.same_as} is also {_written(one.config, plan.space)}")
+    return lines
 
 
 def _infeasible(plan: Plan) -> list[str]:
-    return ["not possible:"][: len(plan.infeasible)] + [
-        line for one in plan.infeasible for line in _reason(one, plan.space)
-    ]
+    if not plan.infeasible:
+        return []
+    lines = ["not possible:"]
+    for one in plan.infeasible:
+        lines += _indented(f"{_written(one.config, plan.space)}: {one.reason}")
+    return lines
 
 
-def _reason(one: Rejected, space: SearchSpace) -> Iterator[str]:
-    searched = {key: one.config[key] for key in [*space.keys, "seed"] if key in one.config}
-    yield from wrap(
-        f"{_words(searched)}: {one.reason}", WIDTH, initial_indent="  ", subsequent_indent="    "
-    )
+def _written(config: Mapping[str, Any], space: SearchSpace) -> str:
+    """The searched keys that apply, and the seed."""
+    names = [name for name, key in space.keys.items() if name in config and key.applies(config)]
+    return _words({name: config[name] for name in [*names, "seed"]})
 
 
 def _words(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_number(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
 
 
-def _number(value: Any) -> str:
+def _value(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -163,22 +208,14 @@ def _percent(fraction: float) -> str:
     return f"{fraction:.{2 if fraction < 0.0995 else 1 if fraction < 0.995 else 0}%}"
 
 
-def short(count: float) -> str:
-    """A count in three digits: 45,487,104 → 45.5M."""
-    for unit, divisor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= divisor:
-            return f"{count / divisor:.3g}{unit}"
-    return f"{count:.0f}"
+def _indented(text: str) -> list[str]:
+    return _wrapped(text, "  ", "    ")
 
 
-def spaces_text() -> str:
-    """Every space with its question, and how it is searched unless told otherwise."""
-    lines = []
-    for name, space in SPACES.items():
-        points = sum(1 for _ in grid_points(space))
-        lines += [
-            f"{name}: {points} grid points, search {space.search}, scheduler {space.scheduler}"
-        ]
-        lines += wrap(space.question, WIDTH, initial_indent="  ", subsequent_indent="  ")
-        lines += wrap(f"from {space.source}", WIDTH, initial_indent="  ", subsequent_indent="  ")
-    return "\n".join(lines)
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Lines within the width; options keep their hyphens together."""
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _widest(lines: Sequence[str]) -> int:
+    return max(map(len, lines))

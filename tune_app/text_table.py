@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+LONGEST_WORD = 9  # letters of a header's word in one line
+
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
     """Lines with the headers on top; ``align`` has one letter a column, "<" left or ">" right.
 
-    A header that is wider than its column is broken at underscores and spaces.
+    A header that is wider than its column is broken at underscores and spaces, or hyphenated.
     """
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in headers]
     content = [max(map(len, column), default=0) for column in columns]
@@ -29,7 +31,14 @@ def _break(header: str, width: int) -> list[str]:
             lines[-1] += gap + word
         else:
             lines.append(word)
-    return lines
+    return [part for line in lines for part in _hyphenate(line, max(width, LONGEST_WORD))]
+
+
+def _hyphenate(word: str, width: int) -> list[str]:
+    """compression → compress-, ion."""
+    if len(word) <= width:
+        return [word]
+    return [f"{word[: width - 1]}-", *_hyphenate(word[width - 1 :], width)]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], align: str) -> str:

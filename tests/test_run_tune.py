@@ -1,0 +1,163 @@
+"""The command itself, as a process: what it prints, refuses and returns."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search_spaces.registry import SPACES
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "ray", "pandas", "optuna", "numpy", "altair")
+
+
+def run(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_tune.py"), *argv],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def loaded(*argv: str, cwd: Path) -> tuple[set[str], str]:
+    """Which of the heavy libraries a call loads, and what it printed."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run_tune; "
+        f"code = run_tune.main({list(argv)!r}); "
+        f"print(code, *({set(HEAVY)!r} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    code, *modules = done.stderr.split()
+    assert code == "0", done.stderr
+    return set(modules), done.stdout
+
+
+def test_a_plan_of_a_thousand_trials_loads_no_heavy_library(tmp_path: Path) -> None:
+    divisors = ",".join(map(str, range(2, 502)))
+    argv = ("--space", "low_rank", "--set", f"rank_divisor={divisors}", "--plan", "--json")
+    modules, printed = loaded(*argv, cwd=tmp_path)
+    document = json.loads(printed)
+    assert len(document["trials"]) + len(document["duplicates"]) == 1000
+    assert modules == set()
+
+
+def test_a_plan_for_people_loads_no_heavy_library(tmp_path: Path) -> None:
+    modules, printed = loaded("--space", "equal_budget", "--plan", cwd=tmp_path)
+    assert "tt_conv" in printed
+    assert modules == set()
+
+
+def test_the_list_of_spaces_loads_no_heavy_library(tmp_path: Path) -> None:
+    modules, printed = loaded("--list-spaces", cwd=tmp_path)
+    assert all(f"{name}: " in printed for name in SPACES)
+    assert modules == set()
+
+
+def test_a_plan_starts_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run("--space", "quickstart", "--plan", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing was started" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_all_that_stdout_gets(tmp_path: Path) -> None:
+    done = run("--space", "quickstart", "--plan", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["space"] == "quickstart"
+
+
+def test_a_space_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        '[space]\nquestion = "Which?"\n[fixed]\nlayer = "cp"\n[keys.rank]\nvalues = [2, 4]\n',
+        encoding="utf-8",
+    )
+    done = run("--space", "mine.toml", "--plan", "--json", cwd=tmp_path)
+    assert len(json.loads(done.stdout)["trials"]) == 2
+
+
+def test_help_exits_well(tmp_path: Path) -> None:
+    done = run("--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "quickstart" in done.stdout
+
+
+WRONG = {
+    "an unknown space": ("--space tensortrain", ["did you mean 'tensor_train'?", "weight_decay"]),
+    "an unknown key": ("--space cp --set dimms=3", ["unknown key 'dimms'; did you mean 'dims'?"]),
+    "an unknown layer": ("--space cp --set layer=cpp", ["tucker", "did you mean 'cp'?"]),
+    "an unknown scheduler": ("--space cp --scheduler ash", ["median", "did you mean 'asha'?"]),
+    "values out of range": (
+        "--space cp --set epochs=0 --set batch_size=-1 --set rank=0",
+        ["epochs must lie in", "batch_size must lie in", "rank must lie in"],
+    ),
+    "two ways of giving a rank": (
+        "--space cp --set rank_scale=0.5",
+        ["by rank, --set by rank_scale", "--set rank=none"],
+    ),
+    "a grid over a key without grid points": (
+        "--space pointless.toml --search grid",
+        ["key 'rank'", "has none", "--set rank=A,B"],
+    ),
+    "a gpu where there is none": (
+        "--space quickstart --gpus-per-trial 0.5",
+        ["--gpus-per-trial 0.5: this machine has no GPU; drop the option"],
+    ),
+    "a folder of images that is none": (
+        "--space cp --dataset folder --data-dir .",
+        ["train/<class>/*"],
+    ),
+    "a results folder that cannot be written": (
+        "--space quickstart --results-dir pointless.toml",
+        ["cannot write to", "--results-dir"],
+    ),
+    "a results folder that would be full": (
+        "--space quickstart --set epochs=1000000000000",
+        ["make room", "--results-dir"],
+    ),
+    "a file that is no space": ("--space broken.toml", ["broken.toml is not TOML"]),
+    "nothing at all": ("", ["--space is missing"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_use_is_refused_with_code_2_and_starts_nothing(case: str, tmp_path: Path) -> None:
+    (tmp_path / "pointless.toml").write_text(
+        '[space]\nquestion = "?"\n[fixed]\nlayer = "cp"\n'
+        '[keys.rank]\ntype = "int"\nlow = 1\nhigh = 9\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "broken.toml").write_text("[space", encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    argv, words = WRONG[case]
+    environment = {"CUDA_VISIBLE_DEVICES": ""}  # a machine without a GPU
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run_tune.py"), *argv.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+    for word in words:
+        assert word in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = (
+        f"{sys.executable} {ROOT / 'run_tune.py'} --space tensor_train_december --plan | head -1"
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
