@@ -10,6 +10,7 @@ import heapq
 import itertools
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,8 @@ def write_study(
     rows += simulation.rows()
     if closes_after is None:
         rows.append(record.Closed(simulation.time + 1, "every planned trial is accounted for"))
+    else:
+        (folder / "lease.json").write_text(json.dumps({"renewed": time.time() + 86_400}))
     (folder / record.LEDGER).write_bytes(record.encode(rows))
     (folder / "study.json").write_text(
         json.dumps(study_information(folder.name, space, command), indent=2)

@@ -1,0 +1,46 @@
+"""A claim: words, and the numbers that carry them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["shown", "not_shown", "cannot_say"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that may be printed, and what it rests on.
+
+    ``verdict``: "shown" where the interval excludes nothing-at-all, "not_shown" where it does not,
+    "cannot_say" where the runs allow no interval. ``effect``, ``low`` and ``high`` are in the
+    metric's own unit (a fraction for accuracies); ``n`` counts runs. NaN where there is no number.
+    """
+
+    words: str
+    verdict: Verdict
+    n: int
+    effect: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def points(fraction: float, signed: bool = False) -> str:
+    """An accuracy, or a difference of two, in percentage points: 0.0031 → "0.31"."""
+    return f"{100 * fraction:{'+' if signed else ''}.2f}"
+
+
+def p_words(p: float) -> str:
+    """A p-value as journals print it."""
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def evidence(effect: float, low: float, high: float, p: float) -> str:
+    """The numbers of a difference: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
+    interval = f"95 % interval {points(low, True)} to {points(high, True)}"
+    return f"{points(effect, True)} points ({interval}, {p_words(p)})"

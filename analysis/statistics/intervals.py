@@ -1,0 +1,61 @@
+"""Intervals for the mean of few runs: Student's t (Gosset 1908).
+
+A percentile bootstrap covers 73 % at n = 3 and 84 % at n = 5 where it claims 95; t covers 95.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """``low`` to ``high``; NaN where nothing can be said."""
+
+    low: float
+    high: float
+
+
+def t_quantile(df: Any, level: float = LEVEL) -> Any:
+    """How many standard errors a two-sided interval reaches out; NaN where df is 0."""
+    df = np.asarray(df, dtype=float)
+    return np.where(df > 0, special.stdtrit(np.where(df > 0, df, 1.0), (1 + level) / 2), np.nan)
+
+
+def t_half_width(sd: Any, n: Any, level: float = LEVEL) -> Any:
+    """Half the width of the t interval of a mean of ``n`` values; NaN below two. Vectorised."""
+    n = np.asarray(n, dtype=float)
+    return t_quantile(n - 1, level) * np.asarray(sd, dtype=float) / np.sqrt(np.maximum(n, 1))
+
+
+def t_interval(values: Any, level: float = LEVEL) -> Interval:
+    """The t interval of the mean of ``values`` (missing ones left out)."""
+    ours = np.asarray(values, dtype=float)
+    ours = ours[np.isfinite(ours)]
+    if len(ours) < 2:
+        return Interval(np.nan, np.nan)
+    half = float(t_half_width(ours.std(ddof=1), len(ours), level))
+    return Interval(float(ours.mean()) - half, float(ours.mean()) + half)
+
+
+def t_p_value(estimate: Any, se: Any, df: Any) -> Any:
+    """Two-sided p-value of estimate / se under t with ``df`` degrees of freedom. Vectorised."""
+    estimate, se, df = (np.asarray(value, dtype=float) for value in (estimate, se, df))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(
+            df > 0, 2 * special.stdtr(np.where(df > 0, df, 1.0), -np.abs(estimate / se)), np.nan
+        )
+
+
+def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
+    """The standard deviation that groups share, and its degrees of freedom; (NaN, 0) if none."""
+    sd, n = np.asarray(sd, dtype=float), np.asarray(n, dtype=float)
+    ours = (n > 1) & np.isfinite(sd)
+    df = int((n[ours] - 1).sum())
+    if df == 0:
+        return float("nan"), 0
+    return float(np.sqrt(((n[ours] - 1) * sd[ours] ** 2).sum() / df)), df
