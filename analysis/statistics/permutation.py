@@ -69,7 +69,7 @@ def _sign_flip(table: pd.DataFrame, seed: int) -> float:
 
 
 def _relabel(runs: pd.DataFrame, table: pd.DataFrame, seed: int) -> float:
-    """Shuffles the labels within every block; the observed ones count too (Phipson & Smyth 2010)."""
+    """Shuffles labels within every block; the observed ones count too (Phipson, Smyth 2010)."""
     rng = np.random.default_rng(seed)
     observed = float((table["mean"]["treatment"] - table["mean"]["baseline"]).mean())
     total = np.zeros(RESAMPLES)
