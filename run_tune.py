@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from search_spaces.files import SpaceError
 from search_spaces.registry import get_space
+from trainables.sources import DatasetError
 from tune_app.command_line import parse_options
 from tune_app.errors import WrongUse
 from tune_app.options import RunOptions
 from tune_app.output import show
 from tune_app.plan import Plan, make_plan
 from tune_app.plan_view import plan_json, plan_text, spaces_text
+from tune_app.standing import read_standing
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
@@ -31,11 +33,13 @@ def main(argv: Sequence[str]) -> int:
             return 0
         options, plan = planned(options)
         if options.plan_only:
-            show(plan_json(plan) if options.as_json else plan_text(plan))
+            view = plan_json if options.as_json else plan_text
+            show(view(plan, read_standing(plan, options)))
             return 0
         return searched(plan, options)
-    except (WrongUse, SpaceError) as wrong:
-        print(*(f"error: {problem}" for problem in wrong.problems), sep="\n", file=sys.stderr)
+    except (WrongUse, SpaceError, DatasetError) as wrong:
+        problems = getattr(wrong, "problems", [wrong])
+        print(*(f"error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
         return 2
 
 
@@ -50,18 +54,13 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
 
 
 def searched(plan: Plan, options: RunOptions) -> int:
-    """Runs the plan and writes the report of what came out."""
+    """Runs what is left of the plan; the study folder ends with tables and a report."""
     from tune_app.preflight import check_start
 
     check_start(plan, options)
     from tune_app.study import run_study
 
-    from analysis.report import write_report
-    from analysis.study import load_study
-
-    outcome = run_study(plan, options)
-    write_report(load_study(outcome.folder))
-    return outcome.exit_code
+    return run_study(plan, options).exit_code
 
 
 if __name__ == "__main__":

@@ -8,28 +8,40 @@ import humanize
 
 from tune_app.choices import STOPPING
 from tune_app.plan import Plan, PlannedTrial
+from tune_app.standing import Standing
 
 RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
 RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
 KEPT_WHEN_FINISHED = 10
 """Finished trials whose checkpoint stays; the others' goes when they finish."""
+SLOTS = 2  # where nothing has run yet
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Bytes that the study folder may come to need; hours of one slot where a speed is known."""
+    """Bytes that the study folder may come to need; seconds of one slot where a speed is known."""
 
     disk_bytes: int
-    slot_hours: float | None = None
+    slots: int = SLOTS
+    slot_seconds: float | None = None
 
     def lines(self) -> list[str]:
         """The forecast in words."""
-        hours = f", {self.slot_hours:.1f} hours on one slot" if self.slot_hours is not None else ""
-        return [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk{hours}"]
+        lines = [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk"]
+        if self.slot_seconds:
+            wall = humanize.precisedelta(
+                self.slot_seconds / self.slots, minimum_unit="minutes", format="%.0f"
+            )
+            lines += [
+                f"  about {wall} at {self.slots} trials at once, by the epochs measured so far"
+            ]
+        return lines
 
 
-def forecast(plan: Plan, slots: int = 2) -> Forecast:
-    """The cost of a plan whose trials run ``slots`` at a time."""
+def forecast(plan: Plan, standing: Standing | None = None) -> Forecast:
+    """The cost of what is left of a plan, if nothing is stopped early."""
+    standing = standing or Standing()
+    slots = standing.slots or SLOTS
     checkpoints = sorted((checkpoint_bytes(trial) for trial in plan.trials), reverse=True)
     # a stopped trial keeps its last checkpoint, a running one has the one being written too
     kept = checkpoints if plan.scheduler in STOPPING else checkpoints[:KEPT_WHEN_FINISHED]
@@ -38,7 +50,7 @@ def forecast(plan: Plan, slots: int = 2) -> Forecast:
         RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH
         for trial in plan.trials
     )
-    return Forecast(sum(kept) + running + records)
+    return Forecast(sum(kept) + running + records, slots, standing.slot_seconds(plan))
 
 
 def checkpoint_bytes(trial: PlannedTrial) -> int:

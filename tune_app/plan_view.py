@@ -12,6 +12,7 @@ from search_spaces.registry import SPACES
 from search_spaces.space import SearchSpace
 from tune_app.forecast import forecast
 from tune_app.plan import Plan, PlannedTrial
+from tune_app.standing import Standing
 from tune_app.text_table import text_table
 
 WIDTH = 80  # columns
@@ -23,12 +24,15 @@ LEGEND = [
 ]
 
 
-def plan_json(plan: Plan) -> str:
-    """One object; every trial with its whole resolved configuration, the others as written."""
+def plan_json(plan: Plan, standing: Standing) -> str:
+    """One object; every trial with its whole resolved configuration, the others as written.
+
+    ``status`` says how a trial stands on record, "never_ran" where it has not begun.
+    """
     return json.dumps(
         {
             "space": plan.space.name,
-            "trials": [_trial_json(trial) for trial in plan.trials],
+            "trials": [_trial_json(trial, standing) for trial in plan.trials],
             "duplicates": [
                 {"config": one.config, "same_as": one.same_as} for one in plan.duplicates
             ],
@@ -38,10 +42,10 @@ def plan_json(plan: Plan) -> str:
     )
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, standing: Standing) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns."""
-    parts = [_heading(plan), _trials(plan), _duplicates(plan), _infeasible(plan)]
-    parts += [forecast(plan).lines()]
+    parts = [_heading(plan), _standing(plan, standing), _trials(plan)]
+    parts += [_duplicates(plan), _infeasible(plan), forecast(plan, standing).lines()]
     parts += [["nothing was started; the same command without --plan starts it"]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
@@ -67,7 +71,7 @@ def short(count: float) -> str:
     return f"{count:.0f}"
 
 
-def _trial_json(trial: PlannedTrial) -> dict[str, Any]:
+def _trial_json(trial: PlannedTrial, standing: Standing) -> dict[str, Any]:
     batch = trial.config.batch_size
     return {
         "id": trial.trial_id,
@@ -77,6 +81,7 @@ def _trial_json(trial: PlannedTrial) -> dict[str, Any]:
         "compression": trial.size.compression,
         "factor_parameters": trial.size.factor_parameters,
         "routes": trial.size.routes(batch),
+        "status": standing.statuses.get(trial.trial_id, "never_ran"),
     }
 
 
@@ -98,6 +103,23 @@ def _counts(plan: Plan) -> str:
     if plan.infeasible:
         counts.append(f"{len(plan.infeasible):,} not possible")
     return ", ".join(counts)
+
+
+def _standing(plan: Plan, standing: Standing) -> list[str]:
+    """What is on record already, or that the folder holds something else."""
+    if standing.differences:
+        advice = "--name starts another, --fresh moves it aside"
+        differences = "; ".join(standing.differences)
+        return _wrapped(
+            f"a study of that name asks something else ({advice}): {differences}", "", "  "
+        )
+    counts = standing.counts(plan)
+    if not counts:
+        return []
+    parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
+    return _wrapped(
+        f"on record: {parts}; {len(standing.left(plan)):,} trials left to run", "", "  "
+    )
 
 
 def _trials(plan: Plan) -> list[str]:

@@ -26,13 +26,17 @@ def resolve_open_values(space: SearchSpace, options: RunOptions) -> dict[str, Sc
     return {"precision": precision, "classes": _classes(space, options)}
 
 
-def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
-    """``identity.resolved`` of the study's study.json; nothing where none can be read."""
+def stored_identity(paths: StudyPaths) -> dict[str, Any]:
+    """``identity`` of the study's study.json; empty where none can be read."""
     try:
-        document = json.loads(paths.study.read_text(encoding="utf-8"))
-        return dict(document["identity"]["resolved"])
+        return dict(json.loads(paths.study.read_text(encoding="utf-8"))["identity"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
+    """What the study put for open values when it began; empty where there is none."""
+    return dict(stored_identity(paths).get("resolved") or {})
 
 
 def _precision(options: RunOptions) -> str:
