@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ FORMAT = 1
 """Raised when an older reader would misread what is written."""
 
 STATE = "state.json"
-TENSORS = "tensors.safetensors"
 
 
 class CheckpointError(ValueError):
@@ -26,25 +24,30 @@ class CheckpointError(ValueError):
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Writes into a folder beside ``folder``, waits for the disk, then gives it its name.
+    """Writes the tensors under the name of their content, then the state file that names them.
 
-    A kill at any moment leaves the old folder or the new one.
+    The state file's rename is the moment that counts: a kill before it leaves what was there.
     """
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{os.getpid()}.partial"
     try:
-        save_file(
-            {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS
-        )
-        state = {"format": FORMAT, **state, "tensors_blake2b": _digest(partial / TENSORS)}
-        (partial / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-        for path in (partial / TENSORS, partial / STATE, partial):
-            _flush(path)
-        _replace(partial, folder)
-        _flush(folder.parent)
+        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial)
+        digest = _digest(partial)
+        file = f"tensors-{digest[:12]}.safetensors"
+        _put(partial, folder / file)
+        state = {"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest}
+        partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        _put(partial, folder / STATE)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        partial.unlink(missing_ok=True)
+    for path in checkpoint_files(folder):
+        if path.name not in (file, STATE):
+            path.unlink(missing_ok=True)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoint's files, the state file last: whoever copies in this order copies it whole."""
+    return [*sorted(folder.glob("tensors-*.safetensors")), *folder.glob(STATE)]
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -60,11 +63,10 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise CheckpointError(
                 f"{folder} is of format {found}, this version reads {FORMAT}: update RankTune"
             )
-        if _digest(folder / TENSORS) != state["tensors_blake2b"]:
-            raise CheckpointError(
-                f"{folder / TENSORS} is damaged: its checksum is not that of {STATE}"
-            )
-        return load_file(folder / TENSORS), state
+        file = folder / state["tensors"]
+        if _digest(file) != state["tensors_blake2b"]:
+            raise CheckpointError(f"{file} is damaged: its checksum is not that of {STATE}")
+        return load_file(file), state
     except FileNotFoundError as problem:
         raise CheckpointError(
             f"{folder} is no checkpoint: {problem.filename} is missing"
@@ -85,20 +87,16 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
+def _put(partial: Path, path: Path) -> None:
+    """Gives a written file its name, once the disk has its content."""
+    _flush(partial)
+    partial.replace(path)
+    _flush(path.parent)
+
+
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _replace(new: Path, folder: Path) -> None:
-    """Renames ``new`` to ``folder``; an older folder of that name is moved aside first, then
-    removed."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

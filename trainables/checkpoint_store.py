@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pyarrow import fs
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from trainables.checkpoint import STATE, TENSORS
+from trainables.checkpoint import STATE, checkpoint_files
 
 STOP_FILE = "STOP"
 """A file of this name in the storage asks every worker to save and end."""
@@ -101,8 +101,10 @@ class CheckpointStore:
         if self._remote is None:
             shutil.rmtree(Path(self._folder) / str(name), ignore_errors=True)
             return
-        # State first: what is half removed is no checkpoint.
-        for file in (f"{self._folder}/{name}/{STATE}", f"{self._folder}/{name}/{TENSORS}"):
+        folder = f"{self._folder}/{name}"
+        files = [info.path for info in self._patiently(partial(self._infos, folder))]
+        # The state file first: what is half removed is no checkpoint.
+        for file in sorted(files, key=lambda path: not path.endswith(STATE)):
             self._patiently(partial(self._delete, file))
 
     def stop_requested(self) -> bool:
@@ -118,17 +120,18 @@ class CheckpointStore:
         if self._remote is None:
             folder = Path(self._folder)
             return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        selector = fs.FileSelector(self._folder, allow_not_found=True)
-        return [
-            info.base_name for info in self._patiently(lambda: self._remote.get_file_info(selector))
-        ]
+        infos = self._patiently(partial(self._infos, self._folder))
+        return [info.base_name for info in infos]
+
+    def _infos(self, folder: str) -> list[fs.FileInfo]:
+        return self._remote.get_file_info(fs.FileSelector(folder, allow_not_found=True))
 
     def _upload(self, local: Path, remote: str) -> None:
         self._remote.create_dir(remote)
-        for file in (TENSORS, STATE):
+        for file in checkpoint_files(local):
             with (
-                (local / file).open("rb") as source,
-                self._remote.open_output_stream(f"{remote}/{file}") as target,
+                file.open("rb") as source,
+                self._remote.open_output_stream(f"{remote}/{file.name}") as target,
             ):
                 shutil.copyfileobj(source, target, 1 << 22)
 

@@ -78,8 +78,8 @@ class Trainer:
         )
         self.history: list[EpochMetrics] = []
         self._data = data
-        self._split = split_training_images(config, data)
-        self._batches = len(self._split.train) // config.batch_size
+        self.split = split_training_images(config, data)
+        self._batches = len(self.split.train) // config.batch_size
         self._batch = 0  # of the epoch in progress, done
         self._seconds = 0.0  # of the epoch in progress
         self._build()
@@ -88,6 +88,11 @@ class Trainer:
     def epochs_done(self) -> int:
         """Finished epochs."""
         return len(self.history)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Full batches; the images of a last partial one wait for the next epoch."""
+        return self._batches
 
     @property
     def batches_done(self) -> int:
@@ -180,7 +185,7 @@ class Trainer:
             self._augmenter(self._placed.train_pixels),
             self._placed.train_labels,
             batch=config.batch_size,
-            draws=len(self._split.train),
+            draws=len(self.split.train),
             label_smoothing=config.label_smoothing,
             precision=self.precision,
             penalties=kernel_penalties(config, self.size, self.network),
@@ -193,7 +198,7 @@ class Trainer:
 
     def _draw(self) -> None:
         draws = draw_epoch(
-            self._split.train, self.config.seed, self.epochs_done, flips=self._data.flips
+            self.split.train, self.config.seed, self.epochs_done, flips=self._data.flips
         )
         self._step.draws.copy_(draws)
 
@@ -222,7 +227,7 @@ class Trainer:
 
     def _finish_epoch(self, loss: float, accuracy: float, images: int) -> EpochMetrics:
         start = time.perf_counter()
-        held_out = None if self._split.uses_test_set else self._judge("held_out")
+        held_out = None if self.split.uses_test_set else self._judge("held_out")
         test = self._judge("test") if self._reads_test_set() else None
         peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
         return EpochMetrics(
@@ -245,7 +250,7 @@ class Trainer:
         """Once, after the last epoch; after every epoch where the original study's protocol is
         kept."""
         last = self.epochs_done + 1 == self.config.epochs
-        return self._split.uses_test_set and (last or self.config.protocol != "right")
+        return self.split.uses_test_set and (last or self.config.protocol != "right")
 
     def _judge(self, which: str) -> tuple[float, float]:
         """Mean loss and accuracy over the held-out images or the test set."""
@@ -264,7 +269,7 @@ class Trainer:
     def _make_judge(self, which: str) -> EvaluationStep:
         data = self._placed
         pixels, labels = data.train_pixels, data.train_labels
-        chosen = torch.from_numpy(self._split.held_out)
+        chosen = torch.from_numpy(self.split.held_out)
         if which == "test":
             pixels, labels = data.test_pixels, data.test_labels
             chosen = torch.arange(len(labels))

@@ -1,0 +1,26 @@
+"""Small real things to train with."""
+
+import pytest
+
+from trainables.config import TrainConfig
+from trainables.data import Dataset
+from trainables.datasets.digits import load_digits
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_digits()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> TrainConfig:
+    """4 batches an epoch, 2 epochs, in a tenth of a second."""
+    return TrainConfig(
+        width=2,
+        batch_size=64,
+        epochs=2,
+        learning_rate=0.2,
+        dataset="digits",
+        train_images=256,
+        validation_images=100,
+    )

@@ -1,0 +1,39 @@
+"""One network: ``python -m trainables train``, and whatever else the registry of commands names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from trainables.commands.registry import COMMANDS
+
+WRONG_USE = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command; returns its exit code, 2 for wrong use with every problem on stderr."""
+    app = typer.Typer(
+        help="Train, compress or export one network.",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(lambda: None)  # keeps a single command a subcommand
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    try:
+        app(args=list(argv), prog_name="python -m trainables")
+    except SystemExit as end:  # typer's way of ending, 2 for options it does not know
+        return end.code if isinstance(end.code, int) else 0
+    except ValueError as wrong:  # of configurations, data sets, checkpoints: each says what to do
+        problems = getattr(wrong, "problems", [wrong])
+        print(*(f"error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
+        return WRONG_USE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,159 @@
+"""Trains one network, without Ray."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trainables.commands.settings import read_settings
+from trainables.metrics import EpochMetrics
+
+if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
+    from trainables.trainer import Trainer
+
+INTERRUPTED = 130
+DIVERGED = 1
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A key of the configuration; repeatable."),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the data set lies, or is downloaded to.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for the checkpoint [default: results/train/<the trial's id>]."
+    ),
+]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="CPU threads [default: every core].")
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")
+]
+
+
+def train(
+    settings: Settings = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    threads: Threads = None,
+    device: Device = None,
+) -> None:
+    """Train one network and write its checkpoint.
+
+    The same command again goes on where an interrupted one stopped.
+
+    Example: python -m trainables train --set layer=tucker --set rank_scale=0.5
+    """
+    config = read_settings(settings or ())
+    config.network_size()  # an infeasible one is told before torch is imported
+    import torch
+
+    from trainables.datasets.registry import load_dataset
+    from trainables.trainer import Trainer
+
+    data = load_dataset(config.dataset, data_dir)
+    if config.dataset == "folder":
+        config = config.replace(classes=len(data.classes))
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = Trainer(config, data, device=chosen, threads=threads or os.cpu_count())
+    folder = out or Path("results") / "train" / trainer.trial_id
+    if (folder / "checkpoint").is_dir():
+        trainer.load(folder / "checkpoint")
+    print(_headline(trainer))
+    raise typer.Exit(_run(trainer, folder / "checkpoint"))
+
+
+def _run(trainer: Trainer, checkpoint: Path) -> int:
+    from trainables.trainer import Diverged
+
+    stop = _Interrupt()
+    with _progress(trainer) as progress:
+        task = progress.add_task("", total=trainer.batches_per_epoch)
+
+        def should_stop() -> bool:
+            progress.update(task, completed=trainer.batches_done)
+            return stop.asked
+
+        try:
+            while not trainer.finished:
+                progress.update(task, description=f"epoch {trainer.epochs_done + 1}")
+                metrics = trainer.train_epoch(should_stop)
+                if metrics is None:
+                    trainer.save(checkpoint)
+                    progress.stop()
+                    print(f"interrupted and saved; the same command goes on from {checkpoint}")
+                    return INTERRUPTED
+                progress.console.print(_line(metrics, trainer.config.epochs), highlight=False)
+        except Diverged as problem:
+            progress.stop()
+            print(f"{problem}: lower learning_rate", file=sys.stderr)
+            return DIVERGED
+    trainer.save(checkpoint)
+    print(_summary(trainer.history, checkpoint))
+    return 0
+
+
+class _Interrupt:
+    """Remembers Ctrl-C, so that training can stop between two batches; a second one kills."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _progress(trainer: Trainer) -> Progress:
+    """A bar for the epoch in progress; nothing where the output is no terminal."""
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _headline(trainer: Trainer) -> str:
+    size, config = trainer.size, trainer.config
+    macs = size.macs(config.batch_size) / 1e6
+    text = (
+        f"{trainer.trial_id}\n{size.parameters:,} parameters, {macs:,.1f} M multiply-adds an "
+        f"image, {trainer.precision} on {trainer.device.type}"
+    )
+    return text + (f", going on after epoch {trainer.epochs_done}" if trainer.epochs_done else "")
+
+
+def _line(metrics: EpochMetrics, epochs: int) -> str:
+    judged = _judged(metrics)
+    seconds = metrics.train_seconds + metrics.eval_seconds
+    return (
+        f"epoch {metrics.epoch:3}/{epochs}  train {metrics.train_loss:.4f} "
+        f"{metrics.train_accuracy:6.2%}  {judged}  {seconds:.1f} s"
+    )
+
+
+def _judged(metrics: EpochMetrics) -> str:
+    if metrics.val_accuracy is not None:
+        return f"validation {metrics.val_loss:.4f} {metrics.val_accuracy:6.2%}"
+    if metrics.test_accuracy is not None:
+        return f"test set {metrics.test_loss:.4f} {metrics.test_accuracy:6.2%}"
+    return "not evaluated"
+
+
+def _summary(history: list[EpochMetrics], checkpoint: Path) -> str:
+    seconds = sum(metrics.train_seconds for metrics in history)
+    return (
+        f"after {len(history)} epochs and {seconds:.0f} s of training: {_judged(history[-1])}\n"
+        f"checkpoint: {checkpoint}"
+    )
