@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.draw import normal, torch_default
+from trainables.layers.memory_format import in_channels_last
 from trainables.sizes.layer_size import REBUILD, LayerSize
 
 
@@ -29,6 +30,9 @@ class SeparableForm(FactorizedConv2d):
     @final
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, H, W) -> (batch, out, h, w)."""
+        return in_channels_last(self._run, x)
+
+    def _run(self, x: Tensor) -> Tensor:
         spec = self.size.spec
         x = conv2d(x, self.depthwise, None, spec.stride, spec.padding, groups=spec.in_channels)
         matrices = [self.rebuild()] if self.route == REBUILD else self.stages()

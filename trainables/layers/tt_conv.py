@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d
 
 from trainables.layers import decompose
 from trainables.layers.kernel_form import KernelForm
+from trainables.layers.memory_format import in_channels_last
 from trainables.layers.tensor_train import multiply_out
 from trainables.sizes.layer_size import LayerSize
 
@@ -35,6 +36,9 @@ class TTConv2d(KernelForm):
         return multiply_out(cores).reshape(i, k, k, o).permute(3, 0, 1, 2)
 
     def run_factors(self, x: Tensor) -> Tensor:
+        return in_channels_last(self._run, x)
+
+    def _run(self, x: Tensor) -> Tensor:
         contract, rows, columns, expand = self.factors
         s, p = self.size.spec.stride, self.size.spec.padding
         x = conv2d(conv2d(x, contract), rows, None, (s, 1), (p, 0))

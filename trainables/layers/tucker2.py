@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d
 
 from trainables.layers import decompose
 from trainables.layers.kernel_form import KernelForm
+from trainables.layers.memory_format import in_channels_last
 from trainables.sizes.layer_size import LayerSize
 
 
@@ -30,10 +31,14 @@ class Tucker2Conv2d(KernelForm):
         # (r2, r1, k, k) -> (r2 k k, r1) @ (r1, in)
         product = core.permute(0, 2, 3, 1).flatten(0, 2) @ contract.flatten(1)
         product = expand.flatten(1) @ product.reshape(r2, k * k * i)
-        # (out, k, k, in) -> (out, in, k, k), which is channels_last
-        return product.reshape(o, k, k, i).permute(0, 3, 1, 2)
+        # (out, k, k, in) -> (out, in, k, k); contiguous, or conv2d would take contiguous images for
+        # channels_last ones, which at 512 channels costs half as much again
+        return product.reshape(o, k, k, i).permute(0, 3, 1, 2).contiguous()
 
     def run_factors(self, x: Tensor) -> Tensor:
+        return in_channels_last(self._run, x)
+
+    def _run(self, x: Tensor) -> Tensor:
         contract, core, expand = self.factors
         x = conv2d(conv2d(x, contract), core, None, self.size.spec.stride, self.size.spec.padding)
         return conv2d(x, expand)

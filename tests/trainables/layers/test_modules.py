@@ -107,11 +107,19 @@ def test_half_precision_goes_forward_and_backward(
 
 
 @every_case
-def test_channels_last_stays_channels_last(name: str, dims: int, route: str, x: Tensor) -> None:
-    layer = layer_of(name, dims, route).to(memory_format=torch.channels_last)
+@pytest.mark.parametrize("converted", [False, True])
+def test_the_output_has_the_memory_format_of_the_input(
+    name: str, dims: int, route: str, x: Tensor, converted: bool
+) -> None:
+    layer = layer_of(name, dims, route)
+    expected = layer(x)
+    if converted:
+        layer.to(memory_format=torch.channels_last)
+    else:
+        assert expected.is_contiguous()
     out = layer(x.contiguous(memory_format=torch.channels_last))
     assert out.is_contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(out, layer(x), rtol=1e-4, atol=1e-5)
+    assert torch.allclose(out, expected, rtol=1e-4, atol=1e-5)
 
 
 @every_case
