@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -12,14 +13,15 @@ from analysis.record import EndStatus, Epoch
 from tune_app.dispatcher import Dispatcher
 from tune_app.failures import Failure, classify
 from tune_app.rows import epoch_row
+from tune_app.transient import Transient
 
 
-class Recorder(tune.Callback):
+class Recorder(Transient, tune.Callback):
     """Translates Ray's events into the dispatcher's.
 
     ``on_epoch`` hears each epoch that is new on record, ``on_change`` each trial that starts or
-    ends, ``on_tick`` is called between events, several times a second. ``killed`` holds the trials
-    that the watchdog ended.
+    ends, ``on_tick`` is called between events, several times a second. ``place_of`` tells an
+    actor's host and device. ``killed`` holds the trials that the watchdog ended.
     """
 
     def __init__(
@@ -29,9 +31,10 @@ class Recorder(tune.Callback):
         on_epoch: Callable[[Epoch], None] = lambda row: None,
         on_change: Callable[[str, str], None] = lambda trial_id, what: None,
         on_tick: Callable[[], None] = lambda: None,
+        place_of: Callable[[Any], tuple[str, str]] = lambda actor: ("", ""),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.dispatcher, self.clock = dispatcher, clock
+        self.dispatcher, self.clock, self.place_of = dispatcher, clock, place_of
         self.on_epoch, self.on_change, self.on_tick = on_epoch, on_change, on_tick
         self.actors: dict[str, Any] = {}
         self.last_heard: dict[str, float] = {}
@@ -41,55 +44,53 @@ class Recorder(tune.Callback):
         self.on_tick()
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._started(trial)
+        trial_id = trial.config["trial_id"]
+        if trial_id in self.dispatcher.running:
+            self._start(trial_id, trial.temporary_state.ray_actor)
 
     def on_trial_result(
         self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
     ) -> None:
-        trial_id = self._started(trial)
+        trial_id = trial.config["trial_id"]
         self.last_heard[trial_id] = time.monotonic()
         attempt = trial.config["attempt"]
-        reports = result.get("epochs") or ([result] if result.get("epoch") else [])
         now = self.clock()
+        reports = result.get("epochs", [result])
         rows = [epoch_row(report, trial_id, attempt, now) for report in reports]
         for row in self.dispatcher.epochs(rows):
             self.on_epoch(row)
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
-        if self._forget(trial_id):
+        if self.forget(trial_id):
             status = self._status(trial_id, trial.last_result or {})
             self.dispatcher.ended(trial_id, status)
             self.on_change(trial_id, status)
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
-        if self._forget(trial_id):
+        if self.forget(trial_id):
             retry = self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
             self.on_change(trial_id, "retry" if retry else "failed")
 
-    def _started(self, trial: Any) -> str:
-        """Notes a trial's first sign of life: Ray announces no start on a reused actor."""
-        trial_id: str = trial.config["trial_id"]
-        self.actors[trial_id] = trial.temporary_state.ray_actor
-        if trial_id not in self.last_heard and trial_id in self.dispatcher.running:
-            self.last_heard[trial_id] = time.monotonic()
-            self.dispatcher.started(trial_id, host=str(trial.node_ip or ""))
-            self.on_change(trial_id, "started")
-        return trial_id
+    def _start(self, trial_id: str, actor: Any) -> None:
+        self.actors[trial_id] = actor
+        self.last_heard[trial_id] = time.monotonic()
+        self.dispatcher.started(trial_id, *self.place_of(actor))
+        self.on_change(trial_id, "started")
 
-    def _forget(self, trial_id: str) -> bool:
-        """The attempt is over; whether it counted as running."""
+    def forget(self, trial_id: str) -> bool:
+        """The attempt is over; whether it was running."""
         self.actors.pop(trial_id, None)
         running = trial_id in self.dispatcher.running
         if running and self.last_heard.pop(trial_id, None) is None:
-            self.dispatcher.started(trial_id)  # it ended before it was heard of
+            self.dispatcher.started(trial_id)  # its worker died before it was ready
         return running
 
     def _status(self, trial_id: str, result: dict) -> EndStatus:
         known = self.dispatcher.history[trial_id]
         config = self.dispatcher.running[trial_id].trial.config
-        if result.get("diverged") or (known.last and known.last.train_loss is None):
+        if result.get("diverged"):
             return "diverged"
         if known.epoch >= config.epochs:
             return "finished"
@@ -100,6 +101,12 @@ class Recorder(tune.Callback):
             self.killed.discard(trial_id)
             return Failure("timeout", "no result within the time that ten of its epochs take")
         error = trial.get_pickled_error()
-        if error is None:
-            return Failure("exception", str(trial.get_error() or "no reason given"))
-        return classify(error)
+        return classify(error) if error else Failure("exception", _written_error(trial))
+
+
+def _written_error(trial: Any) -> str:
+    """What Ray wrote down of an error of its own, or of a callback."""
+    try:
+        return Path(trial.error_file).read_text()
+    except (OSError, TypeError):
+        return "no reason given"

@@ -118,7 +118,10 @@ class Dispatcher:
         """The attempt ended without a failure."""
         attempt = self.running.pop(trial_id)
         known = self.history[trial_id]
-        self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch))
+        why = (
+            f"the loss was not finite in epoch {known.epoch + 1}" if status == "diverged" else None
+        )
+        self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch, error=why))
         if status != "interrupted":
             self.policy.went_well()
             self.searcher.tell(trial_id, self.history[trial_id])

@@ -15,6 +15,7 @@ LOST = ("lost_worker", "lost_node")
 _NAMES: dict[str, FailureKind] = {
     "OutOfMemoryError": "out_of_memory",  # torch.cuda's and Ray's are both called so
     "MemoryError": "out_of_memory",
+    "DeviceMemoryError": "out_of_memory",  # trainables.cifar_trainable's, with peak and free memory
     "NodeDiedError": "lost_node",
     "ActorDiedError": "lost_worker",
     "ActorUnavailableError": "lost_worker",

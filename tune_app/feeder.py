@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ray.tune.search import Searcher as RaySearcher
 
+from trainables.job import TrialJob
 from tune_app.dispatcher import Attempt, Dispatcher
+from tune_app.transient import Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,23 @@ class WorkerSettings:
 
     def config(self, attempt: Attempt) -> dict[str, Any]:
         """The configuration with which ``CifarTrainable`` is set up."""
-        return {
-            "trial_id": attempt.trial_id,
-            "config": attempt.trial.config.to_dict(),
-            "attempt": attempt.number,
-            "known_epochs": attempt.known_epochs,
-            "storage": self.storage,
-            "threads": self.threads,
-            "checkpoint_seconds": self.checkpoint_seconds,
-            "epochs_per_step": self.epochs_per_step,
-            "device_fraction": self.device_fraction,
-            "worker_log": self.worker_log,
-            "epoch_deadline_seconds": self.epoch_deadline_seconds,
-        }
+        log = self.worker_log and str(Path(self.worker_log) / f"{attempt.trial_id}.log")
+        return TrialJob(
+            trial_id=attempt.trial_id,
+            config=attempt.trial.config.to_dict(),
+            storage=self.storage,
+            attempt=attempt.number,
+            known_epochs=attempt.known_epochs,
+            threads=self.threads,
+            checkpoint_seconds=self.checkpoint_seconds,
+            epochs_per_step=self.epochs_per_step,
+            device_fraction=self.device_fraction,
+            worker_log=log or None,
+            epoch_deadline_seconds=self.epoch_deadline_seconds,
+        ).to_dict()
 
 
-class Feeder(RaySearcher):
+class Feeder(Transient, RaySearcher):
     """Feeds one ``fit()``: at most ``limit`` attempts, all with the share number ``step``.
 
     Ray is told that the search is over only when nothing runs that could come back: a failed
@@ -100,6 +104,3 @@ class Feeder(RaySearcher):
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
         pass
-
-    def __reduce__(self) -> tuple:
-        return (object, ())

@@ -16,7 +16,7 @@ from search_spaces.domains import Choice, Domain, Float, Scalar
 from search_spaces.space import Key, SearchSpace
 from tune_app.choices import OBJECTIVES
 from tune_app.history import WORST_SCORE, TrialHistory, score
-from tune_app.plan import PlannedTrial, Rejected
+from tune_app.plan import Plan, PlannedTrial, Rejected
 from tune_app.points import plan_point, whole_point
 from tune_app.searchers import SearchContext
 
@@ -159,16 +159,18 @@ def _past_points(context: SearchContext) -> dict[tuple, _Past]:
     """The points on record that lie in the plan's space, in the order they were planned."""
     points: dict[tuple, _Past] = {}
     for trial in context.history.trials.values():
-        if trial.planned is None or (values := _point_of(context, trial.planned)) is None:
+        if trial.planned is None or not (trial.attempt or trial.planned.search == SEARCH):
+            continue
+        if (values := point_of(context.plan, trial.planned)) is None:
             continue
         past = points.setdefault(tuple(values.items()), _Past(own=False))
         past.own = past.own or trial.planned.search == SEARCH
     return points
 
 
-def _point_of(context: SearchContext, planned: Planned) -> dict[str, Scalar] | None:
-    """The searched keys' values; None where the trial is no point of the space."""
-    space, resolved = context.plan.space, context.plan.rules.resolved
+def point_of(plan: Plan, planned: Planned) -> dict[str, Scalar] | None:
+    """The searched keys' values; None where the trial is no point of the plan's space."""
+    space, resolved = plan.space, plan.rules.resolved
     config = planned.config
     for name, value in space.fixed.items():
         if name not in ("seed", *resolved) and config.get(name) != value:
@@ -214,8 +216,8 @@ def _values(
 
 
 def _score(trial: TrialHistory) -> float:
-    """The accuracy of the last epoch; the worst where there is none."""
-    found = score(trial.last) if trial.last else None
+    """The accuracy of the last epoch; the worst where there is none, or training diverged."""
+    found = score(trial.last) if trial.last and trial.status != "diverged" else None
     return WORST_SCORE if found is None else found
 
 

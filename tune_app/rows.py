@@ -37,4 +37,5 @@ def epoch_row(result: Mapping[str, Any], trial_id: str, attempt: int, time: floa
         if not math.isfinite(metrics.get(name, 0.0)):
             metrics[name] = None
     metrics.setdefault("train_loss", None)
+    metrics.setdefault("train_accuracy", 0.0)
     return Epoch(trial_id=trial_id, attempt=attempt, time=time, **metrics)

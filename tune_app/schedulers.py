@@ -22,6 +22,7 @@ from ray.tune.schedulers import (
 from analysis.record import AnyRow, Ended, Epoch, Started
 from tune_app.history import WORST_SCORE, score
 from tune_app.rows import epoch_row
+from tune_app.transient import Transient
 
 REDUCTION = 3
 """One trial in three goes on past a rung (the eta that Li et al. 2020 recommend is 3 or 4)."""
@@ -68,7 +69,8 @@ SCHEDULERS: dict[str, Callable[[Horizon], TrialScheduler]] = {
 }
 
 
-GOOD_ENDS = ("finished", "diverged", "stopped")
+WITH_LAST_EPOCH = ("finished", "stopped")
+"""Ends that follow from an epoch on record; the epoch in which a trial diverges is not."""
 
 
 class Stub:
@@ -88,7 +90,7 @@ class NoController:
         return ()
 
 
-class ContentScheduler(FIFOScheduler):
+class ContentScheduler(Transient, FIFOScheduler):
     """Hands trials to a scheduler of Ray's by content; the order of starting stays the searcher's.
 
     ``size_bin`` names the group a trial is compared within (all in one by default), ``on_stop``
@@ -180,6 +182,8 @@ class ContentScheduler(FIFOScheduler):
                     decisions[row.trial_id] = self.judge(row)
                 if row is last:
                     self.finish(row)
+            elif isinstance(row, Ended) and row.status == "diverged":
+                self.finish(diverged_row(row))
         return decisions
 
     def _is_new(self, row: Epoch) -> bool:
@@ -201,9 +205,14 @@ def _endings(rows: Sequence[AnyRow]) -> dict[str, tuple[Epoch, str]]:
             latest[row.trial_id] = row
         elif isinstance(row, Started):
             endings.pop(row.trial_id, None)
-        elif isinstance(row, Ended) and row.status in GOOD_ENDS and row.trial_id in latest:
+        elif isinstance(row, Ended) and row.status in WITH_LAST_EPOCH and row.trial_id in latest:
             endings[row.trial_id] = latest[row.trial_id], row.status
     return endings
+
+
+def diverged_row(row: Ended) -> Epoch:
+    """The epoch that a diverged trial did not finish, as schedulers see it."""
+    return Epoch(row.trial_id, row.attempt, row.time, row.epoch + 1, None, 0.0)
 
 
 def size_bin(parameters: int) -> int:

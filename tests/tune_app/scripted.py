@@ -41,46 +41,48 @@ class ScriptedTrainable(tune.Trainable):
         self.reported = self.known
 
     def step(self):
-        epoch = self.reported + 1
-        while len(self.epochs) < epoch:
-            self._train(len(self.epochs) + 1)
-        self.reported = epoch
-        done = epoch >= self.hyper["epochs"] or self.epochs[epoch - 1]["train_loss"] is None
-        row = dict(self.epochs[epoch - 1])
-        diverged = row["train_loss"] is None
-        if diverged:
-            row["train_loss"] = float("nan")
-        return {
-            **row,
-            "score": row["val_accuracy"],
-            "done": done,
-            "diverged": diverged,
-            "interrupted": False,
-        }
+        outcome = {"epochs": [], "diverged": False, "interrupted": False, "done": True}
+        if self.reported < len(self.epochs) or self._train(len(self.epochs) + 1):
+            self.reported += 1
+        elif self.stopped:
+            return {**outcome, "epoch": self.reported, "score": 0.0, "interrupted": True}
+        else:
+            return {**outcome, "epoch": self.reported + 1, "score": 0.0, "diverged": True}
+        row = self.epochs[self.reported - 1]
+        done = self.reported >= self.hyper["epochs"]
+        return {**outcome, **row, "epochs": [row], "score": row["val_accuracy"], "done": done}
 
     def _train(self, epoch):
+        """Whether the epoch was finished."""
         self._log("train", epoch)
         deadline = time.monotonic() + self.script.get("seconds", 0.0)
-        stop = self.folder.parent / "STOP"
-        while time.monotonic() < deadline and not stop.exists():
+        self.stopped = False
+        while time.monotonic() < deadline:
+            if (self.folder.parent / "STOP").exists():
+                self.stopped = True
+                return False
             time.sleep(0.01)
-        fault, when = (
-            self.script.get("faults", {}).get(self.trial, {}).get(str(self.attempt), ("", 0))
-        )
+        faults = self.script.get("faults", {}).get(self.trial, {})
+        fault, when = faults.get(str(self.attempt), ("", 0))
+        if when == epoch and fault == "nan":
+            return False
         if when == epoch:
             self._fail(fault)
         value = accuracy(self.hyper, epoch)
-        loss = None if fault == "nan" and when == epoch else 1 - value
         self.epochs.append(
             {
                 "epoch": epoch,
-                "train_loss": loss,
+                "train_loss": 1 - value,
                 "train_accuracy": value,
                 "val_loss": 1 - value,
                 "val_accuracy": value,
-                "train_seconds": 0.1,
+                "train_seconds": self.script.get("seconds", 0.0),
             }
         )
+        self._save()
+        return True
+
+    def _save(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".epochs.{self.attempt}"
         draft.write_text(json.dumps(self.epochs))

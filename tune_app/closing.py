@@ -1,0 +1,88 @@
+"""Closing a run: which exit code, the tables, the report, the checkpoints that may go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tune_app.history import History, score
+
+STATUSES = ("finished", "stopped", "diverged", "failed", "interrupted", "never_ran")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run. ``counts`` are of the planned trials, by status; ``reason`` says in
+    words why the run ended; ``best`` is the id of the most accurate finished trial, "" for none;
+    ``complete`` tells whether another run would find nothing to do."""
+
+    folder: Path
+    exit_code: int
+    reason: str
+    counts: Counter[str] = field(default_factory=Counter)
+    best: str = ""
+    complete: bool = True
+
+    def lines(self) -> list[str]:
+        """For a person: how many ended how."""
+        parts = [f"{self.counts[name]} {name}" for name in STATUSES if self.counts[name]]
+        return [f"{self.reason}: {', '.join(parts) or 'no trials'}"]
+
+
+def count(history: History, planned: Iterable[str]) -> Counter[str]:
+    """The planned trials by status; one that is on its way counts as interrupted."""
+    counts: Counter[str] = Counter()
+    for trial_id in planned:
+        trial = history[trial_id]
+        unfinished = trial.status == "running" or (trial.ended and trial.ended.retry)
+        counts["interrupted" if unfinished else trial.status] += 1
+    return counts
+
+
+def exit_code(counts: Counter[str], *, signalled: int, budget_used: bool, complete: bool) -> int:
+    """0 where every trial is accounted for, 1 otherwise, 130 or 143 after a signal.
+
+    A time budget accounts for what never ran; ``complete`` is about trials not even proposed yet.
+    """
+    if signalled:
+        return signalled
+    left = counts["interrupted"] + counts["never_ran"]
+    if counts["failed"] or ((left or not complete) and not budget_used):
+        return 1
+    return 0
+
+
+def best_trial(history: History) -> str:
+    """The finished trial with the highest accuracy of its last epoch."""
+    finished = [
+        (score(trial.last) or 0.0, name)
+        for name, trial in history.trials.items()
+        if trial.status == "finished" and trial.last
+    ]
+    return max(finished, default=(0.0, ""))[1]
+
+
+def write_results(folder: Path, say: Callable[[str], None]) -> None:
+    """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
+    try:
+        from analysis.study import load_study
+
+        study = load_study(folder)
+        study.write_tables()
+    except Exception as problem:
+        say(
+            f"the tables could not be written: {problem!r}; python -m analysis {folder} tries again"
+        )
+        return
+    try:
+        from analysis.report import write_report
+    except ImportError:
+        return
+    try:
+        write_report(study)
+    except Exception as problem:
+        say(
+            f"the report could not be written: {problem!r}; python -m analysis {folder} tries again"
+        )

@@ -1,0 +1,184 @@
+"""Ray: started here or joined, asked for its nodes, checked for shared storage."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tune_app.errors import WrongUse
+from tune_app.resources import Node
+from tune_app.storage import read_file, remove_file, write_file
+
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the ledger is the state
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
+    "TUNE_WARN_THRESHOLD_S": "10",
+    "TUNE_MAX_LEN_IDENTIFIER": "60",
+}
+"""How Ray is kept quiet and its own bookkeeping rare; set before Ray is imported."""
+
+ROOT = str(Path(__file__).resolve().parents[1])
+
+STARTS = 3
+"""Ray gives a start 30 s, whatever the machine is doing."""
+
+STORE_BYTES = 300_000_000
+"""Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
+the memory."""
+
+
+def prepare_environment() -> None:
+    """Sets what Ray reads from the environment, where it is not set already.
+
+    Workers import the project by name before Ray tells them where the driver found it.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if ROOT not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, *paths]))
+
+
+def start(
+    address: str | None,
+    *,
+    cpus: float | None = None,
+    gpus: float | None = None,
+    preload: Sequence[str] = (),
+    store_bytes: int = STORE_BYTES,
+) -> list[Node]:
+    """Joins the cluster at ``address``, or starts Ray on this machine; the nodes it has.
+
+    ``cpus`` and ``gpus`` override what Ray finds here (more may be pretended than there are).
+    """
+    prepare_environment()
+    import ray
+
+    if not ray.is_initialized():
+        if address is None:
+            _start_here(cpus, gpus, preload, store_bytes)
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    return nodes()
+
+
+def _start_here(
+    cpus: float | None, gpus: float | None, preload: Sequence[str], store_bytes: int
+) -> None:
+    import ray
+
+    for attempt in range(STARTS):
+        try:
+            ray.init(
+                address="local",  # or Ray might join a cluster that it finds
+                num_cpus=cpus,
+                num_gpus=gpus,
+                object_store_memory=store_bytes,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+                _system_config={"preload_python_modules": list(preload)},
+            )
+            return
+        except (TimeoutError, RuntimeError, ConnectionError, OSError):
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise
+            time.sleep(2.0 * (attempt + 1))
+
+
+def stop() -> None:
+    """Ends this process's part of Ray; what was started here ends with it."""
+    import ray
+
+    with contextlib.suppress(Exception):
+        ray.shutdown()
+
+
+def nodes() -> list[Node]:
+    """The nodes that are alive, the largest first."""
+    import ray
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    found = [
+        Node(
+            name=str(node["NodeManagerAddress"]),
+            cpus=float(node["Resources"].get("CPU", 0.0)),
+            gpus=float(node["Resources"].get("GPU", 0.0)),
+        )
+        for node in alive
+    ]
+    return sorted(found, key=lambda node: (-node.gpus, -node.cpus))
+
+
+def check_shared(storage: str, timeout: float = 60.0) -> None:
+    """Sees to it that every node reads what the driver writes to ``storage``, and the other way.
+
+    Raises:
+        WrongUse: naming the nodes that do not.
+    """
+    import ray
+
+    token = secrets.token_hex(8)
+    write_file(storage, f".driver-{token}", token)
+    waiting = {}
+    for node in (node for node in ray.nodes() if node["Alive"]):
+        pinned = ray.remote(_read_and_answer).options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                node["NodeID"], soft=False
+            ),
+        )
+        waiting[node["NodeID"]] = (node, pinned.remote(storage, token, node["NodeID"]))
+    problems = [
+        problem
+        for node, reference in waiting.values()
+        if (problem := _node_problem(storage, node, reference, timeout))
+    ]
+    for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
+        with contextlib.suppress(OSError):
+            remove_file(storage, name)
+    if problems:
+        raise WrongUse(problems)
+
+
+def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:
+    import ray
+
+    address = node["NodeManagerAddress"]
+    advice = "name a --storage that every node sees, a shared folder or a URI"
+    try:
+        answer = ray.get(reference, timeout=timeout)
+        read_file(storage, answer)
+    except ray.exceptions.GetTimeoutError:
+        return f"node {address} gave no answer in {timeout:.0f} s"
+    except Exception as problem:
+        reason = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
+        return f"node {address} does not share {storage}: {reason[0]}; {advice}"
+    return ""
+
+
+def _read_and_answer(storage: str, token: str, node: str) -> str:
+    """Runs on the node: reads the driver's token, writes its own."""
+    if read_file(storage, f".driver-{token}") != token:
+        raise OSError("it holds another token than the driver wrote")
+    answer = f".node-{token}-{node}"
+    write_file(storage, answer, token)
+    return answer

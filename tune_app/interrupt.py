@@ -1,0 +1,62 @@
+"""Signals and time budgets: the first asks for an orderly end, the second ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+GRACE_SECONDS = 20.0
+"""Given to trials to save and end by themselves; Ray then has ten more to end the rest."""
+
+
+@dataclass
+class Interrupt:
+    """Catches SIGINT and SIGTERM from entering to leaving.
+
+    ``signal`` is the first one that came, 0 for none; ``deadline`` the monotonic time when whatever
+    still runs is to be ended. A second signal ends the process at once: what is on record stays.
+    """
+
+    say: Callable[[str], None] = print
+    signal: int = 0
+    deadline: float = float("inf")
+    _before: dict[int, Any] = field(default_factory=dict)
+
+    def __enter__(self) -> Interrupt:
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def renew(self) -> None:
+        """Takes the signals back from Ray, whose own handlers print a stack and abort."""
+        for number in SIGNALS:
+            signal.signal(number, self._caught)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def exit_code(self) -> int:
+        """130 after SIGINT, 143 after SIGTERM."""
+        return 128 + self.signal
+
+    def stop_in(self, seconds: float) -> None:
+        """Sets the deadline, unless there is an earlier one."""
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        if self.signal:
+            os.write(2, b"\nstopped at once; the same command continues\n")
+            os._exit(self.exit_code)
+        self.signal = number
+        self.stop_in(GRACE_SECONDS)
+        name = signal.Signals(number).name
+        self.say(f"{name}: running trials save and end, at most 30 s; again: stops at once")

@@ -1,0 +1,261 @@
+"""One run of the command on a study: its record opened, its search set up and closed."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.record import LEDGER, AnyRow, Closed, Record, Run, read_record
+from tune_app.closing import Outcome, best_trial, count, exit_code
+from tune_app.deadman import Deadman
+from tune_app.dispatcher import Dispatcher
+from tune_app.failures import RetryPolicy
+from tune_app.forecast import checkpoint_bytes
+from tune_app.history import History
+from tune_app.interrupt import Interrupt
+from tune_app.lease import Lease
+from tune_app.ledger import Ledger
+from tune_app.opening import borrowed_rows, entry_rows, settle_ends, to_run_again
+from tune_app.options import RunOptions
+from tune_app.paths import StudyPaths
+from tune_app.placement import Placement, place
+from tune_app.plan import Plan
+from tune_app.progress import Progress, duration
+from tune_app.ray_start import RayStart
+from tune_app.retention import remove_checkpoints, surplus
+from tune_app.searchers import SEARCHERS, SearchContext
+from tune_app.session import Session
+from tune_app.storage import join
+from tune_app.study_file import read_information, study_information, write_information
+from tune_app.watchdog import Patience, Watchdog
+from tune_app.workload import PRELOAD, Workload, cifar_workload
+
+SPARE_BYTES = 20_000_000
+"""Kept free for record, logs and tables, besides the checkpoints being written."""
+
+COMPLETE = "every planned trial is accounted for"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What tests and benchmarks choose otherwise: what workers run, how long to wait for what.
+
+    ``chunk`` is the number of attempts handed to one ``Tuner.fit()``.
+    """
+
+    workload: Workload | None = None
+    preload: tuple[str, ...] = PRELOAD
+    patience: Patience = field(default_factory=Patience)
+    chunk: int = 1000
+    checkpoint_seconds: float = 60.0
+    say: Callable[[str], None] | None = None
+
+
+class StudyRun:
+    """Holds what the steps of a run hand to each other: ``open``, then ``search``."""
+
+    placement: Placement
+    workload: Workload
+
+    def __init__(
+        self,
+        plan: Plan,
+        options: RunOptions,
+        setting: Setting,
+        paths: StudyPaths,
+        interrupt: Interrupt,
+        lease: Lease,
+    ) -> None:
+        self.plan, self.options, self.setting, self.paths = plan, options, setting, paths
+        self.interrupt, self.lease = interrupt, lease
+        self.began = time.monotonic()
+        self.history = History()
+        own = str(paths.checkpoints)
+        self.storage = join(options.storage, paths.folder.name) if options.storage else own
+
+    # Opening.
+
+    def open(self, ray_start: RayStart) -> None:
+        """Reads the record while Ray starts, then checks what Ray found.
+
+        Raises:
+            WrongUse: nothing of the study was touched.
+        """
+        exists = (self.paths.folder / LEDGER).is_file()
+        self.record = read_record(self.paths.folder) if exists else Record(())
+        self.history = History(self.record.rows)
+        self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
+        gpus = self.options.gpus_per_trial
+        if isinstance(gpus, str):
+            raise NotImplementedError
+        nodes = ray_start.nodes()
+        self.interrupt.renew()
+        self.placement = place(nodes, self.options, gpus)
+        if len(self.placement.nodes) > 1:
+            from tune_app.cluster import check_shared
+
+            check_shared(self.storage)
+        dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
+        self.workload = self.setting.workload or cifar_workload(dataset, self.options.data_dir)
+
+    # Searching.
+
+    def search(self, ray_start: RayStart, identity: dict[str, Any]) -> Outcome:
+        """Runs what is missing; whatever happens, the record is closed in order."""
+        for folder in (self.paths.folder, self.paths.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._describe(identity)
+        with Ledger(self.paths.folder) as ledger:
+            session = self._session(ledger)
+            with Deadman(session, lambda: self._close(session)) as deadman, session.progress:
+                self._run(session, ray_start)
+                deadman.rest()
+            return self._close(session)
+
+    def _run(self, session: Session, ray_start: RayStart) -> None:
+        from tune_app.search import Search  # imports ray.tune
+
+        session.clear_stop()
+        search = Search(session, self.plan, self.placement, self.workload, self.setting, self.paths)
+        search.replay(self.replayed)
+        search.run(ray_start)
+
+    def _session(self, ledger: Ledger) -> Session:
+        searcher_rows = self._enter(ledger)
+        again = to_run_again(self.plan, self.history)
+        context = SearchContext(
+            self.plan,
+            self.history,
+            self.options.objective,
+            self.options.search_seed,
+            again,
+            searcher_rows,
+        )
+        dispatcher = Dispatcher(
+            searcher=SEARCHERS[self.plan.search](context),
+            history=self.history,
+            write=ledger.append,
+            policy=RetryPolicy(self.options.max_failures, memory_steps=self._memory_steps()),
+            search=self.plan.search,
+        )
+        budget = self.options.time_budget_seconds
+        session = Session(
+            ledger=ledger,
+            dispatcher=dispatcher,
+            progress=self._progress(again),
+            interrupt=self.interrupt,
+            watchdog=Watchdog(self.setting.patience),
+            storage=self.storage,
+            lost=self.lease.lost,
+            trial_log=_tensorboard(self.paths.tensorboard),
+            searched_keys=tuple(self.plan.space.keys),
+            objectives=self.options.objective,
+            room_bytes=self._room(),
+            ends_at=self.began + budget if budget else float("inf"),
+            budget=duration(budget) if budget else "",
+        )
+        ledger.wait_for_space = session.wait_for_space
+        self.interrupt.say = session.progress.say
+        self._tell_repairs(ledger, session.progress.say)
+        return session
+
+    def _enter(self, ledger: Ledger) -> Callable[..., None]:
+        """Puts this run, what it borrows and what it plans on record."""
+
+        def write(*rows: AnyRow) -> None:
+            ledger.append(*rows)
+            for row in rows:
+                self.history.apply(row)
+
+        now = time.time()
+        write(Run(now, self.options.command, self.placement.slots(), socket.gethostname()))
+        write(*self.borrowed)
+        ends = settle_ends(self.history, now)
+        write(*ends)
+        self.replayed: list[AnyRow] = [*self.record.rows, *self.borrowed, *ends]
+        write(*entry_rows(self.plan, self.history, now))
+        return write
+
+    def _describe(self, identity: dict[str, Any]) -> None:
+        stored = read_information(self.paths.study) or {}
+        document = study_information(
+            self.plan,
+            self.options,
+            self.paths.folder.name,
+            stored.get("identity", identity),
+            dataset=dict(self.workload.dataset),
+            device=_device(self.placement),
+            share=str(self.placement.share(0)),
+            slots=self.placement.slots(),
+            storage=self.options.storage,
+        )
+        commands = [*stored.get("commands", []), self.options.command]
+        write_information(self.paths.study, {**document, "commands": commands})
+
+    def _progress(self, again: frozenset[str]) -> Progress:
+        epochs = {one.trial_id: one.config.epochs for one in self.plan.trials}
+        to_go = sum(epochs[name] - self.history[name].epoch for name in again & epochs.keys())
+        points = self.plan.open_ended * len(self.plan.seeds)
+        return Progress(
+            history=self.history,
+            planned=len(epochs) or points,
+            epochs_to_go=to_go,
+            say_elsewhere=self.setting.say,
+        )
+
+    def _memory_steps(self) -> int:
+        return len(self.placement.ladder) - 1
+
+    def _room(self) -> int:
+        largest = max((checkpoint_bytes(trial) for trial in self.plan.trials), default=0)
+        return SPARE_BYTES + 2 * largest * self.placement.slots()
+
+    def _tell_repairs(self, ledger: Ledger, say: Callable[[str], None]) -> None:
+        if ledger.repaired is not None:
+            say(f"the ledger's last line was torn and is removed: {ledger.repaired[:60]}…")
+        for damage in self.record.damage:
+            say(f"ledger line {damage.line} is damaged and passed over: {damage.content[:60]}")
+
+    # Closing.
+
+    def _close(self, session: Session) -> Outcome:
+        """Says why the search ended and what became of each trial."""
+        dispatcher = session.dispatcher
+        proposed = {name for name, one in self.history.trials.items() if one.planned}
+        planned = {one.trial_id for one in self.plan.trials} or proposed
+        counts = count(self.history, planned)
+        complete = dispatcher.searcher.exhausted and not counts["interrupted"] + counts["never_ran"]
+        reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
+        session.ledger.append(Closed(time.time(), reason))
+        remove_checkpoints(self.storage, surplus(self.history))
+        code = exit_code(
+            counts,
+            signalled=self.interrupt.exit_code if self.interrupt.signal else 0,
+            budget_used=time.monotonic() > session.ends_at,
+            complete=complete,
+        )
+        return Outcome(
+            self.paths.folder, code, reason, counts, best_trial(self.history), complete=complete
+        )
+
+
+def _tensorboard(folder: Path) -> Any:
+    from analysis.tensorboard import TensorBoardLog
+
+    return TensorBoardLog(folder)
+
+
+def _device(placement: Placement) -> str:
+    """What trials compute on: the cards' name, or the processor's."""
+    if placement.share(0).gpus:
+        from tune_app.devices import gpu_name
+
+        return gpu_name()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "cpu"

@@ -1,0 +1,69 @@
+"""A study from its plan to its folder: opened or continued, searched, closed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from tune_app.closing import Outcome, write_results
+from tune_app.errors import WrongUse
+from tune_app.identity import study_identity
+from tune_app.interrupt import Interrupt
+from tune_app.lease import Lease, LeaseHeldError
+from tune_app.opening import check_identity, move_aside
+from tune_app.options import RunOptions
+from tune_app.output import show
+from tune_app.paths import StudyPaths, study_paths
+from tune_app.plan import Plan
+from tune_app.ray_start import RayStart
+from tune_app.run import Setting, StudyRun
+
+__all__ = ["Outcome", "Setting", "run_study"]
+
+
+def run_study(plan: Plan, options: RunOptions, setting: Setting | None = None) -> Outcome:
+    """Runs whatever of the plan the study's ledger does not hold yet; ends with tables and report.
+
+    Raises:
+        WrongUse: the study is another one, in use, or its trials fit on no node; nothing started.
+    """
+    setting = setting or Setting()
+    say = setting.say or show
+    paths = study_paths(options, plan.space.name)
+    identity = study_identity(plan)
+    with Interrupt(say) as interrupt:
+        with _polite():
+            if options.fresh and (aside := move_aside(paths)):
+                say(f"the study of that name is now {aside}")
+        check_identity(paths, identity)
+        with _leased(paths) as lease, RayStart(options, setting.preload) as ray_start:
+            run = StudyRun(plan, options, setting, paths, interrupt, lease)
+            run.open(ray_start)
+            outcome = run.search(ray_start, identity)
+        write_results(paths.folder, say)
+    _tell(outcome, options, say)
+    return outcome
+
+
+@contextlib.contextmanager
+def _polite() -> Iterator[None]:
+    """A study that is in use is wrong use."""
+    try:
+        yield
+    except LeaseHeldError as problem:
+        raise WrongUse([str(problem)]) from problem
+
+
+@contextlib.contextmanager
+def _leased(paths: StudyPaths) -> Iterator[Lease]:
+    with contextlib.ExitStack() as stack:
+        with _polite():
+            lease = stack.enter_context(Lease(paths.folder))
+        yield lease
+
+
+def _tell(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> None:
+    for line in outcome.lines():
+        say(line)
+    if not outcome.complete and options.command:
+        say(f"to continue: python {options.command}")

@@ -1,0 +1,71 @@
+"""Notices trials that hang, and searches in which nothing moves."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds. A trial may be silent for ``factor`` times its median epoch, at least ``floor``;
+    for ``first`` while there is no median (a worker starts, a graph is recorded). ``standstill``:
+    the whole search."""
+
+    factor: float = 10.0
+    floor: float = 60.0
+    first: float = 600.0
+    standstill: float = 1800.0
+
+
+@dataclass
+class Watchdog:
+    """Heard of every sign of life; says which trials have been silent for too long."""
+
+    patience: Patience = Patience()
+    clock: Callable[[], float] = time.monotonic
+    heard: dict[str, float] = field(default_factory=dict)
+    _epochs: defaultdict[str, deque[float]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=20))
+    )
+
+    def __post_init__(self) -> None:
+        self.moved = self.clock()
+
+    def started(self, trial_id: str) -> None:
+        """A trial took a slot."""
+        self.heard[trial_id] = self.moved = self.clock()
+        self._epochs.pop(trial_id, None)
+
+    def epoch(self, trial_id: str) -> None:
+        """A trial reported."""
+        now = self.clock()
+        if trial_id in self.heard:
+            self._epochs[trial_id].append(now - self.heard[trial_id])
+        self.heard[trial_id] = self.moved = now
+
+    def ended(self, trial_id: str) -> None:
+        """A trial let go of its slot."""
+        self.heard.pop(trial_id, None)
+        self._epochs.pop(trial_id, None)
+        self.moved = self.clock()
+
+    def limit(self, trial_id: str) -> float:
+        """Seconds of silence that the trial is allowed."""
+        epochs = self._epochs.get(trial_id)
+        if not epochs:
+            return self.patience.first
+        return max(self.patience.floor, self.patience.factor * statistics.median(epochs))
+
+    def hanging(self) -> list[str]:
+        """Trials that were silent for longer."""
+        now = self.clock()
+        return [name for name, when in self.heard.items() if now - when > self.limit(name)]
+
+    def stands_still(self) -> bool:
+        """Whether nothing has started, reported or ended for longer than any trial may be silent."""
+        longest = max((self.limit(name) for name in self.heard), default=0.0)
+        return self.clock() - self.moved > max(self.patience.standstill, 2 * longest)
