@@ -1,0 +1,157 @@
+"""docs/layers.md: what each layer family is, counts and takes.
+
+    python -m benchmarks.layers_page
+
+Counts come from `trainables.sizes`, times from the committed run of `benchmarks.layers`.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from trainables.sizes.network import Architecture, Infeasible, NetworkSize, size_network
+from trainables.sizes.registry import SIZES
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "layers.md"
+TIMES = ROOT / "benchmarks" / "results" / "layers.json"
+BATCH = 512
+SETTINGS: tuple[dict[str, float], ...] = (
+    {"rank_scale": 0.25},
+    {"rank_scale": 0.5},
+    {"compression": 0.05},
+)
+# What is stored, its parameters, and the multiply-adds of the factors / of a rebuild per forward.
+# i inputs, o outputs, k x k window, n_1..n_d the reshaped o x i matrix.
+FORMULAS = {
+    "dense": ("the kernel", "k²io", "k²io·hw"),
+    "separable": ("depthwise k×k, 1×1", "k²i + io", "(k²i + io)·hw"),
+    "low_rank": (
+        "depthwise, 1×1 i→r, 1×1 r→o",
+        "k²i + r(i + o)",
+        "(k²i + r(i + o))·hw; rebuild ior",
+    ),
+    "tensor_train": (
+        "depthwise, 1×1 as a tensor train",
+        "k²i + Σ r_{k−1} n_k r_k",
+        "(k²i + io)·hw; rebuild Σ_{k≥2} (∏_{j<k} n_j) r_{k−1} n_k r_k",
+    ),
+    "tucker": (
+        "depthwise, 1×1 as core and factors",
+        "k²i + ∏ S_k + Σ n_k S_k",
+        "(k²i + io)·hw; rebuild Σ_k (∏_{j≤k} n_j)(∏_{j≥k} S_j)",
+    ),
+    "tucker_seed": (
+        "tucker, its core a tensor train, as in 2018",
+        "k²i + Σ r_{k−1} S_k r_k + Σ n_k S_k",
+        "as tensor_train; rebuild Σ r_{k−1} n_k S_k r_k more",
+    ),
+    "cp": (
+        "depthwise, 1×1 as R outer products",
+        "k²i + R Σ n_k",
+        "(k²i + io)·hw; rebuild Σ_{k≥2} R ∏_{j≤k} n_j",
+    ),
+    "tucker2": (
+        "1×1 i→r₁, k×k r₁→r₂, 1×1 r₂→o",
+        "ir₁ + k²r₁r₂ + r₂o",
+        "ir₁·HW + (k²r₁r₂ + r₂o)·hw; rebuild ik²r₂(r₁ + o)",
+    ),
+    "tt_conv": (
+        "1×1 i→r₁, k×1 r₁→r₂, 1×k r₂→r₃, 1×1 r₃→o",
+        "ir₁ + kr₁r₂ + kr₂r₃ + r₃o",
+        "ir₁·HW + kr₁r₂·hW + (kr₂r₃ + r₃o)·hw; rebuild ikr₂(r₁ + kr₃) + ik²r₃o",
+    ),
+}
+INTRODUCTION = """\
+# Layer families
+
+The seven 3×3 convolutions after ResNet-9's first are replaced by one of these. A layer runs its
+factors one after the other, or rebuilds its kernel once a forward pass: whichever counts fewer
+multiply-adds at its shape and batch. Reshaped matrices whose modes straddle outputs and inputs can
+only be rebuilt; where a cut between modes separates outputs from inputs, the matrix also runs as
+two 1×1 convolutions through the bond at the cut.
+
+Everything below is written by `python -m benchmarks.layers_page`; the times are those of
+`python -m benchmarks.layers`."""
+
+
+def page() -> str:
+    """The whole page, as committed."""
+    times = json.loads(TIMES.read_text())
+    sections = [INTRODUCTION, _formulas(), _counts(), _times(times)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _formulas() -> str:
+    head = """\
+## Formulas
+
+i inputs, o outputs, k×k window, H×W pixels in, h×w out; the o×i matrix reshaped to n₁…n_d; r, S, R
+ranks. Multiply-adds are per image; a rebuild is paid once a forward pass."""
+    rows = [f"| `{name}` | {' | '.join(FORMULAS[name])} |" for name in SIZES]
+    return _section(head, ["family", "stored", "parameters", "multiply-adds"], rows)
+
+
+def _counts() -> str:
+    head = f"""\
+## ResNet-9 at width 64
+
+Parameters of the whole network (11,328 of them are never decomposed), millions of multiply-adds per
+image forward at batch {BATCH}, and the routes of the seven layers; `dims` is 3."""
+    titles = [f"`{key}={value}`" for setting in SETTINGS for key, value in setting.items()]
+    rows = [
+        f"| `{name}` | {' | '.join(_count(name, setting) for setting in SETTINGS)} |"
+        for name in SIZES
+    ]
+    return _section(head, ["family", *titles], rows)
+
+
+def _count(name: str, setting: dict[str, Any]) -> str:
+    try:
+        size = size_network(Architecture(name, **setting))
+    except Infeasible:
+        return "no such network"
+    narrower = f", width {size.width}" if size.width != 64 else ""
+    return f"{size.parameters:,}; {size.macs(BATCH) / 1e6:.1f} M; {_routes(size)}{narrower}"
+
+
+def _routes(size: NetworkSize) -> str:
+    routes = Counter(size.routes(BATCH))
+    if len(routes) == 1:
+        return next(iter(routes))
+    return ", ".join(f"{times}× {route}" for route, times in sorted(routes.items()))
+
+
+def _times(times: dict[str, Any]) -> str:
+    machine = times["machine"]
+    head = f"""\
+## Time relative to dense
+
+Forward and backward of one layer, fp32, batch 128, rank C/4, `dims` 3: process CPU time over that
+of the dense convolution in the same memory format, median of interleaved rounds (quartiles in
+`benchmarks/results/layers.json`). {machine["cpu"]}, {machine["instructions"]}, \
+{machine["threads"]} thread, torch {machine["torch"]}."""
+    columns = list(dict.fromkeys(map(_column, times["rows"])))
+    cells = {(row["layer"], row["route"], _column(row)): row["time_ratio"] for row in times["rows"]}
+    contestants = dict.fromkeys((layer, route) for layer, route, _ in cells)
+    rows = [
+        f"| {layer} | {route} | "
+        + " | ".join(f"{cells[layer, route, column]:.3f}" for column in columns)
+        + " |"
+        for layer, route in contestants
+    ]
+    return _section(head, ["layer", "route", *columns], rows)
+
+
+def _column(row: dict[str, Any]) -> str:
+    return f"{row['channels']} channels {row['side']}×{row['side']}, {row['memory_format']}"
+
+
+def _section(head: str, titles: list[str], rows: list[str]) -> str:
+    table = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles), *rows]
+    return head + "\n\n" + "\n".join(table)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
