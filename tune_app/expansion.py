@@ -47,15 +47,17 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
 def expand(settled: Settled, search: str, options: RunOptions, rules: PointRules) -> list[Written]:
     """Every point of a grid or of a random sample, each with every seed.
 
-    For an open-ended search: the corners of the space and a sample of it, to be checked alike.
+    For an open-ended search: the corners of the space and a sample of it, with one seed, to be
+    checked alike.
 
     Raises:
         WrongUse: with each different thing that is wrong with any of them.
     """
     sound: list[Written] = []
     wrong: dict[str, None] = {}  # a set that keeps its order
+    seeds = settled.seeds[:1] if search == "optuna" else settled.seeds
     for values in _points(settled.space, search, options):
-        for seed in settled.seeds:
+        for seed in seeds:
             point = whole_point(settled.space, values, seed)
             try:
                 sound.append((point, configure(point, rules)))

@@ -42,15 +42,21 @@ def forecast(plan: Plan, standing: Standing | None = None) -> Forecast:
     """The cost of what is left of a plan, if nothing is stopped early."""
     standing = standing or Standing()
     slots = standing.slots or SLOTS
-    checkpoints = sorted((checkpoint_bytes(trial) for trial in plan.trials), reverse=True)
+    trials = plan.trials or _imagined(plan)
+    checkpoints = sorted((checkpoint_bytes(trial) for trial in trials), reverse=True)
     # a stopped trial keeps its last checkpoint, a running one has the one being written too
     kept = checkpoints if plan.scheduler in STOPPING else checkpoints[:KEPT_WHEN_FINISHED]
     running = 2 * sum(checkpoints[:slots])
     records = sum(
-        RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH
-        for trial in plan.trials
+        RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH for trial in trials
     )
     return Forecast(sum(kept) + running + records, slots, standing.slot_seconds(plan))
+
+
+def _imagined(plan: Plan) -> tuple[PlannedTrial, ...]:
+    """As many as will be proposed, each as large as the largest example."""
+    largest = max(plan.examples, key=checkpoint_bytes, default=None)
+    return (largest,) * (plan.open_ended * len(plan.seeds)) if largest else ()
 
 
 def checkpoint_bytes(trial: PlannedTrial) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -24,7 +25,7 @@ class Plan:
     trial at a rung through, so that an ordered grid would be judged by its order). A searcher that
     proposes as it goes (Optuna) leaves ``trials`` empty and is asked for ``open_ended`` points ×
     ``seeds``, each judged by ``points.plan_point(whole_point(space, values, seed), rules, known)``.
-    ``notes`` tell a person what a preset changed.
+    ``examples`` are some trials that it may propose. ``notes`` tell a person what a preset changed.
     """
 
     space: SearchSpace  # after --set, --preset and --dataset
@@ -34,6 +35,7 @@ class Plan:
     duplicates: tuple[Duplicate, ...] = ()
     infeasible: tuple[Rejected, ...] = ()
     open_ended: int = 0
+    examples: tuple[PlannedTrial, ...] = ()
     seeds: tuple[int, ...] = (0,)
     rules: PointRules = field(default_factory=PointRules)
     notes: tuple[str, ...] = ()
@@ -53,20 +55,26 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
     written = expand(settled, search, options, rules)
     check_scheduler(scheduler, written)
-    open_ended = samples(settled.space, options) if search == "optuna" else 0
-    trials, duplicates, infeasible = _sort([] if open_ended else written, rules)
+    trials, duplicates, infeasible = _sort(written, rules)
     Random(options.search_seed).shuffle(trials)
-    return Plan(
+    plan = Plan(
         space=settled.space,
         search=search,
         scheduler=scheduler,
         trials=tuple(trials),
         duplicates=tuple(duplicates),
         infeasible=tuple(infeasible),
-        open_ended=open_ended,
         seeds=settled.seeds,
         rules=rules,
         notes=settled.notes,
+    )
+    return _opened(plan, samples(settled.space, options)) if search == "optuna" else plan
+
+
+def _opened(plan: Plan, points: int) -> Plan:
+    """The same plan for a searcher that proposes: what was sized are examples only."""
+    return dataclasses.replace(
+        plan, trials=(), duplicates=(), infeasible=(), open_ended=points, examples=plan.trials
     )
 
 

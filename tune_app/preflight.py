@@ -70,7 +70,10 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
 
 
 def _nothing_to_run(plan: Plan) -> Iterable[str]:
-    if plan.trials or plan.open_ended:
+    if plan.trials or plan.examples:
+        return
+    if plan.open_ended:
+        yield "no point of the space that was tried can run: raise --max-parameters or --max-macs"
         return
     reasons = dict.fromkeys(one.reason for one in plan.infeasible)
     yield "no point of the space can run: " + "; ".join([*reasons][:3])

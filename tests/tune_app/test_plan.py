@@ -109,6 +109,9 @@ def test_a_searcher_that_proposes_as_it_goes_has_no_list() -> None:
     open_ended = plan(SPACES["dense"], num_samples=7)
     assert (open_ended.search, open_ended.scheduler) == ("optuna", "asha")
     assert (open_ended.trials, open_ended.open_ended) == ((), 7)
+    widths = {trial.config.width for trial in open_ended.examples}
+    assert {4, 64} <= widths
+    assert len({trial.config.seed for trial in open_ended.examples}) == 1
 
 
 def test_values_left_open_are_resolved_in_every_trial() -> None:

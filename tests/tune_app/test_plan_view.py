@@ -80,7 +80,9 @@ def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
 
 
 def test_a_search_that_proposes_as_it_goes_says_so() -> None:
-    assert "32 points to be proposed as it goes" in plan_text(plan("dense"), Standing())
+    text = plan_text(plan("dense"), Standing())
+    assert "32 points to be proposed as it goes" in text
+    assert "networks of 26,340 to 6,573,120 parameters" in text
 
 
 def test_the_json_has_the_promised_keys_and_plain_values() -> None:

@@ -100,6 +100,11 @@ def test_a_space_of_which_nothing_fits_is_refused_with_the_reason() -> None:
     assert "--max-parameters 10" in problem
 
 
+def test_a_search_that_proposes_is_refused_where_nothing_it_may_propose_fits() -> None:
+    (problem,) = refused(search="optuna", max_parameters=10)
+    assert "raise --max-parameters" in problem
+
+
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "results").touch()
     assert len(refused(max_parameters=10, cpus_per_trial=10**6)) == 3
