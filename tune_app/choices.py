@@ -4,19 +4,19 @@
 them.
 """
 
-SEARCHES = {
+SEARCH_CHOICES = {
     "grid": "every combination of the grid points",
     "random": "draws independently of the results",
     "optuna": "proposes from the results so far, as the search runs",
 }
 
-SCHEDULES = {
+SCHEDULER_CHOICES = {
     "none": "every trial runs to its end",
     "asha": "stops the worse trials at growing numbers of epochs",
     "median": "stops trials below the median of the others at the same epoch",
 }
 
-STOPPING = frozenset(SCHEDULES) - {"none"}
+STOPPING = frozenset(SCHEDULER_CHOICES) - {"none"}
 """Schedulers that judge a trial before its last epoch."""
 
 OBJECTIVES = {

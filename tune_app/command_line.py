@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from search_spaces.files import SpaceError
 from search_spaces.registry import get_space
-from tune_app.choices import OBJECTIVES, PRESETS, SCHEDULES, SEARCHES
+from tune_app.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
 from tune_app.errors import WrongUse
 from tune_app.options import RunOptions
 from tune_app.readers import (
@@ -116,15 +116,15 @@ Confirm = Annotated[
 Top = Annotated[Any, _option(ASK, "K", "How many --confirm retrains; default 1.", at_least(1))]
 Search = Annotated[
     Any,
-    _option(HOW, _names(SEARCHES), "What proposes trials.", one_of("search", SEARCHES)),
+    _option(HOW, _names(SEARCH_CHOICES), "What proposes trials.", one_of("search", SEARCH_CHOICES)),
 ]
 Scheduler = Annotated[
     Any,
     _option(
         HOW,
-        _names(SCHEDULES),
+        _names(SCHEDULER_CHOICES),
         "What stops trials early.",
-        one_of("scheduler", SCHEDULES),
+        one_of("scheduler", SCHEDULER_CHOICES),
     ),
 ]
 NumSamples = Annotated[Any, _option(HOW, "N", "Points that random or optuna draws.", at_least(1))]

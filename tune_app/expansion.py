@@ -8,7 +8,7 @@ from typing import Any
 from search_spaces.grid import Point, grid_points, gridless_keys
 from search_spaces.space import SearchSpace
 from trainables.config import ConfigError, TrainConfig
-from tune_app.choices import SCHEDULES, SEARCHES, STOPPING
+from tune_app.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
 from tune_app.errors import WrongUse, unknown
 from tune_app.options import RunOptions
 from tune_app.points import PointRules, configure, whole_point
@@ -34,10 +34,10 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
         WrongUse: with every problem.
     """
     problems = []
-    if search not in SEARCHES:
-        problems.append(unknown("search", search, SEARCHES))
-    if scheduler not in SCHEDULES:
-        problems.append(unknown("scheduler", scheduler, SCHEDULES))
+    if search not in SEARCH_CHOICES:
+        problems.append(unknown("search", search, SEARCH_CHOICES))
+    if scheduler not in SCHEDULER_CHOICES:
+        problems.append(unknown("scheduler", scheduler, SCHEDULER_CHOICES))
     if search == "grid":
         problems += _grid_problems(space, options)
     if problems:
