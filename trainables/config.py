@@ -16,15 +16,18 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
+from trainables.starting_point import read_starting_point, split_init
 
 RECIPE_VERSION = 1
 """Raised whenever the same configuration would train to other numbers; part of every trial's id."""
 
-SIZE_KEYS = ("rank_divisor", "rank_scale", "rank", "parameters", "compression")
+SIZE_KEYS = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks")
 """The ways of giving a decomposed layer its size; exactly one is used."""
 
 FAST = "cifar10-fast, dawn.py (Page 2018)"
@@ -60,6 +63,7 @@ class TrainConfig:
     rank: int | None = _key(None, OURS, low=1)
     parameters: int | None = _key(None, OURS, low=1)
     compression: float | None = _key(None, OURS, above=0, high=1)
+    ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
     dims: int = _key(3, SEED, low=1)
     width: int = _key(64, FAST, low=1)
     classes: int = _key(10, "CIFAR-10", low=2)
@@ -80,7 +84,7 @@ class TrainConfig:
     )
     precision: str = _key("auto", OURS, choices=("auto", "fp32", "bf16", "fp16"))
     compile: bool = _key(False, OURS)
-    init: str = _key("", OURS)  # "" draws at random; else a folder that `trainables compress` wrote
+    init: str = _key("", OURS)  # "" draws at random, else a starting point: "folder#digest"
     # Data.
     dataset: str = _key("cifar10", FAST, choices=("cifar10", "digits", "folder"))
     train_images: int | None = _key(None, OURS, low=1)
@@ -93,18 +97,23 @@ class TrainConfig:
     def from_trial(cls, raw: Mapping[str, Any]) -> TrainConfig:
         """Parses a mapping of keys to plain values.
 
+        An ``init`` that names a folder is read here, once: it decides the network, and its digest
+        is written behind the folder's name, so that the result needs the folder no more.
+
         Raises:
             ConfigError: with every unknown key, wrong type, value out of range and clash at once.
         """
+        raw, start_problems = _start(raw)
         known = _fields()
-        problems = [_unknown(name) for name in raw if name not in known]
+        problems = start_problems + [_unknown(name) for name in raw if name not in known]
         values: dict[str, Any] = {}
         for name in raw.keys() & known.keys():
             try:
                 values[name] = _parse(name, raw[name])
             except ValueError as problem:
                 problems.append(str(problem))
-        problems += _clashes(values)
+        if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
+            problems += _clashes(values)
         if problems:
             raise ConfigError(sorted(problems))
         return cls(**values)
@@ -169,6 +178,8 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     content = {
         name: value for name, value in config.changed().items() if name not in resolved | scaling
     }
+    if config.init:  # what the folder holds counts, not where it lies
+        content["init"] = split_init(config.init)[1]
     decays = factor_decays(config, size)
     if any(decay != config.weight_decay for decay in decays):
         content["factor_decays"] = decays
@@ -232,15 +243,42 @@ def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} must lie in {start}, {end}, got {value}")
 
 
+def _start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The keys with what a starting point that was not read yet decides; what contradicts it."""
+    values, init = dict(raw), raw.get("init")
+    if not isinstance(init, str) or not init or split_init(init)[1] is not None:
+        return values, []
+    try:
+        start = read_starting_point(Path(init))
+    except ValueError as problem:
+        return values | {"init": ""}, [str(problem)]
+    sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
+    problems = [f"init brings its own size, got {name}={values[name]}; drop it" for name in sizes]
+    problems += [
+        f"init is a network of {name}={own}, got {name}={values[name]}; drop it"
+        for name, own in start.architecture.items()
+        if values.get(name) is not None and values[name] != own
+    ]
+    kept = {name: value for name, value in values.items() if name not in sizes}
+    return {**kept, **start.architecture, "init": start.init}, problems
+
+
 def _clashes(values: Mapping[str, Any]) -> list[str]:
     """Values that are fine alone but not together."""
-    layer = values.get("layer", "dense")
+    layer, protocol = values.get("layer", "dense"), values.get("protocol", "right")
+    if values.get("init") and protocol != "right":
+        return [f"protocol {protocol!r} draws its own initialisation, got an init too; drop one"]
     given = [name for name in SIZE_KEYS if values.get(name) is not None]
     if len(given) > 1:
         return [f"a size is given once, got {' and '.join(given)}; keep one of them"]
     if layer in SIZES and SIZES[layer].ranked and not given:
         return [f"layer {layer!r} needs one of {', '.join(SIZE_KEYS)}, got none"]
     ranks = [name for name in given if name.startswith("rank")]
+    if values.get("ranks") is not None:
+        try:
+            read_ranks(values["ranks"])
+        except ValueError as problem:
+            return [str(problem)]
     if layer in SIZES and not SIZES[layer].ranked and ranks:
         return [f"layer {layer!r} has no rank, got {ranks[0]}={values[ranks[0]]}; drop it"]
     return []

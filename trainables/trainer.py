@@ -17,6 +17,7 @@ from trainables.checkpoint import CheckpointError, read_checkpoint, write_checkp
 from trainables.config import ConfigError, TrainConfig, trial_id
 from trainables.data import Dataset
 from trainables.device_data import place
+from trainables.fine_tuning import start_from
 from trainables.graphs import record
 from trainables.memory import keep_freed_memory
 from trainables.metrics import EpochMetrics
@@ -173,6 +174,8 @@ class Trainer:
         config, device = self.config, self.device
         init = "variance" if config.protocol == "right" else "seed"
         network = build_network(self.size, batch=config.batch_size, seed=config.seed, init=init)
+        if config.init:
+            start_from(network, config.init)
         self.network = network.to(device)
         groups = make_groups(config, self.size, self.network)
         self.optimizer = make_optimizer(groups, config.learning_rate, device)

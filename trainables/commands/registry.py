@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trainables.commands.compress import compress
 from trainables.commands.train import train
 
-COMMANDS: dict[str, Callable[..., None]] = {"train": train}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "compress": compress,
+}

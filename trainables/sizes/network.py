@@ -12,6 +12,7 @@ from trainables.sizes.budget import (
 )
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.rank_rule import RankRule
+from trainables.sizes.ranks import Ranks, read_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import (
     REPLACED_SIDES,
@@ -29,11 +30,12 @@ class Architecture:
 
     layer: the family of the seven replaced convolutions, a key of SIZES.
     width: channels of prep; the rest have 2, 4 and 8 times as many. 64 is full size.
-    Exactly one of rank_divisor, rank_scale, rank (see RankRule), parameters, compression for a
-    family with ranks. dense and separable ignore ranks.
+    Exactly one of rank_divisor, rank_scale, rank (see RankRule), parameters, compression, ranks for
+    a family with ranks. dense and separable ignore ranks.
     parameters: the largest network with at most so many. For dense it searches the width (the given
     one is then only what `compression` refers to); separable has nothing to search.
     compression: the same as parameters = compression * those of the dense network at `width`.
+    ranks: each layer's own, as `trainables.sizes.ranks` writes them.
     """
 
     layer: str
@@ -45,6 +47,7 @@ class Architecture:
     dims: int = 3
     parameters: int | None = None
     compression: float | None = None
+    ranks: str | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError listing every problem."""
@@ -64,7 +67,7 @@ class Architecture:
         return problems + self._size_problems()
 
     def _size_problems(self) -> list[str]:
-        ways = ("rank_divisor", "rank_scale", "rank", "parameters", "compression")
+        ways = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks")
         given = [way for way in ways if getattr(self, way) is not None]
         if len(given) > 1:
             return [f"give one way of choosing the size, got {' and '.join(given)}"]
@@ -72,6 +75,7 @@ class Architecture:
             return [f"{self.layer} needs one of {', '.join(ways)}, got none"]
         try:
             self.rule  # noqa: B018 (its ranges are checked where it is made)
+            read_ranks(self.ranks or "1")
         except ValueError as error:
             return [str(error)]
         return []
@@ -165,12 +169,30 @@ class NetworkSize:
 def size_network(architecture: Architecture) -> NetworkSize:
     """Resolve every rank of a network.
 
-    Raises Infeasible when a budget cannot be filled to 97 %, naming the nearest sizes.
+    Raises Infeasible when a budget cannot be filled to 97 %, naming the nearest sizes, and when
+    `ranks` are more or fewer than the network has.
     """
+    if architecture.ranks is not None and SIZES[architecture.layer].ranked:
+        return _with_own_ranks(architecture, read_ranks(architecture.ranks))
     width, rule = _resolve_budget(architecture)
     family = SIZES[architecture.layer]
     sizes = {spec: family.size(spec, rule) for spec in set(replaced_specs(width))}
     return NetworkSize(architecture, width, tuple(sizes[s] for s in replaced_specs(width)))
+
+
+def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
+    """A network each of whose layers has ranks of its own."""
+    family, specs = SIZES[architecture.layer], replaced_specs(architecture.width)
+    if len(ranks) != len(specs):
+        raise Infeasible(f"ranks has {len(ranks)} layers, the network replaces {len(specs)}")
+    try:
+        layers = [
+            family.size_at(spec, own, architecture.dims)
+            for spec, own in zip(specs, ranks, strict=True)
+        ]
+    except ValueError as error:
+        raise Infeasible(f"ranks: {error}") from error
+    return NetworkSize(architecture, architecture.width, tuple(layers))
 
 
 def _resolve_budget(architecture: Architecture) -> tuple[int, RankRule]:

@@ -44,6 +44,16 @@ def full_bonds(modes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(min(product, whole // product) for product in left)
 
 
+def attainable_bonds(modes: tuple[int, ...], wanted: Sequence[int]) -> tuple[int, ...]:
+    """Tensor-train bonds no larger than full, nor than a neighbour times the mode between them."""
+    bonds = [1, *map(min, wanted, full_bonds(modes)), 1]
+    for k, mode in enumerate(modes[:-1]):
+        bonds[k + 1] = min(bonds[k + 1], bonds[k] * mode)
+    for k, mode in reversed(list(enumerate(modes))):
+        bonds[k] = min(bonds[k], mode * bonds[k + 1])
+    return tuple(bonds[1:-1])
+
+
 def attainable_modes(modes: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
     """Tucker ranks no larger than their dimension or the product of the other ranks.
 

@@ -5,7 +5,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.reshape import full_bonds, split_point
+from trainables.sizes.reshape import attainable_bonds, full_bonds, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
     rebuilt_pointwise,
@@ -30,7 +30,7 @@ class TensorTrain(Family):
         return tuple(map(min, modes[:-1], modes[1:]))
 
     def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
-        return tuple(map(min, wanted, full_bonds(modes)))
+        return attainable_bonds(modes, wanted)
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return max(full_bonds(modes))

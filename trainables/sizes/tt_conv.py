@@ -5,7 +5,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.reshape import full_bonds
+from trainables.sizes.reshape import attainable_bonds, full_bonds
 from trainables.sizes.spec import ConvSpec
 from trainables.sizes.tensor_train import chain_macs
 
@@ -27,7 +27,7 @@ class TTConv(Family):
         return (min(spec.in_channels, spec.out_channels),) * 3
 
     def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
-        return tuple(map(min, wanted, full_bonds(_kernel_modes(spec))))
+        return attainable_bonds(_kernel_modes(spec), wanted)
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return max(full_bonds(_kernel_modes(spec)))

@@ -1,0 +1,111 @@
+"""How much of a kernel each rank of a family can keep, before anything is decomposed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainables.layers.build import build_from_kernel
+from trainables.sizes.rank_rule import RankRule
+from trainables.sizes.registry import SIZES
+from trainables.sizes.spec import ConvSpec
+
+Ints = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """What one layer loses at each of its ranks, as shares of its kernel's ‖W‖².
+
+    modes: the reshaping, () where the family reshapes nothing.
+    cuts: for each rank of the family what cutting it to 0, 1, … loses: the sum of the squared
+        singular values beyond, of the unfolding that the rank belongs to. The squared relative
+        error of a decomposition is at most ``lost`` plus all its cuts (Oseledets 2011, theorem 2.2;
+        De Lathauwer et al. 2000, property 10).
+    lost: what no rank recovers: a separable form keeps only depthwise × pointwise.
+    """
+
+    spec: ConvSpec
+    modes: Ints
+    cuts: tuple[tuple[float, ...], ...]
+    lost: float
+
+    def bound(self, ranks: Ints) -> float:
+        """The most that the squared relative error can be at these ranks."""
+        pairs = zip(self.cuts, ranks, strict=True)
+        return self.lost + sum(cut[min(rank, len(cut) - 1)] for cut, rank in pairs)
+
+    def kept(self, ranks: Ints, *, nested: bool) -> float:
+        """A guess at the share that is kept of what the family can represent, in [0, 1].
+
+        nested: all cuts take the same part of the kernel, so that the largest one counts; else each
+        takes its share of what the others leave. The truth lies between.
+        """
+        pairs = zip(self.cuts, ranks, strict=True)
+        shares = [1 - cut[min(rank, len(cut) - 1)] / (1 - self.lost) for cut, rank in pairs]
+        return min(shares) if nested else math.prod(shares)
+
+
+def measure_spectrum(layer: str, kernel: Tensor, spec: ConvSpec, dims: int) -> Spectrum:
+    """The spectrum of an (out, in, k, k) kernel for a family of UNFOLDINGS, in float64."""
+    modes = SIZES[layer].modes(spec, dims)
+    kernel = kernel.double()
+    target = kernel if layer in KERNEL_FORMS else nearest_pointwise(kernel, spec)
+    energy = kernel.square().sum()
+    unfoldings = UNFOLDINGS[layer](target.reshape(modes) if modes else target)
+    lost = 1 - float(target.square().sum() / energy)
+    return Spectrum(spec, modes, tuple(_cuts(m, energy) for m in unfoldings), max(lost, 0.0))
+
+
+def singular_values(kernel: Tensor) -> Tensor:
+    """Of the (out, in·k²) matrix of an (out, in, k, k) kernel, descending, over the largest."""
+    values = torch.linalg.svdvals(kernel.double().flatten(1))
+    return values / values[0]
+
+
+def nearest_pointwise(kernel: Tensor, spec: ConvSpec) -> Tensor:
+    """The (out, in) matrix of the nearest depthwise × pointwise kernel, its windows of norm 1.
+
+    What a decomposition of this matrix loses, squared, adds to what the form itself loses.
+    """
+    size = SIZES["separable"].size(spec, RankRule())
+    layer = build_from_kernel(
+        size, kernel, input_hw=(1, 1), batch=1, generator=torch.Generator(kernel.device)
+    )
+    with torch.no_grad():
+        return layer.factors[0] * layer.depthwise.flatten(1).norm(dim=1)
+
+
+def _cuts(matrix: Tensor, energy: Tensor) -> tuple[float, ...]:
+    """The share of ``energy`` lost by a matrix of rank 0, 1, …, full."""
+    squares = torch.linalg.svdvals(matrix).square() / energy
+    # summed from the smallest, so that the little ones are not lost beside the large
+    tails = squares.flip(0).cumsum(0).flip(0).tolist()
+    return (*tails, 0.0)
+
+
+def _train(tensor: Tensor) -> list[Tensor]:
+    """(n_1, ..., n_d) -> for each inner bond the matrix of what is left and right of it."""
+    return [tensor.flatten(bond).flatten(0, bond - 1) for bond in range(1, tensor.dim())]
+
+
+def _modes(tensor: Tensor) -> list[Tensor]:
+    """(n_1, ..., n_d) -> for each mode the matrix of that mode and the rest."""
+    return [tensor.movedim(mode, 0).flatten(1) for mode in range(tensor.dim())]
+
+
+KERNEL_FORMS = ("tt_conv", "tucker2")
+
+UNFOLDINGS: dict[str, Callable[[Tensor], list[Tensor]]] = {
+    "low_rank": lambda pointwise: [pointwise],
+    "tensor_train": _train,
+    "tucker": _modes,
+    "tucker_seed": _modes,
+    "tt_conv": lambda kernel: _train(kernel.permute(1, 2, 3, 0)),
+    "tucker2": lambda kernel: [kernel.transpose(0, 1).flatten(1), kernel.flatten(1)],
+}
+"""For each family the matrices whose ranks are its ranks, in their order."""

@@ -1,0 +1,71 @@
+"""A compressed network that training can start from: what its folder says. Standard library only.
+
+`python -m trainables compress` writes the folder, in a checkpoint's form: the network's state in
+safetensors, and `state.json` with the network's keys under "starting_point".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STATE = "state.json"
+ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
+"""The keys of a configuration that a starting point decides."""
+
+_RESOLVED = re.compile(r"(?P<folder>.+)#(?P<digest>[0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPoint:
+    """Where a compressed network lies, what it is, and what it holds.
+
+    digest: checksum of its tensors; the one thing that enters the id of a trial that starts here.
+    architecture: a value for each of ARCHITECTURE; ranks None where the family has none.
+    """
+
+    folder: Path
+    digest: str
+    architecture: dict[str, Any]
+
+    @property
+    def init(self) -> str:
+        """The value of the key ``init``, resolved: ``folder#digest``."""
+        return f"{self.folder}#{self.digest}"
+
+
+def read_starting_point(folder: Path) -> StartingPoint:
+    """What the folder says of itself; its tensors are not opened.
+
+    Raises:
+        ValueError: when it is no starting point, or damaged.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        architecture = {name: state["starting_point"][name] for name in ARCHITECTURE}
+        return StartingPoint(folder, str(state["tensors_blake2b"]), architecture)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise ValueError(
+            f"init must name a folder that `python -m trainables compress` wrote, got {folder} "
+            f"({_reason(problem)})"
+        ) from problem
+
+
+def split_init(init: str) -> tuple[Path, str | None]:
+    """The folder of an ``init`` value, and its digest (None where it was not resolved yet)."""
+    found = _RESOLVED.fullmatch(init)
+    return (Path(found["folder"]), found["digest"]) if found else (Path(init), None)
+
+
+def _reason(problem: Exception) -> str:
+    match problem:
+        case FileNotFoundError():
+            return f"it has no {STATE}"
+        case KeyError():
+            return f"its {STATE} has no {problem}"
+        case _:
+            return str(problem)

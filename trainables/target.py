@@ -1,0 +1,99 @@
+"""What a trained network is to be compressed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainables.sizes.network import Architecture
+from trainables.sizes.registry import SIZES
+
+NO_SPECTRUM = ("cp",)
+"""Families of which no singular values tell what a rank keeps."""
+
+SIZES_OF = {
+    "uniform": ("compression", "parameters", "rank"),
+    "energy": ("compression", "parameters", "energy"),
+    "greedy": ("compression", "parameters"),
+}
+"""The rules for each layer's rank, and the sizes that each can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a network is compressed to: one of the four sizes, and a rule for each layer's rank.
+
+    parameters: the most of the whole network. compression: a share of the dense network's.
+    rank: one for every layer. energy: the share of each kernel's ‖W‖² to keep, in (0, 1], of what
+    the family can represent.
+    rule: None is "energy" for an energy, "uniform" for a rank and for families whose error no
+    singular values tell, else "greedy".
+    """
+
+    layer: str
+    parameters: int | None = None
+    compression: float | None = None
+    rank: int | None = None
+    energy: float | None = None
+    rule: str | None = None
+    dims: int = 3
+
+    def __post_init__(self) -> None:
+        """Raise ValueError listing every problem."""
+        if problems := self._problems():
+            raise ValueError("; ".join(problems))
+
+    def _problems(self) -> list[str]:
+        problems = []
+        families = [name for name in SIZES if name != "dense"]
+        if self.layer not in families:
+            problems.append(f"--layer must be one of {', '.join(families)}, got {self.layer!r}")
+        elif not SIZES[self.layer].ranked and (self.sizes or self.rule):
+            asked = [*self.sizes, *(["ranks"] if self.rule else [])]
+            problems.append(f"{self.layer} has no rank, got {' and '.join(asked)}; drop it")
+        elif SIZES[self.layer].ranked and len(self.sizes) != 1:
+            ways = "parameters, compression, rank, energy"
+            problems.append(f"give one of {ways}, got {' and '.join(self.sizes) or 'none'}")
+        if self.dims < 1:
+            problems.append(f"dims must be at least 1, got {self.dims}")
+        for name in ("parameters", "rank"):
+            if (getattr(self, name) or 1) < 1:
+                problems.append(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("compression", "energy"):
+            share = getattr(self, name)
+            if share is not None and not 0 < share <= 1:
+                problems.append(f"{name} must lie in (0, 1], got {share}")
+        return problems or self._rule_problems()
+
+    def _rule_problems(self) -> list[str]:
+        if self.rule not in (None, *SIZES_OF):
+            return [f"--ranks must be one of {', '.join(SIZES_OF)}, got {self.rule!r}"]
+        ways = SIZES_OF[self.chosen_rule]
+        if self.sizes and self.sizes[0] not in ways:
+            return [f"ranks {self.chosen_rule} takes {' or '.join(ways)}, got {self.sizes[0]}"]
+        if self.layer in NO_SPECTRUM and self.chosen_rule != "uniform":
+            return [
+                f"no singular values tell what a rank of {self.layer} keeps: it takes ranks "
+                f"uniform, got {self.chosen_rule}"
+            ]
+        return []
+
+    @property
+    def sizes(self) -> list[str]:
+        """Which of the four sizes were given."""
+        ways = ("parameters", "compression", "rank", "energy")
+        return [way for way in ways if getattr(self, way) is not None]
+
+    @property
+    def chosen_rule(self) -> str:
+        """The rule that is in force."""
+        if self.rule is not None:
+            return self.rule
+        if self.energy is not None:
+            return "energy"
+        greedy = self.layer not in NO_SPECTRUM and self.rank is None
+        return "greedy" if greedy else "uniform"
+
+    def architecture(self, width: int, classes: int) -> Architecture:
+        """The network with one rank for all, as the size was asked for."""
+        asked = {name: getattr(self, name) for name in ("parameters", "compression", "rank")}
+        return Architecture(self.layer, width, classes, dims=self.dims, **asked)
