@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,7 @@ def _start_here(
 ) -> None:
     import ray
 
+    _shield_from_signals()
     for attempt in range(STARTS):
         try:
             ray.init(
@@ -101,6 +103,22 @@ def _start_here(
             if attempt == STARTS - 1:
                 raise
             time.sleep(2.0 * (attempt + 1))
+
+
+def _shield_from_signals() -> None:
+    """Gives Ray's processes a session of their own.
+
+    A terminal, ``timeout`` or a batch system signals the whole process group; Ray's processes would
+    end before the trials had saved. They still go with the driver (PR_SET_PDEATHSIG).
+    """
+    from ray._private import services
+
+    class SessionPopen(subprocess.Popen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "start_new_session": True})
+
+    if issubclass(getattr(services, "ConsolePopen", int), subprocess.Popen):
+        services.ConsolePopen = SessionPopen
 
 
 def stop() -> None:

@@ -54,7 +54,7 @@ class Feeder(Transient, RaySearcher):
     """Feeds one ``fit()``: at most ``limit`` attempts, all with the share number ``step``.
 
     Ray is told that the search is over only when nothing runs that could come back: a failed
-    attempt returns as another one. ``may_start`` is asked first, and can hold the search back for a while.
+    attempt returns as another one. ``may_start`` is asked first, and can hold the search back.
     """
 
     def __init__(

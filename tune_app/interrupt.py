@@ -12,7 +12,10 @@ from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-GRACE_SECONDS = 20.0
+REPEAT_SECONDS = 0.5
+"""``timeout`` and terminals signal the process and then its group: that is one request."""
+
+GRACE_SECONDS = 15.0
 """Given to trials to save and end by themselves; Ray then has ten more to end the rest."""
 
 
@@ -27,6 +30,7 @@ class Interrupt:
     say: Callable[[str], None] = print
     signal: int = 0
     deadline: float = float("inf")
+    _first_at: float = 0.0
     _before: dict[int, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Interrupt:
@@ -53,10 +57,12 @@ class Interrupt:
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
+        if self.signal and time.monotonic() - self._first_at < REPEAT_SECONDS:
+            return
         if self.signal:
             os.write(2, b"\nstopped at once; the same command continues\n")
             os._exit(self.exit_code)
-        self.signal = number
+        self.signal, self._first_at = number, time.monotonic()
         self.stop_in(GRACE_SECONDS)
         name = signal.Signals(number).name
         self.say(f"{name}: running trials save and end, at most 30 s; again: stops at once")

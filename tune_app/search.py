@@ -29,7 +29,7 @@ MOST_BREAKS = 3
 
 
 class Search:
-    """Runs a plan's missing trials; ``replay`` first puts the scheduler where the record left it."""
+    """Runs a plan's missing trials; ``replay`` first brings the scheduler up to the record."""
 
     def __init__(
         self,

@@ -66,6 +66,6 @@ class Watchdog:
         return [name for name, when in self.heard.items() if now - when > self.limit(name)]
 
     def stands_still(self) -> bool:
-        """Whether nothing has started, reported or ended for longer than any trial may be silent."""
+        """Whether nothing has started, reported or ended for longer than a trial may be silent."""
         longest = max((self.limit(name) for name in self.heard), default=0.0)
         return self.clock() - self.moved > max(self.patience.standstill, 2 * longest)
