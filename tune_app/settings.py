@@ -37,25 +37,34 @@ def settle(space: SearchSpace, options: RunOptions) -> Settled:
     Raises:
         WrongUse: with every setting that contradicts another or the space.
     """
-    settings = dict(options.settings)
     problems = _contradictions(space, options)
     if problems:
         raise WrongUse(problems)
+    settings = {name: values for name, values in options.settings.items() if name != "seed"}
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
-    seeds = settings.pop("seed", None) or _seeds(space, options)
+    seeds = options.settings.get("seed") or _seeds(space, options)
     quick = _quick(space, settings) if options.preset == "quick" else {}
-    changed = _apply(_fixing(space, quick), settings)
-    notes = [
-        f"preset quick: {', '.join(f'{name}={value}' for name, value in quick.items())}"
-    ] * bool(quick)
-    return Settled(changed, tuple(int(seed) for seed in seeds), tuple(notes))
+    changed = _apply(_fixing(_without_seed(space), quick), settings)
+    told = ", ".join(f"{name}={value}" for name, value in quick.items())
+    notes = (f"preset quick: {told}",) if quick else ()
+    return Settled(changed, tuple(int(seed) for seed in seeds), notes)
 
 
 def _seeds(space: SearchSpace, options: RunOptions) -> tuple[Scalar, ...]:
+    """Those of the option; else those that the space names; else as many as it asks for."""
+    if options.seeds is None and "seed" in space.keys:
+        return tuple(space.keys["seed"].domain.grid)
     if options.seeds is None and "seed" in space.fixed:
         return (space.fixed["seed"],)
     return tuple(range(options.seeds or space.seeds))
+
+
+def _without_seed(space: SearchSpace) -> SearchSpace:
+    """The seed replicates points; it is never one of their coordinates."""
+    keys = {name: key for name, key in space.keys.items() if name != "seed"}
+    fixed = {name: value for name, value in space.fixed.items() if name != "seed"}
+    return dataclasses.replace(space, keys=keys, fixed=fixed)
 
 
 def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:

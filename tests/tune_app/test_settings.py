@@ -1,5 +1,7 @@
 """--preset, --dataset and --set change a space as they say, or are refused."""
 
+import dataclasses
+
 import pytest
 
 from search_spaces.domains import Choice, Float, Int
@@ -98,6 +100,15 @@ def test_seeds_are_the_spaces_the_options_or_named(
     space: SearchSpace, options: dict, seeds: tuple[int, ...]
 ) -> None:
     assert settled(space, **options).seeds == seeds
+
+
+def test_a_space_that_names_its_seeds_replicates_its_points_with_them(space: SearchSpace) -> None:
+    searched = dataclasses.replace(space, keys={**space.keys, "seed": Key(Choice((3, 5)))})
+    assert settled(searched).seeds == (3, 5)
+    assert "seed" not in settled(searched).space.keys
+    fixed = dataclasses.replace(space, fixed={"seed": 7})
+    assert settled(fixed).seeds == (7,)
+    assert settled(fixed, seeds=2).seeds == (0, 1)
 
 
 def test_contradictions_are_told_together(space: SearchSpace) -> None:
