@@ -7,13 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from analysis.dtypes import CONFIG_DTYPES
+from analysis.dtypes import CONFIG_DTYPES, RENAMED
 from analysis.statistics.intervals import t_half_width
 from analysis.tables import TableError
+from trainables.config import SIZE_KEYS
 
-SIZE_COLUMNS = (
-    "rank_divisor", "rank_scale", "rank", "parameters_budget", "compression_budget",
-)  # fmt: skip
+SIZE_COLUMNS = tuple(RENAMED.get(name, name) for name in SIZE_KEYS)
 NETWORK = ("parameters", "macs", "compression", "factor_parameters")
 SUMMARY = ("n", "planned", "mean", "sd", "low", "high", "train_seconds")
 

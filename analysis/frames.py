@@ -122,7 +122,7 @@ def _trials(
         "val_accuracy_last": _at_last(codes, accuracy, count),
         "val_accuracy_best": _reduced(np.fmax, codes, accuracy, count),
         "test_accuracy": _at_last(codes, numbers["test_accuracy"], count),
-        "train_seconds": np.bincount(codes, np.nan_to_num(numbers["train_seconds"]), count),
+        "train_seconds": _total(codes, numbers["train_seconds"], count),
     }
     data: dict[str, Any] = {
         "trial_id": [row.trial_id for row in planned],
@@ -152,6 +152,10 @@ def _at_last(
         ends = np.flatnonzero(np.append(codes[1:] != codes[:-1], True))
         out[codes[ends]] = values[ends]
     return out
+
+
+def _total(codes: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    return np.bincount(codes, np.nan_to_num(values), count).astype(np.float64)
 
 
 def _reduced(function: np.ufunc, codes: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
+from analysis.statistics.intervals import LEVEL, t_p_value, t_quantile
 
 GENERALISES = 5
 
@@ -59,26 +60,44 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
     return wide[wide["count"].notna().all(axis=1)]
 
 
-def estimate(runs: pd.DataFrame, level: float = 0.95) -> Effect:
-    """The effect over all blocks that both arms were run on."""
+def estimate(runs: pd.DataFrame, level: float = LEVEL) -> Effect:
+    """The effect over all blocks that both arms were run on; ``runs`` as in ``cells``."""
     table = cells(runs)
     if not len(table):
         nan = math.nan
-        return Effect(nan, nan, nan, nan, 0, nan, 0, 0, 0, BETWEEN)
-    difference = (table["mean"]["treatment"] - table["mean"]["baseline"]).to_numpy()
-    counts = table["count"][list(ARMS)].to_numpy()
-    blocks = len(table)
+        return Effect(nan, nan, nan, nan, nan, nan, 0, 0, 0, BETWEEN)
+    mean, variance, count = (
+        table[name][list(ARMS)].to_numpy() for name in ("mean", "var", "count")
+    )
+    numbers = effect_of_blocks(mean, variance, count, level)
+    method = BETWEEN if len(table) >= GENERALISES else WITHIN
+    n, seeds = int(count.sum()), int(count.min())
+    return Effect(*(float(number) for number in numbers), n, len(table), seeds, method)
+
+
+def effect_of_blocks(
+    mean: np.ndarray, variance: np.ndarray, count: np.ndarray, level: float = LEVEL
+) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """(effect, low, high, p, df, se) from the cells' means, variances and counts of runs.
+
+    All are (…, blocks, 2), baseline first; leading axes are studies that are worked out at once.
+    A variance is NaN where its cell has one run.
+    """
+    difference = mean[..., 1] - mean[..., 0]
+    blocks = difference.shape[-1]
+    effect = difference.mean(axis=-1)
     if blocks >= GENERALISES:
-        se, df, method = difference.std(ddof=1) / math.sqrt(blocks), float(blocks - 1), BETWEEN
+        se = difference.std(axis=-1, ddof=1) / math.sqrt(blocks)
+        df = np.full_like(se, blocks - 1)
     else:
-        sd = np.sqrt(table["var"][list(ARMS)].to_numpy())
-        common, degrees = pooled_sd(sd, counts)
-        se, df, method = common * math.sqrt((1 / counts).sum()) / blocks, float(degrees), WITHIN
-    mean = float(difference.mean())
-    half = float(t_quantile(df, level)) * se
-    p = float(t_p_value(mean, se, df))
-    n, seeds = int(counts.sum()), int(counts.min())
-    return Effect(mean, mean - half, mean + half, p, df, float(se), n, blocks, seeds, method)
+        degrees = np.broadcast_to(count - 1, variance.shape)
+        df = degrees.sum(axis=(-2, -1)).astype(float)
+        squares = np.nansum(degrees * variance, axis=(-2, -1))
+        with np.errstate(invalid="ignore"):
+            pooled = np.where(df > 0, squares / np.maximum(df, 1), np.nan)
+        se = np.sqrt(pooled * (1 / count).sum(axis=(-2, -1))) / blocks
+    half = t_quantile(df, level) * se
+    return effect, effect - half, effect + half, t_p_value(effect, se, df), df, se
 
 
 def holm(p_values: list[float]) -> list[float]:

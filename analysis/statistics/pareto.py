@@ -23,7 +23,7 @@ CELLS = 20_000_000  # draws × configurations that are held at once: 160 MB
 BAND = (0.025, 0.975)
 
 
-def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0) -> pd.DataFrame:
+def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) -> pd.DataFrame:
     """The rows of ``replicates``, by size, with where each stands to the front of low x, high mean.
 
     ``on_front``: nothing of its size or smaller has a higher mean. ``probability``: that this holds
@@ -40,9 +40,10 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0) -> pd.DataFrame:
     sd, df = pooled_sd(ours["sd"], ours["n"])
     probability, low, high = np.full((3, len(ours)), math.nan)
     if df and len(ours):
-        draws = _fresh_means(mean, ours["n"].to_numpy(dtype=float), sd, df, seed)
-        probability = _on_front(draws, groups).mean(axis=0)
-        low, high = np.quantile(_heights(draws, groups), BAND, axis=0)
+        n = ours["n"].to_numpy(dtype=float)
+        fresh = _fresh_means(mean, n, sd, df, np.random.default_rng(seed), draws)
+        probability = _on_front(fresh, groups).mean(axis=0)
+        low, high = np.quantile(_heights(fresh, groups), BAND, axis=0)
     return ours.assign(
         on_front=_on_front(mean[None], groups)[0],
         probability=probability,
@@ -68,10 +69,11 @@ def _groups(size: np.ndarray) -> np.ndarray:
     return np.searchsorted(size, size, side="right") - 1
 
 
-def _fresh_means(mean: np.ndarray, n: np.ndarray, sd: float, df: int, seed: int) -> np.ndarray:
+def _fresh_means(
+    mean: np.ndarray, n: np.ndarray, sd: float, df: int, rng: np.random.Generator, draws: int
+) -> np.ndarray:
     """(draws, configurations): what a fresh set of seeds might show."""
-    rng = np.random.default_rng(seed)
-    draws = int(min(DRAWS, max(200, CELLS // max(len(mean), 1))))
+    draws = int(min(draws, max(200, CELLS // max(len(mean), 1))))
     centre, variance = _posterior(mean, n, sd)
     doubt = np.sqrt(df / rng.chisquare(df, size=(draws, 1)))  # sd itself is an estimate
     spread = np.sqrt(variance + sd**2 / n)

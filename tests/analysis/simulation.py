@@ -1,7 +1,4 @@
-"""Simulated training: writes real ledgers, through ``analysis.record.encode``, and ``study.json``.
-
-What the simulated networks would reach is stated by ``Model``, so that a test knows the truth.
-"""
+"""Simulated training: writes real ledgers, through ``record.encode``, and ``study.json``."""
 
 from __future__ import annotations
 
@@ -16,58 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from analysis import record
+from tests.analysis.model import Model
 from trainables.config import TrainConfig, trial_id
 from trainables.sizes.network import NetworkSize, size_network
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025
 SLOTS = 4
+USUAL = Model()
 COMMAND = "python run_tune.py --space {space} --results-dir results"
-FAMILY_OFFSETS = {
-    "dense": 0.0,
-    "separable": 0.005,
-    "low_rank": 0.02,
-    "tensor_train": 0.015,
-    "tucker": 0.02,
-    "cp": 0.03,
-}
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a network reaches after its last epoch, and by how much its runs differ.
-
-    Mean validation accuracy: 0.94 − 0.012·(log10 of how much smaller than dense it is)² − the
-    family's offset − 0.02·(decades between the learning rate and 0.4)² − 0.006·(decades between
-    the decay and 5e-4)² + ``effect``·weight_decay_scaling. A run adds normal noise of standard
-    deviation ``noise``; the share ``seed_share`` of its variance is common to all runs of a seed.
-    """
-
-    effect: float = 0.0
-    noise: float = 0.003
-    seed_share: float = 0.0
-
-    def mean(self, config: TrainConfig, size: NetworkSize) -> float:
-        """The mean over all seeds of the accuracy after the last epoch, a fraction."""
-        smaller = math.log10(size.dense_parameters / size.parameters)
-        rate = math.log10(config.learning_rate / 0.4)
-        decay = math.log10(max(config.weight_decay, 1e-6) / 5e-4)
-        lost = (
-            0.012 * smaller**2
-            + FAMILY_OFFSETS.get(config.layer, 0.0)
-            + 0.02 * rate**2
-            + 0.006 * decay**2
-        )
-        return min(max(0.94 - lost + self.effect * config.weight_decay_scaling, 0.1), 0.99)
-
-    def draw(self, config: TrainConfig, size: NetworkSize, rng: np.random.Generator) -> float:
-        """One run's accuracy after the last epoch."""
-        shared = np.random.default_rng(1000 + config.seed).normal()
-        own = rng.normal()
-        noise = math.sqrt(self.seed_share) * shared + math.sqrt(1 - self.seed_share) * own
-        return float(np.clip(self.mean(config, size) + self.noise * noise, 0.05, 0.995))
 
 
 @dataclass(frozen=True)
@@ -103,7 +60,7 @@ def write_study(
     configs: Iterable[dict[str, Any]],
     *,
     space: dict[str, Any],
-    model: Model = Model(),
+    model: Model = USUAL,
     fates: Fates = lambda trial: FINISHED,
     rungs: Sequence[int] = (),
     closes_after: int | None = None,
@@ -127,6 +84,7 @@ def write_study(
     if closes_after is None:
         rows.append(record.Closed(simulation.time + 1, "every planned trial is accounted for"))
     else:
+        rows = _until(time.time(), rows)
         (folder / "lease.json").write_text(json.dumps({"renewed": time.time() + 86_400}))
     (folder / record.LEDGER).write_bytes(record.encode(rows))
     (folder / "study.json").write_text(
@@ -152,6 +110,14 @@ def study_information(name: str, space: dict[str, Any], command: str) -> dict[st
         "dataset": {"name": "digits", "checksum": "sha256:0"},
         "identity": {"dataset": "digits", "recipe": 1},
     }
+
+
+def _until(now: float, rows: list[record.AnyRow]) -> list[record.AnyRow]:
+    """The rows with their times moved so that the last was written just now."""
+    late = now - max(getattr(row, "time", 0.0) for row in rows)
+    timed = [row for row in rows if hasattr(row, "time")]
+    moved = [msgspec.structs.replace(row, time=row.time + late) for row in timed]
+    return moved + [row for row in rows if not hasattr(row, "time")]
 
 
 @functools.lru_cache(maxsize=20_000)

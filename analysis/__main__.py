@@ -1,0 +1,223 @@
+"""``python -m analysis``: reads studies; needs neither Ray nor torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+HELP = (
+    "Reads studies that run_tune.py wrote, running or finished.\n\n"
+    "python -m analysis STUDY rebuilds a study's tables and its report."
+)
+RESULTS = Path("results")
+
+app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
+Results = Annotated[Path, typer.Option(help="Where studies lie.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+AnyStudy = Annotated[
+    Path | None,
+    typer.Argument(metavar="[STUDY]", help="A study folder; else the one last written to."),
+]
+
+
+@app.command()
+def build(study: Folder) -> None:
+    """Rebuild the tables and the report from the ledger (also: python -m analysis STUDY)."""
+    from analysis.report import write_report
+    from analysis.statistics.answers import answer
+    from analysis.study import load_study
+
+    ours = load_study(study)
+    for path in (*ours.write_tables(), write_report(ours)):
+        _say(str(path))
+    _say(answer(ours).words)
+
+
+@app.command()
+def status(study: AnyStudy = None, results_dir: Results = RESULTS, as_json: AsJson = False) -> None:
+    """How a study stands: counts, best, rate, time left, failures by kind."""
+    from analysis.status import study_status
+    from analysis.study import load_study
+    from analysis.terminal import status_text
+
+    now = study_status(load_study(_chosen(study, results_dir)))
+    _say(json.dumps(now.to_dict(), indent=2) if as_json else status_text(now))
+
+
+@app.command("list")
+def list_studies(results_dir: Results = RESULTS, as_json: AsJson = False) -> None:
+    """Every study in a results folder."""
+    from analysis.status import studies_frame
+    from analysis.terminal import studies_text
+
+    frame = studies_frame(results_dir)
+    if not as_json and not len(frame):
+        _say(f"no studies in {results_dir}; --results-dir names another folder")
+        return
+    _say(_json(frame.to_dict("records")) if as_json else studies_text(frame))
+
+
+@app.command()
+def show(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's id or a part of it.")],
+    study: AnyStudy = None,
+    results_dir: Results = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """One trial: how it stands, its configuration, its epochs, its errors."""
+    from analysis.status import find_trial, study_of
+    from analysis.study import load_study
+    from analysis.terminal import trial_record, trial_text
+
+    ours = load_study(study) if study else study_of(trial, results_dir)
+    row = find_trial(ours, trial)
+    _say(_json(trial_record(ours, row)) if as_json else trial_text(ours, row))
+
+
+@app.command()
+def best(
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder.")],
+    study: AnyStudy = None,
+    results_dir: Results = RESULTS,
+) -> None:
+    """Copy the best trial's checkpoint and configuration into a folder."""
+    from analysis.best import copy_best
+    from analysis.study import load_study
+
+    ours = load_study(_chosen(study, results_dir))
+    _say(f"{copy_best(ours, to)} -> {to}")
+
+
+@app.command()
+def export(
+    studies: Annotated[list[Path], typer.Argument(metavar="STUDY…", help="Study folders.")],
+    kind: Annotated[
+        str, typer.Option("--format", metavar="csv|parquet|json|md", help="What to write.")
+    ] = "csv",
+    table: Annotated[
+        str, typer.Option(help="Which table: trials, epochs, replicates, …")
+    ] = "trials",
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Else to stdout.")] = None,
+) -> None:
+    """Write a table of one or several studies for another program."""
+    from analysis.export import export_frame, export_text, write_export
+    from analysis.study import load_study
+
+    frame = export_frame([load_study(folder) for folder in studies], table)
+    if to is None:
+        sys.stdout.write(export_text(frame, kind))
+    else:
+        write_export(frame, kind, to)
+        _say(f"{len(frame)} rows -> {to}")
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A study folder.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    as_json: AsJson = False,
+) -> None:
+    """Two studies: what they share, how their results differ, what else differs."""
+    from analysis.compare import compare as compared
+    from analysis.compare import differences
+    from analysis.study import load_study
+    from analysis.terminal import comparison_text
+
+    ours, theirs = load_study(a), load_study(b)
+    frame, other = compared(ours, theirs), differences(ours, theirs)
+    if as_json:
+        both = {"configurations": frame.to_dict("records"), "differences": other.to_dict("records")}
+        _say(_json(both))
+    else:
+        _say(comparison_text(ours, theirs, frame, other))
+
+
+@app.command()
+def tensorboard(study: Folder) -> None:
+    """Rebuild what tensorboard --logdir STUDY/tensorboard shows."""
+    from analysis.study import load_study
+    from analysis.tensorboard import write_tensorboard
+
+    _say(str(write_tensorboard(load_study(study))))
+
+
+def _chosen(study: Path | None, results: Path) -> Path:
+    from analysis.record import RecordError
+    from analysis.status import find_studies
+
+    if study is not None:
+        return study
+    found = find_studies(results)
+    if not found:
+        raise RecordError(f"no studies in {results}; name a study folder, or --results-dir")
+    return found[0]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), indent=2)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows; what is missing or not finite is null."""
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _commands(arguments: Sequence[str]) -> list[str]:
+    """``STUDY`` alone means ``build STUDY``."""
+    names = set(get_command(app).commands)  # type: ignore[attr-defined]
+    arguments = list(arguments)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
+        return ["build", *arguments]
+    return arguments
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code: 0, or 2 with one clear message where something was asked wrongly."""
+    run: Callable[..., Any] = get_command(app).main
+    try:
+        result = run(_commands(arguments), prog_name="python -m analysis", standalone_mode=False)
+    except BrokenPipeError:  # the reader, head say, had enough
+        sys.stderr.close()
+        return 0
+    except Exception as problem:
+        text = _message(problem)
+        if text is None:
+            raise
+        print(f"error: {text}", file=sys.stderr)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def _message(problem: Exception) -> str | None:
+    """What to say of wrong use; None for faults of the program."""
+    from analysis.record import RecordError
+    from analysis.tables import TableError
+
+    if hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
+        return str(problem.format_message())
+    return str(problem) if isinstance(problem, RecordError | TableError | OSError) else None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
