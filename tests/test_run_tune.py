@@ -90,7 +90,10 @@ def test_help_exits_well(tmp_path: Path) -> None:
 
 WRONG = {
     "an unknown space": ("--space tensortrain", ["did you mean 'tensor_train'?", "weight_decay"]),
-    "an unknown key": ("--space cp --set dimms=3", ["unknown key 'dimms'; did you mean 'dims'?"]),
+    "an unknown key": (
+        "--space cp --set dimms=3",
+        ["unknown key 'dimms': the keys are layer", "did you mean 'dims'?"],
+    ),
     "an unknown layer": ("--space cp --set layer=cpp", ["tucker", "did you mean 'cp'?"]),
     "an unknown scheduler": ("--space cp --scheduler ash", ["median", "did you mean 'asha'?"]),
     "values out of range": (

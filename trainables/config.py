@@ -201,8 +201,8 @@ def _fields() -> dict[str, dataclasses.Field]:
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, _fields(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; the keys are {', '.join(_fields())}"
-    return f"unknown key {name!r}{hint}"
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown key {name!r}: the keys are {', '.join(_fields())}{hint}"
 
 
 def _parse(name: str, value: Any) -> Any:
