@@ -1,103 +1,63 @@
-"""The best network at each size, and the command that trains it."""
+"""The best trial's checkpoint, copied out of a study for use elsewhere."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import math
-import shlex
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from analysis.configurations import configuration_ids
-from analysis.dtypes import CONFIG_KEYS, RENAMED
-from trainables.config import ConfigError, TrainConfig
+from analysis.record import RecordError
 
 if TYPE_CHECKING:
     from analysis.study import Study
 
-STEPS = (1, 2, 5)
-"""Sizes are cut at 1, 2 and 5 of each decade: 10k–20k, 20k–50k, 50k–100k parameters."""
+CHECKPOINT = re.compile(r"e(\d+)-a(\d+)(?:-b(\d+))?")
+"""A checkpoint's folder: epochs done, attempt, and batches into the next epoch."""
 
 
-def best_at_each_size(study: Study) -> pd.DataFrame:
-    """A row per step of size, smallest first: the configuration with the highest mean there.
+def copy_best(study: Study, to: Path) -> str:
+    """Copies the best finished trial's furthest checkpoint and its configuration into ``to``.
 
-    The columns of ``study.pareto()``, and ``from_size``, ``to_size`` (parameters), ``candidates``
-    (finished configurations of that size), ``trial_id`` (its first trial) and, where it was
-    confirmed, ``test_mean, test_low, test_high, test_n``.
+    The trial with the highest accuracy that has a checkpoint on this disk; returns its id.
+
+    Raises:
+        RecordError: where ``to`` holds files already, or there is no such trial.
     """
-    frame = study.pareto("parameters", study.metric)
-    if frame.empty:
-        return frame.assign(from_size=[], to_size=[], candidates=[], trial_id=[])
-    steps = [_step(float(size)) for size in frame["parameters"]]
-    frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
-    best = frame.loc[frame.groupby("from_size")["mean"].idxmax()]
-    counts = frame.groupby("from_size").size()
-    best = best.assign(
-        candidates=best["from_size"].map(counts),
-        trial_id=best["configuration"].map(_first_trials(study)),
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise RecordError(f"{to} holds something already; name a new or empty folder")
+    storage = str(study.info.get("storage") or study.folder / "checkpoints")
+    if "://" in storage:
+        raise RecordError(f"the checkpoints lie in {storage}; copy them to a disk first")
+    finished = study.trials[study.trials["status"] == "finished"]
+    ranked = finished.sort_values(study.metric, ascending=False, na_position="last", kind="stable")
+    for row in ranked.to_dict("records"):
+        found = _furthest(Path(storage) / row["trial_id"])
+        if found is not None:
+            shutil.copytree(found, to, dirs_exist_ok=True)
+            text = json.dumps(_configuration(study, row["trial_id"]), indent=2)
+            (to / "config.json").write_text(text + "\n", encoding="utf-8")
+            return str(row["trial_id"])
+    raise RecordError(
+        f"no finished trial of {study.name} has a checkpoint in {storage}"
+        f" ({len(finished)} of {len(study.trials)} trials have finished)"
     )
-    return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
 
 
-def _step(size: float) -> tuple[int, int]:
-    """The step that a size lies in: 79,248 → (50,000, 100,000)."""
-    decade = 10 ** math.floor(math.log10(max(size, 1)))
-    edges = [*(int(step * decade) for step in STEPS), 10 * decade]
-    return next((a, b) for a, b in itertools.pairwise(edges) if a <= size < b)
+def _furthest(folder: Path) -> Path | None:
+    """The whole checkpoint with the most epochs, None where there is none."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name = CHECKPOINT.fullmatch(path.name)
+        if name and (path / "state.json").is_file():
+            found.append(((int(name[1]), int(name[3] or 0), int(name[2])), path))
+    return max(found)[1] if found else None
 
 
-def _first_trials(study: Study) -> dict[str, str]:
-    """The first finished trial of each configuration."""
-    trials = study.trials[study.trials["status"] == "finished"]
-    ids = configuration_ids(study.trials).loc[trials.index]
-    first = ~ids.duplicated()
-    return dict(zip(ids[first], trials.loc[first, "trial_id"], strict=True))
+def _configuration(study: Study, trial_id: str) -> dict:
+    """The trial's configuration as it was planned."""
+    from analysis.record import Planned, read_record
 
-
-def _tests(study: Study) -> pd.DataFrame:
-    """Test accuracies of confirmed configurations, by the trial that each was chosen from.
-
-    A confirmation differs from its search in the seed and in training on all images.
-    """
-    names = {"mean": "test_mean", "low": "test_low", "high": "test_high", "n": "test_n"}
-    if study.confirmations.empty or study.metric == "test_accuracy":
-        return pd.DataFrame(
-            {"trial_id": pd.Series(dtype="str"), **{name: [] for name in names.values()}}
-        )
-    shared = configuration_ids(study.trials, without=("seed", "validation_images"))
-    own = configuration_ids(study.trials)
-    confirmed = dict(zip(own, shared, strict=True))
-    tests = study.confirmations.assign(shared=study.confirmations["configuration"].map(confirmed))
-    chosen = pd.DataFrame({"trial_id": study.trials["trial_id"], "shared": shared})
-    tests = tests.drop_duplicates("shared").rename(columns=names)
-    return chosen.merge(tests[["shared", *names.values()]], on="shared").drop(columns="shared")
-
-
-def train_command(trial: Mapping[str, Any], data_dir: str | None = None) -> str:
-    """The command that trains a row of ``trials`` again.
-
-    The layer and what differs from the defaults is said; a configuration of an older version is
-    repeated word for word.
-    """
-    raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
-    given = {key: value for key, value in raw.items() if value is not None}
-    with contextlib.suppress(ConfigError):
-        given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
-    words = ["python", "-m", "trainables", "train"]
-    for key, value in given.items():
-        words += ["--set", f"{key}={_written(value)}"]
-    return shlex.join([*words, *(["--data-dir", data_dir] if data_dir else [])])
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    rows = read_record(study.folder).rows
+    return next(r.config for r in rows if isinstance(r, Planned) and r.trial_id == trial_id)

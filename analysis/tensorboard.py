@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +148,7 @@ def write_tensorboard(study: Study) -> Path:
     return folder
 
 
-def searched_keys(info: dict[str, Any]) -> tuple[str, ...]:
+def searched_keys(info: Mapping[str, Any]) -> tuple[str, ...]:
     """The searched keys that a ``study.json`` names, and the seed, which replicates search too."""
     keys = tuple(info.get("space", {}).get("keys", {}))
     return keys if "seed" in keys else (*keys, "seed")

@@ -1,0 +1,1 @@
+"""Charts: each a function from a study to a frame, and one from that frame to a picture."""

@@ -1,0 +1,181 @@
+"""Training curves: accuracy against epoch, stopped trials marked where they stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.judged import MEASURES, protocols
+from analysis.charts.labels import plural, spread
+from analysis.charts.picked import PICKED
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+MANY = 48
+"""Above this many trials single curves hide each other: families are summed up instead."""
+
+
+def curves(study: Study) -> pd.DataFrame:
+    """A row per point drawn: ``part, trial_id, layer, epoch, accuracy, low, high``.
+
+    ``part`` is ``run`` (a trial's curve), ``stop`` (where a scheduler stopped one) or ``middle``: a
+    family's median over its trials, with the range ``low`` to ``high`` of the middle 80 %. Of more
+    than ``MANY`` trials only the best curve of each family is drawn.
+    """
+    epochs, name = _epochs(study)
+    last = epochs.loc[epochs.groupby("trial_id")["epoch"].idxmax()]
+    stops = last[last["status"] == "stopped"]
+    if len(last) <= MANY:
+        parts = {"run": epochs, "stop": stops}
+    else:
+        best = last.loc[last.groupby("layer")["accuracy"].idxmax(), "trial_id"]
+        parts = {
+            "middle": _middle(epochs),
+            "stop": stops,
+            "run": epochs[epochs["trial_id"].isin(best)],
+        }
+    frame = pd.concat([rows.assign(part=part) for part, rows in parts.items() if len(rows)])
+    columns = ["part", "trial_id", "layer", "epoch", "accuracy", "low", "high"]
+    return (
+        frame.reindex(columns=columns).assign(measure=name, trials=len(last)).reset_index(drop=True)
+    )
+
+
+def _epochs(study: Study) -> tuple[pd.DataFrame, str]:
+    """Every epoch with its accuracy, and that accuracy's name."""
+    if study.epochs.empty:
+        raise NothingToShow("No trial has finished an epoch yet.")
+    on_validation = study.epochs["val_accuracy"].notna().any()
+    column = "val_accuracy" if on_validation else "train_accuracy"
+    name = MEASURES["val_accuracy_last"] if on_validation else "training accuracy"
+    epochs = study.epochs[["trial_id", "epoch", column]].rename(columns={column: "accuracy"})
+    epochs = epochs.merge(study.trials[["trial_id", "layer", "status"]], on="trial_id")
+    epochs = epochs[epochs["accuracy"].notna()]
+    if epochs.empty:
+        raise NothingToShow("No epoch has an accuracy yet.")
+    return epochs, name + protocols(study)
+
+
+def _middle(epochs: pd.DataFrame) -> pd.DataFrame:
+    groups = epochs.groupby(["layer", "epoch"])["accuracy"]
+    table = groups.quantile([0.1, 0.5, 0.9]).unstack()
+    table.columns = pd.Index(["low", "accuracy", "high"])
+    return table.reset_index()
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """Lines for trials, bands for families, crosses where a trial was stopped."""
+    colour = _colour(frame)
+    measure = frame["measure"].iloc[0]
+    points = frame.drop(columns=["measure", "trials"])
+    x = alt.X(
+        "epoch:Q",
+        title="epochs finished",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(tickMinStep=1, grid=False),
+    )
+    y = alt.Y(
+        "accuracy:Q",
+        title=measure,
+        axis=alt.Axis(format="%", tickCount=6),
+        scale=alt.Scale(zero=False),
+    )
+    dash = alt.StrokeDash("layer:N", scale=_scale(frame, "dash"), legend=None)
+    few = frame["trials"].iloc[0] <= MANY
+    layers = []
+    if "middle" in set(frame["part"]):
+        middle = alt.Chart(points[points["part"] == "middle"]).encode(x=x, color=colour)
+        layers.append(
+            middle.mark_area(opacity=0.13).encode(y=y.copy(), y2="high:Q").encode(y="low:Q")
+        )
+        layers.append(
+            middle.mark_line(strokeWidth=1.5, strokeOpacity=0.75).encode(y=y, strokeDash=dash)
+        )
+    runs = alt.Chart(points[points["part"] == "run"]).encode(
+        x=x, y=y, color=colour, strokeDash=dash, detail="trial_id:N"
+    )
+    layers.append(runs.mark_line(strokeWidth=1.6 if few else 2.4, opacity=0.7 if few else 1))
+    layers.append(_hover(runs))
+    if (points["part"] == "stop").any():
+        layers += _stops(points[points["part"] == "stop"], x, y, colour)
+    layers.append(_ends(points))
+    layers.append(_picked(x, y))
+    return alt.layer(*layers).add_params(PICKED).properties(width=theme.WIDTH, height=theme.HEIGHT)
+
+
+def _scale(frame: pd.DataFrame, channel: str) -> alt.Scale:
+    styles = theme.styles(frame["layer"].unique())
+    values = [getattr(style, channel) or [1, 0] for style in styles.values()]
+    return alt.Scale(domain=list(styles), range=values)
+
+
+def _colour(frame: pd.DataFrame) -> alt.Color:
+    return alt.Color("layer:N", scale=_scale(frame, "colour"), legend=None)
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("trial_id:N", title="trial"),
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip("accuracy:Q", format=".2%"),
+    ]
+
+
+def _hover(runs: alt.Chart) -> alt.Chart:
+    """Invisible points that answer to the pointer."""
+    return runs.mark_point(opacity=0, size=60).encode(tooltip=_tooltip(), strokeDash=alt.Undefined)
+
+
+def _stops(stops: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
+    """A cross for each stopped trial, and under each epoch's how many they are."""
+    marks = alt.Chart(stops).mark_point(shape=theme.CROSS, filled=False, size=40, strokeWidth=1.3)
+    lowest = stops.groupby("epoch").agg(accuracy=("accuracy", "min"), count=("epoch", "size"))
+    lowest = lowest.assign(label=lowest["count"].astype(str) + " stopped").reset_index()
+    words = alt.Chart(lowest).mark_text(align="left", dx=8, dy=10, color=theme.MUTED)
+    return [
+        marks.encode(x=x, y=y, color=colour, tooltip=_tooltip()),
+        words.encode(x="epoch:Q", y="accuracy:Q", text="label:N"),
+    ]
+
+
+def _ends(points: pd.DataFrame) -> alt.Chart:
+    """Each family's name at the end of its best curve."""
+    runs = points[points["part"] == "run"]
+    ends = runs.loc[runs.groupby("trial_id")["epoch"].idxmax()]
+    ends = ends.sort_values("accuracy").groupby("layer").tail(1)
+    reach = points["accuracy"].max() - points["accuracy"].min()
+    gap = max(reach, 1e-6) * 15 / theme.HEIGHT
+    ends = ends.assign(label_at=spread(ends["accuracy"].tolist(), gap))
+    text = alt.Chart(ends).mark_text(align="left", dx=8, fontWeight=600)
+    return text.encode(x="epoch:Q", y="label_at:Q", text="layer:N", color=_colour(points))
+
+
+def _picked(x: alt.X, y: alt.Y) -> alt.LayerChart:
+    """The picked trial's curve; the page puts the rows in, a picture has none."""
+    picked = alt.Chart(alt.NamedData("picked_curve")).encode(x=x, y=y)
+    halo = picked.mark_line(strokeWidth=6, color=theme.PAPER)
+    return alt.layer(halo, picked.mark_line(strokeWidth=3, color=theme.INK))
+
+
+def caption(frame: pd.DataFrame) -> str:
+    trials = int(frame["trials"].iloc[0])
+    stops = int((frame["part"] == "stop").sum())
+    said = (
+        f" A cross marks where the scheduler stopped a trial ({stops:,} of them)." if stops else ""
+    )
+    if trials <= MANY:
+        return (
+            f"One line a trial ({plural(trials, 'trial')}), named at the best of its family.{said}"
+        )
+    return (
+        f"{plural(trials, 'trial')} summed up: each family's median and the middle 80 % of its"
+        f" trials, and its best trial as a heavy line; the other curves are left out.{said}"
+    )
+
+
+CHART = Chart("Training curves", curves, draw, caption)

@@ -1,0 +1,96 @@
+"""A study's charts as pictures: PNG, SVG or PDF, drawn without a browser or a network."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import vl_convert
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, Picture
+from analysis.charts.pictures import SCALE
+from analysis.charts.registry import CHARTS
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+FORMATS = ("png", "svg", "pdf")
+LINE = 100  # characters of a subtitle that fit above a plot
+
+
+class FigureError(ValueError):
+    """A chart or a file format that does not exist."""
+
+
+def chart(name: str) -> Chart:
+    """The chart of that name.
+
+    Raises:
+        FigureError: with the names there are, and the nearest.
+    """
+    if name not in CHARTS:
+        near = difflib.get_close_matches(name, CHARTS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise FigureError(f"unknown chart {name!r}{hint}; the charts are {', '.join(CHARTS)}")
+    return CHARTS[name]
+
+
+def draw(study: Study, name: str) -> Picture:
+    """A chart of a study, with its title and caption above it, to look at in a notebook.
+
+    Raises:
+        FigureError: where there is no such chart.
+        NothingToShow: where the study holds nothing for it, in words.
+    """
+    wanted = chart(name)
+    frame = wanted.frame(study)
+    title = alt.Title(**_title(wanted.title, wanted.caption(frame), study.name))
+    return wanted.draw(frame).properties(title=title).configure(**theme.CONFIG)
+
+
+def standalone(spec: dict[str, Any], title: str, caption: str, study_name: str) -> dict[str, Any]:
+    """The specification as a picture on paper needs it: with theme, title, caption."""
+    return {
+        **_without_tooltips(spec),
+        "title": _title(title, caption, study_name),
+        "config": theme.CONFIG,
+    }
+
+
+def _title(title: str, caption: str, study_name: str) -> dict[str, Any]:
+    return {"text": f"{title} · {study_name}", "subtitle": textwrap.wrap(caption, LINE)}
+
+
+def _without_tooltips(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: item if key == "datasets" else _without_tooltips(item)
+            for key, item in value.items()
+            if key != "tooltip"
+        }
+    return [_without_tooltips(item) for item in value] if isinstance(value, list) else value
+
+
+def save(picture: Picture | dict[str, Any], path: Path) -> Path:
+    """Writes a drawn chart; the suffix of ``path`` says how.
+
+    Raises:
+        FigureError: for a suffix that is none of ``FORMATS``.
+    """
+    wanted = path.suffix.removeprefix(".").lower()
+    if wanted not in FORMATS:
+        raise FigureError(f"a figure is written as {', '.join(FORMATS)}, got {path.name!r}")
+    spec = picture if isinstance(picture, dict) else picture.to_dict()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if wanted == "png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE))
+    elif wanted == "pdf":
+        path.write_bytes(vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE))
+    else:
+        path.write_text(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE), encoding="utf-8")
+    return path

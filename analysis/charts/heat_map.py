@@ -1,0 +1,112 @@
+"""Heat map of rank × dimensions: accuracy, parameters and their ratio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.judged import judged
+from analysis.charts.labels import axis, plural, short
+from analysis.charts.ranks import ranked
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+PANELS = {  # column: (title, format of a cell, logarithmic colours)
+    "accuracy": ("accuracy", ".1%", False),
+    "parameters": ("parameters", ".2~s", True),
+    "ratio": ("accuracy points per 1,000 parameters", ".2~g", True),
+}
+CELL = 22  # pixels high
+ROOM = 34  # pixels that a cell must have for a number
+
+
+def heat_map(study: Study) -> pd.DataFrame:
+    """A row per cell: ``layer, rank, dims, accuracy, parameters, ratio, runs``.
+
+    Means over the finished trials of a cell; merged duplicates fill theirs, so that no cell is
+    missing that was tried. ``ratio`` is accuracy (in per cent) per thousand parameters.
+    """
+    rows = ranked(judged(study, study.grid))
+    if rows["dims"].nunique() < 2:
+        raise NothingToShow("All trials have the same number of dimensions: no second axis.")
+    cells = rows.groupby(["layer", "rank_value", "dims"], as_index=False).agg(
+        accuracy=("accuracy", "mean"), parameters=("parameters", "mean"), runs=("trial_id", "size")
+    )
+    cells = cells.assign(
+        parameters=cells["parameters"].astype(float),
+        dims=cells["dims"].astype(int),
+        rank=[short(value) for value in cells["rank_value"]],
+        rank_key=rows["rank_key"].iloc[0],
+        measure=rows["measure"].iloc[0],
+    )
+    return cells.assign(ratio=100 * cells["accuracy"] / (cells["parameters"] / 1000))
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """Three panels beside each other, a row of them for each family."""
+    layers = frame["layer"].unique()
+    panels = [
+        _panel(frame[frame["layer"] == layer], column, f"{layer}: " if len(layers) > 1 else "")
+        for layer in layers
+        for column in PANELS
+    ]
+    return alt.concat(*panels, columns=len(PANELS)).resolve_scale(color="independent")
+
+
+def _panel(cells: pd.DataFrame, column: str, prefix: str) -> alt.LayerChart:
+    title, form, log = PANELS[column]
+    title = cells["measure"].iloc[0] if column == "accuracy" else title
+    name = axis(cells["rank_key"].iloc[0])
+    ranks = cells.sort_values("rank_value")["rank"].unique().tolist()
+    width = theme.WIDTH // len(PANELS)
+    base = alt.Chart(cells.drop(columns=["measure", "rank_key"])).encode(
+        x=alt.X("dims:O", title=axis("dims"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        y=alt.Y("rank:O", title=name if column == "accuracy" else None, sort=ranks[::-1]),
+        tooltip=[
+            alt.Tooltip("rank:N"),
+            alt.Tooltip("dims:O"),
+            alt.Tooltip("accuracy:Q", format=".2%"),
+            alt.Tooltip("parameters:Q", format=","),
+            alt.Tooltip("ratio:Q", title="points per 1,000", format=".3~g"),
+            alt.Tooltip("runs:Q"),
+        ],
+    )
+    scale = alt.Scale(scheme=theme.HEAT, type="log" if log else "linear", zero=False)
+    tiles = base.mark_rect().encode(color=alt.Color(f"{column}:Q", scale=scale, legend=None))
+    layers: list[alt.Chart] = [tiles]
+    if width / cells["dims"].nunique() >= ROOM:
+        layers.append(_numbers(base, cells, column, form, log=log))
+    height = CELL * len(ranks)
+    return alt.layer(*layers).properties(
+        width=width, height=height, title=alt.Title(prefix + title, fontSize=13, offset=8)
+    )
+
+
+def _numbers(
+    base: alt.Chart, cells: pd.DataFrame, column: str, form: str, *, log: bool
+) -> alt.Chart:
+    """The values, dark on the light half of the colours and light on the dark one."""
+    low, high = cells[column].min(), cells[column].max()
+    middle = (low * high) ** 0.5 if log else (low + high) / 2
+    colour = alt.condition(alt.datum[column] > middle, alt.value("#000000"), alt.value("#fffffe"))
+    return base.mark_text(fontSize=11).encode(
+        text=alt.Text(f"{column}:Q", format=form), color=colour
+    )
+
+
+def caption(frame: pd.DataFrame) -> str:
+    best = frame.loc[frame["accuracy"].idxmax()]
+    return (
+        f"A cell is the mean of a configuration's finished trials ({plural(len(frame), 'cell')},"
+        f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%} at"
+        f" {frame['rank_key'].iloc[0]} {best['rank']}, {best['dims']} dimensions. Rank and size"
+        " grow together: compare families at equal parameters, not at equal rank."
+    )
+
+
+CHART = Chart("Rank × dimensions", heat_map, draw, caption)

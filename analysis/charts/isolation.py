@@ -1,0 +1,137 @@
+"""Isolation plots: for each value of a scientific key, the best that the other keys allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.labels import axis, plural, short
+from analysis.charts.steps import neighbourhood
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+COLUMNS = 2
+CLOUD = 200
+"""Configurations behind the best ones, in each panel: as many as show where the others lie."""
+
+
+def isolation(study: Study) -> pd.DataFrame:
+    """A row per point: ``key, part, value, label, accuracy, low, high, n, candidates``.
+
+    ``part`` is ``best`` (the best configuration with this value, of ``candidates``; its 95 % t
+    interval ``low`` to ``high`` where it has several runs) or ``other`` (another configuration, at
+    most ``CLOUD`` of them, evenly from best to worst).
+    """
+    if study.replicates.empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    keys = [key for key in study.keys("scientific") if _values(study, key) > 1]
+    if not keys:
+        raise NothingToShow("No scientific key has two values with a finished trial.")
+    frame = pd.concat([_of_key(study, key) for key in keys], ignore_index=True)
+    return frame.assign(measure=measure(study))
+
+
+def _values(study: Study, key: str) -> int:
+    return study.replicates[key].nunique() if key in study.replicates else 0
+
+
+def _of_key(study: Study, key: str) -> pd.DataFrame:
+    numeric = _numeric(study.replicates[key])
+    best = study.isolation(key).assign(part="best")
+    if numeric:
+        near = best.groupby(neighbourhood(best[key]))
+        best = best.loc[near["mean"].idxmax()].assign(
+            candidates=near["candidates"].sum().to_numpy()
+        )
+    others = study.replicates[study.replicates[key].notna()].sort_values("mean")
+    others = others.iloc[:: max(1, -(-len(others) // CLOUD))].assign(part="other")
+    rows = pd.concat([best, others], ignore_index=True).rename(columns={"mean": "accuracy"})
+    domain = ((study.space.get("keys") or {}).get(key) or {}).get("domain") or {}
+    return rows.assign(
+        key=key,
+        value=rows[key].astype(float) if numeric else float("nan"),
+        label=[short(value) for value in rows[key]],
+        log=bool(domain.get("log")),
+    )[["key", "part", "value", "label", "log", "accuracy", "low", "high", "n", "candidates"]]
+
+
+def _numeric(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """A panel for each key."""
+    keys = frame["key"].unique()
+    columns = min(len(keys), COLUMNS)
+    panels = [_panel(frame[frame["key"] == key], columns) for key in keys]
+    return alt.concat(*panels, columns=columns).resolve_scale(y="shared")
+
+
+def _panel(rows: pd.DataFrame, columns: int) -> alt.LayerChart:
+    key, name = rows["key"].iloc[0], rows["measure"].iloc[0]
+    numeric = rows["value"].notna().all()
+    data = rows.drop(columns=["key", "measure", "log"])
+    x = _numbers(rows, key) if numeric else _names(rows, key)
+    y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
+    best = alt.Chart(data[data["part"] == "best"]).encode(x=x, y=y)
+    others = alt.Chart(data[data["part"] == "other"]).encode(x=x, y=y)
+    tooltip = [
+        alt.Tooltip("label:N", title=key),
+        alt.Tooltip("accuracy:Q", format=".2%"),
+        alt.Tooltip("n:Q", title="runs"),
+        alt.Tooltip("candidates:Q", title="best of"),
+    ]
+    layers = [
+        others.mark_point(size=14, opacity=0.35, color=theme.MUTED),
+        best.mark_rule(strokeWidth=2, color=BEST).encode(y=alt.Y("low:Q", title=name), y2="high:Q"),
+        best.mark_point(size=70, opacity=1, color=BEST).encode(tooltip=tooltip),
+    ]
+    if numeric:
+        layers.insert(1, best.mark_line(strokeWidth=1.5, color=BEST))
+    width = theme.WIDTH if columns == 1 else (theme.WIDTH - 70) // 2
+    return alt.layer(*layers).properties(width=width, height=240)
+
+
+BEST = "#0072b2"
+
+
+def _numbers(rows: pd.DataFrame, key: str) -> alt.X:
+    room = {"nice": False, "padding": 14}
+    log = bool(rows["log"].iloc[0]) and (rows["value"] > 0).all()
+    scale = alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room)
+    few = rows["value"].nunique() <= 8
+    ticks = {"values": sorted(rows["value"].unique())} if few else {"tickCount": 6}
+    return alt.X(
+        "value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, format="~g", **ticks)
+    )
+
+
+def _names(rows: pd.DataFrame, key: str) -> alt.X:
+    best = rows[rows["part"] == "best"].sort_values("accuracy", ascending=False)
+    angle = 0 if best["label"].str.len().max() * len(best) < 56 else -35
+    order = best["label"].tolist()
+    return alt.X("label:N", title=axis(key), sort=order, axis=alt.Axis(labelAngle=angle))
+
+
+def caption(frame: pd.DataFrame) -> str:
+    best = frame[frame["part"] == "best"]
+    most = int(best["candidates"].max())
+    said = (
+        "One run each, so that differences prove nothing."
+        if best["n"].max() < 2
+        else ("Bars are 95 % t intervals of the best one's mean over its seeds.")
+    )
+    return (
+        f"{plural(best['key'].nunique(), 'scientific key')}: a large point is the best"
+        f" configuration with that value, of up to {most:,}; the best of many is partly luck."
+        f" {said}"
+    )
+
+
+CHART = Chart("Isolation: the best for each value", isolation, draw, caption)

@@ -1,0 +1,93 @@
+"""Words in charts: names of keys, labels that do not cover each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+UNITS = {
+    "parameters": "parameters (count)",
+    "macs": "multiply-adds per image",
+    "train_seconds": "training time (seconds)",
+    "rank": "rank",
+    "rank_scale": "rank scale (share of the full rank)",
+    "rank_divisor": "rank divisor (rank = channels ÷ divisor)",
+    "compression": "parameters ÷ dense parameters",
+    "dims": "dimensions",
+    "width": "width (channels)",
+    "learning_rate": "learning rate (mean-loss units)",
+    "weight_decay": "weight decay (mean-loss units)",
+    "weight_decay_scaling": "weight-decay scaling α",
+    "epochs": "epochs",
+    "batch_size": "batch size (images)",
+    "seed": "seed",
+}
+
+
+def axis(key: str) -> str:
+    """A key as an axis names it, with its unit."""
+    return UNITS.get(key, key.replace("_", " "))
+
+
+def short(value: object) -> str:
+    """A value as a label shows it: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    text = f"{value:.3g}"
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
+def percent(fraction: float) -> str:
+    """A fraction in words: 0.9404 → "94.04 %"."""
+    return f"{100 * fraction:.2f} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 trial``, ``12 trials``, ``1,000 trials``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
+    """Round numbers for a logarithmic axis: decades, and 2s and 5s where they fit."""
+    ours = [float(value) for value in values]
+    low, high = min(ours) / 1.15, max(ours) * 1.15
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        finer = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        finer = [tick for tick in finer if low <= tick <= high]
+        if len(finer) <= most or not ticks:
+            ticks = finer
+    return ticks or sorted(set(ours))[:most]
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """The positions moved apart a little, so that no two are nearer than ``gap``.
+
+    The order is kept, and so is the middle of each cluster.
+    """
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    clusters: list[list[int]] = []
+    for i in order:
+        clusters.append([i])
+        while len(clusters) > 1 and _overlap(clusters[-2], clusters[-1], positions, gap):
+            last = clusters.pop()
+            clusters[-1] += last
+    moved = list(positions)
+    for cluster in clusters:
+        start = _start(cluster, positions, gap)
+        for step, i in enumerate(cluster):
+            moved[i] = start + step * gap
+    return moved
+
+
+def _start(cluster: list[int], positions: Sequence[float], gap: float) -> float:
+    middle = sum(positions[i] for i in cluster) / len(cluster)
+    return middle - gap * (len(cluster) - 1) / 2
+
+
+def _overlap(left: list[int], right: list[int], positions: Sequence[float], gap: float) -> bool:
+    end = _start(left, positions, gap) + gap * (len(left) - 1)
+    return _start(right, positions, gap) - end < gap

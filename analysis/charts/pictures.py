@@ -1,0 +1,82 @@
+"""Writes pictures in a process of its own, while the one that asks goes on.
+
+vl-convert holds the interpreter for as long as it draws; fifteen charts of a large study take it
+seconds. ``python -m analysis.charts.pictures`` reads one JSON line a picture and writes
+``stem``.svg and, from that, ``stem``.png.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import vl_convert
+
+SCALE = 2.0
+"""Pixels of a PNG for each of the chart's."""
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Pictures:
+    """Used as a context: on leaving it, every picture that was asked for is written."""
+
+    def __init__(self, vega_lite: str) -> None:
+        self.vega_lite = vega_lite
+        self._errors = ""
+
+    def __enter__(self) -> Pictures:
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "analysis.charts.pictures"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        return self
+
+    def ask(self, spec: dict[str, Any], stem: Path) -> None:
+        """Asks for a Vega-Lite specification as ``stem``.svg and ``stem``.png."""
+        line = json.dumps({"spec": spec, "stem": str(stem), "vega_lite": self.vega_lite})
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + "\n")
+        except BrokenPipeError:  # it died; why is said on leaving
+            self._process.poll()
+
+    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
+        if kind is not None:
+            self._process.kill()
+        _, errors = self._process.communicate()
+        if kind is None and self._process.returncode:
+            logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", errors)
+
+
+def write_pictures(lines: IO[str]) -> int:
+    """Draws what each line asks for; returns how many could not be drawn."""
+    failed = 0
+    for line in lines:
+        asked = json.loads(line)
+        try:
+            _write(asked["spec"], Path(asked["stem"]), asked["vega_lite"])
+        except (ValueError, OSError) as problem:
+            print(f"{asked['stem']}: {problem}", file=sys.stderr)
+            failed += 1
+    return failed
+
+
+def _write(spec: dict[str, Any], stem: Path, vega_lite: str) -> None:
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite)
+    stem.with_suffix(".svg").write_text(svg, encoding="utf-8")
+    stem.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+
+
+if __name__ == "__main__":
+    sys.exit(1 if write_pictures(sys.stdin) else 0)

@@ -1,0 +1,143 @@
+"""The original study's plot: accuracy against rank, a curve per weight-decay treatment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.labels import axis, plural, short, spread
+from analysis.charts.ranks import ranked
+from analysis.charts.steps import neighbourhood
+from analysis.configurations import replicates
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+TREATMENTS = ("weight_decay_scaling", "weight_decay", "dims", "protocol", "learning_rate")
+"""What a curve may stand for, beside the family: the first scientific key with few values."""
+SIZES = ("rank", "parameters_budget", "compression_budget")  # these grow by factors
+FEW = 7  # curves that one plot can carry
+
+
+def rank_accuracy(study: Study) -> pd.DataFrame:
+    """A row per curve and rank: ``curve, rank, accuracy, low, high, runs, candidates``.
+
+    The best configuration there (of ``candidates``: nuisance keys are optimised away), merged
+    duplicates included: mean and 95 % t interval over its finished ``runs``, no interval where
+    there is one alone. Sampled ranks are compared by neighbourhoods.
+    """
+    if study.replicates.empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    rows = ranked(replicates(study.grid, study.metric))
+    rows = rows.assign(curve=_curves(rows, study))
+    places = rows.groupby(["curve", neighbourhood(rows["rank_value"])])
+    best = rows.loc[places["mean"].idxmax()].assign(candidates=places.size().to_numpy())
+    if best.groupby("curve").size().max() < 2:
+        raise NothingToShow("No curve has two ranks yet.")
+    names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}
+    best = best.drop(columns="rank").rename(columns=names).sort_values(["curve", "rank"])
+    wanted = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
+    return best[wanted].assign(measure=measure(study)).reset_index(drop=True)
+
+
+def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
+    """The curve of each configuration: its family, its treatment, or both where both vary."""
+    families, layers = rows["layer"].nunique(), rows["layer"].astype(str)
+    compared = study.keys("scientific")
+    for key in (key for key in TREATMENTS if key in compared):
+        values = rows[key].nunique(dropna=False)
+        if values > 1 and values * families <= FEW:
+            label = rows[key].map(lambda value, key=key: f"{_name(key)} {short(value)}")
+            return layers + ", " + label if families > 1 else label
+    return layers
+
+
+def _name(key: str) -> str:
+    return {"weight_decay_scaling": "α =", "weight_decay": "decay", "dims": "d ="}.get(key, key)
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """A line with its interval for each curve, named at its end."""
+    key, name = frame["rank_key"].iloc[0], frame["measure"].iloc[0]
+    styles = theme.styles(frame["curve"].unique())
+    log = key in SIZES and frame["rank"].max() >= 8 * frame["rank"].min()
+    x = alt.X(
+        "rank:Q",
+        title=axis(key),
+        scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
+        axis=alt.Axis(grid=False, values=_ticks(frame["rank"], log=log)),
+    )
+    y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
+    data = alt.Chart(frame.drop(columns=["rank_key", "measure"])).encode(
+        x=x,
+        color=alt.Color("curve:N", scale=_scale(styles, "colour"), legend=None),
+        tooltip=[
+            "curve:N",
+            alt.Tooltip("rank:Q"),
+            alt.Tooltip("accuracy:Q", format=".2%"),
+            alt.Tooltip("low:Q", format=".2%"),
+            alt.Tooltip("high:Q", format=".2%"),
+            alt.Tooltip("runs:Q"),
+            alt.Tooltip("candidates:Q", title="best of"),
+        ],
+    )
+    band = data.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=name), y2="high:Q")
+    line = data.mark_line().encode(
+        y=y, strokeDash=alt.StrokeDash("curve:N", scale=_scale(styles, "dash"), legend=None)
+    )
+    points = data.mark_point(size=42, opacity=1).encode(
+        y=y, shape=alt.Shape("curve:N", scale=_scale(styles, "shape"), legend=None)
+    )
+    picture = alt.layer(band, line, points, _names(frame, data))
+    return picture.properties(width=theme.WIDTH, height=theme.HEIGHT)
+
+
+def _scale(styles: dict[str, theme.Style], channel: str) -> alt.Scale:
+    values = [getattr(style, channel) or [1, 0] for style in styles.values()]
+    return alt.Scale(domain=list(styles), range=values)
+
+
+def _ticks(ranks: pd.Series, *, log: bool) -> list[float]:
+    """The ranks themselves where they are few, else some of them."""
+    values = np.unique(ranks)
+    if len(values) <= 12:
+        return values.tolist()
+    space = np.geomspace if log else np.linspace
+    wanted = space(values[0], values[-1], 8)
+    return sorted({float(values[np.abs(values - value).argmin()]) for value in wanted})
+
+
+def _names(frame: pd.DataFrame, data: alt.Chart) -> alt.Chart:
+    ends = frame.loc[frame.groupby("curve")["rank"].idxmax()].drop(columns=["rank_key", "measure"])
+    reach = max(
+        frame[["high", "accuracy"]].max().max() - frame[["low", "accuracy"]].min().min(), 1e-6
+    )
+    ends = ends.assign(at=spread(ends["accuracy"].tolist(), reach * 16 / theme.HEIGHT))
+    text = alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600)
+    return text.encode(x="rank:Q", y="at:Q", text="curve:N", color=data.encoding.color)
+
+
+def caption(frame: pd.DataFrame) -> str:
+    runs, most = frame["runs"], int(frame["candidates"].max())
+    counted = f"{plural(frame['curve'].nunique(), 'curve')} of {plural(int(runs.sum()), 'trial')}"
+    if most > 1:
+        counted += f", each point the best of up to {most:,} settings of the other keys"
+    if runs.max() < 2:
+        said = "One run at each point: no interval can be drawn, and differences prove nothing."
+    else:
+        said = f"Bands are 95 % t intervals of the mean over {_range(runs)} runs a point."
+    return f"{counted}. {said}"
+
+
+def _range(runs: pd.Series) -> str:
+    low, high = int(runs.min()), int(runs.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+CHART = Chart("Rank against accuracy", rank_accuracy, draw, caption)

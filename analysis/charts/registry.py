@@ -1,0 +1,34 @@
+"""Every chart by name, in the order a report shows them."""
+
+from analysis.charts import (
+    curves,
+    edges,
+    gaps,
+    heat_map,
+    importances,
+    isolation,
+    losses,
+    parallel,
+    rank_accuracy,
+    rungs,
+    size_accuracy,
+    slots,
+)
+from analysis.charts.chart import Chart
+
+CHARTS: dict[str, Chart] = {
+    "accuracy_by_parameters": size_accuracy.PARAMETERS,
+    "accuracy_by_macs": size_accuracy.MACS,
+    "accuracy_by_seconds": size_accuracy.SECONDS,
+    "accuracy_by_rank": rank_accuracy.CHART,
+    "heat_map": heat_map.CHART,
+    "isolation": isolation.CHART,
+    "importances": importances.CHART,
+    "parallel": parallel.CHART,
+    "curves": curves.CHART,
+    "gaps": gaps.CHART,
+    "rungs": rungs.CHART,
+    "slots": slots.CHART,
+    "edges": edges.CHART,
+    "losses": losses.CHART,
+}

@@ -1,0 +1,189 @@
+"""Accuracy against size: the Pareto front with its doubt, dense networks as reference."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.labels import log_ticks, plural
+from analysis.charts.picked import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+SIZES = {
+    "parameters": "parameters",
+    "macs": "multiply-adds per image",
+    "train_seconds": "training time of one run (seconds)",
+}
+LABELS = 14
+"""Front points that have room for their probability as a number."""
+
+
+def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
+    """A row per configuration, smallest first.
+
+    ``configuration, label, layer, size, accuracy, low, high, n``: mean and 95 % interval over its n
+    finished trials, and what ``size_key`` counts. ``on_front, probability, front, front_low,
+    front_high``: see ``analysis.statistics.pareto``.
+    """
+    if study.replicates.empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    frame = study.pareto(size, study.metric)
+    frame = frame[frame[size] > 0].rename(columns={"mean": "accuracy"})
+    if frame.empty:
+        raise NothingToShow(f"No finished trial has {SIZES[size]} to compare.")
+    names = ["configuration", "label", "layer", "accuracy", "low", "high", "n"]
+    doubt = ["on_front", "probability", "front", "front_low", "front_high"]
+    rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
+    return rows.assign(measure=measure(study)).reset_index(drop=True)
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """Points for configurations, a stepped line for the front, a band for its doubt."""
+    data = frame.drop(columns=["measure", "size_key"])
+    x = alt.X(
+        "size:Q",
+        title=SIZES[frame["size_key"].iloc[0]],
+        scale=alt.Scale(type="log", nice=False, padding=26),
+        axis=alt.Axis(format=theme.COUNT, values=log_ticks(frame["size"]), grid=False),
+    )
+    y = alt.Y(
+        "accuracy:Q",
+        title=frame["measure"].iloc[0],
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(format=".3~p"),
+    )
+    layers = [*_reference(data, x, y), *_front(data, x, y), *_points(data, x, y)]
+    picture = alt.layer(*layers).add_params(PICKED_CONFIGURATION)
+    return picture.properties(width=theme.WIDTH, height=theme.HEIGHT + 40)
+
+
+def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    base = alt.Chart(data[["size", "front", "front_low", "front_high"]])
+    line = base.mark_line(interpolate="step-after", color=theme.MUTED, strokeWidth=1.5)
+    layers = [line.encode(x=x, y=alt.Y("front:Q", title=y["title"]))]
+    if data["front_low"].notna().any():
+        band = base.mark_area(interpolate="step-after", color=theme.MUTED, opacity=0.13)
+        layers.insert(
+            0, band.encode(x=x, y=alt.Y("front_low:Q", title=y["title"]), y2="front_high:Q")
+        )
+    return layers
+
+
+def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The dense network's accuracy as a line across, narrower dense ones as a dashed curve."""
+    dense = data[data["layer"] == "dense"].groupby("size", as_index=False)["accuracy"].max()
+    if dense.empty or data["layer"].nunique() < 2:
+        return []
+    full = dense.tail(1).assign(at=data["size"].min())
+    full["label"] = [f"dense {value:.1%}" for value in full["accuracy"]]
+    layers = [
+        alt.Chart(full).mark_rule(strokeDash=[2, 3], color=theme.INK).encode(y=y),
+        alt.Chart(full).mark_text(align="left", dy=-7, fontWeight=600).encode(
+            x=alt.X("at:Q", title=x["title"]), y=y, text="label:N"
+        ),
+    ]  # fmt: skip
+    if len(dense) > 1:
+        narrow = alt.Chart(dense).mark_line(strokeDash=[6, 3], strokeWidth=1.5, color=theme.INK)
+        layers.append(narrow.encode(x=x, y=y))
+        word = alt.Chart(dense.head(1).assign(label="narrower dense")).mark_text(
+            align="left", dy=14
+        )
+        layers.append(word.encode(x=x, y=y, text="label:N"))
+    return layers
+
+
+def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    families = theme.styles(data["layer"].unique())
+    names = list(families)
+    legend = alt.Legend(symbolOpacity=1)
+    look = {
+        "color": alt.Color(
+            "layer:N", scale=alt.Scale(domain=names, range=_each(families, "colour")), legend=legend
+        ),
+        "shape": alt.Shape(
+            "layer:N", scale=alt.Scale(domain=names, range=_each(families, "shape")), legend=legend
+        ),
+    }
+    points = alt.Chart(data.drop(columns=["front", "front_low", "front_high"])).encode(x=x, y=y)
+    tooltip = [
+        alt.Tooltip("label:N", title="configuration"),
+        alt.Tooltip("size:Q", title=x["title"], format=","),
+        alt.Tooltip("accuracy:Q", format=".2%"),
+        alt.Tooltip("low:Q", title="95 % interval from", format=".2%"),
+        alt.Tooltip("high:Q", title="to", format=".2%"),
+        alt.Tooltip("n:Q", title="runs"),
+        alt.Tooltip("probability:Q", title="on the front with probability", format=".0%"),
+    ]
+    front = points.transform_filter("datum.on_front")
+    layers = [
+        points.transform_filter("!datum.on_front")
+        .mark_point(size=46, opacity=0.38)
+        .encode(**look, tooltip=tooltip),
+        front.mark_point(size=110, opacity=1, stroke=theme.PAPER, strokeWidth=1).encode(
+            **look, tooltip=tooltip
+        ),
+        points.transform_filter(IS_PICKED_CONFIGURATION).mark_point(
+            shape="circle", filled=False, size=420, strokeWidth=2.5, opacity=1, color=theme.INK
+        ),
+    ]
+    if data["probability"].notna().any():
+        layers.append(_probabilities(data, x, y))
+    return layers
+
+
+def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    """How sure each front point is of its place, as a number above it, where there is room."""
+    front = _apart(
+        data[data["on_front"]], room=math.log(data["size"].max() / data["size"].min()) / LABELS
+    )
+    front = front.assign(words=["> 99 %" if p > 0.99 else f"{p:.0%}" for p in front["probability"]])
+    words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
+    halo = words.mark_text(dy=-14, fontSize=11, stroke=theme.PAPER, strokeWidth=4)
+    return alt.layer(halo, words.mark_text(dy=-14, fontSize=11))
+
+
+def _apart(front: pd.DataFrame, room: float) -> pd.DataFrame:
+    """Those of the points whose labels do not run into that of the one before; the last is kept."""
+    kept: list[int] = []
+    for i, size in reversed(list(enumerate(front["size"]))):
+        if not kept or math.log(front["size"].iloc[kept[-1]] / size) >= room:
+            kept.append(i)
+    return front.iloc[kept]
+
+
+def _each(styles: dict[str, theme.Style], channel: str) -> list[str]:
+    return [getattr(style, channel) for style in styles.values()]
+
+
+def caption(frame: pd.DataFrame) -> str:
+    front, runs = frame[frame["on_front"]], frame["n"]
+    said = (
+        f"One point a configuration ({len(frame):,} from {plural(int(runs.sum()), 'trial')}); in"
+        f" full colour the {len(front):,} that nothing of their size or smaller beats. "
+    )
+    if frame["probability"].isna().all():
+        return said + (
+            "With one run each, nobody knows what one run is worth: no band, no probabilities."
+        )
+    return said + (
+        "Numbers: the probability that the configuration is on the front again with fresh seeds;"
+        " band: 95 % for the height of the front."
+    )
+
+
+def _chart(title: str, size: str) -> Chart:
+    return Chart(title, functools.partial(size_accuracy, size=size), draw, caption)
+
+
+PARAMETERS = _chart("Accuracy against parameters", "parameters")
+MACS = _chart("Accuracy against multiply-adds", "macs")
+SECONDS = _chart("Accuracy against measured training time", "train_seconds")

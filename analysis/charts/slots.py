@@ -1,0 +1,119 @@
+"""What the slots did over time: a bar an attempt, and how much of the time was used."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.labels import plural
+from analysis.charts.picked import IS_PICKED, PICKED
+
+if TYPE_CHECKING:
+    from analysis.study import Study
+
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+IDLE = 0.02
+"""A pause of all slots longer than this share of the working time is left out of the time axis."""
+
+
+def slots(study: Study) -> pd.DataFrame:
+    """A row per attempt: ``trial_id, attempt, status, slot`` (from 1), ``start, end`` in ``unit``.
+
+    Time counts from the first start, without the pauses between runs. An attempt of which no end is
+    known lasts until the last thing that is known of the study.
+    """
+    attempts = study.attempts[study.attempts["started"].notna()].sort_values("started")
+    if attempts.empty:
+        raise NothingToShow("No trial has started yet.")
+    known = pd.concat([attempts["started"], attempts["ended"], study.epochs["time"]]).max()
+    frame = attempts[["trial_id", "attempt", "status", "started", "ended"]].reset_index(drop=True)
+    frame["ended"] = frame["ended"].fillna(known).clip(lower=frame["started"])
+    frame["slot"] = _assign(frame)
+    frame = _without_pauses(frame)
+    unit = _unit(frame["ended"].max())
+    given = int(study.runs["slots"].max()) if study.runs["slots"].notna().any() else 1
+    return frame.assign(
+        start=frame["started"] / UNITS[unit],
+        end=frame["ended"] / UNITS[unit],
+        unit=unit,
+        slots=max(given, int(frame["slot"].max())),
+    ).drop(columns=["started", "ended"])
+
+
+def _assign(frame: pd.DataFrame) -> list[int]:
+    """The lowest slot that is free when an attempt starts."""
+    free: list[int] = []
+    busy: list[tuple[float, int]] = []
+    slots = []
+    for started, ended in zip(frame["started"], frame["ended"], strict=True):
+        while busy and busy[0][0] <= started:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        slot = heapq.heappop(free) if free else len(busy) + 1
+        heapq.heappush(busy, (ended, slot))
+        slots.append(slot)
+    return slots
+
+
+def _without_pauses(frame: pd.DataFrame) -> pd.DataFrame:
+    """Seconds since the first start, less the time in which nothing ran."""
+    reached = frame["ended"].cummax().shift(fill_value=frame["started"].iloc[0])
+    pauses = (frame["started"] - reached).clip(lower=0)
+    working = frame["ended"].max() - frame["started"].iloc[0] - pauses.sum()
+    left_out = pauses.where(pauses > IDLE * working, 0).cumsum() + frame["started"].iloc[0]
+    return frame.assign(started=frame["started"] - left_out, ended=frame["ended"] - left_out)
+
+
+def _unit(seconds: float) -> str:
+    return [unit for unit, length in UNITS.items() if seconds >= 2 * length or unit == "seconds"][
+        -1
+    ]
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """Bars on one line a slot."""
+    unit, count = frame["unit"].iloc[0], int(frame["slots"].iloc[0])
+    present = [status for status in theme.STATUSES if (frame["status"] == status).any()]
+    colours = alt.Scale(domain=present, range=[theme.STATUSES[status] for status in present])
+    bars = alt.Chart(frame.drop(columns=["unit", "slots"])).encode(
+        x=alt.X("start:Q", title=f"{unit} since the start", scale=alt.Scale(nice=False)),
+        x2="end:Q",
+        y=alt.Y("slot:O", title="slot", scale=alt.Scale(domain=list(range(1, count + 1)))),
+        color=alt.Color("status:N", scale=colours),
+        tooltip=[
+            alt.Tooltip("trial_id:N", title="trial"),
+            alt.Tooltip("status:N"),
+            alt.Tooltip("attempt:Q"),
+            alt.Tooltip("start:Q", title=f"start ({unit})", format=".3~f"),
+            alt.Tooltip("end:Q", title=f"end ({unit})", format=".3~f"),
+        ],
+    )
+    height = min(max(26 * count, 60), theme.HEIGHT)
+    thin = len(frame) > 40 * count
+    drawn = bars.mark_bar(
+        height=alt.RelativeBandSize(0.75), stroke=theme.PAPER, strokeWidth=0 if thin else 0.7
+    )
+    outlined = bars.mark_bar(
+        height=alt.RelativeBandSize(0.95), fillOpacity=0, stroke=theme.INK, strokeWidth=2
+    ).transform_filter(IS_PICKED)
+    picture = alt.layer(drawn, outlined).add_params(PICKED)
+    return picture.properties(width=theme.WIDTH, height=height)
+
+
+def caption(frame: pd.DataFrame) -> str:
+    count, unit = int(frame["slots"].iloc[0]), frame["unit"].iloc[0]
+    share = (frame["end"] - frame["start"]).sum() / (count * frame["end"].max() or 1)
+    retries = int((frame["attempt"] > frame.groupby("trial_id")["attempt"].transform("min")).sum())
+    again = f" {plural(retries, 'attempt')} went on with a trial begun before." if retries else ""
+    return (
+        f"One bar an attempt: {plural(len(frame), 'attempt')} in {plural(count, 'slot')} over"
+        f" {frame['end'].max():.3g} {unit}; the slots were busy {min(share, 1):.0%} of that"
+        f" time.{again}"
+    )
+
+
+CHART = Chart("Use of the slots over time", slots, draw, caption)

@@ -1,0 +1,159 @@
+"""How every chart looks: colours that colour-blind readers tell apart, shapes and dashes.
+
+Hues follow Okabe and Ito (2008), darkened where white paper asks for a contrast of 3 : 1. Charts
+are drawn in the light colours; ``DARK`` says what each becomes on a dark page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import altair as alt
+
+INK = "#1f2328"
+MUTED = "#59636e"
+FAINT = "#afb8c1"
+GRID = "#e8eaed"
+PAPER = "#ffffff"
+WARN = "#b3261e"
+
+DARK = {
+    INK: "#e6edf3",
+    MUTED: "#9198a1",
+    FAINT: "#59616b",
+    GRID: "#272d35",
+    PAPER: "#0f141a",
+    WARN: "#ff8a80",
+    "#0072b2": "#58a6ff",
+    "#c44e00": "#ff9351",
+    "#008a64": "#3ccf9f",
+    "#a8478a": "#e69bd0",
+    "#8a6d00": "#e3b341",
+    "#2b8cbe": "#8cd0f5",
+    "#5b4bb5": "#b0a5f5",
+    "#6b7300": "#c5cc4d",
+    "#86b9dc": "#2f5f8f",
+}
+"""Light colour → its counterpart on a dark page. Every colour that a chart uses is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How one series looks: hue on a screen, shape and dash in a grey print."""
+
+    colour: str
+    shape: str
+    dash: tuple[int, ...] = ()  # () is a full line; else lengths of strokes and gaps in pixels
+
+
+FAMILIES = {
+    "dense": Style(INK, "square"),
+    "separable": Style("#8a6d00", "diamond", (8, 2)),
+    "low_rank": Style("#0072b2", "circle"),
+    "tensor_train": Style("#c44e00", "triangle-up", (6, 3)),
+    "tucker": Style("#008a64", "cross", (2, 2)),
+    "cp": Style("#a8478a", "triangle-down", (8, 3, 2, 3)),
+    "tt_conv": Style("#2b8cbe", "triangle-right", (4, 4)),
+    "tucker2": Style("#5b4bb5", "triangle-left", (10, 3)),
+    "tucker_seed": Style("#6b7300", "wedge", (3, 3)),
+}
+"""A family looks the same in every chart and every study."""
+
+SERIES = tuple(style for name, style in FAMILIES.items() if name not in ("dense", "separable"))
+"""For series that are no families: treatments, statuses, an unlisted family."""
+
+STATUSES = {
+    "finished": "#0072b2",
+    "stopped": FAINT,
+    "running": "#86b9dc",
+    "diverged": "#c44e00",
+    "failed": "#a8478a",
+    "interrupted": "#8a6d00",
+    "never_ran": GRID,
+}
+
+HEAT = "viridis"
+"""For amounts: even steps in lightness, so that it reads in grey."""
+
+CROSS = "M-1,-1L1,1M-1,1L1,-1"
+"""A path for marks of what was broken off."""
+
+CLOSE = alt.Legend(offset=12)
+"""The legend of a chart whose y axis has no title above it."""
+
+COUNT = ".3~s"  # 79248 → 79.2k
+WIDTH, HEIGHT = 640, 360  # pixels of the plot; a page stretches the width to its column
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+
+CONFIG = {
+    "background": PAPER,
+    "font": FONT,
+    "padding": 8,
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False,
+        "ticks": False,
+        "gridColor": GRID,
+        "labelColor": MUTED,
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "titleColor": INK,
+        "titleFontSize": 12,
+        "titleFontWeight": 600,
+        "titlePadding": 10,
+    },
+    "axisX": {"labelFlush": False},
+    "axisY": {
+        "titleAngle": 0,
+        "titleAlign": "left",
+        "titleAnchor": "end",
+        "titleBaseline": "bottom",
+        "titleX": 0,
+        "titleY": -10,
+    },
+    "legend": {
+        "orient": "top",
+        "direction": "horizontal",
+        "title": None,
+        "labelColor": INK,
+        "labelFontSize": 12,
+        "symbolSize": 90,
+        "symbolStrokeWidth": 2,
+        "columnPadding": 18,
+        "offset": 34,
+        "symbolBaseStrokeColor": MUTED,
+        "symbolBaseFillColor": PAPER,
+        "labelLimit": 240,
+    },
+    "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": 600, "title": None},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "color": INK,
+        "fontSize": 17,
+        "fontWeight": 600,
+        "subtitleColor": MUTED,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "offset": 18,
+    },
+    "text": {"color": INK, "fontSize": 12},
+    "rule": {"color": MUTED},
+    "line": {"strokeWidth": 2, "strokeJoin": "round"},
+    "point": {"filled": True, "size": 60},
+}
+
+
+def styles(names: Iterable[str]) -> dict[str, Style]:
+    """A style for each name, in the order of ``FAMILIES`` and then as they come."""
+    wanted = dict.fromkeys(names)
+    known = [name for name in FAMILIES if name in wanted]
+    others = [name for name in wanted if name not in FAMILIES]
+    taken = {FAMILIES[name] for name in known}
+    free = [style for style in SERIES if style not in taken] or list(SERIES)
+    return {
+        **{name: FAMILIES[name] for name in known},
+        **{name: free[i % len(free)] for i, name in enumerate(others)},
+    }

@@ -1,0 +1,58 @@
+"""Fixture studies, read once for all chart tests."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis import load_study
+from analysis.study import Study
+from tests.analysis import spaces
+from tests.analysis.simulation import write_study
+from tests.analysis.studies import STUDIES
+
+
+def sweep(folder: Path) -> Path:
+    """Tensor trains of 12 rank divisors × 4 numbers of dimensions; some are the same network."""
+    configs = [
+        {"layer": "tensor_train", "rank_divisor": divisor, "dims": dims}
+        for divisor in range(2, 14)
+        for dims in (2, 3, 9, 12)
+    ]
+    keys = {"rank_divisor": {"role": "scientific"}, "dims": {"role": "scientific"}}
+    return write_study(folder, configs, space={**spaces.FAMILIES, "keys": keys})
+
+
+def test_set(folder: Path) -> Path:
+    """A repetition of the original study: judged on the test set, with its faults."""
+    original = {"validation_images": 0, "protocol": "seed_tt", "epochs": 8}
+    configs = [
+        {"layer": "low_rank", "rank": rank, "seed": seed, **original}
+        for rank in (8, 32)
+        for seed in (0, 1, 2)
+    ]
+    return write_study(folder, configs, space=spaces.FAMILIES)
+
+
+def edge(folder: Path) -> Path:
+    """A learning rate that is best at the largest value tried."""
+    configs = [{"layer": "dense", "learning_rate": rate} for rate in (0.03, 0.06, 0.12, 0.2)]
+    rate = {"kind": "float", "low": 0.03, "high": 0.2, "log": True, "grid": []}
+    keys = {"learning_rate": {"role": "nuisance", "domain": rate, "when": {}}}
+    return write_study(folder, configs, space={**spaces.FAMILIES, "keys": keys})
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Study]:
+    """``study(name)`` reads the fixture study of that name."""
+    root = tmp_path_factory.mktemp("studies")
+    builders = {**STUDIES, "sweep": sweep, "test_set": test_set, "edge": edge}
+
+    @functools.cache
+    def read(name: str) -> Study:
+        return load_study(builders[name](root / name))
+
+    return read

@@ -1,0 +1,179 @@
+"""What each chart's frame says, against numbers worked out beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.charts import (
+    curves,
+    edges,
+    gaps,
+    heat_map,
+    isolation,
+    losses,
+    parallel,
+    rank_accuracy,
+    rungs,
+    size_accuracy,
+    slots,
+)
+from analysis.charts.judged import judged
+
+
+def test_stopped_trials_are_judged_by_nobody(study):
+    rows = judged(study("asha"))
+    assert set(rows["status"]) == {"finished"}
+
+
+def test_a_study_judged_on_the_test_set_says_so_in_capitals(study):
+    assert set(judged(study("test_set"))["measure"]) == {"TEST-SET accuracy · protocol seed_tt"}
+
+
+def test_the_front_rises_with_size_and_its_probabilities_are_probabilities(study):
+    frame = size_accuracy.size_accuracy(study("twelve"))
+    assert frame["size"].is_monotonic_increasing
+    assert frame["front"].is_monotonic_increasing
+    assert frame["probability"].between(0, 1).all()
+    best = frame.loc[frame["accuracy"].idxmax()]
+    assert best["on_front"]
+
+
+def test_one_seed_gives_a_front_without_probabilities(study):
+    frame = size_accuracy.size_accuracy(study("one_seed"))
+    assert frame["probability"].isna().all()
+    assert "nobody knows" in size_accuracy.caption(frame)
+
+
+def test_the_curves_of_few_trials_are_all_drawn(study):
+    frame = curves.curves(study("twelve"))
+    runs = frame[frame["part"] == "run"]
+    assert runs["trial_id"].nunique() == 12
+    assert len(runs) == len(study("twelve").epochs)
+
+
+def test_of_many_trials_families_are_summed_up_and_their_best_drawn(study):
+    frame = curves.curves(study("asha"))
+    assert set(frame["part"]) == {"middle", "stop", "run"}
+    assert frame.loc[frame["part"] == "run", "trial_id"].nunique() == frame["layer"].nunique()
+    middle = frame[frame["part"] == "middle"]
+    assert (middle["low"] <= middle["accuracy"]).all()
+    assert (middle["accuracy"] <= middle["high"]).all()
+    assert "90 trials summed up" in curves.caption(frame)
+
+
+def test_a_stopped_trial_is_marked_at_its_last_epoch(study):
+    frame = curves.curves(study("asha"))
+    stops = frame[frame["part"] == "stop"].set_index("trial_id")["epoch"]
+    trials = study("asha").trials.set_index("trial_id")
+    expected = trials.loc[trials["status"] == "stopped", "epochs_run"]
+    assert stops.to_dict() == expected.to_dict()
+
+
+def test_a_curve_of_the_original_plot_is_the_mean_over_its_seeds(study):
+    frame = rank_accuracy.rank_accuracy(study("seeds"))
+    assert set(frame["curve"]) == {"α = 0", "α = 1"}
+    trials = study("seeds").trials
+    ours = trials[(trials["rank_divisor"] == 8) & (trials["weight_decay_scaling"] == 1)]
+    row = frame[(frame["curve"] == "α = 1") & (frame["rank"] == 8)].iloc[0]
+    assert row["accuracy"] == pytest.approx(ours["val_accuracy_last"].mean())
+    assert row["runs"] == 5
+    assert row["low"] < row["accuracy"] < row["high"]
+
+
+def test_a_merged_duplicate_fills_its_cell_of_the_heat_map(study):
+    sweep = study("sweep")
+    assert len(sweep.aliases)
+    frame = heat_map.heat_map(sweep)
+    assert len(frame) == 12 * 4  # every rank × dims that was asked for
+    assert frame["ratio"].iloc[0] == pytest.approx(
+        100 * frame["accuracy"].iloc[0] / (frame["parameters"].iloc[0] / 1000)
+    )
+
+
+def test_a_confirmed_configuration_has_all_three_accuracies(study):
+    frame = gaps.gaps(study("confirmed"))
+    wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
+    assert wide.dropna().shape == (3, 3)
+    assert (wide["training"] > wide["validation"]).all()
+
+
+def test_isolation_keeps_the_best_of_each_value(study):
+    frame = isolation.isolation(study("twelve"))
+    best = frame[(frame["key"] == "layer") & (frame["part"] == "best")].set_index("label")
+    replicates = study("twelve").replicates
+    for layer, group in replicates.groupby("layer"):
+        assert best.loc[layer, "accuracy"] == pytest.approx(group["mean"].max())
+        assert best.loc[layer, "candidates"] == len(group)
+
+
+def test_parallel_coordinates_place_every_value_within_its_axis(study):
+    frame = parallel.parallel(study("asha"))
+    lines = frame[frame["part"] == "line"]
+    assert lines["at"].between(-0.001, 1.001).all()
+    assert lines["trial_id"].nunique() == len(judged(study("asha")))
+
+
+def test_a_large_study_is_thinned_and_the_caption_says_so(study):
+    frame = parallel.parallel(study("many"))
+    lines = frame[frame["part"] == "line"]
+    assert lines["trial_id"].nunique() <= parallel.MANY + 1
+    assert lines.loc[lines["best"], "layer"].nunique() == 4
+    assert f"of the other {len(judged(study('many'))) - 94:,} grey" in parallel.caption(frame)
+
+
+def test_the_rungs_count_those_who_came_and_those_who_were_stopped(study):
+    frame = rungs.rungs(study("asha"))
+    first = frame[frame["rung"] == 3]
+    assert len(first) == 90
+    assert (first["fate"] == "stopped").sum() == (study("asha").trials["epochs_run"] == 3).sum()
+    assert first["at"].between(0, 1).all()
+
+
+def test_no_two_attempts_hold_a_slot_at_once(study):
+    frame = slots.slots(study("many")).sort_values(["slot", "start"])
+    overlap = frame.groupby("slot")["end"].shift() - frame["start"]
+    assert (overlap.dropna() <= 1e-9).all()
+    assert frame["slot"].max() <= 4
+
+
+def test_a_pause_between_two_runs_takes_no_room(study):
+    whole = study("twelve")
+    late = whole.tables.attempts.copy()
+    second = late.index >= 6
+    late.loc[second, ["started", "ended"]] += 86_400.0
+    split = type(whole)(**{**vars_of(whole), "tables": replace_attempts(whole.tables, late)})
+    day = slots.slots(split)
+    assert day["end"].max() * slots.UNITS[day["unit"].iloc[0]] < 3600
+
+
+def vars_of(study):
+    names = ("folder", "name", "info", "tables", "ledger_bytes", "held")
+    return {name: getattr(study, name) for name in names if hasattr(study, name)}
+
+
+def replace_attempts(tables, attempts):
+    return type(tables)(**{**tables.__dict__, "attempts": attempts})
+
+
+def test_a_best_value_at_the_end_of_its_range_is_flagged(study):
+    frame = edges.edges(study("edge"))
+    rate = frame[frame["key"] == "learning_rate"].iloc[0]
+    assert rate["edge"]
+    assert rate["at"] == pytest.approx(1)
+    assert "Widen the range of learning_rate: best at the upper edge" in edges.caption(frame)
+
+
+def test_lost_trials_are_counted_by_family_and_by_rate(study):
+    frame = losses.losses(study("many"))
+    assert set(frame["kind"]) == {"family", "learning rate"}
+    for _, rows in frame.groupby("kind"):
+        assert rows["count"].sum() == 40  # 20 diverged, 20 failed
+    assert "20 diverged, 20 failed (4.0% lost)" in losses.caption(frame)
+
+
+def test_frames_hold_plain_numbers_only(study):
+    frame = size_accuracy.size_accuracy(study("many"))
+    assert np.isfinite(frame[["size", "accuracy", "front"]]).all().all()
+    assert not any(pd.api.types.is_object_dtype(kind) for kind in frame.dtypes)
