@@ -61,6 +61,7 @@ class CifarTrainable(tune.Trainable):
 
     _trainer: Trainer
     _reported: int  # epochs that the driver knows of
+    _saved_batch: int  # of the epoch in progress, when it was last saved
 
     def setup(self, config: dict[str, Any], data: Dataset | None = None) -> None:
         """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
@@ -158,6 +159,7 @@ class CifarTrainable(tune.Trainable):
 
     def _train_epoch(self) -> EpochMetrics | None:
         """Trains one epoch, saving on the way when it is long; None when a stop was requested."""
+        self._saved_batch = self._trainer.batches_done
         with self._deadline():
             while (metrics := self._trainer.train_epoch(self._pauses)) is None:
                 self._save()
@@ -176,7 +178,8 @@ class CifarTrainable(tune.Trainable):
         return metrics
 
     def _pauses(self) -> bool:
-        return self._stop_requested() or self._save_is_due()
+        advanced = self._trainer.batches_done > self._saved_batch  # or saving would be all it does
+        return self._stop_requested() or (advanced and self._save_is_due())
 
     def _save_is_due(self) -> bool:
         return time.monotonic() - self._saved_at >= self._job.checkpoint_seconds
@@ -186,7 +189,7 @@ class CifarTrainable(tune.Trainable):
         name = CheckpointName(trainer.epochs_done, trainer.batches_done, self._job.attempt)
         self._store.write(name, trainer.save)
         self._prune(name)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_batch = time.monotonic(), trainer.batches_done
         log.info("saved checkpoint %s", name)
 
     def _prune(self, last: CheckpointName) -> None:
