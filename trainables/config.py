@@ -120,7 +120,7 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Every key with its value, as plain JSON types."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in _fields()}
 
     def changed(self) -> dict[str, Any]:
         """The keys whose value differs from the default: what a person would have to type."""
@@ -151,6 +151,8 @@ def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
     n counts the compressed network's parameters and N the reference network's; with
     ``weight_decay_ratio="layer"`` both count the one layer.
     """
+    if config.weight_decay_scaling == 0:
+        return (config.weight_decay,) * len(size.layers)
     reference = f"{config.weight_decay_reference}_parameters"
     counted = size.layers if config.weight_decay_ratio == "layer" else (size,) * len(size.layers)
     ratios = [part.parameters / getattr(part, reference) for part in counted]
