@@ -11,7 +11,7 @@ from ray import tune
 
 from analysis.record import EndStatus, Epoch
 from tune_app.dispatcher import Dispatcher
-from tune_app.failures import Failure, classify
+from tune_app.failures import Failure, classify, classify_text
 from tune_app.rows import epoch_row
 from tune_app.transient import Transient
 
@@ -101,7 +101,7 @@ class Recorder(Transient, tune.Callback):
             self.killed.discard(trial_id)
             return Failure("timeout", "no result within the time that ten of its epochs take")
         error = trial.get_pickled_error()
-        return classify(error) if error else Failure("exception", _written_error(trial))
+        return classify(error) if error else classify_text(_written_error(trial))
 
 
 def _written_error(trial: Any) -> str:

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # its state is in memory: it never comes back
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -154,7 +155,10 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     import ray
 
     token = secrets.token_hex(8)
-    write_file(storage, f".driver-{token}", token)
+    try:
+        write_file(storage, f".driver-{token}", token)
+    except OSError as problem:
+        raise WrongUse([f"cannot write to --storage {storage}: {problem}"]) from problem
     waiting = {}
     for node in (node for node in ray.nodes() if node["Alive"]):
         pinned = ray.remote(_read_and_answer).options(
@@ -165,16 +169,14 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
             ),
         )
         waiting[node["NodeID"]] = (node, pinned.remote(storage, token, node["NodeID"]))
-    problems = [
-        problem
-        for node, reference in waiting.values()
-        if (problem := _node_problem(storage, node, reference, timeout))
+    answers = [
+        _node_problem(storage, node, reference, timeout) for node, reference in waiting.values()
     ]
     for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
         with contextlib.suppress(OSError):
             remove_file(storage, name)
-    if problems:
-        raise WrongUse(problems)
+    if any(answers):
+        raise WrongUse(filter(None, answers))
 
 
 def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:

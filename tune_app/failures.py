@@ -30,8 +30,14 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("No space left on device", "full_disk"),
     ("os error 28", "full_disk"),  # how Rust libraries put it (safetensors)
     ("Disk quota exceeded", "full_disk"),
+    ("node has crashed", "lost_node"),
+    ("its node has died", "lost_node"),
+    ("node was terminated", "lost_node"),
+    ("owner has died", "lost_node"),
+    ("actor died", "lost_worker"),
+    ("worker died", "lost_worker"),
 )
-_NODE_WORDS = ("its node has died", "node was terminated", "node is dead", "node died")
+_NODE_WORDS = ("its node has died", "node was terminated", "node has crashed", "owner has died")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,18 @@ def classify(error: BaseException) -> Failure:
         for kind in type(one).__mro__:
             if kind.__name__ in _NAMES:
                 return Failure(_node_or_worker(_NAMES[kind.__name__], one), text)
-        for words, found in _WORDS:
-            if words in str(one):
-                return Failure(found, text)
+        if (found := _told(str(one))) != "exception":
+            return Failure(found, text)
     return Failure("exception", text)
+
+
+def classify_text(text: str) -> Failure:
+    """The same where only the words of an error are left."""
+    return Failure(_told(text), text)
+
+
+def _told(text: str) -> FailureKind:
+    return next((kind for words, kind in _WORDS if words in text), "exception")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from analysis.record import LEDGER, AnyRow, Closed, Record, Run, read_record
 from tune_app.closing import Outcome, best_trial, count, exit_code
 from tune_app.deadman import Deadman
 from tune_app.dispatcher import Dispatcher
+from tune_app.errors import WrongUse
 from tune_app.failures import RetryPolicy
 from tune_app.forecast import checkpoint_bytes
 from tune_app.history import History
@@ -21,11 +22,13 @@ from tune_app.lease import Lease
 from tune_app.ledger import Ledger
 from tune_app.opening import borrowed_rows, entry_rows, settle_ends, to_run_again
 from tune_app.options import RunOptions
+from tune_app.output import show
 from tune_app.paths import StudyPaths
 from tune_app.placement import Placement, place
 from tune_app.plan import Plan
 from tune_app.progress import Progress, duration
 from tune_app.ray_start import RayStart
+from tune_app.resources import Node
 from tune_app.retention import remove_checkpoints, surplus
 from tune_app.searchers import SEARCHERS, SearchContext
 from tune_app.session import Session
@@ -74,6 +77,7 @@ class StudyRun:
         self.interrupt, self.lease = interrupt, lease
         self.began = time.monotonic()
         self.history = History()
+        self._loaded: Workload | None = None
         own = str(paths.checkpoints)
         self.storage = join(options.storage, paths.folder.name) if options.storage else own
 
@@ -89,18 +93,35 @@ class StudyRun:
         self.record = read_record(self.paths.folder) if exists else Record(())
         self.history = History(self.record.rows)
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
-        gpus = self.options.gpus_per_trial
-        if isinstance(gpus, str):
-            raise NotImplementedError
         nodes = ray_start.nodes()
         self.interrupt.renew()
-        self.placement = place(nodes, self.options, gpus)
+        self.placement = place(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
             from tune_app.cluster import check_shared
 
             check_shared(self.storage)
-        dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
-        self.workload = self.setting.workload or cifar_workload(dataset, self.options.data_dir)
+        self.workload = self._workload()
+
+    def _gpus(self, nodes: Sequence[Node]) -> float | None:
+        """A trial's part of a card; "auto" is measured, which needs the data."""
+        asked = self.options.gpus_per_trial
+        if not isinstance(asked, str):
+            return asked
+        if not any(node.gpus for node in nodes):
+            raise WrongUse(["--gpus-per-trial auto measures a card, and there is no GPU here"])
+        from tune_app.gpu_share import ShareMemory, auto_share
+
+        data = self._workload().parameters["data"]
+        memory = ShareMemory(self.paths.folder.parent / ".gpu_shares.json")
+        return auto_share(self.plan, data, memory, self.setting.say or show)
+
+    def _workload(self) -> Workload:
+        """Read once: the fraction of a card is measured with the same data."""
+        if self._loaded is None:
+            dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
+            chosen = self.setting.workload
+            self._loaded = chosen or cifar_workload(dataset, self.options.data_dir)
+        return self._loaded
 
     # Searching.
 
@@ -252,10 +273,21 @@ def _tensorboard(folder: Path) -> Any:
 def _device(placement: Placement) -> str:
     """What trials compute on: the cards' name, or the processor's."""
     if placement.share(0).gpus:
-        from tune_app.devices import gpu_name
-
-        return gpu_name()
+        return _gpu_name()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return "cpu"
+
+
+def _gpu_name() -> str:
+    """The first card's name by NVML; "GPU" where the driver has none itself."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        name = pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0))
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return "GPU"
+    return str(name)

@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from analysis.record import AnyRow, Ended
 from tune_app.callback import Recorder
 from tune_app.chunk import run_chunk
-from tune_app.failures import Failure, classify
+from tune_app.failures import LOST, Failure, classify
 from tune_app.feeder import WorkerSettings
 from tune_app.horizon import horizon
 from tune_app.ledger import DiskFullError
@@ -44,11 +44,12 @@ class Search:
         self.setting, self.paths, self.plan = setting, paths, plan
         self.dispatcher = session.dispatcher
         self.scheduler = self._scheduler()
+        self._suspicious = False
         self.recorder = session.recorder = Recorder(
             session.dispatcher,
             on_epoch=session.on_epoch,
-            on_change=session.on_change,
-            on_tick=session.tick,
+            on_change=self._on_change,
+            on_tick=self._on_tick,
             place_of=self._place_of,
         )
         session.kill = ray.kill
@@ -76,6 +77,19 @@ class Search:
                 breaks = 1 if self.session.progress.epochs_here > before else breaks + 1
                 self._recover(problem, ray_start, give_up=breaks > MOST_BREAKS)
         self._sweep()
+
+    def _on_change(self, trial_id: str, what: str) -> None:
+        self.session.on_change(trial_id, what)
+        ended = self.dispatcher.history[trial_id].ended
+        self._suspicious = bool(what == "retry" and ended and ended.kind in LOST)
+
+    def _on_tick(self) -> None:
+        """Where the last node is gone, Ray would go on failing trials until none is left."""
+        self.session.tick()
+        if self._suspicious:
+            self._suspicious = False
+            if not _answers():
+                raise ConnectionError("Ray has lost its last node")
 
     def _chunk(self, step: int) -> None:
         run_chunk(
@@ -145,6 +159,6 @@ class Search:
 def _answers() -> bool:
     """Whether Ray is still there."""
     try:
-        return bool(ray.is_initialized() and ray.nodes())
+        return ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
     except Exception:
         return False

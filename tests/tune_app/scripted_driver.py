@@ -1,0 +1,23 @@
+"""A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS``."""
+
+import sys
+from pathlib import Path
+
+from tests.tune_app.engine import PRELOAD, SCRIPTED
+from tests.tune_app.workload import plan_of, some_trials
+from tune_app.options import RunOptions
+from tune_app.study import Setting, run_study
+from tune_app.workload import Workload
+
+
+def main(folder: str, trials: str, seconds: str) -> int:
+    plan = plan_of(some_trials(int(trials)))
+    options = RunOptions(
+        space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=0.5
+    )
+    workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds)}})
+    return run_study(plan, options, Setting(workload, PRELOAD)).exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
