@@ -18,7 +18,7 @@ WIDTH = 80
 
 def status_text(status: StudyStatus) -> str:
     """A study at a glance."""
-    lines = [f"{status.name}: {status.state}{_since(status)}"]
+    lines = textwrap.wrap(f"{status.name}: {status.state}{_since(status)}", WIDTH)
     lines += textwrap.wrap(status.question, WIDTH)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in status.counts.items())
     lines.append(f"trials     {status.trials}: {counts or 'none'}")

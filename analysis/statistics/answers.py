@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.statistics.claims import Claim, evidence, p_words, points
 from analysis.statistics.comparison import named_contrast, secondary_comparisons
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
 from analysis.study import Study
-
-TUKEY_UP_TO = 60  # configurations; beyond, the studentised range is slow and Bonferroni as good
 
 
 def answer(study: Study) -> Claim:
@@ -85,14 +81,10 @@ def _against_next(frame: pd.DataFrame, mean: str, sd: float, df: int) -> Claim:
 
 
 def _picked(ahead: float, se: float, df: int, count: int) -> tuple[float, float]:
-    """p-value and reach, in standard errors, of one of all pairs of ``count`` (Tukey 1949)."""
+    """p-value and reach, in standard errors, of one of all pairs of ``count`` (Bonferroni)."""
     pairs = count * (count - 1) / 2
-    if count > TUKEY_UP_TO:
-        p = min(1.0, float(t_p_value(ahead, se, df)) * pairs)
-        return p, float(t_quantile(df, 1 - 0.05 / pairs))
-    studentised = stats.studentized_range
-    p = float(studentised.sf(math.sqrt(2) * ahead / se, count, df)) if se else math.nan
-    return float(np.clip(p, 0, 1)), float(studentised.ppf(0.95, count, df)) / math.sqrt(2)
+    p = min(1.0, float(t_p_value(ahead, se, df)) * pairs)
+    return p, float(t_quantile(df, 1 - 0.05 / pairs))
 
 
 def _what(metric: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.configurations import SIZE_COLUMNS, configuration_ids
+from analysis.configurations import SIZE_COLUMNS, varying
 from analysis.tables import require
 
 TOLERANCE = 0.03
@@ -36,18 +36,27 @@ def contrast_runs(
     apart = {"seed", key, *nuisance}
     finished = trials[(trials["status"] == "finished") & trials[metric].notna()]
     ours = finished[_equals(finished[key], baseline) | _equals(finished[key], treatment)]
+    names = varying(ours, without=())
     ours = ours.assign(
         treated=_equals(ours[key], treatment).astype(bool),
         value=ours[metric].astype("float64"),
-        architecture=configuration_ids(ours, without=apart),
-        context=configuration_ids(ours, without=apart | set(SHAPE_COLUMNS)),
-        configuration=configuration_ids(ours),
+        architecture=_numbered(ours, names, without=apart),
+        context=_numbered(ours, names, without=apart | set(SHAPE_COLUMNS)),
+        configuration=_numbered(ours, names, without={"seed"}),
     )
     ours = _tuned(ours)
     pairs = _same_architecture(ours)
     if not len(pairs):
         pairs = _same_size(ours)
     return _blocks(ours, pairs)[list(COLUMNS)]
+
+
+def _numbered(runs: pd.DataFrame, names: list[str], without: set[str]) -> pd.Series:
+    """A number that runs share when they differ, of ``names``, in those of ``without`` alone."""
+    by = [name for name in names if name not in without]
+    if not by:
+        return pd.Series(0, index=runs.index)
+    return runs.groupby(by, dropna=False, sort=False).ngroup()
 
 
 def _equals(values: pd.Series, wanted: Any) -> pd.Series:
@@ -84,13 +93,13 @@ def _same_size(runs: pd.DataFrame) -> pd.DataFrame:
     pairs = baseline.merge(treated, on="context", suffixes=("", "_treated"))
     pairs = pairs.assign(apart=_apart(pairs)).sort_values("apart", kind="stable")
     pairs = pairs[pairs["apart"] <= math.log1p(TOLERANCE)]
-    used: set[str] = set()
+    used: set[int] = set()
     kept = []
     for row in pairs.itertuples():
         free = not used & {row.configuration, row.configuration_treated}
         kept.append(free)
         if free:
-            used |= {str(row.configuration), str(row.configuration_treated)}
+            used |= {row.configuration, row.configuration_treated}
     return pairs[pd.Series(kept, index=pairs.index, dtype=bool)]
 
 
@@ -101,8 +110,6 @@ def _apart(pairs: pd.DataFrame) -> pd.Series:
 
 def _blocks(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     members = pd.concat([pairs["configuration"], pairs["configuration_treated"]])
-    numbers = pd.Series(
-        [*range(len(pairs))] * 2, index=pd.Index(members, dtype="str"), dtype="int64"
-    )
+    numbers = pd.Series([*range(len(pairs))] * 2, index=pd.Index(members), dtype="int64")
     ours = runs[runs["configuration"].isin(numbers.index)]
     return ours.assign(block=ours["configuration"].map(numbers).astype("int64"))

@@ -48,9 +48,19 @@ class Comparison:
 
 def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Comparison:
     """Compares two values of a key over all architectures that both were run on."""
-    runs = contrast_runs(
-        study.trials, study.metric, key, baseline, treatment, study.keys("nuisance")
+    return _comparison(
+        study.metric, _runs(study, key, baseline, treatment), key, baseline, treatment
     )
+
+
+def _runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.DataFrame:
+    nuisance = study.keys("nuisance")
+    return contrast_runs(study.trials, study.metric, key, baseline, treatment, nuisance)
+
+
+def _comparison(
+    metric: str, runs: pd.DataFrame, key: str, baseline: Any, treatment: Any
+) -> Comparison:
     effect = estimate(runs)
     table = cells(runs)
     sd = pooled_sd(table["var"].to_numpy() ** 0.5, table["count"]) if len(table) else (math.nan, 0)
@@ -60,7 +70,7 @@ def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Com
         baseline=baseline,
         treatment=treatment,
         effect=effect,
-        claim=_claim(effect, names, study.metric, sd[0]),
+        claim=_claim(effect, names, metric, sd[0]),
         permutation=permutation_test(runs),
         pairing=pairing(runs),
         blocks=_differences(runs, table),
@@ -93,11 +103,14 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
         if len(values) > MOST_VALUES:
             continue
         for baseline, treatment in itertools.combinations(values, 2):
-            if (key, frozenset((baseline, treatment))) != chosen:
-                comparisons.append(compare_values(study, key, baseline, treatment))
-    ours = [comparison for comparison in comparisons if comparison.effect.blocks]
-    adjusted = holm([comparison.effect.p for comparison in ours])
-    return [_adjusted(comparison, p) for comparison, p in zip(ours, adjusted, strict=True)]
+            if (key, frozenset((baseline, treatment))) == chosen:
+                continue
+            runs = _runs(study, key, baseline, treatment)
+            if len(runs):
+                pair = (key, baseline, treatment)
+                comparisons.append(_comparison(study.metric, runs, *pair))
+    adjusted = holm([comparison.effect.p for comparison in comparisons])
+    return [_adjusted(comparison, p) for comparison, p in zip(comparisons, adjusted, strict=True)]
 
 
 def _adjusted(comparison: Comparison, p: float) -> Comparison:

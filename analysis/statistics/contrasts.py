@@ -70,9 +70,10 @@ def estimate(runs: pd.DataFrame, level: float = LEVEL) -> Effect:
         table[name][list(ARMS)].to_numpy() for name in ("mean", "var", "count")
     )
     numbers = effect_of_blocks(mean, variance, count, level)
+    effect, low, high, p, df, se = (float(number) for number in numbers)
     method = BETWEEN if len(table) >= GENERALISES else WITHIN
     n, seeds = int(count.sum()), int(count.min())
-    return Effect(*(float(number) for number in numbers), n, len(table), seeds, method)
+    return Effect(effect, low, high, p, df, se, n, len(table), seeds, method)
 
 
 def effect_of_blocks(

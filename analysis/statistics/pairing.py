@@ -32,7 +32,7 @@ class Pairing:
 
 def pairing(runs: pd.DataFrame) -> Pairing:
     """Measures it. ``runs``: columns ``block``, ``seed``, ``treated`` (bool) and ``value``."""
-    wide = runs.pivot_table(index=["block", "seed"], columns="treated", values="value")
+    wide = runs.groupby(["block", "seed", "treated"])["value"].mean().unstack("treated")
     wide = wide.dropna() if wide.shape[1] == 2 else wide.iloc[:0].reindex(columns=[False, True])
     centred = (wide - wide.groupby(level="block").transform("mean")).to_numpy(dtype=float)
     groups = wide.index.get_level_values("block").nunique()
