@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.domains import Scalar
+from trainables.commands.settings import Scalar, scalar
 from tune_app.choices import OBJECTIVES
 from tune_app.errors import unknown
 
@@ -85,7 +85,7 @@ def objectives(text: str) -> tuple[str, ...] | Wrong:
     return Wrong("; ".join(wrong)) if wrong else names
 
 
-def setting(text: str) -> tuple[str, tuple[Scalar | None, ...]] | Wrong:
+def setting(text: str) -> tuple[str, tuple[Scalar, ...]] | Wrong:
     """``key=value[,value…]``: the key and its values."""
     key, equals, rest = text.partition("=")
     values = [value.strip() for value in rest.split(",")]
@@ -95,19 +95,6 @@ def setting(text: str) -> tuple[str, tuple[Scalar | None, ...]] | Wrong:
     if len(set(parsed)) < len(parsed):
         return Wrong(f"the values of a key differ, got {text!r}")
     return key.strip(), parsed
-
-
-def scalar(text: str) -> Scalar | None:
-    """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
-    words: dict[str, bool | None] = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] in ("'", '"') else text
 
 
 def _reader(read: Reader, expected: str) -> Reader:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.commands.settings import scalar
 from tune_app.readers import (
     Wrong,
     above_zero,
@@ -11,7 +12,6 @@ from tune_app.readers import (
     duration,
     objectives,
     one_of,
-    scalar,
     setting,
     share,
 )

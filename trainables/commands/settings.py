@@ -26,7 +26,7 @@ def read_settings(settings: Iterable[str]) -> TrainConfig:
         elif key.strip() in values:
             problems.append(f"--set {key.strip()} is given twice; one network has one value")
         else:
-            values[key.strip()] = _scalar(value.strip())
+            values[key.strip()] = scalar(value.strip())
     try:
         config = TrainConfig.from_trial(values)
     except ConfigError as wrong:
@@ -36,8 +36,8 @@ def read_settings(settings: Iterable[str]) -> TrainConfig:
     return config
 
 
-def _scalar(text: str) -> Scalar:
-    """A whole number, a number, true, false, none; anything else is text."""
+def scalar(text: str) -> Scalar:
+    """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     for read in (int, float):
@@ -45,4 +45,4 @@ def _scalar(text: str) -> Scalar:
             return read(text)
         except ValueError:
             continue
-    return text
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] in ("'", '"') else text
