@@ -8,10 +8,13 @@ from pathlib import Path
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 DIGITS_CLASSES = 10
+DIGITS_TRAINING_IMAGES = 1_433
 
 CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
 CIFAR10_CLASSES = 10
+CIFAR10_TRAINING_IMAGES = 50_000
+CIFAR10_HELD_OUT = 5_000
 CIFAR10_BYTES = {
     "batches.meta": 158,
     "data_batch_1": 31_035_704,
@@ -59,6 +62,22 @@ def check_dataset(name: str, data_dir: Path | None = None) -> int:
     if name == "folder":
         return len(list_folder(data_dir)["train"])
     raise DatasetError(f"dataset must be one of cifar10, digits, folder, got {name!r}")
+
+
+def count_training_images(name: str, data_dir: Path | None = None) -> tuple[int, int]:
+    """Training images, and how many of them are held out for validation unless told otherwise.
+
+    Raises:
+        DatasetError: as ``check_dataset``.
+    """
+    check_dataset(name, data_dir)
+    if name == "cifar10":
+        return CIFAR10_TRAINING_IMAGES, CIFAR10_HELD_OUT
+    if name == "digits":
+        images = DIGITS_TRAINING_IMAGES
+    else:
+        images = sum(len(files) for files in list_folder(data_dir)["train"].values())
+    return images, round(images / 10)
 
 
 def cifar10_is_present(data_dir: Path) -> bool:

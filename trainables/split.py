@@ -35,34 +35,40 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     Raises:
         ConfigError: when there are fewer images than the configuration asks for.
     """
-    held_out = _held_out(config, dataset)
     available = len(dataset.train_labels)
-    wanted = available - held_out if config.train_images is None else config.train_images
-    if problem := _misfit(config, dataset.name, available, held_out, wanted):
+    if problem := misfit(config, available, dataset.validation_images):
         raise ConfigError([problem])
+    held_out, wanted = _counts(config, available, dataset.validation_images)
     order = np.random.default_rng([config.data_seed]).permutation(available)
     validation, rest = _take(dataset.train_labels, order, held_out)
     train, _ = _take(dataset.train_labels, rest, wanted)
     return Split(np.sort(train), np.sort(validation))
 
 
-def _misfit(config: TrainConfig, name: str, available: int, held_out: int, wanted: int) -> str:
-    """What is wrong with the numbers of images, "" when nothing is."""
+def misfit(config: TrainConfig, available: int, default_held_out: int) -> str:
+    """What is wrong with the numbers of images, "" when nothing is.
+
+    ``available`` counts the data set's training images, ``default_held_out`` those that it holds
+    out for validation unless told otherwise.
+    """
+    held_out, wanted = _counts(config, available, default_held_out)
     if held_out + max(wanted, 1) > available:
         return (
-            f"{name} has {available:,} training images; {held_out:,} for validation and {wanted:,} "
-            "to train on do not fit: lower validation_images or train_images"
+            f"{config.dataset} has {available:,} training images; {held_out:,} for validation and "
+            f"{wanted:,} to train on do not fit: lower validation_images or train_images"
         )
     if wanted < config.batch_size:
         return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
     return ""
 
 
-def _held_out(config: TrainConfig, dataset: Dataset) -> int:
-    if config.validation_images is not None:
-        return config.validation_images
-    # The original study was selected on the test set; its protocols keep that.
-    return dataset.validation_images if config.protocol == "right" else 0
+def _counts(config: TrainConfig, available: int, default_held_out: int) -> tuple[int, int]:
+    """Images held out, and images to train on."""
+    held_out = config.validation_images
+    if held_out is None:
+        # The original study was selected on the test set; its protocols keep that.
+        held_out = default_held_out if config.protocol == "right" else 0
+    return held_out, available - held_out if config.train_images is None else config.train_images
 
 
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:

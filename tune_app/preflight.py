@@ -10,7 +10,13 @@ from pathlib import Path
 
 import humanize
 
-from trainables.sources import DatasetError, check_dataset, cifar10_is_present, default_data_dir
+from trainables.sources import (
+    DatasetError,
+    cifar10_is_present,
+    count_training_images,
+    default_data_dir,
+)
+from trainables.split import misfit
 from tune_app.devices import Machine, this_machine
 from tune_app.errors import WrongUse
 from tune_app.forecast import forecast
@@ -80,27 +86,24 @@ def _nothing_to_run(plan: Plan) -> Iterable[str]:
 
 
 def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
-    problems = []
-    for name in sorted({trial.config.dataset for trial in plan.trials} or _datasets(plan)):
+    """Each dataset is looked at once, and whether every trial finds the images it asks for."""
+    problems: dict[str, None] = {}  # a set that keeps its order
+    configs = [trial.config for trial in plan.trials or plan.examples]
+    for name in sorted({config.dataset for config in configs}):
         try:
-            _look_at(name, options.data_dir)
+            counts = _look_at(name, options.data_dir)
         except DatasetError as problem:
-            problems.append(str(problem))
-    return problems
+            problems[str(problem)] = None
+            continue
+        told = (misfit(config, *counts) for config in configs if config.dataset == name)
+        problems.update(dict.fromkeys(filter(None, told)))
+    return list(problems)
 
 
-def _datasets(plan: Plan) -> set[str]:
-    """Those that an open-ended search may propose."""
-    key = plan.space.keys.get("dataset")
-    return {
-        str(one)
-        for one in (key.domain.grid if key else [plan.space.fixed.get("dataset", "cifar10")])
-    }
-
-
-def _look_at(name: str, data_dir: Path | None) -> None:
+def _look_at(name: str, data_dir: Path | None) -> tuple[int, int]:
+    """Training images, and those held out by default; an absent CIFAR-10 is downloaded."""
     if name == "cifar10" and not cifar10_is_present(data_dir or default_data_dir()):
         from trainables.datasets.cifar10 import load_cifar10  # imports torch
 
         load_cifar10(data_dir)
-    check_dataset(name, data_dir)
+    return count_training_images(name, data_dir)

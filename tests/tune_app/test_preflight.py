@@ -53,6 +53,15 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     assert "test_batch is missing" in problem
 
 
+def test_more_images_than_there_are_is_told_with_what_there_is() -> None:
+    told = refused(settings={"train_images": (1_400, 100), "batch_size": (64, 512)})
+    assert set(told) == {
+        "digits has 1,433 training images; 143 for validation and 1,400 to train on do not fit: "
+        "lower validation_images or train_images",
+        "batch_size 512 is more than the 100 images to train on",
+    }
+
+
 def test_a_file_in_the_way_of_the_results_is_told(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("not a folder", encoding="utf-8")
     (problem,) = refused()
