@@ -55,7 +55,8 @@ def search_share(
     if not table:
         raise WrongUse(
             [
-                "--gpus-per-trial auto: one trial alone does not fit the card; lower batch_size or width"
+                "--gpus-per-trial auto: one trial alone does not fit the card; "
+                "lower batch_size or width"
             ]
         )
     return 1 / best(table).together, table
@@ -118,7 +119,7 @@ def auto_share(plan: Plan, data: Any, memory: ShareMemory, say: Callable[[str], 
         WrongUse: where one trial alone does not fit, or nothing is listed that could be measured.
     """
     if not plan.trials:
-        raise WrongUse(["--gpus-per-trial auto measures listed trials; give a fraction for optuna"])
+        raise WrongUse(["--gpus-per-trial auto measures listed trials; for optuna give a fraction"])
     largest = max(plan.trials, key=lambda trial: trial.size.parameters)
     from tune_app.gpu_trial import Card, card
 

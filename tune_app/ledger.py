@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from analysis.record import FORMAT, LEDGER, AnyRow, Epoch, Opened, encode
+from analysis.record import FORMAT, LEDGER, AnyRow, Closed, Ended, Opened, encode
 
 SYNC_SECONDS = 1.0
-"""Epoch rows reach the disk's surface within this time; a row that ends something at once."""
+"""Rows reach the disk's surface within this time, one that ends something at once. A driver that is
+killed loses none either way: this is about machines that lose power."""
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -64,7 +65,7 @@ class Ledger:
             return
         self._write(encode(rows))
         self._unsynced = True
-        if any(not isinstance(row, Epoch) for row in rows):
+        if any(isinstance(row, Ended | Closed) for row in rows):
             self.sync()
         else:
             self.sync_if_due()
