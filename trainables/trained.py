@@ -45,15 +45,29 @@ def find_storage(study: Path) -> str:
     Raises:
         TrialError: where there is no such study.
     """
+    document = _information(study)
+    if not document.get("storage"):
+        return str(study / "checkpoints")
+    base, mark, query = str(document["storage"]).partition("?")
+    return f"{base.rstrip('/')}/{document.get('name', study.name)}{mark}{query}"
+
+
+def find_data_dir(study: Path) -> Path | None:
+    """The data folder that the study was run with; None where it named none, or it is not here."""
+    named = (_information(study).get("options") or {}).get("data_dir")
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def _information(study: Path) -> dict[str, Any]:
+    """study.json, empty where there is none; raises TrialError where there is no study."""
     if not study.is_dir():
         raise TrialError(f"{study} is no folder; name a study folder that run_tune.py wrote")
     try:
-        document = json.loads((study / "study.json").read_text(encoding="utf-8"))
+        return dict(json.loads((study / "study.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
-        document = {}
-    except ValueError as problem:
+        return {}
+    except (ValueError, TypeError) as problem:
         raise TrialError(f"{study / 'study.json'} is no JSON ({problem}); restore it") from problem
-    return str(document.get("storage") or study / "checkpoints")
 
 
 def load_trained(study: Path, trial_id: str) -> Trained:

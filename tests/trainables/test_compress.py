@@ -1,5 +1,7 @@
 """Compressing a really trained network: what is kept, and that training goes on from there."""
 
+import dataclasses
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +13,10 @@ from trainables.batchnorm import measure_batchnorm
 from trainables.checkpoint import CheckpointError
 from trainables.compress import Compressed, compress
 from trainables.config import ConfigError, TrainConfig, trial_id
-from trainables.evaluation import evaluate, read_images
+from trainables.evaluation import evaluate, load_data, read_images
 from trainables.sizes.network import Infeasible, size_network
 from trainables.sizes.registry import SIZES
+from trainables.sources import DatasetError
 from trainables.spectrum import UNFOLDINGS
 from trainables.start_writer import write_start
 from trainables.starting_point import StartingPoint
@@ -237,3 +240,19 @@ def test_an_unknown_trial_is_told_with_the_nearest(trained, tmp_path, digits):
         load_trained(study, known[:-2])
     with pytest.raises(TrialError, match="is no folder"):
         load_trained(tmp_path / "nothing", known)
+
+
+def test_checkpoints_are_found_where_the_study_put_them(tmp_path, digits):
+    study, trial = train_study(tmp_path / "study", digits, DENSE.replace(width=2, epochs=1))
+    (tmp_path / "elsewhere").mkdir()
+    (study / "checkpoints").rename(tmp_path / "elsewhere" / "study")
+    information = {"name": "study", "storage": str(tmp_path / "elsewhere")}
+    (study / "study.json").write_text(json.dumps(information))
+    assert load_trained(study, trial).trial_id == trial
+
+
+def test_other_images_than_the_trials_are_refused(trained, digits):
+    other = dataclasses.replace(trained, dataset_checksum="0" * 32)
+    with pytest.raises(DatasetError, match="was trained on other images of 'digits'"):
+        load_data(other, None)
+    assert load_data(trained, None).checksum == digits.checksum

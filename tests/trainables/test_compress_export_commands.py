@@ -5,6 +5,8 @@ import json
 import pytest
 import torch
 
+from search_spaces.files import read_space
+from search_spaces.grid import grid_points
 from tests.trainables.trained_study import DENSE, train_study
 from trainables.__main__ import main
 from trainables.config import TrainConfig
@@ -21,12 +23,25 @@ def test_compress_prints_each_layer_and_writes_what_training_starts_from(study, 
     words = ["--layer", "tt_conv", "--compression", "0.3", "--out", str(tmp_path / "start")]
     assert main(["compress", *study, *words]) == 0
     output = capsys.readouterr().out
-    assert max(map(len, output.splitlines()[:-1])) <= 80
+    paths = str(tmp_path)
+    assert max(len(line) for line in output.splitlines() if paths not in line) <= 80
     for part in ("residual3.second", "singular values", "ranks greedy", "validation     accuracy"):
         assert part in output
-    assert f"--set init={tmp_path / 'start'}" in output
+    assert str(tmp_path / "start" / "fine_tune.toml") in output
     config = TrainConfig.from_trial({"init": str(tmp_path / "start"), "dataset": "digits"})
     assert 0.97 * 0.3 <= config.network_size().compression <= 0.3
+
+
+def test_the_space_beside_a_starting_point_fine_tunes_it(study, tmp_path, capsys):
+    words = ["--layer", "tucker2", "--rank", "3", "--out", str(tmp_path), "--json"]
+    assert main(["compress", *study, *words]) == 0
+    start = json.loads(capsys.readouterr().out)["starting_point"]
+    space = read_space(tmp_path / "fine_tune.toml")
+    for point in grid_points(space):
+        config = TrainConfig.from_trial({**space.fixed, **point})
+        assert {name: getattr(config, name) for name in start} == start
+        assert config.dataset == "digits"
+        assert config.learning_rate < DENSE.learning_rate
 
 
 def test_compress_as_json_says_what_the_folder_says(study, capsys):

@@ -38,7 +38,9 @@ Ranks = Annotated[
 ]
 Dims = Annotated[int, typer.Option(metavar="D", help="Dimensions of families that reshape.")]
 Precision = Annotated[str, typer.Option(metavar="fp32", help="Number format of the kernels.")]
-DataDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the data set lies.")]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the data set lies [default: the study's].")
+]
 BatchnormImages = Annotated[
     int,
     typer.Option(
@@ -83,14 +85,15 @@ def compress(
     from trainables.batchnorm import measure_batchnorm
     from trainables.compress import compress as decompose
     from trainables.evaluation import evaluate, load_data
+    from trainables.fine_tune_space import write_space
     from trainables.start_writer import start_folder, write_start
-    from trainables.trained import load_trained
+    from trainables.trained import find_data_dir, load_trained
 
     if threads:
         torch.set_num_threads(threads)
     trained = load_trained(study, trial)
     compressed = decompose(trained, target, dtype=dtype)
-    data = load_data(trained, data_dir)
+    data = load_data(trained, data_dir or find_data_dir(study))
     if batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
     before, after = (
@@ -100,8 +103,9 @@ def compress(
     start = write_start(
         folder, compressed, trained, target, before, after, batchnorm_images=batchnorm_images
     )
+    space = write_space(start, trained)
     state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
-    print(json.dumps(state, indent=1) if as_json else _report(state, start.folder))
+    print(json.dumps(state, indent=1) if as_json else _report(state, space))
 
 
 def _dtype(precision: str) -> torch.dtype:
@@ -122,7 +126,7 @@ def _dtype(precision: str) -> torch.dtype:
     return torch.float32
 
 
-def _report(state: dict[str, Any], folder: Path) -> str:
+def _report(state: dict[str, Any], space: Path) -> str:
     """The table and what came of it, no line wider than 80 columns."""
     network, source = state["network"], state["source"]
     epochs = f"{source['epochs_done']} of {source['config']['epochs']} epochs"
@@ -139,8 +143,9 @@ def _report(state: dict[str, Any], folder: Path) -> str:
         *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
         *_advice(state),
         "",
-        "fine-tune it with:",
-        f"  --set init={folder}",
+        f"starting point in {space.parent}",
+        "fine-tune it: python run_tune.py --space \\",
+        f"  {space}",
     ]
     return "\n".join(lines)
 

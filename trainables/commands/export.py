@@ -20,7 +20,9 @@ Batch = Annotated[
 Seconds = Annotated[
     float, typer.Option(metavar="S", min=0.01, help="About how long each latency is measured.")
 ]
-DataDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the data set lies.")]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the data set lies [default: the study's].")
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
 Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the card instead of a table.")]
@@ -46,11 +48,11 @@ def export(
     from trainables.evaluation import load_data, read_images
     from trainables.export import describe, write_files
     from trainables.export import export as make
-    from trainables.trained import load_trained
+    from trainables.trained import find_data_dir, load_trained
 
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
-    data = load_data(trained, data_dir)
+    data = load_data(trained, data_dir or find_data_dir(study))
     images = read_images(trained.config, data, IMAGES)
     exported = make(trained.network, trained.size, images, batch=batch, seconds=seconds)
     folder = (out or study / "exports" / trained.trial_id).absolute()
