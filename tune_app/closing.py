@@ -23,12 +23,16 @@ class Outcome:
     reason: str
     counts: Counter[str] = field(default_factory=Counter)
     best: str = ""
+    best_accuracy: float = 0.0
     complete: bool = True
 
     def lines(self) -> list[str]:
         """For a person: how many ended how."""
         parts = [f"{self.counts[name]} {name}" for name in STATUSES if self.counts[name]]
-        return [f"{self.reason}: {', '.join(parts) or 'no trials'}"]
+        lines = [f"{self.reason}: {', '.join(parts) or 'no trials'}"]
+        if self.best:
+            lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
+        return lines
 
 
 def count(history: History, planned: Iterable[str]) -> Counter[str]:
@@ -54,14 +58,14 @@ def exit_code(counts: Counter[str], *, signalled: int, budget_used: bool, comple
     return 0
 
 
-def best_trial(history: History) -> str:
-    """The finished trial with the highest accuracy of its last epoch."""
+def best_trial(history: History) -> tuple[float, str]:
+    """The highest accuracy of a last epoch among finished trials, and whose it is."""
     finished = [
         (score(trial.last) or 0.0, name)
         for name, trial in history.trials.items()
         if trial.status == "finished" and trial.last
     ]
-    return max(finished, default=(0.0, ""))[1]
+    return max(finished, default=(0.0, ""))
 
 
 def write_results(folder: Path, say: Callable[[str], None]) -> None:

@@ -118,6 +118,8 @@ class StudyRun:
     def _workload(self) -> Workload:
         """Read once: the fraction of a card is measured with the same data."""
         if self._loaded is None:
+            if "dataset" in self.plan.space.keys:
+                raise WrongUse(["a study trains on one data set: fix it with --set dataset=NAME"])
             dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
             chosen = self.setting.workload
             self._loaded = chosen or cifar_workload(dataset, self.options.data_dir)
@@ -259,9 +261,8 @@ class StudyRun:
             budget_used=time.monotonic() > session.ends_at,
             complete=complete,
         )
-        return Outcome(
-            self.paths.folder, code, reason, counts, best_trial(self.history), complete=complete
-        )
+        accuracy, best = best_trial(self.history)
+        return Outcome(self.paths.folder, code, reason, counts, best, accuracy, complete)
 
 
 def _tensorboard(folder: Path) -> Any:

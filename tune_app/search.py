@@ -153,7 +153,18 @@ class Search:
 
     def _place_of(self, actor: Any) -> tuple[str, str]:
         device = "gpu" if self.placement.share(0).gpus else "cpu"
-        return socket.gethostname(), device
+        if len(self.placement.nodes) == 1:
+            return socket.gethostname(), device
+        return _host_of(actor), device
+
+
+def _host_of(actor: Any) -> str:
+    """The node that an actor runs on, by Ray's control store; "" where it does not say."""
+    try:
+        about = ray._private.state.actors(actor._actor_id.hex())
+        return str(about["Address"]["IPAddress"])
+    except Exception:
+        return ""
 
 
 def _answers() -> bool:

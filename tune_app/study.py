@@ -65,5 +65,8 @@ def _leased(paths: StudyPaths) -> Iterator[Lease]:
 def _tell(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> None:
     for line in outcome.lines():
         say(line)
+    report = StudyPaths(outcome.folder).report
+    if report.is_file():
+        say(f"report: {report}")
     if not outcome.complete and options.command:
         say(f"to continue: python {options.command}")

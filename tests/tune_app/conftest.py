@@ -8,8 +8,8 @@ from tune_app import cluster
 
 @pytest.fixture(scope="module")
 def ray_here():
-    """Ray on this machine, with four cores whatever it has: scripted trials only sleep."""
-    cluster.start(None, cpus=4, gpus=0, preload=PRELOAD, store_bytes=80_000_000)
+    """Ray on this machine, with two slots: each worker costs seconds of a core to start."""
+    cluster.start(None, cpus=2, gpus=0, preload=PRELOAD, store_bytes=80_000_000)
     yield
     cluster.stop()
 

@@ -161,7 +161,7 @@ def test_duplicates_and_infeasible_points_are_on_record_once(engine):
 
 
 def test_a_trial_that_fits_no_node_is_refused_and_nothing_starts(engine):
-    with pytest.raises(WrongUse, match="at most 4 on one node"):
+    with pytest.raises(WrongUse, match="at most 2 on one node"):
         engine.run(plan_of(some_trials(1)), cpus_per_trial=5)
     with pytest.raises(WrongUse, match="no GPU here"):
         engine.run(plan_of(some_trials(1)), gpus_per_trial=0.5)
