@@ -50,12 +50,12 @@ def plural(count: int, noun: str) -> str:
 
 
 def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
-    """Round numbers for a logarithmic axis: decades, and 2s and 5s where they fit."""
+    """Round numbers for a logarithmic axis: decades, and as many between them as fit."""
     ours = [float(value) for value in values]
     low, high = min(ours) / 1.15, max(ours) * 1.15
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     ticks: list[float] = []
-    for steps in ((1,), (1, 3), (1, 2, 5)):
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
         finer = [step * 10.0**power for power in range(first, last + 1) for step in steps]
         finer = [tick for tick in finer if low <= tick <= high]
         if len(finer) <= most or not ticks:

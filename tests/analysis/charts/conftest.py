@@ -12,7 +12,6 @@ from analysis import load_study
 from analysis.study import Study
 from tests.analysis import spaces
 from tests.analysis.simulation import write_study
-from tests.analysis.studies import STUDIES
 
 
 def sweep(folder: Path) -> Path:
@@ -46,13 +45,13 @@ def edge(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Study]:
-    """``study(name)`` reads the fixture study of that name."""
-    root = tmp_path_factory.mktemp("studies")
-    builders = {**STUDIES, "sweep": sweep, "test_set": test_set, "edge": edge}
+def study(study_folder, tmp_path_factory) -> Callable[[str], Study]:
+    """A named fixture study, loaded: those of all tests, and those that only charts need."""
+    root = tmp_path_factory.mktemp("charts")
+    ours = {"sweep": sweep, "test_set": test_set, "edge": edge}
 
     @functools.cache
     def read(name: str) -> Study:
-        return load_study(builders[name](root / name))
+        return load_study(ours[name](root / name) if name in ours else study_folder(name))
 
     return read

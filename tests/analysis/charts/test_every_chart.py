@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,17 +15,7 @@ from analysis.charts.chart import NothingToShow
 from analysis.charts.figure import FigureError, chart, draw, save
 from analysis.charts.registry import CHARTS
 
-STUDIES = (
-    "empty",
-    "one",
-    "twelve",
-    "one_seed",
-    "half_done",
-    "all_failed",
-    "troubled",
-    "asha",
-    "seeds",
-)
+STUDIES = ("one", "twelve", "one_seed", "half_done", "all_failed", "troubled", "asha")
 DRAWS = {  # a study for which each chart has something to show
     "accuracy_by_parameters": "twelve",
     "accuracy_by_macs": "twelve",
@@ -41,6 +34,12 @@ DRAWS = {  # a study for which each chart has something to show
 }
 
 
+@pytest.fixture(scope="module")
+def spec(study) -> Callable[[str], dict[str, Any]]:
+    """A chart of its study in ``DRAWS``, checked against Vega-Lite's schema."""
+    return functools.cache(lambda name: draw(study(DRAWS[name]), name).to_dict())
+
+
 @pytest.mark.parametrize("fixture", STUDIES)
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_is_drawn_or_says_in_words_why_not(study, name, fixture):
@@ -48,12 +47,12 @@ def test_a_chart_is_drawn_or_says_in_words_why_not(study, name, fixture):
     try:
         frame = wanted.frame(study(fixture))
     except NothingToShow as nothing:
-        assert re.fullmatch(r"[A-Z].{15,}\.", str(nothing)), str(nothing)
-        return
-    assert len(frame)
-    spec = wanted.draw(frame).to_dict()  # altair checks it against Vega-Lite's schema
-    assert spec["$schema"].endswith(".json")
-    assert re.fullmatch(r"(?s)[A-Z0-9].{20,}\.", wanted.caption(frame))
+        said = str(nothing)
+    else:
+        assert len(frame)
+        assert {"layer", "concat"} & wanted.draw(frame).to_dict(validate=False).keys()
+        said = wanted.caption(frame)
+    assert re.fullmatch(r"(?s)[A-Z0-9].{15,}\.", said)
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -63,48 +62,48 @@ def test_nothing_is_drawn_of_an_empty_study(study, name):
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_chart_becomes_a_picture_without_a_browser(study, name, tmp_path):
-    path = save(draw(study(DRAWS[name]), name), tmp_path / "chart.svg")
-    picture = path.read_text()
+def test_a_chart_becomes_a_picture_without_a_browser(spec, name, tmp_path):
+    picture = save(spec(name), tmp_path / "chart.svg").read_text()
     assert picture.startswith("<svg")
-    assert CHARTS[name].title.replace("&", "&amp;") in picture
+    assert CHARTS[name].title.split(":")[0] in picture
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_colour_has_a_counterpart_on_a_dark_page(study, name):
-    wanted = CHARTS[name]
-    text = json.dumps(wanted.draw(wanted.frame(study(DRAWS[name]))).to_dict() | theme.CONFIG)
-    colours = {colour.lower() for colour in re.findall(r'"(#[0-9a-fA-F]{6})"', text)}
-    unlisted = colours - theme.DARK.keys() - {"#000000", "#fffffe"}  # numbers on a heat map stay
-    assert not unlisted
+def test_every_colour_has_a_counterpart_on_a_dark_page(spec, name):
+    colours = set(re.findall(r'"(#[0-9a-f]{6})"', json.dumps(spec(name)).lower()))
+    on_a_heat_map = {"#000000", "#fffffe"}  # its tiles keep their colours on any page
+    assert colours - theme.DARK.keys() <= on_a_heat_map
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_axis_that_is_shown_has_a_title_or_named_steps(study, name):
-    wanted = CHARTS[name]
-    for channel in _axes(wanted.draw(wanted.frame(study(DRAWS[name]))).to_dict()):
-        bare = channel.get("axis", {}) is None or channel.get("axis", {}).get("labels") is False
-        assert bare or channel.get("title") or channel["type"] in ("nominal", "ordinal"), channel
+def test_every_axis_of_numbers_has_a_title(spec, name):
+    for view in _views(spec(name)):
+        for axis in ("x", "y"):
+            channels = [unit[axis] for unit in _encodings(view) if "field" in unit.get(axis, {})]
+            numbers = [one for one in channels if one["type"] == "quantitative" and _shown(one)]
+            assert not numbers or any(one.get("title") for one in numbers), numbers
 
 
-def _axes(spec):
-    """Every x and y of a specification that has a field."""
-    if isinstance(spec, dict):
-        for name, value in spec.items():
-            if name in ("x", "y") and isinstance(value, dict) and "field" in value:
-                yield value
-            else:
-                yield from _axes(value)
-    elif isinstance(spec, list):
-        for value in spec:
-            yield from _axes(value)
+def _views(spec):
+    """The plots that a specification lays beside each other."""
+    return spec.get("concat", [spec])
+
+
+def _encodings(view):
+    own = [view["encoding"]] if "encoding" in view else []
+    return own + [one for layer in view.get("layer", ()) for one in _encodings(layer)]
+
+
+def _shown(channel):
+    axis = channel.get("axis", {})
+    return axis is not None and axis.get("labels", True)
 
 
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<svg"), ("pdf", b"%PDF")]
 )
-def test_a_figure_is_written_in_the_format_of_its_name(study, tmp_path, suffix, start):
-    path = save(draw(study("twelve"), "curves"), tmp_path / f"curves.{suffix}")
+def test_a_figure_is_written_in_the_format_of_its_name(spec, tmp_path, suffix, start):
+    path = save(spec("slots"), tmp_path / f"slots.{suffix}")
     assert path.read_bytes().startswith(start)
 
 
@@ -113,6 +112,6 @@ def test_an_unknown_chart_is_refused_with_the_nearest_name():
         chart("heatmap")
 
 
-def test_an_unknown_format_is_refused(study, tmp_path):
+def test_an_unknown_format_is_refused(spec, tmp_path):
     with pytest.raises(FigureError, match=r"written as png, svg, pdf, got 'curves\.bmp'"):
-        save(draw(study("twelve"), "curves"), tmp_path / "curves.bmp")
+        save(spec("slots"), tmp_path / "curves.bmp")
