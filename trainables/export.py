@@ -102,7 +102,9 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / WEIGHTS)
     again = torch.export.load(folder / PROGRAM).module()
     if (off := _difference(again, images, _run(exported.chosen.module, images))) > TOLERANCE:
-        raise ExportError(f"{folder / PROGRAM}, read back, is off by {off:.2g}; nothing was kept")
+        for name in (PROGRAM, WEIGHTS):
+            (folder / name).unlink()
+        raise ExportError(f"the program, read back, is off by {off:.2g}: its files were removed")
     return {name: (folder / name).stat().st_size for name in (PROGRAM, WEIGHTS)}
 
 
