@@ -27,6 +27,8 @@ def record(
     before = [tensor.clone() for tensor in state]
     try:
         return _capture(step, device).replay
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as reason:
         log.warning("no CUDA graph, running step by step: %s", reason)
         return step

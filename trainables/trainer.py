@@ -19,6 +19,7 @@ from trainables.data import Dataset
 from trainables.device_data import place
 from trainables.fine_tuning import start_from
 from trainables.graphs import record
+from trainables.judge import Judge
 from trainables.memory import keep_freed_memory
 from trainables.metrics import EpochMetrics
 from trainables.network import build_network
@@ -32,9 +33,7 @@ from trainables.optim import (
 )
 from trainables.precision import read_cpu_flags, resolve_precision
 from trainables.split import split_training_images
-from trainables.steps import EvaluationStep, TrainStep
-
-EVALUATION_BATCH = {"cpu": 256, "cuda": 2048}  # images; activations of more leave a CPU's cache
+from trainables.steps import TrainStep
 
 
 class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
@@ -194,7 +193,7 @@ class Trainer:
             penalties=kernel_penalties(config, self.size, self.network),
         )
         self._replay: Callable[[], None] | None = None
-        self._judges: dict[str, tuple[EvaluationStep, Callable[[], None]]] = {}
+        self._judges: dict[str, Judge] = {}
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
         return Augmenter(pixels, self._data.mean, self._data.std)
@@ -257,32 +256,20 @@ class Trainer:
 
     def _judge(self, which: str) -> tuple[float, float]:
         """Mean loss and accuracy over the held-out images or the test set."""
-        self.network.eval()
         if which not in self._judges:
-            step = self._make_judge(which)
-            state = [step.cursor, step.sums.values]
-            self._judges[which] = step, record(step, state, self.device)
-        step, replay = self._judges[which]
-        step.cursor.zero_()
-        step.sums.values.zero_()
-        for _ in range(step.batches):
-            replay()
-        return step.sums.means(step.count)
+            self._judges[which] = self._make_judge(which)
+        self.network.eval()
+        return self._judges[which]()
 
-    def _make_judge(self, which: str) -> EvaluationStep:
+    def _make_judge(self, which: str) -> Judge:
         data = self._placed
         pixels, labels = data.train_pixels, data.train_labels
         chosen = torch.from_numpy(self.split.held_out)
         if which == "test":
             pixels, labels = data.test_pixels, data.test_labels
             chosen = torch.arange(len(labels))
-        return EvaluationStep(
-            self._forward,
-            self._augmenter(pixels),
-            labels,
-            chosen.to(self.device),
-            largest_batch=EVALUATION_BATCH[self.device.type],
-            precision=self.precision,
+        return Judge(
+            self._forward, self._augmenter(pixels), labels, chosen, precision=self.precision
         )
 
     def _wait(self) -> None:
