@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -103,11 +104,11 @@ def typed_frame(rows: Sequence[Sequence[Any]], dtypes: dict[str, str]) -> pd.Dat
 def config_columns(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A column for every key of TrainConfig, and for every other key that a configuration has."""
     known = set(CONFIG_KEYS)
-    others = {name: None for config in configs for name in config if name not in known}
+    found = dict.fromkeys(itertools.chain.from_iterable(configs))
     columns = {
         RENAMED.get(name, name): column([config.get(name) for config in configs], dtype)
         for name, dtype in zip(CONFIG_KEYS, CONFIG_DTYPES.values(), strict=True)
     }
-    for name in others:
+    for name in (name for name in found if name not in known):
         columns[name] = pd.Series([config.get(name) for config in configs]).array
     return columns

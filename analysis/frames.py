@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analysis.attempts import Attempt, attempts_frame, last_attempts, read_attempts
 from analysis.columns import Columns
 from analysis.dtypes import (
     ALIAS_DTYPES,
-    ATTEMPT_DTYPES,
     DAMAGE_DTYPES,
     INFEASIBLE_DTYPES,
     RUN_DTYPES,
@@ -22,7 +23,7 @@ from analysis.dtypes import (
     config_columns,
     typed_frame,
 )
-from analysis.record import Alias, Closed, Ended, Infeasible, Planned, Run, Started
+from analysis.record import Alias, Closed, Infeasible, Planned, Run
 
 EPOCH_NUMBERS = (
     "train_loss", "train_accuracy", "val_loss", "val_accuracy",
@@ -49,13 +50,13 @@ def build_tables(columns: Columns) -> Tables:
     planned = _planned(columns)
     names = list(planned)
     codes, numbers, rates, decays = _latest_epochs(columns, names)
-    attempts = _attempts(columns)
+    attempts = read_attempts(columns.rows)
     return Tables(
         trials=_trials(list(planned.values()), codes, numbers, attempts),
         epochs=_epochs(names, codes, numbers, rates, decays),
         aliases=_configs(columns.rows, Alias, "same_as", ALIAS_DTYPES),
         infeasible=_configs(columns.rows, Infeasible, "reason", INFEASIBLE_DTYPES),
-        attempts=typed_frame(attempts, ATTEMPT_DTYPES),
+        attempts=attempts_frame(attempts),
         runs=_runs(columns.rows),
         damage=_damage(columns),
     )
@@ -115,7 +116,7 @@ def _trials(
     planned: list[Planned], codes: np.ndarray, numbers: dict, attempts: list
 ) -> pd.DataFrame:
     count = len(planned)
-    last = _last_attempts(planned, attempts)
+    standing = _standing(planned, attempts)
     accuracy = numbers["val_accuracy"]
     measured = {
         "epochs_run": _at_last(codes, numbers["epoch"], count, missing=0.0).astype(np.int64),
@@ -126,7 +127,7 @@ def _trials(
     }
     data: dict[str, Any] = {
         "trial_id": [row.trial_id for row in planned],
-        **last,
+        **standing,
         **config_columns([row.config for row in planned]),
         "parameters": [row.parameters for row in planned],
         "macs": [row.macs for row in planned],
@@ -166,50 +167,16 @@ def _reduced(function: np.ufunc, codes: np.ndarray, values: np.ndarray, count: i
     return out
 
 
-def _attempts(columns: Columns) -> list[list[Any]]:
-    """Rows of ``ATTEMPT_DTYPES``, in the order the attempts started."""
-    attempts: dict[tuple[str, int], list[Any]] = {}
-    for row in columns.rows:
-        if isinstance(row, Started):
-            attempts[row.trial_id, row.attempt] = [
-                row.trial_id, row.attempt, row.time, None, "running", row.epoch, None, None, None,
-                None, row.host, row.device,
-            ]  # fmt: skip
-        elif isinstance(row, Ended):
-            key = (row.trial_id, row.attempt)
-            unseen = [*key, None, None, "", None, None, None, None, None, "", ""]
-            attempt = attempts.setdefault(key, unseen)
-            attempt[3:5] = row.time, row.status
-            attempt[6:10] = row.epoch, row.kind, row.error, row.retry
-        elif isinstance(row, Run):
-            for attempt in attempts.values():  # whoever held them is gone
-                if attempt[4] == "running":
-                    attempt[4] = "interrupted"
-    return list(attempts.values())
-
-
-def _last_attempts(planned: list[Planned], attempts: list[list[Any]]) -> dict[str, list[Any]]:
+def _standing(planned: list[Planned], attempts: list[Attempt]) -> dict[str, list[Any]]:
     """Status, error, its kind and the number of attempts of every trial."""
-    last: dict[str, list[Any]] = {}
-    counts: dict[str, int] = {}
-    for attempt in attempts:
-        name = attempt[0]
-        counts[name] = counts.get(name, 0) + 1
-        if name not in last or attempt[1] >= last[name][1]:
-            last[name] = attempt
+    last, counts = last_attempts(attempts), Counter(attempt.trial_id for attempt in attempts)
     ours = [last.get(row.trial_id) for row in planned]
     return {
-        "status": [_status(attempt) for attempt in ours],
-        "error": [attempt[8] if attempt else None for attempt in ours],
-        "error_kind": [attempt[7] if attempt else None for attempt in ours],
-        "attempts": [counts.get(row.trial_id, 0) for row in planned],
+        "status": [attempt.outcome if attempt else "never_ran" for attempt in ours],
+        "error": [attempt.error if attempt else None for attempt in ours],
+        "error_kind": [attempt.error_kind if attempt else None for attempt in ours],
+        "attempts": [counts[row.trial_id] for row in planned],
     }
-
-
-def _status(attempt: list[Any] | None) -> str:
-    if attempt is None:
-        return "never_ran"
-    return "running" if attempt[9] else attempt[4]  # one that is to be retried is under way
 
 
 def _configs(rows: Iterable[Any], kind: Any, name: str, dtypes: dict[str, str]) -> pd.DataFrame:
