@@ -101,7 +101,7 @@ def main() -> None:
         )
         began = time.time()
         outcome = run_study(
-            plan(given.trials), options, Setting(scripted, ("ray.tune",), say=quiet)
+            plan(given.trials), options, Setting(scripted, ("ray.tune",), say=quiet, report=False)
         )
         seconds = time.time() - began
         points = curve(outcome.folder, watch, max(10, given.trials // 10))

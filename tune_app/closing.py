@@ -68,7 +68,7 @@ def best_trial(history: History) -> tuple[float, str]:
     return max(finished, default=(0.0, ""))
 
 
-def write_results(folder: Path, say: Callable[[str], None]) -> None:
+def write_results(folder: Path, say: Callable[[str], None], *, report: bool = True) -> None:
     """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
     try:
         from analysis.study import load_study
@@ -80,11 +80,11 @@ def write_results(folder: Path, say: Callable[[str], None]) -> None:
             f"the tables could not be written: {problem!r}; python -m analysis {folder} tries again"
         )
         return
-    try:
-        from analysis.report import write_report
-    except ImportError:
+    if not report:
         return
     try:
+        from analysis.report import write_report
+
         write_report(study)
     except Exception as problem:
         say(

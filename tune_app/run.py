@@ -47,7 +47,8 @@ COMPLETE = "every planned trial is accounted for"
 class Setting:
     """What tests and benchmarks choose otherwise: what workers run, how long to wait for what.
 
-    ``chunk`` is the number of attempts handed to one ``Tuner.fit()``.
+    ``chunk`` is the number of attempts handed to one ``Tuner.fit()``; without ``report`` the run
+    ends with the tables alone.
     """
 
     workload: Workload | None = None
@@ -55,6 +56,7 @@ class Setting:
     patience: Patience = field(default_factory=Patience)
     chunk: int = 1000
     checkpoint_seconds: float = 60.0
+    report: bool = True
     say: Callable[[str], None] | None = None
 
 

@@ -40,7 +40,7 @@ def run_study(plan: Plan, options: RunOptions, setting: Setting | None = None) -
             run = StudyRun(plan, options, setting, paths, interrupt, lease)
             run.open(ray_start)
             outcome = run.search(ray_start, identity)
-        write_results(paths.folder, say)
+        write_results(paths.folder, say, report=setting.report)
     _tell(outcome, options, say)
     return outcome
 

@@ -29,6 +29,7 @@ class Engine:
             workload=Workload(SCRIPTED, {"script": script or {}}),
             preload=PRELOAD,
             say=self.lines.append,
+            report=False,
             **(setting or {}),
         )
         asked = RunOptions(

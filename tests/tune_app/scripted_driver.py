@@ -16,7 +16,7 @@ def main(folder: str, trials: str, seconds: str) -> int:
         space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=0.5
     )
     workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds)}})
-    return run_study(plan, options, Setting(workload, PRELOAD)).exit_code
+    return run_study(plan, options, Setting(workload, PRELOAD, report=False)).exit_code
 
 
 if __name__ == "__main__":
