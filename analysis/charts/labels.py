@@ -30,9 +30,11 @@ def axis(key: str) -> str:
 
 
 def short(value: object) -> str:
-    """A value as a label shows it: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123."""
+    """A value as a label shows it: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123, none → –."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
+    if math.isnan(value):  # a key that this trial does not have
+        return "–"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     text = f"{value:.3g}"

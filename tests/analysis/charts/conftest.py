@@ -25,6 +25,14 @@ def sweep(folder: Path) -> Path:
     return write_study(folder, configs, space={**spaces.FAMILIES, "keys": keys})
 
 
+def scales(folder: Path) -> Path:
+    """Rank scales, which only one of the families has."""
+    layers = [{"layer": "separable"}, *({"layer": "tucker", "rank_scale": s} for s in (0.2, 0.5))]
+    configs = [{**layer, "epochs": 8, "seed": seed} for layer in layers for seed in (0, 1)]
+    keys = {"layer": {"role": "scientific"}, "rank_scale": {"role": "scientific"}}
+    return write_study(folder, configs, space={**spaces.FAMILIES, "keys": keys})
+
+
 def test_set(folder: Path) -> Path:
     """A repetition of the original study: judged on the test set, with its faults."""
     original = {"validation_images": 0, "protocol": "seed_tt", "epochs": 8}
@@ -48,7 +56,7 @@ def edge(folder: Path) -> Path:
 def study(study_folder, tmp_path_factory) -> Callable[[str], Study]:
     """A named fixture study, loaded: those of all tests, and those that only charts need."""
     root = tmp_path_factory.mktemp("charts")
-    ours = {"sweep": sweep, "test_set": test_set, "edge": edge}
+    ours = {"sweep": sweep, "scales": scales, "test_set": test_set, "edge": edge}
 
     @functools.cache
     def read(name: str) -> Study:

@@ -115,6 +115,13 @@ def test_parallel_coordinates_place_every_value_within_its_axis(study):
     assert lines["trial_id"].nunique() == len(judged(study("asha")))
 
 
+def test_parallel_coordinates_leave_out_a_key_that_a_trial_does_not_have(study):
+    frame = parallel.parallel(study("scales"))
+    lines = frame[(frame["part"] == "line") & (frame["axis"] == "rank_scale")]
+    assert set(lines["label"]) == {"0.2", "0.5"}
+    assert lines["trial_id"].nunique() == 4  # the two separable trials have none
+
+
 def test_a_large_study_is_thinned_and_the_caption_says_so(study):
     frame = parallel.parallel(study("many"))
     lines = frame[frame["part"] == "line"]
