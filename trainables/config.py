@@ -255,9 +255,12 @@ def _start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     except ValueError as problem:
         return values | {"init": ""}, [str(problem)]
     sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
-    problems = [f"init brings its own size, got {name}={values[name]}; drop it" for name in sizes]
+    drop = "(--set {0}=none drops it)".format
+    problems = [
+        f"init brings its own size: {name} must not be given {drop(name)}" for name in sizes
+    ]
     problems += [
-        f"init is a network of {name}={own}, got {name}={values[name]}; drop it"
+        f"init brings a network of {name} {own}: no other can be given {drop(name)}"
         for name, own in start.architecture.items()
         if values.get(name) is not None and values[name] != own
     ]

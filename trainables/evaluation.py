@@ -13,12 +13,10 @@ from trainables.config import TrainConfig
 from trainables.data import Dataset
 from trainables.datasets.registry import load_dataset
 from trainables.device_data import place
+from trainables.judge import Judge
 from trainables.sources import DatasetError
 from trainables.split import split_training_images
-from trainables.steps import EvaluationStep
 from trainables.trained import Trained
-
-LARGEST_BATCH = 256  # images, see trainables.trainer.EVALUATION_BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +53,14 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
     if not len(chosen):
         return None
     placed = place(data, torch.device("cpu"))
-    step = EvaluationStep(
+    judge = Judge(
         network.eval(),
         Augmenter(placed.train_pixels, data.mean, data.std),
         placed.train_labels,
         chosen,
-        largest_batch=LARGEST_BATCH,
         precision="fp32",
     )
-    for _ in range(step.batches):
-        step()
-    return Score(*step.sums.means(step.count), images=step.count)
+    return Score(*judge(), images=len(chosen))
 
 
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:

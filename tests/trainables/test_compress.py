@@ -78,13 +78,12 @@ def test_a_separable_form_at_full_rank_loses_what_separable_loses(trained, layer
 
 @pytest.mark.parametrize("layer", SPECTRAL)
 def test_greedy_never_keeps_less_than_uniform_within_the_same_parameters(trained, layer):
-    for rank in (3, 9):
-        uniform = compress(trained, Target(layer, rank=rank))
-        budget = uniform.size.parameters
-        greedy = compress(trained, Target(layer, parameters=budget, rule="greedy"))
-        assert 0.97 * uniform.size.factor_parameters <= greedy.size.factor_parameters
-        assert greedy.size.parameters <= budget
-        assert greedy.kept >= uniform.kept
+    uniform = compress(trained, Target(layer, rank=6))
+    budget = uniform.size.parameters
+    greedy = compress(trained, Target(layer, parameters=budget, rule="greedy"))
+    assert 0.97 * uniform.size.factor_parameters <= greedy.size.factor_parameters
+    assert greedy.size.parameters <= budget
+    assert greedy.kept >= uniform.kept
 
 
 @pytest.mark.parametrize("layer", ["tt_conv", "tucker2", "low_rank"])
@@ -100,7 +99,7 @@ def test_every_family_with_ranks_has_a_spectrum_or_is_known_to_have_none():
     assert ranked == {*UNFOLDINGS, *NO_SPECTRUM}
 
 
-@pytest.mark.parametrize("energy", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("energy", [0.5, 0.95])
 @pytest.mark.parametrize("layer", ["tt_conv", "tucker2", "tensor_train", "tucker"])
 def test_an_energy_is_kept_in_every_layer(trained, layer, energy):
     compressed = compress(trained, Target(layer, energy=energy, dims=4))
@@ -189,7 +188,11 @@ def test_a_configuration_that_contradicts_its_starting_point_is_told_all_of_it(
     with pytest.raises(ConfigError) as error:
         fine_tuning(point, layer="tucker2", width=64, rank=4)
     told = "\n".join(error.value.problems)
-    for part in ("layer=tt_conv, got layer=tucker2", "width=8, got width=64", "got rank=4"):
+    for part in (
+        "of layer tt_conv",
+        "of width 8: no other",
+        "rank must not be given (--set rank=none",
+    ):
         assert part in told
 
 

@@ -43,6 +43,18 @@ def test_a_rank_for_a_layer_without_one_is_refused(layer):
         TrainConfig.from_trial({"layer": layer, "rank": 3})
 
 
+@pytest.mark.parametrize("ranks", ["5,5", "5/-1", "five", "5//5"])
+def test_ranks_that_are_not_numbers_between_slashes_are_refused(ranks):
+    with pytest.raises(ConfigError, match=r"ranks are written 8-8-4/8-8-4/…"):
+        TrainConfig.from_trial({"layer": "low_rank", "ranks": ranks})
+
+
+def test_a_starting_point_and_a_protocol_with_its_own_initialisation_exclude_each_other():
+    init = f"/somewhere#{'0' * 32}"
+    with pytest.raises(ConfigError, match="draws its own initialisation, got an init too"):
+        TrainConfig.from_trial({"init": init, "protocol": "seed_tt"})
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.1"])
 def test_a_number_that_is_none_is_refused(value):
     with pytest.raises(ConfigError, match="learning_rate"):
@@ -68,6 +80,7 @@ def test_a_configuration_survives_the_trip_through_plain_values():
         ({"rank_divisor": 29}, {"rank_divisor": 30}),
         ({"rank_divisor": 29, "dims": 3}, {"rank_divisor": 29, "dims": 7}),
         ({"rank": 10**6}, {"rank": 10**7}),
+        ({"rank": 5}, {"ranks": "5/5/5/5/5/5/5"}),
         (
             {"rank": 4, "weight_decay_reference": "dense"},
             {"rank": 4, "weight_decay_reference": "separable"},

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from trainables.sizes.budget import LEAST_FILL
 from trainables.sizes.network import Architecture, Infeasible, size_network
+from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
@@ -124,3 +125,24 @@ def test_a_thousand_budgets_are_planned_within_a_second() -> None:
             except Infeasible:
                 continue
     assert time.process_time() - start < 1
+
+
+def test_each_layer_can_have_ranks_of_its_own():
+    ranks = "4-4-4/8-8-8/4-5-6/7-7-7/16-12-16/3-3-3/1-1-1"
+    size = size_network(Architecture("tt_conv", width=16, ranks=ranks))
+    assert write_ranks(layer.ranks for layer in size.layers) == ranks
+    assert size.layers[4].parameters == 64 * 16 + 3 * 16 * 12 + 3 * 12 * 16 + 16 * 128
+    same = size_network(Architecture("tt_conv", width=16, ranks="/".join(["5-5-5"] * 7)))
+    assert same.identity == size_network(Architecture("tt_conv", width=16, rank=5)).identity
+
+
+@pytest.mark.parametrize(
+    ("ranks", "told"),
+    [
+        ("4-4-4/4-4-4", "ranks has 2 layers, the network replaces 7"),
+        ("/".join(["4-4"] * 7), "tt_conv takes 3 ranks of at least 1"),
+    ],
+)
+def test_ranks_that_no_layer_can_have_are_infeasible(ranks, told):
+    with pytest.raises(Infeasible, match=told):
+        size_network(Architecture("tt_conv", ranks=ranks))

@@ -5,7 +5,13 @@ from math import prod
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.sizes.reshape import attainable_modes, dimensionize, full_bonds, split_point
+from trainables.sizes.reshape import (
+    attainable_bonds,
+    attainable_modes,
+    dimensionize,
+    full_bonds,
+    split_point,
+)
 
 quick = settings(max_examples=50)
 channels = st.integers(1, 1024)
@@ -69,6 +75,26 @@ def test_attainable_modes_lowers_no_more_than_it_must(
     for m, rank in enumerate(ranks):
         others = prod(ranks[:m]) * prod(ranks[m + 1 :])
         assert rank == min(modes[m], wanted[m], others)
+
+
+@quick
+@given(shapes, st.data())
+def test_attainable_bonds_fit_their_neighbours_and_are_lowered_no_more_than_that(
+    modes: tuple[int, ...], data: st.DataObject
+) -> None:
+    wanted = tuple(data.draw(st.integers(1, 30)) for _ in modes[1:])
+    bonds = (1, *attainable_bonds(modes, wanted), 1)
+    full = full_bonds(modes)
+    for k in range(1, len(modes)):
+        fits = min(bonds[k - 1] * modes[k - 1], modes[k] * bonds[k + 1])
+        assert bonds[k] == min(wanted[k - 1], full[k - 1], fits)
+
+
+@quick
+@given(shapes, st.integers(1, 10**4))
+def test_one_rank_for_all_is_lowered_only_to_full(modes: tuple[int, ...], rank: int) -> None:
+    expected = tuple(min(rank, full) for full in full_bonds(modes))
+    assert attainable_bonds(modes, (rank,) * (len(modes) - 1)) == expected
 
 
 def test_the_capped_scales_of_a_matrix_agree() -> None:
