@@ -62,11 +62,11 @@ def build_tables(columns: Columns) -> Tables:
     )
 
 
-def settle(trials: pd.DataFrame, *, held: bool) -> pd.DataFrame:
-    """Without a driver nothing is running: what the ledger left under way was interrupted."""
-    if held or not (trials["status"] == "running").any():
-        return trials
-    return trials.assign(status=trials["status"].replace("running", "interrupted"))
+def settle(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
+    """Trials or attempts; without a driver nothing runs: what was under way was interrupted."""
+    if held or not (frame["status"] == "running").any():
+        return frame
+    return frame.assign(status=frame["status"].replace("running", "interrupted"))
 
 
 def _planned(columns: Columns) -> dict[str, Planned]:

@@ -60,10 +60,10 @@ class Study:
         """Configurations that cannot run, with the reason."""
         return self.tables.infeasible
 
-    @property
+    @functools.cached_property
     def attempts(self) -> pd.DataFrame:
         """A row an attempt: when it held a slot, how it ended, what failed."""
-        return self.tables.attempts
+        return settle(self.tables.attempts, held=self.held)
 
     @property
     def runs(self) -> pd.DataFrame:

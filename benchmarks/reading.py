@@ -26,7 +26,7 @@ from tests.analysis.studies import many
 
 RESULTS = Path(__file__).parent / "results" / "reading.json"
 TARGETS = {"tables": 0.5, "ledger": 2.0}  # wall seconds for 10,000 trials × 24 epochs
-ROUNDS = 5
+ROUNDS = 3
 
 
 def timed(call: Callable[[], Any], rounds: int = ROUNDS) -> dict[str, float]:

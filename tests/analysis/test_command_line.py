@@ -115,3 +115,12 @@ def test_a_reader_that_stops_early_is_no_error(study_folder):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("trial_id,epoch")
     assert done.stderr == ""
+
+
+def test_a_study_alone_is_built_again_tables_report_and_answer(run, tmp_path):
+    folder = twelve(tmp_path / "study")
+    code, out, err = run(folder)
+    assert (code, err) == (0, "")
+    for name in ("trials.parquet", "trials.csv", "epochs.parquet", "aliases.csv", "report.html"):
+        assert (folder / name).stat().st_size > 0
+    assert out.splitlines()[-1].startswith("dense (6,573,120 parameters) is best: 94.00 %")

@@ -101,7 +101,9 @@ def test_a_row_of_an_old_attempt_that_arrives_late_changes_nothing(tmp_path):
 
 def test_without_a_driver_nothing_is_running(tmp_path):
     rows = [planned(), Started("a", 1, 0.0), epoch(1)]
-    assert write(tmp_path / "dead", *rows).trials["status"].tolist() == ["interrupted"]
+    study = write(tmp_path / "dead", *rows)
+    assert study.trials["status"].tolist() == ["interrupted"]
+    assert study.attempts["status"].tolist() == ["interrupted"]
 
 
 def test_with_a_driver_it_is(study):
