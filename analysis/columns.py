@@ -13,7 +13,7 @@ import gc
 import itertools
 import struct
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from analysis.record import (
-    FORMAT,
-    LEDGER,
-    AnyRow,
-    Damage,
-    Epoch,
-    Opened,
-    RecordError,
-)
+from analysis.record import AnyRow, Damage, Epoch, check_format, ledger_path
 
 GROUPS = ("factors", "weights", "batchnorm")
 """Parameter groups that always have their columns; others get theirs when they occur."""
@@ -86,11 +78,7 @@ def read_columns(study: Path) -> Columns:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
-    path = study / LEDGER
-    if not path.is_file():
-        raise RecordError(
-            f"{study} is no study: it holds no {LEDGER}; name a folder that run_tune.py wrote"
-        )
+    path = ledger_path(study)
     groups = set(GROUPS)
     with _no_collections():
         while True:
@@ -171,7 +159,9 @@ class _Reading:
         lean = self.epoch
         epochs = [row for row in rows if type(row) is lean]
         if len(epochs) < len(rows):
-            self._keep(row for row in rows if type(row) is not lean)
+            others = [row for row in rows if type(row) is not lean]
+            check_format(self.study, others)
+            self.rows += others
         if epochs:
             self.parts.append(self._arrays(epochs))
 
@@ -189,15 +179,6 @@ class _Reading:
             raise _NewGroupsError(unknown)
         rates = (self.rates(**row.learning_rates), self.rates(**row.weight_decays))
         return self.epoch(row.trial_id, *(getattr(row, name) for name in NUMBERS), *rates)
-
-    def _keep(self, rows: Iterable[AnyRow]) -> None:
-        for row in rows:
-            if isinstance(row, Opened) and row.format > FORMAT:
-                raise RecordError(
-                    f"{self.study} was written in format {row.format}, "
-                    f"this version reads up to {FORMAT}: update RankTune"
-                )
-            self.rows.append(row)
 
     def _arrays(self, epochs: list[Any]) -> list[np.ndarray]:
         """(codes, a float64 array a number, a rate a group, a decay a group) of one chunk."""

@@ -182,15 +182,20 @@ def read_record(study: Path) -> Record:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
+    *lines, torn = ledger_path(study).read_bytes().split(b"\n")
+    rows, damage = _decode(lines)
+    check_format(study, rows)
+    return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
+
+
+def ledger_path(study: Path) -> Path:
+    """A study's ledger; raises RecordError where there is none."""
     path = study / LEDGER
     if not path.is_file():
         raise RecordError(
             f"{study} is no study: it holds no {LEDGER}; name a folder that run_tune.py wrote"
         )
-    *lines, torn = path.read_bytes().split(b"\n")
-    rows, damage = _decode(lines)
-    _check_format(study, rows)
-    return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
+    return path
 
 
 def _decode(lines: list[bytes]) -> tuple[list[AnyRow], list[Damage]]:
@@ -211,7 +216,8 @@ def _decode_each(lines: list[bytes]) -> tuple[list[AnyRow], list[Damage]]:
     return rows, damage
 
 
-def _check_format(study: Path, rows: list[AnyRow]) -> None:
+def check_format(study: Path, rows: Iterable[AnyRow]) -> None:
+    """Raises RecordError where a row says that a newer version wrote the ledger."""
     formats = [row.format for row in rows if isinstance(row, Opened)]
     if formats and max(formats) > FORMAT:
         raise RecordError(
