@@ -64,8 +64,8 @@ def draw(frame: pd.DataFrame) -> Picture:
 def caption(frame: pd.DataFrame) -> str:
     return (
         f"Optuna's fANOVA over {int(frame['n'].iloc[0]):,} finished trials: how much of the"
-        f" differences in {frame['measure'].iloc[0]} each key explains within the ranges searched. A wide range"
-        " makes a key look important, a narrow one hides it."
+        f" differences in {frame['measure'].iloc[0]} each key explains within the ranges searched."
+        " A wide range makes a key look important, a narrow one hides it."
     )
 
 

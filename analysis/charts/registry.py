@@ -19,6 +19,7 @@ from analysis.charts.chart import Chart
 CHARTS: dict[str, Chart] = {
     "accuracy_by_parameters": size_accuracy.PARAMETERS,
     "accuracy_by_macs": size_accuracy.MACS,
+    "accuracy_by_latency": size_accuracy.LATENCY,
     "accuracy_by_seconds": size_accuracy.SECONDS,
     "accuracy_by_rank": rank_accuracy.CHART,
     "heat_map": heat_map.CHART,

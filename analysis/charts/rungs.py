@@ -12,17 +12,23 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.judged import protocols
 from analysis.charts.labels import plural
 from analysis.charts.picked import IS_PICKED, PICKED
+from analysis.twins import twins
 
 if TYPE_CHECKING:
     from analysis.study import Study
 
 FATES = {"went on": ("#0072b2", "circle"), "stopped": ("#c44e00", theme.CROSS)}
+WON = "#8a6d00"
+"""Rings the stopped trials that would have won."""
 HEIGHT = theme.HEIGHT - 60
 INSET = 0.06  # of a rung's column, left free at both sides
 
 
 def rungs(study: Study) -> pd.DataFrame:
     """A row per trial and rung: ``trial_id, rung`` (epoch), ``accuracy, fate, at, place, reached``.
+
+    ``twin_accuracy`` is what a stopped trial reached in a study beside this one that let it finish
+    (see ``analysis.twins``), ``would_have_won`` whether that is above the best finished one here.
 
     ``at`` places the trial within its rung's column by when it came, because a scheduler judges by
     those that came before.
@@ -40,8 +46,11 @@ def rungs(study: Study) -> pd.DataFrame:
         at=frame["rung"].map(columns) + within,
         measure="validation accuracy at the rung" + protocols(study),
     )
+    frame = frame.merge(twins(study), on="trial_id", how="left")
+    best = study.trials.loc[study.trials["status"] == "finished", "val_accuracy_last"].max()
+    ahead = (frame["twin_accuracy"] > best) & (frame["fate"] == "stopped")
     names = ["trial_id", "rung", "accuracy", "fate", "at", "place", "reached", "measure"]
-    return frame[names].reset_index(drop=True)
+    return frame[[*names, "twin_accuracy"]].assign(would_have_won=ahead).reset_index(drop=True)
 
 
 def draw(frame: pd.DataFrame) -> Picture:
@@ -72,9 +81,14 @@ def draw(frame: pd.DataFrame) -> Picture:
             alt.Tooltip("place:Q"),
             alt.Tooltip("reached:Q", title="of"),
             "fate:N",
+            alt.Tooltip("twin_accuracy:Q", title="its complete twin reached", format=".2%"),
         ],
     )
     layers = [_fate(marks, fate) for fate in FATES]
+    if frame["would_have_won"].any():
+        rings = marks.transform_filter("datum.would_have_won")
+        ring = rings.mark_point(shape="circle", filled=False, size=190, strokeWidth=2, opacity=1)
+        layers.append(ring.encode(color=alt.value(WON)))
     words = alt.Chart(heads).encode(x=x, y=alt.value(HEIGHT + 16))
     layers += [
         words.mark_text(fontWeight=600).encode(text="head:N"),
@@ -106,7 +120,19 @@ def caption(frame: pd.DataFrame) -> str:
     return (
         f"Trials from left to right as they came, judged by those before them: of"
         f" {plural(len(first), 'trial')} at the first rung {stopped:,} were stopped (a cross). A"
-        " stopped trial is never compared with a finished one."
+        f" stopped trial is never compared with a finished one.{_won(frame)}"
+    )
+
+
+def _won(frame: pd.DataFrame) -> str:
+    """What the complete twins say, where there are some."""
+    known = frame[(frame["fate"] == "stopped") & frame["twin_accuracy"].notna()]
+    if known.empty:
+        return ""
+    count = int(known["would_have_won"].sum())
+    return (
+        f" Of {plural(len(known), 'stopped trial')} that a study beside this one let finish,"
+        f" {count or 'none'} would have won (ringed)."
     )
 
 

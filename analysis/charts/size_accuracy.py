@@ -14,6 +14,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.judged import measure, nothing_finished
 from analysis.charts.labels import log_ticks, plural
 from analysis.charts.picked import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
+from analysis.latency import latencies
+from analysis.statistics.pareto import pareto
 
 if TYPE_CHECKING:
     from analysis.study import Study
@@ -22,6 +24,7 @@ SIZES = {
     "parameters": "parameters",
     "macs": "multiply-adds per image",
     "train_seconds": "training time of one run (seconds)",
+    "latency_ms": "measured latency of a forward pass (milliseconds)",
 }
 LABELS = 14
 """Front points that have room for their probability as a number."""
@@ -36,7 +39,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     """
     if study.replicates.empty:
         raise NothingToShow(nothing_finished(study.trials))
-    frame = study.pareto(size, study.metric)
+    frame = _with_latency(study) if size == "latency_ms" else study.pareto(size, study.metric)
     frame = frame[frame[size] > 0].rename(columns={"mean": "accuracy"})
     if frame.empty:
         raise NothingToShow(f"No finished trial has {SIZES[size]} to compare.")
@@ -44,6 +47,19 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
     return rows.assign(measure=measure(study)).reset_index(drop=True)
+
+
+def _with_latency(study: Study) -> pd.DataFrame:
+    """The front over the configurations of which some trial's latency was measured."""
+    measured = latencies(study).groupby("configuration")["latency_ms"].mean()
+    frame = study.replicates.assign(
+        latency_ms=study.replicates["configuration"].map(measured).astype(float)
+    )
+    if frame["latency_ms"].isna().all():
+        raise NothingToShow(
+            "No network's latency has been measured; python -m trainables export measures it."
+        )
+    return pareto(frame, "latency_ms")
 
 
 def draw(frame: pd.DataFrame) -> Picture:
@@ -186,4 +202,5 @@ def _chart(title: str, size: str) -> Chart:
 
 PARAMETERS = _chart("Accuracy against parameters", "parameters")
 MACS = _chart("Accuracy against multiply-adds", "macs")
+LATENCY = _chart("Accuracy against measured latency", "latency_ms")
 SECONDS = _chart("Accuracy against measured training time", "train_seconds")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,11 +53,34 @@ def edge(folder: Path) -> Path:
     return write_study(folder, configs, space={**spaces.FAMILIES, "keys": keys})
 
 
+def measured(folder: Path) -> Path:
+    """Three networks, exported: two measured on one machine, the third on another."""
+    layers = ("dense", "separable", "low_rank")
+    configs = [{"layer": layer, **({"rank": 8} if layer == "low_rank" else {})} for layer in layers]
+    write_study(folder, configs, space=spaces.FAMILIES)
+    cards = folder / "latency"
+    cards.mkdir()
+    trials = load_study(folder).trials["trial_id"]
+    machines = ("laptop", "laptop", "server")
+    for trial, median, machine in zip(trials, (0.008, 0.003, 0.0001), machines, strict=True):
+        rows = [{"batch": 64, "median": 9.0}, {"batch": 1, "median": median}]
+        card = {"trial_id": trial, "latency": rows, "machine": machine, "threads": 1}
+        (cards / f"{trial}.json").write_text(json.dumps(card))
+    (cards / "cut-off.json").write_text("{")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def study(study_folder, tmp_path_factory) -> Callable[[str], Study]:
     """A named fixture study, loaded: those of all tests, and those that only charts need."""
     root = tmp_path_factory.mktemp("charts")
-    ours = {"sweep": sweep, "scales": scales, "test_set": test_set, "edge": edge}
+    ours = {
+        "sweep": sweep,
+        "scales": scales,
+        "test_set": test_set,
+        "edge": edge,
+        "measured": measured,
+    }
 
     @functools.cache
     def read(name: str) -> Study:

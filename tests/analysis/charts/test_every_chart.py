@@ -19,6 +19,7 @@ STUDIES = ("one", "twelve", "one_seed", "half_done", "all_failed", "troubled", "
 DRAWS = {  # a study for which each chart has something to show
     "accuracy_by_parameters": "twelve",
     "accuracy_by_macs": "twelve",
+    "accuracy_by_latency": "measured",
     "accuracy_by_seconds": "twelve",
     "accuracy_by_rank": "seeds",
     "heat_map": "sweep",
