@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.compare import would_have_won
 from analysis.statistics.claims import points
 from analysis.status import StudyStatus
 from analysis.study import Study
@@ -175,10 +176,22 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
         same = int(frame["same_runs"].sum())
         if same:
             lines.append(f"the same in both to the last bit: {same} runs")
+    lines += _stopped_lines(a, b)
     lines += ["", "differences"]
     for row in other.itertuples():
         lines += textwrap.wrap(f"{row.what}: {row.a or '(none)'} | {row.b or '(none)'}", WIDTH)
     return "\n".join(lines if len(other) else [*lines, "(none but the results)"])
+
+
+def _stopped_lines(a: Study, b: Study) -> list[str]:
+    """Whether a scheduler of one study stopped what won in the other."""
+    lines = []
+    for ours, theirs, names in ((a, b, "ab"), (b, a, "ba")):
+        frame = would_have_won(ours, theirs)
+        if len(frame):
+            text = f"{len(frame)} trials that {names[0]} stopped finished in {names[1]}"
+            lines.append(f"{text}: {int(frame['won'].sum())} of them would have won {names[0]}")
+    return lines
 
 
 def _interval(low: float, high: float) -> str:

@@ -72,3 +72,5 @@ def test_a_stopped_trial_that_would_have_won_is_found(tmp_path):
     assert len(frame) == (stopped.trials["status"] == "stopped").sum()
     best = stopped.trials.query("status == 'finished'")["val_accuracy_last"].max()
     assert (frame["won"] == (frame["would_reach"] > best)).all()
+    text = comparison_text(stopped, whole, compare(stopped, whole), differences(stopped, whole))
+    assert f"{len(frame)} trials that a stopped finished in b: {frame['won'].sum()} of them" in text
