@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,21 +85,30 @@ def make_dataset(
 
 def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     packed = np.zeros((*images.shape[:3], 4), np.uint8)
-    packed[..., :3] = images
+    _copy_channels(images, packed)
     return packed
+
+
+def _copy_channels(images: NDArray[np.uint8], to: NDArray[np.uint8]) -> None:
+    """Channel by channel, which takes half the time where images are stored as planes."""
+    for channel in range(3):
+        to[..., channel] = images[..., channel]
 
 
 def _channel_statistics(
     images: NDArray[np.uint8],
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation of each channel, from exact integer histograms."""
-    values = np.arange(256, dtype=np.float64)
+    """Mean and standard deviation of each channel, from exact integer sums."""
+    count = images[..., 0].size
     means, deviations = [], []
     for channel in range(3):
-        share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., channel].size
-        mean = float(share @ values)
-        means.append(mean)
-        deviations.append(float(np.sqrt(share @ (values - mean) ** 2)))
+        total = squares = 0
+        for part in range(0, len(images), 1024):  # that many fit a cache
+            values = images[part : part + 1024, ..., channel].astype(np.int64).ravel()
+            total += int(values.sum())
+            squares += int(values @ values)
+        means.append(total / count)
+        deviations.append(sqrt(squares / count - (total / count) ** 2))
     return (means[0], means[1], means[2]), (deviations[0], deviations[1], deviations[2])
 
 
@@ -106,5 +116,10 @@ def _checksum(*arrays: NDArray) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(f"{array.shape}{array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        contiguous = np.empty(array.shape, array.dtype)
+        if array.ndim == 4:
+            _copy_channels(array, contiguous)
+        else:
+            contiguous[...] = array
+        digest.update(contiguous.data)
     return digest.hexdigest()

@@ -14,10 +14,9 @@ M_MMAP_MAX = -4
 def keep_freed_memory() -> bool:
     """Tells the C library to keep what is freed; returns whether it understood.
 
-    glibc gives every block above some MB back to the kernel when it is freed, so that each
-    activation
-    of each batch is mapped, zeroed and faulted in anew: at width 8, batch 128 that was about half
-    of a training step. Linux with glibc only; process-wide.
+    glibc gives large blocks back to the kernel when they are freed, so that the next batch's
+    activations are mapped, zeroed and faulted in anew: a 2 MB product took 24 µs an image of batch
+    128 into fresh memory and 2.6 into kept. Linux with glibc only; process-wide.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,16 +1,18 @@
-"""CIFAR-10 (Krizhevsky 2009), through torchvision."""
+"""CIFAR-10 (Krizhevsky 2009): the official files, downloaded by torchvision."""
 
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torchvision.datasets import CIFAR10
 
-from trainables.data import Dataset, make_dataset
+from trainables.data import SIDE, Dataset, make_dataset
 from trainables.sources import (
     CIFAR10_FOLDER,
+    CIFAR10_HELD_OUT,
     DatasetError,
     check_dataset,
     cifar10_is_present,
@@ -18,7 +20,15 @@ from trainables.sources import (
     default_data_dir,
 )
 
-VALIDATION_IMAGES = 5_000
+MD5 = {
+    "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
 
 
 def load_cifar10(data_dir: Path | None = None) -> Dataset:
@@ -31,18 +41,21 @@ def load_cifar10(data_dir: Path | None = None) -> Dataset:
     check_dataset("cifar10", root)
     if not cifar10_is_present(root):
         _download(root)
-    _check_sums(root / CIFAR10_FOLDER)
-    train, test = (CIFAR10(root, train=part) for part in (True, False))
+    parts = _read(root / CIFAR10_FOLDER)
+    train = [part for name, part in parts.items() if name.startswith("data_batch")]
     return make_dataset(
         "cifar10",
-        train.classes,
-        (train.data, np.array(train.targets, np.int64)),
-        (test.data, np.array(test.targets, np.int64)),
-        validation_images=VALIDATION_IMAGES,
+        parts["batches.meta"]["label_names"],
+        _images(train),
+        _images([parts["test_batch"]]),
+        validation_images=CIFAR10_HELD_OUT,
     )
 
 
 def _download(root: Path) -> None:
+    # Importing torchvision takes three seconds, which whoever has the files need not wait for.
+    from torchvision.datasets import CIFAR10
+
     try:
         CIFAR10(root, download=True)
     except (OSError, RuntimeError) as problem:  # URLError is an OSError
@@ -53,13 +66,28 @@ def _download(root: Path) -> None:
         ) from problem
 
 
-def _check_sums(folder: Path) -> None:
-    """The files are pickles: nothing is read from them before their MD5 sums are the official
-    ones."""
-    problems = []
-    for name, expected in [*CIFAR10.train_list, *CIFAR10.test_list]:
-        found = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        if found != expected:
-            problems.append(f"{folder / name} has MD5 {found} instead of {expected}")
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The files' content by name.
+
+    They are pickles: none is opened before the MD5 sums of all of them are the official ones.
+    """
+    contents = {name: (folder / name).read_bytes() for name in MD5}
+    found = {
+        name: hashlib.md5(content, usedforsecurity=False).hexdigest()
+        for name, content in contents.items()
+    }
+    problems = [
+        f"{folder / name} has MD5 {found[name]} instead of {expected}"
+        for name, expected in MD5.items()
+        if found[name] != expected
+    ]
     if problems:
         raise DatasetError(damaged(problems))
+    return {name: pickle.loads(content, encoding="latin1") for name, content in contents.items()}
+
+
+def _images(parts: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 32, 32, 3) uint8 and labels (N,)."""
+    planes = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, SIDE, SIDE)
+    labels = [label for part in parts for label in part["labels"]]
+    return planes.transpose(0, 2, 3, 1), np.array(labels, np.int64)

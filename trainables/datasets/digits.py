@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits as read_digits
 
 from trainables.data import SIDE, Dataset, make_dataset
 
@@ -17,6 +16,9 @@ def load_digits(data_dir: Path | None = None) -> Dataset:
 
     The test set is every fifth image of a class, in scikit-learn's order; ``data_dir`` is not used.
     """
+    # Importing scikit-learn takes a second, which other data sets need not wait for.
+    from sklearn.datasets import load_digits as read_digits
+
     bundle = read_digits()
     grey = np.rint(bundle.images * (255 / 16)).astype(np.uint8)  # (N, 8, 8)
     enlarged = grey.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)
