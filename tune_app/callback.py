@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 
 from analysis.record import EndStatus, Epoch
@@ -100,8 +101,17 @@ class Recorder(Transient, tune.Callback):
         if trial_id in self.killed:
             self.killed.discard(trial_id)
             return Failure("timeout", "no result within the time that ten of its epochs take")
-        error = trial.get_pickled_error()
+        error = _pickled_error(trial)
         return classify(error) if error else classify_text(_written_error(trial))
+
+
+def _pickled_error(trial: Any) -> BaseException | None:
+    """What the worker raised. Ray looks for it in the storage, where it was not copied yet."""
+    try:
+        error = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except Exception:  # whatever unpickling a stranger's exception may raise
+        return None
+    return error if isinstance(error, BaseException) else None
 
 
 def _written_error(trial: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -74,7 +75,10 @@ def classify_text(text: str) -> Failure:
 
 
 def _told(text: str) -> FailureKind:
-    return next((kind for words, kind in _WORDS if words in text), "exception")
+    named = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
+    by_name = next((kind for name, kind in _NAMES.items() if name in named), None)
+    by_words = next((kind for words, kind in _WORDS if words in text), None)
+    return by_words or by_name or "exception"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

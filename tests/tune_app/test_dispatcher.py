@@ -7,7 +7,7 @@ import pytest
 from analysis.record import Ended, Epoch, Planned, Started
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.dispatcher import Dispatcher
-from tune_app.failures import Failure, RetryPolicy, classify
+from tune_app.failures import Failure, RetryPolicy, classify, classify_text
 from tune_app.history import History
 from tune_app.searchers import SEARCHERS, SearchContext
 
@@ -188,6 +188,20 @@ def test_random_kills_of_the_driver_lose_and_repeat_nothing():
 )
 def test_failures_are_told_apart(error, kind):
     assert classify(error).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ray::Worker.train()\n  raise MemoryError\nMemoryError: 3 GiB asked", "out_of_memory"),
+        ("x.cifar_trainable.DeviceMemoryError: out of device memory", "out_of_memory"),
+        ("The actor died unexpectedly. Owner's node has crashed.", "lost_node"),
+        ("The actor died unexpectedly before finishing this task.", "lost_worker"),
+        ("ValueError: bad", "exception"),
+    ],
+)
+def test_failures_are_told_apart_by_their_words_alone(text, kind):
+    assert classify_text(text).kind == kind
 
 
 def test_the_cause_counts_not_the_wrapper():

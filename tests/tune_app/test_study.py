@@ -60,7 +60,7 @@ def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engi
         "seconds": 0.02,
         "faults": {trial.trial_id: one for trial, one in faults.items()},
     }
-    patience = Patience(factor=10, floor=3.0, first=60.0)
+    patience = Patience(factor=10, floor=10.0, first=120.0)
     outcome = engine.run(plan_of(trials), script, setting={"patience": patience})
     assert outcome.exit_code == 1
     assert engine.statuses == {"finished": 6, "failed": 1, "diverged": 1}, engine.lines
