@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainables.config import TrainConfig, factor_decays
+from trainables.nesterov import Group, Nesterov
 from trainables.network import ResNet9
 from trainables.schedule import learning_rate
 from trainables.sizes.network import NetworkSize
 
-MOMENTUM = 0.9  # Nesterov (Page 2018)
 GROUPS = ("factors", "weights", "batchnorm")
 
 SEED_DECAY = 5e-4 / 512
@@ -28,22 +25,6 @@ ANNEALED = {
 """Which groups follow the schedule. The original's optimiser wrapper updated only the first group
 that it was given, so under two of its protocols the others stayed at the peak rate, all training
 long."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Parameters that share a decay. ``name`` is one of GROUPS; several groups may bear one name.
-
-    decay: λ of the update, in mean-loss units.
-    penalty: λ of ½λ‖W‖² in the loss, on the kernels that the parameters rebuild to; 0 for none.
-    annealed: whether the rate follows the schedule, or stays at its peak.
-    """
-
-    name: str
-    parameters: tuple[nn.Parameter, ...]
-    decay: float
-    penalty: float = 0.0
-    annealed: bool = True
 
 
 def make_groups(config: TrainConfig, size: NetworkSize, network: ResNet9) -> list[Group]:
@@ -80,60 +61,31 @@ def kernel_penalties(
     return list(zip(network.replaced, factor_decays(config, size), strict=True))
 
 
-def make_optimizer(groups: list[Group], peak: float, device: torch.device) -> torch.optim.SGD:
-    """Nesterov SGD, fused, its momentum buffers there from the start.
-
-    A buffer of zeros gives the same first step as none at all, can be saved before it, and lies
-    still for a captured graph. On a GPU the rates are device tensors, which a graph reads when it
-    runs.
-    """
-    optimizer = torch.optim.SGD(
-        [
-            {"params": list(group.parameters), "name": group.name, "weight_decay": group.decay}
-            for group in groups
-        ],
-        lr=torch.tensor(peak, device=device) if device.type == "cuda" else peak,
-        momentum=MOMENTUM,
-        nesterov=True,
-        fused=True,
-    )
-    for options, group in zip(optimizer.param_groups, groups, strict=True):
-        options["penalty"] = group.penalty
-        options["annealed"] = group.annealed
-        if device.type == "cuda":
-            options["lr"] = options["lr"].clone()
-        for parameter in group.parameters:
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return optimizer
-
-
-def set_rates(optimizer: torch.optim.SGD, config: TrainConfig, step: int, steps: int) -> None:
+def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -> None:
     """Gives every annealed group the rate of step ``step`` of ``steps``, counted from 1."""
     rate = learning_rate(config.schedule, config.learning_rate, step, steps)
-    for options in optimizer.param_groups:
-        if options["annealed"]:
-            if isinstance(options["lr"], Tensor):
-                options["lr"].fill_(rate)
-            else:
-                options["lr"] = rate
+    for index, group in enumerate(optimizer.groups):
+        if group.annealed:
+            optimizer.set_rate(index, rate)
 
 
-def read_rates(optimizer: torch.optim.SGD) -> dict[str, float]:
+def read_rates(optimizer: Nesterov) -> dict[str, float]:
     """The learning rate in force, by group."""
-    return {options["name"]: float(options["lr"]) for options in optimizer.param_groups}
+    rates = zip(optimizer.groups, optimizer.rates, strict=True)
+    return {group.name: float(rate) for group, rate in rates}
 
 
-def read_decays(optimizer: torch.optim.SGD) -> dict[str, float]:
+def read_decays(optimizer: Nesterov) -> dict[str, float]:
     """The decay in force, by group; of a Frobenius penalty, its λ.
 
     Where the replaced layers' decays differ (``weight_decay_ratio="layer"``), "factors" is their
     mean over parameters.
     """
     decays = {}
-    for name in dict.fromkeys(options["name"] for options in optimizer.param_groups):
-        mine = [options for options in optimizer.param_groups if options["name"] == name]
-        counts = [sum(parameter.numel() for parameter in options["params"]) for options in mine]
-        each = [options["weight_decay"] + options["penalty"] for options in mine]
+    for name in dict.fromkeys(group.name for group in optimizer.groups):
+        mine = [group for group in optimizer.groups if group.name == name]
+        counts = [sum(parameter.numel() for parameter in group.parameters) for group in mine]
+        each = [group.decay + group.penalty for group in mine]
         total = sum(decay * count for decay, count in zip(each, counts, strict=True))
         decays[name] = each[0] if len(each) == 1 else total / sum(counts)
     return decays

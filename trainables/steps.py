@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.augment import Augmenter
+from trainables.nesterov import Nesterov
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -51,7 +52,7 @@ class TrainStep:
     def __init__(
         self,
         forward: Callable[[Tensor], Tensor],
-        optimizer: torch.optim.Optimizer,
+        optimizer: Nesterov,
         images: Augmenter,
         labels: Tensor,
         *,
@@ -85,7 +86,7 @@ class TrainStep:
         with autocast(labels.device, self._precision):
             logits = self._forward(images).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         self._backward(loss)
         self._optimizer.step()
         self.sums.add(loss.detach() * len(labels), (logits.argmax(1) == labels).sum())
@@ -96,7 +97,7 @@ class TrainStep:
             loss = loss + penalty / 2 * layer.kernel().square().sum()
         (loss * self._loss_scale).backward()
         if self._loss_scale != 1.0:
-            gradients = [p.grad for group in self._optimizer.param_groups for p in group["params"]]
+            gradients = [parameter.grad for parameter in self._optimizer.momentum]
             torch._foreach_div_(gradients, self._loss_scale)
 
 

@@ -22,11 +22,11 @@ from trainables.graphs import record
 from trainables.judge import Judge
 from trainables.memory import keep_freed_memory
 from trainables.metrics import EpochMetrics
+from trainables.nesterov import Nesterov
 from trainables.network import build_network
 from trainables.optim import (
     kernel_penalties,
     make_groups,
-    make_optimizer,
     read_decays,
     read_rates,
     set_rates,
@@ -177,7 +177,7 @@ class Trainer:
             start_from(network, config.init)
         self.network = network.to(device)
         groups = make_groups(config, self.size, self.network)
-        self.optimizer = make_optimizer(groups, config.learning_rate, device)
+        self.optimizer = Nesterov(groups, config.learning_rate, device)
         self._placed = place(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
         self._forward = forward
@@ -280,7 +280,7 @@ class Trainer:
         """Everything that a step changes, by name; the tensors themselves."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
+            tensors[f"momentum.{name}"] = self.optimizer.momentum[parameter]
         tensors["epoch.sums"] = self._step.sums.values
         tensors["epoch.cursor"] = self._step.cursor
         return tensors

@@ -30,6 +30,18 @@ def group_of(network):
     return groups
 
 
+def watch(optimizer, before=lambda: None, after=lambda: None):
+    """Has something done before and after each step; the step stays what it is."""
+    step = optimizer.step
+
+    def watched():
+        before()
+        step()
+        after()
+
+    optimizer.step = watched
+
+
 def expected_decays(config, size):
     """By group, as SEED_STUDY and the options say."""
     if config.protocol != "right":
@@ -69,12 +81,12 @@ def test_every_parameter_moves_by_its_schedule_and_decay_at_every_step(digits, t
     )
     before, steps = {}, []
 
-    def note(optimizer, *_):
+    def note():
         for name, p in trainer.network.named_parameters():
-            momentum = optimizer.state[p]["momentum_buffer"]
+            momentum = trainer.optimizer.momentum[p]
             before[name] = [t.detach().double().clone() for t in (p, p.grad, momentum)]
 
-    def check(*_):
+    def check():
         steps.append(len(steps) + 1)
         progress = steps[-1] / 8
         factor = min(progress / (5 / 24), (1 - progress) / (19 / 24))
@@ -85,8 +97,7 @@ def test_every_parameter_moves_by_its_schedule_and_decay_at_every_step(digits, t
             expected = nesterov(*before[name], rate, decays[groups[name]])
             torch.testing.assert_close(p.detach().double(), expected, rtol=1e-5, atol=1e-6)
 
-    trainer.optimizer.register_step_pre_hook(note)
-    trainer.optimizer.register_step_post_hook(check)
+    watch(trainer.optimizer, before=note, after=check)
     trainer.train_epoch()
     metrics = trainer.train_epoch()
     assert len(steps) == 8
@@ -109,11 +120,7 @@ def test_a_scaled_decay_is_lambda_times_the_share_of_parameters_to_alpha(digits,
 def test_decays_by_layer_differ_and_are_reported_as_their_mean(digits, tiny):
     keys = {"weight_decay": 0.1, "weight_decay_scaling": 1.0, "weight_decay_ratio": "layer"}
     trainer = Trainer(tiny.replace(layer="low_rank", rank=1, **keys), digits)
-    decay_of = {
-        id(p): group["weight_decay"]
-        for group in trainer.optimizer.param_groups
-        for p in group["params"]
-    }
+    decay_of = {id(p): group.decay for group in trainer.optimizer.groups for p in group.parameters}
     total = 0.0
     for layer in trainer.network.replaced:
         own = sum(p.numel() for p in layer.parameters())
@@ -148,10 +155,12 @@ def test_a_frobenius_penalty_pulls_on_the_rebuilt_kernel(digits, tiny):
     gradients = []
     for trainer in trainers:
         noted = []
-        trainer.optimizer.register_step_pre_hook(
-            lambda *_, trainer=trainer, noted=noted: noted.append(
-                [p.grad.clone() for layer in trainer.network.replaced for p in layer.parameters()]
-            )
+        layers = trainer.network.replaced
+        watch(
+            trainer.optimizer,
+            before=lambda layers=layers, noted=noted: noted.append(
+                [p.grad.clone() for layer in layers for p in layer.parameters()]
+            ),
         )
         trainer.train_epoch(iter([False, True]).__next__)  # one batch
         gradients.append(noted[0])

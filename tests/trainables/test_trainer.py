@@ -23,7 +23,7 @@ def untimed(history):
 def tensors(trainer):
     state = dict(trainer.network.state_dict())
     for name, parameter in trainer.network.named_parameters():
-        state[f"momentum {name}"] = trainer.optimizer.state[parameter]["momentum_buffer"]
+        state[f"momentum {name}"] = trainer.optimizer.momentum[parameter]
     return state
 
 
