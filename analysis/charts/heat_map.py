@@ -76,7 +76,8 @@ def _panel(cells: pd.DataFrame, column: str, prefix: str) -> alt.LayerChart:
             alt.Tooltip("runs:Q"),
         ],
     )
-    scale = alt.Scale(scheme=theme.HEAT, type="log" if log else "linear", zero=False)
+    kind = {"type": "log"} if log else {"zero": False}
+    scale = alt.Scale(scheme=theme.HEAT, **kind)
     tiles = base.mark_rect().encode(color=alt.Color(f"{column}:Q", scale=scale, legend=None))
     layers: list[alt.Chart] = [tiles]
     if width / cells["dims"].nunique() >= ROOM:

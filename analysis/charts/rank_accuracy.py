@@ -67,10 +67,11 @@ def draw(frame: pd.DataFrame) -> Picture:
     key, name = frame["rank_key"].iloc[0], frame["measure"].iloc[0]
     styles = theme.styles(frame["curve"].unique())
     log = key in SIZES and frame["rank"].max() >= 8 * frame["rank"].min()
+    room = {"nice": False, "padding": 12}
     x = alt.X(
         "rank:Q",
         title=axis(key),
-        scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
+        scale=alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room),
         axis=alt.Axis(grid=False, values=_ticks(frame["rank"], log=log)),
     )
     y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))

@@ -85,6 +85,14 @@ def test_every_axis_of_numbers_has_a_title(spec, name):
             assert not numbers or any(one.get("title") for one in numbers), numbers
 
 
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_logarithmic_scale_is_asked_about_zero(spec, name):
+    """Vega-Lite would warn of it on every page."""
+    scales = re.findall(r'"scale": (\{[^{}]*\})', json.dumps(spec(name)))
+    logarithmic = [scale for scale in map(json.loads, scales) if scale.get("type") == "log"]
+    assert not [scale for scale in logarithmic if "zero" in scale]
+
+
 def _views(spec):
     """The plots that a specification lays beside each other."""
     return spec.get("concat", [spec])
