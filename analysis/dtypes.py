@@ -84,6 +84,8 @@ DAMAGE_DTYPES: dict[str, str] = {"line": "Int64", "problem": "str", "content": "
 def column(values: Iterable[Any], dtype: Any) -> Any:
     """The values as an array of a dtype; None is missing."""
     values = list(values)
+    if len(values) > 1 and values.count(values[0]) == len(values):  # as most keys of a study are
+        return column(values[:1], dtype).repeat(len(values))
     try:
         return pd.array(values, dtype=dtype)
     except (TypeError, ValueError):  # written by a version in which the key had another type
