@@ -80,6 +80,14 @@ class Chaos:
     runs: int = 0
     codes: list[int] = field(default_factory=list)
     output: Path | None = None
+    seconds: float = float("inf")  # of killing; the search then ends in peace
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the killing is over."""
+        late = time.monotonic() - self.began > self.seconds
+        return late or len(self.kills) >= self.wanted
 
     def run(self, patience: float = 600.0) -> None:
         """Until enough kills were survived and a run ended by itself with exit code 0."""
@@ -91,10 +99,8 @@ class Chaos:
             whole = before[: before.rfind(b"\n") + 1]
             if not after.startswith(whole):
                 raise AssertionError("the ledger lost rows that were on record")
-            if code == 0 and len(self.kills) >= self.wanted:
+            if code == 0:  # before the kills are used up: the plan was too small for them
                 return
-            if code == 0:
-                return  # the plan is done before the kills are: the caller chose too small a plan
 
     def _one_run(self, patience: float) -> int:
         self.runs += 1
@@ -106,7 +112,7 @@ class Chaos:
             while process.poll() is None:
                 if time.monotonic() - began > patience:
                     raise AssertionError(f"run {self.runs} did not end in {patience:.0f} s")
-                if len(self.kills) >= self.wanted:
+                if self.enough:
                     time.sleep(0.2)
                     self._note_progress(rows)
                     continue
@@ -318,6 +324,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--rates", type=int, default=20, help="learning rates; trials are 3 times")
+    parser.add_argument("--minutes", type=float, default=600.0, help="of killing, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/chaos.json"))
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it")
@@ -334,6 +341,7 @@ def main() -> int:
         scratch / "chaos" / "chaos",
         random.Random(given.seed),
         given.kills,
+        seconds=60 * given.minutes,
     )
     (scratch / "chaos").mkdir(exist_ok=True)
     began = time.monotonic()

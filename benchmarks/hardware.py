@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
 import psutil
 
+from tune_app.provenance import processor
 from tune_app.study_file import git_revision, versions
 
 
 def hardware() -> dict:
     """Processor, cores, memory, load when asked, versions."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "load_average": [round(one, 1) for one in os.getloadavg()],
@@ -22,10 +22,3 @@ def hardware() -> dict:
         "versions": versions(),
         "git_revision": git_revision(),
     }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

@@ -27,13 +27,13 @@ from tune_app.paths import StudyPaths
 from tune_app.placement import Placement, place
 from tune_app.plan import Plan
 from tune_app.progress import Progress, duration
+from tune_app.provenance import describe
 from tune_app.ray_start import RayStart
 from tune_app.resources import Node
 from tune_app.retention import remove_checkpoints, surplus
 from tune_app.searchers import SEARCHERS, SearchContext
 from tune_app.session import Session
 from tune_app.storage import join
-from tune_app.study_file import read_information, study_information, write_information
 from tune_app.watchdog import Patience, Watchdog
 from tune_app.workload import PRELOAD, Workload, cifar_workload
 
@@ -127,13 +127,18 @@ class StudyRun:
             self._loaded = chosen or cifar_workload(dataset, self.options.data_dir)
         return self._loaded
 
+    def _reload(self) -> Workload:
+        """The data is gone with the Ray that held it."""
+        self._loaded = None
+        return self._workload()
+
     # Searching.
 
     def search(self, ray_start: RayStart, identity: dict[str, Any]) -> Outcome:
         """Runs what is missing; whatever happens, the record is closed in order."""
         for folder in (self.paths.folder, self.paths.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        self._describe(identity)
+        describe(self.paths, self.plan, self.options, identity, self.workload, self.placement)
         with Ledger(self.paths.folder) as ledger:
             session = self._session(ledger)
             with Deadman(session, lambda: self._close(session)) as deadman, session.progress:
@@ -145,7 +150,15 @@ class StudyRun:
         from tune_app.search import Search  # imports ray.tune
 
         session.clear_stop()
-        search = Search(session, self.plan, self.placement, self.workload, self.setting, self.paths)
+        search = Search(
+            session,
+            self.plan,
+            self.placement,
+            self.workload,
+            self.setting,
+            self.paths,
+            reload=self._reload,
+        )
         search.replay(self.replayed)
         search.run(ray_start)
 
@@ -186,7 +199,17 @@ class StudyRun:
         ledger.wait_for_space = session.wait_for_space
         self.interrupt.say = session.progress.say
         self._tell_repairs(ledger, session.progress.say)
+        session.progress.say(self._first_line(again))
         return session
+
+    def _first_line(self, again: frozenset[str]) -> str:
+        slots, share = self.placement.slots(), self.placement.share(0)
+        listed = {trial.trial_id for trial in self.plan.trials}
+        known = len(listed - again)
+        to_run = (
+            f"{len(listed & again)} trials to run" if listed else f"{self.plan.search} proposes"
+        )
+        return f"{self.paths.folder}: {to_run}, {known} known; {slots} at a time, {share} each"
 
     def _enter(self, ledger: Ledger) -> Callable[..., None]:
         """Puts this run, what it borrows and what it plans on record."""
@@ -204,22 +227,6 @@ class StudyRun:
         self.replayed: list[AnyRow] = [*self.record.rows, *self.borrowed, *ends]
         write(*entry_rows(self.plan, self.history, now))
         return write
-
-    def _describe(self, identity: dict[str, Any]) -> None:
-        stored = read_information(self.paths.study) or {}
-        document = study_information(
-            self.plan,
-            self.options,
-            self.paths.folder.name,
-            stored.get("identity", identity),
-            dataset=dict(self.workload.dataset),
-            device=_device(self.placement),
-            share=str(self.placement.share(0)),
-            slots=self.placement.slots(),
-            storage=self.options.storage,
-        )
-        commands = [*stored.get("commands", []), self.options.command]
-        write_information(self.paths.study, {**document, "commands": commands})
 
     def _progress(self, again: frozenset[str]) -> Progress:
         epochs = {one.trial_id: one.config.epochs for one in self.plan.trials}
@@ -271,26 +278,3 @@ def _tensorboard(folder: Path) -> Any:
     from analysis.tensorboard import TensorBoardLog
 
     return TensorBoardLog(folder)
-
-
-def _device(placement: Placement) -> str:
-    """What trials compute on: the cards' name, or the processor's."""
-    if placement.share(0).gpus:
-        return _gpu_name()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "cpu"
-
-
-def _gpu_name() -> str:
-    """The first card's name by NVML; "GPU" where the driver has none itself."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        name = pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0))
-        pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return "GPU"
-    return str(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -39,9 +39,12 @@ class Search:
         workload: Workload,
         setting: Any,
         paths: StudyPaths,
+        *,
+        reload: Callable[[], Workload],
     ) -> None:
         self.session, self.placement, self.workload = session, placement, workload
         self.setting, self.paths, self.plan = setting, paths, plan
+        self.reload = reload
         self.dispatcher = session.dispatcher
         self.scheduler = self._scheduler()
         self._suspicious = False
@@ -140,6 +143,7 @@ class Search:
         elif not self.dispatcher.halted and not _answers():
             ray_start.again()
             self.session.interrupt.renew()
+            self.workload = self.reload()
 
     def _scheduler(self) -> ContentScheduler:
         make, ahead = SCHEDULERS[self.plan.scheduler], horizon(self.plan)

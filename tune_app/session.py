@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -67,7 +68,7 @@ class Session:
         self.progress.tick()
         now = time.monotonic()
         if self.interrupt.signal:
-            self.stop(f"interrupted by signal {self.interrupt.signal}")
+            self.stop(f"interrupted by {signal.Signals(self.interrupt.signal).name}")
         if now - self.looked < 0.5:
             return
         self.looked = now
