@@ -67,8 +67,8 @@ class TensorBoardLog:
         self._keys: tuple[str, ...] | None = None
 
     def trial(self, planned: Planned, searched_keys: Iterable[str]) -> None:
-        """Announces a trial with the values of its searched keys."""
-        keys = tuple(searched_keys)
+        """Announces a trial with the values of its searched keys, and its seed."""
+        keys = _with_seed(searched_keys)
         if keys != self._keys:
             write_schema(self.folder, keys)
             self._keys = keys
@@ -149,9 +149,13 @@ def write_tensorboard(study: Study) -> Path:
 
 
 def searched_keys(info: Mapping[str, Any]) -> tuple[str, ...]:
-    """The searched keys that a ``study.json`` names, and the seed, which replicates search too."""
-    keys = tuple(info.get("space", {}).get("keys", {}))
-    return keys if "seed" in keys else (*keys, "seed")
+    """The searched keys that a ``study.json`` names, and the seed."""
+    return _with_seed((info.get("space") or {}).get("keys") or ())
+
+
+def _with_seed(keys: Iterable[str]) -> tuple[str, ...]:
+    """Replicates search the seed, whether the space names it or not."""
+    return tuple(dict.fromkeys((*keys, "seed")))
 
 
 def _events_by_trial(study: Path, keys: tuple[str, ...]) -> dict[str, list[Event]]:

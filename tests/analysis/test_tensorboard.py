@@ -231,6 +231,12 @@ def test_losses_accuracies_and_rates_have_charts_of_their_own(tmp_path):
     assert [category.title for category in layout.category] == ["Losses", "Accuracies", "Rates"]
 
 
+def test_replicates_are_told_apart_by_their_seed_whatever_the_space_names(tmp_path):
+    TensorBoardLog(tmp_path).trial(planned(seed=3), ("layer",))
+    (row,) = HParams(tmp_path).groups()
+    assert row.hparams["seed"].number_value == 3
+
+
 def test_rebuilding_from_the_ledger_gives_what_the_search_wrote(tmp_path):
     rows = [planned(0), *map(epoch, (1, 2)), ended("stopped", 2), planned(1)]
     live = TensorBoardLog(tmp_path / "live")
