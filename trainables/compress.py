@@ -34,18 +34,18 @@ from trainables.trained import Trained, TrialError
 class CompressedLayer:
     """One convolution: its name in the network, what it became, how far that is from the kernel.
 
-    relative_error: ‖Ŵ - W‖ / ‖W‖ (Frobenius). singular_values: of the kernel's (out, in·k²)
-    matrix, over the largest.
+    kernel: (out, in, k, k), as it was trained. relative_error: ‖Ŵ - W‖ / ‖W‖ (Frobenius).
     """
 
     name: str
     module: FactorizedConv2d
+    kernel: Tensor
     relative_error: float
-    singular_values: Tensor
 
     def to_dict(self) -> dict[str, Any]:
         """As a starting point's JSON has it."""
         size = self.module.size
+        spectrum = singular_values(self.kernel).tolist()
         return {
             "name": self.name,
             "in_channels": size.spec.in_channels,
@@ -55,7 +55,7 @@ class CompressedLayer:
             "parameters": size.parameters,
             "dense_parameters": size.dense_parameters,
             "relative_error": self.relative_error,
-            "singular_values": [round(value, 6) for value in self.singular_values.tolist()],
+            "singular_values": [round(value, 6) for value in spectrum],
         }
 
 
@@ -162,8 +162,7 @@ def _decompose(
         module = build_from_kernel(
             layer, kernel, input_hw=hw, batch=trained.config.batch_size, generator=generator
         )
-        error = relative_error(module, kernel)
-        layers.append(CompressedLayer(name, module, error, singular_values(kernel)))
+        layers.append(CompressedLayer(name, module, kernel, relative_error(module, kernel)))
     return layers
 
 

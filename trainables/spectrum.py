@@ -63,7 +63,7 @@ def measure_spectrum(layer: str, kernel: Tensor, spec: ConvSpec, dims: int) -> S
 
 def singular_values(kernel: Tensor) -> Tensor:
     """Of the (out, in·k²) matrix of an (out, in, k, k) kernel, descending, over the largest."""
-    values = torch.linalg.svdvals(kernel.double().flatten(1))
+    values = _squared_singular_values(kernel.double().flatten(1)).sqrt()
     return values / values[0]
 
 
@@ -82,10 +82,16 @@ def nearest_pointwise(kernel: Tensor, spec: ConvSpec) -> Tensor:
 
 def _cuts(matrix: Tensor, energy: Tensor) -> tuple[float, ...]:
     """The share of ``energy`` lost by a matrix of rank 0, 1, …, full."""
-    squares = torch.linalg.svdvals(matrix).square() / energy
+    squares = _squared_singular_values(matrix) / energy
     # summed from the smallest, so that the little ones are not lost beside the large
     tails = squares.flip(0).cumsum(0).flip(0).tolist()
     return (*tails, 0.0)
+
+
+def _squared_singular_values(matrix: Tensor) -> Tensor:
+    """Descending. Of the smaller Gram matrix: shares are wanted, for which an SVD is too exact."""
+    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    return torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)
 
 
 def _train(tensor: Tensor) -> list[Tensor]:
