@@ -13,6 +13,8 @@ BENCHMARKS = {
     "epoch": "images per core-second beside cifar10-fast's epoch and the tutorials' loop",
     "layers": "decomposed convolutions beside the dense one and tensorly-torch's",
     "ledger": "writing and reading the record of a study",
+    "reading": "reading a study from its ledger, from its tables, and by Ray's own readers",
+    "report": "writing the report of 1,000 trials",
     "efficiency": "training seconds over wall time and slots; start-up; cost of a trial",
     "growth": "the driver's time and memory as trials grow to 10,000",
 }
