@@ -168,4 +168,3 @@ def test_pictures_lie_beside_the_page_and_old_ones_go(study_folder, tmp_path):
     assert {path.stem for path in figures.glob("*.png")} == drawn | {"mine"}
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert all(f"figures/{name}.png" in markdown for name in drawn)
-
