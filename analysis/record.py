@@ -28,7 +28,12 @@ FailureKind = Literal[
 
 
 class Row(
-    msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=False
+    msgspec.Struct,
+    frozen=True,
+    tag_field="type",
+    omit_defaults=True,
+    forbid_unknown_fields=False,
+    gc=False,  # rows hold plain JSON: no cycles, and a quarter of the reading time
 ):
     """One line of the ledger. ``time`` is in seconds since the epoch (UTC)."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from analysis.record import Alias, AnyRow, Ended, Epoch, Infeasible, Planned, Started
 
+ABOUT_TRIALS = (Epoch, Planned, Started, Ended)
+
 WORST_SCORE = 0.0
 """What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
 
@@ -60,11 +62,11 @@ class TrialHistory:
 
     def apply(self, row: Planned | Started | Epoch | Ended) -> None:
         """Takes the row in; rows come in the order they were written."""
-        if isinstance(row, Planned):
-            self.planned = row
-        elif isinstance(row, Epoch):
+        if isinstance(row, Epoch):  # most rows are
             self.last = row
             self.fruitless = 0
+        elif isinstance(row, Planned):
+            self.planned = row
         elif isinstance(row, Started):
             self.attempt, self.ended = row.attempt, None
         else:
@@ -92,8 +94,11 @@ class History:
 
     def apply(self, row: AnyRow) -> None:
         """Takes a row in; those that are about no trial are ignored."""
-        if isinstance(row, Planned | Started | Epoch | Ended):
-            self.trials.setdefault(row.trial_id, TrialHistory()).apply(row)
+        if isinstance(row, ABOUT_TRIALS):
+            trial = self.trials.get(row.trial_id)
+            if trial is None:
+                trial = self.trials[row.trial_id] = TrialHistory()
+            trial.apply(row)
         elif isinstance(row, Alias):
             self.aliases.append(row)
         elif isinstance(row, Infeasible):
