@@ -118,18 +118,19 @@ def caption(frame: pd.DataFrame) -> str:
     ]
     if {"training", "validation"} <= set(wide):
         gap = 100 * (wide["training"] - wide["validation"]).mean()
-        said.append(
-            f"Training accuracy lies {gap:.1f} points above validation accuracy on average."
-        )
+        said.append(f"Training accuracy lies {_apart(gap)} validation accuracy on average.")
     if "test" in wide:
         other = "validation" if "validation" in wide else "training"
         gap = (100 * (wide[other] - wide["test"])).dropna()
         if len(gap):
             said.append(
-                f"Test accuracy lies {gap.mean():.1f} points below {other} accuracy"
-                f" (n = {len(gap)})."
+                f"Test accuracy lies {_apart(-gap.mean())} {other} accuracy (n = {len(gap)})."
             )
     return " ".join(said)
+
+
+def _apart(points: float) -> str:
+    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
 
 
 CHART = Chart("Training, validation and test", gaps, draw, caption)

@@ -108,7 +108,7 @@ def _numbers(rows: pd.DataFrame, key: str) -> alt.X:
     few = rows["value"].nunique() <= 8
     ticks = {"values": sorted(rows["value"].unique())} if few else {"tickCount": 6}
     return alt.X(
-        "value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, format="~g", **ticks)
+        "value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, format=".4~g", **ticks)
     )
 
 

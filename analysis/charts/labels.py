@@ -52,7 +52,10 @@ def plural(count: int, noun: str) -> str:
 
 
 def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
-    """Round numbers for a logarithmic axis: decades, and as many between them as fit."""
+    """Round numbers for a logarithmic axis: decades, and as many between them as fit.
+
+    The ends of the values where fewer than two round numbers lie among them.
+    """
     ours = [float(value) for value in values]
     low, high = min(ours) / 1.15, max(ours) * 1.15
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -62,7 +65,7 @@ def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
         finer = [tick for tick in finer if low <= tick <= high]
         if len(finer) <= most or not ticks:
             ticks = finer
-    return ticks or sorted(set(ours))[:most]
+    return ticks if len(ticks) > 1 else sorted({min(ours), max(ours)})
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -81,7 +81,7 @@ def _count(value: float) -> str:
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.3g}{unit}"
-    return short(float(f"{value:.2g}"))
+    return short(value)
 
 
 def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:

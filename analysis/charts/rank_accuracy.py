@@ -72,7 +72,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         "rank:Q",
         title=axis(key),
         scale=alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room),
-        axis=alt.Axis(grid=False, values=_ticks(frame["rank"], log=log)),
+        axis=alt.Axis(grid=False, format=".4~g", values=_ticks(frame["rank"], log=log)),
     )
     y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
     data = alt.Chart(frame.drop(columns=["rank_key", "measure"])).encode(

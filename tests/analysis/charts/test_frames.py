@@ -20,6 +20,7 @@ from analysis.charts import (
     slots,
 )
 from analysis.charts.judged import judged
+from analysis.charts.labels import log_ticks
 from analysis.study import load_study
 from tests.analysis import spaces
 from tests.analysis.simulation import FINISHED, Fate, write_study
@@ -105,6 +106,20 @@ def test_a_confirmed_configuration_has_all_three_accuracies(study):
     wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
     assert wide.dropna().shape == (3, 3)
     assert (wide["training"] > wide["validation"]).all()
+
+
+def test_a_training_accuracy_below_the_validation_accuracy_is_said_to_be_below(study):
+    frame = gaps.gaps(study("twelve"))
+    assert "Training accuracy lies 3.0 points above" in gaps.caption(frame)
+    lower = frame["accuracy"].where(frame["set"] != "training", frame["accuracy"] - 0.05)
+    assert "Training accuracy lies 2.0 points below" in gaps.caption(frame.assign(accuracy=lower))
+
+
+@pytest.mark.parametrize("values", [[40_000, 7_000_000], [31, 49], [41, 44], [6_573_120]])
+def test_a_logarithmic_axis_has_ticks_however_narrow_it_is(values):
+    ticks = log_ticks(values)
+    assert min(2, len(values)) <= len(ticks) <= 7
+    assert all(min(values) / 1.2 <= tick <= max(values) * 1.2 for tick in ticks)
 
 
 def test_isolation_keeps_the_best_of_each_value(study):
