@@ -22,7 +22,8 @@ def accuracy(config: dict, epoch: int) -> float:
 
 
 class ScriptedTrainable(tune.Trainable):
-    """``script``: {"seconds": per epoch, "faults": {trial_id: {str(attempt): [fault, epoch]}}}."""
+    """``script``: {"seconds": per epoch, "together": trials to wait for,
+    "faults": {trial_id: {str(attempt): [fault, epoch]}}}."""
 
     def setup(self, config, script=None):
         self.script = script or {}
@@ -55,6 +56,7 @@ class ScriptedTrainable(tune.Trainable):
     def _train(self, epoch):
         """Whether the epoch was finished."""
         self._log("train", epoch)
+        self._await_others()
         deadline = time.monotonic() + self.script.get("seconds", 0.0)
         self.stopped = False
         while time.monotonic() < deadline:
@@ -81,6 +83,14 @@ class ScriptedTrainable(tune.Trainable):
         )
         self._save()
         return True
+
+    def _await_others(self):
+        """Until ``together`` trials have begun: workers start one after the other."""
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline:
+            if len(list(self.folder.parent.glob("*/worker.log"))) >= self.script.get("together", 0):
+                return
+            time.sleep(0.1)
 
     def _save(self):
         self.folder.mkdir(parents=True, exist_ok=True)
