@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyarrow import fs
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from trainables.checkpoint import STATE, checkpoint_files
 
@@ -89,6 +95,7 @@ class CheckpointStore:
             return
         with tempfile.TemporaryDirectory() as scratch:
             local = Path(scratch) / str(name)
+            local.mkdir()  # pyarrow makes none for the local side
             self._patiently(
                 lambda: fs.copy_files(
                     f"{self._folder}/{name}", str(local), source_filesystem=self._remote
@@ -142,7 +149,8 @@ class CheckpointStore:
     def _patiently(self, act: Callable[[], Result]) -> Result:
         """Repeats what a storage that is away for a while refuses."""
         retrying = Retrying(
-            retry=retry_if_exception_type(OSError),
+            # what is not there will not come: another attempt may have removed it
+            retry=retry_if_exception_type(OSError) & retry_if_not_exception_type(FileNotFoundError),
             stop=stop_after_delay(self._retry_seconds),
             wait=wait_random_exponential(multiplier=0.5, max=10),
             reraise=True,
