@@ -80,7 +80,7 @@ def read_columns(study: Path) -> Columns:
     """
     path = ledger_path(study)
     groups = set(GROUPS)
-    with _no_collections():
+    with without_collections():
         while True:
             try:
                 return _Reading(study, tuple(sorted(groups))).columns(path)
@@ -89,7 +89,7 @@ def read_columns(study: Path) -> Columns:
 
 
 @contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """Nothing decoded here is cyclic; looking for cycles takes a third of the time."""
     enabled = gc.isenabled()
     gc.disable()

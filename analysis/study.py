@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.columns import read_columns
+from analysis.columns import read_columns, without_collections
 from analysis.configurations import grid, isolation, replicates, rungs
 from analysis.frames import Tables, build_tables, settle
 from analysis.record import LEDGER, RecordError
@@ -166,8 +166,9 @@ def load_study(path: str | Path) -> Study:
     info = _information(folder)
     tables = read_tables(folder)
     if tables is None:
-        columns = read_columns(folder)
-        tables, size = build_tables(columns), columns.size_bytes
+        with without_collections():
+            columns = read_columns(folder)
+            tables, size = build_tables(columns), columns.size_bytes
     else:
         size = _size(folder / LEDGER)
     name = str(info.get("name") or folder.resolve().name)

@@ -37,6 +37,8 @@ def contrast_runs(
     finished = trials[(trials["status"] == "finished") & trials[metric].notna()]
     ours = finished[_equals(finished[key], baseline) | _equals(finished[key], treatment)]
     names = varying(ours, without=())
+    needed = dict.fromkeys((*names, key, "seed", "parameters", "trial_id", metric))
+    ours = ours[list(needed)]
     ours = ours.assign(
         treated=_equals(ours[key], treatment).astype(bool),
         value=ours[metric].astype("float64"),
