@@ -30,7 +30,7 @@ def trained(study: Path) -> Counter:
 
 
 def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tmp_path):
-    arguments = [str(tmp_path / "chaos"), "24", "1.2"]  # ten kills fit, at any speed
+    arguments = [str(tmp_path / "chaos"), "40", "0.25"]
     (tmp_path / "chaos").mkdir()
     chaos = Chaos(
         [*DRIVER, *arguments],
@@ -49,7 +49,7 @@ def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tm
     assert findings.redone <= 10 * 4  # an epoch of each running trial, for each kill
 
     calm = Engine(tmp_path, "calm")
-    subprocess.run([*DRIVER, str(tmp_path / "calm"), "24", "0.0"], check=True)
+    subprocess.run([*DRIVER, str(tmp_path / "calm"), "40", "0.0"], check=True)
     assert same_tables(chaos.study, calm.folder / "scripted") == []
 
 
