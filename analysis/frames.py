@@ -133,8 +133,8 @@ def _trials(
         "macs": [row.macs for row in planned],
         "compression": [row.compression for row in planned],
         **measured,
-        "factor_parameters": [row.factor_parameters for row in planned],
-        "routes": [" ".join(row.routes) for row in planned],
+        "factor_parameters": [row.factor_parameters or None for row in planned],  # old: unknown
+        "routes": [" ".join(row.routes) or None for row in planned],
     }
     frame = pd.DataFrame(
         {name: column(data[name], dtype) if isinstance(data[name], list) else data[name]

@@ -47,8 +47,18 @@ MEASURED = {
     "val_accuracy_last": ("accuracy", "val. accuracy", "validation accuracy after the last epoch"),
     "test_accuracy": ("test", "TEST accuracy", "accuracy on the test set"),
     "parameters": ("parameters", "parameters", "parameters of the whole network"),
+    "factor_parameters": (
+        "factors",
+        "of which factors",
+        "parameters of the replaced layers alone; the rest is never decomposed",
+    ),
     "compression": ("compression", "of dense", "parameters ÷ those of the dense network"),
     "macs": ("macs", "multiply-adds", "multiply-adds per image"),
+    "routes": (
+        "routes",
+        "routes",
+        "the seven layers in order: f runs its factors, r rebuilds its kernel",
+    ),
     "epochs_run": ("epochs", "epochs", "epochs finished"),
     "train_seconds": ("seconds", "time", "training time"),
     "error_kind": ("failure", "failure", "what made it fail"),
@@ -100,7 +110,10 @@ def _cell(name: str, value: Any) -> Cell:
         return Cell(f"{100 * value:.2f} %", f"{value:.6g}")
     if name == "train_seconds":
         return Cell(duration(value), f"{value:.6g}")
-    if name in ("parameters", "macs", "epochs_run"):
+    if name == "routes":
+        letters = "".join(route[0] for route in value.split())
+        return Cell(letters, letters)
+    if name in ("parameters", "factor_parameters", "macs", "epochs_run"):
         return Cell(f"{value:,.0f}", f"{value:.10g}")
     if isinstance(value, str | bool):
         return Cell(str(value), str(value))

@@ -7,6 +7,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from analysis.best_by_size import best_at_each_size, train_command
@@ -153,6 +154,30 @@ def test_the_table_has_a_row_a_trial_and_only_columns_that_say_something(study_f
     assert "test" not in names
     accuracies = [float(row.cells[names.index("accuracy")].value) for row in rows]
     assert accuracies == sorted(accuracies, reverse=True)
+
+
+def test_the_table_names_routes_and_factors_where_the_ledger_has_them(study_folder, tmp_path):
+    study = load_study(study_folder("twelve"))
+    columns, rows = trial_table(study)
+    names = [column.name for column in columns]
+    cells = {row.trial_id: dict(zip(names, row.cells, strict=True)) for row in rows}
+    for trial in study.trials.itertuples():
+        config = TrainConfig(trial.layer, rank=None if trial.rank is pd.NA else trial.rank)
+        size = config.network_size()
+        ours = cells[trial.trial_id]
+        assert int(ours["factors"].value) == size.parameters - size.fixed_parameters
+        assert ours["routes"].text == "".join(route[0] for route in size.routes(512))
+
+    older = shutil.copytree(study_folder("twelve"), tmp_path / "older")
+    ledger = older / "ledger.jsonl"
+    planned = r',"factor_parameters":\d+,"routes":\[[^]]*\]'
+    text, count = re.subn(planned, "", ledger.read_text(encoding="utf-8"))
+    ledger.write_text(text, encoding="utf-8")
+    columns, _ = trial_table(load_study(older))
+    assert count == 12
+    assert [column.name for column in columns] == [
+        name for name in names if name not in ("factors", "routes")
+    ]
 
 
 def test_pictures_lie_beside_the_page_and_old_ones_go(study_folder, tmp_path):
