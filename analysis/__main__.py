@@ -121,6 +121,29 @@ def export(
 
 
 @app.command()
+def figures(
+    study: Folder,
+    charts: Annotated[
+        list[str] | None, typer.Argument(metavar="CHART…", help="Which; else all.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--format", metavar="pdf|svg|png", help="What to write.")
+    ] = "pdf",
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else the study's own figures folder.")
+    ] = None,
+) -> None:
+    """Write charts for a paper, with title and caption."""
+    from analysis.drawn import write_figures
+    from analysis.report import FIGURES
+    from analysis.study import load_study
+
+    ours = load_study(study)
+    for written in write_figures(ours, charts or [], kind, to or study / FIGURES):
+        _say(str(written) if isinstance(written, Path) else f"no {written.name}: {written.reason}")
+
+
+@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="A study folder.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
@@ -211,12 +234,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _message(problem: Exception) -> str | None:
     """What to say of wrong use; None for faults of the program."""
+    from analysis.charts.chart import FigureError
     from analysis.record import RecordError
     from analysis.tables import TableError
 
     if hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
         return str(problem.format_message())
-    return str(problem) if isinstance(problem, RecordError | TableError | OSError) else None
+    expected = (RecordError, TableError, FigureError, OSError)
+    return str(problem) if isinstance(problem, expected) else None
 
 
 if __name__ == "__main__":

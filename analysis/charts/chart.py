@@ -15,6 +15,10 @@ Picture: TypeAlias = Any
 """An Altair chart of any kind; its classes have no types that mypy reads."""
 
 
+class FigureError(ValueError):
+    """A chart or a file format that does not exist, or a chart that has nothing to show."""
+
+
 class NothingToShow(LookupError):  # noqa: N818 (it is no error: there is nothing yet)
     """The study holds nothing for a chart; the message says why, as a sentence."""
 

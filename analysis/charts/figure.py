@@ -11,7 +11,7 @@ import altair as alt
 import vl_convert
 
 from analysis.charts import theme
-from analysis.charts.chart import Chart, Picture
+from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE
 from analysis.charts.registry import CHARTS
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot
-
-
-class FigureError(ValueError):
-    """A chart or a file format that does not exist."""
 
 
 def chart(name: str) -> Chart:
@@ -76,15 +72,20 @@ def _without_tooltips(value: Any) -> Any:
     return [_without_tooltips(item) for item in value] if isinstance(value, list) else value
 
 
+def known_format(name: str) -> str:
+    """The same name; raises FigureError where it is none of ``FORMATS``."""
+    if name not in FORMATS:
+        raise FigureError(f"a figure is written as {', '.join(FORMATS)}, got {name!r}")
+    return name
+
+
 def save(picture: Picture | dict[str, Any], path: Path) -> Path:
     """Writes a drawn chart; the suffix of ``path`` says how.
 
     Raises:
         FigureError: for a suffix that is none of ``FORMATS``.
     """
-    wanted = path.suffix.removeprefix(".").lower()
-    if wanted not in FORMATS:
-        raise FigureError(f"a figure is written as {', '.join(FORMATS)}, got {path.name!r}")
+    wanted = known_format(path.suffix.removeprefix(".").lower())
     spec = picture if isinstance(picture, dict) else picture.to_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
     if wanted == "png":

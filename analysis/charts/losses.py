@@ -77,7 +77,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         "share:Q",
         title="share of ended trials",
         stack="zero",
-        axis=alt.Axis(format="%", tickCount=5),
+        axis=alt.Axis(format="%", values=_ticks(total["share"].max())),
         scale=alt.Scale(domain=[0, min(1.2, total["share"].max() * 1.3)], nice=False),
     )
     bars = (
@@ -104,6 +104,14 @@ def draw(frame: pd.DataFrame) -> Picture:
     )
     words = alt.Chart(total).mark_text(align="left", dx=5).encode(x="share:Q", y=y, text="said:N")
     return alt.layer(bars, words).properties(width=theme.WIDTH, height=28 * len(total))
+
+
+def _ticks(share: float) -> list[float]:
+    """A few round shares up to the largest, none above all."""
+    step = next(
+        step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if share <= 6 * step
+    )
+    return [round(step * i, 3) for i in range(round(min(share * 1.3, 1) / step) + 1)]
 
 
 def _order(total: pd.DataFrame) -> list[str]:

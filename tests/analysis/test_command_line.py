@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from analysis.__main__ import main
+from analysis.charts.registry import CHARTS
 from analysis.record import LEDGER
 from tests.analysis.studies import one, twelve
 
@@ -64,6 +65,22 @@ def test_export_writes_to_stdout_and_to_files(run, study_folder, tmp_path):
     assert (tmp_path / "t.parquet").stat().st_size > 1000
 
 
+def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
+    run, study_folder, tmp_path
+):
+    code, out, err = run("figures", study_folder("twelve"), "slots", "curves", "--to", tmp_path)
+    assert (code, err) == (0, "")
+    assert out.split() == [str(tmp_path / "slots.pdf"), str(tmp_path / "curves.pdf")]
+    assert (tmp_path / "slots.pdf").read_bytes().startswith(b"%PDF")
+    code, out, _ = run("figures", study_folder("one"), "--format", "svg", "--to", tmp_path / "all")
+    drawn = {path.stem for path in (tmp_path / "all").glob("*.svg")}
+    missing = set(re.findall(r"^no (\w+): [A-Z]", out, re.MULTILINE))
+    assert code == 0
+    assert {"accuracy_by_parameters", "curves"} <= drawn
+    assert drawn | missing == set(CHARTS)
+    assert not drawn & missing
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -73,6 +90,9 @@ def test_export_writes_to_stdout_and_to_files(run, study_folder, tmp_path):
         (["status", "{tmp}/odd"], "study.json is no JSON object"),
         (["export", "{study}", "--table", "trails"], "unknown table 'trails': choose from trials"),
         (["export", "{study}", "--format", "xls"], "'xls' is no text: choose from csv, json, md"),
+        (["figures", "{study}", "curve"], "unknown chart 'curve'; did you mean 'curves'"),
+        (["figures", "{study}", "--format", "gif"], "written as png, svg, pdf, got 'gif'"),
+        (["figures", "{study}", "rungs"], "rungs of twelve: No scheduler stopped a trial"),
         (["show", "nobody", "{study}"], "has no trial 'nobody'; it has dense"),
         (["best", "--to", "{tmp}/best", "{study}"], "holds no checkpoint"),
         (["compare", "{study}"], "Missing argument 'B'"),

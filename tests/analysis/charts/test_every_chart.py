@@ -122,5 +122,5 @@ def test_an_unknown_chart_is_refused_with_the_nearest_name():
 
 
 def test_an_unknown_format_is_refused(spec, tmp_path):
-    with pytest.raises(FigureError, match=r"written as png, svg, pdf, got 'curves\.bmp'"):
+    with pytest.raises(FigureError, match=r"written as png, svg, pdf, got 'bmp'"):
         save(spec("slots"), tmp_path / "curves.bmp")
