@@ -75,18 +75,3 @@ def _flat(info: Mapping[str, Any]) -> dict[str, str]:
     return flat | {
         f"version {name}": str(one) for name, one in (info.get("versions") or {}).items()
     }
-
-
-def would_have_won(stopped_in: Study, complete: Study) -> pd.DataFrame:
-    """Trials that a scheduler stopped, with what they reach in a twin study that ran them all.
-
-    ``won`` says that the trial would have beaten the best of the study that stopped it.
-    """
-    ours = stopped_in.trials
-    best = ours.loc[ours["status"] == "finished", stopped_in.metric].max()
-    stopped = ours.loc[ours["status"] == "stopped", ["trial_id", "epochs_run", "val_accuracy_last"]]
-    theirs = complete.trials
-    finished = theirs.loc[theirs["status"] == "finished", ["trial_id", complete.metric]]
-    both = stopped.merge(finished.rename(columns={complete.metric: "would_reach"}), on="trial_id")
-    both = both.rename(columns={"epochs_run": "stopped_at"})
-    return both.assign(won=both["would_reach"] > best).sort_values("would_reach", ascending=False)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare import would_have_won
 from analysis.statistics.claims import points
 from analysis.status import StudyStatus
 from analysis.study import Study
+from analysis.twins import would_have_won
 
 WIDTH = 80
 

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.judged import protocols
-from analysis.charts.labels import plural
+from analysis.charts.labels import percent, plural
 from analysis.charts.picked import IS_PICKED, PICKED
 from analysis.twins import twins
 
@@ -27,8 +27,8 @@ INSET = 0.06  # of a rung's column, left free at both sides
 def rungs(study: Study) -> pd.DataFrame:
     """A row per trial and rung: ``trial_id, rung`` (epoch), ``accuracy, fate, at, place, reached``.
 
-    ``twin_accuracy`` is what a stopped trial reached in a study beside this one that let it finish
-    (see ``analysis.twins``), ``would_have_won`` whether that is above the best finished one here.
+    A stopped trial that a study beside this one let finish has ``twin_accuracy, twin_study, best``
+    and ``won``, as in ``analysis.twins``.
 
     ``at`` places the trial within its rung's column by when it came, because a scheduler judges by
     those that came before.
@@ -47,10 +47,10 @@ def rungs(study: Study) -> pd.DataFrame:
         measure="validation accuracy at the rung" + protocols(study),
     )
     frame = frame.merge(twins(study), on="trial_id", how="left")
-    best = study.trials.loc[study.trials["status"] == "finished", "val_accuracy_last"].max()
-    ahead = (frame["twin_accuracy"] > best) & (frame["fate"] == "stopped")
+    won = frame["won"].eq(True) & (frame["fate"] == "stopped")
     names = ["trial_id", "rung", "accuracy", "fate", "at", "place", "reached", "measure"]
-    return frame[[*names, "twin_accuracy"]].assign(would_have_won=ahead).reset_index(drop=True)
+    known = ["twin_accuracy", "twin_study", "best"]
+    return frame[[*names, *known]].assign(won=won).reset_index(drop=True)
 
 
 def draw(frame: pd.DataFrame) -> Picture:
@@ -71,7 +71,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         scale=alt.Scale(zero=False),
         axis=alt.Axis(format=".3~p"),
     )
-    marks = alt.Chart(frame.drop(columns="measure")).encode(
+    marks = alt.Chart(frame.drop(columns=["measure", "best"])).encode(
         x=x,
         y=y,
         tooltip=[
@@ -85,8 +85,8 @@ def draw(frame: pd.DataFrame) -> Picture:
         ],
     )
     layers = [_fate(marks, fate) for fate in FATES]
-    if frame["would_have_won"].any():
-        rings = marks.transform_filter("datum.would_have_won")
+    if frame["won"].any():
+        rings = marks.transform_filter("datum.won")
         ring = rings.mark_point(shape="circle", filled=False, size=190, strokeWidth=2, opacity=1)
         layers.append(ring.encode(color=alt.value(WON)))
     words = alt.Chart(heads).encode(x=x, y=alt.value(HEIGHT + 16))
@@ -126,13 +126,16 @@ def caption(frame: pd.DataFrame) -> str:
 
 def _won(frame: pd.DataFrame) -> str:
     """What the complete twins say, where there are some."""
-    known = frame[(frame["fate"] == "stopped") & frame["twin_accuracy"].notna()]
+    stopped = frame[frame["fate"] == "stopped"]
+    known = stopped[stopped["twin_accuracy"].notna()]
     if known.empty:
         return ""
-    count = int(known["would_have_won"].sum())
+    count, studies = int(known["won"].sum()), sorted(known["twin_study"].unique())
+    reached = f"the best of them reached {percent(known['twin_accuracy'].max())}"
     return (
-        f" Of {plural(len(known), 'stopped trial')} that a study beside this one let finish,"
-        f" {count or 'none'} would have won (ringed)."
+        f" {len(known):,} of the {plural(len(stopped), 'stopped trial')} ran to the end in"
+        f" {' and '.join(studies)}: {f'{count:,} (ringed)' if count else 'none'} would have won;"
+        f" {reached}, the best here {percent(known['best'].iloc[0])}."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.compare import compare, differences, would_have_won
+from analysis.compare import compare, differences
 from analysis.study import load_study
 from analysis.terminal import comparison_text
 from tests.analysis import spaces
@@ -59,18 +59,3 @@ def test_what_else_differs_is_named(tmp_path):
     assert frame.loc["version torch"].tolist() == ["2.14.1", "2.11.0"]
     assert frame.loc["device"].tolist() == ["cpu", "cuda"]
     assert len(frame) == 2
-
-
-def test_a_stopped_trial_that_would_have_won_is_found(tmp_path):
-    configs = [
-        {"layer": "low_rank", "rank": rank, "seed": seed} for rank in (8, 9) for seed in range(12)
-    ]
-    options = {"space": spaces.FAMILIES, "model": Model(noise=0.01)}
-    stopped = load_study(write_study(tmp_path / "asha", configs, rungs=(3,), **options))
-    whole = load_study(write_study(tmp_path / "whole", configs, **options))
-    frame = would_have_won(stopped, whole)
-    assert len(frame) == (stopped.trials["status"] == "stopped").sum()
-    best = stopped.trials.query("status == 'finished'")["val_accuracy_last"].max()
-    assert (frame["won"] == (frame["would_reach"] > best)).all()
-    text = comparison_text(stopped, whole, compare(stopped, whole), differences(stopped, whole))
-    assert f"{len(frame)} trials that a stopped finished in b: {frame['won'].sum()} of them" in text

@@ -21,9 +21,6 @@ from analysis.charts import (
 )
 from analysis.charts.judged import judged
 from analysis.charts.labels import log_ticks
-from analysis.study import load_study
-from tests.analysis import spaces
-from tests.analysis.simulation import FINISHED, Fate, write_study
 
 
 def test_stopped_trials_are_judged_by_nobody(study):
@@ -159,28 +156,6 @@ def test_the_rungs_count_those_who_came_and_those_who_were_stopped(study):
     assert len(first) == 90
     assert (first["fate"] == "stopped").sum() == (study("asha").trials["epochs_run"] == 3).sum()
     assert first["at"].between(0, 1).all()
-
-
-def test_a_stopped_trial_whose_complete_twin_is_better_would_have_won(tmp_path):
-    configs = [{"layer": "low_rank", "rank": rank, "epochs": 8} for rank in (4, 8, 16, 32)]
-    stopped = (Fate("stopped", 3),)
-    raced = write_study(
-        tmp_path / "raced",
-        configs,
-        space=spaces.FAMILIES,
-        fates=lambda trial: FINISHED if trial < 2 else stopped,
-    )
-    write_study(tmp_path / "complete", configs, space=spaces.FAMILIES)
-    frame = rungs.rungs(load_study(raced))
-    won = frame[frame["would_have_won"]]
-    complete = load_study(tmp_path / "complete").trials.set_index("trial_id")["val_accuracy_last"]
-    trials = load_study(raced).trials
-    best = trials.loc[trials["status"] == "finished", "val_accuracy_last"].max()
-    assert set(won["trial_id"]) == {name for name in frame["trial_id"] if complete[name] > best}
-    assert len(won) == 2
-    assert "Of 2 stopped trials that a study beside this one let finish, 2 would" in rungs.caption(
-        frame
-    )
 
 
 def test_no_two_attempts_hold_a_slot_at_once(study):
