@@ -21,10 +21,11 @@ GRACE_SECONDS = 15.0
 
 @dataclass
 class Interrupt:
-    """Catches SIGINT and SIGTERM from entering to leaving.
+    """Catches SIGINT and SIGTERM from entering to leaving; after a signal, to the process's end.
 
     ``signal`` is the first one that came, 0 for none; ``deadline`` the monotonic time when whatever
-    still runs is to be ended. A second signal ends the process at once: what is on record stays.
+    still runs is to be ended. A second signal ends the process at once, however far its end has
+    come, with the code of the first: what is on record stays.
     """
 
     say: Callable[[str], None] = print
@@ -44,8 +45,9 @@ class Interrupt:
             signal.signal(number, self._caught)
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        if not self.signal:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
 
     @property
     def exit_code(self) -> int:

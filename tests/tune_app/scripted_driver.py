@@ -1,4 +1,7 @@
-"""A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS``."""
+"""A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS [HANGS]``.
+
+With HANGS the first trial hears nothing from its third epoch on, as one in a long batch would.
+"""
 
 import sys
 from pathlib import Path
@@ -10,12 +13,13 @@ from tune_app.study import Setting, run_study
 from tune_app.workload import Workload
 
 
-def main(folder: str, trials: str, seconds: str) -> int:
+def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
     plan = plan_of(some_trials(int(trials)))
+    faults = {plan.trials[0].trial_id: {"1": ["hang", 3]}} if hangs else {}
     options = RunOptions(
         space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=0.5
     )
-    workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds)}})
+    workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds), "faults": faults}})
     return run_study(plan, options, Setting(workload, PRELOAD, report=False)).exit_code
 
 

@@ -9,7 +9,7 @@ import pytest
 from analysis.record import Ended, Epoch, Started
 from tune_app.closing import best_trial, count, exit_code
 from tune_app.history import History
-from tune_app.interrupt import Interrupt
+from tune_app.interrupt import SIGNALS, Interrupt
 from tune_app.retention import remove_checkpoints, surplus
 
 
@@ -67,7 +67,16 @@ def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
 
 
-def test_the_first_signal_is_kept_and_its_echo_is_no_second_one():
+@pytest.fixture
+def handlers():
+    """What caught SIGINT and SIGTERM before the test, and does so again after it."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield before
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers):
     said = []
     with Interrupt(said.append) as interrupt:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -75,3 +84,11 @@ def test_the_first_signal_is_kept_and_its_echo_is_no_second_one():
     assert interrupt.signal == signal.SIGTERM
     assert interrupt.exit_code == 143
     assert len(said) == 1
+    os.kill(os.getpid(), signal.SIGTERM)  # the process is on its way out: still its echo
+    assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
+
+
+def test_without_a_signal_the_handlers_are_given_back(handlers):
+    with Interrupt(print):
+        assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
+    assert {number: signal.getsignal(number) for number in SIGNALS} == handlers

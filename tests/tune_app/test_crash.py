@@ -84,9 +84,10 @@ def test_a_signal_ends_the_search_in_order_and_the_same_command_continues(tmp_pa
 
 def test_a_second_signal_ends_at_once_and_loses_nothing_on_record(tmp_path):
     study = tmp_path / "scripted"
-    process = subprocess.Popen([*DRIVER, str(tmp_path), "12", "0.5"], start_new_session=True)
+    arguments = [str(tmp_path), "12", "0.5", "hangs"]
+    process = subprocess.Popen([*DRIVER, *arguments], start_new_session=True)
     try:
-        wait_for_epochs(study, 2, process)
+        wait_for_epochs(study, 8, process)
         process.send_signal(signal.SIGINT)
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
