@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.configurations import configuration_ids
+from analysis.confirmation import shared_ids
 from analysis.dtypes import CONFIG_KEYS, RENAMED
 from trainables.config import ConfigError, TrainConfig
 
@@ -59,20 +60,14 @@ def _first_trials(study: Study) -> dict[str, str]:
 
 
 def _tests(study: Study) -> pd.DataFrame:
-    """Test accuracies of confirmed configurations, by the trial that each was chosen from.
-
-    A confirmation differs from its search in the seed and in training on all images.
-    """
+    """Test accuracies of confirmed configurations, by the trial that each was chosen from."""
     names = {"mean": "test_mean", "low": "test_low", "high": "test_high", "n": "test_n"}
     if study.confirmations.empty or study.metric == "test_accuracy":
         return pd.DataFrame(
             {"trial_id": pd.Series(dtype="str"), **{name: [] for name in names.values()}}
         )
-    shared = configuration_ids(study.trials, without=("seed", "validation_images"))
-    own = configuration_ids(study.trials)
-    confirmed = dict(zip(own, shared, strict=True))
-    tests = study.confirmations.assign(shared=study.confirmations["configuration"].map(confirmed))
-    chosen = pd.DataFrame({"trial_id": study.trials["trial_id"], "shared": shared})
+    tests = study.confirmations.assign(shared=shared_ids(study.confirmations))
+    chosen = study.trials[["trial_id"]].assign(shared=shared_ids(study.trials))
     tests = tests.drop_duplicates("shared").rename(columns=names)
     return chosen.merge(tests[["shared", *names.values()]], on="shared").drop(columns="shared")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pandas as pd
 
-from analysis.best_by_size import best_at_each_size, train_command
+from analysis.best_by_size import train_command
 from analysis.charts import theme
 from analysis.charts.figure import VEGA_LITE, standalone
-from analysis.charts.judged import measure
-from analysis.charts.labels import percent
 from analysis.charts.pictures import Pictures
 from analysis.charts.registry import CHARTS
+from analysis.confirmation import original_folder
+from analysis.content import MARKDOWN, REPORT, content, data_dir
 from analysis.drawn import Drawn, Missing, draw_all
-from analysis.provenance import duration, provenance
-from analysis.statistics.answers import answer, claims
+from analysis.record import RecordError
+from analysis.tables import TableError
 from analysis.trial_table import trial_table
 from analysis.vega import vega_bundle
 
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from analysis.study import Study
 
 PAGE = Path(__file__).with_name("page")
-REPORT, MARKDOWN, FIGURES = "report.html", "report.md", "figures"
+FIGURES = "figures"
 
-VERDICTS = {"shown": "Shown", "not_shown": "Not shown", "cannot_say": "Cannot say"}
-WIDE = ("accuracy_by_parameters", "heat_map", "isolation", "parallel", "slots")
-"""Charts that take the whole width of a page."""
 MANY_MARKS = 1_500
 """Above this many rows of data a chart is drawn on a canvas: as an SVG it would be slow."""
 MOST_ERRORS = 20
@@ -43,7 +40,8 @@ COMMAND = "python -m trainables train"
 def write_report(study: Study, *, figures: bool = True) -> Path:
     """Writes ``report.html``, ``report.md`` and ``figures/`` into the study folder.
 
-    Every state of a study gives a report: where something cannot be said or drawn, it says why.
+    Every state of a study gives a report: where something cannot be said or drawn, it says why. The
+    report of a confirmation has that of the study it confirms written anew, which shows its tests.
     """
     folder = study.folder / FIGURES
     charts: list[Drawn | Missing] = []
@@ -55,11 +53,23 @@ def write_report(study: Study, *, figures: bool = True) -> Path:
             if figures and isinstance(chart, Drawn):
                 spec = standalone(chart.spec, chart.title, chart.caption, study.name)
                 pictures.ask(spec, folder / chart.name)
-        content = _content(study, charts)
-        _write(study.folder / MARKDOWN, _template("report.md", escape=False).render(content))
+        said = content(study, charts)
+        _write(study.folder / MARKDOWN, _template("report.md", escape=False).render(said))
         path = study.folder / REPORT
-        _write(path, _page(study, charts, content))
+        _write(path, _page(study, charts, said))
+    _write_original(study, figures=figures)
     return path
+
+
+def _write_original(study: Study, *, figures: bool) -> None:
+    from analysis.study import load_study
+
+    folder = original_folder(study)
+    if folder is not None:
+        try:
+            write_report(load_study(folder), figures=figures)
+        except (RecordError, TableError, OSError) as problem:  # it is not what was asked for
+            logging.getLogger(__name__).warning("no report of %s: %s", folder, problem)
 
 
 def _clear(folder: Path) -> None:
@@ -87,11 +97,11 @@ def _template(name: str, *, escape: bool) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _page(study: Study, charts: list[Drawn | Missing], content: dict[str, Any]) -> str:
+def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> str:
     columns, rows = trial_table(study)
     drawn = any(isinstance(chart, Drawn) for chart in charts)
     return _template("report.html", escape=True).render(
-        content,
+        said,
         columns=columns,
         rows=rows,
         example=_example({column.name for column in columns}, study),
@@ -117,135 +127,6 @@ def _json(value: Any) -> str:
     return text.replace("<", "\\u003c")
 
 
-# ---- what the page and its Markdown twin say
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A number that stands at the top."""
-
-    name: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Caution:
-    """Something a reader must know before any number."""
-
-    head: str
-    text: str
-
-
-def _content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
-    said = answer(study)
-    best = best_at_each_size(study)
-    shown = [
-        {**asdict(chart), "wide": chart.name in WIDE}
-        for chart in charts
-        if isinstance(chart, Drawn)
-    ]
-    return {
-        "name": study.name,
-        "question": study.question,
-        "held": study.held,
-        "warnings": _warnings(study),
-        "answer": said,
-        "claims": [claim for claim in claims(study) if claim.words != said.words],
-        "verdicts": VERDICTS,
-        "facts": _facts(study, best),
-        "measure": measure(study),
-        "best": [_best_row(study, row) for row in best.to_dict("records")],
-        "tested": "test_mean" in best and bool(best["test_mean"].notna().any()),
-        "charts": shown,
-        "missing": [chart for chart in charts if isinstance(chart, Missing)],
-        "provenance": provenance(study),
-    }
-
-
-def _warnings(study: Study) -> list[Caution]:
-    found = []
-    if study.metric == "test_accuracy":
-        text = (
-            "No image was held out for validation: every accuracy here is on the TEST SET, and so"
-            " was every choice. Such numbers are too good; do not compare them with confirmed ones."
-        )
-        found.append(Caution("Judged on the test set.", text))
-    protocols = sorted(set(study.trials["protocol"].dropna()) - {"right"})
-    if protocols:
-        text = (
-            f"Trials follow the protocol {', '.join(protocols)}, which repeats faults of the"
-            " original study on purpose. They say what that study saw, not what networks can do."
-        )
-        found.append(Caution("Not the right protocol.", text))
-    if len(study.damage):
-        text = f"{len(study.damage)} lines of the ledger could not be read and were left out."
-        found.append(Caution("Damaged record.", text))
-    return found
-
-
-def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
-    trials = study.trials
-    done = int((trials["status"] == "finished").sum())
-    others = trials["status"].value_counts().drop("finished", errors="ignore")
-    note = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in others.items())
-    facts = [Fact("Finished trials", f"{done:,} of {len(trials):,}", note)]
-    if len(best):
-        top = best.loc[best["mean"].idxmax()]
-        facts.append(Fact(f"Best {measure(study)}", percent(top["mean"]), str(top["label"])))
-        size = f"{int(top['parameters']):,}"
-        facts.append(Fact("Its parameters", size, f"{percent(top['compression'])} of dense"))
-    seconds = float(trials["train_seconds"].sum()) if len(trials) else 0.0
-    facts.append(Fact("Training time", duration(seconds), "summed over all trials"))
-    return facts
-
-
-def _best_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
-    colour = theme.styles([row["layer"]])[row["layer"]].colour
-    trial = study.trials.loc[study.trials["trial_id"] == row["trial_id"]].iloc[0]
-    return {
-        "size": f"{_count(row['from_size'])} – {_count(row['to_size'])}",
-        "label": row["label"],
-        "colour": colour,
-        "dark": theme.DARK[colour],
-        "parameters": f"{int(row['parameters']):,}",
-        "compression": percent(row["compression"]),
-        "accuracy": percent(row["mean"]),
-        "interval": _interval(row["mean"], row["low"]),
-        "runs": int(row["n"]),
-        "probability": _probability(row["probability"]),
-        "test": _tested(row),
-        "command": train_command(trial.to_dict(), _data_dir(study)),
-    }
-
-
-def _interval(mean: float, low: float) -> str:
-    return "" if pd.isna(low) else f"± {100 * (mean - low):.2f}"
-
-
-def _probability(value: float) -> str:
-    return "–" if pd.isna(value) else "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
-
-
-def _tested(row: dict[str, Any]) -> str:
-    if pd.isna(row.get("test_mean")):
-        return "–"
-    interval = _interval(row["test_mean"], row["test_low"])
-    return f"{percent(row['test_mean'])} {interval} (n = {int(row['test_n'])})"
-
-
-def _count(size: float) -> str:
-    for unit, divisor in (("M", 1_000_000), ("k", 1_000)):
-        if size >= divisor:
-            return f"{size / divisor:g}{unit}"
-    return f"{size:g}"
-
-
-def _data_dir(study: Study) -> str | None:
-    given = (study.info.get("options") or {}).get("data_dir")
-    return str(given) if given else None
-
-
 def _failures(trials: pd.DataFrame) -> list[dict[str, str]]:
     failed = trials[trials["error"].notna() & (trials["status"] != "finished")].head(MOST_ERRORS)
     return [
@@ -265,7 +146,7 @@ def _example(names: set[str], study: Study) -> str:
 
 def _data(study: Study, drawn: list[Drawn]) -> dict[str, Any]:
     trials = study.trials.to_dict("records")
-    directory = _data_dir(study)
+    directory = data_dir(study)
     commands = {
         row["trial_id"]: train_command(row, directory).removeprefix(COMMAND) for row in trials
     }

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.columns import read_columns, without_collections
 from analysis.configurations import grid, isolation, replicates, rungs
+from analysis.confirmation import confirming_trials
 from analysis.frames import Tables, build_tables, settle
 from analysis.record import LEDGER, RecordError
 from analysis.tables import read_tables, write_tables
@@ -114,9 +115,11 @@ class Study:
 
     @functools.cached_property
     def confirmations(self) -> pd.DataFrame:
-        """``replicates`` of test accuracy, of the configurations that trained on all images."""
-        ours = self.trials[self.trials["validation_images"] == 0]
-        return replicates(ours, "test_accuracy")
+        """``replicates`` of test accuracy, of the configurations that trained on all images.
+
+        Here, and in the study ``<name>-confirm`` beside this one.
+        """
+        return replicates(confirming_trials(self), "test_accuracy")
 
     @functools.cached_property
     def rungs(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.judged import finished, nothing_finished, protocols
 from analysis.charts.labels import log_ticks, plural
-from analysis.configurations import configuration_ids
+from analysis.confirmation import shared_ids
 
 if TYPE_CHECKING:
     from analysis.study import Study
@@ -26,15 +26,15 @@ def gaps(study: Study) -> pd.DataFrame:
     """A row per configuration and set: ``configuration, layer, parameters, set, accuracy, runs``.
 
     Accuracies are means over a configuration's finished trials, after the last epoch; its test
-    accuracy comes from its confirmation runs. Of a family's sizes within a factor ``STEP`` the best
-    is shown; ``of`` says of how many.
+    accuracy comes from its confirmation runs (see ``analysis.confirmation``). Of a family's sizes
+    within a factor ``STEP`` the best is shown; ``of`` says of how many.
     """
     trials = finished(study.trials)
     if trials.empty:
         raise NothingToShow(nothing_finished(study.trials))
     last = study.epochs.loc[study.epochs.groupby("trial_id")["epoch"].idxmax()]
     trials = trials.merge(last[["trial_id", "train_accuracy"]], on="trial_id")
-    trials["configuration"] = configuration_ids(trials, without=("seed", "validation_images"))
+    trials["configuration"] = shared_ids(trials)
     table = trials.groupby("configuration", sort=False).agg(
         layer=("layer", "first"),
         parameters=("parameters", "first"),
@@ -43,6 +43,9 @@ def gaps(study: Study) -> pd.DataFrame:
         test=("test_accuracy", "mean"),
         runs=("trial_id", "size"),
     )
+    tested = study.confirmations.assign(shared=shared_ids(study.confirmations))
+    tested = tested.drop_duplicates("shared").set_index("shared")["mean"]
+    table["test"] = table["test"].fillna(tested.reindex(table.index))
     frame = (
         _best_of_each_size(table)
         .reset_index()
