@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.charts.registry import CHARTS
 from search_spaces.registry import get_space
 from trainables.config import TrainConfig
 from tune_app.command_line import parse_options
@@ -30,8 +31,7 @@ def test_it_shows_commands_and_links():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_understood(command):
     options = parse_options(shlex.split(command))
-    if not options.list_spaces:
-        get_space(options.space)
+    assert options.list_spaces or get_space(options.space).name == options.space
 
 
 def test_the_network_it_trains_is_one():
@@ -55,3 +55,8 @@ def test_its_table_of_spaces_is_the_one_that_the_spaces_print():
 @pytest.mark.parametrize("link", LINKS)
 def test_what_it_links_to_is_there(link):
     assert (ROOT / link).exists()
+
+
+def test_the_chart_it_exports_is_one():
+    (name,) = re.findall(r"python -m analysis figures \S+ (\w+) --format pdf", README)
+    assert name in CHARTS

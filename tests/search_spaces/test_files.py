@@ -1,5 +1,7 @@
 """Spaces from TOML: the documented example works, and a bad file says everything that is wrong."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -64,13 +66,28 @@ def test_the_documented_example_has_one_dense_three_low_rank_and_nine_tensor_tra
     }
 
 
+def test_every_key_of_a_trial_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", text, re.MULTILINE))
+    for field in dataclasses.fields(TrainConfig):
+        written = rows.pop(field.name).strip('"')
+        value = "none" if field.default is None else str(field.default).lower()
+        if isinstance(field.default, float):
+            assert float(written) == field.default
+        else:
+            assert written == value
+    assert rows == {}
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda path: path.name
 )
 def test_every_space_under_docs_is_made_of_trial_configurations(path: Path) -> None:
     space = read_space(path)
-    for point in grid_points(space):
-        TrainConfig.from_trial({**space.fixed, **point})
+    points = [{**space.fixed, **point} for point in grid_points(space)]
+    configs = [TrainConfig.from_trial(point) for point in points]
+    assert [config.layer for config in configs] == [point["layer"] for point in points]
+    assert configs
 
 
 def test_a_space_is_named_after_its_file_unless_it_says_otherwise(tmp_path: Path) -> None:

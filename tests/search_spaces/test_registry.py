@@ -40,8 +40,12 @@ def test_every_key_has_grid_points(name: str) -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_grid_points_corners_and_samples_are_trial_configurations(name: str) -> None:
     space = SPACES[name]
-    for point in [*grid_points(space), *corner_points(space), *random_points(space, 50, seed=1)]:
-        TrainConfig.from_trial({**space.fixed, **point})
+    points = [*grid_points(space), *corner_points(space), *random_points(space, 50, seed=1)]
+    assert len(points) >= 50
+    for point in points:
+        given = {**space.fixed, **point}
+        config = TrainConfig.from_trial(given).to_dict()
+        assert {key: config[key] for key in given} == given
 
 
 @pytest.mark.parametrize("name", SPACES)
