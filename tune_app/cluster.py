@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tune_app.errors import WrongUse
+from tune_app.errors import RayLostError, WrongUse
 from tune_app.resources import Node
 from tune_app.storage import read_file, remove_file, write_file
 
@@ -42,6 +42,10 @@ STARTS = 3
 START_SECONDS = 120.0
 """For one start; Ray gives itself 30, whatever the machine is doing, and begins anew for the price
 of another start."""
+
+IDLE_SECONDS = 60
+"""A worker that is ready waits this long for its trial; by default Ray ends it after one, for
+another that it starts anew."""
 
 STORE_BYTES = 300_000_000
 """Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
@@ -90,6 +94,7 @@ def _start_here(
     import ray
 
     _shield_from_signals()
+    _use_ready_workers()
     for attempt in range(STARTS):
         try:
             with _fewer_processes(), _patient_start():
@@ -101,7 +106,10 @@ def _start_here(
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level="ERROR",
-                    _system_config={"preload_python_modules": list(preload)},
+                    _system_config={
+                        "preload_python_modules": list(preload),
+                        "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
+                    },
                 )
             return
         except Exception:  # Ray raises a bare Exception when its 30 s are over
@@ -155,6 +163,21 @@ def _patient_start() -> Iterator[None]:
         services.get_node = ask
 
 
+def _use_ready_workers() -> None:
+    """Lets trials run in the workers that Ray starts, and that preload torch, before it is asked.
+
+    Tune gives its actors two environment variables of no use here, and Ray then starts a process
+    anew for each slot: the ones that wait, with other variables, do not fit. It has no option.
+    """
+    import ray
+    from ray.tune.execution.class_cache import _ActorClassCache
+
+    def get(self: Any, trainable: type) -> Any:
+        return self._cache.setdefault(trainable, ray.remote(trainable))
+
+    _ActorClassCache.get = get
+
+
 def _shield_from_signals() -> None:
     """Gives Ray's processes a session of their own.
 
@@ -193,6 +216,51 @@ def nodes() -> list[Node]:
         for node in alive
     ]
     return sorted(found, key=lambda node: (-node.gpus, -node.cpus))
+
+
+def check_alive(*, ask: bool = True) -> None:
+    """Looks whether Ray's own processes run; where it was joined, whether any node is alive.
+
+    Ray's control store is no longer asked once it is dead: it would not answer, and Ray ends the
+    whole process ``RAY_gcs_rpc_server_reconnect_timeout_s`` after its death. Without ``ask`` it is
+    never asked: nothing is sent.
+
+    Raises:
+        RayLostError: where Ray has ended.
+    """
+    import ray
+    from ray._private import worker
+
+    started = worker._global_node
+    ended = [str(name) for name, _ in started.dead_processes()] if started else []
+    if ended:
+        raise RayLostError(f"Ray's {' and '.join(ended)} ended")
+    if not ask:
+        return
+    try:
+        alive = ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
+    except Exception as problem:  # what Ray raises depends on how far it had come
+        raise RayLostError(f"Ray does not answer: {problem}") from problem
+    if not alive:
+        raise RayLostError("Ray has lost its last node")
+
+
+def result_of(reference: Any) -> Any:
+    """What a task returns; its own exception is raised as Ray's ``RayTaskError``.
+
+    Raises:
+        RayLostError: where Ray ends meanwhile.
+    """
+    import ray
+
+    while not ray.wait([reference], timeout=0.5)[0]:
+        check_alive(ask=False)
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as problem:
+        raise RayLostError(f"Ray lost a worker: {problem}") from problem
 
 
 def check_shared(storage: str, timeout: float = 60.0) -> None:
