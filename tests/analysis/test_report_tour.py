@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.timeout(400)
 def test_the_tour_runs_and_ends_with_a_figure_on_disk(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     tour = nbformat.read(DOCS / "tour.ipynb", as_version=4)

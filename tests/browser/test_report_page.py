@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.opened import Opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # a busy machine draws slowly
+pytestmark = pytest.mark.browser
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 """Where pictures of the pages are left, to be looked at."""

@@ -13,7 +13,7 @@ from analysis.study import load_study
 from analysis.tensorboard import write_tensorboard
 from tests.analysis.studies import STUDIES
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.browser
 
 READY_SECONDS = 180
 

@@ -1,6 +1,6 @@
-"""A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS [HANGS]``.
+"""A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS …``.
 
-With HANGS the first trial hears nothing from its third epoch on, as one in a long batch would.
+A fourth word lets the first trial hear nothing from its third epoch on, as in a long batch.
 """
 
 import sys

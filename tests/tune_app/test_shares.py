@@ -61,7 +61,6 @@ def two_pretended_cards():
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("fraction", "at_once"), [(0.25, 8), (0.4, 4)])
 def test_ray_runs_as_many_trials_at_once_as_fit_the_cards(
     two_pretended_cards, tmp_path, fraction, at_once

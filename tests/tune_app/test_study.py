@@ -16,7 +16,7 @@ from tune_app.schedulers import SCHEDULERS
 from tune_app.searchers import SEARCHERS
 from tune_app.watchdog import Patience
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.ray
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -92,6 +92,20 @@ def test_the_same_command_again_runs_nothing(engine):
     assert outcome.exit_code == 0
     assert engine.trained == before
     assert len(engine.rows) == rows + 2  # this run began, and was closed
+
+
+def test_a_checkpoint_ahead_of_the_ledger_reports_its_epochs_again(engine):
+    """The worker had trained on when the driver was killed: what it saved is not trained again."""
+    (trial,) = some_trials(1)
+    engine.run(plan_of([trial]))
+    ledger = engine.folder / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(lines) if b'"epoch":4,' in line)
+    ledger.write_bytes(b"".join(lines[:cut]))
+    assert engine.run(plan_of([trial])).exit_code == 0
+    assert engine.epochs(trial) == list(range(1, 10))
+    assert set(engine.trained.values()) == {1}
+    assert engine.of(Started)[-1].epoch == 3
 
 
 def test_a_study_grows_by_points_and_by_a_kinder_scheduler(engine):
