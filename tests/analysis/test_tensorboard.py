@@ -21,8 +21,9 @@ from tensorboard.plugins.hparams import (
 )
 
 from analysis import event_file
+from analysis.events import METRICS
 from analysis.record import LEDGER, Ended, Epoch, Opened, Planned, encode
-from analysis.tensorboard import METRICS, TensorBoardLog, write_tensorboard
+from analysis.tensorboard import TensorBoardLog, write_tensorboard
 from trainables.config import TrainConfig
 
 KEYS = ("layer", "rank_scale", "seed")
