@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.charts.labels import plural
+
 if TYPE_CHECKING:
     from analysis.study import Study
 
@@ -17,7 +19,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
     """What and its value in words, in the order a reader asks."""
     info, space = study.info, study.space
     return [
-        ("Command", str(info.get("command") or UNKNOWN)),
+        ("Command", _command(info.get("command"))),
         ("Search", _search(study)),
         ("Seeds", _values(study.trials, "seed")),
         ("Epochs", _values(study.trials, "epochs")),
@@ -31,6 +33,12 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Trials", _statuses(study)),
         ("Not run", _left_out(study)),
     ]
+
+
+def _command(command: Any) -> str:
+    """As a shell takes it: a driver records what stood behind ``python``."""
+    said = str(command or UNKNOWN)
+    return f"python {said}" if said.split()[0].endswith(".py") else said
 
 
 def _search(study: Study) -> str:
@@ -61,7 +69,7 @@ def _device(study: Study) -> str:
     slots = study.runs["slots"].dropna()
     hosts = sorted({value for value in study.attempts["host"].dropna() if value})
     said = [", ".join(devices)]
-    said += [f"{int(slots.max())} trials at once"] if len(slots) else []
+    said += [f"{plural(int(slots.max()), 'trial')} at once"] if len(slots) else []
     said += [f"on {', '.join(hosts[:8])}{' …' if len(hosts) > 8 else ''}"] if hosts else []
     return ", ".join(said)
 

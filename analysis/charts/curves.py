@@ -100,6 +100,8 @@ def draw(frame: pd.DataFrame) -> Picture:
         x=x, y=y, color=colour, strokeDash=dash, detail="trial_id:N"
     )
     layers.append(runs.mark_line(strokeWidth=1.6 if few else 2.4, opacity=0.7 if few else 1))
+    if points["epoch"].nunique() == 1:  # no line goes through one point
+        layers.append(runs.mark_point(filled=True, size=44).encode(strokeDash=alt.Undefined))
     layers.append(_hover(runs))
     if (points["part"] == "stop").any():
         layers += _stops(points[points["part"] == "stop"], x, y, colour)

@@ -99,7 +99,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         shape=alt.Shape(
             "set:N",
             scale=alt.Scale(domain=present, range=[SETS[name] for name in present]),
-            legend=alt.Legend(symbolStrokeColor=theme.INK),
+            legend=alt.Legend(symbolStrokeColor=theme.INK, orient="bottom"),
         ),
         tooltip=[
             "layer:N",

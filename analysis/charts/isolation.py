@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import axis, plural, short
 from analysis.charts.steps import neighbourhood
 
@@ -34,7 +34,7 @@ def isolation(study: Study) -> pd.DataFrame:
     if not keys:
         raise NothingToShow("No scientific key has two values with a finished trial.")
     frame = pd.concat([_of_key(study, key) for key in keys], ignore_index=True)
-    return frame.assign(measure=measure(study))
+    return possible(frame).assign(measure=measure(study))
 
 
 def _values(study: Study, key: str) -> int:

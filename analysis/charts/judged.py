@@ -31,6 +31,12 @@ def judged(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
     return rows.assign(accuracy=rows[study.metric].astype(float), measure=measure(study))
 
 
+def possible(frame: pd.DataFrame) -> pd.DataFrame:
+    """Intervals of accuracies, cut at 0 and 1: of two runs that differ a t interval is wider."""
+    bounds = [name for name in ("low", "high", "front_low", "front_high") if name in frame]
+    return frame.assign(**{name: frame[name].clip(0, 1) for name in bounds})
+
+
 def finished(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials that ran to their last epoch."""
     return trials[trials["status"] == "finished"]

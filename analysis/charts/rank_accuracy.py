@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import axis, plural, short, spread
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
@@ -43,7 +43,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
     names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}
     best = best.drop(columns="rank").rename(columns=names).sort_values(["curve", "rank"])
     wanted = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
-    return best[wanted].assign(measure=measure(study)).reset_index(drop=True)
+    return possible(best[wanted]).assign(measure=measure(study)).reset_index(drop=True)
 
 
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:

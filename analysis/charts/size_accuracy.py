@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished
+from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import log_ticks, plural
 from analysis.charts.picked import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.latency import latencies
@@ -46,7 +46,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     names = ["configuration", "label", "layer", "accuracy", "low", "high", "n"]
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
-    return rows.assign(measure=measure(study)).reset_index(drop=True)
+    return possible(rows).assign(measure=measure(study)).reset_index(drop=True)
 
 
 def _with_latency(study: Study) -> pd.DataFrame:
@@ -161,7 +161,8 @@ def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     front = _apart(
         data[data["on_front"]], room=math.log(data["size"].max() / data["size"].min()) / LABELS
     )
-    front = front.assign(words=["> 99 %" if p > 0.99 else f"{p:.0%}" for p in front["probability"]])
+    said = ["> 99 %" if p > 0.99 else f"{100 * p:.0f} %" for p in front["probability"]]
+    front = front.assign(words=said)
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
     halo = words.mark_text(dy=-14, fontSize=11, stroke=theme.PAPER, strokeWidth=4)
     return alt.layer(halo, words.mark_text(dy=-14, fontSize=11))

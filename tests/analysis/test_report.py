@@ -12,6 +12,7 @@ import pytest
 
 from analysis.best_by_size import best_at_each_size, train_command
 from analysis.charts.registry import CHARTS
+from analysis.provenance import provenance
 from analysis.report import write_report
 from analysis.study import load_study
 from analysis.trial_table import trial_table
@@ -98,6 +99,16 @@ def test_the_errors_of_failed_trials_are_there_and_cannot_inject_markup(study_fo
     page = write_report(load_study(folder), figures=False).read_text(encoding="utf-8")
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
+
+
+def test_the_command_can_be_typed_as_it_stands(study_folder, tmp_path):
+    folder = shutil.copytree(study_folder("one"), tmp_path / "study")
+    info = json.loads((folder / "study.json").read_text())
+    assert dict(provenance(load_study(folder)))["Command"] == info["command"]
+    info["command"] = "run_tune.py --space families"  # as a driver records it
+    (folder / "study.json").write_text(json.dumps(info))
+    command = dict(provenance(load_study(folder)))["Command"]
+    assert command == "python run_tune.py --space families"
 
 
 def test_the_test_set_is_named_in_page_and_markdown(study_folder, tmp_path):

@@ -21,6 +21,10 @@ from analysis.charts import (
 )
 from analysis.charts.judged import judged
 from analysis.charts.labels import log_ticks
+from analysis.study import load_study
+from tests.analysis import spaces
+from tests.analysis.model import Model
+from tests.analysis.simulation import write_study
 
 
 def test_stopped_trials_are_judged_by_nobody(study):
@@ -75,6 +79,27 @@ def test_a_stopped_trial_is_marked_at_its_last_epoch(study):
     trials = study("asha").trials.set_index("trial_id")
     expected = trials.loc[trials["status"] == "stopped", "epochs_run"]
     assert stops.to_dict() == expected.to_dict()
+
+
+def test_runs_of_one_epoch_are_points(tmp_path):
+    configs = [{"layer": "dense", "epochs": 1, "seed": seed} for seed in (0, 1)]
+    frame = curves.curves(load_study(write_study(tmp_path / "s", configs, space=spaces.FAMILIES)))
+    marks = [one["mark"] for one in curves.draw(frame).to_dict()["layer"] if "mark" in one]
+    assert any(mark["type"] == "point" and mark.get("filled") for mark in marks)
+
+
+def test_no_interval_is_drawn_beyond_what_an_accuracy_can_be(tmp_path):
+    configs = [
+        {"layer": "low_rank", "rank": rank, "epochs": 1, "seed": seed}
+        for rank in (8, 32)
+        for seed in (0, 1)
+    ]
+    folder = write_study(tmp_path / "wild", configs, space=spaces.FAMILIES, model=Model(noise=0.2))
+    wild = load_study(folder)
+    assert wild.replicates["high"].max() > 1
+    for frame in (size_accuracy.size_accuracy(wild), rank_accuracy.rank_accuracy(wild)):
+        assert frame["low"].min() >= 0
+        assert frame["high"].max() == 1
 
 
 def test_a_curve_of_the_original_plot_is_the_mean_over_its_seeds(study):
