@@ -21,6 +21,8 @@ from analysis.tables import read_tables, write_tables
 
 STUDY = "study.json"
 LEASE = "lease.json"
+OBJECTS = ("space", "options", "versions")
+"""What ``study.json`` must hold as objects, where it holds them."""
 HELD_SECONDS = 30.0
 """A driver renews its lease every other second; one unrenewed for this long is gone."""
 
@@ -191,13 +193,18 @@ def _information(folder: Path) -> dict[str, Any]:
     """``study.json``; empty where there is none, since the ledger alone is a study."""
     path = folder / STUDY
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        info = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError) as problem:
         raise RecordError(
             f"{path} is no JSON object ({problem}); restore it or remove it"
         ) from None
+    for name in (name for name in OBJECTS if not isinstance(info.get(name) or {}, dict)):
+        raise RecordError(
+            f"{path}: {name} must be an object, got {info[name]!r}; restore the file or remove it"
+        )
+    return info
 
 
 def _size(path: Path) -> int:

@@ -68,7 +68,8 @@ def read_tables(folder: Path) -> Tables | None:
     """The tables of a study, or None where they are absent or older than the ledger.
 
     Raises:
-        TableError: where there is no ledger to build them from, and a table lacks a column.
+        TableError: where there is no ledger to build them from, and a table is damaged or lacks a
+            column.
     """
     ledger = folder / LEDGER
     size = ledger.stat().st_size if ledger.is_file() else None
@@ -106,7 +107,12 @@ def _read_alone(folder: Path) -> Tables | None:
     if not paths["trials"].is_file() or not paths["epochs"].is_file():
         return None
     nothing = {name: getattr(build_tables(Columns.empty()), name) for name in TABLES}
-    found = {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
+    try:
+        found = {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
+    except (OSError, pa.ArrowException) as problem:
+        raise TableError(
+            f"{folder} holds a table that is no Parquet ({problem}), and no ledger to build it from"
+        ) from None
     return _checked(folder, {**nothing, **found})
 
 

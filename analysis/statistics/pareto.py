@@ -89,7 +89,8 @@ def _posterior(mean: np.ndarray, n: np.ndarray, sd: float) -> tuple[np.ndarray, 
     free = len(mean) - len(starts)
     beyond = ((mean - trend.x) ** 2).sum() / free - noise.mean() if free else 0.0
     own = max(float(beyond), 0.0)  # variance of the true means about the trend
-    kept = own / (own + noise)
+    total = own + noise
+    kept = np.divide(own, total, out=np.ones_like(total), where=total > 0)  # no spread: no doubt
     centre = trend.x + kept * (mean - trend.x)
     return centre, kept * noise + (1 - kept) ** 2 * trend_noise
 

@@ -88,6 +88,7 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
         (["status", "{tmp}"], r"is no study: it holds no ledger\.jsonl; name a folder"),
         (["{tmp}/newer"], "was written in format 99, this version reads up to 1"),
         (["status", "{tmp}/odd"], "study.json is no JSON object"),
+        (["{tmp}/odder"], "study.json: space must be an object, got 'dense'; restore"),
         (["export", "{study}", "--table", "trails"], "unknown table 'trails': choose from trials"),
         (["export", "{study}", "--format", "xls"], "'xls' is no text: choose from csv, json, md"),
         (["figures", "{study}", "curve"], "unknown chart 'curve'; did you mean 'curves'"),
@@ -106,6 +107,7 @@ def test_wrong_use_gets_one_clear_message_and_exit_code_2(
     newer.mkdir()
     (newer / LEDGER).write_bytes(b'{"type":"opened","format":99,"name":"x","time":1}\n')
     (twelve(tmp_path / "odd") / "study.json").write_text("[1")
+    (twelve(tmp_path / "odder") / "study.json").write_text('{"space": "dense"}')
     places = {"tmp": tmp_path, "study": study_folder("twelve")}
     code, out, err = run(*(argument.format(**places) for argument in arguments))
     assert (code, out) == (2, "")

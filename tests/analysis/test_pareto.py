@@ -79,6 +79,15 @@ def test_single_runs_borrow_the_spread_of_replicated_ones():
     assert pareto(one, "parameters")["probability"].between(0, 1).all()
 
 
+def test_where_equal_runs_gave_equal_numbers_the_front_is_sure():
+    ours = pareto(
+        frame(parameters=[1.0, 2.0, 3.0], mean=[0.8, 0.9, 0.85], sd=[0.0] * 3, n=[2] * 3),
+        "parameters",
+    )
+    assert ours["probability"].tolist() == [1.0, 1.0, 0.0]
+    assert ours["front_low"].tolist() == pytest.approx([0.8, 0.9, 0.9])
+
+
 def test_where_nothing_was_replicated_nobody_knows():
     alone = frame(parameters=[10, 20], mean=[0.8, 0.9]).assign(n=1, sd=np.nan)
     shown = pareto(alone, "parameters")

@@ -64,6 +64,15 @@ def test_trials_and_epochs_alone_are_a_study(tmp_path):
     assert len(load_study(sent).aliases) == 0
 
 
+def test_a_damaged_table_without_a_ledger_is_said_to_be_one(tmp_path):
+    ours = load_study(twelve(tmp_path))
+    ours.write_tables()
+    (tmp_path / "trials.parquet").write_bytes(b"no parquet")
+    (tmp_path / LEDGER).unlink()
+    with pytest.raises(TableError, match=r"no Parquet .* and no ledger to build it from"):
+        load_study(tmp_path)
+
+
 def test_a_missing_column_is_named_with_those_there_are(tmp_path):
     ours = load_study(twelve(tmp_path))
     ours.write_tables()
