@@ -7,8 +7,13 @@ import math
 import pandas as pd
 
 from analysis.statistics.claims import Claim, evidence, p_words, points
-from analysis.statistics.comparison import named_contrast, secondary_comparisons
+from analysis.statistics.comparison import (
+    WORTH_SHOWING,
+    named_contrast,
+    secondary_comparisons,
+)
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
+from analysis.statistics.power import runs_needed
 from analysis.study import Study
 
 
@@ -77,14 +82,26 @@ def _against_next(frame: pd.DataFrame, mean: str, sd: float, df: int) -> Claim:
         text = f"{mean}, ahead of {following['label']} by {numbers}."
         return Claim(text, "shown", runs, ahead, low, high, p)
     text = f"{mean.replace(' is best', ' came out highest')}, but is not shown to be better than "
-    return Claim(f"{text}{following['label']}: {numbers}.", "not_shown", runs, ahead, low, high, p)
+    text += f"{following['label']}: {numbers}{_wanted(sd, len(frame))}."
+    return Claim(text, "not_shown", runs, ahead, low, high, p)
+
+
+def _wanted(sd: float, count: int) -> str:
+    """How many runs would show a lead, picked among as many configurations."""
+    runs = runs_needed(WORTH_SHOWING, sd, alpha=0.05 / _pairs(count))
+    said = f"; a lead of {points(WORTH_SHOWING)} points would take {runs:,} runs of each"
+    return said if runs else ""
 
 
 def _picked(ahead: float, se: float, df: int, count: int) -> tuple[float, float]:
     """p-value and reach, in standard errors, of one of all pairs of ``count`` (Bonferroni)."""
-    pairs = count * (count - 1) / 2
+    pairs = _pairs(count)
     p = min(1.0, float(t_p_value(ahead, se, df)) * pairs)
     return p, float(t_quantile(df, 1 - 0.05 / pairs))
+
+
+def _pairs(count: int) -> float:
+    return count * (count - 1) / 2
 
 
 def _what(metric: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 from analysis.statistics.answers import _picked, answer, best_claim, claims
 from analysis.statistics.arms import contrast_runs
 from analysis.statistics.comparison import compare_values, secondary_comparisons
+from analysis.statistics.intervals import pooled_sd
+from analysis.statistics.power import runs_needed
 from analysis.study import load_study
 from tests.analysis import spaces, studies
 from tests.analysis.model import Model
@@ -124,6 +126,10 @@ def test_the_best_is_not_called_best_when_it_may_be_luck(tmp_path):
     assert claim.verdict == "not_shown"
     assert "came out highest" in claim.words
     assert "is not shown to be better than" in claim.words
+    sd = pooled_sd(ours.replicates["sd"], ours.replicates["n"])[0]
+    runs = runs_needed(0.005, sd, alpha=0.05 / 10)  # five configurations make ten pairs
+    assert f"; a lead of 0.50 points would take {runs} runs of each." in claim.words
+    assert runs > runs_needed(0.005, sd)
 
 
 def test_a_best_among_equals_is_claimed_one_time_in_twenty_at_most():
