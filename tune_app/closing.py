@@ -29,7 +29,7 @@ class Outcome:
     def lines(self) -> list[str]:
         """For a person: how many ended how."""
         parts = [f"{self.counts[name]} {name}" for name in STATUSES if self.counts[name]]
-        lines = [f"{self.reason}: {', '.join(parts) or 'no trials'}"]
+        lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
         if self.best:
             lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
         return lines

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tune_app.errors import RayLostError, WrongUse
+from tune_app.errors import WrongUse
 from tune_app.resources import Node
 from tune_app.storage import read_file, remove_file, write_file
 
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray is an error, not the start of one
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # its state is in memory: it never comes back
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -76,6 +78,9 @@ def start(
     """Joins the cluster at ``address``, or starts Ray on this machine; the nodes it has.
 
     ``cpus`` and ``gpus`` override what Ray finds here (more may be pretended than there are).
+
+    Raises:
+        WrongUse: where no cluster answers at ``address``.
     """
     prepare_environment()
     import ray
@@ -84,8 +89,24 @@ def start(
         if address is None:
             _start_here(cpus, gpus, preload, store_bytes)
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            _join(address)
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
     return nodes()
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would go on asking for ever
+            host, _, port = address.partition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, ValueError, RuntimeError) as problem:
+        reason = str(problem).strip().partition("\n")[0]
+        raise WrongUse(
+            [f"--address {address}: no Ray cluster answers there: {reason}"]
+        ) from problem
 
 
 def _start_here(
@@ -216,51 +237,6 @@ def nodes() -> list[Node]:
         for node in alive
     ]
     return sorted(found, key=lambda node: (-node.gpus, -node.cpus))
-
-
-def check_alive(*, ask: bool = True) -> None:
-    """Looks whether Ray's own processes run; where it was joined, whether any node is alive.
-
-    Ray's control store is no longer asked once it is dead: it would not answer, and Ray ends the
-    whole process ``RAY_gcs_rpc_server_reconnect_timeout_s`` after its death. Without ``ask`` it is
-    never asked: nothing is sent.
-
-    Raises:
-        RayLostError: where Ray has ended.
-    """
-    import ray
-    from ray._private import worker
-
-    started = worker._global_node
-    ended = [str(name) for name, _ in started.dead_processes()] if started else []
-    if ended:
-        raise RayLostError(f"Ray's {' and '.join(ended)} ended")
-    if not ask:
-        return
-    try:
-        alive = ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
-    except Exception as problem:  # what Ray raises depends on how far it had come
-        raise RayLostError(f"Ray does not answer: {problem}") from problem
-    if not alive:
-        raise RayLostError("Ray has lost its last node")
-
-
-def result_of(reference: Any) -> Any:
-    """What a task returns; its own exception is raised as Ray's ``RayTaskError``.
-
-    Raises:
-        RayLostError: where Ray ends meanwhile.
-    """
-    import ray
-
-    while not ray.wait([reference], timeout=0.5)[0]:
-        check_alive(ask=False)
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError:
-        raise
-    except ray.exceptions.RayError as problem:
-        raise RayLostError(f"Ray lost a worker: {problem}") from problem
 
 
 def check_shared(storage: str, timeout: float = 60.0) -> None:

@@ -14,6 +14,10 @@ class WrongUse(ValueError):  # noqa: N818 (not a fault of the program)
         super().__init__("\n".join(self.problems))
 
 
+class RayLostError(ConnectionError):
+    """Ray did not come up, or ended; the record is as it was."""
+
+
 def unknown(what: str, name: str, choices: Iterable[str]) -> str:
     """A sentence that names the choices and the one nearest to ``name``."""
     choices = list(choices)

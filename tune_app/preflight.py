@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from tune_app.paths import study_paths
 from tune_app.plan import Plan
 from tune_app.resources import Node, choose_share
 from tune_app.resources import problems as share_problems
+from tune_app.storage import read_file, remove_file, write_file
 
 
 def check_start(plan: Plan, options: RunOptions) -> None:
@@ -36,20 +38,39 @@ def check_start(plan: Plan, options: RunOptions) -> None:
     problems = [*_nothing_to_run(plan), *_data_problems(plan, options)]
     folder = study_paths(options, plan.space.name).folder
     problems += folder_problems(folder, forecast(plan).disk_bytes)
-    if options.storage and "://" not in options.storage:
-        problems += folder_problems(Path(options.storage).expanduser().absolute(), 0)
+    if options.storage:
+        problems += storage_problems(options.storage)
     if options.address is None:  # a cluster's nodes are asked once it is reached
         problems += machine_problems(options, this_machine())
     if problems:
         raise WrongUse(problems)
 
 
-def folder_problems(folder: Path, needed_bytes: int) -> list[str]:
-    """Why a folder, which need not exist yet, cannot take so many bytes; nothing is left there."""
+def storage_problems(storage: str) -> list[str]:
+    """Why checkpoints cannot be written to a path or URI, read there and removed."""
+    if "://" not in storage:
+        return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
+    probe = f".probe-{secrets.token_hex(8)}"
+    try:
+        write_file(storage, probe, probe)
+        read_file(storage, probe)
+        remove_file(storage, probe)
+    except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: of the URI
+        reason = str(problem).partition("\n")[0]
+        advice = "name a folder, or a bucket that exists and that you may write to"
+        return [f"--storage {storage} cannot be used: {reason}; {advice}"]
+    return []
+
+
+def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:
+    """Why a folder, which need not exist yet, cannot take so many bytes; nothing is left there.
+
+    ``option`` is the one that would name another.
+    """
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
-    change = "name another place with --results-dir"
+    change = f"name another place with {option}"
     try:
         with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(b"\0" * 4096)

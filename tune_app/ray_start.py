@@ -8,6 +8,7 @@ from functools import partial
 
 from tune_app.cluster import prepare_environment, start, stop
 from tune_app.devices import this_machine
+from tune_app.errors import RayLostError, WrongUse
 from tune_app.options import RunOptions
 from tune_app.resources import Node
 
@@ -42,8 +43,18 @@ class RayStart:
         self._pool.shutdown()
 
     def nodes(self) -> list[Node]:
-        """Waits; raises what went wrong."""
-        return self._started.result()
+        """Waits for Ray.
+
+        Raises:
+            WrongUse: where there is none to join.
+            RayLostError: where it did not start.
+        """
+        try:
+            return self._started.result()
+        except WrongUse:
+            raise
+        except Exception as problem:
+            raise RayLostError(f"Ray did not start: {problem}") from problem
 
     def again(self) -> list[Node]:
         """Starts Ray anew after it broke."""

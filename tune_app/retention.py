@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from tune_app.forecast import KEPT_WHEN_FINISHED
 from tune_app.history import History, score
+from tune_app.storage import filesystem
 
 
 def surplus(history: History, keep: int = KEPT_WHEN_FINISHED) -> list[str]:
@@ -24,32 +22,20 @@ def surplus(history: History, keep: int = KEPT_WHEN_FINISHED) -> list[str]:
 
 
 def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
-    """Removes the trials' folders under a path or URI; how many there were."""
-    removed = 0
-    for trial_id in trial_ids:
-        removed += (
-            _remove_remote(storage, trial_id)
-            if "://" in storage
-            else _remove(Path(storage) / trial_id)
-        )
-    return removed
+    """Removes the trials' folders under a path or URI; how many there were.
 
-
-def _remove(folder: Path) -> bool:
-    there = folder.is_dir()
-    shutil.rmtree(folder, ignore_errors=True)
-    return there
-
-
-def _remove_remote(storage: str, trial_id: str) -> bool:
+    Where the storage is away they stay until the next run ends.
+    """
     from pyarrow import fs
 
-    system: Any
-    system, root = fs.FileSystem.from_uri(storage)
+    system, root = filesystem(storage)
+    removed = 0
     with contextlib.suppress(OSError):
-        system.delete_dir(f"{root}/{trial_id}")
-        return True
-    return False
+        infos = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        for trial_id in {info.base_name for info in infos}.intersection(trial_ids):
+            system.delete_dir(f"{root}/{trial_id}")
+            removed += 1
+    return removed
 
 
 def _score(history: History, trial_id: str) -> float:

@@ -79,7 +79,6 @@ class StudyRun:
         self.interrupt, self.lease = interrupt, lease
         self.began = time.monotonic()
         self.history = History()
-        self._loaded: Workload | None = None
         own = str(paths.checkpoints)
         self.storage = join(options.storage, paths.folder.name) if options.storage else own
 
@@ -89,7 +88,7 @@ class StudyRun:
         """Reads the record while Ray starts, then checks what Ray found.
 
         Raises:
-            WrongUse: nothing of the study was touched.
+            WrongUse, RayLostError: nothing of the study was touched.
         """
         exists = (self.paths.folder / LEDGER).is_file()
         self.record = read_record(self.paths.folder) if exists else Record(())
@@ -97,12 +96,12 @@ class StudyRun:
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
         nodes = ray_start.nodes()
         self.interrupt.renew()
+        self.workload = self._load()
         self.placement = place(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
             from tune_app.cluster import check_shared
 
             check_shared(self.storage)
-        self.workload = self._workload()
 
     def _gpus(self, nodes: Sequence[Node]) -> float | None:
         """A trial's part of a card; "auto" is measured, which needs the data."""
@@ -113,24 +112,16 @@ class StudyRun:
             raise WrongUse(["--gpus-per-trial auto measures a card, and there is no GPU here"])
         from tune_app.gpu_share import ShareMemory, auto_share
 
-        data = self._workload().parameters["data"]
+        data = self.workload.parameters["data"]
         memory = ShareMemory(self.paths.folder.parent / ".gpu_shares.json")
         return auto_share(self.plan, data, memory, self.setting.say or show)
 
-    def _workload(self) -> Workload:
-        """Read once: the fraction of a card is measured with the same data."""
-        if self._loaded is None:
-            if "dataset" in self.plan.space.keys:
-                raise WrongUse(["a study trains on one data set: fix it with --set dataset=NAME"])
-            dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
-            chosen = self.setting.workload
-            self._loaded = chosen or cifar_workload(dataset, self.options.data_dir)
-        return self._loaded
-
-    def _reload(self) -> Workload:
-        """The data is gone with the Ray that held it."""
-        self._loaded = None
-        return self._workload()
+    def _load(self) -> Workload:
+        """Puts the data into the Ray that runs now."""
+        if "dataset" in self.plan.space.keys:
+            raise WrongUse(["a study trains on one data set: fix it with --set dataset=NAME"])
+        dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
+        return self.setting.workload or cifar_workload(dataset, self.options.data_dir)
 
     # Searching.
 
@@ -150,17 +141,15 @@ class StudyRun:
         from tune_app.search import Search  # imports ray.tune
 
         session.clear_stop()
-        search = Search(
-            session,
-            self.plan,
-            self.placement,
-            self.workload,
-            self.setting,
-            self.paths,
-            reload=self._reload,
-        )
+        search = Search(session, self.plan, self.placement, self.workload, self.setting, self.paths)
         search.replay(self.replayed)
-        search.run(ray_start)
+        search.run(lambda: self._restart(ray_start))
+
+    def _restart(self, ray_start: RayStart) -> Workload:
+        """A new Ray, given the data anew: it was gone with the old one."""
+        ray_start.again()
+        self.interrupt.renew()
+        return self._load()
 
     def _session(self, ledger: Ledger) -> Session:
         searcher_rows = self._enter(ledger)

@@ -12,14 +12,16 @@ from ray.tune.schedulers import TrialScheduler
 from analysis.record import AnyRow, Ended
 from tune_app.callback import Recorder
 from tune_app.chunk import run_chunk
+from tune_app.cluster import stop
+from tune_app.errors import RayLostError
 from tune_app.failures import LOST, Failure, classify
 from tune_app.feeder import WorkerSettings
 from tune_app.horizon import horizon
 from tune_app.ledger import DiskFullError
+from tune_app.liveness import check_alive
 from tune_app.paths import StudyPaths
 from tune_app.placement import Placement
 from tune_app.plan import Plan
-from tune_app.ray_start import RayStart
 from tune_app.schedulers import SCHEDULERS, ContentScheduler, size_bin
 from tune_app.session import Session
 from tune_app.workload import Workload
@@ -39,12 +41,9 @@ class Search:
         workload: Workload,
         setting: Any,
         paths: StudyPaths,
-        *,
-        reload: Callable[[], Workload],
     ) -> None:
         self.session, self.placement, self.workload = session, placement, workload
         self.setting, self.paths, self.plan = setting, paths, plan
-        self.reload = reload
         self.dispatcher = session.dispatcher
         self.scheduler = self._scheduler()
         self._suspicious = False
@@ -66,8 +65,11 @@ class Search:
                 now = self.dispatcher.clock()
                 self.dispatcher.write(Ended(trial_id, trial.attempt, now, "stopped", trial.epoch))
 
-    def run(self, ray_start: RayStart) -> None:
-        """Until the plan is done, or the session is told to stop."""
+    def run(self, restart: Callable[[], Workload]) -> None:
+        """Until the plan is done, or the session is told to stop.
+
+        ``restart`` starts Ray anew after it broke, and puts the data there again.
+        """
         breaks = 0
         while (step := self.dispatcher.next_step()) is not None:
             before = self.session.progress.epochs_here
@@ -78,7 +80,7 @@ class Search:
                 self.session.stop(str(problem))
             except Exception as problem:
                 breaks = 1 if self.session.progress.epochs_here > before else breaks + 1
-                self._recover(problem, ray_start, give_up=breaks > MOST_BREAKS)
+                self._recover(problem, restart, give_up=breaks > MOST_BREAKS)
         self._sweep()
 
     def _on_change(self, trial_id: str, what: str) -> None:
@@ -89,10 +91,12 @@ class Search:
     def _on_tick(self) -> None:
         """Where the last node is gone, Ray would go on failing trials until none is left."""
         self.session.tick()
-        if self._suspicious:
-            self._suspicious = False
-            if not _answers():
-                raise ConnectionError("Ray has lost its last node")
+        suspicious, self._suspicious = self._suspicious, False
+        try:
+            check_alive(ask=suspicious)
+        except RayLostError:
+            stop()  # Tune's clean-up would wait for the dead until Ray aborts the process
+            raise
 
     def _chunk(self, step: int) -> None:
         run_chunk(
@@ -131,7 +135,9 @@ class Search:
         retry = self.dispatcher.failed(trial_id, failure)
         self.session.on_change(trial_id, "retry" if retry else "failed")
 
-    def _recover(self, problem: Exception, ray_start: RayStart, *, give_up: bool) -> None:
+    def _recover(
+        self, problem: Exception, restart: Callable[[], Workload], *, give_up: bool
+    ) -> None:
         """Ray broke: its trials are lost and will be tried again, on a new Ray where it is ours."""
         failure = Failure("lost_node", classify(problem).error)
         self.session.progress.say(f"Ray broke: {failure.summary}")
@@ -141,9 +147,10 @@ class Search:
         if give_up:
             self.dispatcher.halt(f"Ray broke {MOST_BREAKS + 1} times in a row: {failure.summary}")
         elif not self.dispatcher.halted and not _answers():
-            ray_start.again()
-            self.session.interrupt.renew()
-            self.workload = self.reload()
+            try:
+                self.workload = restart()
+            except RayLostError as lost:
+                self.dispatcher.halt(str(lost))
 
     def _scheduler(self) -> ContentScheduler:
         make, ahead = SCHEDULERS[self.plan.scheduler], horizon(self.plan)
@@ -172,8 +179,8 @@ def _host_of(actor: Any) -> str:
 
 
 def _answers() -> bool:
-    """Whether Ray is still there."""
     try:
-        return ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
-    except Exception:
+        check_alive()
+    except RayLostError:
         return False
+    return True

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from tune_app.closing import Outcome, write_results
-from tune_app.errors import WrongUse
+from tune_app.errors import RayLostError, WrongUse
 from tune_app.identity import study_identity
 from tune_app.interrupt import Interrupt
 from tune_app.lease import Lease, LeaseHeldError
@@ -38,11 +38,14 @@ def run_study(plan: Plan, options: RunOptions, setting: Setting | None = None) -
         check_identity(paths, identity)
         with _leased(paths) as lease, RayStart(options, setting.preload) as ray_start:
             run = StudyRun(plan, options, setting, paths, interrupt, lease)
-            run.open(ray_start)
+            try:
+                run.open(ray_start)
+            except RayLostError as problem:
+                reason = f"the search did not begin, and nothing is lost: {problem}"
+                return _told(Outcome(paths.folder, 1, reason, complete=False), options, say)
             outcome = run.search(ray_start, identity)
         write_results(paths.folder, say, report=setting.report)
-    _tell(outcome, options, say)
-    return outcome
+    return _told(outcome, options, say)
 
 
 @contextlib.contextmanager
@@ -62,7 +65,7 @@ def _leased(paths: StudyPaths) -> Iterator[Lease]:
         yield lease
 
 
-def _tell(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> None:
+def _told(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> Outcome:
     for line in outcome.lines():
         say(line)
     report = StudyPaths(outcome.folder).report
@@ -70,3 +73,4 @@ def _tell(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> 
         say(f"report: {report}")
     if not outcome.complete and options.command:
         say(f"to continue: python {options.command}")
+    return outcome

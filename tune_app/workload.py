@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.errors import WrongUse
+from tune_app.liveness import result_of
 
 PRELOAD = ("ray.tune", "trainables.cifar_trainable")
 """What a worker imports as it starts, torch among it: seven of the nine seconds that a first trial
@@ -33,6 +34,7 @@ def cifar_workload(dataset: str, data_dir: Path | None) -> Workload:
 
     Raises:
         WrongUse: where the data set is absent or damaged.
+        RayLostError: where Ray ends meanwhile.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -41,9 +43,10 @@ def cifar_workload(dataset: str, data_dir: Path | None) -> Workload:
     load = ray.remote(_load).options(num_cpus=0, scheduling_strategy=here, num_returns=2)
     data, about = load.remote(dataset, data_dir)
     try:
-        return Workload("trainables.cifar_trainable:CifarTrainable", {"data": data}, ray.get(about))
+        told = result_of(about)
     except ray.exceptions.RayTaskError as problem:
         raise WrongUse([str(problem.cause)]) from problem
+    return Workload("trainables.cifar_trainable:CifarTrainable", {"data": data}, told)
 
 
 def _load(name: str, data_dir: Path | None) -> tuple[Any, dict[str, Any]]:
