@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from benchmarks.yardsticks.network import nesterov, resnet9
+from benchmarks.yardsticks.network import Loop
 
 
 class Pictures(Dataset):
@@ -50,35 +50,28 @@ class Pictures(Dataset):
         return picture, label
 
 
-class Cifar10Fast:
-    """Trains ``batches`` batches a time, each time an epoch of its own."""
+class Cifar10Fast(Loop):
+    """Trains on every picture once an epoch."""
 
-    def __init__(
-        self, images: np.ndarray, labels: np.ndarray, *, width: int, batch: int, batches: int
-    ) -> None:
-        torch.manual_seed(0)
-        self.count = batch * batches
-        self._pictures = Pictures(images[: self.count], labels[: self.count])
-        self._batch = batch
-        self._network = resnet9(width).train()
-        self._optimizer = nesterov(self._network, 0.1)
+    def __init__(self, images: np.ndarray, labels: np.ndarray, *, width: int, batch: int) -> None:
+        super().__init__(Pictures(images, labels), width=width, batch=batch)
 
     def data(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """An epoch's batches."""
-        self._pictures.choose()
-        yield from DataLoader(self._pictures, self._batch, shuffle=True, drop_last=True)
+        self.pictures.choose()
+        yield from super().data()
 
     def epoch(self) -> None:
         """Trains on each batch once."""
         losses, correct = [], []
         for step, (pictures, labels) in enumerate(self.data()):
-            logits = self._network(pictures) * 0.125
+            logits = self.network(pictures) * 0.125
             loss = F.cross_entropy(logits, labels, reduction="sum")
             losses.append(loss.detach())
             correct.append((logits.max(dim=1)[1] == labels).sum().detach())
-            self._optimizer.zero_grad()
+            self.optimizer.zero_grad()
             loss.backward()
-            for group in self._optimizer.param_groups:
-                group["lr"] = 0.1 / self._batch * (1 + step / 1000)
-            self._optimizer.step()
+            for group in self.optimizer.param_groups:
+                group["lr"] = 0.1 / self.batch * (1 + step / 1000)
+            self.optimizer.step()
         torch.stack(losses).sum().item(), torch.stack(correct).sum().item()

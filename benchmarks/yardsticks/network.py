@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 
 def conv_norm(channels_in: int, channels_out: int, *, pool: bool = False) -> nn.Sequential:
@@ -45,3 +48,18 @@ def nesterov(network: nn.Module, learning_rate: float) -> torch.optim.SGD:
     """SGD as torch sets it up by default."""
     keys = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
     return torch.optim.SGD(network.parameters(), lr=learning_rate, **keys)
+
+
+class Loop:
+    """The network, its optimiser and a DataLoader: what the loops share."""
+
+    def __init__(self, pictures: Dataset, *, width: int, batch: int) -> None:
+        torch.manual_seed(0)
+        self.pictures = pictures
+        self.batch = batch
+        self.network = resnet9(width).train()
+        self.optimizer = nesterov(self.network, 0.1)
+
+    def data(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """An epoch's batches."""
+        yield from DataLoader(self.pictures, self.batch, shuffle=True, drop_last=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision import transforms
 
-from benchmarks.yardsticks.network import nesterov, resnet9
+from benchmarks.yardsticks.network import Loop
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -39,31 +37,20 @@ class Pictures(Dataset):
         return self._transform(Image.fromarray(self._images[index])), self._labels[index]
 
 
-class TorchvisionLoop:
-    """Trains ``batches`` batches a time."""
+class TorchvisionLoop(Loop):
+    """Trains on every picture once an epoch."""
 
-    def __init__(
-        self, images: np.ndarray, labels: np.ndarray, *, width: int, batch: int, batches: int
-    ) -> None:
-        torch.manual_seed(0)
-        self.count = batch * batches
-        self._pictures = Pictures(images[: self.count], labels[: self.count])
-        self._batch = batch
-        self._network = resnet9(width).train()
-        self._optimizer = nesterov(self._network, 0.1)
-
-    def data(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """An epoch's batches."""
-        yield from DataLoader(self._pictures, self._batch, shuffle=True, drop_last=True)
+    def __init__(self, images: np.ndarray, labels: np.ndarray, *, width: int, batch: int) -> None:
+        super().__init__(Pictures(images, labels), width=width, batch=batch)
 
     def epoch(self) -> None:
         """Trains on each batch once."""
         total_loss, correct = 0.0, 0
         for pictures, labels in self.data():
-            self._optimizer.zero_grad()
-            logits = self._network(pictures) * 0.125
+            self.optimizer.zero_grad()
+            logits = self.network(pictures) * 0.125
             loss = F.cross_entropy(logits, labels)
             loss.backward()
-            self._optimizer.step()
+            self.optimizer.step()
             total_loss += loss.item()
             correct += (logits.argmax(1) == labels).sum().item()
