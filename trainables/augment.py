@@ -72,8 +72,8 @@ class Augmenter:
         values.mul_(self._scale).add_(self._shift)
         if cut is not None:  # the mean colour, which is 0 by now
             rows = torch.arange(len(values), device=values.device).unsqueeze(1)
-            holes = self._cuts.index_select(0, cut).add_(rows * (PIXELS * CHANNELS))
-            values.view(-1).index_fill_(0, holes.view(-1), 0.0)
+            holes = self._cuts.index_select(0, cut).add_(rows * PIXELS)
+            values.view(-1, CHANNELS).index_fill_(0, holes.view(-1), 0.0)
         images = values.view(-1, SIDE, SIDE, CHANNELS)
         return images[..., :3].permute(0, 3, 1, 2)
 
@@ -91,11 +91,7 @@ def _crop_table() -> Tensor:
 
 @functools.cache
 def _cut_table() -> Tensor:
-    """(625, 256) int64: for each cutout, the values of the image that it blanks."""
-    first = torch.arange(CUTS)
-    span = torch.arange(CUTOUT)
-    rows = (first[:, None] + span) * SIDE  # (25, 8)
-    columns = first[:, None] + span
-    pixel = rows[:, None, :, None] + columns[None, :, None, :]  # (25, 25, 8, 8)
-    values = pixel[..., None] * CHANNELS + torch.arange(CHANNELS)
-    return values.reshape(CUTS * CUTS, -1)
+    """(625, 64) int64: for each cutout, the pixels of the image that it blanks."""
+    span = torch.arange(CUTS)[:, None] + torch.arange(CUTOUT)  # (25, 8)
+    pixels = span[:, None, :, None] * SIDE + span[None, :, None, :]  # (25, 25, 8, 8)
+    return pixels.reshape(CUTS * CUTS, -1)
