@@ -117,3 +117,10 @@ def test_a_search_that_proposes_is_refused_where_nothing_it_may_propose_fits() -
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "results").touch()
     assert len(refused(max_parameters=10, cpus_per_trial=10**6)) == 3
+
+
+def test_a_storage_that_cannot_be_written_is_told_by_its_own_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (problem,) = refused(storage=str(tmp_path / "file" / "below"))
+    assert problem.startswith(f"cannot write to {tmp_path / 'file' / 'below'}")
+    assert problem.endswith("name another place with --storage")
