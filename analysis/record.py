@@ -187,8 +187,8 @@ def read_record(study: Path) -> Record:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
-    *lines, torn = ledger_path(study).read_bytes().split(b"\n")
-    rows, damage = _decode(lines)
+    whole, _, torn = ledger_path(study).read_bytes().rpartition(b"\n")
+    rows, damage = _decode(whole)
     check_format(study, rows)
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
@@ -203,11 +203,13 @@ def ledger_path(study: Path) -> Path:
     return path
 
 
-def _decode(lines: list[bytes]) -> tuple[list[AnyRow], list[Damage]]:
+def _decode(lines: bytes) -> tuple[list[AnyRow], list[Damage]]:
     try:
-        return [_decoder.decode(line) for line in lines], []
+        if not lines.startswith(b"\n") and b"\n\n" not in lines:  # passed over, but damage
+            return _decoder.decode_lines(lines), []
     except msgspec.DecodeError:  # ValidationError is one too: find which lines
-        return _decode_each(lines)
+        pass
+    return _decode_each(lines.split(b"\n"))
 
 
 def _decode_each(lines: list[bytes]) -> tuple[list[AnyRow], list[Damage]]:
