@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from analysis.record import RecordError
 from search_spaces.files import SpaceError
 from search_spaces.registry import get_space
 from trainables.sources import DatasetError
@@ -37,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
             show(view(plan, read_standing(plan, options)))
             return 0
         return searched(plan, options)
-    except (WrongUse, SpaceError, DatasetError) as wrong:
+    except (WrongUse, SpaceError, DatasetError, RecordError) as wrong:
         problems = getattr(wrong, "problems", [wrong])
         print(*(f"error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
         return 2

@@ -164,3 +164,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.ray
+def test_a_study_of_a_newer_format_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    study = tmp_path / "results" / "quickstart"
+    study.mkdir(parents=True)
+    line = '{"type":"opened","format":99,"name":"quickstart","time":0.0}\n'
+    (study / "ledger.jsonl").write_text(line)
+    done = run("--space", "quickstart", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "was written in format 99" in done.stderr
+    assert (study / "ledger.jsonl").read_text() == line

@@ -109,6 +109,8 @@ def _nothing_to_run(plan: Plan) -> Iterable[str]:
 def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
     """Each dataset is looked at once, and whether every trial finds the images it asks for."""
     problems: dict[str, None] = {}  # a set that keeps its order
+    if "dataset" in plan.space.keys:
+        problems["a study trains on one data set: fix it with --set dataset=NAME"] = None
     configs = [trial.config for trial in plan.trials or plan.examples]
     for name in sorted({config.dataset for config in configs}):
         try:

@@ -118,8 +118,6 @@ class StudyRun:
 
     def _load(self) -> Workload:
         """Puts the data into the Ray that runs now."""
-        if "dataset" in self.plan.space.keys:
-            raise WrongUse(["a study trains on one data set: fix it with --set dataset=NAME"])
         dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
         return self.setting.workload or cifar_workload(dataset, self.options.data_dir)
 

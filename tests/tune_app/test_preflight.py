@@ -1,11 +1,14 @@
 """What is refused before anything starts."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
+from search_spaces.domains import Choice
 from search_spaces.registry import SPACES
+from search_spaces.space import Key
 from trainables.sources import CIFAR10_BYTES
 from tune_app.devices import Machine
 from tune_app.errors import WrongUse
@@ -124,3 +127,14 @@ def test_a_storage_that_cannot_be_written_is_told_by_its_own_option(tmp_path: Pa
     (problem,) = refused(storage=str(tmp_path / "file" / "below"))
     assert problem.startswith(f"cannot write to {tmp_path / 'file' / 'below'}")
     assert problem.endswith("name another place with --storage")
+
+
+def test_a_space_over_data_sets_is_refused_before_ray_starts() -> None:
+    space = dataclasses.replace(
+        SPACES["quickstart"],
+        fixed={},
+        keys={"layer": Key(Choice(("dense",))), "dataset": Key(Choice(("digits", "cifar10")))},
+    )
+    options = RunOptions(space="both")
+    with pytest.raises(WrongUse, match="trains on one data set: fix it with --set dataset=NAME"):
+        check_start(make_plan(options, space), options)
