@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,30 +151,24 @@ class Chaos:
             return process.poll() is None
         while process.poll() is None and len(self._rows()) == rows:
             time.sleep(0.1)
-        deadline = time.monotonic() + 60
         if phase == "step":
             time.sleep(self.rng.uniform(0.5, 8.0))
-            return process.poll() is None
-        size = self._size()
-        while process.poll() is None and time.monotonic() < deadline:
-            if phase == "append" and self._size() != size:
-                return True
-            if phase == "checkpoint" and self._saving():
-                return True
-            if phase == "shutdown" and self._closed(rows):
-                time.sleep(self.rng.uniform(0, 2))
-                return process.poll() is None
-            if phase == "shutdown" and time.monotonic() > deadline - 45:
-                process.send_signal(signal.SIGTERM)  # makes it end, so that the end can be hit
-                deadline -= 1000 if self._closed(rows) else 0
-                self._wait_closed(process, rows)
-            time.sleep(0.002)
+        elif phase == "shutdown":  # made to end, so that the end can be hit
+            time.sleep(self.rng.uniform(0.5, 3.0))
+            process.send_signal(signal.SIGTERM)
+            self._until(self._closed, process)
+            time.sleep(self.rng.uniform(0, 2))
+        else:
+            size = self._size()
+            reached = {"append": lambda: self._size() != size, "checkpoint": self._saving}
+            self._until(reached[phase], process)
         return process.poll() is None
 
-    def _wait_closed(self, process: subprocess.Popen, rows: int) -> None:
-        until = time.monotonic() + 40
-        while process.poll() is None and not self._closed(rows) and time.monotonic() < until:
-            time.sleep(0.01)
+    def _until(self, reached: Callable[[], bool], process: subprocess.Popen) -> None:
+        """Looks every two milliseconds, for a minute at most."""
+        until = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until and not reached():
+            time.sleep(0.002)
 
     def _victim(self, target: str, process: subprocess.Popen) -> psutil.Process | None:
         driver = psutil.Process(process.pid)
@@ -194,7 +189,7 @@ class Chaos:
             return "start-up"
         if phase == "start-up":
             return "step"
-        return "shutdown" if self._closed(rows) else phase
+        return "shutdown" if self._closed() else phase
 
     def _ledger(self) -> bytes:
         path = self.study / LEDGER
@@ -210,8 +205,11 @@ class Chaos:
     def _epochs(self) -> int:
         return self._ledger().count(b'"type":"epoch"')
 
-    def _closed(self, rows: int) -> bool:
-        return self._ledger().rpartition(b'"type":"run"')[2].count(b'"type":"closed"') > 0
+    def _closed(self) -> bool:
+        """Whether the last row says that the run has ended."""
+        with (self.study / LEDGER).open("rb") as file:
+            file.seek(max(0, self._size() - 1000))
+            return b'"type":"closed"' in file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
 
     def _saving(self) -> bool:
         return any(self.study.glob("checkpoints/*/.*.partial"))
