@@ -37,9 +37,11 @@ sys.addaudithook(refuse_the_internet)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test that starts Ray to one worker: two Rays on two cores time out."""
+    """Tests that start Ray run one after the other, and beside them those that kill it and wait."""
     for item in items:
-        if any(item.get_closest_marker(name) for name in ("ray", "cluster", "crash")):
+        if item.get_closest_marker("crash"):
+            item.add_marker(pytest.mark.xdist_group("crash"))
+        elif item.get_closest_marker("ray") or item.get_closest_marker("cluster"):
             item.add_marker(pytest.mark.xdist_group("ray"))
 
 

@@ -115,10 +115,13 @@ class Progress:
         )
 
     def _summary(self) -> str:
-        best = f"best {self.best[0]:.4f} {self.best[1]}" if self.best[1] else "no result yet"
+        parts = [f"{self.ended}/{self.planned} trials", f"{len(self.running)} running"]
         left = self.seconds_left()
-        when = f"about {duration(left)} left" if left is not None else ""
-        return f"{self.ended}/{self.planned} trials · {len(self.running)} running · {when} · {best}"
+        if left is not None:
+            parts.append(f"about {duration(left)} left")
+        name = self.best[1]
+        parts.append(f"best {self.best[0]:.4f} {name}" if name else "no result yet")
+        return " · ".join(parts)
 
     def seconds_left(self) -> float | None:
         """From the epochs finished in this run, None before the first."""

@@ -108,6 +108,7 @@ class ScriptedTrainable(tune.Trainable):
         if fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "hang":
+            (self.folder / "hangs").touch()
             time.sleep(600)
 
     def _log(self, what, epoch):

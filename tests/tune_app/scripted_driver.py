@@ -1,6 +1,6 @@
 """A driver to be killed: ``python -m tests.tune_app.scripted_driver FOLDER TRIALS SECONDS …``.
 
-A fourth word lets the first trial hear nothing from its third epoch on, as in a long batch.
+A fourth word lets the first trial hear nothing once it trains, as in a long batch.
 """
 
 import sys
@@ -15,7 +15,7 @@ from tune_app.workload import Workload
 
 def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
     plan = plan_of(some_trials(int(trials)))
-    faults = {plan.trials[0].trial_id: {"1": ["hang", 3]}} if hangs else {}
+    faults = {plan.trials[0].trial_id: {"1": ["hang", 1]}} if hangs else {}
     options = RunOptions(
         space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=0.5
     )

@@ -14,20 +14,45 @@ from tune_app import cluster
 from tune_app.errors import WrongUse
 from tune_app.storage import join, read_file, remove_file, write_file
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture
-def two_nodes(monkeypatch):
+@pytest.fixture(scope="module")
+def two_nodes():
+    """For every test here; the one that kills a node comes last."""
     cluster.prepare_environment()
+    patch = pytest.MonkeyPatch()
     for name, value in (("period_ms", 1000), ("timeout_ms", 2000), ("failure_threshold", 3)):
-        monkeypatch.setenv(f"RAY_health_check_{name}", str(value))
+        patch.setenv(f"RAY_health_check_{name}", str(value))
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     second = nodes.add_node(num_cpus=2)
     ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
     yield nodes, second
     ray.shutdown()
     nodes.shutdown()
+    patch.undo()
+
+
+def test_storage_that_every_node_sees_passes_and_leaves_nothing(two_nodes, tmp_path):
+    cluster.check_shared(str(tmp_path / "shared"))
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with pytest.raises(WrongUse, match="cannot write to --storage"):
+        cluster.check_shared(str(blocked / "below"))
+
+
+def test_small_files_of_a_storage(tmp_path):
+    storage = join(str(tmp_path), "study")
+    write_file(storage, "STOP", "because")
+    assert read_file(storage, "STOP") == "because"
+    remove_file(storage, "STOP")
+    with pytest.raises(OSError, match="STOP"):
+        read_file(storage, "STOP")
+    assert join("s3://bucket/a?scheme=http", "b") == "s3://bucket/a/b?scheme=http"
 
 
 def test_a_node_killed_while_the_search_runs_costs_no_trial(two_nodes, tmp_path):
@@ -58,25 +83,3 @@ def test_a_node_killed_while_the_search_runs_costs_no_trial(two_nodes, tmp_path)
     assert len(epochs) == len(set(epochs)) == 12 * 9
     assert len(engine.of(Started)) > 12  # those of the lost node were started again
     assert any((shared / "scripted").iterdir())
-
-
-def test_storage_that_every_node_sees_passes_and_leaves_nothing(two_nodes, tmp_path):
-    cluster.check_shared(str(tmp_path / "shared"))
-    assert list((tmp_path / "shared").iterdir()) == []
-
-
-def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("no folder")
-    with pytest.raises(WrongUse, match="cannot write to --storage"):
-        cluster.check_shared(str(blocked / "below"))
-
-
-def test_small_files_of_a_storage(tmp_path):
-    storage = join(str(tmp_path), "study")
-    write_file(storage, "STOP", "because")
-    assert read_file(storage, "STOP") == "because"
-    remove_file(storage, "STOP")
-    with pytest.raises(OSError, match="STOP"):
-        read_file(storage, "STOP")
-    assert join("s3://bucket/a?scheme=http", "b") == "s3://bucket/a/b?scheme=http"

@@ -90,7 +90,9 @@ def test_a_second_signal_ends_at_once_and_loses_nothing_on_record(tmp_path):
     arguments = [str(tmp_path), "12", "0.5", "hangs"]
     process = subprocess.Popen([*DRIVER, *arguments], start_new_session=True)
     try:
-        wait_for_epochs(study, 8, process)
+        wait_for_epochs(study, 2, process)
+        while not list(study.glob("checkpoints/*/hangs")):
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
