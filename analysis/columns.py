@@ -144,15 +144,16 @@ class _Reading:
                 if not chunk.endswith(b"\n"):
                     chunk, _, torn = chunk.rpartition(b"\n")
                     chunk += b"\n" if chunk else b""
-                self._read(chunk, number)
-                number += chunk.count(b"\n")
+                count = chunk.count(b"\n")
+                self._read(chunk, number, count)
+                number += count
         return self._columns(torn.decode(errors="replace") or None, size)
 
-    def _read(self, chunk: bytes, before: int) -> None:
+    def _read(self, chunk: bytes, before: int, count: int) -> None:
         try:
-            if b"\n\n" in chunk or chunk.startswith(b"\n"):
-                raise msgspec.DecodeError("an empty line")
             rows = self.lines.decode_lines(chunk)
+            if len(rows) < count:
+                raise msgspec.DecodeError("an empty line")
         except msgspec.DecodeError:  # find out which lines
             lines = enumerate(chunk.split(b"\n")[:-1], start=before + 1)
             rows = [row for number, line in lines if (row := self._decode(line, number))]

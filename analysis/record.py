@@ -187,8 +187,11 @@ def read_record(study: Path) -> Record:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
-    whole, _, torn = ledger_path(study).read_bytes().rpartition(b"\n")
-    rows, damage = _decode(whole)
+    lines, torn = ledger_path(study).read_bytes(), b""
+    if not lines.endswith(b"\n"):
+        torn = lines[lines.rfind(b"\n") + 1 :]
+        lines = lines[: len(lines) - len(torn)]
+    rows, damage = _decode(lines)
     check_format(study, rows)
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
@@ -205,11 +208,12 @@ def ledger_path(study: Path) -> Path:
 
 def _decode(lines: bytes) -> tuple[list[AnyRow], list[Damage]]:
     try:
-        if not lines.startswith(b"\n") and b"\n\n" not in lines:  # passed over, but damage
-            return _decoder.decode_lines(lines), []
+        rows = _decoder.decode_lines(lines)
+        if len(rows) == lines.count(b"\n"):  # an empty line is passed over, but is damage
+            return rows, []
     except msgspec.DecodeError:  # ValidationError is one too: find which lines
         pass
-    return _decode_each(lines.split(b"\n"))
+    return _decode_each(lines.split(b"\n")[:-1])
 
 
 def _decode_each(lines: list[bytes]) -> tuple[list[AnyRow], list[Damage]]:
