@@ -12,6 +12,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +29,7 @@ class Pictures:
 
     def __init__(self, vega_lite: str) -> None:
         self.vega_lite = vega_lite
-        self._errors = ""
+        self._writer = ThreadPoolExecutor(1)  # a full pipe must not stop whoever asks
 
     def __enter__(self) -> Pictures:
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -45,6 +46,9 @@ class Pictures:
     def ask(self, spec: dict[str, Any], stem: Path) -> None:
         """Asks for a Vega-Lite specification as ``stem``.svg and ``stem``.png."""
         line = json.dumps({"spec": spec, "stem": str(stem), "vega_lite": self.vega_lite})
+        self._writer.submit(self._send, line)
+
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
@@ -54,6 +58,7 @@ class Pictures:
     def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
         if kind is not None:
             self._process.kill()
+        self._writer.shutdown()
         _, errors = self._process.communicate()
         if kind is None and self._process.returncode:
             logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", errors)
