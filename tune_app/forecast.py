@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import humanize
 
@@ -24,16 +25,19 @@ class Forecast:
     disk_bytes: int
     slots: int = SLOTS
     slot_seconds: float | None = None
+    elsewhere: bool = False  # the speed is that of other studies
 
     def lines(self) -> list[str]:
         """The forecast in words."""
         lines = [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk"]
         if self.slot_seconds:
-            wall = humanize.precisedelta(
-                self.slot_seconds / self.slots, minimum_unit="minutes", format="%.0f"
-            )
+            wall = timedelta(seconds=self.slot_seconds / self.slots)
+            told = humanize.precisedelta(wall, minimum_unit="minutes", format="%.0f")
+            source = "as studies beside it ran" if self.elsewhere else "as its epochs ran so far"
+            end = datetime.now() + wall
             lines += [
-                f"  about {wall} at {self.slots} trials at once, by the epochs measured so far"
+                f"  about {told} at {self.slots} trials at once, {source}:",
+                f"  done on {end:%A %d %B at %H:%M} if started now",
             ]
         return lines
 
@@ -50,7 +54,9 @@ def forecast(plan: Plan, standing: Standing | None = None) -> Forecast:
     records = sum(
         RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH for trial in trials
     )
-    return Forecast(sum(kept) + running + records, slots, standing.slot_seconds(plan))
+    return Forecast(
+        sum(kept) + running + records, slots, standing.slot_seconds(plan), standing.elsewhere
+    )
 
 
 def _imagined(plan: Plan) -> tuple[PlannedTrial, ...]:

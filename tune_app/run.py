@@ -33,6 +33,7 @@ from tune_app.resources import Node
 from tune_app.retention import remove_checkpoints, surplus
 from tune_app.searchers import SEARCHERS, SearchContext
 from tune_app.session import Session
+from tune_app.speeds import remember
 from tune_app.storage import join
 from tune_app.watchdog import Patience, Watchdog
 from tune_app.workload import PRELOAD, Workload, cifar_workload
@@ -251,6 +252,7 @@ class StudyRun:
         reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
         session.ledger.append(Closed(time.time(), reason))
         remove_checkpoints(self.storage, surplus(self.history))
+        remember(self.paths.folder.parent, self.history, self.placement.slots())
         code = exit_code(
             counts,
             signalled=self.interrupt.exit_code if self.interrupt.signal else 0,

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from analysis.record import AnyRow, Epoch, Planned, RecordError, Run, read_record
+from trainables.sources import DatasetError, count_training_images
 from tune_app.history import History
 from tune_app.identity import identity_difference, study_identity
 from tune_app.options import RunOptions
 from tune_app.paths import study_paths
 from tune_app.plan import Plan, PlannedTrial
 from tune_app.resolution import stored_identity
+from tune_app.speeds import recall
 
 SETTLED = ("finished", "diverged")
 
@@ -25,13 +27,15 @@ class Standing:
 
     ``statuses`` and ``epochs`` (finished ones) are by trial id; ``epoch_seconds`` are mean measured
     seconds of an epoch by its network's multiply-adds per image; ``slots`` is how many trials ran
-    at once the last time. ``differences`` say why the folder holds another study.
+    at once the last time; where the study has not begun both are those of studies beside it, and
+    ``elsewhere`` says so. ``differences`` say why the folder holds another study.
     """
 
     statuses: Mapping[str, str] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
     epoch_seconds: Mapping[float, float] = field(default_factory=dict)
     slots: int = 0
+    elsewhere: bool = False
     differences: tuple[str, ...] = ()
 
     def counts(self, plan: Plan) -> Counter[str]:
@@ -50,7 +54,8 @@ class Standing:
     def slot_seconds(self, plan: Plan) -> float | None:
         """Time that is left on one slot; None where nothing was measured or nothing is listed.
 
-        An epoch takes as long as it took the measured network nearest in multiply-adds.
+        An epoch takes as long as it took the measured network nearest in multiply-adds, and for a
+        larger one longer in proportion.
         """
         if not (self.epoch_seconds and plan.trials):
             return None
@@ -58,7 +63,7 @@ class Standing:
         for trial, epochs in self.left(plan):
             macs = trial.size.macs(trial.config.batch_size)
             nearest = min(self.epoch_seconds, key=lambda known: abs(math.log(known / macs)))
-            total += epochs * self.epoch_seconds[nearest]
+            total += epochs * self.epoch_seconds[nearest] * max(1.0, macs / nearest)
         return total
 
 
@@ -66,11 +71,11 @@ def read_standing(plan: Plan, options: RunOptions) -> Standing:
     """Looks into the study folder; whatever is there is left as it is."""
     paths = study_paths(options, plan.space.name)
     if options.fresh:
-        return Standing()
+        return _not_begun(plan, options)
     try:
         rows = read_record(paths.folder).rows
     except (RecordError, OSError):
-        return Standing()
+        return _not_begun(plan, options)
     differences = identity_difference(
         stored_identity(paths) or study_identity(plan), study_identity(plan)
     )
@@ -82,6 +87,30 @@ def read_standing(plan: Plan, options: RunOptions) -> Standing:
         slots=max((row.slots for row in rows if isinstance(row, Run)), default=0),
         differences=tuple(differences),
     )
+
+
+def _not_begun(plan: Plan, options: RunOptions) -> Standing:
+    """What studies beside it say of its speed."""
+    image_seconds, slots = recall(study_paths(options, plan.space.name).folder.parent)
+    images = _images(plan, options) if image_seconds else 0
+    if not images:
+        return Standing()
+    seconds = {macs: images * one for macs, one in image_seconds.items()}
+    return Standing(epoch_seconds=seconds, slots=slots, elsewhere=True)
+
+
+def _images(plan: Plan, options: RunOptions) -> int:
+    """Images of an epoch; 0 where they cannot be counted yet."""
+    config = next((trial.config for trial in plan.trials or plan.examples), None)
+    if config is None:
+        return 0
+    try:
+        images, held_out = count_training_images(config.dataset, options.data_dir)
+    except DatasetError:
+        return 0
+    if config.validation_images is not None:
+        held_out = config.validation_images
+    return config.train_images or images - held_out
 
 
 def _epoch_seconds(rows: Iterable[AnyRow]) -> dict[float, float]:
