@@ -115,7 +115,6 @@ def _start_here(
     import ray
 
     _shield_from_signals()
-    _use_ready_workers()
     for attempt in range(STARTS):
         try:
             with _fewer_processes(), _patient_start():
@@ -184,7 +183,7 @@ def _patient_start() -> Iterator[None]:
         services.get_node = ask
 
 
-def _use_ready_workers() -> None:
+def use_ready_workers() -> None:
     """Lets trials run in the workers that Ray starts, and that preload torch, before it is asked.
 
     Tune gives its actors two environment variables of no use here, and Ray then starts a process

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 
-from tune_app.cluster import prepare_environment, start, stop
+from tune_app.cluster import prepare_environment, start, stop, use_ready_workers
 from tune_app.devices import this_machine
 from tune_app.errors import RayLostError, WrongUse
 from tune_app.options import RunOptions
@@ -27,6 +27,7 @@ class RayStart:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ray start")
         self._started: Future[list[Node]]
         self._ours = True
+        self._is_local = options.address is None
 
     def __enter__(self) -> RayStart:
         prepare_environment()
@@ -50,11 +51,14 @@ class RayStart:
             RayLostError: where it did not start.
         """
         try:
-            return self._started.result()
+            found = self._started.result()
         except WrongUse:
             raise
         except Exception as problem:
             raise RayLostError(f"Ray did not start: {problem}") from problem
+        if self._is_local:
+            use_ready_workers()  # here and not in the thread: it imports ray.tune
+        return found
 
     def again(self) -> list[Node]:
         """Starts Ray anew after it broke."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -96,6 +97,7 @@ class StudyRun:
         self.history = History(self.record.rows)
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
         nodes = ray_start.nodes()
+        importlib.import_module("tune_app.search")  # ray.tune: seconds, while workers import torch
         self.interrupt.renew()
         self.workload = self._load()
         self.placement = place(nodes, self.options, self._gpus(nodes))

@@ -8,18 +8,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import humanize
 
 from analysis.record import AnyRow, Ended, Epoch, Planned
-from tune_app.callback import Recorder
 from tune_app.dispatcher import Dispatcher
 from tune_app.interrupt import GRACE_SECONDS, Interrupt
 from tune_app.ledger import Ledger
 from tune_app.progress import Progress, duration
 from tune_app.storage import STOP_FILE, free_bytes, remove_file, write_file
 from tune_app.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from tune_app.callback import Recorder  # imports ray
 
 FULL_DISK_SECONDS = 600.0
 """A search with no room on its disk waits this long before it gives up."""
