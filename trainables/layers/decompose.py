@@ -84,13 +84,16 @@ def tucker(
 def canonical(tensor: Tensor, rank: int, generator: torch.Generator) -> list[Tensor]:
     """CP by tntorch's alternating least squares: factors (n_k, rank).
 
-    It starts from the HOSVD, completed with random columns, and may stop at a local optimum.
+    It starts from the HOSVD, completed with random columns, and may stop at a local optimum. In
+    float64: its iterations would turn the last bit of a float32 sum, which need not be the same in
+    two calls, into another optimum.
     """
     seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
     # tntorch draws from torch's global generator, which is handed back as it was
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return list(tntorch.Tensor(tensor, ranks_cp=rank).cores)
+        cores = tntorch.Tensor(tensor.double(), ranks_cp=rank).cores
+    return [core.to(tensor.dtype) for core in cores]
 
 
 def _padded(core: Tensor, shape: tuple[int, ...]) -> Tensor:
