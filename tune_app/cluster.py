@@ -193,7 +193,9 @@ def use_ready_workers() -> None:
     from ray.tune.execution.class_cache import _ActorClassCache
 
     def get(self: Any, trainable: type) -> Any:
-        return self._cache.setdefault(trainable, ray.remote(trainable))
+        if trainable not in self._cache:
+            self._cache[trainable] = ray.remote(trainable)
+        return self._cache[trainable]
 
     _ActorClassCache.get = get
 
