@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from tune_app.errors import WrongUse
 from tune_app.plan import Plan
+from tune_app.remembered import read_remembered, write_remembered
 from tune_app.text_table import text_table
 
 MOST = 16
@@ -91,23 +90,14 @@ class ShareMemory:
 
     def get(self, key: str) -> float | None:
         """The fraction measured before; None where there is none."""
-        fraction = self._read().get(key, {}).get("fraction")
+        fraction = read_remembered(self.path).get(key, {}).get("fraction")
         return float(fraction) if fraction else None
 
     def put(self, key: str, fraction: float, table: Sequence[Measured]) -> None:
         """Remembers a measurement."""
-        known = {**self._read(), key: {"fraction": fraction, "table": [asdict(x) for x in table]}}
+        measured = {"fraction": fraction, "table": [asdict(row) for row in table]}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(known, indent=1))
-        draft.replace(self.path)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        write_remembered(self.path, {**read_remembered(self.path), key: measured})
 
 
 def auto_share(plan: Plan, data: Any, memory: ShareMemory, say: Callable[[str], None]) -> float:

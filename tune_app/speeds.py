@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from pathlib import Path
-from typing import Any
 
 from tune_app.history import History
+from tune_app.remembered import read_remembered, write_remembered
 
 MEMORY = ".speeds.json"
 """Beside the studies: for each machine, how many trials ran at once, and seconds per image by the
@@ -27,26 +26,16 @@ def remember(results: Path, history: History, slots: int) -> None:
             found[f"{planned.macs:.0f}"] = (row.train_seconds + row.eval_seconds) / images
     if not found:
         return
-    memory = _read(results)
+    memory = read_remembered(results / MEMORY)
     known = memory.get(socket.gethostname(), {}).get("image_seconds", {})
     kept = dict(list({**known, **found}.items())[-MOST:])
     memory[socket.gethostname()] = {"slots": slots, "image_seconds": kept}
-    draft = results / f"{MEMORY}.new"
     with contextlib.suppress(OSError):
-        draft.write_text(json.dumps(memory, indent=1), encoding="utf-8")
-        draft.replace(results / MEMORY)
+        write_remembered(results / MEMORY, memory)
 
 
 def recall(results: Path) -> tuple[dict[float, float], int]:
     """Seconds per image by multiply-adds, and trials at once, on this machine; ({}, 0) if none."""
-    here = _read(results).get(socket.gethostname(), {})
+    here = read_remembered(results / MEMORY).get(socket.gethostname(), {})
     seconds = {float(macs): value for macs, value in here.get("image_seconds", {}).items()}
     return seconds, here.get("slots", 0)
-
-
-def _read(results: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((results / MEMORY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

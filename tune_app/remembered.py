@@ -1,0 +1,24 @@
+"""Small facts that studies share, kept in a JSON file beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def read_remembered(path: Path) -> dict[str, Any]:
+    """What the file holds; nothing where it is absent or no object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_remembered(path: Path, facts: dict[str, Any]) -> None:
+    """Whole or not at all, whoever else writes; raises OSError where it cannot be written."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    draft.replace(path)
