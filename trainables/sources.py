@@ -1,10 +1,12 @@
-"""Where the images come from, and whether they are there. Standard library only: the plan asks."""
+"""Where the images come from, and whether they are there. No library is needed: the plan asks."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+from trainables.config import TrainConfig
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 DIGITS_CLASSES = 10
@@ -78,6 +80,15 @@ def count_training_images(name: str, data_dir: Path | None = None) -> tuple[int,
     else:
         images = sum(len(files) for files in list_folder(data_dir)["train"].values())
     return images, round(images / 10)
+
+
+def count_images(config: TrainConfig, available: int, default_held_out: int) -> tuple[int, int]:
+    """Images that a trial holds out of those ``available`` for training, and those it trains on."""
+    held_out = config.validation_images
+    if held_out is None:
+        # The original study was selected on the test set; its protocols keep that.
+        held_out = default_held_out if config.protocol == "right" else 0
+    return held_out, available - held_out if config.train_images is None else config.train_images
 
 
 def cifar10_is_present(data_dir: Path) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.config import ConfigError, TrainConfig
 from trainables.data import Dataset
+from trainables.sources import count_images
 
 Indices = NDArray[np.int64]
 
@@ -38,7 +39,7 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     available = len(dataset.train_labels)
     if problem := misfit(config, available, dataset.validation_images):
         raise ConfigError([problem])
-    held_out, wanted = _counts(config, available, dataset.validation_images)
+    held_out, wanted = count_images(config, available, dataset.validation_images)
     order = np.random.default_rng([config.data_seed]).permutation(available)
     validation, rest = _take(dataset.train_labels, order, held_out)
     train, _ = _take(dataset.train_labels, rest, wanted)
@@ -51,7 +52,7 @@ def misfit(config: TrainConfig, available: int, default_held_out: int) -> str:
     ``available`` counts the data set's training images, ``default_held_out`` those that it holds
     out for validation unless told otherwise.
     """
-    held_out, wanted = _counts(config, available, default_held_out)
+    held_out, wanted = count_images(config, available, default_held_out)
     if held_out + max(wanted, 1) > available:
         return (
             f"{config.dataset} has {available:,} training images; {held_out:,} for validation and "
@@ -60,15 +61,6 @@ def misfit(config: TrainConfig, available: int, default_held_out: int) -> str:
     if wanted < config.batch_size:
         return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
     return ""
-
-
-def _counts(config: TrainConfig, available: int, default_held_out: int) -> tuple[int, int]:
-    """Images held out, and images to train on."""
-    held_out = config.validation_images
-    if held_out is None:
-        # The original study was selected on the test set; its protocols keep that.
-        held_out = default_held_out if config.protocol == "right" else 0
-    return held_out, available - held_out if config.train_images is None else config.train_images
 
 
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:

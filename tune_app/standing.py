@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from analysis.record import AnyRow, Epoch, Planned, RecordError, Run, read_record
-from trainables.sources import DatasetError, count_training_images
+from trainables.sources import DatasetError, count_images, count_training_images
 from tune_app.history import History
 from tune_app.identity import identity_difference, study_identity
 from tune_app.options import RunOptions
@@ -105,12 +105,10 @@ def _images(plan: Plan, options: RunOptions) -> int:
     if config is None:
         return 0
     try:
-        images, held_out = count_training_images(config.dataset, options.data_dir)
+        counts = count_training_images(config.dataset, options.data_dir)
     except DatasetError:
         return 0
-    if config.validation_images is not None:
-        held_out = config.validation_images
-    return config.train_images or images - held_out
+    return count_images(config, *counts)[1]
 
 
 def _epoch_seconds(rows: Iterable[AnyRow]) -> dict[float, float]:
