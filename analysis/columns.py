@@ -8,12 +8,8 @@ half the time that rows of ``record.Epoch`` take.
 from __future__ import annotations
 
 import collections
-import contextlib
-import gc
 import itertools
 import struct
-import typing
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +18,16 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from analysis.record import AnyRow, Damage, Epoch, check_format, ledger_path
+from analysis.record import (
+    AnyRow,
+    Damage,
+    Epoch,
+    OtherRow,
+    check_format,
+    decode_lines,
+    read_lines,
+    without_collections,
+)
 
 GROUPS = ("factors", "weights", "batchnorm")
 """Parameter groups that always have their columns; others get theirs when they occur."""
@@ -32,8 +37,6 @@ NUMBERS = (
     "train_seconds", "eval_seconds", "images_per_second", "peak_memory_bytes", "test_loss",
     "test_accuracy",
 )  # fmt: skip
-
-CHUNK_BYTES = 1 << 17  # a few hundred lines: their objects stay in the processor's cache
 
 _any = msgspec.json.Decoder(AnyRow)
 
@@ -78,26 +81,13 @@ def read_columns(study: Path) -> Columns:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
-    path = ledger_path(study)
     groups = set(GROUPS)
     with without_collections():
         while True:
             try:
-                return _Reading(study, tuple(sorted(groups))).columns(path)
+                return _Reading(study, tuple(sorted(groups))).columns()
             except _NewGroupsError as new:
                 groups |= new.groups
-
-
-@contextlib.contextmanager
-def without_collections() -> Iterator[None]:
-    """Nothing decoded here is cyclic; looking for cycles takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @dataclass
@@ -131,32 +121,18 @@ class _Reading:
             tag="epoch",
             gc=False,
         )
-        others = tuple(kind for kind in typing.get_args(AnyRow) if kind is not Epoch)
-        self.lines = msgspec.json.Decoder(typing.Union[(self.epoch, *others)])
+        self.lines = msgspec.json.Decoder(self.epoch | OtherRow)
         self.codes: dict[str, int] = collections.defaultdict(itertools.count().__next__)
 
-    def columns(self, path: Path) -> Columns:
-        """Reads the file to its end."""
-        number, size, torn = 0, 0, b""
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES) + file.readline():
-                size += len(chunk)
-                if not chunk.endswith(b"\n"):
-                    chunk, _, torn = chunk.rpartition(b"\n")
-                    chunk += b"\n" if chunk else b""
-                count = chunk.count(b"\n")
-                self._read(chunk, number, count)
-                number += count
+    def columns(self) -> Columns:
+        """Reads the ledger to its end."""
+        size, torn = 0, b""
+        for before, lines, torn in read_lines(self.study):
+            size += len(lines) + len(torn)
+            self._take(decode_lines(lines, before, self.lines, self.damage, self._decode))
         return self._columns(torn.decode(errors="replace") or None, size)
 
-    def _read(self, chunk: bytes, before: int, count: int) -> None:
-        try:
-            rows = self.lines.decode_lines(chunk)
-            if len(rows) < count:
-                raise msgspec.DecodeError("an empty line")
-        except msgspec.DecodeError:  # find out which lines
-            lines = enumerate(chunk.split(b"\n")[:-1], start=before + 1)
-            rows = [row for number, line in lines if (row := self._decode(line, number))]
+    def _take(self, rows: list[Any]) -> None:
         lean = self.epoch
         epochs = [row for row in rows if type(row) is lean]
         if len(epochs) < len(rows):
@@ -166,15 +142,10 @@ class _Reading:
         if epochs:
             self.parts.append(self._arrays(epochs))
 
-    def _decode(self, line: bytes, number: int) -> Any:
-        try:
-            row = _any.decode(line)
-        except msgspec.DecodeError as problem:
-            self.damage.append(Damage(number, line.decode(errors="replace"), str(problem)))
-            return None
-        return self._lean(row) if isinstance(row, Epoch) else row
-
-    def _lean(self, row: Epoch) -> Any:
+    def _decode(self, line: bytes) -> Any:
+        row = _any.decode(line)
+        if not isinstance(row, Epoch):
+            return row
         unknown = (row.learning_rates.keys() | row.weight_decays.keys()) - set(self.groups)
         if unknown:
             raise _NewGroupsError(unknown)

@@ -6,6 +6,7 @@ import itertools
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -103,13 +104,23 @@ def typed_frame(rows: Sequence[Sequence[Any]], dtypes: dict[str, str]) -> pd.Dat
     )
 
 
+def _known(configs: Sequence[dict[str, Any]]) -> Sequence[Sequence[Any]]:
+    """The values of each of CONFIG_KEYS."""
+    known: list[Any]
+    try:
+        known = list(zip(*map(itemgetter(*CONFIG_KEYS), configs), strict=True))
+    except KeyError:  # of a version that lacked a key
+        known = []
+    return known or [[config.get(name) for config in configs] for name in CONFIG_KEYS]
+
+
 def config_columns(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A column for every key of TrainConfig, and for every other key that a configuration has."""
     known = set(CONFIG_KEYS)
     found = dict.fromkeys(itertools.chain.from_iterable(configs))
     columns = {
-        RENAMED.get(name, name): column([config.get(name) for config in configs], dtype)
-        for name, dtype in zip(CONFIG_KEYS, CONFIG_DTYPES.values(), strict=True)
+        name: column(values, dtype)
+        for (name, dtype), values in zip(CONFIG_DTYPES.items(), _known(configs), strict=True)
     }
     for name in (name for name in found if name not in known):
         columns[name] = pd.Series([config.get(name) for config in configs]).array

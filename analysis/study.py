@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.columns import read_columns, without_collections
+from analysis.columns import read_columns
 from analysis.configurations import grid, isolation, replicates, rungs
 from analysis.confirmation import confirming_trials
 from analysis.frames import Tables, build_tables, settle
-from analysis.record import LEDGER, RecordError
+from analysis.record import LEDGER, RecordError, without_collections
 from analysis.tables import read_tables, write_tables
 
 STUDY = "study.json"

@@ -75,14 +75,16 @@ def append_cost(folder: Path, trials: int, epochs: int) -> dict:
 
 
 def load_cost(folder: Path) -> dict:
-    """Processor seconds to read every row, and to know how every trial stands; the best of three.
+    """Processor seconds to read every row as a search does, and to know how every trial stands.
+
+    The best of three.
 
     Not wall time: the machine that this first ran on was shared by a dozen processes.
     """
     reading, folding = [], []
     for _ in range(3):
         start = time.process_time()
-        record = read_record(folder)
+        record = read_record(folder, rates=False)
         reading.append(time.process_time() - start)
         start = time.process_time()
         history = History(record.rows)

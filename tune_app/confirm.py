@@ -75,7 +75,7 @@ def _misplaced(options: RunOptions) -> Iterable[str]:
 
 def _history(paths: StudyPaths) -> History:
     try:
-        return History(read_record(paths.folder).rows)
+        return History(read_record(paths.folder, rates=False).rows)
     except RecordError as problem:
         raise WrongUse([f"--confirm retrains the best of a finished study: {problem}"]) from problem
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analysis.record import Alias, AnyRow, Ended, Epoch, Infeasible, Planned, Started
-
-ABOUT_TRIALS = (Epoch, Planned, Started, Ended)
+from analysis.record import Alias, Ended, EpochResult, Infeasible, Planned, SearchRow, Started
 
 WORST_SCORE = 0.0
 """What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
 
 
-def score(row: Epoch) -> float | None:
+def score(row: EpochResult) -> float | None:
     """What drives the search: validation accuracy, the test set's where no image is held out.
 
     ``WORST_SCORE`` where training has diverged; None where the epoch was not evaluated.
@@ -37,7 +35,7 @@ class TrialHistory:
     """
 
     planned: Planned | None = None
-    last: Epoch | None = None
+    last: EpochResult | None = None
     attempt: int = 0
     ended: Ended | None = None
     failures: Counter[str] = field(default_factory=Counter)
@@ -60,19 +58,17 @@ class TrialHistory:
         """Whether running it again would give the same numbers."""
         return self.status in ("finished", "diverged")
 
-    def apply(self, row: Planned | Started | Epoch | Ended) -> None:
-        """Takes the row in; rows come in the order they were written."""
-        if isinstance(row, Epoch):  # most rows are
-            self.last = row
-            self.fruitless = 0
-        elif isinstance(row, Planned):
-            self.planned = row
-        elif isinstance(row, Started):
-            self.attempt, self.ended = row.attempt, None
-        else:
-            self._end(row)
+    def reach(self, row: EpochResult) -> None:
+        """Takes a finished epoch in; rows come in the order they were written."""
+        self.last = row
+        self.fruitless = 0
 
-    def _end(self, row: Ended) -> None:
+    def start(self, row: Started) -> None:
+        """Takes the beginning of an attempt in."""
+        self.attempt, self.ended = row.attempt, None
+
+    def end(self, row: Ended) -> None:
+        """Takes the end of an attempt in."""
         self.ended = row
         if row.status == "failed" and row.retry:
             self.failures[row.kind or "exception"] += 1
@@ -85,24 +81,28 @@ class TrialHistory:
 class History:
     """Every trial of a ledger, by id."""
 
-    def __init__(self, rows: Iterable[AnyRow] = ()) -> None:
-        self.trials: dict[str, TrialHistory] = {}
+    def __init__(self, rows: Iterable[SearchRow] = ()) -> None:
+        self.trials: dict[str, TrialHistory] = defaultdict(TrialHistory)
         self.aliases: list[Alias] = []
         self.infeasible: list[Infeasible] = []
         for row in rows:
             self.apply(row)
 
-    def apply(self, row: AnyRow) -> None:
+    def apply(self, row: SearchRow) -> None:
         """Takes a row in; those that are about no trial are ignored."""
-        if isinstance(row, ABOUT_TRIALS):
-            trial = self.trials.get(row.trial_id)
-            if trial is None:
-                trial = self.trials[row.trial_id] = TrialHistory()
-            trial.apply(row)
-        elif isinstance(row, Alias):
-            self.aliases.append(row)
-        elif isinstance(row, Infeasible):
-            self.infeasible.append(row)
+        match row:
+            case EpochResult():  # most rows are
+                self.trials[row.trial_id].reach(row)
+            case Planned():
+                self.trials[row.trial_id].planned = row
+            case Started():
+                self.trials[row.trial_id].start(row)
+            case Ended():
+                self.trials[row.trial_id].end(row)
+            case Alias():
+                self.aliases.append(row)
+            case Infeasible():
+                self.infeasible.append(row)
 
     def __getitem__(self, trial_id: str) -> TrialHistory:
         """The trial's history; an empty one if the ledger does not know it."""

@@ -15,6 +15,7 @@ from analysis.record import (
     Infeasible,
     Planned,
     RecordError,
+    SearchRow,
     Started,
     read_record,
 )
@@ -120,7 +121,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     return rows
 
 
-def _wanted(plan: Plan, rows: Iterable[AnyRow]) -> set[str]:
+def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
     there = History(rows)
     finished = {name for name, one in there.trials.items() if one.known and one.planned}
     if not plan.open_ended:
@@ -134,11 +135,12 @@ def _wanted(plan: Plan, rows: Iterable[AnyRow]) -> set[str]:
     }
 
 
-def _of_trials(rows: Iterable[AnyRow], wanted: set[str], planned: set[str]) -> list[AnyRow]:
+def _of_trials(rows: Iterable[SearchRow], wanted: set[str], planned: set[str]) -> list[AnyRow]:
     """The rows about some trials; without the first where the trial is planned here already."""
     taken: list[AnyRow] = []
     for row in rows:
-        about = isinstance(row, Planned | Started | Epoch | Ended) and row.trial_id in wanted
-        if about and not (isinstance(row, Planned) and row.trial_id in planned):
+        if not isinstance(row, Planned | Started | Epoch | Ended) or row.trial_id not in wanted:
+            continue
+        if not (isinstance(row, Planned) and row.trial_id in planned):
             taken.append(row)
     return taken

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.record import LEDGER, AnyRow, Closed, Record, Run, read_record
+from analysis.record import LEDGER, AnyRow, Closed, Record, Run, SearchRow, read_record
 from tune_app.closing import Outcome, best_trial, count, exit_code
 from tune_app.deadman import Deadman
 from tune_app.dispatcher import Dispatcher
@@ -93,7 +93,7 @@ class StudyRun:
             WrongUse, RayLostError: nothing of the study was touched.
         """
         exists = (self.paths.folder / LEDGER).is_file()
-        self.record = read_record(self.paths.folder) if exists else Record(())
+        self.record = read_record(self.paths.folder, rates=False) if exists else Record(())
         self.history = History(self.record.rows)
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
         nodes = ray_start.nodes()
@@ -214,7 +214,7 @@ class StudyRun:
         write(*self.borrowed)
         ends = settle_ends(self.history, now)
         write(*ends)
-        self.replayed: list[AnyRow] = [*self.record.rows, *self.borrowed, *ends]
+        self.replayed: list[SearchRow] = [*self.record.rows, *self.borrowed, *ends]
         write(*entry_rows(self.plan, self.history, now))
         return write
 

@@ -19,7 +19,7 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from analysis.record import AnyRow, Ended, Epoch, Started
+from analysis.record import Ended, EpochResult, SearchRow, Started
 from tune_app.history import WORST_SCORE, score
 from tune_app.rows import epoch_row
 from tune_app.transient import Transient
@@ -146,7 +146,7 @@ class ContentScheduler(Transient, FIFOScheduler):
             self._stubs[trial_id] = Stub(trial_id)
             self._scheduler(trial_id).on_trial_add(NoController(), self._stubs[trial_id])
 
-    def judge(self, row: Epoch) -> str:
+    def judge(self, row: EpochResult) -> str:
         """Whether the trial goes on after an epoch that is not its last."""
         value = score(row)
         if value is None or not self._is_new(row):
@@ -157,7 +157,7 @@ class ContentScheduler(Transient, FIFOScheduler):
         )
         return TrialScheduler.STOP if decision == TrialScheduler.STOP else TrialScheduler.CONTINUE
 
-    def finish(self, row: Epoch) -> None:
+    def finish(self, row: EpochResult) -> None:
         """The trial ended for good with this epoch."""
         if row.trial_id in self._ended:
             return
@@ -169,14 +169,14 @@ class ContentScheduler(Transient, FIFOScheduler):
             {"epoch": row.epoch, "score": WORST_SCORE if value is None else value},
         )
 
-    def replay(self, rows: Sequence[AnyRow]) -> dict[str, str]:
+    def replay(self, rows: Sequence[SearchRow]) -> dict[str, str]:
         """Puts the scheduler where the record left it; the decision at each trial's last epoch."""
         endings = _endings(rows)
         decisions: dict[str, str] = {}
         for row in rows:
-            if isinstance(row, Started | Epoch):
+            if isinstance(row, Started | EpochResult):
                 self.admit(row.trial_id)
-            if isinstance(row, Epoch):
+            if isinstance(row, EpochResult):
                 last, status = endings.get(row.trial_id, (None, ""))
                 if row is not last or status == "stopped":  # Ray does not ask about a last epoch
                     decisions[row.trial_id] = self.judge(row)
@@ -186,7 +186,7 @@ class ContentScheduler(Transient, FIFOScheduler):
                 self.finish(diverged_row(row))
         return decisions
 
-    def _is_new(self, row: Epoch) -> bool:
+    def _is_new(self, row: EpochResult) -> bool:
         return row.epoch > self._judged.get(row.trial_id, 0) and row.trial_id not in self._ended
 
     def _scheduler(self, trial_id: str) -> TrialScheduler:
@@ -196,12 +196,12 @@ class ContentScheduler(Transient, FIFOScheduler):
         return self._inner[key]
 
 
-def _endings(rows: Sequence[AnyRow]) -> dict[str, tuple[Epoch, str]]:
+def _endings(rows: Sequence[SearchRow]) -> dict[str, tuple[EpochResult, str]]:
     """The last epoch and the end of each trial that ended well."""
-    latest: dict[str, Epoch] = {}
-    endings: dict[str, tuple[Epoch, str]] = {}
+    latest: dict[str, EpochResult] = {}
+    endings: dict[str, tuple[EpochResult, str]] = {}
     for row in rows:
-        if isinstance(row, Epoch):
+        if isinstance(row, EpochResult):
             latest[row.trial_id] = row
         elif isinstance(row, Started):
             endings.pop(row.trial_id, None)
@@ -210,9 +210,9 @@ def _endings(rows: Sequence[AnyRow]) -> dict[str, tuple[Epoch, str]]:
     return endings
 
 
-def diverged_row(row: Ended) -> Epoch:
+def diverged_row(row: Ended) -> EpochResult:
     """The epoch that a diverged trial did not finish, as schedulers see it."""
-    return Epoch(row.trial_id, row.attempt, row.time, row.epoch + 1, None, 0.0)
+    return EpochResult(row.trial_id, row.attempt, row.time, row.epoch + 1, None, 0.0)
 
 
 def size_bin(parameters: int) -> int:

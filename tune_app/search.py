@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.tune.schedulers import TrialScheduler
 
-from analysis.record import AnyRow, Ended
+from analysis.record import Ended, SearchRow
 from tune_app.callback import Recorder
 from tune_app.chunk import run_chunk
 from tune_app.cluster import stop
@@ -56,7 +56,7 @@ class Search:
         )
         session.kill = ray.kill
 
-    def replay(self, rows: Sequence[AnyRow]) -> None:
+    def replay(self, rows: Sequence[SearchRow]) -> None:
         """Tells the scheduler what is on record; a trial it stops at its last epoch is stopped."""
         decisions = self.scheduler.replay(rows)
         for trial_id, decision in decisions.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from analysis.record import AnyRow, Epoch, Planned, RecordError, Run, read_record
+from analysis.record import EpochResult, Planned, RecordError, Run, SearchRow, read_record
 from trainables.sources import DatasetError, count_images, count_training_images
 from tune_app.history import History
 from tune_app.identity import identity_difference, study_identity
@@ -73,7 +73,7 @@ def read_standing(plan: Plan, options: RunOptions) -> Standing:
     if options.fresh:
         return _not_begun(plan, options)
     try:
-        rows = read_record(paths.folder).rows
+        rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError):
         return _not_begun(plan, options)
     differences = identity_difference(
@@ -111,12 +111,12 @@ def _images(plan: Plan, options: RunOptions) -> int:
     return count_images(config, *counts)[1]
 
 
-def _epoch_seconds(rows: Iterable[AnyRow]) -> dict[float, float]:
+def _epoch_seconds(rows: Iterable[SearchRow]) -> dict[float, float]:
     macs: dict[str, float] = {}
     seconds: dict[float, list[float]] = defaultdict(list)
     for row in rows:
         if isinstance(row, Planned):
             macs[row.trial_id] = row.macs
-        elif isinstance(row, Epoch) and row.trial_id in macs:
+        elif isinstance(row, EpochResult) and row.trial_id in macs:
             seconds[macs[row.trial_id]].append(row.train_seconds + row.eval_seconds)
     return {one: fmean(values) for one, values in seconds.items()}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.columns import GROUPS, NUMBERS, read_columns
-from analysis.record import LEDGER, Epoch, Opened, RecordError, encode, read_record
+from analysis.record import LEDGER, Epoch, EpochResult, Opened, RecordError, encode, read_record
 from tests.analysis.studies import STUDIES
 
 
@@ -39,6 +39,18 @@ def test_a_parameter_group_that_turns_up_late_gets_its_column(ledger):
     columns = read_columns(ledger(encode(rows)))
     np.testing.assert_array_equal(columns.learning_rates["head"], [np.nan, 0.2])
     np.testing.assert_array_equal(columns.learning_rates["factors"], [0.1, np.nan])
+
+
+def test_a_search_reads_every_epoch_without_its_rates(study_folder):
+    folder = study_folder("twelve")
+    everything, needed = read_record(folder).rows, read_record(folder, rates=False).rows
+    for whole, lean in zip(everything, needed, strict=True):
+        if isinstance(whole, Epoch):
+            assert type(lean) is EpochResult
+            shared = {name: getattr(whole, name) for name in EpochResult.__struct_fields__}
+            assert shared == msgspec.structs.asdict(lean)
+        else:
+            assert lean == whole
 
 
 def test_a_torn_last_line_is_told_apart_from_damage(ledger):
