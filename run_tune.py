@@ -45,13 +45,24 @@ def main(argv: Sequence[str]) -> int:
 
 
 def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
-    """What would run; a confirmation runs under a name of its own."""
-    space = get_space(options.space)
-    if not options.confirm:
-        return options, make_plan(options, space)
-    from tune_app.confirm import confirm_options, make_confirm_plan
+    """What would run; a confirmation runs under a name of its own.
 
-    return confirm_options(options, space), make_confirm_plan(options, space)
+    Raises:
+        WrongUse: with everything that is wrong, about folders and machine too if a search is asked.
+    """
+    space = get_space(options.space)
+    try:
+        if not options.confirm:
+            return options, make_plan(options, space)
+        from tune_app.confirm import confirm_options, make_confirm_plan
+
+        return confirm_options(options, space), make_confirm_plan(options, space)
+    except WrongUse as wrong:
+        if options.plan_only:
+            raise
+        from tune_app.preflight import place_problems
+
+        raise WrongUse([*wrong.problems, *place_problems(options, options.results_dir)]) from None
 
 
 def searched(plan: Plan, options: RunOptions) -> int:

@@ -124,6 +124,10 @@ WRONG = {
         "--space quickstart --set epochs=1000000000000",
         ["make room", "--results-dir"],
     ),
+    "a key, a folder and a machine at once": (
+        "--space cp --set dimms=3 --results-dir pointless.toml --gpus-per-trial 2",
+        ["did you mean 'dims'?", "cannot write to", "--gpus-per-trial 2: this machine has no GPU"],
+    ),
     "a file that is no space": ("--space broken.toml", ["broken.toml is not TOML"]),
     "nothing at all": ("", ["--space is missing"]),
 }

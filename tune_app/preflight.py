@@ -35,15 +35,24 @@ def check_start(plan: Plan, options: RunOptions) -> None:
     Raises:
         WrongUse: with every problem found.
     """
-    problems = [*_nothing_to_run(plan), *_data_problems(plan, options)]
     folder = study_paths(options, plan.space.name).folder
-    problems += folder_problems(folder, forecast(plan).disk_bytes)
+    problems = [
+        *_nothing_to_run(plan),
+        *_data_problems(plan, options),
+        *place_problems(options, folder, forecast(plan).disk_bytes),
+    ]
+    if problems:
+        raise WrongUse(problems)
+
+
+def place_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
+    """What is wrong with the folders and the machine, whatever the trials are."""
+    problems = folder_problems(folder, needed_bytes)
     if options.storage:
         problems += storage_problems(options.storage)
     if options.address is None:  # a cluster's nodes are asked once it is reached
         problems += machine_problems(options, this_machine())
-    if problems:
-        raise WrongUse(problems)
+    return problems
 
 
 def storage_problems(storage: str) -> list[str]:
