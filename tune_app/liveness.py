@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tune_app.errors import RayLostError
 
 
@@ -32,21 +30,3 @@ def check_alive(*, ask: bool = True) -> None:
         raise RayLostError(f"Ray does not answer: {problem}") from problem
     if not alive:
         raise RayLostError("Ray has lost its last node")
-
-
-def result_of(reference: Any) -> Any:
-    """What a task returns; its own exception is raised as Ray's ``RayTaskError``.
-
-    Raises:
-        RayLostError: where Ray ends meanwhile.
-    """
-    import ray
-
-    while not ray.wait([reference], timeout=0.5)[0]:
-        check_alive(ask=False)
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError:
-        raise
-    except ray.exceptions.RayError as problem:
-        raise RayLostError(f"Ray lost a worker: {problem}") from problem

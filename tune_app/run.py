@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +88,20 @@ class StudyRun:
     # Opening.
 
     def open(self, ray_start: RayStart) -> None:
-        """Reads the record while Ray starts, then checks what Ray found.
+        """Reads the record and the data while Ray starts, then checks what Ray found.
 
         Raises:
-            WrongUse, RayLostError: nothing of the study was touched.
+            WrongUse, DatasetError, RayLostError: nothing of the study was touched.
         """
         exists = (self.paths.folder / LEDGER).is_file()
         self.record = read_record(self.paths.folder, rates=False) if exists else Record(())
         self.history = History(self.record.rows)
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
+        share = self._read()
+        importlib.import_module("tune_app.search")  # ray.tune: seconds, while Ray starts
         nodes = ray_start.nodes()
-        importlib.import_module("tune_app.search")  # ray.tune: seconds, while workers import torch
         self.interrupt.renew()
-        self.workload = self._load()
+        self.workload = share()
         self.placement = place(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
             from tune_app.cluster import check_shared
@@ -119,10 +121,14 @@ class StudyRun:
         memory = ShareMemory(self.paths.folder.parent / ".gpu_shares.json")
         return auto_share(self.plan, data, memory, self.setting.say or show)
 
-    def _load(self) -> Workload:
-        """Puts the data into the Ray that runs now."""
+    def _read(self) -> Callable[[], Workload]:
+        """Reads the data into memory; what is returned puts them into the Ray that then runs."""
+        if given := self.setting.workload:
+            return lambda: given
+        from trainables.datasets.registry import load_dataset  # imports numpy
+
         dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
-        return self.setting.workload or cifar_workload(dataset, self.options.data_dir)
+        return partial(cifar_workload, load_dataset(dataset, self.options.data_dir))
 
     # Searching.
 
@@ -150,7 +156,7 @@ class StudyRun:
         """A new Ray, given the data anew: it was gone with the old one."""
         ray_start.again()
         self.interrupt.renew()
-        return self._load()
+        return self._read()()
 
     def _session(self, ledger: Ledger) -> Session:
         searcher_rows = self._enter(ledger)

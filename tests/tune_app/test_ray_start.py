@@ -1,51 +1,48 @@
-"""Ray that dies while a study is opened: one line, nothing lost."""
+"""Ray that is not there when a study is opened: one line, nothing lost."""
 
-import threading
 import time
 
 import psutil
 import pytest
 import ray
 
-from tests.tune_app.workload import plan_of, planned, space
+from tests.tune_app.engine import Engine
+from tests.tune_app.workload import plan_of, some_trials
+from trainables.datasets.registry import load_dataset
 from tune_app import cluster
-from tune_app.errors import WrongUse
-from tune_app.options import RunOptions
-from tune_app.study import Setting, run_study
+from tune_app.errors import RayLostError, WrongUse
+from tune_app.workload import cifar_workload
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-def kill_while_the_data_is_read(part: str) -> None:
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline:
-        ours = {process.name(): process for process in psutil.Process().children(recursive=True)}
-        if "ray::_load" in ours:
-            ours[part].kill()
-            return
-        time.sleep(0.01)
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("part", ["raylet", "gcs_server"])
-def test_ray_that_ends_before_the_search_began_is_one_line_and_costs_nothing(tmp_path, part):
+def test_data_for_a_ray_that_died_meanwhile_are_refused_in_one_line(part):
     """Later than that it is a matter of the search, which starts Ray anew."""
-    trial = planned(dataset="digits")
-    fixed = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 9, "dataset": "digits"}
-    lines: list[str] = []
-    killer = threading.Thread(target=kill_while_the_data_is_read, args=(part,))
-    killer.start()
-    outcome = run_study(
-        plan_of([trial], space=space(fixed=fixed)),
-        RunOptions(space="scripted", results_dir=tmp_path, name="study", command="again"),
-        Setting(preload=(), say=lines.append, report=False),
-    )
-    killer.join()
+    data = load_dataset("digits")
+    cluster.start(None, cpus=1, gpus=0)
+    try:
+        processes = psutil.Process().children(recursive=True)
+        (victim,) = (process for process in processes if process.name() == part)
+        victim.kill()
+        while victim.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        with pytest.raises(RayLostError, match=f"^Ray's {part} ended$"):
+            cifar_workload(data)
+    finally:
+        cluster.stop()
+
+
+def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / (120 * "x")))  # too long for a socket's name
+    engine = Engine(tmp_path)
+    outcome = engine.run(plan_of(some_trials(1)))
     assert outcome.exit_code == 1
-    reason, advice = lines
-    assert reason.startswith("the search did not begin, and nothing is lost: Ray")
+    reason, advice = engine.lines
+    assert reason.startswith("the search did not begin, and nothing is lost: Ray did not start: ")
     assert "\n" not in reason
     assert advice == "to continue: python again"
-    assert [path.name for path in (tmp_path / "study").iterdir()] == []
+    assert list(engine.folder.iterdir()) == []
     assert not ray.is_initialized()
 
 
