@@ -21,7 +21,8 @@ def status_text(status: StudyStatus) -> str:
     """A study at a glance."""
     lines = textwrap.wrap(f"{status.name}: {status.state}{_since(status)}", WIDTH)
     lines += textwrap.wrap(status.question, WIDTH)
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in status.counts.items())
+    said = {"never_ran": "waiting" if status.state == "running" else "never ran"}
+    counts = ", ".join(f"{n} {said.get(name, name)}" for name, n in status.counts.items())
     lines.append(f"trials     {status.trials}: {counts or 'none'}")
     if status.best:
         best = status.best

@@ -11,7 +11,7 @@ import pytest
 
 # Before anything imports torch or ray, and inherited by every process that a test starts.
 os.environ.update(
-    OMP_NUM_THREADS="1",  # two workers share two cores
+    OMP_NUM_THREADS="1",  # workers share the cores
     RAY_AIR_NEW_OUTPUT="0",
     RAY_USAGE_STATS_ENABLED="0",
     TOKENIZERS_PARALLELISM="false",
@@ -33,6 +33,11 @@ def refuse_the_internet(event: str, arguments: tuple) -> None:
 
 
 sys.addaudithook(refuse_the_internet)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: tests that kill Ray mostly wait for it."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)

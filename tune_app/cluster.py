@@ -183,23 +183,6 @@ def _patient_start() -> Iterator[None]:
         services.get_node = ask
 
 
-def use_ready_workers() -> None:
-    """Lets trials run in the workers that Ray starts, and that preload torch, before it is asked.
-
-    Tune gives its actors two environment variables of no use here, and Ray then starts a process
-    anew for each slot: the ones that wait, with other variables, do not fit. It has no option.
-    """
-    import ray
-    from ray.tune.execution.class_cache import _ActorClassCache
-
-    def get(self: Any, trainable: type) -> Any:
-        if trainable not in self._cache:
-            self._cache[trainable] = ray.remote(trainable)
-        return self._cache[trainable]
-
-    _ActorClassCache.get = get
-
-
 def _shield_from_signals() -> None:
     """Gives Ray's processes a session of their own.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 
-from tune_app.cluster import prepare_environment, start, stop, use_ready_workers
+from tune_app.cluster import prepare_environment, start, stop
 from tune_app.devices import this_machine
 from tune_app.errors import RayLostError, WrongUse
 from tune_app.options import RunOptions
@@ -56,8 +56,11 @@ class RayStart:
             raise
         except Exception as problem:
             raise RayLostError(f"Ray did not start: {problem}") from problem
+        from tune_app.actors import keep_starting_workers, use_ready_workers  # imports ray.tune
+
+        keep_starting_workers()
         if self._is_local:
-            use_ready_workers()  # here and not in the thread: it imports ray.tune
+            use_ready_workers()
         return found
 
     def again(self) -> list[Node]:

@@ -25,6 +25,7 @@ def test_a_running_study_says_what_runs_and_how_long_still(study):
     now = ours.epochs["time"].max()
     status = study_status(ours, now=now)
     assert (status.state, status.counts["running"], len(status.running)) == ("running", 4, 4)
+    assert "12: 6 finished, 4 running, 2 waiting" in status_text(status)
     left = 12 * 8 - len(ours.epochs)
     assert status.epochs_left == left
     rate = len(ours.epochs) / (now - ours.runs["started"].iloc[0])

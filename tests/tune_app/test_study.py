@@ -5,6 +5,7 @@ import time
 import pytest
 
 from analysis.record import Alias, Closed, Ended, Epoch, Infeasible, Planned, Started
+from analysis.study import load_study
 from search_spaces.domains import Float
 from search_spaces.space import Key
 from tests.tune_app.engine import Engine
@@ -81,6 +82,15 @@ def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engi
     for trial in healthy:
         assert engine.attempts(trial) == 1
     assert all(count == 1 for key, count in engine.trained.items() if key[0] == healthy[0].trial_id)
+
+
+def test_a_lost_workers_slot_is_filled_though_trials_are_shorter_than_a_workers_start(engine):
+    dies, *others = some_trials(40)
+    script = {"seconds": 0.05, "faults": {dies.trial_id: {"1": ["kill", 5]}}}
+    assert engine.run(plan_of([dies, *others]), script).exit_code == 0
+    last = load_study(engine.folder).attempts.sort_values("started").tail(10)
+    busy = (last["ended"] - last["started"]).sum()
+    assert busy > 1.5 * (last["ended"].max() - last["started"].min())  # two at a time again
 
 
 def test_the_same_command_again_runs_nothing(engine):
