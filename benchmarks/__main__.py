@@ -16,6 +16,7 @@ BENCHMARKS = {
     "reading": "reading a study from its ledger, from its tables, and by Ray's own readers",
     "report": "writing the report of 1,000 trials",
     "efficiency": "training seconds over wall time and slots; start-up; cost of a trial",
+    "start_up": "from the command to the first trial, and whose processor time that is",
     "growth": "the driver's time and memory as trials grow to 10,000",
 }
 
