@@ -23,7 +23,7 @@ from analysis.dtypes import (
     config_columns,
     typed_frame,
 )
-from analysis.record import Alias, Closed, Infeasible, Planned, Run
+from analysis.record import Alias, Closed, Infeasible, Planned, Run, rows_of
 
 EPOCH_NUMBERS = (
     "train_loss", "train_accuracy", "val_loss", "val_accuracy",
@@ -72,9 +72,8 @@ def settle(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
 def _planned(columns: Columns) -> dict[str, Planned]:
     """Every trial by its id; one that reported without being planned has an empty configuration."""
     planned: dict[str, Planned] = {}
-    for row in columns.rows:
-        if isinstance(row, Planned):
-            planned.setdefault(row.trial_id, row)
+    for row in rows_of(columns.rows, Planned):
+        planned.setdefault(row.trial_id, row)
     for name in columns.trials:  # the line that planned it is damaged
         planned.setdefault(name, Planned(name, {}, 0, float("nan"), float("nan")))
     return planned
@@ -180,17 +179,17 @@ def _standing(planned: list[Planned], attempts: list[Attempt]) -> dict[str, list
 
 
 def _configs(rows: Iterable[Any], kind: Any, name: str, dtypes: dict[str, str]) -> pd.DataFrame:
-    ours = [row for row in rows if isinstance(row, kind)]
+    ours = rows_of(rows, kind)
     named = {name: column([getattr(row, name) for row in ours], dtypes[name])}
     return pd.DataFrame({**named, **config_columns([row.config for row in ours])})
 
 
 def _runs(rows: Iterable[Any]) -> pd.DataFrame:
     runs: list[list[Any]] = []
-    for row in rows:
+    for row in rows_of(rows, Run, Closed):
         if isinstance(row, Run):
             runs.append([row.time, None, row.slots, row.host, row.command, None])
-        elif isinstance(row, Closed) and runs:
+        elif runs:
             runs[-1][1], runs[-1][5] = row.time, row.reason
     return typed_frame(runs, RUN_DTYPES)
 

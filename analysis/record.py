@@ -276,9 +276,14 @@ def ledger_path(study: Path) -> Path:
     return path
 
 
+def rows_of(rows: Iterable[Any], *kinds: type[Row]) -> list[Any]:
+    """The rows of these kinds, by exact type: isinstance takes six times as long to say no."""
+    return [row for row in rows if type(row) in kinds]
+
+
 def check_format(study: Path, rows: Iterable[SearchRow]) -> None:
     """Raises RecordError where a row says that a newer version wrote the ledger."""
-    formats = [row.format for row in rows if type(row) is Opened]  # isinstance: six times as long
+    formats = [row.format for row in rows_of(rows, Opened)]
     if formats and max(formats) > FORMAT:
         raise RecordError(
             f"{study} was written in format {max(formats)}, "
