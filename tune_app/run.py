@@ -244,9 +244,9 @@ class StudyRun:
 
     def _tell_repairs(self, ledger: Ledger, say: Callable[[str], None]) -> None:
         if ledger.repaired is not None:
-            say(f"the ledger's last line was torn and is removed: {ledger.repaired[:60]}…")
+            say(f"the ledger's last line was torn and is removed: {ledger.repaired[:60]!r}…")
         for damage in self.record.damage:
-            say(f"ledger line {damage.line} is damaged and passed over: {damage.content[:60]}")
+            say(f"ledger line {damage.line} is damaged and passed over: {damage.content[:60]!r}")
 
     # Closing.
 
