@@ -139,7 +139,7 @@ class Search:
         self, problem: Exception, restart: Callable[[], Workload], *, give_up: bool
     ) -> None:
         """Ray broke: its trials are lost and will be tried again, on a new Ray where it is ours."""
-        failure = Failure("lost_node", classify(problem).error)
+        failure = Failure("lost_node", classify(_first_cause(problem)).error)
         self.session.progress.say(f"Ray broke: {failure.summary}")
         for trial_id in list(self.dispatcher.running):
             self.recorder.forget(trial_id)
@@ -176,6 +176,14 @@ def _host_of(actor: Any) -> str:
         return str(about["Address"]["IPAddress"])
     except Exception:
         return ""
+
+
+def _first_cause(problem: BaseException) -> BaseException:
+    """What was found out about Ray, rather than what Tune's clean-up then stumbled over."""
+    cause: BaseException | None = problem
+    while cause is not None and not isinstance(cause, RayLostError):
+        cause = cause.__context__
+    return cause or problem
 
 
 def _answers() -> bool:
