@@ -197,7 +197,7 @@ def encode(rows: Iterable[AnyRow]) -> bytes:
 def read_record(study: Path, *, rates: bool = True) -> Record:
     """Reads ``<study>/ledger.jsonl``; damaged lines are reported, the others kept.
 
-    Without ``rates`` epochs are ``EpochResult``, which takes half the time.
+    Without ``rates`` epochs are ``EpochResult``, which takes two thirds of the time.
 
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
