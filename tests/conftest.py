@@ -35,11 +35,6 @@ def refuse_the_internet(event: str, arguments: tuple) -> None:
 sys.addaudithook(refuse_the_internet)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: tests that kill Ray mostly wait for it."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that start Ray run one after the other, and beside them those that kill it and wait."""
