@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from analysis.record import Ended, RecordError, Started, read_record
+from analysis.record import Ended, RecordError, Row, Started, read_record, rows_of
 from benchmarks.hardware import hardware
 
 RESULTS = Path(__file__).parent / "results" / "start_up.json"
@@ -57,10 +57,10 @@ def measure(results: Path) -> dict[str, Any]:
     }
 
 
-def rows(study: Path, kind: type) -> list[Any]:
+def rows(study: Path, kind: type[Row]) -> list[Any]:
     """The rows of a kind that are on record by now."""
     try:
-        return [row for row in read_record(study).rows if isinstance(row, kind)]
+        return rows_of(read_record(study).rows, kind)
     except RecordError:
         return []
 
