@@ -50,7 +50,8 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
             )
         elif isinstance(row, Ended):
             key = (row.trial_id, row.attempt)
-            attempt = attempts.setdefault(key, Attempt(*key))
+            if (attempt := attempts.get(key)) is None:
+                attempt = attempts[key] = Attempt(*key)
             attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
             attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
         else:

@@ -99,6 +99,7 @@ class _Reading:
     rows: list[AnyRow] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
     parts: list[list[np.ndarray]] = field(default_factory=list)
+    count: int = 0  # of rows so far
 
     def __post_init__(self) -> None:
         rates = msgspec.defstruct(
@@ -127,13 +128,15 @@ class _Reading:
     def columns(self) -> Columns:
         """Reads the ledger to its end."""
         size, torn = 0, b""
-        for before, lines, torn in read_lines(self.study):
+        for lines, torn in read_lines(self.study):
             size += len(lines) + len(torn)
+            before = self.count + len(self.damage)
             self._take(decode_lines(lines, before, self.lines, self.damage, self._decode))
         return self._columns(torn.decode(errors="replace") or None, size)
 
     def _take(self, rows: list[Any]) -> None:
         lean = self.epoch
+        self.count += len(rows)
         epochs = [row for row in rows if type(row) is lean]
         if len(epochs) < len(rows):
             others = [row for row in rows if type(row) is not lean]
@@ -155,8 +158,7 @@ class _Reading:
     def _arrays(self, epochs: list[Any]) -> list[np.ndarray]:
         """(codes, a float64 array a number, a rate a group, a decay a group) of one chunk."""
         names, *numbers, rates, decays = zip(*map(astuple, epochs), strict=True)
-        codes = self.codes
-        ours = np.array([codes[name] for name in names], dtype=np.int64)
+        ours = np.fromiter(map(self.codes.__getitem__, names), np.int64, len(names))
         return [ours, *map(_array, (*numbers, *_transposed(rates), *_transposed(decays)))]
 
     def _columns(self, torn: str | None, size: int) -> Columns:

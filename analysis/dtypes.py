@@ -117,7 +117,7 @@ def _known(configs: Sequence[dict[str, Any]]) -> Sequence[Sequence[Any]]:
 def config_columns(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A column for every key of TrainConfig, and for every other key that a configuration has."""
     known = set(CONFIG_KEYS)
-    found = dict.fromkeys(itertools.chain.from_iterable(configs))
+    found = dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(map(tuple, configs))))
     columns = {
         name: column(values, dtype)
         for (name, dtype), values in zip(CONFIG_DTYPES.items(), _known(configs), strict=True)

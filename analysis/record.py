@@ -206,26 +206,24 @@ def read_record(study: Path, *, rates: bool = True) -> Record:
     damage: list[Damage] = []
     torn = b""
     with without_collections():
-        for before, lines, rest in read_lines(study):
+        for lines, rest in read_lines(study):
             torn = rest
-            some = decode_lines(lines, before, _decoders[rates], damage)
+            some = decode_lines(lines, len(rows) + len(damage), _decoders[rates], damage)
             check_format(study, some)
             rows += some
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
 
-def read_lines(study: Path) -> Iterator[tuple[int, bytes, bytes]]:
-    """The ledger a chunk at a time: (number of lines before, whole lines, an unfinished last one).
+def read_lines(study: Path) -> Iterator[tuple[bytes, bytes]]:
+    """The ledger a chunk at a time: whole lines, and an unfinished last one.
 
     Raises:
         RecordError: where there is no ledger.
     """
-    before = 0
     with ledger_path(study).open("rb") as file:
         while chunk := file.read(CHUNK_BYTES) + file.readline():
             end = chunk.rfind(b"\n") + 1
-            yield before, chunk[:end], chunk[end:]
-            before += chunk.count(b"\n")
+            yield chunk[:end], chunk[end:]
 
 
 def decode_lines(
@@ -235,13 +233,14 @@ def decode_lines(
     damage: list[Damage],
     decode: Callable[[bytes], Any] | None = None,
 ) -> list[Any]:
-    """The rows of a chunk; a line that is none is added to ``damage``.
+    """The rows of a chunk, ``before`` lines into the ledger; a line that is no row is added to
+    ``damage``, so that each is one or the other.
 
     ``decode`` reads a line of a chunk that ``decoder`` refuses as a whole.
     """
     try:
         rows = decoder.decode_lines(lines)
-        if len(rows) == lines.count(b"\n"):  # an empty line is passed over, but is damage
+        if not lines.startswith(b"\n") and b"\n\n" not in lines:  # would be passed over
             return rows
     except msgspec.DecodeError:  # ValidationError is one too: find which lines
         pass
@@ -283,7 +282,7 @@ def rows_of(rows: Iterable[Any], *kinds: type[Row]) -> list[Any]:
 
 def check_format(study: Path, rows: Iterable[SearchRow]) -> None:
     """Raises RecordError where a row says that a newer version wrote the ledger."""
-    formats = [row.format for row in rows_of(rows, Opened)]
+    formats = [row.format for row in rows if type(row) is Opened]
     if formats and max(formats) > FORMAT:
         raise RecordError(
             f"{study} was written in format {max(formats)}, "
