@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tune_app.history import History, score
+from tune_app.paths import StudyPaths
+
+COMPLETE = "every planned trial is accounted for"
 
 STATUSES = ("finished", "stopped", "diverged", "failed", "interrupted", "never_ran")
 
@@ -26,13 +29,17 @@ class Outcome:
     best_accuracy: float = 0.0
     complete: bool = True
 
-    def lines(self) -> list[str]:
-        """For a person: how many ended how."""
+    def tell(self, command: str, say: Callable[[str], None]) -> None:
+        """For a person: how many ended how, the best, where the report is and how to go on."""
         parts = [f"{self.counts[name]} {name}" for name in STATUSES if self.counts[name]]
-        lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
+        say(": ".join(filter(None, [self.reason, ", ".join(parts)])))
         if self.best:
-            lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
-        return lines
+            say(f"best: {self.best_accuracy:.4f} {self.best}")
+        report = StudyPaths(self.folder).report
+        if report.is_file():
+            say(f"report: {report}")
+        if not self.complete and command:
+            say(f"to continue: python {command}")
 
 
 def count(history: History, planned: Iterable[str]) -> Counter[str]:

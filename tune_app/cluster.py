@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.errors import WrongUse
+from tune_app.interrupt import signals_kept
 from tune_app.resources import Node
 from tune_app.storage import read_file, remove_file, write_file
 
@@ -86,10 +87,11 @@ def start(
     import ray
 
     if not ray.is_initialized():
-        if address is None:
-            _start_here(cpus, gpus, preload, store_bytes)
-        else:
-            _join(address)
+        with signals_kept():
+            if address is None:
+                _start_here(cpus, gpus, preload, store_bytes)
+            else:
+                _join(address)
         logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
     return nodes()
 
@@ -133,7 +135,7 @@ def _start_here(
                 )
             return
         except Exception:  # Ray raises a bare Exception when its 30 s are over
-            ray.shutdown()
+            stop()
             if attempt == STARTS - 1:
                 raise
             time.sleep(2.0 * (attempt + 1))
@@ -203,7 +205,7 @@ def stop() -> None:
     """Ends this process's part of Ray; what was started here ends with it."""
     import ray
 
-    with contextlib.suppress(Exception):
+    with signals_kept(), contextlib.suppress(Exception):
         ray.shutdown()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -17,6 +19,25 @@ REPEAT_SECONDS = 0.5
 
 GRACE_SECONDS = 15.0
 """Given to trials to save and end by themselves; Ray then has ten more to end the rest."""
+
+
+@contextlib.contextmanager
+def signals_kept() -> Iterator[None]:
+    """Puts signal handlers back that C code replaces within, whichever thread this is.
+
+    Ray's core sets a handler for SIGTERM as it starts, which prints a stack and aborts, and none as
+    it stops, so that SIGTERM ends the process. ``signal.signal`` works in the main thread alone,
+    which may be reading a data set just then.
+    """
+    handler_of, set_handler = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
+    handler_of.restype = set_handler.restype = ctypes.c_void_p
+    set_handler.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    before = {number: handler_of(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            set_handler(number, handler)
 
 
 @dataclass
@@ -38,11 +59,6 @@ class Interrupt:
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._caught)
         return self
-
-    def renew(self) -> None:
-        """Takes the signals back from Ray, whose own handlers print a stack and abort."""
-        for number in SIGNALS:
-            signal.signal(number, self._caught)
 
     def __exit__(self, *_: object) -> None:
         if not self.signal:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.record import LEDGER, AnyRow, Closed, Record, Run, SearchRow, read_record
-from tune_app.closing import Outcome, best_trial, count, exit_code
+from tune_app.closing import COMPLETE, Outcome, best_trial, count, exit_code
 from tune_app.deadman import Deadman
 from tune_app.dispatcher import Dispatcher
 from tune_app.errors import WrongUse
@@ -42,8 +42,6 @@ from tune_app.workload import PRELOAD, Workload, cifar_workload
 
 SPARE_BYTES = 20_000_000
 """Kept free for record, logs and tables, besides the checkpoints being written."""
-
-COMPLETE = "every planned trial is accounted for"
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,6 @@ class StudyRun:
         share = self._read()
         importlib.import_module("tune_app.search")  # ray.tune: seconds, while Ray starts
         nodes = ray_start.nodes()
-        self.interrupt.renew()
         self.workload = share()
         self.placement = place(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
@@ -139,7 +136,8 @@ class StudyRun:
         describe(self.paths, self.plan, self.options, identity, self.workload, self.placement)
         with Ledger(self.paths.folder) as ledger:
             session = self._session(ledger)
-            with Deadman(session, lambda: self._close(session)) as deadman, session.progress:
+            deadman = Deadman(session, lambda: self._close(session), self.options.command)
+            with deadman, session.progress:
                 self._run(session, ray_start)
                 deadman.rest()
             return self._close(session)
@@ -155,7 +153,6 @@ class StudyRun:
     def _restart(self, ray_start: RayStart) -> Workload:
         """A new Ray, given the data anew: it was gone with the old one."""
         ray_start.again()
-        self.interrupt.renew()
         return self._read()()
 
     def _session(self, ledger: Ledger) -> Session:

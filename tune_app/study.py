@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tune_app.closing import Outcome, write_results
 from tune_app.errors import RayLostError, WrongUse
@@ -42,10 +42,13 @@ def run_study(plan: Plan, options: RunOptions, setting: Setting | None = None) -
                 run.open(ray_start)
             except RayLostError as problem:
                 reason = f"the search did not begin, and nothing is lost: {problem}"
-                return _told(Outcome(paths.folder, 1, reason, complete=False), options, say)
+                outcome = Outcome(paths.folder, 1, reason, complete=False)
+                outcome.tell(options.command, say)
+                return outcome
             outcome = run.search(ray_start, identity)
         write_results(paths.folder, say, report=setting.report)
-    return _told(outcome, options, say)
+    outcome.tell(options.command, say)
+    return outcome
 
 
 @contextlib.contextmanager
@@ -63,14 +66,3 @@ def _leased(paths: StudyPaths) -> Iterator[Lease]:
         with _polite():
             lease = stack.enter_context(Lease(paths.folder))
         yield lease
-
-
-def _told(outcome: Outcome, options: RunOptions, say: Callable[[str], None]) -> Outcome:
-    for line in outcome.lines():
-        say(line)
-    report = StudyPaths(outcome.folder).report
-    if report.is_file():
-        say(f"report: {report}")
-    if not outcome.complete and options.command:
-        say(f"to continue: python {options.command}")
-    return outcome

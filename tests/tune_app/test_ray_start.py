@@ -1,6 +1,9 @@
 """Ray that is not there when a study is opened: one line, nothing lost."""
 
-import time
+import os
+import signal
+from concurrent.futures import wait
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +14,9 @@ from tests.tune_app.workload import plan_of, some_trials
 from trainables.datasets.registry import load_dataset
 from tune_app import cluster
 from tune_app.errors import RayLostError, WrongUse
+from tune_app.interrupt import SIGNALS, Interrupt
+from tune_app.options import RunOptions
+from tune_app.ray_start import RayStart
 from tune_app.workload import cifar_workload
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -25,12 +31,27 @@ def test_data_for_a_ray_that_died_meanwhile_are_refused_in_one_line(part):
         processes = psutil.Process().children(recursive=True)
         (victim,) = (process for process in processes if process.name() == part)
         victim.kill()
-        while victim.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        os.waitid(os.P_PID, victim.pid, os.WEXITED | os.WNOWAIT)  # until its last thread has ended
         with pytest.raises(RayLostError, match=f"^Ray's {part} ended$"):
             cifar_workload(data)
     finally:
         cluster.stop()
+
+
+def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there():
+    """Ray's own handler would end this process; the main thread has done nothing since."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    said = []
+    options = RunOptions(space="quickstart", results_dir=Path())
+    try:
+        with Interrupt(said.append) as interrupt, RayStart(options, ()) as ray_start:
+            wait([ray_start._started])
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupt.exit_code == 143
+            assert len(said) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeypatch):
