@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV ?= uv==0.13.9
 QUICKSTART = .venv/bin/python run_tune.py --space quickstart
 BENCH = .venv/bin/python -m benchmarks
-PYTEST_OPTIONS ?= -n logical --maxprocesses 4 --dist loadgroup
+PYTEST_OPTIONS ?= -n auto --maxprocesses 4 --dist loadgroup
 
 # uv installs, in a third of pip's time. Compiling at installation spares every Ray worker half a minute.
 export PIP_DISABLE_PIP_VERSION_CHECK = 1

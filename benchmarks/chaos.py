@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,14 +22,21 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record import LEDGER
+from analysis.record import LEDGER, Closed, read_record
 from benchmarks.chaos_inspection import inspect, report, same_tables
+from tune_app.closing import COMPLETE
 
 __all__ = ["Chaos", "end_tree", "inspect", "same_tables"]
 
-TARGETS = ("driver", "driver", "worker", "worker", "worker", "raylet", "gcs")
+TARGETS = ("driver", "driver", "driver", "worker", "worker", "worker", "raylet", "gcs", "agent")
 PHASES = ("start-up", "append", "checkpoint", "step", "step", "shutdown")
-NAMES = {"raylet": "raylet/raylet", "gcs": "gcs_server", "worker": "ray::"}
+LINES = {
+    "worker": re.compile(r"ray::\w*Trainable"),
+    "raylet": re.compile(r"\S*raylet/raylet "),
+    "gcs": re.compile(r"\S*gcs_server "),
+    "agent": re.compile(r"ray::\w*Agent"),
+}
+"""How command lines of what may be killed begin; a raylet ends with either of its two agents."""
 
 SPACE = """
 [space]
@@ -64,10 +72,40 @@ class Kill:
 
 
 @dataclass
+class End:
+    """How a run of the command ended: its exit code, the reason in its closing row ("" where it has
+    none), and what was killed in it."""
+
+    code: int
+    reason: str
+    kills: list[Kill]
+
+    @property
+    def accounted(self) -> bool:
+        """Whether the exit code says what happened, and the record has a closing row where it can.
+
+        Ray that ends while a study is opened has cost nothing yet, and leaves no row.
+        """
+        last = self.kills[-1] if self.kills else None
+        return {
+            -9: last is not None and last.target == "driver",
+            0: self.reason == COMPLETE,
+            1: self.reason.startswith("Ray") or (last is not None and last.phase == "start-up"),
+            143: bool(self.reason),
+        }.get(self.code, False)
+
+    def __str__(self) -> str:
+        last = self.kills[-1:]
+        after = f", after a kill of the {last[0].target} in {last[0].phase}" if last else ""
+        return f"exit {self.code}: {self.reason or 'no closing row'}{after}"
+
+
+@dataclass
 class Chaos:
     """Runs ``command`` again and again while killing what it started.
 
-    ``study`` is the folder the command writes. ``kills`` collects what was done.
+    ``study`` is the folder the command writes. ``kills`` collects what was done, ``ends`` what
+    became of each run.
     """
 
     command: list[str]
@@ -77,9 +115,9 @@ class Chaos:
     targets: tuple[str, ...] = TARGETS
     phases: tuple[str, ...] = PHASES
     kills: list[Kill] = field(default_factory=list)
-    runs: int = 0
-    codes: list[int] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
     output: Path | None = None
+    longest_step: float = 8.0  # seconds of training between two blows, at most
     seconds: float = float("inf")  # of killing; the search then ends in peace
     began: float = field(default_factory=time.monotonic)
 
@@ -92,18 +130,18 @@ class Chaos:
     def run(self, patience: float = 600.0) -> None:
         """Until enough kills were survived and a run ended by itself with exit code 0."""
         while True:
-            before = self._ledger()
+            before, kills, closings = self._ledger(), len(self.kills), len(self._closings())
             code = self._one_run(patience)
-            self.codes.append(code)
             after = self._ledger()
             whole = before[: before.rfind(b"\n") + 1]
             if not after.startswith(whole):
                 raise AssertionError("the ledger lost rows that were on record")
+            reason = "; ".join(self._closings()[closings:])
+            self.ends.append(End(code, reason, self.kills[kills:]))
             if code == 0:  # before the kills are used up: the plan was too small for them
                 return
 
     def _one_run(self, patience: float) -> int:
-        self.runs += 1
         log = (self.output or self.study.parent / "driver.log").open("ab")
         rows = len(self._rows())
         began = time.monotonic()
@@ -111,7 +149,9 @@ class Chaos:
         try:
             while process.poll() is None:
                 if time.monotonic() - began > patience:
-                    raise AssertionError(f"run {self.runs} did not end in {patience:.0f} s")
+                    raise AssertionError(
+                        f"run {len(self.ends) + 1} did not end in {patience:.0f} s"
+                    )
                 if self.enough:
                     time.sleep(0.2)
                     continue
@@ -152,7 +192,7 @@ class Chaos:
         while process.poll() is None and len(self._rows()) == rows:
             time.sleep(0.1)
         if phase == "step":
-            time.sleep(self.rng.uniform(0.5, 8.0))
+            time.sleep(self.rng.uniform(0.5, self.longest_step))
         elif phase == "shutdown":  # made to end, so that the end can be hit
             time.sleep(self.rng.uniform(0.5, 3.0))
             process.send_signal(signal.SIGTERM)
@@ -180,7 +220,7 @@ class Chaos:
                 line = " ".join(child.cmdline())
             except psutil.Error:
                 continue
-            if NAMES[target] in line and (target != "worker" or "IDLE" not in line):
+            if LINES[target].match(line):
                 found.append(child)
         return self.rng.choice(found) if found else None
 
@@ -210,6 +250,10 @@ class Chaos:
         with (self.study / LEDGER).open("rb") as file:
             file.seek(max(0, self._size() - 1000))
             return b'"type":"closed"' in file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
+
+    def _closings(self) -> list[str]:
+        rows = read_record(self.study).rows if self._size() else ()
+        return [row.reason for row in rows if isinstance(row, Closed)]
 
     def _saving(self) -> bool:
         return any(self.study.glob("checkpoints/*/.*.partial"))

@@ -105,16 +105,25 @@ def report(chaos: Chaos, calm: Path, wall: float, calm_wall: float) -> dict[str,
         kill.seconds_to_continue for kill in chaos.kills if (kill.seconds_to_continue or 0) > 0
     ]
     rows = read_record(chaos.study).rows
+    unaccounted = [str(end) for end in chaos.ends if not end.accounted]
     by_pair = Counter(f"{kill.target} / {kill.phase}" for kill in chaos.kills)
-    bad = [findings.lost, findings.doubled, findings.unfinished, findings.damage, differing]
+    bad = [
+        findings.lost,
+        findings.doubled,
+        findings.unfinished,
+        findings.damage,
+        differing,
+        unaccounted,
+    ]
     return {
         "hardware": hardware(),
         "kills": len(chaos.kills),
         "kills_by_phase": dict(Counter(kill.phase for kill in chaos.kills)),
         "kills_by_target": dict(Counter(kill.target for kill in chaos.kills)),
         "kills_by_target_and_phase": dict(sorted(by_pair.items())),
-        "runs": chaos.runs,
-        "exit_codes": dict(Counter(map(str, chaos.codes))),
+        "runs": len(chaos.ends),
+        "ends": dict(Counter(map(str, chaos.ends)).most_common()),
+        "ends_unaccounted": unaccounted,
         "closed_in_order": sum(isinstance(row, Closed) for row in rows),
         "runs_on_record": sum(isinstance(row, Run) for row in rows),
         "epochs": findings.epochs,

@@ -35,6 +35,11 @@ def refuse_the_internet(event: str, arguments: tuple) -> None:
 sys.addaudithook(refuse_the_internet)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: those that kill and wait leave theirs to others."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that start Ray run one after the other, and beside them those that kill it and wait."""

@@ -14,7 +14,10 @@ PRELOAD = ("ray.tune",)
 
 
 class Engine:
-    """One study folder; ``run`` may be called again and again."""
+    """One study folder; ``run`` may be called again and again.
+
+    One trial at a time unless told otherwise: each worker costs seconds of a core to start.
+    """
 
     def __init__(self, results: Path, name: str = "scripted") -> None:
         self.results, self.name = results, name
@@ -24,7 +27,7 @@ class Engine:
     def folder(self) -> Path:
         return self.results / self.name
 
-    def run(self, plan, script=None, *, setting=None, **options) -> Outcome:
+    def run(self, plan, script=None, *, slots=1, setting=None, **options) -> Outcome:
         chosen = Setting(
             workload=Workload(SCRIPTED, {"script": script or {}}),
             preload=PRELOAD,
@@ -33,7 +36,12 @@ class Engine:
             **(setting or {}),
         )
         asked = RunOptions(
-            space="scripted", results_dir=self.results, name=self.name, command="again", **options
+            space="scripted",
+            results_dir=self.results,
+            name=self.name,
+            command="again",
+            max_concurrent=slots,
+            **options,
         )
         return run_study(plan, asked, chosen)
 

@@ -74,7 +74,7 @@ def test_a_node_killed_while_the_search_runs_costs_no_trial(two_nodes, tmp_path)
     killer = threading.Thread(target=kill_one_node)
     killer.start()
     outcome = engine.run(
-        plan_of(trials), {"seconds": 0.4}, address=nodes.address, storage=str(shared)
+        plan_of(trials), {"seconds": 0.4}, slots=None, address=nodes.address, storage=str(shared)
     )
     killer.join()
     assert outcome.exit_code == 0, engine.lines

@@ -58,7 +58,9 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(ray_here, serve
     trials = [planned(**DATA, epochs=2, learning_rate=0.01 * n) for n in range(1, 12)]
     fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
     plan = plan_of(trials, space=space(fixed=fixed))
-    options = RunOptions(space="s3", results_dir=tmp_path, name="study", storage=storage)
+    options = RunOptions(
+        space="s3", results_dir=tmp_path, name="study", storage=storage, max_concurrent=1
+    )
     study = tmp_path / "study"
     best = run_study(plan, options, Setting(report=False)).best
     kept = {trial for trial, name in states(join(storage, "study"))}

@@ -68,7 +68,7 @@ def test_ray_runs_as_many_trials_at_once_as_fit_the_cards(
     engine = Engine(tmp_path)
     trials = some_trials(at_once + 1, epochs=2)
     script = {"seconds": 0.2, "together": at_once}
-    outcome = engine.run(plan_of(trials), script, gpus_per_trial=fraction)
+    outcome = engine.run(plan_of(trials), script, slots=None, gpus_per_trial=fraction)
     assert outcome.exit_code == 0
     assert most_at_once(engine.folder) == at_once
 

@@ -37,7 +37,7 @@ def test_every_searcher_drives_a_full_search_with_every_scheduler(engine, search
 
 def test_asha_stops_trials_after_the_warm_up_and_lets_the_best_finish(engine):
     trials = some_trials(16)
-    outcome = engine.run(plan_of(trials, scheduler="asha"))
+    outcome = engine.run(plan_of(trials, scheduler="asha"), slots=2)
     assert outcome.exit_code == 0
     stopped = [row for row in engine.of(Ended) if row.status == "stopped"]
     assert stopped
@@ -62,7 +62,7 @@ def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engi
         "faults": {trial.trial_id: one for trial, one in faults.items()},
     }
     patience = Patience(factor=10, floor=10.0, first=120.0)
-    outcome = engine.run(plan_of(trials), script, setting={"patience": patience})
+    outcome = engine.run(plan_of(trials), script, slots=2, setting={"patience": patience})
     assert outcome.exit_code == 1
     assert engine.statuses == {"finished": 6, "failed": 1, "diverged": 1}, engine.lines
 
@@ -87,7 +87,7 @@ def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engi
 def test_a_lost_workers_slot_is_filled_though_trials_are_shorter_than_a_workers_start(engine):
     dies, *others = some_trials(40)
     script = {"seconds": 0.05, "faults": {dies.trial_id: {"1": ["kill", 5]}}}
-    assert engine.run(plan_of([dies, *others]), script).exit_code == 0
+    assert engine.run(plan_of([dies, *others]), script, slots=2).exit_code == 0
     last = load_study(engine.folder).attempts.sort_values("started").tail(10)
     busy = (last["ended"] - last["started"]).sum()
     assert busy > 1.5 * (last["ended"].max() - last["started"].min())  # two at a time again
@@ -160,15 +160,15 @@ def test_a_second_driver_is_told_who_holds_the_study(engine):
 
 
 def test_a_time_budget_ends_the_search_and_accounts_for_the_rest(engine):
-    trials = some_trials(30)
+    trials = some_trials(12)
     began = time.monotonic()
-    outcome = engine.run(plan_of(trials), {"seconds": 0.2}, time_budget_seconds=6.0)
-    assert time.monotonic() - began < 36
+    outcome = engine.run(plan_of(trials), {"seconds": 0.2}, time_budget_seconds=4.0)
+    assert time.monotonic() - began < 34
     assert outcome.exit_code == 0
     assert outcome.counts["never_ran"] > 0
     assert "time budget" in outcome.reason
     assert engine.lines[-1] == "to continue: python again"
-    assert engine.run(plan_of(trials), {"seconds": 0.0}).counts == {"finished": 30}
+    assert engine.run(plan_of(trials), {"seconds": 0.0}).counts == {"finished": 12}
 
 
 def test_duplicates_and_infeasible_points_are_on_record_once(engine):
@@ -194,7 +194,7 @@ def test_a_trial_that_fits_no_node_is_refused_and_nothing_starts(engine):
 
 def test_a_search_in_chunks_runs_every_trial_once(engine):
     trials = some_trials(9)
-    outcome = engine.run(plan_of(trials), setting={"chunk": 4})
+    outcome = engine.run(plan_of(trials), setting={"chunk": 5})
     assert outcome.counts == {"finished": 9}
     assert len(engine.of(Started)) == 9
 
@@ -202,10 +202,10 @@ def test_a_search_in_chunks_runs_every_trial_once(engine):
 def test_asha_continued_after_each_few_trials_ends_as_one_that_ran_through(engine, tmp_path):
     """At one slot the order is the plan's: decisions must be equal, not only the rungs."""
     trials = some_trials(12)
-    engine.run(plan_of(trials, scheduler="asha"), max_concurrent=1)
+    engine.run(plan_of(trials, scheduler="asha"))
     pieces = Engine(tmp_path, "pieces")
-    for count in (4, 8, 12):
-        pieces.run(plan_of(trials[:count], scheduler="asha"), max_concurrent=1)
+    for count in (5, 12):
+        pieces.run(plan_of(trials[:count], scheduler="asha"))
 
     def ends(one):
         return {row.trial_id: (row.status, row.epoch) for row in one.of(Ended)}
@@ -217,7 +217,7 @@ def test_asha_continued_after_each_few_trials_ends_as_one_that_ran_through(engin
 def test_optuna_optimises_two_objectives_to_the_end(engine):
     keys = {"learning_rate": Key(Float(0.01, 1.0, log=True))}
     plan = plan_of([], space=space(keys=keys), search="optuna", scheduler="asha", open_ended=6)
-    outcome = engine.run(plan, objective=("val_accuracy", "parameters"))
+    outcome = engine.run(plan, slots=2, objective=("val_accuracy", "parameters"))
     assert outcome.exit_code == 0
     assert sum(outcome.counts.values()) == 6
     assert engine.of(Epoch)
