@@ -117,7 +117,7 @@ class Chaos:
     kills: list[Kill] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     output: Path | None = None
-    longest_step: float = 8.0  # seconds of training between two blows, at most
+    longest_step: float = 4.0  # seconds of training before a blow, at most
     seconds: float = float("inf")  # of killing; the search then ends in peace
     began: float = field(default_factory=time.monotonic)
 

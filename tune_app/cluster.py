@@ -87,6 +87,7 @@ def start(
     import ray
 
     if not ray.is_initialized():
+        _silence()
         with signals_kept():
             if address is None:
                 _start_here(cpus, gpus, preload, store_bytes)
@@ -94,6 +95,14 @@ def start(
                 _join(address)
         logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
     return nodes()
+
+
+def _silence() -> None:
+    """Ray prints what a raylet reports to standard output, forty lines of a dump when it ends; the
+    search says in its own words what came of it. No option turns that off."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda *arguments, **options: None
 
 
 def _join(address: str) -> None:

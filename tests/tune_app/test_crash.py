@@ -45,6 +45,7 @@ def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tm
     chaos.run()
     assert len(chaos.kills) == 10, (tmp_path / "driver.log").read_text()
     assert [str(end) for end in chaos.ends if not end.accounted] == []
+    assert "raylet)" not in (tmp_path / "driver.log").read_text()  # Ray's own words
     findings = inspect(chaos.study, trained(chaos.study))
     assert (findings.lost, findings.doubled, findings.damage) == ([], [], [])
     assert findings.unfinished == []
