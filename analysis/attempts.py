@@ -9,7 +9,7 @@ from operator import attrgetter
 import pandas as pd
 
 from analysis.dtypes import ATTEMPT_DTYPES, typed_frame
-from analysis.record import AnyRow, Ended, Run, Started, rows_of
+from analysis.record import AnyRow, Ended, Run, Started
 
 
 @dataclass(slots=True)
@@ -38,26 +38,27 @@ class Attempt:
 def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
     """Every attempt, in the order they started."""
     attempts: dict[tuple[str, int], Attempt] = {}
-    for row in rows_of(rows, Started, Ended, Run):
-        if isinstance(row, Started):
-            attempts[row.trial_id, row.attempt] = Attempt(
-                row.trial_id,
-                row.attempt,
-                started=row.time,
-                from_epoch=row.epoch,
-                host=row.host,
-                device=row.device,
-            )
-        elif isinstance(row, Ended):
-            key = (row.trial_id, row.attempt)
-            if (attempt := attempts.get(key)) is None:
-                attempt = attempts[key] = Attempt(*key)
-            attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
-            attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
-        else:
-            for attempt in attempts.values():  # whoever held them is gone
-                if attempt.status == "running":
-                    attempt.status = "interrupted"
+    for row in rows:
+        match row:
+            case Started():
+                attempts[row.trial_id, row.attempt] = Attempt(
+                    row.trial_id,
+                    row.attempt,
+                    started=row.time,
+                    from_epoch=row.epoch,
+                    host=row.host,
+                    device=row.device,
+                )
+            case Ended():
+                key = (row.trial_id, row.attempt)
+                if (attempt := attempts.get(key)) is None:
+                    attempt = attempts[key] = Attempt(*key)
+                attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
+                attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
+            case Run():
+                for attempt in attempts.values():  # whoever held them is gone
+                    if attempt.status == "running":
+                        attempt.status = "interrupted"
     return list(attempts.values())
 
 

@@ -74,8 +74,9 @@ def _planned(columns: Columns) -> dict[str, Planned]:
     planned: dict[str, Planned] = {}
     for row in rows_of(columns.rows, Planned):
         planned.setdefault(row.trial_id, row)
-    for name in columns.trials:  # the line that planned it is damaged
-        planned.setdefault(name, Planned(name, {}, 0, float("nan"), float("nan")))
+    for name in columns.trials:
+        if name not in planned:  # the line that planned it is damaged
+            planned[name] = Planned(name, {}, 0, float("nan"), float("nan"))
     return planned
 
 
