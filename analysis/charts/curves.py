@@ -107,7 +107,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         layers += _stops(points[points["part"] == "stop"], x, y, colour)
     layers.append(_ends(points))
     layers.append(_picked(x, y))
-    return alt.layer(*layers).add_params(PICKED).properties(width=theme.WIDTH, height=theme.HEIGHT)
+    return alt.layer(*layers, params=[PICKED.param], width=theme.WIDTH, height=theme.HEIGHT)
 
 
 def _scale(frame: pd.DataFrame, channel: str) -> alt.Scale:

@@ -90,7 +90,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         .encode(x=_x("from"), x2="to:Q")
         for at, to in ((0, EDGE), (1 - EDGE, 1))
     ]
-    picture = alt.layer(
+    return alt.layer(
         *zones,
         base.mark_rule(strokeWidth=2, color=theme.FAINT).encode(x=_x("start"), x2="end:Q"),
         base.mark_text(align="right", dx=-8, color=theme.MUTED).encode(
@@ -114,8 +114,9 @@ def draw(frame: pd.DataFrame) -> Picture:
                 "n:Q",
             ],
         ),
+        width=theme.WIDTH,
+        height=max(44 * len(keys), 80),
     )
-    return picture.properties(width=theme.WIDTH, height=max(44 * len(keys), 80))
 
 
 def _x(field: str) -> alt.X:

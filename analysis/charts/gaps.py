@@ -109,7 +109,7 @@ def draw(frame: pd.DataFrame) -> Picture:
             alt.Tooltip("runs:Q"),
         ],
     )
-    return alt.layer(bars, points).properties(width=theme.WIDTH, height=theme.HEIGHT)
+    return alt.layer(bars, points, width=theme.WIDTH, height=theme.HEIGHT)
 
 
 def caption(frame: pd.DataFrame) -> str:

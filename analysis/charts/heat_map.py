@@ -83,9 +83,8 @@ def _panel(cells: pd.DataFrame, column: str, prefix: str) -> alt.LayerChart:
     if width / cells["dims"].nunique() >= ROOM:
         layers.append(_numbers(base, cells, column, form, log=log))
     height = CELL * len(ranks)
-    return alt.layer(*layers).properties(
-        width=width, height=height, title=alt.Title(prefix + title, fontSize=13, offset=8)
-    )
+    heading = alt.Title(prefix + title, fontSize=13, offset=8)
+    return alt.layer(*layers, width=width, height=height, title=heading)
 
 
 def _numbers(

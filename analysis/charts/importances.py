@@ -58,7 +58,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         )
     )
     words = base.mark_text(align="left", dx=5).encode(text=alt.Text("importance:Q", format=".0%"))
-    return alt.layer(bars, words).properties(width=theme.WIDTH, height=36 * len(frame))
+    return alt.layer(bars, words, width=theme.WIDTH, height=36 * len(frame))
 
 
 def caption(frame: pd.DataFrame) -> str:

@@ -95,7 +95,7 @@ def _panel(rows: pd.DataFrame, columns: int) -> alt.LayerChart:
     if numeric:
         layers.insert(1, best.mark_line(strokeWidth=1.5, color=BEST))
     width = theme.WIDTH if columns == 1 else (theme.WIDTH - 70) // 2
-    return alt.layer(*layers).properties(width=width, height=240)
+    return alt.layer(*layers, width=width, height=240)
 
 
 BEST = "#0072b2"

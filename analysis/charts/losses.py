@@ -103,7 +103,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         )
     )
     words = alt.Chart(total).mark_text(align="left", dx=5).encode(x="share:Q", y=y, text="said:N")
-    return alt.layer(bars, words).properties(width=theme.WIDTH, height=28 * len(total))
+    return alt.layer(bars, words, width=theme.WIDTH, height=28 * len(total))
 
 
 def _ticks(share: float) -> list[float]:

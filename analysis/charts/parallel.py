@@ -121,7 +121,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     others = data.transform_filter("!datum.best")
     picked = data.transform_filter(IS_PICKED)
     words = alt.Chart(ticks[["axis", "at", "label"]]).encode(x=x, y=y, text="label:N")
-    picture = alt.layer(
+    return alt.layer(
         _rules(x, y, ticks["axis"].unique()),
         others.mark_line(strokeWidth=1, strokeOpacity=0.5, color=theme.FAINT),
         best.mark_line(strokeWidth=1.8, strokeOpacity=0.85),
@@ -129,8 +129,10 @@ def draw(frame: pd.DataFrame) -> Picture:
         words.mark_text(align="left", dx=7, fontSize=11),
         picked.mark_line(strokeWidth=6, color=theme.PAPER),
         picked.mark_line(strokeWidth=3, color=theme.INK),
+        params=[PICKED.param],
+        width=theme.WIDTH,
+        height=theme.HEIGHT - 60,
     )
-    return picture.add_params(PICKED).properties(width=theme.WIDTH, height=theme.HEIGHT - 60)
 
 
 def _rules(x: alt.X, y: alt.Y, axes: np.ndarray) -> alt.Chart:

@@ -95,8 +95,8 @@ def draw(frame: pd.DataFrame) -> Picture:
     points = data.mark_point(size=42, opacity=1).encode(
         y=y, shape=alt.Shape("curve:N", scale=_scale(styles, "shape"), legend=None)
     )
-    picture = alt.layer(band, line, points, _names(frame, data))
-    return picture.properties(width=theme.WIDTH, height=theme.HEIGHT)
+    words = _names(frame, data)
+    return alt.layer(band, line, points, words, width=theme.WIDTH, height=theme.HEIGHT)
 
 
 def _scale(styles: dict[str, theme.Style], channel: str) -> alt.Scale:

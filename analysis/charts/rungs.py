@@ -100,8 +100,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     edges = pd.DataFrame({"at": range(1, len(heads))})
     if len(edges):
         layers.append(alt.Chart(edges).mark_rule(color=theme.GRID, strokeWidth=2).encode(x=x))
-    picture = alt.layer(*layers).add_params(PICKED)
-    return picture.properties(width=theme.WIDTH, height=HEIGHT)
+    return alt.layer(*layers, params=[PICKED.param], width=theme.WIDTH, height=HEIGHT)
 
 
 def _fate(marks: alt.Chart, fate: str) -> alt.Chart:

@@ -78,8 +78,8 @@ def draw(frame: pd.DataFrame) -> Picture:
         axis=alt.Axis(format=".3~p"),
     )
     layers = [*_reference(data, x, y), *_front(data, x, y), *_points(data, x, y)]
-    picture = alt.layer(*layers).add_params(PICKED_CONFIGURATION)
-    return picture.properties(width=theme.WIDTH, height=theme.HEIGHT + 40)
+    picked = [PICKED_CONFIGURATION.param]
+    return alt.layer(*layers, params=picked, width=theme.WIDTH, height=theme.HEIGHT + 40)
 
 
 def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:

@@ -100,8 +100,8 @@ def draw(frame: pd.DataFrame) -> Picture:
     outlined = bars.mark_bar(
         height=alt.RelativeBandSize(0.95), fillOpacity=0, stroke=theme.INK, strokeWidth=2
     ).transform_filter(IS_PICKED)
-    picture = alt.layer(drawn, outlined).add_params(PICKED)
-    return picture.properties(width=theme.WIDTH, height=height)
+    picked = [PICKED.param]
+    return alt.layer(drawn, outlined, params=picked, width=theme.WIDTH, height=height)
 
 
 def caption(frame: pd.DataFrame) -> str:
