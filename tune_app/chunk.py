@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import tempfile
 from typing import Any
 
@@ -57,8 +55,7 @@ def run_chunk(
         session.dispatcher, settings, step=step, limit=limit, may_start=session.may_start
     )
     bundle = PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}])
-    scratch = tempfile.mkdtemp(prefix="ranktune-")
-    try:
+    with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             tune.with_resources(trainable(workload), bundle),
             tune_config=tune.TuneConfig(
@@ -82,9 +79,6 @@ def run_chunk(
                 verbose=0,
             ),
         ).fit()
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _name(trial: Any) -> str:

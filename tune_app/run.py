@@ -36,7 +36,7 @@ from tune_app.retention import remove_checkpoints, surplus
 from tune_app.searchers import SEARCHERS, SearchContext
 from tune_app.session import Session
 from tune_app.speeds import remember
-from tune_app.storage import join
+from tune_app.storage import join, without_secrets
 from tune_app.watchdog import Patience, Watchdog
 from tune_app.workload import PRELOAD, Workload, cifar_workload
 
@@ -213,7 +213,8 @@ class StudyRun:
                 self.history.apply(row)
 
         now = time.time()
-        write(Run(now, self.options.command, self.placement.slots(), socket.gethostname()))
+        command = without_secrets(self.options.command)
+        write(Run(now, command, self.placement.slots(), socket.gethostname()))
         write(*self.borrowed)
         ends = settle_ends(self.history, now)
         write(*ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ def free_bytes(storage: str) -> int | None:
         return shutil.disk_usage(Path(storage)).free
     except OSError:
         return None
+
+
+def without_secrets(text: str) -> str:
+    """Text as a study's files may hold it: its URIs without ``key:secret@``.
+
+    Whoever reads the study's storage later finds both in the environment (AWS_ACCESS_KEY_ID, …).
+    """
+    return re.sub(r"(?<=://)[^/@\s\"']*@", "", text)
 
 
 def join(storage: str, *names: str) -> str:

@@ -16,6 +16,7 @@ from search_spaces.domains import Choice, Domain
 from search_spaces.space import SearchSpace
 from tune_app.options import RunOptions
 from tune_app.plan import Plan
+from tune_app.storage import without_secrets
 
 PACKAGES = ("torch", "torchvision", "tntorch", "ray", "optuna", "numpy", "pandas", "tensorboard")
 
@@ -105,9 +106,10 @@ def read_information(path: Path) -> dict[str, Any] | None:
 
 
 def write_information(path: Path, document: Mapping[str, Any]) -> None:
-    """Replaces study.json as a whole."""
+    """Replaces study.json as a whole; a URI's key and secret stay out of it."""
+    text = without_secrets(json.dumps(document, indent=2, ensure_ascii=False))
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.write_text(text + "\n", encoding="utf-8")
     draft.replace(path)
 
 

@@ -13,7 +13,7 @@ from tune_app.forecast import KEPT_WHEN_FINISHED
 from tune_app.options import RunOptions
 from tune_app.preflight import storage_problems
 from tune_app.retention import remove_checkpoints
-from tune_app.storage import filesystem, join
+from tune_app.storage import filesystem, join, without_secrets
 from tune_app.study import Setting, run_study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -52,14 +52,21 @@ def states(storage: str) -> set[tuple[str, str]]:
     return {(place[0], place[1]) for place in places if place[-1] == "state.json"}
 
 
-def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(ray_here, server, tmp_path):
+def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
+    ray_here, server, tmp_path, monkeypatch
+):
     """The rows taken out are those that a driver would not have written, had it been killed."""
     storage = uri(server, "bucket/runs")
     trials = [planned(**DATA, epochs=2, learning_rate=0.01 * n) for n in range(1, 12)]
     fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
     plan = plan_of(trials, space=space(fixed=fixed))
     options = RunOptions(
-        space="s3", results_dir=tmp_path, name="study", storage=storage, max_concurrent=1
+        space="s3",
+        results_dir=tmp_path,
+        name="study",
+        storage=storage,
+        max_concurrent=1,
+        command=f"run_tune.py --storage {storage}",
     )
     study = tmp_path / "study"
     best = run_study(plan, options, Setting(report=False)).best
@@ -79,6 +86,10 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(ray_here, serve
     assert "goes on from checkpoint e2-a1" in log
     assert log.count("epoch 2 train_loss") == 1
 
+    for name in ("study.json", "ledger.jsonl"):
+        assert "secret" not in (study / name).read_text()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert analysis(["best", str(study), "--to", str(tmp_path / "best")]) == 0
     assert len(read_checkpoint(tmp_path / "best")[1]["history"]) == 2
 
@@ -99,6 +110,12 @@ def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(server, tm
     assert line.startswith("error: --storage s3://")
     assert "not found" in line
     assert not results.exists()
+
+
+def test_what_files_may_hold_names_no_secret(server):
+    command = f"run_tune.py --storage '{uri(server, 'bucket/runs')}' --set rank=4"
+    assert without_secrets(command) == command.replace("key:secret@", "")
+    assert without_secrets("s3://bucket/a@b/c") == "s3://bucket/a@b/c"
 
 
 @pytest.mark.parametrize("storage", ["nowhere://a/b", "s3://bucket/runs?no_such_option=1"])
