@@ -14,6 +14,7 @@ os.environ.update(
     OMP_NUM_THREADS="1",  # workers share the cores
     RAY_AIR_NEW_OUTPUT="0",
     RAY_USAGE_STATS_ENABLED="0",
+    RAY_worker_niceness="0",  # by default other tests would starve them
     TOKENIZERS_PARALLELISM="false",
 )
 for proxy in ("http_proxy", "https_proxy", "all_proxy"):
