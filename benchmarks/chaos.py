@@ -29,6 +29,7 @@ from tune_app.closing import COMPLETE
 __all__ = ["Chaos", "end_tree", "inspect", "same_tables"]
 
 TARGETS = ("driver", "driver", "driver", "worker", "worker", "worker", "raylet", "gcs", "agent")
+RAYS = ("raylet", "gcs", "agent")
 PHASES = ("start-up", "append", "checkpoint", "step", "step", "shutdown")
 LINES = {
     "worker": re.compile(r"ray::\w*Trainable"),
@@ -84,13 +85,15 @@ class End:
     def accounted(self) -> bool:
         """Whether the exit code says what happened, and the record has a closing row where it can.
 
-        Ray that ends while a study is opened has cost nothing yet, and leaves no row.
+        Ray that ends while a study is opened has cost nothing yet, and leaves no row. Ray itself
+        ends a driver whose call meets a part of it that is ending, with code 1 (see ``gcs.md``).
         """
         last = self.kills[-1] if self.kills else None
+        by_ray = last is not None and (last.target in RAYS or last.phase == "start-up")
         return {
             -9: last is not None and last.target == "driver",
             0: self.reason == COMPLETE,
-            1: self.reason.startswith("Ray") or (last is not None and last.phase == "start-up"),
+            1: self.reason.startswith("Ray") or by_ray,
             143: bool(self.reason),
         }.get(self.code, False)
 

@@ -50,6 +50,10 @@ IDLE_SECONDS = 60
 """A worker that is ready waits this long for its trial; by default Ray ends it after one, for
 another that it starts anew."""
 
+LOST_STORE_SECONDS = 120
+"""Ray ends a driver so long after its control store ended, 60 by default; the record is to be
+closed before, by a driver that may hardly get a core (``deadman.DEAD_RAY_SECONDS``)."""
+
 STORE_BYTES = 300_000_000
 """Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
 the memory."""
@@ -140,6 +144,7 @@ def _start_here(
                     _system_config={
                         "preload_python_modules": list(preload),
                         "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
+                        "gcs_rpc_server_reconnect_timeout_s": LOST_STORE_SECONDS,
                     },
                 )
             return

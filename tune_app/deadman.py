@@ -17,7 +17,7 @@ OVERTIME_SECONDS = 9.0
 
 DEAD_RAY_SECONDS = 30.0
 """The session's next look finds that Ray has ended, and starts it anew, within a second; where a
-call blocks on the dead, no look comes, and Ray would end this process 60 s after its own end."""
+call blocks on the dead, no look comes, and Ray would end this process some time later."""
 
 
 class Deadman:

@@ -116,7 +116,7 @@ def test_a_driver_that_a_dead_ray_has_blocked_closes_the_record_and_says_how_to_
         family = psutil.Process(process.pid).children(recursive=True)
         (store,) = (child for child in family if child.name() == "gcs_server")
         store.kill()
-        output, _ = process.communicate(timeout=90)
+        output, _ = process.communicate(timeout=150)
     finally:
         end_tree(process)
     assert process.returncode == 1
