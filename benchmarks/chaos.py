@@ -22,14 +22,13 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record import LEDGER, Closed, read_record
+from analysis.record import LEDGER, Closed, read_record, rows_of
+from benchmarks.chaos_events import End, Kill
 from benchmarks.chaos_inspection import inspect, report, same_tables
-from tune_app.closing import COMPLETE
 
 __all__ = ["Chaos", "end_tree", "inspect", "same_tables"]
 
 TARGETS = ("driver", "driver", "driver", "worker", "worker", "worker", "raylet", "gcs", "agent")
-RAYS = ("raylet", "gcs", "agent")
 PHASES = ("start-up", "append", "checkpoint", "step", "step", "shutdown")
 LINES = {
     "worker": re.compile(r"ray::\w*Trainable"),
@@ -61,46 +60,6 @@ values = [0.25, 0.5, 1.0]
 type = "choice"
 values = [RATES]
 """
-
-
-@dataclass
-class Kill:
-    """One kill: whom, in which phase, and the seconds until the next epoch was on record."""
-
-    target: str
-    phase: str
-    seconds_to_continue: float | None = None
-
-
-@dataclass
-class End:
-    """How a run of the command ended: its exit code, the reason in its closing row ("" where it has
-    none), and what was killed in it."""
-
-    code: int
-    reason: str
-    kills: list[Kill]
-
-    @property
-    def accounted(self) -> bool:
-        """Whether the exit code says what happened, and the record has a closing row where it can.
-
-        Ray that ends while a study is opened has cost nothing yet, and leaves no row. Ray itself
-        ends a driver whose call meets a part of it that is ending, with code 1 (see ``gcs.md``).
-        """
-        last = self.kills[-1] if self.kills else None
-        by_ray = last is not None and (last.target in RAYS or last.phase == "start-up")
-        return {
-            -9: last is not None and last.target == "driver",
-            0: self.reason == COMPLETE,
-            1: self.reason.startswith("Ray") or by_ray,
-            143: bool(self.reason),
-        }.get(self.code, False)
-
-    def __str__(self) -> str:
-        last = self.kills[-1:]
-        after = f", after a kill of the {last[0].target} in {last[0].phase}" if last else ""
-        return f"exit {self.code}: {self.reason or 'no closing row'}{after}"
 
 
 @dataclass
@@ -256,7 +215,7 @@ class Chaos:
 
     def _closings(self) -> list[str]:
         rows = read_record(self.study).rows if self._size() else ()
-        return [row.reason for row in rows if isinstance(row, Closed)]
+        return [row.reason for row in rows_of(rows, Closed)]
 
     def _saving(self) -> bool:
         return any(self.study.glob("checkpoints/*/.*.partial"))

@@ -1,9 +1,12 @@
 """One Ray for all tests of a module that need no more than that."""
 
+import signal
+
 import pytest
 
 from tests.tune_app.engine import PRELOAD, Engine
 from tune_app import cluster
+from tune_app.interrupt import SIGNALS
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +20,12 @@ def ray_here():
 @pytest.fixture
 def engine(ray_here, tmp_path) -> Engine:
     return Engine(tmp_path)
+
+
+@pytest.fixture
+def handlers():
+    """What caught SIGINT and SIGTERM before the test, and does so again after it."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield before
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -67,15 +67,6 @@ def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
 
 
-@pytest.fixture
-def handlers():
-    """What caught SIGINT and SIGTERM before the test, and does so again after it."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield before
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers):
     said = []
     with Interrupt(said.append) as interrupt:

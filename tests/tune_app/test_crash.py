@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -19,14 +18,6 @@ from tests.tune_app.engine import Engine
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 DRIVER = [sys.executable, "-m", "tests.tune_app.scripted_driver"]
-
-
-def trained(study: Path) -> Counter:
-    counts: Counter = Counter()
-    for log in study.glob("checkpoints/*/worker.log"):
-        for line in log.read_text().splitlines():
-            counts[log.parent.name, int(line.split()[1])] += 1
-    return counts
 
 
 def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tmp_path):
@@ -46,14 +37,13 @@ def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tm
     assert len(chaos.kills) == 10, (tmp_path / "driver.log").read_text()
     assert [str(end) for end in chaos.ends if not end.accounted] == []
     assert "raylet)" not in (tmp_path / "driver.log").read_text()  # Ray's own words
-    findings = inspect(chaos.study, trained(chaos.study))
+    findings = inspect(chaos.study, Engine(tmp_path / "chaos").trained)
     assert (findings.lost, findings.doubled, findings.damage) == ([], [], [])
     assert findings.unfinished == []
     assert findings.redone <= 10 * 2  # an epoch of each running trial, for each kill
 
-    calm = Engine(tmp_path, "calm")
     subprocess.run([*DRIVER, str(tmp_path / "calm"), "24", "0.0"], check=True)
-    assert same_tables(chaos.study, calm.folder / "scripted") == []
+    assert same_tables(chaos.study, Engine(tmp_path / "calm").folder) == []
 
 
 def test_each_signal_ends_the_search_in_order_and_the_same_command_continues(tmp_path):
@@ -63,8 +53,11 @@ def test_each_signal_ends_the_search_in_order_and_the_same_command_continues(tmp
     assert len(before) >= 4  # what was on record when the signal came
     interrupt(tmp_path, signal.SIGTERM, code=143, at=len(before) + 4)
     epochs = [(row.trial_id, row.epoch) for row in rows(study, Epoch)]
-    assert len(epochs) == len(set(epochs))
     assert epochs[: len(before)] == before
+    subprocess.run([*DRIVER, str(tmp_path), "12", "0.0"], check=True)
+    epochs = [(row.trial_id, row.epoch) for row in rows(study, Epoch)]
+    assert len(epochs) == len(set(epochs)) == 12 * 9
+    assert set(load_study(study).trials["status"]) == {"finished"}
 
 
 def interrupt(results: Path, number: signal.Signals, *, code: int, at: int) -> None:

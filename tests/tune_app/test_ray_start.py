@@ -14,7 +14,7 @@ from tests.tune_app.workload import plan_of, some_trials
 from trainables.datasets.registry import load_dataset
 from tune_app import cluster
 from tune_app.errors import RayLostError, WrongUse
-from tune_app.interrupt import SIGNALS, Interrupt
+from tune_app.interrupt import Interrupt
 from tune_app.options import RunOptions
 from tune_app.ray_start import RayStart
 from tune_app.workload import cifar_workload
@@ -38,20 +38,15 @@ def test_data_for_a_ray_that_died_meanwhile_are_refused_in_one_line(part):
         cluster.stop()
 
 
-def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there():
+def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there(handlers):
     """Ray's own handler would end this process; the main thread has done nothing since."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
     said = []
     options = RunOptions(space="quickstart", results_dir=Path())
-    try:
-        with Interrupt(said.append) as interrupt, RayStart(options, ()) as ray_start:
-            wait([ray_start._started])
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert interrupt.exit_code == 143
-            assert len(said) == 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with Interrupt(said.append) as interrupt, RayStart(options, ()) as ray_start:
+        wait([ray_start._started])
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.exit_code == 143
+        assert len(said) == 1
 
 
 def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeypatch):

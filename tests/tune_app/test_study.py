@@ -194,7 +194,7 @@ def test_a_trial_that_fits_no_node_is_refused_and_nothing_starts(engine):
 
 def test_a_search_in_chunks_runs_every_trial_once(engine):
     trials = some_trials(9)
-    outcome = engine.run(plan_of(trials), setting={"chunk": 5})
+    outcome = engine.run(plan_of(trials), setting={"chunk": 4})
     assert outcome.counts == {"finished": 9}
     assert len(engine.of(Started)) == 9
 
@@ -204,7 +204,7 @@ def test_asha_continued_after_each_few_trials_ends_as_one_that_ran_through(engin
     trials = some_trials(12)
     engine.run(plan_of(trials, scheduler="asha"))
     pieces = Engine(tmp_path, "pieces")
-    for count in (5, 12):
+    for count in (4, 8, 12):
         pieces.run(plan_of(trials[:count], scheduler="asha"))
 
     def ends(one):
