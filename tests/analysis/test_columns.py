@@ -60,7 +60,9 @@ def test_a_torn_last_line_is_told_apart_from_damage(ledger):
     assert len(columns.codes) == 1
 
 
-@pytest.mark.parametrize("broken", [b'{"type":"epoch","\x00', b'{"type":"ended"}', b"", b"  ", b"[]"])
+@pytest.mark.parametrize(
+    "broken", [b'{"type":"epoch","\x00', b'{"type":"ended"}', b"", b"  ", b"[]"]
+)
 def test_a_damaged_line_is_reported_with_its_number_and_the_rest_kept(ledger, broken):
     first, second = encode([epoch()]), encode([epoch(epoch=2)])
     columns = read_columns(ledger(first + broken + b"\n" + second))
