@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # the deadman closes the record before
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
@@ -49,10 +50,6 @@ of another start."""
 IDLE_SECONDS = 60
 """A worker that is ready waits this long for its trial; by default Ray ends it after one, for
 another that it starts anew."""
-
-LOST_STORE_SECONDS = 120
-"""Ray ends a driver so long after its control store ended, 60 by default; the record is to be
-closed before, by a driver that may hardly get a core (``deadman.DEAD_RAY_SECONDS``)."""
 
 STORE_BYTES = 300_000_000
 """Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
@@ -144,7 +141,6 @@ def _start_here(
                     _system_config={
                         "preload_python_modules": list(preload),
                         "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
-                        "gcs_rpc_server_reconnect_timeout_s": LOST_STORE_SECONDS,
                     },
                 )
             return
