@@ -69,7 +69,7 @@ class Augmenter:
 
     def _normalise(self, words: Tensor, cut: Tensor | None = None) -> Tensor:
         values = words.view(torch.uint8).to(torch.float32)  # (B, 4096)
-        values.mul_(self._scale).add_(self._shift)
+        torch.addcmul(self._shift, values, self._scale, out=values)
         if cut is not None:  # the mean colour, which is 0 by now
             rows = torch.arange(len(values), device=values.device).unsqueeze(1)
             holes = self._cuts.index_select(0, cut).add_(rows * PIXELS)
