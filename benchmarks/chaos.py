@@ -131,6 +131,8 @@ class Chaos:
         if not self._await(phase, process, rows):
             return
         victim = self._victim(target, process)
+        if victim is None and phase == "shutdown":  # it has ended in order
+            target, victim = "driver", self._victim("driver", process)
         if victim is None:
             return
         try:
@@ -159,7 +161,7 @@ class Chaos:
             time.sleep(self.rng.uniform(0.5, 3.0))
             process.send_signal(signal.SIGTERM)
             self._until(self._closed, process)
-            time.sleep(self.rng.uniform(0, 2))
+            time.sleep(self.rng.uniform(0, 1))
         else:
             size = self._size()
             reached = {"append": lambda: self._size() != size, "checkpoint": self._saving}

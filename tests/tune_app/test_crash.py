@@ -26,10 +26,10 @@ def test_ten_kills_lose_nothing_and_leave_the_tables_of_an_undisturbed_search(tm
     chaos = Chaos(
         [*DRIVER, *arguments],
         tmp_path / "chaos" / "scripted",
-        random.Random(3),
+        random.Random(26),
         wanted=10,
         targets=("driver", *5 * ("worker",), "raylet", "gcs", "agent"),
-        phases=("start-up", "append", "step", "step", "shutdown"),
+        phases=("start-up", "append", "append", "step", "step", "step", "shutdown"),
         output=tmp_path / "driver.log",
         longest_step=2.0,
     )

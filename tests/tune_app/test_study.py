@@ -1,6 +1,8 @@
 """A study through Ray: every searcher with every scheduler, failures answered, growth."""
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +22,23 @@ from tune_app.watchdog import Patience
 pytestmark = pytest.mark.ray
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("search", SEARCHERS)
-def test_every_searcher_drives_a_full_search_with_every_scheduler(engine, search, scheduler):
+@pytest.fixture(scope="module")
+def finished(ray_here, tmp_path_factory) -> Path:
+    """The results folder of three finished trials, to be copied."""
+    results = tmp_path_factory.mktemp("finished")
+    assert Engine(results).run(plan_of(some_trials(3))).exit_code == 0
+    return results
+
+
+@pytest.fixture
+def known(finished, tmp_path) -> Engine:
+    """A study in which ``some_trials(3)`` have finished."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return Engine(tmp_path)
+
+
+@pytest.mark.parametrize(("search", "scheduler"), [*zip(SEARCHERS, SCHEDULERS, strict=True)])
+def test_every_searcher_and_every_scheduler_drives_a_full_search(engine, search, scheduler):
     trials = some_trials(10) if search != "optuna" else []
     plan = plan_of(trials, search=search, scheduler=scheduler, open_ended=0 if trials else 10)
     outcome = engine.run(plan)
@@ -93,29 +109,26 @@ def test_a_lost_workers_slot_is_filled_though_trials_are_shorter_than_a_workers_
     assert busy > 1.5 * (last["ended"].max() - last["started"].min())  # two at a time again
 
 
-def test_the_same_command_again_runs_nothing(engine):
-    trials = some_trials(3)
-    engine.run(plan_of(trials))
-    before = engine.trained
-    rows = len(engine.rows)
-    outcome = engine.run(plan_of(trials))
-    assert outcome.exit_code == 0
-    assert engine.trained == before
-    assert len(engine.rows) == rows + 2  # this run began, and was closed
+def test_the_same_command_again_runs_nothing(known):
+    before = known.trained
+    rows = len(known.rows)
+    assert known.run(plan_of(some_trials(3))).exit_code == 0
+    assert known.trained == before
+    assert len(known.rows) == rows + 2  # this run began, and was closed
 
 
-def test_a_checkpoint_ahead_of_the_ledger_reports_its_epochs_again(engine):
+def test_a_checkpoint_ahead_of_the_ledger_reports_its_epochs_again(known):
     """The worker had trained on when the driver was killed: what it saved is not trained again."""
-    (trial,) = some_trials(1)
-    engine.run(plan_of([trial]))
-    ledger = engine.folder / "ledger.jsonl"
+    trials = some_trials(3)
+    ledger = known.folder / "ledger.jsonl"
     lines = ledger.read_bytes().splitlines(keepends=True)
-    cut = next(number for number, line in enumerate(lines) if b'"epoch":4,' in line)
+    last = trials[2].trial_id.encode()
+    cut = next(n for n, line in enumerate(lines) if last in line and b'"epoch":4,' in line)
     ledger.write_bytes(b"".join(lines[:cut]))
-    assert engine.run(plan_of([trial])).exit_code == 0
-    assert engine.epochs(trial) == list(range(1, 10))
-    assert set(engine.trained.values()) == {1}
-    assert engine.of(Started)[-1].epoch == 3
+    assert known.run(plan_of(trials)).exit_code == 0
+    assert known.epochs(trials[2]) == list(range(1, 10))
+    assert set(known.trained.values()) == {1}
+    assert known.of(Started)[-1].epoch == 3
 
 
 def test_a_study_grows_by_points_and_by_a_kinder_scheduler(engine):
@@ -141,16 +154,15 @@ def test_results_of_another_study_are_taken_over(engine, tmp_path):
     assert {name for name, _ in engine.trained} == {trials[3].trial_id}
 
 
-def test_another_identity_is_refused_with_the_difference_or_begins_anew(engine):
+def test_another_identity_is_refused_with_the_difference_or_begins_anew(known):
     (trial,) = some_trials(1)
-    engine.run(plan_of([trial]))
     wider = plan_of([trial], space=space(fixed={"layer": "low_rank", "rank": 4, "width": 16}))
     with pytest.raises(WrongUse, match="width was 8, is 16"):
-        engine.run(wider)
-    assert engine.run(wider, fresh=True).exit_code == 0
-    (aside,) = engine.results.glob("scripted.until-*")
+        known.run(wider)
+    assert known.run(wider, fresh=True).exit_code == 0
+    (aside,) = known.results.glob("scripted.until-*")
     assert (aside / "ledger.jsonl").is_file()
-    assert engine.epochs(trial) == list(range(1, 10))
+    assert known.epochs(trial) == list(range(1, 10))
 
 
 def test_a_second_driver_is_told_who_holds_the_study(engine):
@@ -193,10 +205,10 @@ def test_a_trial_that_fits_no_node_is_refused_and_nothing_starts(engine):
 
 
 def test_a_search_in_chunks_runs_every_trial_once(engine):
-    trials = some_trials(9)
+    trials = some_trials(7)
     outcome = engine.run(plan_of(trials), setting={"chunk": 4})
-    assert outcome.counts == {"finished": 9}
-    assert len(engine.of(Started)) == 9
+    assert outcome.counts == {"finished": 7}
+    assert len(engine.of(Started)) == 7
 
 
 def test_asha_continued_after_each_few_trials_ends_as_one_that_ran_through(engine, tmp_path):
@@ -204,7 +216,7 @@ def test_asha_continued_after_each_few_trials_ends_as_one_that_ran_through(engin
     trials = some_trials(12)
     engine.run(plan_of(trials, scheduler="asha"))
     pieces = Engine(tmp_path, "pieces")
-    for count in (4, 8, 12):
+    for count in (5, 12):
         pieces.run(plan_of(trials[:count], scheduler="asha"))
 
     def ends(one):
