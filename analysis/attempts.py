@@ -9,7 +9,7 @@ from operator import attrgetter
 import pandas as pd
 
 from analysis.dtypes import ATTEMPT_DTYPES, typed_frame
-from analysis.record import AnyRow, Ended, Run, Started
+from analysis.record import AnyRow, Ended, Run, Started, rows_of
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Attempt:
 def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
     """Every attempt, in the order they started."""
     attempts: dict[tuple[str, int], Attempt] = {}
-    for row in rows:
+    for row in rows_of(rows, Started, Ended, Run):
         match row:
             case Started():
                 attempts[row.trial_id, row.attempt] = Attempt(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import collections
 import itertools
 import struct
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ class Columns:
     """A ledger: ``rows`` (all but the epochs, as written) and the epochs, one array a column.
 
     ``trials`` names the trials that reported, ``codes`` says by index whose epoch each is.
-    ``numbers`` are float64, NaN where nothing was said. ``size_bytes`` is how much was read.
+    ``numbers`` are float64, NaN where nothing was said. ``size_bytes`` is how much was read, and
+    ``lines`` how many lines that was.
     """
 
     rows: tuple[AnyRow, ...]
@@ -58,6 +61,7 @@ class Columns:
     damage: tuple[Damage, ...] = ()
     torn: str | None = None
     size_bytes: int = 0
+    lines: int = 0
 
     @classmethod
     def empty(cls) -> Columns:
@@ -75,8 +79,9 @@ class _NewGroupsError(Exception):
         self.groups = groups
 
 
-def read_columns(study: Path) -> Columns:
-    """Reads ``<study>/ledger.jsonl``; damaged lines are reported, the others kept.
+def read_part(study: Path, start: int = 0, end: int = sys.maxsize) -> Columns:
+    """Reads ``<study>/ledger.jsonl`` between two line starts, places in the file; damaged lines are
+    reported, counted from ``start``, and the others kept.
 
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
@@ -85,9 +90,45 @@ def read_columns(study: Path) -> Columns:
     with without_collections():
         while True:
             try:
-                return _Reading(study, tuple(sorted(groups))).columns()
+                return _Reading(study, tuple(sorted(groups))).columns(start, end)
             except _NewGroupsError as new:
                 groups |= new.groups
+
+
+def join(parts: Sequence[Columns]) -> Columns:
+    """The ledger whose parts, in this order, were read."""
+    codes: dict[str, int] = collections.defaultdict(itertools.count().__next__)
+    mapped, damage, before = [], [], 0
+    for part in parts:
+        mapped.append(np.array([codes[name] for name in part.trials], np.int64)[part.codes])
+        damage += [replace(one, line=before + one.line) for one in part.damage]
+        before += part.lines
+    return Columns(
+        rows=tuple(itertools.chain.from_iterable(part.rows for part in parts)),
+        trials=tuple(codes),
+        codes=np.concatenate(mapped),
+        numbers=_stacked([part.numbers for part in parts]),
+        learning_rates=_stacked([part.learning_rates for part in parts]),
+        weight_decays=_stacked([part.weight_decays for part in parts]),
+        damage=tuple(damage),
+        torn=parts[-1].torn,
+        size_bytes=sum(part.size_bytes for part in parts),
+        lines=before,
+    )
+
+
+def _stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Each name's arrays after each other; NaN for a part that lacks it."""
+    lengths = [len(next(iter(part.values()))) for part in parts]
+    return {
+        name: np.concatenate(
+            [
+                part.get(name, np.full(length, np.nan))
+                for part, length in zip(parts, lengths, strict=True)
+            ]
+        )
+        for name in dict.fromkeys(itertools.chain.from_iterable(parts))
+    }
 
 
 @dataclass
@@ -125,10 +166,10 @@ class _Reading:
         self.lines = msgspec.json.Decoder(self.epoch | OtherRow)
         self.codes: dict[str, int] = collections.defaultdict(itertools.count().__next__)
 
-    def columns(self) -> Columns:
-        """Reads the ledger to its end."""
+    def columns(self, start: int, end: int) -> Columns:
+        """Reads that part of the ledger."""
         size, torn = 0, b""
-        for lines, torn in read_lines(self.study):
+        for lines, torn in read_lines(self.study, start, end):
             size += len(lines) + len(torn)
             before = self.count + len(self.damage)
             self._take(decode_lines(lines, before, self.lines, self.damage, self._decode))
@@ -176,6 +217,7 @@ class _Reading:
             damage=tuple(self.damage),
             torn=torn,
             size_bytes=size,
+            lines=self.count + len(self.damage),
         )
 
 

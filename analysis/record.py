@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,16 +215,23 @@ def read_record(study: Path, *, rates: bool = True) -> Record:
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
 
-def read_lines(study: Path) -> Iterator[tuple[bytes, bytes]]:
+def read_lines(
+    study: Path, start: int = 0, end: int = sys.maxsize
+) -> Iterator[tuple[bytes, bytes]]:
     """The ledger a chunk at a time: whole lines, and an unfinished last one.
+
+    ``start`` and ``end`` are places in the file at which a line begins.
 
     Raises:
         RecordError: where there is no ledger.
     """
     with ledger_path(study).open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES) + file.readline():
-            end = chunk.rfind(b"\n") + 1
-            yield chunk[:end], chunk[end:]
+        file.seek(start)
+        while chunk := file.read(min(CHUNK_BYTES, end - file.tell())):
+            if not chunk.endswith(b"\n"):
+                chunk += file.readline()
+            whole = chunk.rfind(b"\n") + 1
+            yield chunk[:whole], chunk[whole:]
 
 
 def decode_lines(

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.columns import read_columns
 from analysis.configurations import grid, isolation, replicates, rungs
 from analysis.confirmation import confirming_trials
 from analysis.frames import Tables, build_tables, settle
+from analysis.parts import read_columns
 from analysis.record import LEDGER, RecordError, without_collections
 from analysis.tables import read_tables, write_tables
 
@@ -172,12 +172,17 @@ def load_study(path: str | Path) -> Study:
     tables = read_tables(folder)
     if tables is None:
         with without_collections():
-            columns = read_columns(folder)
-            tables, size = build_tables(columns), columns.size_bytes
+            tables, size = _from_ledger(folder)
     else:
         size = _size(folder / LEDGER)
     name = str(info.get("name") or folder.resolve().name)
     return Study(folder, name, info, tables, size, is_held(folder))
+
+
+def _from_ledger(folder: Path) -> tuple[Tables, int]:
+    """The tables, and how much of the ledger they hold."""
+    columns = read_columns(folder)
+    return build_tables(columns), columns.size_bytes
 
 
 def is_held(folder: Path) -> bool:

@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from analysis.columns import GROUPS, NUMBERS, read_columns
+from analysis.columns import GROUPS, NUMBERS
+from analysis.parts import read_columns
 from analysis.record import LEDGER, Epoch, EpochResult, Opened, RecordError, encode, read_record
 from tests.analysis.studies import STUDIES
 
