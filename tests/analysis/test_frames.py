@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.columns import read_columns
 from analysis.dtypes import TRIAL_DTYPES
 from analysis.frames import build_tables
+from analysis.parts import read_columns
 from analysis.record import (
     LEDGER,
     Alias,

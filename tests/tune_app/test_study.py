@@ -37,7 +37,11 @@ def known(finished, tmp_path) -> Engine:
     return Engine(tmp_path)
 
 
-@pytest.mark.parametrize(("search", "scheduler"), [*zip(SEARCHERS, SCHEDULERS, strict=True)])
+@pytest.mark.parametrize(
+    ("search", "scheduler"),
+    [(search, "none") for search in SEARCHERS]
+    + [("random", scheduler) for scheduler in SCHEDULERS if scheduler != "none"],
+)
 def test_every_searcher_and_every_scheduler_drives_a_full_search(engine, search, scheduler):
     trials = some_trials(10) if search != "optuna" else []
     plan = plan_of(trials, search=search, scheduler=scheduler, open_ended=0 if trials else 10)
