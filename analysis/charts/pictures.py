@@ -1,7 +1,7 @@
 """Writes pictures in a process of its own, while the one that asks goes on.
 
 vl-convert holds the interpreter for as long as it draws; fifteen charts of a large study take it
-seconds. ``python -m analysis.charts.pictures`` reads one JSON line a picture and writes
+seconds. ``python -m analysis.charts.pictures VEGA_LITE`` reads one JSON line a picture and writes
 ``stem``.svg and, from that, ``stem``.png.
 """
 
@@ -21,6 +21,9 @@ import vl_convert
 SCALE = 2.0
 """Pixels of a PNG for each of the chart's."""
 
+NOTHING = {"data": {"values": []}, "mark": "point"}
+"""Drawn first: the engine takes a second to start, which passes while the first chart is made."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,7 +37,7 @@ class Pictures:
     def __enter__(self) -> Pictures:
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "analysis.charts.pictures"],
+            [sys.executable, "-m", "analysis.charts.pictures", self.vega_lite],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -45,7 +48,7 @@ class Pictures:
 
     def ask(self, spec: dict[str, Any], stem: Path) -> None:
         """Asks for a Vega-Lite specification as ``stem``.svg and ``stem``.png."""
-        line = json.dumps({"spec": spec, "stem": str(stem), "vega_lite": self.vega_lite})
+        line = json.dumps({"spec": spec, "stem": str(stem)})
         self._writer.submit(self._send, line)
 
     def _send(self, line: str) -> None:
@@ -64,13 +67,14 @@ class Pictures:
             logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", errors)
 
 
-def write_pictures(lines: IO[str]) -> int:
+def write_pictures(lines: IO[str], vega_lite: str) -> int:
     """Draws what each line asks for; returns how many could not be drawn."""
+    vl_convert.vegalite_to_svg(NOTHING, vl_version=vega_lite)
     failed = 0
     for line in lines:
         asked = json.loads(line)
         try:
-            _write(asked["spec"], Path(asked["stem"]), asked["vega_lite"])
+            _write(asked["spec"], Path(asked["stem"]), vega_lite)
         except (ValueError, OSError) as problem:
             print(f"{asked['stem']}: {problem}", file=sys.stderr)
             failed += 1
@@ -84,4 +88,4 @@ def _write(spec: dict[str, Any], stem: Path, vega_lite: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if write_pictures(sys.stdin) else 0)
+    sys.exit(1 if write_pictures(sys.stdin, sys.argv[1]) else 0)
