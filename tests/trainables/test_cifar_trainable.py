@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -197,7 +199,8 @@ def test_memory_stays_flat_over_a_hundred_resets(worker, job, tiny):
         if seed % 10 == 0:
             reused.train()
             used.append(psutil.Process().memory_info().rss)
-    assert used[-1] - used[3] < 8 * 2**20  # warm by then; a network is 0.5 MB
+    # Warm by then. A network is 0.5 MB: not one in ten stays; the heap may grow once by more.
+    assert median(b - a for a, b in pairwise(used[3:])) < 0.5 * 2**20
 
 
 def test_an_epoch_beyond_its_deadline_ends_the_process_and_leaves_its_stacks(job, tiny, tmp_path):
