@@ -119,16 +119,12 @@ def join(parts: Sequence[Columns]) -> Columns:
 
 def _stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Each name's arrays after each other; NaN for a part that lacks it."""
-    lengths = [len(next(iter(part.values()))) for part in parts]
-    return {
-        name: np.concatenate(
-            [
-                part.get(name, np.full(length, np.nan))
-                for part, length in zip(parts, lengths, strict=True)
-            ]
-        )
-        for name in dict.fromkeys(itertools.chain.from_iterable(parts))
-    }
+    names = dict.fromkeys(itertools.chain.from_iterable(parts))
+    return {name: np.concatenate([_column(part, name) for part in parts]) for name in names}
+
+
+def _column(part: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return part[name] if name in part else np.full(len(next(iter(part.values()))), np.nan)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A study through Ray: every searcher with every scheduler, failures answered, growth."""
+"""A study through Ray: every searcher, every scheduler, failures answered, growth."""
 
 import shutil
 import time
