@@ -32,14 +32,18 @@ AnyStudy = Annotated[
 @app.command()
 def build(study: Folder) -> None:
     """Rebuild the tables and the report from the ledger (also: python -m analysis STUDY)."""
-    from analysis.report import write_report
-    from analysis.statistics.answers import answer
-    from analysis.study import load_study
+    from analysis.charts.pictures import Pictures
 
-    ours = load_study(study)
-    for path in (*ours.write_tables(), write_report(ours)):
-        _say(str(path))
-    _say(answer(ours).words)
+    with Pictures() as pictures:  # its engine starts while the rest is imported
+        from analysis.report import write_report
+        from analysis.statistics.answers import answer
+        from analysis.study import load_study
+
+        ours = load_study(study)
+        for path in (*ours.write_tables(), write_report(ours, pictures)):
+            _say(str(path))
+        words = answer(ours).words
+    _say(words)
 
 
 @app.command()

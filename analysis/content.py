@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -49,11 +49,6 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
     """Everything that both templates name."""
     said = answer(study)
     best = best_at_each_size(study)
-    shown = [
-        {**asdict(chart), "wide": chart.name in WIDE}
-        for chart in charts
-        if isinstance(chart, Drawn)
-    ]
     return {
         "name": study.name,
         "question": study.question,
@@ -68,7 +63,8 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
         "measure": measure(study),
         "best": [_best_row(study, row) for row in best.to_dict("records")],
         "tested": "test_mean" in best and bool(best["test_mean"].notna().any()),
-        "charts": shown,
+        "charts": [chart for chart in charts if isinstance(chart, Drawn)],
+        "wide": WIDE,
         "missing": [chart for chart in charts if isinstance(chart, Missing)],
         "provenance": provenance(study),
     }

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.best_by_size import train_command
 from analysis.charts import theme
-from analysis.charts.figure import VEGA_LITE, standalone
+from analysis.charts.figure import standalone
 from analysis.charts.pictures import Pictures
 from analysis.charts.registry import CHARTS
 from analysis.confirmation import original_folder
@@ -22,13 +22,14 @@ from analysis.drawn import Drawn, Missing, draw_all
 from analysis.record import RecordError
 from analysis.tables import TableError
 from analysis.trial_table import trial_table
-from analysis.vega import vega_bundle
 
 if TYPE_CHECKING:
     from analysis.study import Study
 
 PAGE = Path(__file__).with_name("page")
 FIGURES = "figures"
+SCRIPTS = ("vega-6.2.0", "vega-lite-6.4.1", "vega-embed-7.0.2")
+"""What draws the charts in a page, in the order in which they need each other."""
 
 MANY_MARKS = 1_500
 """Above this many rows of data a chart is drawn on a canvas: as an SVG it would be slow."""
@@ -37,37 +38,36 @@ MOST_ERRORS = 20
 COMMAND = "python -m trainables train"
 
 
-def write_report(study: Study, *, figures: bool = True) -> Path:
-    """Writes ``report.html``, ``report.md`` and ``figures/`` into the study folder.
+def write_report(study: Study, pictures: Pictures | None = None) -> Path:
+    """Writes ``report.html`` and ``report.md`` into the study folder, and by ``pictures`` figures.
 
     Every state of a study gives a report: where something cannot be said or drawn, it says why. The
     report of a confirmation has that of the study it confirms written anew, which shows its tests.
     """
     folder = study.folder / FIGURES
     charts: list[Drawn | Missing] = []
-    with Pictures(VEGA_LITE) as pictures:
-        if figures:
-            _clear(folder)
-        for chart in draw_all(study):
-            charts.append(chart)
-            if figures and isinstance(chart, Drawn):
-                spec = standalone(chart.spec, chart.title, chart.caption, study.name)
-                pictures.ask(spec, folder / chart.name)
-        said = content(study, charts)
-        _write(study.folder / MARKDOWN, _template("report.md", escape=False).render(said))
-        path = study.folder / REPORT
-        _write(path, _page(study, charts, said))
-    _write_original(study, figures=figures)
+    if pictures:
+        _clear(folder)
+    for chart in draw_all(study):
+        charts.append(chart)
+        if pictures and isinstance(chart, Drawn):
+            spec = standalone(chart.spec, chart.title, chart.caption, study.name)
+            pictures.ask(spec, folder / chart.name)
+    said = content(study, charts)
+    _write(study.folder / MARKDOWN, _template("report.md", escape=False).render(said))
+    path = study.folder / REPORT
+    _write(path, _page(study, charts, said))
+    _write_original(study, pictures)
     return path
 
 
-def _write_original(study: Study, *, figures: bool) -> None:
+def _write_original(study: Study, pictures: Pictures | None) -> None:
     from analysis.study import load_study
 
     folder = original_folder(study)
     if folder is not None:
         try:
-            write_report(load_study(folder), figures=figures)
+            write_report(load_study(folder), pictures)
         except (RecordError, TableError, OSError) as problem:  # it is not what was asked for
             logging.getLogger(__name__).warning("no report of %s: %s", folder, problem)
 
@@ -99,7 +99,8 @@ def _template(name: str, *, escape: bool) -> jinja2.Template:
 
 def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> str:
     columns, rows = trial_table(study)
-    drawn = any(isinstance(chart, Drawn) for chart in charts)
+    drawn = [chart for chart in charts if isinstance(chart, Drawn)]
+    scripts = [PAGE / "vega" / f"{name}.min.js" for name in SCRIPTS] if drawn else []
     return _template("report.html", escape=True).render(
         said,
         columns=columns,
@@ -109,8 +110,8 @@ def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> 
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         css=_safe((PAGE / "report.css").read_text(encoding="utf-8")),
         script=_safe((PAGE / "report.js").read_text(encoding="utf-8")),
-        vega=_safe(vega_bundle() if drawn else ""),
-        data=_safe(_json(_data(study, [chart for chart in charts if isinstance(chart, Drawn)]))),
+        vega=[_safe(path.read_text(encoding="utf-8")) for path in scripts],
+        data=_safe(_json(_data(study, drawn))),
     )
 
 

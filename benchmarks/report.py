@@ -3,21 +3,26 @@
     python -m benchmarks.report                # measures and writes results/report.json
     python -m benchmarks.report --trials 100   # a quick look
 
-Wall and CPU seconds, those of the process that draws the pictures apart; first with an empty cache
-(the page's JavaScript is joined once a machine), then again. The machine may be busy.
+Each round has processes of its own: one reads the study and writes its report (wall and CPU
+seconds, those of the process that draws the pictures apart); another is the whole command
+``python -m analysis STUDY``, which starts Python, imports, and writes the tables too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+import multiprocessing
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from analysis.charts.pictures import Pictures
 from analysis.report import write_report
 from analysis.study import load_study
 from benchmarks.hardware import hardware
@@ -28,9 +33,20 @@ TARGETS = {"seconds": 10.0, "page_bytes": 10_000_000}  # at 1,000 trials
 
 
 def measured(folder: Path) -> dict[str, Any]:
-    """One report, from reading the study to the last picture."""
+    """One report, from reading the study to the last picture, and one whole command."""
+    with multiprocessing.get_context("spawn").Pool(1) as fresh:
+        report = fresh.apply(written, [folder])
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "analysis", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {**report, "command_seconds": time.perf_counter() - start}
+
+
+def written(folder: Path) -> dict[str, Any]:
+    """One report, in the process that calls."""
     before, start = _cpu(), time.perf_counter()
-    page = write_report(load_study(folder))
+    with Pictures() as pictures:
+        page = write_report(load_study(folder), pictures)
     own, children = (now - then for now, then in zip(_cpu(), before, strict=True))
     return {
         "seconds": time.perf_counter() - start,
@@ -50,21 +66,27 @@ def _cpu() -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
-    trials = parser.parse_args().trials
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    rounds = []
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["XDG_CACHE_HOME"] = str(Path(scratch) / "cache")
-        folder = many(Path(scratch) / "study", trials)
-        figures = {"trials": trials, "first": measured(folder), "again": measured(folder)}
-    for name in ("first", "again"):
-        figures[name] = {
-            key: round(value, 2) if isinstance(value, float) else value
-            for key, value in figures[name].items()
-        }
-        print(f"{name:6}", json.dumps(figures[name]))
-    if trials == 1000:
-        document = {"targets": TARGETS, **figures, **hardware()}
+        folder = many(Path(scratch) / "study", asked.trials)
+        for _ in range(asked.rounds):
+            rounds.append(
+                {
+                    name: round(value, 2) if isinstance(value, float) else value
+                    for name, value in measured(folder).items()
+                }
+            )
+            print(json.dumps(rounds[-1]))
+    middle = {name: median(one[name] for one in rounds) for name in rounds[0]}
+    print("median", json.dumps(middle))
+    if asked.trials == 1000:
+        document = {"targets": TARGETS, **asked.__dict__, "median": middle, "each": rounds}
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        RESULTS.write_text(
+            json.dumps({**document, **hardware()}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -90,9 +90,12 @@ def write_results(folder: Path, say: Callable[[str], None], *, report: bool = Tr
     if not report:
         return
     try:
-        from analysis.report import write_report
+        from analysis.charts.pictures import Pictures
 
-        write_report(study)
+        with Pictures() as pictures:  # its engine starts while the rest is imported
+            from analysis.report import write_report
+
+            write_report(study, pictures)
     except Exception as problem:
         say(
             f"the report could not be written: {problem!r}; python -m analysis {folder} tries again"

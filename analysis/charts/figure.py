@@ -12,13 +12,12 @@ import vl_convert
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
-from analysis.charts.pictures import SCALE
+from analysis.charts.pictures import SCALE, VEGA_LITE
 from analysis.charts.registry import CHARTS
 
 if TYPE_CHECKING:
     from analysis.study import Study
 
-VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot
 

@@ -1,7 +1,7 @@
 """Writes pictures in a process of its own, while the one that asks goes on.
 
 vl-convert holds the interpreter for as long as it draws; fifteen charts of a large study take it
-seconds. ``python -m analysis.charts.pictures VEGA_LITE`` reads one JSON line a picture and writes
+seconds. ``python -m analysis.charts.pictures`` reads one JSON line a picture and writes
 ``stem``.svg and, from that, ``stem``.png.
 """
 
@@ -18,6 +18,8 @@ from typing import IO, Any
 
 import vl_convert
 
+VEGA_LITE = "6.4"
+"""Altair's, written out: importing Altair takes longer than starting the engine."""
 SCALE = 2.0
 """Pixels of a PNG for each of the chart's."""
 
@@ -30,14 +32,13 @@ ROOT = Path(__file__).resolve().parents[2]
 class Pictures:
     """Used as a context: on leaving it, every picture that was asked for is written."""
 
-    def __init__(self, vega_lite: str) -> None:
-        self.vega_lite = vega_lite
+    def __init__(self) -> None:
         self._writer = ThreadPoolExecutor(1)  # a full pipe must not stop whoever asks
 
     def __enter__(self) -> Pictures:
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "analysis.charts.pictures", self.vega_lite],
+            [sys.executable, "-m", "analysis.charts.pictures"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,25 +68,25 @@ class Pictures:
             logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", errors)
 
 
-def write_pictures(lines: IO[str], vega_lite: str) -> int:
+def write_pictures(lines: IO[str]) -> int:
     """Draws what each line asks for; returns how many could not be drawn."""
-    vl_convert.vegalite_to_svg(NOTHING, vl_version=vega_lite)
+    vl_convert.vegalite_to_svg(NOTHING, vl_version=VEGA_LITE)
     failed = 0
     for line in lines:
         asked = json.loads(line)
         try:
-            _write(asked["spec"], Path(asked["stem"]), vega_lite)
+            _write(asked["spec"], Path(asked["stem"]))
         except (ValueError, OSError) as problem:
             print(f"{asked['stem']}: {problem}", file=sys.stderr)
             failed += 1
     return failed
 
 
-def _write(spec: dict[str, Any], stem: Path, vega_lite: str) -> None:
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite)
+def _write(spec: dict[str, Any], stem: Path) -> None:
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     stem.with_suffix(".svg").write_text(svg, encoding="utf-8")
     stem.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
 
 
 if __name__ == "__main__":
-    sys.exit(1 if write_pictures(sys.stdin, sys.argv[1]) else 0)
+    sys.exit(1 if write_pictures(sys.stdin) else 0)

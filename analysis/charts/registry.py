@@ -1,4 +1,8 @@
-"""Every chart by name, in the order a report shows them."""
+"""Every chart by name, in the order a report shows them.
+
+``parallel`` is the slowest to draw and ``importances`` to work out: in this order the one is drawn
+while the other is worked out.
+"""
 
 from analysis.charts import (
     curves,
@@ -24,8 +28,8 @@ CHARTS: dict[str, Chart] = {
     "accuracy_by_rank": rank_accuracy.CHART,
     "heat_map": heat_map.CHART,
     "isolation": isolation.CHART,
-    "importances": importances.CHART,
     "parallel": parallel.CHART,
+    "importances": importances.CHART,
     "curves": curves.CHART,
     "gaps": gaps.CHART,
     "rungs": rungs.CHART,

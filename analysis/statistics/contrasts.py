@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.intervals import LEVEL, t_p_value, t_quantile
 
@@ -106,6 +105,8 @@ def holm(p_values: list[float]) -> list[float]:
     known = [index for index, p in enumerate(p_values) if math.isfinite(p)]
     adjusted = list(p_values)
     if known:
+        from statsmodels.stats.multitest import multipletests  # slow to import, and few need it
+
         ours = multipletests([p_values[index] for index in known], method="holm")[1]
         for index, p in zip(known, ours, strict=True):
             adjusted[index] = float(p)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from analysis.statistics.claims import p_words
 from analysis.statistics.intervals import t_p_value
@@ -50,7 +50,7 @@ def pairing(runs: pd.DataFrame) -> Pairing:
 
 def _fisher(r: float, free: int) -> tuple[float, float]:
     """The 95 % interval of a correlation by Fisher's z; ``free`` + 1 plays the sample size."""
-    half = float(stats.norm.ppf(0.975)) / math.sqrt(max(free - 2, 1))
+    half = float(special.ndtri(0.975)) / math.sqrt(max(free - 2, 1))
     z = math.atanh(min(max(r, -0.999999), 0.999999))
     return math.tanh(z - half), math.tanh(z + half)
 

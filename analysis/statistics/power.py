@@ -6,7 +6,6 @@ import functools
 import math
 
 import pandas as pd
-from statsmodels.stats.power import TTestIndPower
 
 POWER = 0.8
 DIFFERENCES = (0.001, 0.002, 0.005, 0.01, 0.02)  # fractions: 0.1 to 2 points of accuracy
@@ -26,6 +25,8 @@ def runs_needed(difference: float, sd: float, power: float = POWER, alpha: float
         raise ValueError(f"runs needed depend on a known standard deviation, got {sd}")
     if sd == 0:
         return 0
+    from statsmodels.stats.power import TTestIndPower  # slow to import; one seed never gets here
+
     shows = functools.partial(TTestIndPower().power, difference / sd, alpha=alpha)
     low, high = 1, 2
     while shows(nobs1=high) < power:

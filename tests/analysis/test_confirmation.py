@@ -49,8 +49,8 @@ def confirmation(folder: Path) -> Path:
 def results(tmp_path_factory) -> Path:
     """A results folder whose name a web address has to quote; reports in order of the runs."""
     root = tmp_path_factory.mktemp("results 1")
-    write_report(load_study(search(root / "our ranks")), figures=False)
-    write_report(load_study(confirmation(root / "our ranks-confirm")), figures=False)
+    write_report(load_study(search(root / "our ranks")))
+    write_report(load_study(confirmation(root / "our ranks-confirm")))
     return root
 
 
@@ -79,7 +79,7 @@ def test_their_reports_link_to_each_other(results, name, other):
 def test_a_study_without_a_confirmation_beside_it_links_to_none(results, tmp_path):
     for name in ("our ranks", "our ranks-confirm"):
         alone = shutil.copytree(results / name, tmp_path / name.replace(" ", "") / name)
-        page = write_report(load_study(alone), figures=False).read_text(encoding="utf-8")
+        page = write_report(load_study(alone)).read_text(encoding="utf-8")
         assert not re.findall(r'href="([^#"]+)"', page)
 
 

@@ -7,13 +7,16 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import altair
 import pandas as pd
 import pytest
+import vl_convert
 
 from analysis.best_by_size import best_at_each_size, train_command
+from analysis.charts.pictures import VEGA_LITE, Pictures
 from analysis.charts.registry import CHARTS
 from analysis.provenance import provenance
-from analysis.report import write_report
+from analysis.report import PAGE, SCRIPTS, write_report
 from analysis.study import load_study
 from analysis.trial_table import trial_table
 from trainables.config import TrainConfig
@@ -29,7 +32,7 @@ def report(study_folder, tmp_path_factory):
     def write(name: str):
         if name not in written:
             folder = shutil.copytree(study_folder(name), root / name)
-            path = write_report(load_study(folder), figures=False)
+            path = write_report(load_study(folder))
             written[name] = (path.read_text(encoding="utf-8"), folder)
         return written[name]
 
@@ -96,7 +99,7 @@ def test_the_errors_of_failed_trials_are_there_and_cannot_inject_markup(study_fo
         "broken on purpose", "</script><script>alert(1)</script>"
     )
     ledger.write_text(text, encoding="utf-8")
-    page = write_report(load_study(folder), figures=False).read_text(encoding="utf-8")
+    page = write_report(load_study(folder)).read_text(encoding="utf-8")
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
 
@@ -114,7 +117,7 @@ def test_the_command_can_be_typed_as_it_stands(study_folder, tmp_path):
 def test_the_test_set_is_named_in_page_and_markdown(study_folder, tmp_path):
     from tests.analysis.charts.conftest import test_set
 
-    page = write_report(load_study(test_set(tmp_path / "study")), figures=False)
+    page = write_report(load_study(test_set(tmp_path / "study")))
     for text in (page.read_text(encoding="utf-8"), page.with_suffix(".md").read_text()):
         assert "Judged on the test set." in text
         assert "Not the right protocol." in text
@@ -197,10 +200,22 @@ def test_pictures_lie_beside_the_page_and_old_ones_go(study_folder, tmp_path):
     figures.mkdir()
     (figures / "rungs.png").write_bytes(b"of an earlier state")
     (figures / "mine.png").write_bytes(b"a person's own")
-    write_report(load_study(folder))
+    with Pictures() as pictures:
+        write_report(load_study(folder), pictures)
     page = (folder / "report.html").read_text(encoding="utf-8")
     drawn = set(re.findall(r'data-chart="(\w+)"', page))
     assert {path.stem for path in figures.glob("*.svg")} == drawn
     assert {path.stem for path in figures.glob("*.png")} == drawn | {"mine"}
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert all(f"figures/{name}.png" in markdown for name in drawn)
+
+
+def test_a_page_draws_with_the_versions_that_draw_its_pictures():
+    speak = {
+        f"vega-{vl_convert.get_vega_version()}",
+        f"vega-lite-{altair.SCHEMA_VERSION.removeprefix('v')}",
+        f"vega-embed-{vl_convert.get_vega_embed_version()}",
+    }
+    assert set(SCRIPTS) == speak
+    assert any(name.startswith(f"vega-lite-{VEGA_LITE}.") for name in SCRIPTS)
+    assert {path.name for path in (PAGE / "vega").glob("*.js")} == {f"{n}.min.js" for n in speak}

@@ -67,6 +67,6 @@ def report_path(tmp_path_factory) -> Callable[[str], Path]:
 
     @functools.cache
     def path(name: str) -> Path:
-        return write_report(load_study(STUDIES[name](root / name)), figures=False)
+        return write_report(load_study(STUDIES[name](root / name)))
 
     return path
