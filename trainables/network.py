@@ -85,7 +85,7 @@ def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "vari
     variance of its input, He et al. 2015) or "seed" (the original study's: torch's defaults).
     """
     generator = torch.Generator().manual_seed(seed)
-    prep = nn.utils.skip_init(nn.Conv2d, 3, size.width, 3, padding=1, bias=False)
+    prep = nn.Conv2d(3, size.width, 3, padding=1, bias=False)
     if init == "seed":
         nn.init.kaiming_uniform_(prep.weight, a=5**0.5, generator=generator)  # nn.Conv2d's default
     else:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tune_app.closing import Outcome, write_results
 from tune_app.errors import RayLostError, WrongUse
 from tune_app.identity import study_identity
+from tune_app.imports import collector_at_rest
 from tune_app.interrupt import Interrupt
 from tune_app.lease import Lease, LeaseHeldError
 from tune_app.opening import check_identity, move_aside
@@ -39,7 +40,8 @@ def run_study(plan: Plan, options: RunOptions, setting: Setting | None = None) -
         with _leased(paths) as lease, RayStart(options, setting.preload) as ray_start:
             run = StudyRun(plan, options, setting, paths, interrupt, lease)
             try:
-                run.open(ray_start)
+                with collector_at_rest():
+                    run.open(ray_start)
             except RayLostError as problem:
                 reason = f"the search did not begin, and nothing is lost: {problem}"
                 outcome = Outcome(paths.folder, 1, reason, complete=False)

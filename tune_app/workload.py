@@ -12,9 +12,8 @@ from tune_app.liveness import check_alive
 if TYPE_CHECKING:
     from trainables.data import Dataset
 
-PRELOAD = ("ray.tune", "trainables.cifar_trainable")
-"""What a worker imports as it starts, torch among it: eight seconds of a core, which pass while the
-study is opened."""
+PRELOAD = ("tune_app.preload",)
+"""What a worker imports as it starts, which passes while the study is opened."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from trainables.data import make_dataset
+from trainables.data import make_dataset, measure
+from trainables.datasets.cifar10 import MEASURED
 from trainables.datasets.registry import LOADERS, load_dataset
 from trainables.sources import (
     CIFAR10_BYTES,
@@ -48,6 +50,18 @@ def test_digits_need_no_files_and_show_each_pixel_four_by_four(digits):
     assert digits.train_images.max() == 255
 
 
+def test_digits_are_scikit_learns_every_fifth_of_a_class_for_the_test(digits):
+    theirs = load_digits()
+    fifth = np.zeros(len(theirs.target), bool)
+    for label in range(10):
+        fifth[np.flatnonzero(theirs.target == label)[::5]] = True
+    grey = np.rint(theirs.images * 255 / 16)
+    assert (digits.train_images[:, ::4, ::4, 0] == grey[~fifth]).all()
+    assert (digits.test_images[:, ::4, ::4, 0] == grey[fifth]).all()
+    assert (digits.train_labels == theirs.target[~fifth]).all()
+    assert (digits.test_labels == theirs.target[fifth]).all()
+
+
 def test_the_digits_test_set_has_a_fifth_of_each_class(digits):
     train, test = np.bincount(digits.train_labels), np.bincount(digits.test_labels)
     assert (np.abs(test / (train + test) - 0.2) < 0.01).all()
@@ -57,6 +71,12 @@ def test_statistics_are_those_of_the_training_images(digits):
     images = digits.train_images.astype(np.float64)
     assert digits.mean == pytest.approx(images.mean((0, 1, 2)))
     assert digits.std == pytest.approx(images.std((0, 1, 2)))
+
+
+def test_what_is_known_of_cifar10_is_what_is_measured(cifar10_dir):
+    data = load_dataset("cifar10", cifar10_dir)
+    train, test = (data.train_images, data.train_labels), (data.test_images, data.test_labels)
+    assert measure(train, test) == MEASURED
 
 
 def test_the_checksum_changes_with_one_pixel_and_with_one_label(digits):

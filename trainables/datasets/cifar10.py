@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data import SIDE, Dataset, make_dataset
+from trainables.data import SIDE, Dataset, Measured, make_dataset
 from trainables.sources import (
     CIFAR10_FOLDER,
     CIFAR10_HELD_OUT,
@@ -29,6 +29,12 @@ MD5 = {
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
+MEASURED = Measured(
+    mean=(125.306918046875, 122.950394140625, 113.86538318359375),
+    std=(62.993219278136934, 62.08870764001416, 66.70489964063094),
+    checksum="ecd9c637faf7389b34068b666c5efaa3",
+)
+"""Of the files with these MD5 sums; measuring them would take every search 1.4 s."""
 
 
 def load_cifar10(data_dir: Path | None = None) -> Dataset:
@@ -49,6 +55,7 @@ def load_cifar10(data_dir: Path | None = None) -> Dataset:
         _images(train),
         _images([parts["test_batch"]]),
         validation_images=CIFAR10_HELD_OUT,
+        measured=MEASURED,
     )
 
 

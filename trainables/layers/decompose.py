@@ -7,7 +7,6 @@ ResNet-9 where the sweep takes 0.3 s. tntorch decomposes where it does well: Tuc
 
 from collections.abc import Sequence
 
-import tntorch
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -71,6 +70,8 @@ def tucker(
     """
     # on Gram matrices tntorch takes half the time and is exact to sqrt(precision) only
     algorithm = "svd" if tensor.dtype == torch.float64 else "eig"
+    import tntorch
+
     form = tntorch.Tensor(tensor, ranks_tucker=list(ranks), algorithm=algorithm)
     shapes = zip(bonds[:-1], ranks, bonds[1:], strict=True)
     cores = [_padded(core, shape) for core, shape in zip(form.cores, shapes, strict=True)]
@@ -92,6 +93,8 @@ def canonical(tensor: Tensor, rank: int, generator: torch.Generator) -> list[Ten
     # tntorch draws from torch's global generator, which is handed back as it was
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
+        import tntorch
+
         cores = tntorch.Tensor(tensor.double(), ranks_cp=rank).cores
     return [core.to(tensor.dtype) for core in cores]
 
