@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tune_app.errors import WrongUse
+import psutil
+
+from tune_app.errors import RayLostError, WrongUse
 from tune_app.interrupt import signals_kept
 from tune_app.resources import Node
 from tune_app.storage import read_file, remove_file, write_file
@@ -173,7 +175,8 @@ def _fewer_processes() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _patient_start() -> Iterator[None]:
-    """Ray asks for its node again and again for 30 s; here each time it asks may take longer."""
+    """Ray asks for its node for 30 s, dead or alive; here for as long as the raylet lives, up to
+    ``START_SECONDS``. (One question may take Ray half a minute.)"""
     from ray._private import services
 
     ask = services.get_node
@@ -183,7 +186,9 @@ def _patient_start() -> Iterator[None]:
         while True:
             try:
                 return ask(*arguments, **options)
-            except RuntimeError:
+            except RuntimeError as problem:
+                if not _raylet_lives():
+                    raise RayLostError("Ray's raylet ended as it started") from problem
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.1)
@@ -193,6 +198,14 @@ def _patient_start() -> Iterator[None]:
         yield
     finally:
         services.get_node = ask
+
+
+def _raylet_lives() -> bool:
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name() == "raylet" and child.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def _shield_from_signals() -> None:

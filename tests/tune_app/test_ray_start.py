@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from concurrent.futures import wait
 from pathlib import Path
 
@@ -35,6 +37,28 @@ def test_data_for_a_ray_that_died_meanwhile_are_refused_in_one_line(part):
         with pytest.raises(RayLostError, match=f"^Ray's {part} ended$"):
             cifar_workload(data)
     finally:
+        cluster.stop()
+
+
+def test_a_raylet_that_dies_as_it_starts_is_soon_followed_by_another():
+    """One question of Ray's takes half a minute; a slow raylet is asked for four times."""
+    killed = []
+
+    def kill_the_first() -> None:
+        while not killed:
+            raylets = [one for one in psutil.Process().children() if one.name() == "raylet"]
+            killed.extend(one.pid for one in raylets if not one.kill())
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    began = time.monotonic()
+    try:
+        cluster.start(None, cpus=1, gpus=0)
+        assert time.monotonic() - began < 75
+        assert len(killed) == 1
+        assert len(cluster.nodes()) == 1
+    finally:
+        killer.join()
         cluster.stop()
 
 
