@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.layers.build import build_conv
+from trainables.norm_pool_relu import fits, norm_pool_relu
 from trainables.sizes.network import NetworkSize
 
 LOGIT_SCALE = 0.125  # cifar10-fast
@@ -26,7 +27,10 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, H/pool, W/pool)."""
-        x = self.norm(self.conv(x))
+        x = self.conv(x)
+        if fits(x, self.norm, self.pool):
+            return norm_pool_relu(x, self.norm, self.pool)
+        x = self.norm(x)
         if self.pool > 1:
             x = F.max_pool2d(x, self.pool)
         return F.relu_(x)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from trainables.config import TrainConfig
+from trainables.user_cache import user_cache
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 DIGITS_CLASSES = 10
@@ -39,13 +39,7 @@ def default_data_dir() -> Path:
     """$RANKTUNE_DATA, else the user's cache folder; data sets are downloaded there."""
     if named := os.environ.get(DATA_VARIABLE):
         return Path(named).expanduser()
-    if sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "ranktune" / "data"
+    return user_cache() / "data"
 
 
 def check_dataset(name: str, data_dir: Path | None = None) -> int:

@@ -1,0 +1,180 @@
+"""The compiled BatchNorm, pool and ReLU against torch's own."""
+
+import logging
+import shutil
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from trainables import norm_pool_relu as module
+from trainables.network import ConvNorm
+from trainables.norm_pool_relu import fits, library, norm_pool_relu
+from trainables.trainer import Trainer
+
+compiled = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+CASES = [(8, 32, 1), (16, 16, 2), (32, 8, 2), (32, 8, 1), (64, 4, 1), (24, 6, 2), (3, 4, 2)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def make_norm(channels, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    norm = nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        norm.weight.normal_(generator=generator)  # some turn the order of pixels around
+        norm.bias.normal_(generator=generator)
+        norm.running_mean.normal_(generator=generator)
+    return norm
+
+
+def make_images(channels, side, seed=0, mean=3.0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(6, channels, side, side, generator=generator) * 2 + mean
+    return x.to(memory_format=torch.channels_last).requires_grad_()
+
+
+def by_torch(x, norm, pool):
+    y = norm(x)
+    return F.relu(F.max_pool2d(y, pool) if pool > 1 else y)
+
+
+def results(function, x, norm, pool, gradient):
+    y = function(x, norm, pool)
+    gradients = torch.autograd.grad(y, [x, norm.weight, norm.bias], gradient)
+    running = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    return [one.detach().double() for one in (y, *gradients, *running)]
+
+
+@compiled
+@pytest.mark.parametrize(("channels", "side", "pool"), CASES)
+@pytest.mark.parametrize("mean", [0.0, 300.0])
+def test_values_gradients_and_running_statistics_are_torchs_in_double(channels, side, pool, mean):
+    x, norm = make_images(channels, side, mean=mean), make_norm(channels)
+    exact_x = x.detach().double().requires_grad_()
+    exact_norm = make_norm(channels).double()
+    with torch.no_grad():
+        before = F.batch_norm(exact_x, None, None, exact_norm.weight, exact_norm.bias, True)
+    near = 1e-5 if mean == 0 else 1e-4  # of what fp32 can hold of x itself
+    assert before.abs().min() > near / 100, "a value so near the ReLU's corner may go either way"
+    gradient = torch.randn(6, channels, side // pool, side // pool)
+    assert fits(x, norm, pool)
+    ours = results(norm_pool_relu, x, norm, pool, gradient)
+    exact = results(by_torch, exact_x, exact_norm, pool, gradient.double())
+    for mine, wanted in zip(ours, exact, strict=True):
+        assert mine.shape == wanted.shape
+        assert (mine - wanted).abs().max() <= near * wanted.abs().max()
+
+
+@compiled
+def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
+    x = torch.randint(0, 2, (4, 8, 8, 8)).float().to(memory_format=torch.channels_last)
+    gradient = torch.randn(4, 8, 4, 4)
+    ours, torchs = (
+        results(function, x.clone().requires_grad_(), make_norm(8), 2, gradient)
+        for function in (norm_pool_relu, by_torch)
+    )
+    for mine, wanted in zip(ours, torchs, strict=True):
+        assert torch.allclose(mine, wanted, atol=1e-5)
+
+
+@compiled
+@pytest.mark.parametrize("pool", [1, 2])
+def test_a_nan_stays_one(pool):
+    x = make_images(8, 4).detach()
+    x[2, 5, 1, 1] = torch.nan
+    y = norm_pool_relu(x.requires_grad_(), make_norm(8), pool)
+    assert y[:, 5].isnan().all()
+    assert not y[:, :5].isnan().any()
+
+
+@compiled
+def test_it_takes_fp32_on_one_thread_of_a_cpu_while_training():
+    x, norm = make_images(8, 4), make_norm(8)
+    assert fits(x, norm, 2)
+    assert not fits(x.bfloat16(), norm, 2)
+    assert not fits(x.contiguous(), norm, 2)
+    assert not fits(x[:, :, :3], norm, 2)
+    assert not fits(x, norm.eval(), 2)
+    norm.train()
+    with torch.no_grad():
+        assert not fits(x, norm, 2)
+    torch.set_num_threads(2)
+    assert not fits(x, norm, 2)
+
+
+@compiled
+def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkeypatch):
+    """A step only: each doubles what rounding makes of two runs. torch's own BatchNorm adds up in
+    fp32, and its variance of a batch is off by some 1e-4."""
+    networks = []
+    for takes in (fits, lambda *_: False):
+        monkeypatch.setattr("trainables.network.fits", takes)
+        trainer = Trainer(tiny, digits, threads=1)
+        assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
+        networks.append(trainer.network.state_dict())
+    ours, torchs = networks
+    for name, tensor in torchs.items():
+        assert torch.allclose(ours[name].float(), tensor.float(), rtol=1e-3, atol=1e-4), name
+    assert any(not torch.equal(ours[name], tensor) for name, tensor in torchs.items())
+
+
+@compiled
+def test_the_variance_of_many_images_is_exact():
+    x = make_images(8, 32, mean=0.1).detach().repeat(40, 1, 1, 1)
+    norm = nn.BatchNorm2d(8, momentum=1.0)
+    norm_pool_relu(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
+    exact = x.double().var((0, 2, 3))
+    assert ((norm.running_var - exact) / exact).abs().max() < 1e-6
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Nothing is compiled yet, and what will be is not kept for others."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    library.cache_clear()
+    yield tmp_path / "ranktune" / "compiled"
+    library.cache_clear()
+
+
+def test_without_a_compiler_torchs_operations_do_it_and_the_log_says_so(
+    elsewhere, monkeypatch, caplog
+):
+    monkeypatch.setenv("PATH", "")
+    block = ConvNorm(nn.Conv2d(3, 8, 3, padding=1), 8, pool=2)
+    x = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    with caplog.at_level(logging.WARNING):
+        y = block(x)
+        block(x)
+    assert torch.equal(y, by_torch(block.conv(x), block.norm, 2))
+    (line,) = [record.message for record in caplog.records]
+    assert line.startswith("BatchNorm, pool and ReLU are not compiled, and slower: ")
+
+
+@compiled
+def test_it_is_compiled_once_a_machine(elsewhere, monkeypatch):
+    assert library() is not None
+    (kept,) = elsewhere.iterdir()
+    library.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    assert library() is not None
+    assert list(elsewhere.iterdir()) == [kept]
+
+
+@compiled
+def test_source_that_does_not_compile_leaves_nothing_behind(
+    elsewhere, tmp_path, monkeypatch, caplog
+):
+    wrong = tmp_path / "wrong.c"
+    wrong.write_text("int f( {")
+    monkeypatch.setattr(module, "SOURCE", wrong)
+    assert library() is None
+    assert "error" in caplog.text
+    assert list(elsewhere.iterdir()) == []
