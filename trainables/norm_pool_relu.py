@@ -118,15 +118,15 @@ def _call(name: str, *arguments: Tensor | float) -> None:
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled functions, from the user's cache if they are there; None where that fails."""
-    source = SOURCE.read_bytes()
     machine = [platform.machine(), *sorted(read_cpu_flags())]  # a cache may be shared by several
-    digest = hashlib.blake2b(repr((source, COMPILE, machine)).encode(), digest_size=16)
-    path = user_cache() / "compiled" / f"norm_pool_relu-{digest.hexdigest()}.so"
+    made_of = repr((SOURCE.read_bytes(), COMPILE, machine))
+    digest = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
     try:
+        path = user_cache() / "compiled" / f"{SOURCE.stem}-{digest}.so"
         if not path.is_file():
             _compile(path)
         return ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError) as problem:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # or there is no home
         reason = getattr(problem, "stderr", None) or problem
         log.warning("BatchNorm, pool and ReLU are not compiled, and slower: %s", reason)
         return None
