@@ -101,7 +101,7 @@ class StudyRun:
         self.workload = share()
         self.placement = place(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
-            from tune_app.cluster import check_shared
+            from tune_app.shared_storage import check_shared
 
             check_shared(self.storage)
 

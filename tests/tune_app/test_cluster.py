@@ -12,6 +12,7 @@ from tests.tune_app.engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app import cluster
 from tune_app.errors import WrongUse
+from tune_app.shared_storage import check_shared
 from tune_app.storage import join, read_file, remove_file, write_file
 
 pytestmark = pytest.mark.cluster
@@ -34,7 +35,7 @@ def two_nodes():
 
 
 def test_storage_that_every_node_sees_passes_and_leaves_nothing(two_nodes, tmp_path):
-    cluster.check_shared(str(tmp_path / "shared"))
+    check_shared(str(tmp_path / "shared"))
     assert list((tmp_path / "shared").iterdir()) == []
 
 
@@ -42,7 +43,7 @@ def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     with pytest.raises(WrongUse, match="cannot write to --storage"):
-        cluster.check_shared(str(blocked / "below"))
+        check_shared(str(blocked / "below"))
 
 
 def test_small_files_of_a_storage(tmp_path):
