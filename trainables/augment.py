@@ -3,17 +3,23 @@
 Everything random about an epoch is drawn before it starts, from its seed and number alone, so that
 a trial resumed in the middle of one needs only the batch's number. Whole batches at once, by
 gathering: the same few operations on the CPU and on a GPU, where they can be captured in a graph.
+On one thread of a CPU ``augment.c`` does them in one pass, to the same numbers in 4 µs an image
+instead of 11, and leaves out the fourth channel, which torch's convolution would do twice.
 """
 
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.compiled import Compiled
 from trainables.data import SIDE
+
+FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
 
 PAD = 4  # pixels, reflected
 CROPS = 2 * PAD + 1  # positions along each axis
@@ -61,11 +67,20 @@ class Augmenter:
 
     def augmented(self, draws: Tensor) -> Tensor:
         """The images of these rows of ``draw_epoch``: (B, 3, 32, 32), channels last."""
+        if FUNCTIONS.serves(self._pixels):
+            return self._augmented_at_once(draws.contiguous())
         image, crop, cut = draws.unbind(1)
         start = (image * PIXELS).to(torch.int32).unsqueeze(1)
         where = self._crops.index_select(0, crop).add_(start)
         words = self._flat.index_select(0, where.view(-1))
         return self._normalise(words.view(-1, PIXELS), cut)
+
+    def _augmented_at_once(self, draws: Tensor) -> Tensor:
+        shape = len(draws), 3, SIDE, SIDE
+        out = torch.empty(shape, memory_format=torch.channels_last)
+        tables = self._crops, self._cuts, self._scale, self._shift
+        FUNCTIONS.call("augment", self._pixels, draws, len(draws), *tables, out)
+        return out
 
     def _normalise(self, words: Tensor, cut: Tensor | None = None) -> Tensor:
         values = words.view(torch.uint8).to(torch.float32)  # (B, 4096)

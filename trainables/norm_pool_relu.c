@@ -50,6 +50,13 @@ INLINED moments(in x, long rows, long width, double *mean, double *variance, con
     }
 }
 
+/* What BatchNorm does to a value of channel c: the same both ways, which decide by its sign. */
+INLINED affine(long c, in weight, in bias, in mean, in inverse, out scale, out shift)
+{
+    scale[c] = weight[c] * inverse[c];
+    shift[c] = bias[c] - mean[c] * scale[c];
+}
+
 INLINED apply(in x, long pixels, in scale, in shift, out y, const long C)
 {
     for (long pixel = 0; pixel < pixels; pixel++)
@@ -93,8 +100,7 @@ INLINED norm(in x, long rows, long width, long pool, in weight, in bias, out run
     for (long c = 0; c < C; c++) {
         mean[c] = means[c];
         inverse[c] = 1 / sqrt(variances[c] + eps);
-        scale[c] = weight[c] * inverse[c];
-        shift[c] = bias[c] - means[c] * scale[c];
+        affine(c, weight, bias, mean, inverse, scale, shift);
         running_mean[c] += momentum * (means[c] - running_mean[c]);
         running_variance[c] += momentum * (variances[c] * count / (count - 1) - running_variance[c]);
     }
@@ -114,8 +120,8 @@ void forward(const float *x, long rows, long width, long channels, long pool, co
 }
 
 /* Of the gradient where the ReLU let it through: its sum, and that of its product with x - mean. */
-INLINED gradient_sums(in gradient, in y, in picked, long rows, long width, in mean, double *sum,
-                      double *product, const long C)
+INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, in shift, in mean,
+                      double *sum, double *product, const long C)
 {
     float ones[C], products[C];
     EACH_CHANNEL sum[c] = product[c] = 0;
@@ -125,7 +131,7 @@ INLINED gradient_sums(in gradient, in y, in picked, long rows, long width, in me
             EACH_CHANNEL
             {
                 const long i = pixel * C + c;
-                const float g = y[i] > 0 ? gradient[i] : 0;
+                const float g = picked[i] * scale[c] + shift[c] > 0 ? gradient[i] : 0;
                 ones[c] += g;
                 products[c] += g * (picked[i] - mean[c]);
             }
@@ -134,19 +140,20 @@ INLINED gradient_sums(in gradient, in y, in picked, long rows, long width, in me
     }
 }
 
-INLINED spread(in gradient, in y, in x, long pixels, in scale, in slope, in offset, out dx,
+INLINED spread(in gradient, in x, long pixels, in scale, in shift, in slope, in offset, out dx,
                const long C)
 {
     for (long pixel = 0; pixel < pixels; pixel++)
         EACH_CHANNEL
         {
             const long i = pixel * C + c;
-            dx[i] = x[i] * slope[c] + offset[c] + (y[i] > 0 ? gradient[i] * scale[c] : 0);
+            const float g = x[i] * scale[c] + shift[c] > 0 ? gradient[i] * scale[c] : 0;
+            dx[i] = x[i] * slope[c] + offset[c] + g;
         }
 }
 
-INLINED spread_pooled(in gradient, in y, in picked, in x, long rows, long width, in scale, in slope,
-                      in offset, out dx, const long C)
+INLINED spread_pooled(in gradient, in picked, in x, long rows, long width, in scale, in shift,
+                      in slope, in offset, out dx, const long C)
 {
     for (long row = 0; row < rows; row += 2)
         for (long column = 0; column < width; column += 2) {
@@ -156,8 +163,8 @@ INLINED spread_pooled(in gradient, in y, in picked, in x, long rows, long width,
             const long from = (row / 2 * (width / 2) + column / 2) * C;
             EACH_CHANNEL
             {
-                const float g = y[from + c] > 0 ? gradient[from + c] * scale[c] : 0;
                 const float p = picked[from + c], k = slope[c], b = offset[c];
+                const float g = p * scale[c] + shift[c] > 0 ? gradient[from + c] * scale[c] : 0;
                 const float x0 = above[c], x1 = above[C + c], x2 = below[c], x3 = below[C + c];
                 const int is0 = x0 == p; /* of equal ones the first is it, as in torch */
                 const int is1 = !is0 & (x1 == p);
@@ -171,31 +178,32 @@ INLINED spread_pooled(in gradient, in y, in picked, in x, long rows, long width,
         }
 }
 
-INLINED norm_back(in gradient, in y, in picked, in x, long rows, long width, long pool, in weight,
+INLINED norm_back(in gradient, in picked, in x, long rows, long width, long pool, in weight, in bias,
                   in mean, in inverse, out dx, out dweight, out dbias, const long C)
 {
     double sum[C], product[C];
-    float scale[C], slope[C], offset[C];
-    gradient_sums(gradient, y, picked, rows / pool, width / pool, mean, sum, product, C);
+    float scale[C], shift[C], slope[C], offset[C];
+    for (long c = 0; c < C; c++)
+        affine(c, weight, bias, mean, inverse, scale, shift);
+    gradient_sums(gradient, picked, rows / pool, width / pool, scale, shift, mean, sum, product, C);
     const double count = (double)rows * width;
     for (long c = 0; c < C; c++) {
         dbias[c] = sum[c];
         dweight[c] = product[c] * inverse[c];
-        scale[c] = weight[c] * inverse[c];
         slope[c] = -scale[c] * inverse[c] * dweight[c] / count;
         offset[c] = -scale[c] * sum[c] / count - slope[c] * mean[c];
     }
     if (pool == 1)
-        spread(gradient, y, x, rows * width, scale, slope, offset, dx, C);
+        spread(gradient, x, rows * width, scale, shift, slope, offset, dx, C);
     else
-        spread_pooled(gradient, y, picked, x, rows, width, scale, slope, offset, dx, C);
+        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, C);
 }
 
 /* Writes the gradients of x, weight and bias. */
-void backward(const float *gradient, const float *y, const float *picked, const float *x, long rows,
-              long width, long channels, long pool, const float *weight, const float *mean,
+void backward(const float *gradient, const float *picked, const float *x, long rows, long width,
+              long channels, long pool, const float *weight, const float *bias, const float *mean,
               const float *inverse, float *dx, float *dweight, float *dbias)
 {
-    WITH_CHANNELS(norm_back, gradient, y, picked, x, rows, width, pool, weight, mean, inverse, dx,
-                  dweight, dbias)
+    WITH_CHANNELS(norm_back, gradient, picked, x, rows, width, pool, weight, bias, mean, inverse,
+                  dx, dweight, dbias)
 }

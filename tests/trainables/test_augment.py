@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.augment import Augmenter, draw_epoch
+from trainables.augment import FUNCTIONS, Augmenter, draw_epoch
 from trainables.device_data import place
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def augmenter(digits):
-    return Augmenter(place(digits, CPU).train_pixels, digits.mean, digits.std)
+@pytest.fixture(params=[1, 2], ids=["compiled", "torch"])
+def augmenter(digits, request):
+    """With one thread the compiled function's, with two torch's operations."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    augmenter = Augmenter(place(digits, CPU).train_pixels, digits.mean, digits.std)
+    if request.param == 1 and not FUNCTIONS.serves(torch.empty(0)):
+        pytest.skip("there is no C compiler")
+    yield augmenter
+    torch.set_num_threads(before)
 
 
 def by_hand(image, draw, mean, std):

@@ -1,6 +1,5 @@
 """The compiled BatchNorm, pool and ReLU against torch's own."""
 
-import logging
 import shutil
 
 import pytest
@@ -8,9 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from trainables import norm_pool_relu as module
-from trainables.network import ConvNorm
-from trainables.norm_pool_relu import fits, library, norm_pool_relu
+from trainables.norm_pool_relu import fits, norm_pool_relu
 from trainables.trainer import Trainer
 
 compiled = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
@@ -133,48 +130,3 @@ def test_the_variance_of_many_images_is_exact():
     norm_pool_relu(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
     exact = x.double().var((0, 2, 3))
     assert ((norm.running_var - exact) / exact).abs().max() < 1e-6
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """Nothing is compiled yet, and what will be is not kept for others."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    library.cache_clear()
-    yield tmp_path / "ranktune" / "compiled"
-    library.cache_clear()
-
-
-def test_without_a_compiler_torchs_operations_do_it_and_the_log_says_so(
-    elsewhere, monkeypatch, caplog
-):
-    monkeypatch.setenv("PATH", "")
-    block = ConvNorm(nn.Conv2d(3, 8, 3, padding=1), 8, pool=2)
-    x = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
-    with caplog.at_level(logging.WARNING):
-        y = block(x)
-        block(x)
-    assert torch.equal(y, by_torch(block.conv(x), block.norm, 2))
-    (line,) = [record.message for record in caplog.records]
-    assert line.startswith("BatchNorm, pool and ReLU are not compiled, and slower: ")
-
-
-@compiled
-def test_it_is_compiled_once_a_machine(elsewhere, monkeypatch):
-    assert library() is not None
-    (kept,) = elsewhere.iterdir()
-    library.cache_clear()
-    monkeypatch.setenv("PATH", "")
-    assert library() is not None
-    assert list(elsewhere.iterdir()) == [kept]
-
-
-@compiled
-def test_source_that_does_not_compile_leaves_nothing_behind(
-    elsewhere, tmp_path, monkeypatch, caplog
-):
-    wrong = tmp_path / "wrong.c"
-    wrong.write_text("int f( {")
-    monkeypatch.setattr(module, "SOURCE", wrong)
-    assert library() is None
-    assert "error" in caplog.text
-    assert list(elsewhere.iterdir()) == []

@@ -1,0 +1,93 @@
+"""C functions for one thread of a CPU, where torch's operations take many passes over memory.
+
+A file is compiled when it is first used, once a machine. Where there is no C compiler, with more
+threads or on a GPU, its caller leaves the work to torch's operations.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.precision import read_cpu_flags
+from trainables.user_cache import user_cache
+
+COMPILE = (
+    *("cc", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno"),
+    *("-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros", "-shared", "-fPIC"),
+)
+"""Not ``-ffast-math``: a NaN must stay one, and torch's rounding be left as it is."""
+COMPILE_SECONDS = 120
+C_TYPES: dict[type, Any] = {int: ctypes.c_long, float: ctypes.c_double}
+
+log = logging.getLogger(__name__)
+
+
+class Compiled:
+    """The functions of a C file, by name; they return nothing and write into their arguments."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+
+    def serves(self, x: Tensor) -> bool:
+        """Whether to call them on this: on one thread of a CPU, where they could be compiled."""
+        return (
+            x.device.type == "cpu"
+            and torch.get_num_threads() == 1
+            and not torch.compiler.is_compiling()
+            and self.library is not None
+        )
+
+    def call(self, name: str, *arguments: Tensor | float) -> None:
+        """Tensors go as pointers to their data, ints as ``long``, floats as ``double``."""
+        getattr(self.library, name)(
+            *(
+                ctypes.c_void_p(one.data_ptr())
+                if isinstance(one, Tensor)
+                else C_TYPES[type(one)](one)
+                for one in arguments
+            )
+        )
+
+    @functools.cached_property
+    def library(self) -> ctypes.CDLL | None:
+        """From the user's cache if it is there; None, and a line in the log, where that fails."""
+        try:
+            path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"
+            if not path.is_file():
+                _compile(self._source, path)
+            return ctypes.CDLL(str(path))
+        except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # or there's no home
+            reason = getattr(problem, "stderr", None) or problem
+            log.warning("%s is not compiled; torch is slower: %s", self._source.name, reason)
+            return None
+
+    def _digest(self) -> str:
+        machine = [platform.machine(), *sorted(read_cpu_flags())]  # a cache may be shared
+        made_of = repr((self._source.read_bytes(), COMPILE, machine))
+        return hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
+
+
+def _compile(source: Path, path: Path) -> None:
+    """Whole or not at all: several workers may compile it at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    os.close(handle)
+    try:
+        command = [*COMPILE, str(source), "-o", name, "-lm"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
