@@ -9,7 +9,8 @@ and a ratio is taken within its round, so that a busy machine slows all sides al
 noise: nothing here depends on what they show.
 
 Beside each ratio stands what it would be if RankTune did nothing but torch's own convolutions, in
-that precision: no loop around torch could reach more.
+that precision: no loop around torch could reach more. Then what it would be if BatchNorm, pool and
+ReLU were only the passes over memory that they cannot do without (yardsticks/convolutions.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from trainables.precision import read_cpu_flags, resolve_precision
 
 RESULTS = Path(__file__).parent / "results" / "epoch.json"
 CASES = ((8, 128, 16), (64, 512, 1))  # width, batch size, batches a round
-CONTESTANTS = ("ranktune", "cifar10_fast", "torchvision_loop", "convolutions")
+LIMITS = ("convolutions", "convolutions_and_passes")
+CONTESTANTS = ("ranktune", "cifar10_fast", "torchvision_loop", *LIMITS)
 IMAGES = 10_000
 TARGETS = {  # images per core-second over the contestant's, at a width
     (8, "cifar10_fast"): 2.4,
@@ -48,11 +50,14 @@ def make(
     """A contestant's epoch, and its epoch of data alone."""
     import numpy as np
 
-    if name == "convolutions":
+    if name in LIMITS:
         from benchmarks.yardsticks.convolutions import Convolutions
 
-        alone = Convolutions(width=width, batch=batch, batches=batches, precision=PRECISION)
-        return alone.epoch, lambda: None
+        passes, precision = name == "convolutions_and_passes", PRECISION
+        limit = Convolutions(
+            width=width, batch=batch, batches=batches, precision=precision, passes=passes
+        )
+        return limit.epoch, lambda: None
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8)
     labels = random.integers(0, 10, IMAGES)
@@ -162,6 +167,7 @@ def summarise(
             "share_of_matmul_peak": round(at_peak / seconds, 3),
             "ranktune_is_faster_by": over(name, "ranktune"),
             "convolutions_alone_by": over(name, "convolutions"),
+            "convolutions_and_passes_by": over(name, "convolutions_and_passes"),
         }
 
     rows = {name: row(name) for name in CONTESTANTS}
@@ -198,9 +204,10 @@ def misses(cases: list[dict[str, Any]]) -> list[str]:
         for name, row in rows.items():
             wanted = TARGETS.get((case["width"], name), 0)
             if (ratio := row["ranktune_is_faster_by"]) < wanted:
-                most = row["convolutions_alone_by"]
+                alone, passes = row["convolutions_alone_by"], row["convolutions_and_passes_by"]
                 found.append(
-                    f"{width}: {ratio} times {name}, target {wanted}; convolutions alone: {most}"
+                    f"{width}: {ratio} times {name}, target {wanted}; torch's convolutions alone: "
+                    f"{alone}, with the least passes over memory: {passes}"
                 )
         if (data := rows["ranktune"]["data_us_per_image"]) > DATA_TARGET:
             found.append(f"{width}: data takes {data} µs an image, target {DATA_TARGET}")

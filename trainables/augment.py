@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.compiled import Compiled
+from trainables.compiled.compiler import Compiled
 from trainables.data import SIDE
 
-FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
+FUNCTIONS = Compiled(Path(__file__).parent / "compiled" / "augment.c")
 
 PAD = 4  # pixels, reflected
 CROPS = 2 * PAD + 1  # positions along each axis

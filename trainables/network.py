@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
 from trainables.layers.build import build_conv
-from trainables.norm_pool_relu import fits, norm_pool_relu
+from trainables.layers.kernel_form import KernelForm
 from trainables.sizes.network import NetworkSize
+from trainables.sizes.spec import ConvSpec
 
 LOGIT_SCALE = 0.125  # cifar10-fast
 
@@ -27,13 +29,28 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, H/pool, W/pool)."""
+        if conv_norm_pool_relu.fits(x, self.norm, self.pool):
+            kernel = whole_kernel(self.conv)
+            if kernel is not None:
+                return conv_norm_pool_relu.run(x, kernel, self.norm, self.pool)
         x = self.conv(x)
-        if fits(x, self.norm, self.pool):
-            return norm_pool_relu(x, self.norm, self.pool)
+        if norm_pool_relu.fits(x, self.norm, self.pool):
+            return norm_pool_relu.run(x, self.norm, self.pool)
         x = self.norm(x)
         if self.pool > 1:
             x = F.max_pool2d(x, self.pool)
         return F.relu_(x)
+
+
+def whole_kernel(conv: nn.Module) -> Tensor | None:
+    """(out, in, 3, 3) where conv is one convolution, padded by 1, with stride 1; else None."""
+    if isinstance(conv, KernelForm):
+        spec = conv.size.spec
+        usual = spec == ConvSpec(spec.in_channels, spec.out_channels)
+        return conv.kernel() if usual and conv.is_one_convolution else None
+    usual = type(conv) is nn.Conv2d and conv.bias is None and conv.groups == 1
+    geometry = (conv.kernel_size, conv.stride, conv.padding, conv.dilation) if usual else None
+    return conv.weight if geometry == ((3, 3), (1, 1), (1, 1), (1, 1)) else None
 
 
 class Residual(nn.Module):

@@ -2,16 +2,18 @@
 
 import logging
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from trainables import norm_pool_relu
-from trainables.compiled import Compiled
+from trainables.compiled import norm_pool_relu
+from trainables.compiled.compiler import Compiled
 from trainables.network import ConvNorm
 
+SOURCE = Path(norm_pool_relu.__file__).with_suffix(".c")
 compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
 
@@ -72,7 +74,7 @@ def test_source_that_does_not_compile_leaves_nothing_behind(source, kept, caplog
 
 def test_without_a_compiler_torchs_operations_do_it_and_the_log_says_so_once(monkeypatch, caplog):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(norm_pool_relu, "FUNCTIONS", Compiled(norm_pool_relu.SOURCE))
+    monkeypatch.setattr(norm_pool_relu, "FUNCTIONS", Compiled(SOURCE))
     block = ConvNorm(nn.Conv2d(3, 8, 3, padding=1), 8, pool=2)
     x = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
     with caplog.at_level(logging.WARNING):

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from trainables.norm_pool_relu import fits, norm_pool_relu
-from trainables.trainer import Trainer
+from trainables.compiled.norm_pool_relu import fits, run
 
 compiled = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 CASES = [(8, 32, 1), (16, 16, 2), (32, 8, 2), (32, 8, 1), (64, 4, 1), (24, 6, 2), (3, 4, 2)]
@@ -63,7 +62,7 @@ def test_values_gradients_and_running_statistics_are_torchs_in_double(channels, 
     assert before.abs().min() > near / 100, "a value so near the ReLU's corner may go either way"
     gradient = torch.randn(6, channels, side // pool, side // pool)
     assert fits(x, norm, pool)
-    ours = results(norm_pool_relu, x, norm, pool, gradient)
+    ours = results(run, x, norm, pool, gradient)
     exact = results(by_torch, exact_x, exact_norm, pool, gradient.double())
     for mine, wanted in zip(ours, exact, strict=True):
         assert mine.shape == wanted.shape
@@ -76,7 +75,7 @@ def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
     gradient = torch.randn(4, 8, 4, 4)
     ours, torchs = (
         results(function, x.clone().requires_grad_(), make_norm(8), 2, gradient)
-        for function in (norm_pool_relu, by_torch)
+        for function in (run, by_torch)
     )
     for mine, wanted in zip(ours, torchs, strict=True):
         assert torch.allclose(mine, wanted, atol=1e-5)
@@ -87,7 +86,7 @@ def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
 def test_a_nan_stays_one(pool):
     x = make_images(8, 4).detach()
     x[2, 5, 1, 1] = torch.nan
-    y = norm_pool_relu(x.requires_grad_(), make_norm(8), pool)
+    y = run(x.requires_grad_(), make_norm(8), pool)
     assert y[:, 5].isnan().all()
     assert not y[:, :5].isnan().any()
 
@@ -108,25 +107,9 @@ def test_it_takes_fp32_on_one_thread_of_a_cpu_while_training():
 
 
 @compiled
-def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkeypatch):
-    """A step only: each doubles what rounding makes of two runs. torch's own BatchNorm adds up in
-    fp32, and its variance of a batch is off by some 1e-4."""
-    networks = []
-    for takes in (fits, lambda *_: False):
-        monkeypatch.setattr("trainables.network.fits", takes)
-        trainer = Trainer(tiny, digits, threads=1)
-        assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
-        networks.append(trainer.network.state_dict())
-    ours, torchs = networks
-    for name, tensor in torchs.items():
-        assert torch.allclose(ours[name].float(), tensor.float(), rtol=1e-3, atol=1e-4), name
-    assert any(not torch.equal(ours[name], tensor) for name, tensor in torchs.items())
-
-
-@compiled
 def test_the_variance_of_many_images_is_exact():
     x = make_images(8, 32, mean=0.1).detach().repeat(40, 1, 1, 1)
     norm = nn.BatchNorm2d(8, momentum=1.0)
-    norm_pool_relu(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
+    run(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
     exact = x.double().var((0, 2, 3))
     assert ((norm.running_var - exact) / exact).abs().max() < 1e-6

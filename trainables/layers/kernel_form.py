@@ -27,6 +27,11 @@ class KernelForm(FactorizedConv2d):
             return conv2d(x, self.rebuild(), None, self.size.spec.stride, self.size.spec.padding)
         return self.run_factors(x)
 
+    @property
+    def is_one_convolution(self) -> bool:
+        """Whether forward is a convolution with `kernel()`, and nothing else."""
+        return self.route == REBUILD or len(self.factors) == 1
+
     @final
     def kernel(self) -> Tensor:
         return self.rebuild()

@@ -2,7 +2,7 @@
 
 As torch's own operations each is a pass or several over memory, together two fifths of a step at
 width 8. ``norm_pool_relu.c`` takes two passes there and two back. Where it does not serve, and for
-all but fp32, torch's operations do the same (docs/decisions/norm-pool-relu.md).
+all but fp32, torch's operations do the same (docs/decisions/compiled.md).
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from trainables.compiled import Compiled
+from trainables.compiled.compiler import Compiled
 
-SOURCE = Path(__file__).with_suffix(".c")
-FUNCTIONS = Compiled(SOURCE)
+FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
 
 
 def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether ``norm_pool_relu`` takes these: see above."""
+    """Whether ``run`` takes these: see above."""
+    return is_plain_fp32(x, norm, pool) and FUNCTIONS.serves(x)
+
+
+def is_plain_fp32(x: Tensor, norm: nn.Module, pool: int) -> bool:
+    """Whether this is training in fp32, channels last, and the norm and pool are as usual."""
     return (
         type(norm) is nn.BatchNorm2d
         and norm.training
@@ -31,11 +35,10 @@ def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
         and x.is_contiguous(memory_format=torch.channels_last)
         and not any(side % pool for side in x.shape[2:])
         and pool in (1, 2)
-        and FUNCTIONS.serves(x)
     )
 
 
-def norm_pool_relu(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
+def run(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     """(B, C, H, W) → (B, C, H/pool, W/pool); updates the running statistics, as ``norm`` would."""
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)

@@ -1,0 +1,173 @@
+/* BatchNorm, max-pool and ReLU of a convolution's output, in as few passes over it as there can be.
+
+   Images lie pixel by pixel, the C channels of a pixel beside each other (channels last), in fp32;
+   rows are those of as many images as are given. pool is 1 or 2. picked holds, for each pixel of y,
+   the value of x that it came from; where pool is 1 it is x itself. Sums are kept in float over a
+   row of pixels and in double over all rows. */
+
+#include <math.h>
+
+typedef const float *restrict in;
+typedef float *restrict out;
+
+#define INLINED static inline __attribute__((always_inline)) void
+#define EACH_CHANNEL _Pragma("omp simd") for (long c = 0; c < C; c++)
+
+/* Of few channels, known when this is compiled, a pixel is one or two instructions. */
+#define WITH_CHANNELS(function, ...)                       \
+    switch (C) {                                           \
+    case 8: function(__VA_ARGS__, 8); break;               \
+    case 16: function(__VA_ARGS__, 16); break;             \
+    case 32: function(__VA_ARGS__, 32); break;             \
+    default: function(__VA_ARGS__, C);                     \
+    }
+
+/* Adds the sums of x - origin and of its square. A pixel is taken off, or the difference of two
+   large numbers would be left where a mean is far from 0. */
+INLINED add_moments(in x, long rows, long width, const float *origin, double *sum, double *squares,
+                    const long C)
+{
+    float ones[C], twos[C];
+    for (long row = 0; row < rows; row++) {
+        EACH_CHANNEL ones[c] = twos[c] = 0;
+        for (long pixel = row * width; pixel < (row + 1) * width; pixel++)
+            EACH_CHANNEL
+            {
+                const float v = x[pixel * C + c] - origin[c];
+                ones[c] += v;
+                twos[c] += v * v;
+            }
+        EACH_CHANNEL sum[c] += ones[c];
+        EACH_CHANNEL squares[c] += twos[c];
+    }
+}
+
+/* The batch's mean and 1/deviation from those sums over count pixels, and the running ones. */
+INLINED settle(const double *sum, const double *squares, const float *origin, double count,
+               out running_mean, out running_variance, double momentum, double eps, out mean,
+               out inverse, const long C)
+{
+    for (long c = 0; c < C; c++) {
+        const double shifted = sum[c] / count, variance = squares[c] / count - shifted * shifted;
+        mean[c] = shifted + origin[c];
+        inverse[c] = 1 / sqrt(variance + eps);
+        running_mean[c] += momentum * (mean[c] - running_mean[c]);
+        running_variance[c] += momentum * (variance * count / (count - 1) - running_variance[c]);
+    }
+}
+
+/* What BatchNorm does to a value: the same both ways, which decide by its sign. */
+INLINED affine(in weight, in bias, in mean, in inverse, out scale, out shift, const long C)
+{
+    for (long c = 0; c < C; c++) {
+        scale[c] = weight[c] * inverse[c];
+        shift[c] = bias[c] - mean[c] * scale[c];
+    }
+}
+
+INLINED apply(in x, long pixels, in scale, in shift, out y, const long C)
+{
+    for (long pixel = 0; pixel < pixels; pixel++)
+        EACH_CHANNEL
+        {
+            const float v = x[pixel * C + c] * scale[c] + shift[c];
+            y[pixel * C + c] = v < 0 ? 0 : v; /* a NaN stays one */
+        }
+}
+
+INLINED apply_pooled(in x, long rows, long width, in scale, in shift, out y, out picked,
+                     const long C)
+{
+    for (long row = 0; row < rows; row += 2)
+        for (long column = 0; column < width; column += 2) {
+            in above = x + (row * width + column) * C, below = above + width * C;
+            const long to = (row / 2 * (width / 2) + column / 2) * C;
+            EACH_CHANNEL
+            {
+                const float s = scale[c]; /* its sign decides which pixel is the largest */
+                const float x1 = above[C + c], x2 = below[c], x3 = below[C + c];
+                float best = above[c], most = best * s;
+                best = x1 * s > most ? x1 : best, most = best * s;
+                best = x2 * s > most ? x2 : best, most = best * s;
+                best = x3 * s > most ? x3 : best, most = best * s;
+                const float v = most + shift[c];
+                picked[to + c] = best;
+                y[to + c] = v < 0 ? 0 : v;
+            }
+        }
+}
+
+/* Of the gradient where the ReLU let it through: its sum, and that of its product with x - mean. */
+INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, in shift, in mean,
+                      double *sum, double *product, const long C)
+{
+    float ones[C], products[C];
+    EACH_CHANNEL sum[c] = product[c] = 0;
+    for (long row = 0; row < rows; row++) {
+        EACH_CHANNEL ones[c] = products[c] = 0;
+        for (long pixel = row * width; pixel < (row + 1) * width; pixel++)
+            EACH_CHANNEL
+            {
+                const long i = pixel * C + c;
+                const float g = picked[i] * scale[c] + shift[c] > 0 ? gradient[i] : 0;
+                ones[c] += g;
+                products[c] += g * (picked[i] - mean[c]);
+            }
+        EACH_CHANNEL sum[c] += ones[c];
+        EACH_CHANNEL product[c] += products[c];
+    }
+}
+
+/* The gradients of weight and bias, and a line for each channel: what BatchNorm's way back adds to
+   a gradient is slope * x + offset. */
+INLINED settle_back(const double *sum, const double *product, double count, in scale, in mean,
+                    in inverse, out dweight, out dbias, out slope, out offset, const long C)
+{
+    for (long c = 0; c < C; c++) {
+        dbias[c] = sum[c];
+        dweight[c] = product[c] * inverse[c];
+        slope[c] = -scale[c] * inverse[c] * dweight[c] / count;
+        offset[c] = -scale[c] * sum[c] / count - slope[c] * mean[c];
+    }
+}
+
+/* dx: its rows are line floats apart. */
+INLINED spread(in gradient, in x, long rows, long width, in scale, in shift, in slope, in offset,
+               out dx, long line, const long C)
+{
+    for (long row = 0; row < rows; row++)
+        for (long column = 0; column < width; column++) {
+            const long from = (row * width + column) * C, to = row * line + column * C;
+            EACH_CHANNEL
+            {
+                const float v = x[from + c];
+                const float g = v * scale[c] + shift[c] > 0 ? gradient[from + c] * scale[c] : 0;
+                dx[to + c] = v * slope[c] + offset[c] + g;
+            }
+        }
+}
+
+INLINED spread_pooled(in gradient, in picked, in x, long rows, long width, in scale, in shift,
+                      in slope, in offset, out dx, long line, const long C)
+{
+    for (long row = 0; row < rows; row += 2)
+        for (long column = 0; column < width; column += 2) {
+            in above = x + (row * width + column) * C, below = above + width * C;
+            out dx_above = dx + row * line + column * C, dx_below = dx_above + line;
+            const long from = (row / 2 * (width / 2) + column / 2) * C;
+            EACH_CHANNEL
+            {
+                const float p = picked[from + c], k = slope[c], b = offset[c];
+                const float g = p * scale[c] + shift[c] > 0 ? gradient[from + c] * scale[c] : 0;
+                const float x0 = above[c], x1 = above[C + c], x2 = below[c], x3 = below[C + c];
+                const int is0 = x0 == p; /* of equal ones the first is it, as in torch */
+                const int is1 = !is0 & (x1 == p);
+                const int is2 = !is0 & !is1 & (x2 == p);
+                const int is3 = !is0 & !is1 & !is2;
+                dx_above[c] = x0 * k + b + (is0 ? g : 0);
+                dx_above[C + c] = x1 * k + b + (is1 ? g : 0);
+                dx_below[c] = x2 * k + b + (is2 ? g : 0);
+                dx_below[C + c] = x3 * k + b + (is3 ? g : 0);
+            }
+        }
+}
