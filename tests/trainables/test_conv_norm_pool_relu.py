@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.trainables.test_norm_pool_relu import make_norm
 from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
 from trainables.compiled.conv_norm_pool_relu import fits, run
 from trainables.layers.build import build_conv
@@ -37,16 +38,6 @@ def make_images(channels, rows, columns, mean=0.3):
     x = torch.randn(5, channels, rows, columns, generator=torch.Generator().manual_seed(0)) + mean
     x = x.to(memory_format=torch.channels_last)
     return x if channels == 3 else x.requires_grad_()
-
-
-def make_norm(channels):
-    generator = torch.Generator().manual_seed(1)
-    norm = nn.BatchNorm2d(channels)
-    with torch.no_grad():
-        norm.weight.normal_(generator=generator)  # some turn the order of pixels around
-        norm.bias.normal_(generator=generator)
-        norm.running_mean.normal_(generator=generator)
-    return norm
 
 
 def by_torch(x, kernel, norm, pool):

@@ -176,7 +176,7 @@ INLINED there(in images, long batch, long height, long width, long channels, in 
 {
     const long pixels = height * width, I = PADDED(channels);
     double sum[C], squares[C];
-    float scale[C], shift[C], taps[9 * I * C];
+    float taps[9 * I * C];
     EACH_CHANNEL sum[c] = squares[c] = 0;
     memset(taps, 0, sizeof taps);
     as_taps(kernel, C, channels, taps);
@@ -185,13 +185,8 @@ INLINED there(in images, long batch, long height, long width, long channels, in 
         convolve(padded, height, width, taps, x + image * pixels * C, I, C);
         add_moments(x + image * pixels * C, height, width, x, sum, squares, C);
     }
-    settle(sum, squares, x, (double)batch * pixels, running_mean, running_variance, momentum, eps,
-           mean, inverse, C);
-    affine(weight, bias, mean, inverse, scale, shift, C);
-    if (pool == 1)
-        apply(x, batch * pixels, scale, shift, y, C);
-    else
-        apply_pooled(x, batch * height, width, scale, shift, y, picked, C);
+    normalise(x, batch * height, width, pool, sum, squares, weight, bias, running_mean,
+              running_variance, momentum, eps, mean, inverse, y, picked, C);
 }
 
 /* Writes x, the convolution's output, then what norm_pool_relu.c's forward writes. padded: room for
@@ -211,23 +206,15 @@ INLINED back(in gradient, in picked, in x, in images, long batch, long height, l
              out padded, out dx, out dweight, out dbias, out dkernel, out dimages, const long C)
 {
     const long pixels = height * width, I = PADDED(channels), line = (width + 2) * C;
-    double sum[C], product[C];
     float scale[C], shift[C], slope[C], offset[C], dtaps[9 * I * C], turned[9 * C * channels];
     memset(dtaps, 0, sizeof dtaps);
     as_taps_back(kernel, C, channels, turned);
-    affine(weight, bias, mean, inverse, scale, shift, C);
-    gradient_sums(gradient, picked, batch * height / pool, width / pool, scale, shift, mean, sum,
-                  product, C);
-    settle_back(sum, product, (double)batch * pixels, scale, mean, inverse, dweight, dbias, slope,
-                offset, C);
+    settle_back(gradient, picked, batch * height, width, pool, weight, bias, mean, inverse, dweight,
+                dbias, scale, shift, slope, offset, C);
     for (long image = 0; image < batch; image++) {
         const long at = image * pixels * C, pooled = at / (pool * pool);
-        if (pool == 1)
-            spread(gradient + at, x + at, height, width, scale, shift, slope, offset,
-                   dx + line + C, line, C);
-        else
-            spread_pooled(gradient + pooled, picked + pooled, x + at, height, width, scale, shift,
-                          slope, offset, dx + line + C, line, C);
+        spread(gradient + pooled, picked + pooled, x + at, height, width, pool, scale, shift, slope,
+               offset, dx + line + C, line, C);
         pad(images + image * pixels * channels, height, width, channels, padded);
         convolve_back(padded, dx, height, width, dtaps, I, C);
         if (dimages)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from trainables.compiled.compiler import Compiled
-from trainables.compiled.norm_pool_relu import is_plain_fp32
+from trainables.compiled.norm_pool_relu import empty_results, is_plain_fp32
 from trainables.precision import read_cpu_flags
 
 FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
@@ -65,9 +65,8 @@ class _ConvNormPoolReLU(torch.autograd.Function):
         batch, channels, height, width = images.shape
         out = len(weight)
         kernel = kernel.contiguous(memory_format=torch.channels_last)
-        x = _empty(batch, out, height, width)
-        y = _empty(batch, out, height // pool, width // pool)
-        picked = x if pool == 1 else torch.empty_like(y)
+        x = torch.empty((batch, out, height, width), memory_format=torch.channels_last)
+        y, picked = empty_results(x, pool)
         mean, inverse = torch.empty_like(weight), torch.empty_like(weight)
         FUNCTIONS.call(
             "forward",
@@ -94,10 +93,6 @@ class _ConvNormPoolReLU(torch.autograd.Function):
             *(dweight, dbias, dkernel, dimages),
         )
         return dimages, dkernel, dweight, dbias, None, None, None, None, None
-
-
-def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, memory_format=torch.channels_last)
 
 
 def _bordered(images: Tensor) -> Tensor:

@@ -97,6 +97,22 @@ INLINED apply_pooled(in x, long rows, long width, in scale, in shift, out y, out
         }
 }
 
+/* BatchNorm, pool and ReLU of x, whose moments from its first pixel on are these. Writes y, picked
+   (where pool is 2), and per channel the batch's mean and 1/deviation. */
+INLINED normalise(in x, long rows, long width, long pool, const double *sum, const double *squares,
+                  in weight, in bias, out running_mean, out running_variance, double momentum,
+                  double eps, out mean, out inverse, out y, out picked, const long C)
+{
+    float scale[C], shift[C];
+    settle(sum, squares, x, (double)rows * width, running_mean, running_variance, momentum, eps,
+           mean, inverse, C);
+    affine(weight, bias, mean, inverse, scale, shift, C);
+    if (pool == 1)
+        apply(x, rows * width, scale, shift, y, C);
+    else
+        apply_pooled(x, rows, width, scale, shift, y, picked, C);
+}
+
 /* Of the gradient where the ReLU let it through: its sum, and that of its product with x - mean. */
 INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, in shift, in mean,
                       double *sum, double *product, const long C)
@@ -118,11 +134,17 @@ INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, i
     }
 }
 
-/* The gradients of weight and bias, and a line for each channel: what BatchNorm's way back adds to
-   a gradient is slope * x + offset. */
-INLINED settle_back(const double *sum, const double *product, double count, in scale, in mean,
-                    in inverse, out dweight, out dbias, out slope, out offset, const long C)
+/* The way back of a channel: where the ReLU let it through, a gradient times scale; and everywhere
+   slope * x + offset. */
+/* Writes the gradients of weight and bias, and the way back; rows and width are those of x. */
+INLINED settle_back(in gradient, in picked, long rows, long width, long pool, in weight, in bias,
+                    in mean, in inverse, out dweight, out dbias, out scale, out shift, out slope,
+                    out offset, const long C)
 {
+    double sum[C], product[C];
+    affine(weight, bias, mean, inverse, scale, shift, C);
+    gradient_sums(gradient, picked, rows / pool, width / pool, scale, shift, mean, sum, product, C);
+    const double count = (double)rows * width;
     for (long c = 0; c < C; c++) {
         dbias[c] = sum[c];
         dweight[c] = product[c] * inverse[c];
@@ -131,9 +153,8 @@ INLINED settle_back(const double *sum, const double *product, double count, in s
     }
 }
 
-/* dx: its rows are line floats apart. */
-INLINED spread(in gradient, in x, long rows, long width, in scale, in shift, in slope, in offset,
-               out dx, long line, const long C)
+INLINED spread_plain(in gradient, in x, long rows, long width, in scale, in shift, in slope,
+                     in offset, out dx, long line, const long C)
 {
     for (long row = 0; row < rows; row++)
         for (long column = 0; column < width; column++) {
@@ -170,4 +191,14 @@ INLINED spread_pooled(in gradient, in picked, in x, long rows, long width, in sc
                 dx_below[C + c] = x3 * k + b + (is3 ? g : 0);
             }
         }
+}
+
+/* The gradient of x; dx: its rows are line floats apart. */
+INLINED spread(in gradient, in picked, in x, long rows, long width, long pool, in scale, in shift,
+               in slope, in offset, out dx, long line, const long C)
+{
+    if (pool == 1)
+        spread_plain(gradient, x, rows, width, scale, shift, slope, offset, dx, line, C);
+    else
+        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, line, C);
 }

@@ -8,16 +8,10 @@ INLINED there(in x, long rows, long width, long pool, in weight, in bias, out ru
               out picked, const long C)
 {
     double sum[C], squares[C];
-    float scale[C], shift[C];
     EACH_CHANNEL sum[c] = squares[c] = 0;
     add_moments(x, rows, width, x, sum, squares, C);
-    settle(sum, squares, x, (double)rows * width, running_mean, running_variance, momentum, eps,
-           mean, inverse, C);
-    affine(weight, bias, mean, inverse, scale, shift, C);
-    if (pool == 1)
-        apply(x, rows * width, scale, shift, y, C);
-    else
-        apply_pooled(x, rows, width, scale, shift, y, picked, C);
+    normalise(x, rows, width, pool, sum, squares, weight, bias, running_mean, running_variance,
+              momentum, eps, mean, inverse, y, picked, C);
 }
 
 /* Writes y, picked (where pool is 2), and per channel the batch's mean and 1/deviation. */
@@ -32,17 +26,10 @@ void forward(const float *x, long rows, long width, long C, long pool, const flo
 INLINED back(in gradient, in picked, in x, long rows, long width, long pool, in weight, in bias,
              in mean, in inverse, out dx, out dweight, out dbias, const long C)
 {
-    double sum[C], product[C];
     float scale[C], shift[C], slope[C], offset[C];
-    affine(weight, bias, mean, inverse, scale, shift, C);
-    gradient_sums(gradient, picked, rows / pool, width / pool, scale, shift, mean, sum, product, C);
-    settle_back(sum, product, (double)rows * width, scale, mean, inverse, dweight, dbias, slope,
-                offset, C);
-    if (pool == 1)
-        spread(gradient, x, rows, width, scale, shift, slope, offset, dx, width * C, C);
-    else
-        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, width * C,
-                      C);
+    settle_back(gradient, picked, rows, width, pool, weight, bias, mean, inverse, dweight, dbias,
+                scale, shift, slope, offset, C);
+    spread(gradient, picked, x, rows, width, pool, scale, shift, slope, offset, dx, width * C, C);
 }
 
 /* Writes the gradients of x, weight and bias. */

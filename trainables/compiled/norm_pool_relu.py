@@ -46,6 +46,14 @@ def run(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     return _NormPoolReLU.apply(x, norm.weight, norm.bias, *running, norm.momentum, norm.eps, pool)
 
 
+def empty_results(x: Tensor, pool: int) -> tuple[Tensor, Tensor]:
+    """Memory for what comes of x, and for the values of x that it was made of (norm.h)."""
+    batch, channels, height, width = x.shape
+    shape = batch, channels, height // pool, width // pool
+    y = torch.empty(shape, memory_format=torch.channels_last)
+    return y, x if pool == 1 else torch.empty_like(y)
+
+
 class _NormPoolReLU(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -60,9 +68,7 @@ class _NormPoolReLU(torch.autograd.Function):
         pool: int,
     ) -> Tensor:
         batch, channels, height, width = x.shape
-        shape = batch, channels, height // pool, width // pool
-        y = torch.empty(shape, memory_format=torch.channels_last)
-        picked = x if pool == 1 else torch.empty_like(y)
+        y, picked = empty_results(x, pool)
         mean, inverse = torch.empty_like(weight), torch.empty_like(weight)
         FUNCTIONS.call(
             "forward",
