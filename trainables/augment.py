@@ -4,7 +4,7 @@ Everything random about an epoch is drawn before it starts, from its seed and nu
 a trial resumed in the middle of one needs only the batch's number. Whole batches at once, by
 gathering: the same few operations on the CPU and on a GPU, where they can be captured in a graph.
 On one thread of a CPU ``augment.c`` does them in one pass, to the same numbers in 4 µs an image
-instead of 11, and leaves out the fourth channel, which torch's convolution would do twice.
+instead of 11, and leaves out the fourth channel: to do that, torch's convolution copied them twice.
 """
 
 from __future__ import annotations

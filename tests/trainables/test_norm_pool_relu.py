@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
 from trainables.compiled.norm_pool_relu import fits, run
+from trainables.trainer import Trainer
 
 compiled = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 CASES = [(8, 32, 1), (16, 16, 2), (32, 8, 2), (32, 8, 1), (64, 4, 1), (24, 6, 2), (3, 4, 2)]
@@ -104,6 +106,24 @@ def test_it_takes_fp32_on_one_thread_of_a_cpu_while_training():
         assert not fits(x, norm, 2)
     torch.set_num_threads(2)
     assert not fits(x, norm, 2)
+
+
+@compiled
+def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkeypatch):
+    """A step only: each doubles what rounding makes of two runs. torch's own BatchNorm adds up in
+    fp32, and its variance of a batch is off by some 1e-4."""
+    networks = []
+    for compiled in (True, False):
+        if not compiled:
+            monkeypatch.setattr(conv_norm_pool_relu, "fits", lambda *_: False)
+            monkeypatch.setattr(norm_pool_relu, "fits", lambda *_: False)
+        trainer = Trainer(tiny, digits, threads=1)
+        assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
+        networks.append(trainer.network.state_dict())
+    ours, torchs = networks
+    for name, tensor in torchs.items():
+        assert torch.allclose(ours[name].float(), tensor.float(), rtol=1e-3, atol=1e-4), name
+    assert any(not torch.equal(ours[name], tensor) for name, tensor in torchs.items())
 
 
 @compiled

@@ -10,7 +10,6 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +71,11 @@ class Compiled:
 
     def _digest(self) -> str:
         machine = [platform.machine(), *sorted(read_cpu_flags())]  # a cache may be shared
-        text = [path.read_bytes() for path in (self._source, *sorted(self._headers()))]
+        text = [
+            path.read_bytes() for path in (self._source, *sorted(self._source.parent.glob("*.h")))
+        ]
         made_of = repr((text, COMPILE, machine))
         return hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
-
-    def _headers(self) -> Iterable[Path]:
-        return self._source.parent.glob("*.h")
 
 
 def _compile(source: Path, path: Path) -> None:

@@ -28,7 +28,7 @@ static inline long place(long tap, long out, long O)
     return (tap / STEP(O) * O + out) * STEP(O) + tap % STEP(O);
 }
 
-/* A kernel, (C, 3, 3, channels), as taps; turned round, as those from C channels back; and a kernel's
+/* A kernel, (C, 3, 3, channels), as taps; turned round, as those from C channels back; and its
    gradient from that of its taps. */
 #define EACH_WEIGHT                                                     \
     for (long c = 0; c < C; c++)                                        \
@@ -76,7 +76,7 @@ INLINED store(lanes *sum, float *y, long O, const long step)
         }
 }
 
-/* A padded image to O channels by the taps of a kernel, 16 pixels of a row and 16 lanes at a time. */
+/* A padded image to O channels by the taps of a kernel, 16 pixels of a row by 16 lanes at a time. */
 INLINED convolve_by(in image, long height, long width, in taps, out y, long O, const long I,
                     const long step)
 {

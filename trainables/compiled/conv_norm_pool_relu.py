@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from trainables.compiled.compiler import Compiled
-from trainables.compiled.norm_pool_relu import empty_results, is_plain_fp32
+from trainables.compiled.norm_pool_relu import counted, empty_results, is_plain_fp32
 from trainables.precision import read_cpu_flags
 
 FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
@@ -41,11 +41,7 @@ def run(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
 
     The convolution is padded by a pixel of zeros and has stride 1.
     """
-    assert norm.num_batches_tracked is not None
-    norm.num_batches_tracked.add_(1)
-    running = norm.running_mean, norm.running_var
-    affine = norm.weight, norm.bias
-    return _ConvNormPoolReLU.apply(x, kernel, *affine, *running, norm.momentum, norm.eps, pool)
+    return _ConvNormPoolReLU.apply(x, kernel, norm.weight, norm.bias, norm, pool)
 
 
 class _ConvNormPoolReLU(torch.autograd.Function):
@@ -56,10 +52,7 @@ class _ConvNormPoolReLU(torch.autograd.Function):
         kernel: Tensor,
         weight: Tensor,
         bias: Tensor,
-        running_mean: Tensor,
-        running_variance: Tensor,
-        momentum: float,
-        eps: float,
+        norm: nn.BatchNorm2d,
         pool: int,
     ) -> Tensor:
         batch, channels, height, width = images.shape
@@ -71,8 +64,7 @@ class _ConvNormPoolReLU(torch.autograd.Function):
         FUNCTIONS.call(
             "forward",
             *(images, batch, height, width, channels, kernel, out, pool, weight, bias),
-            *(running_mean, running_variance, momentum, eps),
-            *(_bordered(images), mean, inverse, x, y, picked),
+            *(*counted(norm), _bordered(images), mean, inverse, x, y, picked),
         )
         ctx.save_for_backward(images, kernel, x, picked, weight, bias, mean, inverse)
         ctx.pool = pool
@@ -92,7 +84,7 @@ class _ConvNormPoolReLU(torch.autograd.Function):
             *(weight, bias, mean, inverse, _bordered(images), _bordered(x)),
             *(dweight, dbias, dkernel, dimages),
         )
-        return dimages, dkernel, dweight, dbias, None, None, None, None, None
+        return dimages, dkernel, dweight, dbias, None, None
 
 
 def _bordered(images: Tensor) -> Tensor:

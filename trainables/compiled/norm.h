@@ -134,9 +134,8 @@ INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, i
     }
 }
 
-/* The way back of a channel: where the ReLU let it through, a gradient times scale; and everywhere
-   slope * x + offset. */
-/* Writes the gradients of weight and bias, and the way back; rows and width are those of x. */
+/* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through a
+   gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
 INLINED settle_back(in gradient, in picked, long rows, long width, long pool, in weight, in bias,
                     in mean, in inverse, out dweight, out dbias, out scale, out shift, out slope,
                     out offset, const long C)

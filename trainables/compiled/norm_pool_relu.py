@@ -40,10 +40,14 @@ def is_plain_fp32(x: Tensor, norm: nn.Module, pool: int) -> bool:
 
 def run(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     """(B, C, H, W) → (B, C, H/pool, W/pool); updates the running statistics, as ``norm`` would."""
+    return _NormPoolReLU.apply(x, norm.weight, norm.bias, norm, pool)
+
+
+def counted(norm: nn.BatchNorm2d) -> tuple[Tensor | float | None, ...]:
+    """Running statistics, momentum and eps, for a batch that is counted herewith."""
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    running = norm.running_mean, norm.running_var
-    return _NormPoolReLU.apply(x, norm.weight, norm.bias, *running, norm.momentum, norm.eps, pool)
+    return norm.running_mean, norm.running_var, norm.momentum, norm.eps
 
 
 def empty_results(x: Tensor, pool: int) -> tuple[Tensor, Tensor]:
@@ -61,10 +65,7 @@ class _NormPoolReLU(torch.autograd.Function):
         x: Tensor,
         weight: Tensor,
         bias: Tensor,
-        running_mean: Tensor,
-        running_variance: Tensor,
-        momentum: float,
-        eps: float,
+        norm: nn.BatchNorm2d,
         pool: int,
     ) -> Tensor:
         batch, channels, height, width = x.shape
@@ -73,7 +74,7 @@ class _NormPoolReLU(torch.autograd.Function):
         FUNCTIONS.call(
             "forward",
             *(x, batch * height, width, channels, pool, weight, bias),
-            *(running_mean, running_variance, momentum, eps, mean, inverse, y, picked),
+            *(*counted(norm), mean, inverse, y, picked),
         )
         ctx.save_for_backward(x, picked, weight, bias, mean, inverse)
         ctx.pool = pool
@@ -91,4 +92,4 @@ class _NormPoolReLU(torch.autograd.Function):
             *(batch * height, width, channels, ctx.pool, weight, bias, mean, inverse),
             *(dx, dweight, dbias),
         )
-        return dx, dweight, dbias, None, None, None, None, None
+        return dx, dweight, dbias, None, None
