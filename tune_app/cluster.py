@@ -144,8 +144,9 @@ def _start_here(
                     },
                 )
             return
-        except Exception:  # Ray raises a bare Exception when its 30 s are over
+        except Exception:  # whatever it was, another start may do
             stop()
+            _end_what_is_left()
             if attempt == STARTS - 1:
                 raise
             time.sleep(2.0 * (attempt + 1))
@@ -174,22 +175,25 @@ def _fewer_processes() -> Iterator[None]:
 @contextlib.contextmanager
 def _patient_start() -> Iterator[None]:
     """Ray asks for its node for 30 s, dead or alive; here for as long as the raylet lives, up to
-    ``START_SECONDS``. (One question may take Ray half a minute.)"""
+    ``START_SECONDS``.
+
+    The control store's list comes first: Ray's own question has no limit below half a minute.
+    """
     from ray._private import services
+    from ray._raylet import GcsClient, NodeID
 
     ask = services.get_node
 
-    def patiently(*arguments: Any, **options: Any) -> Any:
+    def patiently(gcs_address: str, node_id: str) -> Any:
+        store = GcsClient(address=gcs_address)
         until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                return ask(*arguments, **options)
-            except RuntimeError as problem:
-                if not _raylet_lives():
-                    raise RayLostError("Ray's raylet ended as it started") from problem
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
+        while NodeID.from_hex(node_id) not in store.get_all_node_info(timeout=START_SECONDS):
+            if not _parts_alive("raylet"):
+                raise RayLostError("Ray's raylet ended as it started")
+            if time.monotonic() > until:
+                raise RayLostError(f"Ray's raylet was not ready after {START_SECONDS:.0f} s")
+            time.sleep(0.05)
+        return ask(gcs_address, node_id)
 
     services.get_node = patiently
     try:
@@ -198,12 +202,23 @@ def _patient_start() -> Iterator[None]:
         services.get_node = ask
 
 
-def _raylet_lives() -> bool:
+def _parts_alive(*names: str) -> list[psutil.Process]:
+    """This process's children of these names, those that have ended and wait to be asked aside."""
+    found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if child.name() == "raylet" and child.status() != psutil.STATUS_ZOMBIE:
-                return True
-    return False
+            if child.name() in names and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
+def _end_what_is_left() -> None:
+    """A start that failed leaves Ray's processes running until this process ends."""
+    left = _parts_alive("gcs_server", "raylet")
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
 
 
 def _shield_from_signals() -> None:
