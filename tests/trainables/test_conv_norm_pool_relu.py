@@ -16,10 +16,12 @@ from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
+IMAGES = 6  # two at a time where there are 64 pixels, six where there are 16
 CASES = [  # channels in and out, rows, columns, pool
     *((3, 8, 32, 32, 1), (3, 16, 16, 16, 2), (3, 64, 4, 32, 1), (8, 8, 16, 16, 1)),
     *((8, 16, 32, 32, 2), (8, 32, 4, 48, 1), (16, 8, 16, 16, 2), (16, 16, 16, 16, 1)),
-    (16, 32, 16, 32, 2),
+    *((16, 32, 16, 32, 2), (32, 64, 8, 8, 2), (64, 64, 4, 4, 1), (48, 80, 6, 8, 2)),
+    *((8, 8, 8, 4, 2), (64, 128, 16, 16, 1), (96, 8, 2, 8, 1)),
 ]
 
 
@@ -34,7 +36,8 @@ def one_thread():
 
 
 def make_images(channels, rows, columns, mean=0.3):
-    x = torch.randn(5, channels, rows, columns, generator=torch.Generator().manual_seed(0)) + mean
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(IMAGES, channels, rows, columns, generator=generator) + mean
     x = x.to(memory_format=torch.channels_last)
     return x if channels == 3 else x.requires_grad_()
 
@@ -58,7 +61,7 @@ def test_values_gradients_and_running_statistics_are_torchs_in_double(
 ):
     x, norm = make_images(into, rows, columns), make_norm(out)
     kernel = torch.randn(out, into, 3, 3, requires_grad=True)
-    gradient = torch.randn(5, out, rows // pool, columns // pool)
+    gradient = torch.randn(IMAGES, out, rows // pool, columns // pool)
     exact_x = x.detach().double().requires_grad_(into > 3)
     exact_kernel = kernel.detach().double().requires_grad_()
     exact_norm = copy.deepcopy(norm).double()
@@ -77,14 +80,15 @@ def test_a_nan_reaches_the_pixels_around_it_and_then_its_channels_mean():
     assert y.isnan().all()
 
 
-def test_it_takes_few_channels_in_fp32_on_one_thread_while_training():
+def test_it_takes_tiles_of_pixels_in_fp32_on_one_thread_while_training():
     x, norm = make_images(8, 16, 16), make_norm(16)
     assert fits(x, norm, 2)
     assert not fits(x.bfloat16(), norm, 2)
     assert not fits(x.contiguous(), norm, 2)
-    assert not fits(x[..., :8], norm, 2)
     assert not fits(x, make_norm(12), 2)
-    assert not fits(make_images(32, 16, 16), norm, 2)
+    assert not fits(make_images(24, 16, 16), norm, 2)
+    assert not fits(make_images(8, 16, 12), norm, 2)
+    assert not fits(make_images(8, 3, 8), norm, 1)
     assert not fits(make_images(3, 16, 16).requires_grad_(), norm, 2)
     with torch.autocast("cpu", torch.bfloat16):
         assert not fits(x, norm, 2)
@@ -106,7 +110,7 @@ def test_it_takes_few_channels_in_fp32_on_one_thread_while_training():
 def test_a_layer_that_is_one_convolution_runs_in_it_whatever_its_family(family, route, taken):
     size = SIZES[family].size(ConvSpec(8, 16), RankRule(rank=3))
     generator = torch.Generator().manual_seed(0)
-    layer = build_conv(size, input_hw=(16, 16), batch=5, generator=generator, route=route)
+    layer = build_conv(size, input_hw=(16, 16), batch=IMAGES, generator=generator, route=route)
     assert (whole_kernel(layer) is not None) == taken
     block = ConvNorm(layer, 16, pool=2)
     y = block(make_images(8, 16, 16))

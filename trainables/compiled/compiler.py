@@ -21,7 +21,7 @@ from trainables.user_cache import user_cache
 
 COMPILE = (
     *("cc", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno"),
-    *("-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros", "-shared", "-fPIC"),
+    *("-shared", "-fPIC"),
     *(["-mprefer-vector-width=512"] if platform.machine() == "x86_64" else []),
 )
 """Not ``-ffast-math``: a NaN must stay one, and torch's rounding be left as it is."""

@@ -1,12 +1,13 @@
-"""A 3×3 convolution of few channels, BatchNorm, max-pool and ReLU in one, as ``norm_pool_relu``.
+"""A 3×3 convolution, BatchNorm, max-pool and ReLU in one, as ``norm_pool_relu``.
 
-torch's convolution is far from a CPU's speed where there are few channels: 8 of them fill half a
-vector. And it leaves its output and the gradient of it in memory that no cache holds, for BatchNorm
-to fetch. ``conv_norm_pool_relu.c`` takes an image at a time (docs/decisions/compiled.md).
+torch's convolution is far from a CPU's speed, most of all where there are few channels, and leaves
+its output and the gradient of it in memory that no cache holds, for BatchNorm to fetch.
+``conv_norm_pool_relu.c`` takes a few images at a time (docs/decisions/compiled.md).
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,19 @@ FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
 LANES = 16  # floats in the vectors that it is written for
 HAS_LANES = "avx512f" in read_cpu_flags()
 IMAGE_CHANNELS = 3
+MOST_CHANNELS = 1024
+PIXELS_AT_ONCE = 256  # in as many images, or the kernel's gradient is fetched too often
 
 
 def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether ``run`` takes these, and is faster than torch."""
+    """Whether ``run`` takes these."""
     if not (HAS_LANES and is_plain_fp32(x, norm, pool)) or torch.is_autocast_enabled("cpu"):
         return False
-    into, out, wide = x.shape[1], norm.num_features, x.shape[3] % LANES == 0
-    if into == IMAGE_CHANNELS:  # prep, which has no gradient to give
-        few = not x.requires_grad and (out == 8 or out % LANES == 0)
-    else:
-        few = into in (8, 16) and out in (8, 16, 32)
-    return few and wide and FUNCTIONS.serves(x)
+    _, into, height, width = x.shape
+    tiles = width % LANES == 0 or (width in (4, 8) and height * width % LANES == 0)
+    images = into == IMAGE_CHANNELS and not x.requires_grad  # and there is no gradient to give
+    channels = (images or _fill_vectors(into)) and _fill_vectors(norm.num_features)
+    return tiles and channels and FUNCTIONS.serves(x)
 
 
 def run(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
@@ -60,34 +62,52 @@ class _ConvNormPoolReLU(torch.autograd.Function):
         kernel = kernel.contiguous(memory_format=torch.channels_last)
         x = torch.empty((batch, out, height, width), memory_format=torch.channels_last)
         y, picked = empty_results(x, pool)
-        mean, inverse = torch.empty_like(weight), torch.empty_like(weight)
+        moments = torch.empty(2, out)
+        few = _few(batch, height * width)
         FUNCTIONS.call(
             "forward",
-            *(images, batch, height, width, channels, kernel, out, pool, weight, bias),
-            *(*counted(norm), _bordered(images), mean, inverse, x, y, picked),
+            *(images, batch, few, height, width, channels, kernel, out, pool, weight, bias),
+            *(*counted(norm), _room_for_taps(kernel), _room_for_padded(images, few)),
+            *(moments, x, y, picked),
         )
-        ctx.save_for_backward(images, kernel, x, picked, weight, bias, mean, inverse)
+        ctx.save_for_backward(images, kernel, x, picked, weight, bias, moments)
         ctx.pool = pool
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        images, kernel, x, picked, weight, bias, mean, inverse = ctx.saved_tensors
+        images, kernel, x, picked, weight, bias, moments = ctx.saved_tensors
         batch, channels, height, width = images.shape
         dimages = torch.empty_like(images) if ctx.needs_input_grad[0] else None
         dkernel, dweight, dbias = map(torch.empty_like, (kernel, weight, bias))
+        few = _few(batch, height * width)
         FUNCTIONS.call(
             "backward",
             *(gradient.contiguous(memory_format=torch.channels_last), picked, x, images),
-            *(batch, height, width, channels, kernel, len(weight), ctx.pool),
-            *(weight, bias, mean, inverse, _bordered(images), _bordered(x)),
+            *(batch, few, height, width, channels, kernel, len(weight), ctx.pool),
+            *(weight, bias, moments, _room_for_taps(kernel), _room_for_taps(kernel)),
+            *(_room_for_padded(images, few), torch.empty(few * height * width, len(weight))),
             *(dweight, dbias, dkernel, dimages),
         )
         return dimages, dkernel, dweight, dbias, None, None
 
 
-def _bordered(images: Tensor) -> Tensor:
-    """Zeros for one of these images with a pixel around it; three channels become four."""
+def _fill_vectors(channels: int) -> bool:
+    return channels == LANES // 2 or (channels % LANES == 0 and channels <= MOST_CHANNELS)
+
+
+def _few(batch: int, pixels: int) -> int:
+    """How many images are taken at a time: a divisor of the batch."""
+    return math.gcd(batch, max(1, PIXELS_AT_ONCE // pixels))
+
+
+def _room_for_taps(kernel: Tensor) -> Tensor:
+    out, channels, *_ = kernel.shape
+    return torch.empty(9 * out * max(channels, 4))
+
+
+def _room_for_padded(images: Tensor, few: int) -> Tensor | None:
+    """For the fourth channel that those of three get."""
     _, channels, height, width = images.shape
-    return torch.zeros(height + 2, width + 2, max(channels, 4))
+    return torch.empty(few * height * width * 4) if channels == IMAGE_CHANNELS else None

@@ -2,8 +2,9 @@
 
    Images lie pixel by pixel, the C channels of a pixel beside each other (channels last), in fp32;
    rows are those of as many images as are given. pool is 1 or 2. picked holds, for each pixel of y,
-   the value of x that it came from; where pool is 1 it is x itself. Sums are kept in float over a
-   row of pixels and in double over all rows. */
+   the value of x that it came from; where pool is 1 it is x itself. moments are per channel the
+   batch's mean and then 1/deviation. Sums are kept in float over a row of pixels and in double over
+   all rows. */
 
 #include <math.h>
 
@@ -22,10 +23,29 @@ typedef float *restrict out;
     default: function(__VA_ARGS__, C);                     \
     }
 
-/* Adds the sums of x - origin and of its square. A pixel is taken off, or the difference of two
-   large numbers would be left where a mean is far from 0. */
-INLINED add_moments(in x, long rows, long width, const float *origin, double *sum, double *squares,
-                    const long C)
+/* Of two rows by two the value that BatchNorm, which has no weight but its sign in this, makes the
+   largest of all; of equal ones the first, as in torch. */
+INLINED pick(in x, long width, in weight, out picked, const long C)
+{
+    for (long column = 0; column < width; column += 2) {
+        in above = x + column * C, below = above + width * C;
+        EACH_CHANNEL
+        {
+            const float sign = (weight[c] > 0) - (weight[c] < 0);
+            const float x1 = above[C + c], x2 = below[c], x3 = below[C + c];
+            float best = above[c];
+            best = x1 * sign > best * sign ? x1 : best;
+            best = x2 * sign > best * sign ? x2 : best;
+            best = x3 * sign > best * sign ? x3 : best;
+            picked[column / 2 * C + c] = best;
+        }
+    }
+}
+
+/* Adds the sums of x - origin and of its square, and where pool is 2 writes picked. A pixel is taken
+   off, or the difference of two large numbers would be left where a mean is far from 0. */
+INLINED gather(in x, long rows, long width, long pool, in weight, const float *origin, double *sum,
+               double *squares, out picked, const long C)
 {
     float ones[C], twos[C];
     for (long row = 0; row < rows; row++) {
@@ -39,14 +59,17 @@ INLINED add_moments(in x, long rows, long width, const float *origin, double *su
             }
         EACH_CHANNEL sum[c] += ones[c];
         EACH_CHANNEL squares[c] += twos[c];
+        if (pool == 2 && row % 2)
+            pick(x + (row - 1) * width * C, width, weight, picked + row / 2 * (width / 2) * C, C);
     }
 }
 
 /* The batch's mean and 1/deviation from those sums over count pixels, and the running ones. */
 INLINED settle(const double *sum, const double *squares, const float *origin, double count,
-               out running_mean, out running_variance, double momentum, double eps, out mean,
-               out inverse, const long C)
+               out running_mean, out running_variance, double momentum, double eps, out moments,
+               const long C)
 {
+    out mean = moments, inverse = moments + C;
     for (long c = 0; c < C; c++) {
         const double shifted = sum[c] / count, variance = squares[c] / count - shifted * shifted;
         mean[c] = shifted + origin[c];
@@ -57,11 +80,11 @@ INLINED settle(const double *sum, const double *squares, const float *origin, do
 }
 
 /* What BatchNorm does to a value: the same both ways, which decide by its sign. */
-INLINED affine(in weight, in bias, in mean, in inverse, out scale, out shift, const long C)
+INLINED affine(in weight, in bias, in moments, out scale, out shift, const long C)
 {
     for (long c = 0; c < C; c++) {
-        scale[c] = weight[c] * inverse[c];
-        shift[c] = bias[c] - mean[c] * scale[c];
+        scale[c] = weight[c] * moments[C + c];
+        shift[c] = bias[c] - moments[c] * scale[c];
     }
 }
 
@@ -75,42 +98,16 @@ INLINED apply(in x, long pixels, in scale, in shift, out y, const long C)
         }
 }
 
-INLINED apply_pooled(in x, long rows, long width, in scale, in shift, out y, out picked,
-                     const long C)
-{
-    for (long row = 0; row < rows; row += 2)
-        for (long column = 0; column < width; column += 2) {
-            in above = x + (row * width + column) * C, below = above + width * C;
-            const long to = (row / 2 * (width / 2) + column / 2) * C;
-            EACH_CHANNEL
-            {
-                const float s = scale[c]; /* its sign decides which pixel is the largest */
-                const float x1 = above[C + c], x2 = below[c], x3 = below[C + c];
-                float best = above[c], most = best * s;
-                best = x1 * s > most ? x1 : best, most = best * s;
-                best = x2 * s > most ? x2 : best, most = best * s;
-                best = x3 * s > most ? x3 : best, most = best * s;
-                const float v = most + shift[c];
-                picked[to + c] = best;
-                y[to + c] = v < 0 ? 0 : v;
-            }
-        }
-}
-
-/* BatchNorm, pool and ReLU of x, whose moments from its first pixel on are these. Writes y, picked
-   (where pool is 2), and per channel the batch's mean and 1/deviation. */
-INLINED normalise(in x, long rows, long width, long pool, const double *sum, const double *squares,
-                  in weight, in bias, out running_mean, out running_variance, double momentum,
-                  double eps, out mean, out inverse, out y, out picked, const long C)
+/* BatchNorm and ReLU of count values a channel whose sums were gathered: those of picked, which has
+   pool * pool times less. Writes moments and y. */
+INLINED normalise(in picked, double count, long pool, const double *sum, const double *squares,
+                  const float *origin, in weight, in bias, out running_mean, out running_variance,
+                  double momentum, double eps, out moments, out y, const long C)
 {
     float scale[C], shift[C];
-    settle(sum, squares, x, (double)rows * width, running_mean, running_variance, momentum, eps,
-           mean, inverse, C);
-    affine(weight, bias, mean, inverse, scale, shift, C);
-    if (pool == 1)
-        apply(x, rows * width, scale, shift, y, C);
-    else
-        apply_pooled(x, rows, width, scale, shift, y, picked, C);
+    settle(sum, squares, origin, count, running_mean, running_variance, momentum, eps, moments, C);
+    affine(weight, bias, moments, scale, shift, C);
+    apply(picked, count / (pool * pool), scale, shift, y, C);
 }
 
 /* Of the gradient where the ReLU let it through: its sum, and that of its product with x - mean. */
@@ -137,11 +134,12 @@ INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, i
 /* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through a
    gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
 INLINED settle_back(in gradient, in picked, long rows, long width, long pool, in weight, in bias,
-                    in mean, in inverse, out dweight, out dbias, out scale, out shift, out slope,
-                    out offset, const long C)
+                    in moments, out dweight, out dbias, out scale, out shift, out slope, out offset,
+                    const long C)
 {
+    in mean = moments, inverse = moments + C;
     double sum[C], product[C];
-    affine(weight, bias, mean, inverse, scale, shift, C);
+    affine(weight, bias, moments, scale, shift, C);
     gradient_sums(gradient, picked, rows / pool, width / pool, scale, shift, mean, sum, product, C);
     const double count = (double)rows * width;
     for (long c = 0; c < C; c++) {
@@ -153,27 +151,25 @@ INLINED settle_back(in gradient, in picked, long rows, long width, long pool, in
 }
 
 INLINED spread_plain(in gradient, in x, long rows, long width, in scale, in shift, in slope,
-                     in offset, out dx, long line, const long C)
+                     in offset, out dx, const long C)
 {
-    for (long row = 0; row < rows; row++)
-        for (long column = 0; column < width; column++) {
-            const long from = (row * width + column) * C, to = row * line + column * C;
-            EACH_CHANNEL
-            {
-                const float v = x[from + c];
-                const float g = v * scale[c] + shift[c] > 0 ? gradient[from + c] * scale[c] : 0;
-                dx[to + c] = v * slope[c] + offset[c] + g;
-            }
+    for (long pixel = 0; pixel < rows * width; pixel++)
+        EACH_CHANNEL
+        {
+            const float v = x[pixel * C + c];
+            const float g = v * scale[c] + shift[c] > 0 ? gradient[pixel * C + c] * scale[c] : 0;
+            dx[pixel * C + c] = v * slope[c] + offset[c] + g;
         }
 }
 
 INLINED spread_pooled(in gradient, in picked, in x, long rows, long width, in scale, in shift,
-                      in slope, in offset, out dx, long line, const long C)
+                      in slope, in offset, out dx, const long C)
 {
     for (long row = 0; row < rows; row += 2)
         for (long column = 0; column < width; column += 2) {
-            in above = x + (row * width + column) * C, below = above + width * C;
-            out dx_above = dx + row * line + column * C, dx_below = dx_above + line;
+            const long at = (row * width + column) * C, line = width * C;
+            in above = x + at, below = above + line;
+            out dx_above = dx + at, dx_below = dx_above + line;
             const long from = (row / 2 * (width / 2) + column / 2) * C;
             EACH_CHANNEL
             {
@@ -192,12 +188,12 @@ INLINED spread_pooled(in gradient, in picked, in x, long rows, long width, in sc
         }
 }
 
-/* The gradient of x; dx: its rows are line floats apart. */
+/* The gradient of x. */
 INLINED spread(in gradient, in picked, in x, long rows, long width, long pool, in scale, in shift,
-               in slope, in offset, out dx, long line, const long C)
+               in slope, in offset, out dx, const long C)
 {
     if (pool == 1)
-        spread_plain(gradient, x, rows, width, scale, shift, slope, offset, dx, line, C);
+        spread_plain(gradient, x, rows, width, scale, shift, slope, offset, dx, C);
     else
-        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, line, C);
+        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, C);
 }

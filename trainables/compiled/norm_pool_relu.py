@@ -70,26 +70,26 @@ class _NormPoolReLU(torch.autograd.Function):
     ) -> Tensor:
         batch, channels, height, width = x.shape
         y, picked = empty_results(x, pool)
-        mean, inverse = torch.empty_like(weight), torch.empty_like(weight)
+        moments = x.new_empty(2, channels)
         FUNCTIONS.call(
             "forward",
             *(x, batch * height, width, channels, pool, weight, bias),
-            *(*counted(norm), mean, inverse, y, picked),
+            *(*counted(norm), moments, y, picked),
         )
-        ctx.save_for_backward(x, picked, weight, bias, mean, inverse)
+        ctx.save_for_backward(x, picked, weight, bias, moments)
         ctx.pool = pool
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, picked, weight, bias, mean, inverse = ctx.saved_tensors
+        x, picked, weight, bias, moments = ctx.saved_tensors
         batch, channels, height, width = x.shape
         dx, dweight, dbias = (torch.empty_like(one) for one in (x, weight, weight))
         FUNCTIONS.call(
             "backward",
             *(gradient.contiguous(memory_format=torch.channels_last), picked, x),
-            *(batch * height, width, channels, ctx.pool, weight, bias, mean, inverse),
+            *(batch * height, width, channels, ctx.pool, weight, bias, moments),
             *(dx, dweight, dbias),
         )
         return dx, dweight, dbias, None, None
