@@ -10,7 +10,7 @@
 enum { LANES = 16, PIXELS = 16, MOST_SUMS = 24, MOST_CHANNELS = 1024 };
 typedef float lanes __attribute__((vector_size(64), aligned(4)));
 typedef float half __attribute__((vector_size(32), aligned(4)));
-typedef double pairs __attribute__((vector_size(64)));
+typedef double pairs __attribute__((vector_size(64))); /* of floats, that go together */
 typedef double pair __attribute__((aligned(4), may_alias));
 
 #define GIVES(type) static inline __attribute__((always_inline)) type
@@ -147,7 +147,7 @@ INLINED convolve_by(in images, long count, long height, long width, const float 
                     else
                         UNROLLED for (long top = 0; top < rows + 2; top++)
                             if (row + top > 0 && row + top <= height)
-                                add_row(x + top * width * I, x, x, top, taps, I, sum, columns, step);
+                                add_row(x + top * width * I, 0, 0, top, taps, I, sum, columns, step);
                     UNROLLED for (long p = 0; p < PIXELS; p += step) {
                         const long at = (image + row + p / columns) * width + column + p % columns;
                         *(lanes *)(y + at * O + o) = step == 1 ? sum[p] : both(sum[p], sum[p + 1]);
