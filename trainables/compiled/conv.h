@@ -43,7 +43,8 @@ GIVES(lanes) outputs(const float *y, const long step)
 {
     const half h = *(const half *)y;
     return step == 1 ? *(const lanes *)y
-                     : __builtin_shufflevector(h, h, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+                     : __builtin_shufflevector(h, h, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7,
+                                               7);
 }
 
 /* Where a weight lies among the taps, in the order in which they are wanted: (vector of output
@@ -91,9 +92,9 @@ APART kernel_from(in taps, long O, long channels, out kernel)
     WITH_STEP(O, to_kernel, taps, O, channels, kernel);
 }
 
-/* Adds to the sums of a tile, rows x columns, what a row of pixels gives to them: to the tile's first
-   row by row top of the kernel, to the next by the one above it. left, right: the pixels beside x,
-   where the tile is less wide than the image. */
+/* Adds to the sums of a tile, rows x columns, what a row of pixels gives to them: to the tile's
+   first row by row top of the kernel, to the next by the one above it. left, right: the pixels
+   beside x, where the tile is less wide than the image. */
 INLINED add_row(const float *x, const float *left, const float *right, const long top,
                 const float *taps, long I, lanes *sum, const long columns, const long step)
 {
@@ -145,9 +146,11 @@ INLINED convolve_by(in images, long count, long height, long width, const float 
                                     taps + above * 3 * I / step * LANES, I, sum, columns, step);
                         }
                     else
-                        UNROLLED for (long top = 0; top < rows + 2; top++)
+                        UNROLLED for (long top = 0; top < rows + 2; top++) {
+                            const float *pixels = x + top * width * I;
                             if (row + top > 0 && row + top <= height)
-                                add_row(x + top * width * I, 0, 0, top, taps, I, sum, columns, step);
+                                add_row(pixels, 0, 0, top, taps, I, sum, columns, step);
+                        }
                     UNROLLED for (long p = 0; p < PIXELS; p += step) {
                         const long at = (image + row + p / columns) * width + column + p % columns;
                         *(lanes *)(y + at * O + o) = step == 1 ? sum[p] : both(sum[p], sum[p + 1]);

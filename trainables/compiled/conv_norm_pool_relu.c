@@ -40,9 +40,9 @@ INLINED there(in images, long batch, long few, long height, long width, long cha
               running_variance, momentum, eps, moments, y, C);
 }
 
-/* Writes x, the convolution's output, then what norm_pool_relu.c's forward writes. batch: a multiple
-   of few. Room is needed for taps, 9 times the input channels times C, and where three channels
-   become four for few images. */
+/* Writes x, the convolution's output, then what norm_pool_relu.c's forward writes. batch: a
+   multiple of few. Room is needed for taps, 9 times the input channels times C, and where three
+   channels become four for few images. */
 void forward(const float *images, long batch, long few, long height, long width, long channels,
              const float *kernel, long C, long pool, const float *weight, const float *bias,
              float *running_mean, float *running_variance, double momentum, double eps, float *taps,

@@ -42,8 +42,8 @@ INLINED pick(in x, long width, in weight, out picked, const long C)
     }
 }
 
-/* Adds the sums of x - origin and of its square, and where pool is 2 writes picked. A pixel is taken
-   off, or the difference of two large numbers would be left where a mean is far from 0. */
+/* Adds the sums of x - origin and of its square, and where pool is 2 writes picked. A pixel is
+   taken off, or the difference of two large numbers would be left where a mean is far from 0. */
 INLINED gather(in x, long rows, long width, long pool, in weight, const float *origin, double *sum,
                double *squares, out picked, const long C)
 {
@@ -131,8 +131,8 @@ INLINED gradient_sums(in gradient, in picked, long rows, long width, in scale, i
     }
 }
 
-/* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through a
-   gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
+/* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through
+   a gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
 INLINED settle_back(in gradient, in picked, long rows, long width, long pool, in weight, in bias,
                     in moments, out dweight, out dbias, out scale, out shift, out slope, out offset,
                     const long C)
