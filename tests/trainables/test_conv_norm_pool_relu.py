@@ -85,6 +85,7 @@ def test_it_takes_tiles_of_pixels_in_fp32_on_one_thread_while_training():
     assert fits(x, norm, 2)
     assert not fits(x.bfloat16(), norm, 2)
     assert not fits(x.contiguous(), norm, 2)
+    assert not fits(x[..., :8], norm, 2)
     assert not fits(x, make_norm(12), 2)
     assert not fits(make_images(24, 16, 16), norm, 2)
     assert not fits(make_images(8, 16, 12), norm, 2)

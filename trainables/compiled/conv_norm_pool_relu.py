@@ -23,7 +23,7 @@ FUNCTIONS = Compiled(Path(__file__).with_suffix(".c"))
 LANES = 16  # floats in the vectors that it is written for
 HAS_LANES = "avx512f" in read_cpu_flags()
 IMAGE_CHANNELS = 3
-MOST_CHANNELS = 1024
+MOST_CHANNELS = 1024  # as in conv.h
 PIXELS_AT_ONCE = 256  # in as many images, or the kernel's gradient is fetched too often
 
 
