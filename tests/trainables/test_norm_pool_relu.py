@@ -19,6 +19,7 @@ CASES = [(8, 32, 1), (16, 16, 2), (32, 8, 2), (32, 8, 1), (64, 4, 1), (24, 6, 2)
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
 
@@ -44,9 +45,30 @@ def by_torch(x, norm, pool):
     return F.relu(F.max_pool2d(y, pool) if pool > 1 else y)
 
 
+def kept_in_bf16(x, norm, pool):
+    return kept(by_torch(kept(x), norm, pool))
+
+
+def kept(x):
+    return _Kept.apply(x, torch.bfloat16)
+
+
+class _Kept(torch.autograd.Function):
+    """A value and its gradient, rounded as they are kept."""
+
+    @staticmethod
+    def forward(ctx, x, dtype):
+        ctx.dtype = dtype
+        return x.to(dtype).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.to(ctx.dtype).to(gradient.dtype), None
+
+
 def results(function, x, norm, pool, gradient):
     y = function(x, norm, pool)
-    gradients = torch.autograd.grad(y, [x, norm.weight, norm.bias], gradient)
+    gradients = torch.autograd.grad(y, [x, norm.weight, norm.bias], gradient.to(y.dtype))
     running = norm.running_mean, norm.running_var, norm.num_batches_tracked
     return [one.detach().double() for one in (y, *gradients, *running)]
 
@@ -65,10 +87,24 @@ def test_values_gradients_and_running_statistics_are_torchs_in_double(channels, 
     gradient = torch.randn(6, channels, side // pool, side // pool)
     assert fits(x, norm, pool)
     ours = results(run, x, norm, pool, gradient)
-    exact = results(by_torch, exact_x, exact_norm, pool, gradient.double())
+    exact = results(by_torch, exact_x, exact_norm, pool, gradient)
     for mine, wanted in zip(ours, exact, strict=True):
         assert mine.shape == wanted.shape
         assert (mine - wanted).abs().max() <= near * wanted.abs().max()
+
+
+@compiled
+@pytest.mark.parametrize(("channels", "side", "pool"), CASES)
+def test_in_bf16_only_what_is_kept_is_rounded(channels, side, pool):
+    x = make_images(channels, side).detach().bfloat16().requires_grad_()
+    exact_x = x.detach().double().requires_grad_()
+    norm, exact_norm = make_norm(channels), make_norm(channels).double()
+    gradient = torch.randn(6, channels, side // pool, side // pool).bfloat16()
+    assert fits(x, norm, pool)
+    ours = results(run, x, norm, pool, gradient)
+    exact = results(kept_in_bf16, exact_x, exact_norm, pool, gradient)
+    for mine, wanted in zip(ours, exact, strict=True):
+        assert (mine - wanted).norm() <= 1e-3 * wanted.norm(), "a value in a thousand may go apart"
 
 
 @compiled
@@ -85,8 +121,9 @@ def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
 
 @compiled
 @pytest.mark.parametrize("pool", [1, 2])
-def test_a_nan_stays_one(pool):
-    x = make_images(8, 4).detach()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_nan_stays_one(pool, dtype):
+    x = make_images(8, 4).detach().to(dtype)
     x[2, 5, 1, 1] = torch.nan
     y = run(x.requires_grad_(), make_norm(8), pool)
     assert y[:, 5].isnan().all()
@@ -94,10 +131,11 @@ def test_a_nan_stays_one(pool):
 
 
 @compiled
-def test_it_takes_fp32_on_one_thread_of_a_cpu_while_training():
+def test_it_takes_fp32_and_bf16_on_one_thread_of_a_cpu_while_training():
     x, norm = make_images(8, 4), make_norm(8)
     assert fits(x, norm, 2)
-    assert not fits(x.bfloat16(), norm, 2)
+    assert fits(x.bfloat16(), norm, 2)
+    assert not fits(x.half(), norm, 2)
     assert not fits(x.contiguous(), norm, 2)
     assert not fits(x[:, :, :3], norm, 2)
     assert not fits(x, norm.eval(), 2)
@@ -117,7 +155,7 @@ def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkey
         if not compiled:
             monkeypatch.setattr(conv_norm_pool_relu, "fits", lambda *_: False)
             monkeypatch.setattr(norm_pool_relu, "fits", lambda *_: False)
-        trainer = Trainer(tiny, digits, threads=1)
+        trainer = Trainer(tiny.replace(precision="fp32"), digits, threads=1)
         assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
         networks.append(trainer.network.state_dict())
     ours, torchs = networks

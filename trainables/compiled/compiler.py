@@ -34,11 +34,12 @@ log = logging.getLogger(__name__)
 class Compiled:
     """The functions of a C file, by name; they return nothing and write into their arguments.
 
-    source: the file; headers lie beside it.
+    source: the file; headers lie beside it. options: for the compiler.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *options: str) -> None:
         self._source = source
+        self._command = (*COMPILE, *options)
 
     def serves(self, x: Tensor) -> bool:
         """Whether to call them on this: on one thread of a CPU, where they could be compiled."""
@@ -62,7 +63,7 @@ class Compiled:
         try:
             path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"
             if not path.is_file():
-                _compile(self._source, path)
+                _compile([*self._command, str(self._source)], path)
             return ctypes.CDLL(str(path))
         except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # or there's no home
             reason = getattr(problem, "stderr", None) or problem
@@ -74,18 +75,28 @@ class Compiled:
         text = [
             path.read_bytes() for path in (self._source, *sorted(self._source.parent.glob("*.h")))
         ]
-        made_of = repr((text, COMPILE, machine))
+        made_of = repr((text, self._command, machine))
         return hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
 
 
-def _compile(source: Path, path: Path) -> None:
+def in_each_format(source: Path) -> dict[torch.dtype, Compiled]:
+    """A C file that includes values.h, by what it keeps activations as."""
+    return {torch.float32: Compiled(source), torch.bfloat16: Compiled(source, "-DBF16")}
+
+
+def _compile(command: list[str], path: Path) -> None:
     """Whole or not at all: several workers may compile it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     os.close(handle)
     try:
-        command = [*COMPILE, str(source), "-o", name, "-lm"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+        subprocess.run(
+            [*command, "-o", name, "-lm"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+        )
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

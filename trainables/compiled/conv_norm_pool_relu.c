@@ -8,7 +8,7 @@
 #include "conv.h"
 
 /* Images as convolve takes them: three channels become four, in room, the last of zeros. */
-static const float *padded(const float *images, long pixels, long channels, float *room)
+static const value *padded(const value *images, long pixels, long channels, value *room)
 {
     if (channels != 3)
         return images;
@@ -19,10 +19,10 @@ static const float *padded(const float *images, long pixels, long channels, floa
     return room;
 }
 
-INLINED there(in images, long batch, long few, long height, long width, long channels, in kernel,
-              long pool, in weight, in bias, out running_mean, out running_variance,
-              double momentum, double eps, out taps, out room, out moments, out x, out y,
-              out picked, const long C)
+INLINED there(values_in images, long batch, long few, long height, long width, long channels,
+              in kernel, long pool, in weight, in bias, out running_mean, out running_variance,
+              double momentum, double eps, values_out taps, values_out room, out moments,
+              values_out x, values_out y, values_out picked, const long C)
 {
     const long pixels = height * width, I = PADDED(channels);
     double sum[C], squares[C];
@@ -31,7 +31,7 @@ INLINED there(in images, long batch, long few, long height, long width, long cha
     taps_from(kernel, C, channels, taps);
     for (long image = 0; image < batch; image += few) {
         const long at = image * pixels * C;
-        in some = padded(images + image * pixels * channels, few * pixels, channels, room);
+        values_in some = padded(images + image * pixels * channels, few * pixels, channels, room);
         convolve(some, few, height, width, taps, x + at, I, C);
         gather(x + at, few * height, width, pool, weight, x, sum, squares,
                picked + at / (pool * pool), C);
@@ -43,19 +43,19 @@ INLINED there(in images, long batch, long few, long height, long width, long cha
 /* Writes x, the convolution's output, then what norm_pool_relu.c's forward writes. batch: a
    multiple of few. Room is needed for taps, 9 times the input channels times C, and where three
    channels become four for few images. */
-void forward(const float *images, long batch, long few, long height, long width, long channels,
+void forward(const value *images, long batch, long few, long height, long width, long channels,
              const float *kernel, long C, long pool, const float *weight, const float *bias,
-             float *running_mean, float *running_variance, double momentum, double eps, float *taps,
-             float *room, float *moments, float *x, float *y, float *picked)
+             float *running_mean, float *running_variance, double momentum, double eps, value *taps,
+             value *room, float *moments, value *x, value *y, value *picked)
 {
     WITH_CHANNELS(there, images, batch, few, height, width, channels, kernel, pool, weight, bias,
                   running_mean, running_variance, momentum, eps, taps, room, moments, x, y, picked)
 }
 
-INLINED back(in gradient, in picked, in x, in images, long batch, long few, long height, long width,
-             long channels, in kernel, long pool, in weight, in bias, in moments, out taps,
-             out dtaps, out room, out dx, out dweight, out dbias, out dkernel, out dimages,
-             const long C)
+INLINED back(values_in gradient, values_in picked, values_in x, values_in images, long batch,
+             long few, long height, long width, long channels, in kernel, long pool, in weight,
+             in bias, in moments, values_out taps, out dtaps, values_out room, value *pairs,
+             values_out dx, out dweight, out dbias, out dkernel, values_out dimages, const long C)
 {
     const long pixels = height * width, I = PADDED(channels);
     float scale[C], shift[C], slope[C], offset[C];
@@ -68,8 +68,8 @@ INLINED back(in gradient, in picked, in x, in images, long batch, long few, long
         const long at = image * pixels * C, pooled = at / (pool * pool);
         spread(gradient + pooled, picked + pooled, x + at, few * height, width, pool, scale, shift,
                slope, offset, dx, C);
-        in some = padded(images + image * pixels * channels, few * pixels, channels, room);
-        convolve_back(some, dx, few, height, width, dtaps, I, C);
+        values_in some = padded(images + image * pixels * channels, few * pixels, channels, room);
+        convolve_back(some, dx, few, height, width, dtaps, I, C, pairs);
         if (dimages)
             convolve(dx, few, height, width, taps, dimages + image * pixels * channels, C,
                      channels);
@@ -78,14 +78,14 @@ INLINED back(in gradient, in picked, in x, in images, long batch, long few, long
 }
 
 /* Writes the gradients of weight, bias, kernel and, unless they are null, the images. Room as in
-   forward, and for the gradients of taps and those of few images. */
-void backward(const float *gradient, const float *picked, const float *x, const float *images,
+   forward, for the gradients of taps and those of few images, and for convolve_back. */
+void backward(const value *gradient, const value *picked, const value *x, const value *images,
               long batch, long few, long height, long width, long channels, const float *kernel,
               long C, long pool, const float *weight, const float *bias, const float *moments,
-              float *taps, float *dtaps, float *room, float *dx, float *dweight, float *dbias,
-              float *dkernel, float *dimages)
+              value *taps, float *dtaps, value *room, value *pairs, value *dx, float *dweight,
+              float *dbias, float *dkernel, value *dimages)
 {
     WITH_CHANNELS(back, gradient, picked, x, images, batch, few, height, width, channels, kernel,
-                  pool, weight, bias, moments, taps, dtaps, room, dx, dweight, dbias, dkernel,
-                  dimages)
+                  pool, weight, bias, moments, taps, dtaps, room, pairs, dx, dweight, dbias,
+                  dkernel, dimages)
 }

@@ -3,9 +3,9 @@
 
 #include "norm.h"
 
-INLINED there(in x, long rows, long width, long pool, in weight, in bias, out running_mean,
-              out running_variance, double momentum, double eps, out moments, out y, out picked,
-              const long C)
+INLINED there(values_in x, long rows, long width, long pool, in weight, in bias, out running_mean,
+              out running_variance, double momentum, double eps, out moments, values_out y,
+              values_out picked, const long C)
 {
     double sum[C], squares[C];
     EACH_CHANNEL sum[c] = squares[c] = 0;
@@ -15,16 +15,16 @@ INLINED there(in x, long rows, long width, long pool, in weight, in bias, out ru
 }
 
 /* Writes y, picked (where pool is 2) and moments. */
-void forward(const float *x, long rows, long width, long C, long pool, const float *weight,
+void forward(const value *x, long rows, long width, long C, long pool, const float *weight,
              const float *bias, float *running_mean, float *running_variance, double momentum,
-             double eps, float *moments, float *y, float *picked)
+             double eps, float *moments, value *y, value *picked)
 {
     WITH_CHANNELS(there, x, rows, width, pool, weight, bias, running_mean, running_variance,
                   momentum, eps, moments, y, picked)
 }
 
-INLINED back(in gradient, in picked, in x, long rows, long width, long pool, in weight, in bias,
-             in moments, out dx, out dweight, out dbias, const long C)
+INLINED back(values_in gradient, values_in picked, values_in x, long rows, long width, long pool,
+             in weight, in bias, in moments, values_out dx, out dweight, out dbias, const long C)
 {
     float scale[C], shift[C], slope[C], offset[C];
     settle_back(gradient, picked, rows, width, pool, weight, bias, moments, dweight, dbias, scale,
@@ -33,9 +33,9 @@ INLINED back(in gradient, in picked, in x, long rows, long width, long pool, in 
 }
 
 /* Writes the gradients of x, weight and bias. */
-void backward(const float *gradient, const float *picked, const float *x, long rows, long width,
+void backward(const value *gradient, const value *picked, const value *x, long rows, long width,
               long C, long pool, const float *weight, const float *bias, const float *moments,
-              float *dx, float *dweight, float *dbias)
+              value *dx, float *dweight, float *dbias)
 {
     WITH_CHANNELS(back, gradient, picked, x, rows, width, pool, weight, bias, moments, dx, dweight,
                   dbias)
