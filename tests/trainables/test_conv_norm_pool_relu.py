@@ -89,6 +89,7 @@ def kept_in_bf16(x, kernel, norm, pool):
 def test_in_bf16_only_what_is_kept_is_rounded(
     into, out, rows, columns, pool, instructions, monkeypatch
 ):
+    monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", False)
     if not instructions:
         monkeypatch.setitem(FUNCTIONS, torch.bfloat16, WITHOUT_INSTRUCTIONS)
     x, norm = make_images(into, rows, columns), make_norm(out)
@@ -115,7 +116,8 @@ def test_a_nan_reaches_the_pixels_around_it_and_then_its_channels_mean(dtype):
     assert y.isnan().all()
 
 
-def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training():
+def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training(monkeypatch):
+    monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", False)
     x, norm = make_images(8, 16, 16), make_norm(16)
     assert fits(x, norm, 2)
     assert not fits(x.contiguous(), norm, 2)
@@ -127,6 +129,9 @@ def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training()
     assert not fits(make_images(3, 16, 16).requires_grad_(), norm, 2)
     with torch.autocast("cpu", torch.bfloat16):
         assert fits(x, norm, 2)
+        monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", True)
+        assert not fits(x, norm, 2)
+    assert fits(x, norm, 2)
     with torch.autocast("cpu", torch.float16):
         assert not fits(x, norm, 2)
     with torch.no_grad():

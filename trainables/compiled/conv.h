@@ -62,19 +62,20 @@ APART kernel_from(in taps, long O, long channels, out kernel)
     WITH_STEP(O, to_kernel, taps, O, channels, kernel);
 }
 
-/* Adds to the sums of a tile, rows x columns, what a row of pixels gives to them: to the tile's
-   first row by row top of the kernel, to the next by the one above it. left, right: the pixels
-   beside x, where the tile is less wide than the image. */
+/* Adds to the sums of a tile, rows x columns, what channels of a row of pixels give to them: to the
+   tile's first row by row top of the kernel, to the next by the one above it. left, right: the
+   pixels beside x, null at the border. line: from a row of taps to the next. */
 INLINED add_row(const value *x, const value *left, const value *right, const long top,
-                const value *taps, long I, lanes *sum, const long columns, const long step)
+                const value *taps, long line, long channels, long I, lanes *sum, const long columns,
+                const long step)
 {
-    const long rows = PIXELS / columns, line = I / (PAIR * step) * 3 * VECTOR;
-    for (long i = 0; i < I; i += PAIR * step, taps += 3 * VECTOR)
+    const long rows = PIXELS / columns;
+    for (long i = 0; i < channels; i += PAIR * step, taps += 3 * VECTOR)
         UNROLLED for (long n = 0; n < columns + 2; n++) {
             const long at = n * 7 % (columns + 2) - 1; /* neighbours would wait for each other */
-            if (columns < PIXELS && (at < 0 || at == columns))
-                continue;
             const value *pixel = at < 0 ? left : at == columns ? right : x + at * I;
+            if ((at < 0 || at == columns) && !pixel)
+                continue;
             const units here = everywhere(pixel + i, step);
             UNROLLED for (long row = 0; row < rows; row++)
                 UNROLLED for (long beside = 0; beside < 3; beside++) {
@@ -91,7 +92,7 @@ INLINED add_row(const value *x, const value *left, const value *right, const lon
 INLINED convolve_by(values_in images, long count, long height, long width, const value *taps,
                     values_out y, long I, long O, const long columns, const long step)
 {
-    const long rows = PIXELS / columns, line = I / (PAIR * step) * 3 * VECTOR;
+    const long rows = PIXELS / columns, some = PAIR * step, line = I / some * 3 * VECTOR;
     for (long o = 0; o < O; o += LANES / step, taps += 3 * line)
         for (long image = 0; image < count * height; image += height)
             for (long row = 0; row < height; row += rows)
@@ -103,16 +104,18 @@ INLINED convolve_by(values_in images, long count, long height, long width, const
                     if (rows == 1)
                         for (long above = row == 0; above < (row == height - 1 ? 2 : 3); above++) {
                             const value *pixels = x + above * width * I;
-                            add_row(pixels, column ? pixels - I : BEYOND,
-                                    column + columns < width ? pixels + columns * I : BEYOND, 0,
-                                    taps + above * line, I, sum, columns, step);
+                            const value *left = column ? pixels - I : 0;
+                            const value *right = column + PIXELS < width ? pixels + PIXELS * I : 0;
+                            add_row(pixels, left, right, 0, taps + above * line, line, I, I, sum,
+                                    columns, step);
                         }
                     else
-                        UNROLLED for (long top = 0; top < rows + 2; top++) {
-                            const value *pixels = x + top * width * I;
-                            if (row + top > 0 && row + top <= height)
-                                add_row(pixels, 0, 0, top, taps, I, sum, columns, step);
-                        }
+                        for (long i = 0; i < I; i += some)
+                            UNROLLED for (long top = 0; top < rows + 2; top++)
+                                if (row + top > 0 && row + top <= height)
+                                    add_row(x + top * width * I + i, 0, 0, top,
+                                            taps + i / some * 3 * VECTOR, line, some, I, sum,
+                                            columns, step);
                     UNROLLED for (long p = 0; p < PIXELS; p += step) {
                         const long at = (image + row + p / columns) * width + column + p % columns;
                         keep(step == 1 ? sum[p] : both(sum[p], sum[p + 1]), y + at * O + o);

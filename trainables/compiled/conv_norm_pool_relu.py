@@ -22,6 +22,7 @@ from trainables.precision import read_cpu_flags
 FUNCTIONS = in_each_format(Path(__file__).with_suffix(".c"))
 LANES = 16  # floats in the vectors that it is written for
 HAS_LANES = "avx512f" in read_cpu_flags()
+HAS_MATRICES = "amx_bf16" in read_cpu_flags()  # torch's bf16 convolutions multiply with those
 IMAGE_CHANNELS = 3
 MOST_CHANNELS = 1024  # as in conv.h
 BYTES_AT_ONCE = 1024  # of a channel, in as many images: or the kernel's gradient is fetched often
@@ -29,14 +30,16 @@ BYTES_AT_ONCE = 1024  # of a channel, in as many images: or the kernel's gradien
 
 def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
     """Whether ``run`` takes these."""
-    functions = FUNCTIONS.get(_format(x))
-    if not (functions and HAS_LANES and is_plain(x, norm, pool)):
+    dtype = _format(x)
+    if dtype not in FUNCTIONS or not (HAS_LANES and is_plain(x, norm, pool)):
+        return False
+    if dtype == torch.bfloat16 and HAS_MATRICES:
         return False
     _, into, height, width = x.shape
     tiles = width % LANES == 0 or (width in (4, 8) and height * width % LANES == 0)
     images = into == IMAGE_CHANNELS and not x.requires_grad  # and there is no gradient to give
     channels = (images or _fill_vectors(into)) and _fill_vectors(norm.num_features)
-    return tiles and channels and functions.serves(x)
+    return tiles and channels and FUNCTIONS[dtype].serves(x)
 
 
 def run(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:

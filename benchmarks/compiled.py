@@ -1,0 +1,112 @@
+"""The compiled convolution, BatchNorm, pool and ReLU beside torch's own operations.
+
+    python -m benchmarks.compiled             # measures and writes results/compiled.json
+    python -m benchmarks.compiled --rounds 3  # a quick look
+
+Each shape of ResNet-9's eight convolutions, there and back, one thread, process CPU time, in fp32
+and, where the processor computes in it, bf16. Every round takes both in turn and the ratio within
+it; GFLOP/s count the border's zeros, which the compiled one does not multiply, and are those of the
+convolution alone: BatchNorm, pool and ReLU come on top.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.epoch import DTYPES, PRECISION, matmul_peak
+from benchmarks.hardware import hardware
+from trainables.compiled import conv_norm_pool_relu
+from trainables.memory import keep_freed_memory
+from trainables.sizes.resnet9 import IMAGE_CHANNELS
+
+RESULTS = Path(__file__).parent / "results" / "compiled.json"
+BATCH = 128
+WIDTHS = (8, 64)
+SHAPES = (  # channels in and out over the width (0: an image's), side, pool
+    *((0, 1, 32, 1), (1, 2, 32, 2), (2, 2, 16, 1)),
+    *((2, 4, 16, 2), (4, 8, 8, 2), (8, 8, 4, 1)),
+)
+
+
+def by_torch(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
+    """What ``conv_norm_pool_relu.run`` does, in torch's operations."""
+    y = norm(F.conv2d(x, kernel, padding=1))
+    return F.relu_(F.max_pool2d(y, pool) if pool > 1 else y)
+
+
+def measure(
+    precision: str, width: int, shape: tuple[int, int, int, int], rounds: int
+) -> dict[str, Any]:
+    """Medians over rounds; the first, in which memory is fetched, is not one of them."""
+    into, out, side, pool = shape
+    into, out = into * width or IMAGE_CHANNELS, out * width
+    x = torch.randn(BATCH, into, side, side).to(getattr(torch, DTYPES[precision]))
+    x = x.to(memory_format=torch.channels_last).requires_grad_(into > IMAGE_CHANNELS)
+    kernel = torch.randn(out, into, 3, 3).to(memory_format=torch.channels_last).requires_grad_()
+    norm = nn.BatchNorm2d(out)
+    passes = 3 if x.requires_grad else 2
+    flops = passes * 2 * 9 * into * out * side * side * BATCH
+
+    def seconds(function: Callable[..., Tensor]) -> float:
+        start = time.process_time()
+        y = function(x, kernel, norm, pool)
+        y.backward(torch.ones_like(y))
+        return time.process_time() - start
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        if not conv_norm_pool_relu.fits(x, norm, pool):
+            raise SystemExit(
+                "nothing is compiled for this: it needs a C compiler and AVX-512, and in bf16 a "
+                "processor without AMX"
+            )
+        both = [(seconds(conv_norm_pool_relu.run), seconds(by_torch)) for _ in range(rounds + 1)]
+    ratios = sorted(torchs / ours for ours, torchs in both[1:])
+    return {
+        "channels": [into, out],
+        "side": side,
+        "pool": pool,
+        "gflops": round(flops / median(ours for ours, _ in both[1:]) / 1e9, 1),
+        "times_torchs_speed": round(median(ratios), 2),
+        "range": [round(ratios[0], 2), round(ratios[-1], 2)],
+    }
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    cases = [
+        {
+            "precision": precision,
+            "width": width,
+            "matmul_peak_gflops": round(matmul_peak(DTYPES[precision], 9) / 1e9, 1),
+            "layers": [measure(precision, width, shape, rounds) for shape in SHAPES],
+        }
+        for precision in dict.fromkeys(("fp32", PRECISION))
+        for width in WIDTHS
+    ]
+    result = {
+        "command": f"python -m benchmarks.compiled --rounds {rounds}",
+        "what": f"there and back, batch {BATCH}, one thread; medians over rounds, in turns",
+        "machine": hardware(),
+        "cases": cases,
+    }
+    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(result, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
