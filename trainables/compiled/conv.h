@@ -109,7 +109,7 @@ INLINED convolve_by(values_in images, long count, long height, long width, const
                             add_row(pixels, left, right, 0, taps + above * line, line, I, I, sum,
                                     columns, step);
                         }
-                    else
+                    else /* a channel's taps are fetched once for all rows */
                         for (long i = 0; i < I; i += some)
                             UNROLLED for (long top = 0; top < rows + 2; top++)
                                 if (row + top > 0 && row + top <= height)
@@ -124,7 +124,8 @@ INLINED convolve_by(values_in images, long count, long height, long width, const
 }
 
 /* Adds to the gradients of a kernel's taps what these images give to them, with the gradients dx of
-   what was made of them. many x 3 taps at a time. In bf16 both are those of pair_up. */
+   what was made of them. many x 3 taps at a time. In bf16 both are pairs of a row's pixels: of
+   images (0, 1), (2, 3) and so on, of dx (border, 0), (0, 1), (1, 2) to (width - 1, border). */
 INLINED add_taps(values_in images, values_in dx, long count, long height, long width, float *dtaps,
                  long I, long O, const long many, const long step)
 {
