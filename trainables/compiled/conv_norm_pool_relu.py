@@ -45,7 +45,8 @@ def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
 def run(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     """(B, I, H, W), (C, I, 3, 3) → (B, C, H/pool, W/pool); updates the running statistics.
 
-    The convolution is padded by a pixel of zeros and has stride 1.
+    The convolution is padded by a pixel of zeros and has stride 1. Under autocast the result is
+    bf16, else x's format; parameters and their gradients are fp32 in both.
     """
     x, kernel = x.to(_format(x)), kernel.float()
     return _ConvNormPoolReLU.apply(x, kernel, norm.weight, norm.bias, norm, pool)
