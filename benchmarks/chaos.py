@@ -8,6 +8,7 @@ is appended, while a checkpoint is written, in the middle of training, while the
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import random
 import re
@@ -220,7 +221,8 @@ class Chaos:
         return [row.reason for row in rows_of(rows, Closed)]
 
     def _saving(self) -> bool:
-        return any(self.study.glob("checkpoints/*/.*.partial"))
+        # pathlib's, in Python 3.11, fails on a folder that is removed while it looks
+        return any(glob.iglob(f"{self.study}/checkpoints/*/.*.partial"))  # noqa: PTH207
 
 
 def end_tree(process: subprocess.Popen) -> None:
