@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.epoch import DTYPES, PRECISION, matmul_peak
 from benchmarks.hardware import hardware
+from benchmarks.yardsticks.convolutions import shapes
 from trainables.compiled import conv_norm_pool_relu
 from trainables.memory import keep_freed_memory
 from trainables.sizes.resnet9 import IMAGE_CHANNELS
@@ -32,10 +33,6 @@ from trainables.sizes.resnet9 import IMAGE_CHANNELS
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 BATCH = 128
 WIDTHS = (8, 64)
-SHAPES = (  # channels in and out over the width (0: an image's), side, pool
-    *((0, 1, 32, 1), (1, 2, 32, 2), (2, 2, 16, 1)),
-    *((2, 4, 16, 2), (4, 8, 8, 2), (8, 8, 4, 1)),
-)
 
 
 def by_torch(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
@@ -45,11 +42,10 @@ def by_torch(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tens
 
 
 def measure(
-    precision: str, width: int, shape: tuple[int, int, int, int], rounds: int
+    precision: str, channels: tuple[int, int], sides: tuple[int, int], rounds: int
 ) -> dict[str, Any]:
     """Medians over rounds; the first, in which memory is fetched, is not one of them."""
-    into, out, side, pool = shape
-    into, out = into * width or IMAGE_CHANNELS, out * width
+    (into, out), side, pool = channels, sides[0], sides[0] // sides[1]
     x = torch.randn(BATCH, into, side, side).to(getattr(torch, DTYPES[precision]))
     x = x.to(memory_format=torch.channels_last).requires_grad_(into > IMAGE_CHANNELS)
     kernel = torch.randn(out, into, 3, 3).to(memory_format=torch.channels_last).requires_grad_()
@@ -93,7 +89,7 @@ def main() -> None:
             "precision": precision,
             "width": width,
             "matmul_peak_gflops": round(matmul_peak(DTYPES[precision], 9) / 1e9, 1),
-            "layers": [measure(precision, width, shape, rounds) for shape in SHAPES],
+            "layers": [measure(precision, *one, rounds) for one in dict.fromkeys(shapes(width))],
         }
         for precision in dict.fromkeys(("fp32", PRECISION))
         for width in WIDTHS

@@ -9,6 +9,7 @@ sums. No arithmetic but sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,14 @@ from trainables.sizes.resnet9 import (
 )
 
 
+def shapes(width: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Channels in and out, and the side of an image before and after the pool, of each layer."""
+    specs = replaced_specs(width)
+    channels = [IMAGE_CHANNELS, *(spec.in_channels for spec in specs), specs[-1].out_channels]
+    sides = [IMAGE_SIDE, *REPLACED_SIDES, REPLACED_SIDES[-1]]
+    return list(zip(pairwise(channels), pairwise(sides), strict=True))
+
+
 class Convolutions:
     """The eight 3×3 convolutions of ResNet-9, channels last, each on random input of its shape."""
 
@@ -32,14 +41,9 @@ class Convolutions:
         self._batches = batches
         self._precision = precision
         self._passes = passes
-        specs = replaced_specs(width)
-        channels = [IMAGE_CHANNELS, *(spec.in_channels for spec in specs), specs[-1].out_channels]
-        sides = [IMAGE_SIDE, *REPLACED_SIDES, REPLACED_SIDES[-1]]
-        self._layers = [
-            self._layer(channels[i : i + 2], sides[i : i + 2], batch) for i in range(1 + len(specs))
-        ]
+        self._layers = [self._layer(channels, sides, batch) for channels, sides in shapes(width)]
 
-    def _layer(self, channels: list[int], sides: list[int], batch: int) -> Layer:
+    def _layer(self, channels: tuple[int, int], sides: tuple[int, int], batch: int) -> Layer:
         into, out = channels
         conv = nn.Conv2d(into, out, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
         x = torch.randn(batch, into, sides[0], sides[0]).to(memory_format=torch.channels_last)

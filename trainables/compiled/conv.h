@@ -211,8 +211,9 @@ APART convolve_back(values_in images, values_in dx, long count, long height, lon
 {
     const value *x = images, *g = dx;
     if (PAIR == 2) {
-        x = room, g = pair_up(images, count * height, width, I, 0, room);
-        pair_up(dx, count * height, width, O, 1, (value *)g);
+        value *after = pair_up(images, count * height, width, I, 0, room);
+        pair_up(dx, count * height, width, O, 1, after);
+        x = room, g = after;
     }
 #define WITH_MANY(many) WITH_STEP(O, add_taps, x, g, count, height, width, dtaps, I, O, many)
     const long steps = I / STEP(O);

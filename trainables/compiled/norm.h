@@ -136,8 +136,8 @@ INLINED gradient_sums(values_in gradient, values_in picked, long rows, long widt
 /* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through
    a gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
 INLINED settle_back(values_in gradient, values_in picked, long rows, long width, long pool,
-                    in weight, in bias, in moments, out dweight, out dbias, out scale, out shift, out slope, out offset,
-                    const long C)
+                    in weight, in bias, in moments, out dweight, out dbias, out scale, out shift,
+                    out slope, out offset, const long C)
 {
     in mean = moments, inverse = moments + C;
     double sum[C], product[C];
