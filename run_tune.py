@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from analysis.record import RecordError
-from search_spaces.files import SpaceError
+from analysis.record.record import RecordError
+from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
-from trainables.sources import DatasetError
-from tune_app.command_line import parse_options
-from tune_app.errors import WrongUse
-from tune_app.options import RunOptions
-from tune_app.output import show
-from tune_app.plan import Plan, make_plan
-from tune_app.plan_view import plan_json, plan_text, spaces_text
-from tune_app.standing import read_standing
+from trainables.data.sources import DatasetError
+from tune_app.command.command_line import parse_options
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+from tune_app.command.output import show
+from tune_app.planning.plan import Plan, make_plan
+from tune_app.planning.plan_view import plan_json, plan_text, spaces_text
+from tune_app.planning.progress import read_standing
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
@@ -54,23 +54,23 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
     try:
         if not options.confirm:
             return options, make_plan(options, space)
-        from tune_app.confirm import confirm_options, make_confirm_plan
+        from tune_app.planning.confirm import confirm_options, make_confirm_plan
 
         return confirm_options(options, space), make_confirm_plan(options, space)
     except WrongUse as wrong:
         if options.plan_only:
             raise
-        from tune_app.preflight import place_problems
+        from tune_app.planning.preflight import place_problems
 
         raise WrongUse([*wrong.problems, *place_problems(options, options.results_dir)]) from None
 
 
 def searched(plan: Plan, options: RunOptions) -> int:
     """Runs what is left of the plan; the study folder ends with tables and a report."""
-    from tune_app.preflight import check_start
+    from tune_app.planning.preflight import check_start
 
     check_start(plan, options)
-    from tune_app.study import run_study
+    from tune_app.study.run_study import run_study
 
     return run_study(plan, options).exit_code
 

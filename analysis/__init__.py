@@ -6,13 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.study import Study, load_study
+    from analysis.claims.comparison import named_contrast
+    from analysis.study.confirmation import confirmations
+    from analysis.study.study import Study, load_study
 
-__all__ = ["Study", "load_study"]
+__all__ = ["Study", "confirmations", "load_study", "named_contrast"]
+
+_MODULES = {
+    "Study": "analysis.study.study",
+    "load_study": "analysis.study.study",
+    "confirmations": "analysis.study.confirmation",
+    "named_contrast": "analysis.claims.comparison",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the reader when it is asked for: whoever writes a ledger does not wait for pandas."""
-    if name in __all__:
-        return getattr(importlib.import_module("analysis.study"), name)
+    """Loads what is asked for: whoever writes a ledger does not wait for pandas."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

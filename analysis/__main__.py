@@ -35,9 +35,9 @@ def build(study: Folder) -> None:
     from analysis.charts.pictures import Pictures
 
     with Pictures() as pictures:  # its engine starts while the rest is imported
-        from analysis.report import write_report
-        from analysis.statistics.answers import answer
-        from analysis.study import load_study
+        from analysis.claims.answers import answer
+        from analysis.report.report import write_report
+        from analysis.study.study import load_study
 
         ours = load_study(study)
         for path in (*ours.write_tables(), write_report(ours, pictures)):
@@ -49,9 +49,9 @@ def build(study: Folder) -> None:
 @app.command()
 def status(study: AnyStudy = None, results_dir: Results = RESULTS, as_json: AsJson = False) -> None:
     """How a study stands: counts, best, rate, time left, failures by kind."""
-    from analysis.status import study_status
-    from analysis.study import load_study
-    from analysis.terminal import status_text
+    from analysis.commands.terminal import status_text
+    from analysis.study.status import study_status
+    from analysis.study.study import load_study
 
     now = study_status(load_study(_chosen(study, results_dir)))
     _say(json.dumps(now.to_dict(), indent=2) if as_json else status_text(now))
@@ -60,8 +60,8 @@ def status(study: AnyStudy = None, results_dir: Results = RESULTS, as_json: AsJs
 @app.command("list")
 def list_studies(results_dir: Results = RESULTS, as_json: AsJson = False) -> None:
     """Every study in a results folder."""
-    from analysis.status import studies_frame
-    from analysis.terminal import studies_text
+    from analysis.commands.terminal import studies_text
+    from analysis.study.status import studies_frame
 
     frame = studies_frame(results_dir)
     if not as_json and not len(frame):
@@ -78,9 +78,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One trial: how it stands, its configuration, its epochs, its errors."""
-    from analysis.status import find_trial, study_of
-    from analysis.study import load_study
-    from analysis.terminal import trial_record, trial_text
+    from analysis.commands.terminal import trial_record, trial_text
+    from analysis.study.status import find_trial, study_of
+    from analysis.study.study import load_study
 
     ours = load_study(study) if study else study_of(trial, results_dir)
     row = find_trial(ours, trial)
@@ -94,8 +94,8 @@ def best(
     results_dir: Results = RESULTS,
 ) -> None:
     """Copy the best trial's checkpoint and configuration into a folder."""
-    from analysis.best import copy_best
-    from analysis.study import load_study
+    from analysis.study.best import copy_best
+    from analysis.study.study import load_study
 
     ours = load_study(_chosen(study, results_dir))
     _say(f"{copy_best(ours, to)} -> {to}")
@@ -113,8 +113,8 @@ def export(
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Else to stdout.")] = None,
 ) -> None:
     """Write a table of one or several studies for another program."""
-    from analysis.export import export_frame, export_text, write_export
-    from analysis.study import load_study
+    from analysis.study.export import export_frame, export_text, write_export
+    from analysis.study.study import load_study
 
     frame = export_frame([load_study(folder) for folder in studies], table)
     if to is None:
@@ -138,9 +138,9 @@ def figures(
     ] = None,
 ) -> None:
     """Write charts for a paper, with title and caption."""
-    from analysis.drawn import write_figures
-    from analysis.report import FIGURES
-    from analysis.study import load_study
+    from analysis.report.rendered import write_figures
+    from analysis.report.report import FIGURES
+    from analysis.study.study import load_study
 
     ours = load_study(study)
     for written in write_figures(ours, charts or [], kind, to or study / FIGURES):
@@ -154,10 +154,10 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Two studies: what they share, how their results differ, what else differs."""
-    from analysis.compare import compare as compared
-    from analysis.compare import differences
-    from analysis.study import load_study
-    from analysis.terminal import comparison_text
+    from analysis.commands.terminal import comparison_text
+    from analysis.study.compare import compare as compared
+    from analysis.study.compare import differences
+    from analysis.study.study import load_study
 
     ours, theirs = load_study(a), load_study(b)
     frame, other = compared(ours, theirs), differences(ours, theirs)
@@ -171,15 +171,15 @@ def compare(
 @app.command()
 def tensorboard(study: Folder) -> None:
     """Rebuild what tensorboard --logdir STUDY/tensorboard shows."""
-    from analysis.study import load_study
-    from analysis.tensorboard import write_tensorboard
+    from analysis.study.study import load_study
+    from analysis.tensorboard.writer import write_tensorboard
 
     _say(str(write_tensorboard(load_study(study))))
 
 
 def _chosen(study: Path | None, results: Path) -> Path:
-    from analysis.record import RecordError
-    from analysis.status import find_studies
+    from analysis.record.record import RecordError
+    from analysis.study.status import find_studies
 
     if study is not None:
         return study
@@ -239,8 +239,8 @@ def main(arguments: Sequence[str]) -> int:
 def _message(problem: Exception) -> str | None:
     """What to say of wrong use; None for faults of the program."""
     from analysis.charts.chart import FigureError
-    from analysis.record import RecordError
-    from analysis.tables import TableError
+    from analysis.record.record import RecordError
+    from analysis.record.tables import TableError
 
     if hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
         return str(problem.format_message())

@@ -27,8 +27,8 @@ from benchmarks.epoch import DTYPES, PRECISION, matmul_peak
 from benchmarks.hardware import hardware
 from benchmarks.yardsticks.convolutions import shapes
 from trainables.compiled import conv_norm_pool_relu
-from trainables.memory import keep_freed_memory
 from trainables.sizes.resnet9 import IMAGE_CHANNELS
+from trainables.training.memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 BATCH = 128

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from analysis.record import Ended, Epoch, Started, read_record
+from analysis.record.record import Ended, Epoch, Started, read_record
 from benchmarks.hardware import hardware
 
 SPACE = """

@@ -27,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.hardware import hardware
-from trainables.precision import read_cpu_flags, resolve_precision
+from trainables.compiled.precision import read_cpu_flags, resolve_precision
 
 RESULTS = Path(__file__).parent / "results" / "epoch.json"
 CASES = ((8, 128, 16), (64, 512, 1))  # width, batch size, batches a round
@@ -79,11 +79,11 @@ def make_ours(
     """The Trainer, its evaluation left out, as in the others."""
     import torch
 
-    from trainables.augment import Augmenter, draw_epoch
-    from trainables.config import TrainConfig
-    from trainables.data import make_dataset
-    from trainables.device_data import place
-    from trainables.trainer import Trainer
+    from trainables.config.train_config import TrainConfig
+    from trainables.data.augment import Augmenter, draw_epoch
+    from trainables.data.dataset import make_dataset
+    from trainables.data.device_data import place
+    from trainables.training.trainer import Trainer
 
     count = batch * batches
     data = make_dataset("noise", "0123456789", (images, labels), (images[:10], labels[:10]))
@@ -183,7 +183,7 @@ def summarise(
 
 def flops_per_image(width: int) -> float:
     """Forward and backward, 3 × forward: Page's ResNet-9, dense, 10 classes."""
-    from trainables.config import TrainConfig
+    from trainables.config.train_config import TrainConfig
 
     return 3 * 2 * TrainConfig(width=width).network_size().macs(1)
 

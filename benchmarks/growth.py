@@ -17,16 +17,16 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record import Ended, read_record
+from analysis.record.record import Ended, read_record
 from benchmarks.hardware import hardware
-from search_spaces.domains import Float
-from search_spaces.space import Key, SearchSpace
-from trainables.config import TrainConfig, trial_id
-from tune_app.options import RunOptions
-from tune_app.plan import Plan
-from tune_app.points import PlannedTrial
-from tune_app.study import Setting, run_study
-from tune_app.workload import Workload
+from search_spaces.grammar.domains import Float
+from search_spaces.grammar.space import Key, SearchSpace
+from trainables.config.train_config import TrainConfig, trial_id
+from tune_app.command.options import RunOptions
+from tune_app.engine.workload import Workload
+from tune_app.planning.parsed_point import PlannedTrial
+from tune_app.planning.plan import Plan
+from tune_app.study.run_study import Setting, run_study
 
 FIXED = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 24, "precision": "fp32"}
 

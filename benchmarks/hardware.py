@@ -7,8 +7,8 @@ import platform
 
 import psutil
 
-from tune_app.provenance import processor
-from tune_app.study_file import git_revision, versions
+from tune_app.study.provenance import processor
+from tune_app.study.study_file import git_revision, versions
 
 
 def hardware() -> dict:

@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from analysis.record import Ended, Epoch, Planned, Started, read_record
+from analysis.record.record import Ended, Epoch, Planned, Started, read_record
 from benchmarks.hardware import hardware
-from tune_app.history import History
-from tune_app.ledger import Ledger
+from tune_app.record.history import History
+from tune_app.record.ledger import Ledger
 
 RATES = {"factors": 0.4123, "weights": 0.4123, "batchnorm": 0.4123}
 
@@ -41,7 +41,7 @@ def epoch(trial: str, number: int) -> Epoch:
 
 def planned(trial: str) -> Planned:
     """As long as a real one."""
-    from trainables.config import TrainConfig
+    from trainables.config.train_config import TrainConfig
 
     config = TrainConfig().to_dict()
     routes = ("factors",) * 7

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from analysis.status import study_status
-from analysis.study import Study, load_study
-from analysis.tables import read_tables
+from analysis.record.tables import read_tables
+from analysis.study.status import study_status
+from analysis.study.study import Study, load_study
 from benchmarks.hardware import hardware
 from tests.analysis.studies import many
 

@@ -23,8 +23,8 @@ from statistics import median
 from typing import Any
 
 from analysis.charts.pictures import Pictures
-from analysis.report import write_report
-from analysis.study import load_study
+from analysis.report.report import write_report
+from analysis.study.study import load_study
 from benchmarks.hardware import hardware
 from tests.analysis.studies import many
 

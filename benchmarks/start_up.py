@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from analysis.record import Ended, RecordError, Row, Started, read_record, rows_of
+from analysis.record.record import Ended, RecordError, Row, Started, read_record, rows_of
 from benchmarks.hardware import hardware
 
 RESULTS = Path(__file__).parent / "results" / "start_up.json"

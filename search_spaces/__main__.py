@@ -1,6 +1,6 @@
 """``python -m search_spaces`` prints the table of spaces that the README shows."""
 
-from search_spaces.grid import grid_points
+from search_spaces.grammar.grid import grid_points
 from search_spaces.registry import SPACES
 
 

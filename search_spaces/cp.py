@@ -1,7 +1,7 @@
 """Sums of outer products, whose rank is free."""
 
-from search_spaces.domains import Int
-from search_spaces.space import Key, SearchSpace
+from search_spaces.grammar.domains import Int
+from search_spaces.grammar.space import Key, SearchSpace
 
 SPACE = SearchSpace(
     name="cp",

@@ -1,7 +1,7 @@
 """The undecomposed network: what everything smaller is compared with."""
 
-from search_spaces.domains import Float, Int
-from search_spaces.space import Key, SearchSpace
+from search_spaces.grammar.domains import Float, Int
+from search_spaces.grammar.space import Key, SearchSpace
 
 SPACE = SearchSpace(
     name="dense",

@@ -1,7 +1,7 @@
 """Sweep A of the 2018 study: does decay scaled with compression help?"""
 
-from search_spaces.domains import Float, Int
-from search_spaces.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.domains import Float, Int
+from search_spaces.grammar.space import Contrast, Key, SearchSpace
 
 SPACE = SearchSpace(
     name="low_rank",

@@ -17,8 +17,8 @@ from search_spaces import (
     tucker,
     weight_decay,
 )
-from search_spaces.files import SpaceError, read_space
-from search_spaces.space import SearchSpace
+from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.toml_file import SpaceError, read_space
 
 SPACES: dict[str, SearchSpace] = {
     "quickstart": quickstart.SPACE,

@@ -1,7 +1,7 @@
 """Sweep B0 of the 2018 study: tensor trains before the rank rule changed."""
 
-from search_spaces.domains import Int
-from search_spaces.space import Key, SearchSpace
+from search_spaces.grammar.domains import Int
+from search_spaces.grammar.space import Key, SearchSpace
 
 SPACE = SearchSpace(
     name="tensor_train_december",

@@ -1,7 +1,7 @@
 """Sweep C of the 2018 study: how many dimensions should a Tucker network have?"""
 
-from search_spaces.domains import Float, Int
-from search_spaces.space import Key, SearchSpace
+from search_spaces.grammar.domains import Float, Int
+from search_spaces.grammar.space import Key, SearchSpace
 
 SPACE = SearchSpace(
     name="tucker",

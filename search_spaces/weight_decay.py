@@ -1,7 +1,7 @@
 """Which power of the compression does the best weight decay follow?"""
 
-from search_spaces.domains import Choice, Float
-from search_spaces.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.domains import Choice, Float
+from search_spaces.grammar.space import Contrast, Key, SearchSpace
 
 SPACE = SearchSpace(
     name="weight_decay",

@@ -10,8 +10,8 @@ import pytest
 
 from analysis.charts.registry import CHARTS
 from search_spaces.registry import get_space
-from trainables.config import TrainConfig
-from tune_app.command_line import parse_options
+from trainables.config.train_config import TrainConfig
+from tune_app.command.command_line import parse_options
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.checkpoint import CheckpointError
-from trainables.checkpoint_store import CheckpointName, CheckpointStore, Poll
-from trainables.config import ConfigError, TrainConfig
-from trainables.data import Dataset
-from trainables.datasets.registry import load_dataset
-from trainables.job import TrialJob
-from trainables.metrics import EpochMetrics
-from trainables.trainer import Diverged, Trainer
+from trainables.config.metrics import EpochMetrics
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.data.dataset import Dataset
+from trainables.data.datasets.registry import load_dataset
+from trainables.training.checkpoint import CheckpointError
+from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, Poll
+from trainables.training.job import TrialJob
+from trainables.training.trainer import Diverged, Trainer
 
 WORST_SCORE = 0.0
 """An accuracy: what a trial gets that diverged, or that was not evaluated yet. Never NaN, which no

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 Picture: TypeAlias = Any
 """An Altair chart of any kind; its classes have no types that mypy reads."""

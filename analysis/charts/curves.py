@@ -9,12 +9,12 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import MEASURES, protocols
 from analysis.charts.labels import plural, spread
-from analysis.charts.picked import PICKED
+from analysis.charts.metric_label import MEASURES, protocols
+from analysis.charts.selection import PICKED
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 MANY = 48
 """Above this many trials single curves hide each other: families are summed up instead."""

@@ -16,7 +16,7 @@ from analysis.charts.pictures import SCALE, VEGA_LITE
 from analysis.charts.registry import CHARTS
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot

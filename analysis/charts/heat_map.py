@@ -9,12 +9,12 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import judged
 from analysis.charts.labels import axis, plural, short
+from analysis.charts.metric_label import judged
 from analysis.charts.ranks import ranked
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 PANELS = {  # column: (title, format of a cell, logarithmic colours)
     "accuracy": ("accuracy", ".1%", False),

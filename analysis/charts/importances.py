@@ -9,10 +9,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure
+from analysis.charts.metric_label import measure
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 
 def importances(study: Study) -> pd.DataFrame:

@@ -9,12 +9,12 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import axis, plural, short
+from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.steps import neighbourhood
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 COLUMNS = 2
 CLOUD = 200

@@ -14,7 +14,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural, short
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 LOST = ("diverged", "failed")
 STEPS = 5

@@ -10,12 +10,12 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import judged
 from analysis.charts.labels import plural, short
-from analysis.charts.picked import IS_PICKED, PICKED
+from analysis.charts.metric_label import judged
+from analysis.charts.selection import IS_PICKED, PICKED
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 BEST, MOST = 0.1, 24
 """The share of each family's trials drawn in colour, and how many of them at most."""

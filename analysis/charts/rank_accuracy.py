@@ -10,14 +10,14 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import axis, plural, short, spread
+from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
-from analysis.configurations import replicates
+from analysis.study.configurations import replicates
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 TREATMENTS = ("weight_decay_scaling", "weight_decay", "dims", "protocol", "learning_rate")
 """What a curve may stand for, beside the family: the first scientific key with few values."""

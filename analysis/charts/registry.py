@@ -6,13 +6,13 @@ while the other is worked out.
 
 from analysis.charts import (
     curves,
-    edges,
-    gaps,
+    generalization_gap,
     heat_map,
     importances,
     isolation,
     losses,
     parallel,
+    range_edges,
     rank_accuracy,
     rungs,
     size_accuracy,
@@ -31,9 +31,9 @@ CHARTS: dict[str, Chart] = {
     "parallel": parallel.CHART,
     "importances": importances.CHART,
     "curves": curves.CHART,
-    "gaps": gaps.CHART,
+    "gaps": generalization_gap.CHART,
     "rungs": rungs.CHART,
     "slots": slots.CHART,
-    "edges": edges.CHART,
+    "edges": range_edges.CHART,
     "losses": losses.CHART,
 }

@@ -9,13 +9,13 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import protocols
 from analysis.charts.labels import percent, plural
-from analysis.charts.picked import IS_PICKED, PICKED
-from analysis.twins import twins
+from analysis.charts.metric_label import protocols
+from analysis.charts.selection import IS_PICKED, PICKED
+from analysis.study.matching_trials import twins
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 FATES = {"went on": ("#0072b2", "circle"), "stopped": ("#c44e00", theme.CROSS)}
 WON = "#8a6d00"
@@ -28,7 +28,7 @@ def rungs(study: Study) -> pd.DataFrame:
     """A row per trial and rung: ``trial_id, rung`` (epoch), ``accuracy, fate, at, place, reached``.
 
     A stopped trial that a study beside this one let finish has ``twin_accuracy, twin_study, best``
-    and ``won``, as in ``analysis.twins``.
+    and ``won``, as in ``analysis.study.matching_trials``.
 
     ``at`` places the trial within its rung's column by when it came, because a scheduler judges by
     those that came before.

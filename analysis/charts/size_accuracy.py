@@ -11,14 +11,14 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.judged import measure, nothing_finished, possible
 from analysis.charts.labels import log_ticks, plural
-from analysis.charts.picked import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
-from analysis.latency import latencies
+from analysis.charts.metric_label import measure, nothing_finished, possible
+from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.statistics.pareto import pareto
+from analysis.study.latency import latencies
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 SIZES = {
     "parameters": "parameters",

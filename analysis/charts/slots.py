@@ -11,10 +11,10 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural
-from analysis.charts.picked import IS_PICKED, PICKED
+from analysis.charts.selection import IS_PICKED, PICKED
 
 if TYPE_CHECKING:
-    from analysis.study import Study
+    from analysis.study.study import Study
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 IDLE = 0.02

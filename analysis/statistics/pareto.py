@@ -55,7 +55,7 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) ->
 
 def _sized(frame: pd.DataFrame, x: str) -> pd.DataFrame:
     """The rows that have an x, smallest first."""
-    from analysis.tables import TableError
+    from analysis.record.tables import TableError
 
     if x not in frame or not pd.api.types.is_numeric_dtype(frame[x]):
         numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]

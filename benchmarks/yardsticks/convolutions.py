@@ -14,13 +14,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from trainables.memory import keep_freed_memory
 from trainables.sizes.resnet9 import (
     IMAGE_CHANNELS,
     IMAGE_SIDE,
     REPLACED_SIDES,
     replaced_specs,
 )
+from trainables.training.memory import keep_freed_memory
 
 
 def shapes(width: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:

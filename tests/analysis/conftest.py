@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.study import Study, load_study
+from analysis.study.study import Study, load_study
 from tests.analysis.studies import STUDIES
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.config import TrainConfig
+from trainables.config.train_config import TrainConfig
 from trainables.sizes.network import NetworkSize
 
 FAMILY_OFFSETS = {

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analysis import record
+from analysis.record import record
 from tests.analysis.model import Model
-from trainables.config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig, trial_id
 from trainables.sizes.network import NetworkSize, size_network
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import record
+from analysis.record import record
 from tests.analysis import spaces
 from tests.analysis.simulation import FINISHED, Fate, Model, write_study
 

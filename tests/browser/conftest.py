@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from analysis.report import write_report
-from analysis.study import load_study
+from analysis.report.report import write_report
+from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES
 from tests.browser.opened import Opened
 

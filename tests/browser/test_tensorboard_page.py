@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from analysis.study import load_study
-from analysis.tensorboard import write_tensorboard
+from analysis.study.study import load_study
+from analysis.tensorboard.writer import write_tensorboard
 from tests.analysis.studies import STUDIES
 
 pytestmark = pytest.mark.browser

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from search_spaces.files import SpaceError
-from search_spaces.grid import grid_points, gridless_keys
+from search_spaces.grammar.grid import grid_points, gridless_keys
+from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import SPACES, get_space
-from trainables.config import TrainConfig
+from trainables.config.train_config import TrainConfig
 from trainables.sizes.registry import SIZES
-from tune_app.sampling import corner_points, random_points
+from tune_app.planning.sampling import corner_points, random_points
 
 
 @pytest.mark.parametrize(

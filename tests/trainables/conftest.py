@@ -2,9 +2,9 @@
 
 import pytest
 
-from trainables.config import TrainConfig
-from trainables.data import Dataset
-from trainables.datasets.digits import load_digits
+from trainables.config.train_config import TrainConfig
+from trainables.data.dataset import Dataset
+from trainables.data.datasets.digits import load_digits
 
 
 @pytest.fixture(scope="session")

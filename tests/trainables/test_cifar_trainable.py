@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trainables.checkpoint_store import STOP_FILE
 from trainables.cifar_trainable import CifarTrainable
-from trainables.config import trial_id
-from trainables.job import TrialJob
-from trainables.trainer import Trainer
+from trainables.config.train_config import trial_id
+from trainables.training.checkpoint_store import STOP_FILE
+from trainables.training.job import TrialJob
+from trainables.training.trainer import Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")
 

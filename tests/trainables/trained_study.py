@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from trainables.config import TrainConfig
-from trainables.data import Dataset
-from trainables.trainer import Trainer
+from trainables.config.train_config import TrainConfig
+from trainables.data.dataset import Dataset
+from trainables.training.trainer import Trainer
 
 DENSE = TrainConfig(
     width=8,

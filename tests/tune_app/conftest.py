@@ -4,9 +4,9 @@ import signal
 
 import pytest
 
-from tests.tune_app.engine import PRELOAD, Engine
-from tune_app import cluster
-from tune_app.interrupt import SIGNALS
+from tests.tune_app.ray_engine import PRELOAD, Engine
+from tune_app.nodes import cluster
+from tune_app.session.signal_handler import SIGNALS
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ A fourth word lets the first trial hear nothing once it trains, as in a long bat
 import sys
 from pathlib import Path
 
-from tests.tune_app.engine import PRELOAD, SCRIPTED
+from tests.tune_app.ray_engine import PRELOAD, SCRIPTED
 from tests.tune_app.workload import plan_of, some_trials
-from tune_app.options import RunOptions
-from tune_app.study import Setting, run_study
-from tune_app.workload import Workload
+from tune_app.command.options import RunOptions
+from tune_app.engine.workload import Workload
+from tune_app.study.run_study import Setting, run_study
 
 
 def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:

@@ -2,11 +2,11 @@
 
 import random
 
-from search_spaces.domains import Float
-from search_spaces.space import Key, SearchSpace
-from trainables.config import TrainConfig, trial_id
-from tune_app.plan import Plan
-from tune_app.points import PlannedTrial, PointRules
+from search_spaces.grammar.domains import Float
+from search_spaces.grammar.space import Key, SearchSpace
+from trainables.config.train_config import TrainConfig, trial_id
+from tune_app.planning.parsed_point import PlannedTrial, PointRules
+from tune_app.planning.plan import Plan
 
 RULES = PointRules({"precision": "fp32", "classes": 10})
 

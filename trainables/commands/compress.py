@@ -76,18 +76,18 @@ def compress(
 
     Example: python -m trainables compress STUDY TRIAL --layer tt_conv --compression 0.1
     """
-    from trainables.target import Target
+    from trainables.compression.target import Target
 
     target = Target(layer, parameters, compression, rank, energy, ranks, dims)
     dtype = _dtype(precision)
     import torch
 
-    from trainables.batchnorm import measure_batchnorm
-    from trainables.compress import compress as decompose
-    from trainables.evaluation import evaluate, load_data
-    from trainables.fine_tune_space import write_space
-    from trainables.start_writer import start_folder, write_start
-    from trainables.trained import find_data_dir, load_trained
+    from trainables.compression.compress import compress as decompose
+    from trainables.compression.evaluation import evaluate, load_data
+    from trainables.compression.fine_tune_space import write_space
+    from trainables.compression.start_writer import start_folder, write_start
+    from trainables.compression.trained import find_data_dir, load_trained
+    from trainables.training.batchnorm import measure_batchnorm
 
     if threads:
         torch.set_num_threads(threads)

@@ -44,11 +44,11 @@ def export(
     """
     import torch
 
-    from trainables.card import make_card, store_card
-    from trainables.evaluation import load_data, read_images
-    from trainables.export import describe, write_files
-    from trainables.export import export as make
-    from trainables.trained import find_data_dir, load_trained
+    from trainables.compression.evaluation import load_data, read_images
+    from trainables.compression.trained import find_data_dir, load_trained
+    from trainables.exporting.export import describe, write_files
+    from trainables.exporting.export import export as make
+    from trainables.exporting.export_card import make_card, store_card
 
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)

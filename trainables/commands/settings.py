@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trainables.config import ConfigError, TrainConfig
+from trainables.config.train_config import ConfigError, TrainConfig
 
 Scalar = str | int | float | bool | None
 

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
-from trainables.metrics import EpochMetrics
+from trainables.config.metrics import EpochMetrics
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
-    from trainables.trainer import Trainer
+    from trainables.training.trainer import Trainer
 
 INTERRUPTED = 130
 DIVERGED = 1
@@ -60,8 +60,8 @@ def train(
     config.network_size()  # an infeasible one is told before torch is imported
     import torch
 
-    from trainables.datasets.registry import load_dataset
-    from trainables.trainer import Trainer
+    from trainables.data.datasets.registry import load_dataset
+    from trainables.training.trainer import Trainer
 
     data = load_dataset(config.dataset, data_dir)
     if config.dataset == "folder":
@@ -76,7 +76,7 @@ def train(
 
 
 def _run(trainer: Trainer, checkpoint: Path) -> int:
-    from trainables.trainer import Diverged
+    from trainables.training.trainer import Diverged
 
     stop = _Interrupt()
     with _progress(trainer) as progress:

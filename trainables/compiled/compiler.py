@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainables.precision import read_cpu_flags
-from trainables.user_cache import user_cache
+from trainables.compiled.precision import read_cpu_flags
+from trainables.compiled.user_cache import user_cache
 
 COMPILE = (
     *("cc", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno"),

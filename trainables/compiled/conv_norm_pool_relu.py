@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from trainables.compiled.compiler import in_each_format
 from trainables.compiled.norm_pool_relu import counted, empty_results, is_plain
-from trainables.precision import read_cpu_flags
+from trainables.compiled.precision import read_cpu_flags
 
 FUNCTIONS = in_each_format(Path(__file__).with_suffix(".c"))
 LANES = 16  # floats in the vectors that it is written for

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainables.layers import decompose
-from trainables.layers.draw import normal
+from trainables.layers.initialization import normal
 from trainables.layers.separable_form import SeparableForm
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.reshape import split_point

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from trainables.layers.draw import normal
+from trainables.layers.initialization import normal
 
 
 def check_precision(tensor: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
-from trainables.layers.draw import normal, torch_default
+from trainables.layers.initialization import normal, torch_default
 from trainables.sizes.layer_size import REBUILD
 
 

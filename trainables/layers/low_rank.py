@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from trainables.layers.decompose import tensor_train
-from trainables.layers.draw import torch_default
+from trainables.layers.initialization import torch_default
 from trainables.layers.separable_form import SeparableForm
 from trainables.sizes.layer_size import LayerSize
 

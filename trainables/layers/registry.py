@@ -9,7 +9,7 @@ from trainables.layers.tensor_train import TensorTrainConv2d
 from trainables.layers.tt_conv import TTConv2d
 from trainables.layers.tucker import TuckerConv2d
 from trainables.layers.tucker2 import Tucker2Conv2d
-from trainables.layers.tucker_seed import TuckerSeedConv2d
+from trainables.layers.tucker_original import TuckerSeedConv2d
 
 LAYERS: dict[str, type[FactorizedConv2d]] = {
     "dense": DenseConv2d,

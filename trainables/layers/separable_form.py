@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
-from trainables.layers.draw import normal, torch_default
+from trainables.layers.initialization import normal, torch_default
 from trainables.layers.memory_format import in_channels_last
 from trainables.sizes.layer_size import REBUILD, LayerSize
 

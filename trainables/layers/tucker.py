@@ -12,7 +12,7 @@ from trainables.layers.separable_form import SeparableForm
 from trainables.layers.tensor_train import multiply_out
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.reshape import split_point
-from trainables.sizes.tucker_seed import seed_bonds
+from trainables.sizes.tucker_original import seed_bonds
 
 
 @final

@@ -9,7 +9,7 @@ from trainables.sizes.tensor_train import TensorTrain
 from trainables.sizes.tt_conv import TTConv
 from trainables.sizes.tucker import Tucker
 from trainables.sizes.tucker2 import Tucker2
-from trainables.sizes.tucker_seed import TuckerSeed
+from trainables.sizes.tucker_original import TuckerSeed
 
 SIZES: dict[str, Family] = {
     "dense": Dense(),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load_study
-from analysis.study import Study
+from analysis.study.study import Study
 from tests.analysis import spaces
 from tests.analysis.simulation import write_study
 

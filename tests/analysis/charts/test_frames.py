@@ -8,20 +8,20 @@ import pytest
 
 from analysis.charts import (
     curves,
-    edges,
-    gaps,
+    generalization_gap,
     heat_map,
     isolation,
     losses,
     parallel,
+    range_edges,
     rank_accuracy,
     rungs,
     size_accuracy,
     slots,
 )
-from analysis.charts.judged import judged
 from analysis.charts.labels import log_ticks
-from analysis.study import load_study
+from analysis.charts.metric_label import judged
+from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import write_study
@@ -124,17 +124,19 @@ def test_a_merged_duplicate_fills_its_cell_of_the_heat_map(study):
 
 
 def test_a_confirmed_configuration_has_all_three_accuracies(study):
-    frame = gaps.gaps(study("confirmed"))
+    frame = generalization_gap.gaps(study("confirmed"))
     wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
     assert wide.dropna().shape == (3, 3)
     assert (wide["training"] > wide["validation"]).all()
 
 
 def test_a_training_accuracy_below_the_validation_accuracy_is_said_to_be_below(study):
-    frame = gaps.gaps(study("twelve"))
-    assert "Training accuracy lies 3.0 points above" in gaps.caption(frame)
+    frame = generalization_gap.gaps(study("twelve"))
+    assert "Training accuracy lies 3.0 points above" in generalization_gap.caption(frame)
     lower = frame["accuracy"].where(frame["set"] != "training", frame["accuracy"] - 0.05)
-    assert "Training accuracy lies 2.0 points below" in gaps.caption(frame.assign(accuracy=lower))
+    assert "Training accuracy lies 2.0 points below" in generalization_gap.caption(
+        frame.assign(accuracy=lower)
+    )
 
 
 @pytest.mark.parametrize("values", [[40_000, 7_000_000], [31, 49], [41, 44], [6_573_120]])
@@ -210,11 +212,11 @@ def replace_attempts(tables, attempts):
 
 
 def test_a_best_value_at_the_end_of_its_range_is_flagged(study):
-    frame = edges.edges(study("edge"))
+    frame = range_edges.edges(study("edge"))
     rate = frame[frame["key"] == "learning_rate"].iloc[0]
     assert rate["edge"]
     assert rate["at"] == pytest.approx(1)
-    assert "Widen the range of learning_rate: best at the upper edge" in edges.caption(frame)
+    assert "Widen the range of learning_rate: best at the upper edge" in range_edges.caption(frame)
 
 
 def test_lost_trials_are_counted_by_family_and_by_rate(study):

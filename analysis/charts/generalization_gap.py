@@ -1,0 +1,140 @@
+"""How far training, validation and test accuracy lie apart, by size: overfitting, seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from analysis.charts import theme
+from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.labels import log_ticks, plural
+from analysis.charts.metric_label import finished, nothing_finished, protocols
+from analysis.study.confirmation import confirmations, shared_ids
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+SETS = {"training": "triangle-up", "validation": "circle", "test": "square"}
+STEP = 2.0
+"""Of a family's configurations within this factor of size, the best is shown."""
+
+
+def gaps(study: Study) -> pd.DataFrame:
+    """A row per configuration and set: ``configuration, layer, parameters, set, accuracy, runs``.
+
+    Accuracies are means over a configuration's finished trials, after the last epoch; its test
+    accuracy comes from its confirmation runs (``analysis.study.confirmation``). Of a family's sizes
+    within a factor ``STEP`` the best is shown; ``of`` says of how many.
+    """
+    trials = finished(study.trials)
+    if trials.empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    last = study.epochs.loc[study.epochs.groupby("trial_id")["epoch"].idxmax()]
+    trials = trials.merge(last[["trial_id", "train_accuracy"]], on="trial_id")
+    trials["configuration"] = shared_ids(trials)
+    table = trials.groupby("configuration", sort=False).agg(
+        layer=("layer", "first"),
+        parameters=("parameters", "first"),
+        training=("train_accuracy", "mean"),
+        validation=("val_accuracy_last", "mean"),
+        test=("test_accuracy", "mean"),
+        runs=("trial_id", "size"),
+    )
+    tested = confirmations(study)
+    tested = tested.assign(shared=shared_ids(tested))
+    tested = tested.drop_duplicates("shared").set_index("shared")["mean"]
+    table["test"] = table["test"].fillna(tested.reindex(table.index))
+    frame = (
+        _best_of_each_size(table)
+        .reset_index()
+        .melt(
+            id_vars=["configuration", "layer", "parameters", "runs"],
+            value_vars=list(SETS),
+            var_name="set",
+            value_name="accuracy",
+        )
+    )
+    frame = frame[frame["accuracy"].notna()].astype({"parameters": "int64"})
+    return frame.assign(of=len(table), note=protocols(study)).reset_index(drop=True)
+
+
+def _best_of_each_size(table: pd.DataFrame) -> pd.DataFrame:
+    step = np.floor(np.log(table["parameters"].astype(float)) / np.log(STEP))
+    judge = table["validation"].fillna(table["test"])
+    return table.loc[judge[judge.notna()].groupby([table["layer"], step]).idxmax()]
+
+
+def draw(frame: pd.DataFrame) -> Picture:
+    """A line from set to set for each configuration, a mark of its own for each set."""
+    families = theme.styles(frame["layer"].unique())
+    title = "accuracy after the last epoch" + frame["note"].iloc[0]
+    present = [name for name in SETS if (frame["set"] == name).any()]
+    data = alt.Chart(frame.drop(columns=["of", "note"])).encode(
+        x=alt.X(
+            "parameters:Q",
+            title="parameters",
+            scale=alt.Scale(type="log", nice=False, padding=24),
+            axis=alt.Axis(format=theme.COUNT, values=log_ticks(frame["parameters"]), grid=False),
+        ),
+        color=alt.Color(
+            "layer:N",
+            scale=alt.Scale(
+                domain=list(families), range=[style.colour for style in families.values()]
+            ),
+        ),
+    )
+    accuracy = alt.Axis(format=".3~p")
+    bars = data.mark_rule(strokeWidth=1.5, opacity=0.7).encode(
+        y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=False), axis=accuracy),
+        y2="high:Q",
+        detail="configuration:N",
+    )
+    bars = bars.transform_aggregate(
+        low="min(accuracy)", high="max(accuracy)", groupby=["configuration", "parameters", "layer"]
+    )
+    points = data.mark_point(size=64, filled=False, strokeWidth=2, opacity=1).encode(
+        y=alt.Y("accuracy:Q", title=title),
+        shape=alt.Shape(
+            "set:N",
+            scale=alt.Scale(domain=present, range=[SETS[name] for name in present]),
+            legend=alt.Legend(symbolStrokeColor=theme.INK, orient="bottom"),
+        ),
+        tooltip=[
+            "layer:N",
+            alt.Tooltip("parameters:Q", format=","),
+            "set:N",
+            alt.Tooltip("accuracy:Q", format=".2%"),
+            alt.Tooltip("runs:Q"),
+        ],
+    )
+    return alt.layer(bars, points, width=theme.WIDTH, height=theme.HEIGHT)
+
+
+def caption(frame: pd.DataFrame) -> str:
+    shown, of = frame["configuration"].nunique(), int(frame["of"].iloc[0])
+    wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
+    said = [
+        f"{plural(shown, 'configuration')}"
+        + (f", the best of each size, of {of:,}." if shown < of else ".")
+    ]
+    if {"training", "validation"} <= set(wide):
+        gap = 100 * (wide["training"] - wide["validation"]).mean()
+        said.append(f"Training accuracy lies {_apart(gap)} validation accuracy on average.")
+    if "test" in wide:
+        other = "validation" if "validation" in wide else "training"
+        gap = (100 * (wide[other] - wide["test"])).dropna()
+        if len(gap):
+            said.append(
+                f"Test accuracy lies {_apart(-gap.mean())} {other} accuracy (n = {len(gap)})."
+            )
+    return " ".join(said)
+
+
+def _apart(points: float) -> str:
+    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
+
+
+CHART = Chart("Training, validation and test", gaps, draw, caption)

@@ -1,0 +1,62 @@
+"""By which accuracy trials are judged, and how a figure has to name it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.charts.chart import NothingToShow
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+MEASURES = {"val_accuracy_last": "validation accuracy", "test_accuracy": "TEST-SET accuracy"}
+
+
+def judged(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The finished ones of a study's trials (or of ``trials``), with ``accuracy`` and ``measure``.
+
+    Accuracy is a fraction: that of the last epoch, on the validation images; a study that holds
+    none out is judged on the test set. ``measure`` says which, in words. An early stop is no
+    result, so trials that did not finish are left out.
+
+    Raises:
+        NothingToShow: where no trial has finished yet.
+    """
+    rows = finished(study.trials if trials is None else trials)
+    rows = rows[rows[study.metric].notna()]
+    if rows.empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    return rows.assign(accuracy=rows[study.metric].astype(float), measure=measure(study))
+
+
+def possible(frame: pd.DataFrame) -> pd.DataFrame:
+    """Intervals of accuracies, cut at 0 and 1: of two runs that differ a t interval is wider."""
+    bounds = [name for name in ("low", "high", "front_low", "front_high") if name in frame]
+    return frame.assign(**{name: frame[name].clip(0, 1) for name in bounds})
+
+
+def finished(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials that ran to their last epoch."""
+    return trials[trials["status"] == "finished"]
+
+
+def measure(study: Study) -> str:
+    """The accuracy that judges the trials, as an axis names it."""
+    return MEASURES[study.metric] + protocols(study)
+
+
+def protocols(study: Study) -> str:
+    """`` · protocol seed_tt`` where trials repeat the original's faults, else nothing."""
+    names = sorted(set(study.trials["protocol"].dropna()) - {"right"})
+    return f" · protocol {', '.join(names)}" if names else ""
+
+
+def nothing_finished(trials: pd.DataFrame) -> str:
+    """Why there is nothing to show: how many trials are in which state."""
+    if trials.empty:
+        return "No trial is planned yet."
+    counts = trials["status"].value_counts()
+    listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
+    return f"No trial has finished yet: {listed}."

@@ -1,0 +1,77 @@
+"""Attempts: who held a slot from when to when, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+
+import pandas as pd
+
+from analysis.record.dtypes import ATTEMPT_DTYPES, typed_frame
+from analysis.record.record import AnyRow, Ended, Run, Started, rows_of
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of a trial; the fields are the columns of ``ATTEMPT_DTYPES``."""
+
+    trial_id: str
+    attempt: int
+    started: float | None = None
+    ended: float | None = None
+    status: str = "running"
+    from_epoch: int | None = None
+    to_epoch: int | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    retry: bool | None = None
+    host: str = ""
+    device: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """The status of a trial whose last attempt this is: one to be retried is under way."""
+        return "running" if self.retry and self.status == "failed" else self.status
+
+
+def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
+    """Every attempt, in the order they started."""
+    attempts: dict[tuple[str, int], Attempt] = {}
+    for row in rows_of(rows, Started, Ended, Run):
+        match row:
+            case Started():
+                attempts[row.trial_id, row.attempt] = Attempt(
+                    row.trial_id,
+                    row.attempt,
+                    started=row.time,
+                    from_epoch=row.epoch,
+                    host=row.host,
+                    device=row.device,
+                )
+            case Ended():
+                key = (row.trial_id, row.attempt)
+                if (attempt := attempts.get(key)) is None:
+                    attempt = attempts[key] = Attempt(*key)
+                attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
+                attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
+            case Run():
+                for attempt in attempts.values():  # whoever held them is gone
+                    if attempt.status == "running":
+                        attempt.status = "interrupted"
+    return list(attempts.values())
+
+
+def last_attempts(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
+    """The attempt that decides how each trial stands."""
+    last: dict[str, Attempt] = {}
+    for attempt in attempts:
+        known = last.get(attempt.trial_id)
+        if known is None or attempt.attempt >= known.attempt:
+            last[attempt.trial_id] = attempt
+    return last
+
+
+def attempts_frame(attempts: Iterable[Attempt]) -> pd.DataFrame:
+    """A row an attempt."""
+    return typed_frame(list(map(attrgetter(*ATTEMPT_DTYPES), attempts)), ATTEMPT_DTYPES)

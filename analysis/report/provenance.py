@@ -1,0 +1,118 @@
+"""How a study was run: where every number of a report comes from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.charts.labels import plural
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+UNKNOWN = "not recorded"
+
+
+def provenance(study: Study) -> list[tuple[str, str]]:
+    """What and its value in words, in the order a reader asks."""
+    info, space = study.info, study.space
+    return [
+        ("Command", _command(info.get("command"))),
+        ("Search", _search(study)),
+        ("Seeds", _values(study.trials, "seed")),
+        ("Epochs", _values(study.trials, "epochs")),
+        ("Dataset", _dataset(info.get("dataset"))),
+        ("Device", _device(study)),
+        ("Time", _time(study)),
+        ("Code", f"revision {info['git_revision']}" if info.get("git_revision") else UNKNOWN),
+        ("Versions", _pairs(info.get("versions"))),
+        ("Fixed keys", _pairs(space.get("fixed")) if space.get("fixed") else "none"),
+        ("Question from", str(space.get("source") or UNKNOWN)),
+        ("Trials", _statuses(study)),
+        ("Not run", _left_out(study)),
+    ]
+
+
+def _command(command: Any) -> str:
+    """As a shell takes it: a driver records what stood behind ``python``."""
+    said = str(command or UNKNOWN)
+    return f"python {said}" if said.split()[0].endswith(".py") else said
+
+
+def _search(study: Study) -> str:
+    options, space = study.info.get("options") or {}, study.space
+    search = options.get("search") or space.get("search") or UNKNOWN
+    scheduler = options.get("scheduler") or space.get("scheduler") or UNKNOWN
+    return f"{search} search, scheduler {scheduler}"
+
+
+def _values(trials: pd.DataFrame, key: str) -> str:
+    values = sorted(trials[key].dropna().unique()) if key in trials else []
+    if not values:
+        return UNKNOWN
+    if len(values) > 12:
+        return f"{len(values)} values from {values[0]} to {values[-1]}"
+    return ", ".join(map(str, values))
+
+
+def _dataset(dataset: Any) -> str:
+    if not isinstance(dataset, dict):
+        return str(dataset or UNKNOWN)
+    return _pairs(dataset)
+
+
+def _device(study: Study) -> str:
+    devices = sorted({value for value in study.attempts["device"].dropna() if value})
+    devices = devices or [str(study.info.get("device") or UNKNOWN)]
+    slots = study.runs["slots"].dropna()
+    hosts = sorted({value for value in study.attempts["host"].dropna() if value})
+    said = [", ".join(devices)]
+    said += [f"{plural(int(slots.max()), 'trial')} at once"] if len(slots) else []
+    said += [f"on {', '.join(hosts[:8])}{' …' if len(hosts) > 8 else ''}"] if hosts else []
+    return ", ".join(said)
+
+
+def _time(study: Study) -> str:
+    times = pd.concat([study.runs["started"], study.runs["ended"], study.epochs["time"]]).dropna()
+    if times.empty:
+        return UNKNOWN
+    first, last = (datetime.fromtimestamp(moment, UTC) for moment in (times.min(), times.max()))
+    busy = study.trials["train_seconds"].sum()
+    return (
+        f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC;"
+        f" {duration(busy)} of training in {len(study.runs)} run{'s' * (len(study.runs) != 1)}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time span in the unit that suits it: 93 → "93 s", 5400 → "1.5 h"."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length or (unit == "h" and seconds >= length):
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _statuses(study: Study) -> str:
+    counts = study.trials["status"].value_counts()
+    said = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in counts.items())
+    merged = f"; {len(study.aliases):,} duplicates merged" if len(study.aliases) else ""
+    return (said or "none planned") + merged
+
+
+def _left_out(study: Study) -> str:
+    said = []
+    if len(study.infeasible):
+        reasons = study.infeasible["reason"].value_counts()
+        listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.head(3).items())
+        said.append(f"{len(study.infeasible):,} infeasible ({listed})")
+    if len(study.damage):
+        said.append(f"{len(study.damage):,} damaged lines of the ledger were skipped")
+    return "; ".join(said) or "nothing was infeasible"
+
+
+def _pairs(values: Any) -> str:
+    if not isinstance(values, dict) or not values:
+        return UNKNOWN
+    return ", ".join(f"{name} {value}" for name, value in values.items())

@@ -1,0 +1,120 @@
+"""The table of trials that a report shows: its columns, and each cell as number and as words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.charts.labels import short
+from analysis.report.provenance import duration
+from analysis.study.configurations import configuration_ids
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: ``name`` is what a filter calls it, ``title`` what its head says."""
+
+    name: str
+    title: str
+    hint: str
+    numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """``text`` is shown; ``value`` sorts and filters, and is empty where there is nothing."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One trial; ``configuration`` is shared by the replicates."""
+
+    trial_id: str
+    configuration: str
+    status: str
+    cells: tuple[Cell, ...]
+
+
+MEASURED = {
+    "val_accuracy_last": ("accuracy", "val. accuracy", "validation accuracy after the last epoch"),
+    "test_accuracy": ("test", "TEST accuracy", "accuracy on the test set"),
+    "parameters": ("parameters", "parameters", "parameters of the whole network"),
+    "factor_parameters": (
+        "factors",
+        "of which factors",
+        "parameters of the replaced layers alone; the rest is never decomposed",
+    ),
+    "compression": ("compression", "of dense", "parameters ÷ those of the dense network"),
+    "macs": ("macs", "multiply-adds", "multiply-adds per image"),
+    "routes": (
+        "routes",
+        "routes",
+        "the seven layers in order: f runs its factors, r rebuilds its kernel",
+    ),
+    "epochs_run": ("epochs", "epochs", "epochs finished"),
+    "train_seconds": ("seconds", "time", "training time"),
+    "error_kind": ("failure", "failure", "what made it fail"),
+}
+PERCENT = ("val_accuracy_last", "test_accuracy", "compression")
+
+
+def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:
+    """The columns that say something in this study, and a row a trial, the best first."""
+    trials = study.trials.sort_values(study.metric, ascending=False, kind="stable")
+    measured = [name for name in MEASURED if trials[name].notna().any()]
+    taken = {MEASURED[name][0] for name in measured}
+    keys = [key for key in dict.fromkeys((*study.keys(), "seed")) if key in trials]
+    keys = [
+        key for key in keys if key in ("layer", "seed") or trials[key].nunique(dropna=False) > 1
+    ]
+    if "layer" not in keys:
+        keys = ["layer", *keys]
+    columns = [Column("status", "status", "how the trial ended", numeric=False)]
+    columns += [_key(trials, key, taken) for key in keys]
+    columns += [_measured(trials, name) for name in measured]
+    sources = ["status", *keys, *measured]
+    texts = [[_cell(name, value) for value in trials[name]] for name in sources]
+    ids = configuration_ids(study.trials).loc[trials.index]
+    rows = zip(trials["trial_id"], ids, trials["status"], zip(*texts, strict=True), strict=True)
+    return columns, [TableRow(*row) for row in rows]
+
+
+def _key(trials: pd.DataFrame, key: str, taken: set[str]) -> Column:
+    name = f"{key}_given" if key in taken else key
+    return Column(name, key.replace("_", " "), f"searched key {key}", _numeric(trials[key]))
+
+
+def _measured(trials: pd.DataFrame, column: str) -> Column:
+    name, title, hint = MEASURED[column]
+    return Column(name, title, hint, _numeric(trials[column]))
+
+
+def _numeric(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _cell(name: str, value: Any) -> Cell:
+    if value is None or value is pd.NA or value != value:
+        return Cell("–", "")
+    if name == "status":
+        return Cell(value.replace("_", " "), value)
+    if name in PERCENT:
+        return Cell(f"{100 * value:.2f} %", f"{value:.6g}")
+    if name == "train_seconds":
+        return Cell(duration(value), f"{value:.6g}")
+    if name == "routes":
+        letters = "".join(route[0] for route in value.split())
+        return Cell(letters, letters)
+    if name in ("parameters", "factor_parameters", "macs", "epochs_run"):
+        return Cell(f"{value:,.0f}", f"{value:.10g}")
+    if isinstance(value, str | bool):
+        return Cell(str(value), str(value))
+    return Cell(short(float(value)), f"{float(value):.8g}")

@@ -1,0 +1,99 @@
+"""The best network at each size, and the command that trains it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.study.configurations import configuration_ids
+from analysis.study.confirmation import confirmations, shared_ids
+from trainables.config.train_config import ConfigError, TrainConfig
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+STEPS = (1, 2, 5)
+"""Sizes are cut at 1, 2 and 5 of each decade: 10k–20k, 20k–50k, 50k–100k parameters."""
+
+
+def best_at_each_size(study: Study) -> pd.DataFrame:
+    """A row per step of size, smallest first: the configuration with the highest mean there.
+
+    The columns of ``study.pareto()``, and ``from_size``, ``to_size`` (parameters), ``candidates``
+    (finished configurations of that size), ``trial_id`` (its first trial) and, where it was
+    confirmed, ``test_mean, test_low, test_high, test_n``.
+    """
+    frame = study.pareto("parameters", study.metric)
+    if frame.empty:
+        return frame.assign(from_size=[], to_size=[], candidates=[], trial_id=[])
+    steps = [_step(float(size)) for size in frame["parameters"]]
+    frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
+    best = frame.loc[frame.groupby("from_size")["mean"].idxmax()]
+    counts = frame.groupby("from_size").size()
+    best = best.assign(
+        candidates=best["from_size"].map(counts),
+        trial_id=best["configuration"].map(_first_trials(study)),
+    )
+    return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
+
+
+def _step(size: float) -> tuple[int, int]:
+    """The step that a size lies in: 79,248 → (50,000, 100,000)."""
+    decade = 10 ** math.floor(math.log10(max(size, 1)))
+    edges = [*(int(step * decade) for step in STEPS), 10 * decade]
+    return next((a, b) for a, b in itertools.pairwise(edges) if a <= size < b)
+
+
+def _first_trials(study: Study) -> dict[str, str]:
+    """The first finished trial of each configuration."""
+    trials = study.trials[study.trials["status"] == "finished"]
+    ids = configuration_ids(study.trials).loc[trials.index]
+    first = ~ids.duplicated()
+    return dict(zip(ids[first], trials.loc[first, "trial_id"], strict=True))
+
+
+def _tests(study: Study) -> pd.DataFrame:
+    """Test accuracies of confirmed configurations, by the trial that each was chosen from."""
+    names = {"mean": "test_mean", "low": "test_low", "high": "test_high", "n": "test_n"}
+    tests = confirmations(study)
+    if tests.empty or study.metric == "test_accuracy":
+        return pd.DataFrame(
+            {"trial_id": pd.Series(dtype="str"), **{name: [] for name in names.values()}}
+        )
+    tests = tests.assign(shared=shared_ids(tests))
+    chosen = study.trials[["trial_id"]].assign(shared=shared_ids(study.trials))
+    tests = tests.drop_duplicates("shared").rename(columns=names)
+    return chosen.merge(tests[["shared", *names.values()]], on="shared").drop(columns="shared")
+
+
+def train_command(trial: Mapping[str, Any], data_dir: str | None = None) -> str:
+    """The command that trains a row of ``trials`` again.
+
+    The layer and what differs from the defaults is said; a configuration of an older version is
+    repeated word for word.
+    """
+    raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
+    given = {key: value for key, value in raw.items() if value is not None}
+    with contextlib.suppress(ConfigError):
+        given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
+    words = ["python", "-m", "trainables", "train"]
+    for key, value in given.items():
+        words += ["--set", f"{key}={_written(value)}"]
+    return shlex.join([*words, *(["--data-dir", data_dir] if data_dir else [])])
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

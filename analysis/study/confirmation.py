@@ -1,0 +1,66 @@
+"""A study and its confirmation: ``<name>-confirm`` beside it, its best on fresh seeds.
+
+The search is judged on validation images; the confirmation trains on all of them and reads the
+test set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.record.record import LEDGER, RecordError
+from analysis.record.tables import TableError
+from analysis.study.configurations import configuration_ids, replicates
+from analysis.study.study import Study, load_study
+
+SUFFIX = "-confirm"
+CHANGED = ("seed", "train_images", "validation_images")
+"""The keys in which a confirmation differs from what it confirms."""
+
+
+def is_confirmation(study: Study) -> bool:
+    """Whether the study came of ``--confirm``."""
+    return bool((study.info.get("options") or {}).get("confirm"))
+
+
+def confirmation_folder(study: Study) -> Path | None:
+    """The confirmation beside a study, where there is one."""
+    own = study.folder.resolve()
+    return None if is_confirmation(study) else _known(own.with_name(own.name + SUFFIX))
+
+
+def original_folder(study: Study) -> Path | None:
+    """The study beside a confirmation that it confirms, where there is one."""
+    own = study.folder.resolve()
+    if not is_confirmation(study) or not own.name.endswith(SUFFIX):
+        return None
+    return _known(own.with_name(own.name.removesuffix(SUFFIX)))
+
+
+def _known(folder: Path) -> Path | None:
+    return folder if (folder / LEDGER).is_file() else None
+
+
+def confirming_trials(study: Study) -> pd.DataFrame:
+    """The trials that trained on all images: the study's own, and those of its confirmation."""
+    ours, folder = study.trials, confirmation_folder(study)
+    if folder is not None:
+        with contextlib.suppress(RecordError, TableError):  # the search can be read without it
+            ours = pd.concat([ours, load_study(folder).trials], ignore_index=True)
+    return ours[ours["validation_images"] == 0]
+
+
+def confirmations(study: Study) -> pd.DataFrame:
+    """``replicates`` of test accuracy, of the configurations that trained on all images.
+
+    In this study, and in the study ``<name>-confirm`` beside it.
+    """
+    return replicates(confirming_trials(study), "test_accuracy")
+
+
+def shared_ids(trials: pd.DataFrame) -> pd.Series:
+    """An id that a searched configuration and its confirmation share."""
+    return configuration_ids(trials, without=CHANGED)

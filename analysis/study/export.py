@@ -1,0 +1,81 @@
+"""Tables for other programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.record.tables import TableError
+from analysis.study.confirmation import confirmations
+from analysis.study.study import Study
+
+FORMATS = ("csv", "parquet", "json", "md")
+
+TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
+    "trials": lambda study: study.trials,
+    "epochs": lambda study: study.epochs,
+    "aliases": lambda study: study.aliases,
+    "grid": lambda study: study.grid,
+    "replicates": lambda study: study.replicates,
+    "confirmations": confirmations,
+    "pareto": lambda study: study.pareto(),
+    "rungs": lambda study: study.rungs,
+    "importances": lambda study: study.importances(),
+    "attempts": lambda study: study.attempts,
+    "runs": lambda study: study.runs,
+    "infeasible": lambda study: study.infeasible,
+    "damage": lambda study: study.damage,
+}
+
+
+def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
+    """One table of every study; where there are several, the study's name in front.
+
+    Raises:
+        TableError: for a table that there is not.
+    """
+    if table not in TABLES:
+        raise TableError(f"unknown table {table!r}: choose from {', '.join(TABLES)}")
+    frames = [TABLES[table](study) for study in studies]
+    if len(frames) == 1:
+        return frames[0]
+    named = [frame.assign(study=study.name) for frame, study in zip(frames, studies, strict=True)]
+    whole = pd.concat(named, ignore_index=True)
+    return whole[["study", *(name for name in whole if name != "study")]]
+
+
+def export_text(frame: pd.DataFrame, kind: str) -> str:
+    """The frame as csv, json (a list of objects) or md (a table)."""
+    if kind == "csv":
+        return frame.to_csv(index=False)
+    if kind == "json":
+        return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
+    if kind == "md":
+        return _markdown(frame)
+    raise TableError(f"{kind!r} is no text: choose from csv, json, md, or give --to a file")
+
+
+def write_export(frame: pd.DataFrame, kind: str, path: Path) -> None:
+    """Writes the frame to a file in one of ``FORMATS``."""
+    if kind not in FORMATS:
+        raise TableError(f"unknown format {kind!r}: choose from {', '.join(FORMATS)}")
+    if kind == "parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        path.write_text(export_text(frame, kind), encoding="utf-8")
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    cells = [[_cell(value) for value in frame[name]] for name in frame]
+    rows = [list(frame), ["---"] * len(frame.columns), *zip(*cells, strict=True)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>")

@@ -1,0 +1,66 @@
+"""Measured latencies of a study's networks, as ``python -m trainables`` left them in its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.study.configurations import configuration_ids
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+FOLDER = "latency"
+COLUMNS = {
+    "trial_id": "str",
+    "configuration": "str",
+    "batch": "int64",
+    "latency_ms": "float64",
+    "machine": "str",
+}
+
+
+def latencies(study: Study) -> pd.DataFrame:
+    """A row a measured trial: ``trial_id, configuration, batch, latency_ms, machine``.
+
+    ``latency_ms`` is the median time of one forward pass, in milliseconds, of the smallest
+    ``batch`` (images) that was measured. Only what the machine with the most measurements said is
+    kept: times of two machines cannot be compared. A file that cannot be read is passed over.
+    """
+    configurations = dict(
+        zip(study.trials["trial_id"], configuration_ids(study.trials), strict=True)
+    )
+    cards = [_card(path) for path in sorted((study.folder / FOLDER).glob("*.json"))]
+    rows = [
+        (card["trial_id"], configurations[card["trial_id"]], *_fastest(card), _machine(card))
+        for card in cards
+        if card.get("trial_id") in configurations and card.get("latency")
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    if frame.empty:
+        return frame
+    most = frame["machine"].value_counts().index[0]
+    ours = frame[frame["machine"] == most]
+    return ours[ours["batch"] == ours["batch"].min()].reset_index(drop=True)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _fastest(card: dict[str, Any]) -> tuple[int, float]:
+    """The smallest batch and its median, in milliseconds."""
+    row = min(card["latency"], key=lambda row: row["batch"])
+    return int(row["batch"]), 1000 * float(row["median"])
+
+
+def _machine(card: dict[str, Any]) -> str:
+    words = (card.get(key) for key in ("machine", "device", "threads", "torch"))
+    return ", ".join(str(word) for word in words if word is not None)

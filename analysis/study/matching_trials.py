@@ -1,0 +1,68 @@
+"""Complete twins: the same trials, run to their end in another study of the same results folder.
+
+A trial's id is a hash of what is trained, so that on the same data equal ids are equal trainings.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.record.record import LEDGER, RecordError
+from analysis.record.tables import TableError
+
+if TYPE_CHECKING:
+    from analysis.study.study import Study
+
+
+def would_have_won(study: Study, complete: Study) -> pd.DataFrame:
+    """A row a trial that ``study`` stopped and ``complete`` let finish, the best first.
+
+    ``stopped_at`` is in epochs, ``twin_accuracy`` what it reached in the study ``twin_study``;
+    ``won`` says that this is above ``best``, the best finished trial of the study that stopped it.
+    No rows where that study has finished none: there is nothing to win against.
+    """
+    ours, theirs = study.trials, complete.trials
+    stopped = ours.loc[ours["status"] == "stopped", ["trial_id", "epochs_run"]]
+    finished = theirs.loc[theirs["status"] == "finished", ["trial_id", study.metric]].dropna()
+    both = stopped.merge(finished, on="trial_id")
+    best = ours.loc[ours["status"] == "finished", study.metric].max()
+    both = both.rename(columns={"epochs_run": "stopped_at", study.metric: "twin_accuracy"})
+    both = both.assign(best=best, won=both["twin_accuracy"] > best, twin_study=complete.name)
+    return both[both["best"].notna()].sort_values("twin_accuracy", ascending=False)
+
+
+def twins(study: Study) -> pd.DataFrame:
+    """``would_have_won`` for the studies beside this one on the same data, each trial once.
+
+    A study that cannot be read is passed over.
+    """
+    from analysis.study.study import load_study
+
+    found = [would_have_won(study, study)]  # no rows, but the columns
+    for folder in _relatives(study):
+        try:
+            found.append(would_have_won(study, load_study(folder)))
+        except (RecordError, TableError):
+            continue
+    whole = pd.concat([frame for frame in found if len(frame)] or found)
+    return whole.drop_duplicates("trial_id")
+
+
+def _relatives(study: Study) -> list[Path]:
+    """The studies beside this one that trained on the same data."""
+    own, data = study.folder.resolve(), study.info.get("dataset")
+    if not data or not (study.trials["status"] == "stopped").any():
+        return []
+    folders = sorted(path for path in own.parent.iterdir() if (path / LEDGER).is_file())
+    return [path for path in folders if path != own and _dataset(path) == data]
+
+
+def _dataset(folder: Path) -> Any:
+    try:
+        return json.loads((folder / "study.json").read_text(encoding="utf-8")).get("dataset")
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,201 @@
+"""A study: its folder, read."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.record.frames import Tables, build_tables, settle
+from analysis.record.parallel_read import read_columns
+from analysis.record.record import LEDGER, RecordError, without_collections
+from analysis.record.tables import read_tables, write_tables
+from analysis.study.configurations import grid, isolation, replicates, rungs
+
+STUDY = "study.json"
+LEASE = "lease.json"
+OBJECTS = ("space", "options", "versions")
+"""What ``study.json`` must hold as objects, where it holds them."""
+HELD_SECONDS = 30.0
+"""A driver renews its lease every other second; one unrenewed for this long is gone."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a study folder says.
+
+    ``info`` is ``study.json``; ``ledger_bytes`` how much of the ledger the tables hold; ``held``
+    says whether a driver works on the study. The frames are worked out once and shared: copy one
+    before changing it.
+    """
+
+    folder: Path
+    name: str
+    info: Mapping[str, Any]
+    tables: Tables
+    ledger_bytes: int = 0
+    held: bool = False
+
+    @functools.cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial; columns as in ``analysis.record.dtypes.TRIAL_DTYPES``."""
+        return settle(self.tables.trials, held=self.held)
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """A row a trial and finished epoch; a later attempt's replaces an earlier one's."""
+        return self.tables.epochs
+
+    @property
+    def aliases(self) -> pd.DataFrame:
+        """Configurations that resolve to a trial (``same_as``), with the keys as written."""
+        return self.tables.aliases
+
+    @property
+    def infeasible(self) -> pd.DataFrame:
+        """Configurations that cannot run, with the reason."""
+        return self.tables.infeasible
+
+    @functools.cached_property
+    def attempts(self) -> pd.DataFrame:
+        """A row an attempt: when it held a slot, how it ended, what failed."""
+        return settle(self.tables.attempts, held=self.held)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row for each time a driver worked on the study, with its slots."""
+        return self.tables.runs
+
+    @property
+    def damage(self) -> pd.DataFrame:
+        """Lines of the ledger that could not be read."""
+        return self.tables.damage
+
+    @functools.cached_property
+    def grid(self) -> pd.DataFrame:
+        """``trials``, and for every alias its twin's numbers under the keys as written."""
+        return grid(self.trials, self.aliases)
+
+    @property
+    def space(self) -> Mapping[str, Any]:
+        """The searched space as ``study.json`` has it; empty where there is none."""
+        return self.info.get("space") or {}
+
+    @property
+    def question(self) -> str:
+        """What the study asks."""
+        return str(self.space.get("question") or "")
+
+    def keys(self, role: str | None = None) -> tuple[str, ...]:
+        """The searched keys, or those of a role ("scientific", "nuisance"), as columns."""
+        from analysis.record.dtypes import RENAMED
+
+        keys = self.space.get("keys") or {}
+        wanted = [
+            name for name, key in keys.items() if role in (None, key.get("role", "scientific"))
+        ]
+        return tuple(RENAMED.get(name, name) for name in wanted)
+
+    @functools.cached_property
+    def metric(self) -> str:
+        """The column that trials are judged by: the test set's only where none held images out."""
+        validated = self.trials["val_accuracy_last"].notna().any()
+        tested = self.trials["test_accuracy"].notna().any()
+        return "test_accuracy" if tested and not validated else "val_accuracy_last"
+
+    @functools.cached_property
+    def replicates(self) -> pd.DataFrame:
+        """A row a configuration over its finished seeds: mean, sd, n, 95 % t interval."""
+        return replicates(self.trials, self.metric)
+
+    @functools.cached_property
+    def rungs(self) -> pd.DataFrame:
+        """Who reached which rung, with what, and who was stopped there."""
+        return rungs(self.trials, self.epochs)
+
+    def isolation(self, key: str) -> pd.DataFrame:
+        """For each value of a scientific key the best configuration over everything else."""
+        return isolation(self.replicates, key)
+
+    def pareto(self, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
+        """Every configuration, with the probability that it is on the front of low x, high y."""
+        from analysis.statistics.pareto import pareto
+
+        frame = (
+            self.replicates if y in ("val_accuracy", self.metric) else replicates(self.trials, y)
+        )
+        return pareto(frame, x)
+
+    def importances(self) -> pd.DataFrame:
+        """How much of the variance of the results each searched key explains (fANOVA)."""
+        from analysis.study.importances import importances
+
+        return importances(self.trials, self.metric, [*self.keys(), "seed"])
+
+    def write_tables(self) -> list[Path]:
+        """Writes the tables into the study folder, as Parquet and CSV."""
+        return write_tables(self.folder, self.tables, ledger_bytes=self.ledger_bytes)
+
+
+def load_study(path: str | Path) -> Study:
+    """Reads a study folder: its tables where they are as new as the ledger, else the ledger.
+
+    Raises:
+        RecordError: where the folder is no study, or one of a newer format.
+        TableError: where there is no ledger, and the tables lack a column.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise RecordError(f"{folder} is no folder; name a study folder that run_tune.py wrote")
+    info = _information(folder)
+    tables = read_tables(folder)
+    if tables is None:
+        with without_collections():
+            tables, size = _from_ledger(folder)
+    else:
+        size = _size(folder / LEDGER)
+    name = str(info.get("name") or folder.resolve().name)
+    return Study(folder, name, info, tables, size, is_held(folder))
+
+
+def _from_ledger(folder: Path) -> tuple[Tables, int]:
+    """The tables, and how much of the ledger they hold."""
+    columns = read_columns(folder)
+    return build_tables(columns), columns.size_bytes
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a driver works on the study, going by the lease that it renews."""
+    try:
+        renewed = float(json.loads((folder / LEASE).read_text())["renewed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return time.time() - renewed < HELD_SECONDS
+
+
+def _information(folder: Path) -> dict[str, Any]:
+    """``study.json``; empty where there is none, since the ledger alone is a study."""
+    path = folder / STUDY
+    try:
+        info = dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as problem:
+        raise RecordError(
+            f"{path} is no JSON object ({problem}); restore it or remove it"
+        ) from None
+    for name in (name for name in OBJECTS if not isinstance(info.get(name) or {}, dict)):
+        raise RecordError(
+            f"{path}: {name} must be an object, got {info[name]!r}; restore the file or remove it"
+        )
+    return info
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

@@ -1,0 +1,185 @@
+"""A space from a TOML file; docs/spaces.md shows the format."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.domains import Choice, Domain, Float, Int
+from search_spaces.grammar.space import Contrast, Key, SearchSpace
+
+TYPES = {"float": Float, "int": Int, "choice": Choice}
+INTERVAL = {"low", "high", "log", "grid"}
+SPACE = {"name", "question", "source", "search", "scheduler", "num_samples", "seeds", "contrast"}
+
+_MISSING = object()
+
+
+class SpaceError(ValueError):
+    """No such space, or a file that describes none; ``problems`` lists everything that is wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def read_space(path: Path) -> SearchSpace:
+    """The space that a file describes; ``[space] name`` defaults to the file's own.
+
+    Raises:
+        SpaceError: where it cannot be read, is no TOML, or with each problem under its key's path.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpaceError(
+            [f"no file {path}: --space takes a space's name or a .toml file"]
+        ) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SpaceError([f"cannot read {path}: {problem}"]) from problem
+    except tomllib.TOMLDecodeError as problem:
+        raise SpaceError([f"{path} is not TOML: {problem}"]) from problem
+    reader = _Reader()
+    space = reader.space(document, default_name=path.stem)
+    if space is None:
+        raise SpaceError([f"{path}: {problem}" for problem in reader.problems])
+    return space
+
+
+class _Reader:
+    """Walks a document and remembers every problem with the path to it."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def space(self, document: Mapping[str, Any], default_name: str) -> SearchSpace | None:
+        self._unknown("", document, {"space", "fixed", "keys"})
+        head = self._table("space", document.get("space", {}))
+        self._unknown("space", head, SPACE)
+        about = self._about(head, default_name)
+        fixed = self._fixed(self._table("fixed", document.get("fixed", {})))
+        tables = self._table("keys", document.get("keys", {}))
+        keys = {name: self._key(f"keys.{name}", table) for name, table in tables.items()}
+        if not keys:
+            self.problems.append("keys: a space searches at least one key, got none")
+        whole = {name: key for name, key in keys.items() if key is not None}
+        if self.problems:
+            return None
+        try:
+            return SearchSpace(**about, keys=whole, fixed=fixed)
+        except ValueError as problem:
+            self.problems.append(str(problem))
+            return None
+
+    def _about(self, head: Mapping[str, Any], default_name: str) -> dict[str, Any]:
+        about = {
+            "name": self._typed("space.name", head.get("name", default_name), str),
+            "question": self._typed("space.question", head.get("question", _MISSING), str),
+            "source": self._typed("space.source", head.get("source", ""), str),
+            "search": self._typed("space.search", head.get("search", "grid"), str),
+            "scheduler": self._typed("space.scheduler", head.get("scheduler", "none"), str),
+            "num_samples": self._count("space.num_samples", head.get("num_samples", 32)),
+            "seeds": self._count("space.seeds", head.get("seeds", 1)),
+        }
+        if "contrast" in head:
+            about["contrast"] = self._contrast(head["contrast"])
+        return about
+
+    def _contrast(self, given: Any) -> Contrast | None:
+        table = self._table("space.contrast", given)
+        names = {"key", "baseline", "treatment"}
+        self._unknown("space.contrast", table, names)
+        missing = names - table.keys()
+        self.problems += [f"space.contrast.{name}: missing" for name in sorted(missing)]
+        return None if missing else Contrast(**{name: table[name] for name in names})
+
+    def _fixed(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._scalar(f"fixed.{name}", value) for name, value in table.items()}
+
+    def _key(self, path: str, given: Any) -> Key | None:
+        table = self._table(path, given)
+        kind = table.get("type", "choice" if "values" in table else None)
+        if kind not in TYPES:
+            self._choose(f"{path}.type", kind, TYPES)
+            return None
+        fields = {"values"} if kind == "choice" else INTERVAL
+        self._unknown(path, table, fields | {"type", "role", "when"})
+        role = table.get("role", "scientific")
+        if role not in ("scientific", "nuisance"):
+            self._choose(f"{path}.role", role, ("scientific", "nuisance"))
+        when = self._when(f"{path}.when", table.get("when", {}))
+        domain = self._domain(path, TYPES[kind], {n: table[n] for n in fields & table.keys()})
+        return None if domain is None else Key(domain, role, when)
+
+    def _domain(self, path: str, kind: type, fields: dict[str, Any]) -> Domain | None:
+        for name in {"values"} if kind is Choice else {"low", "high"}:
+            if name not in fields:
+                self.problems.append(f"{path}.{name}: missing")
+                return None
+        for name in fields.keys() & {"values", "grid"}:
+            fields[name] = self._scalars(f"{path}.{name}", fields[name])
+        numbers = [fields[name] for name in ("low", "high") if name in fields]
+        numbers += fields.get("grid", ())
+        wanted = (int,) if kind is Int else (int, float)
+        wrong = [value for value in numbers if type(value) not in wanted]
+        if wrong:
+            word = "whole numbers" if kind is Int else "numbers"
+            self.problems.append(f"{path}: low, high and grid are {word}, got {wrong}")
+            return None
+        if type(fields.get("log", False)) is not bool:
+            self.problems.append(f"{path}.log: true or false, got {fields['log']!r}")
+            return None
+        try:
+            return kind(**fields)
+        except ValueError as problem:
+            self.problems.append(f"{path}: {problem}")
+            return None
+
+    def _when(self, path: str, given: Any) -> dict[str, tuple]:
+        table = self._table(path, given)
+        return {
+            name: self._scalars(f"{path}.{name}", value if isinstance(value, list) else [value])
+            for name, value in table.items()
+        }
+
+    def _scalars(self, path: str, given: Any) -> tuple:
+        if not isinstance(given, list):
+            self.problems.append(f"{path}: a list such as [1, 2], got {given!r}")
+            return ()
+        return tuple(self._scalar(path, value) for value in given)
+
+    def _scalar(self, path: str, value: Any) -> Any:
+        if not isinstance(value, str | int | float | bool):
+            self.problems.append(f"{path}: text, a number, true or false, got {value!r}")
+        return value
+
+    def _typed(self, path: str, value: Any, kind: type) -> Any:
+        if value is _MISSING:
+            self.problems.append(f"{path}: missing; a space asks a question")
+        elif type(value) is not kind or (value == "" and path != "space.source"):
+            self.problems.append(f"{path}: text, got {value!r}")
+        return value
+
+    def _count(self, path: str, value: Any) -> Any:
+        if type(value) is not int or value < 1:
+            self.problems.append(f"{path}: a whole number of at least 1, got {value!r}")
+        return value
+
+    def _table(self, path: str, given: Any) -> Mapping[str, Any]:
+        if isinstance(given, Mapping):
+            return given
+        self.problems.append(f"{path}: a table [{path}], got {given!r}")
+        return {}
+
+    def _choose(self, path: str, given: Any, choices: Iterable[str]) -> None:
+        got = "is missing" if given is None else f"got {given!r}"
+        self.problems.append(f"{path}: one of {', '.join(choices)}, {got}")
+
+    def _unknown(self, path: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+        for name in table.keys() - set(known):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            self.problems.append(f"{path + '.' if path else ''}{name}: unknown; {hint}")

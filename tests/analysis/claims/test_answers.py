@@ -1,0 +1,168 @@
+"""What is said in words carries its numbers, and does not go beyond them."""
+
+import re
+
+import numpy as np
+import pytest
+
+from analysis.claims.answers import _picked, answer, best_claim, claims
+from analysis.claims.arms import contrast_runs
+from analysis.claims.comparison import compare_values, named_contrast, secondary_comparisons
+from analysis.statistics.intervals import pooled_sd
+from analysis.statistics.power import runs_needed
+from analysis.study.study import load_study
+from tests.analysis import spaces, studies
+from tests.analysis.model import Model
+from tests.analysis.simulation import write_study
+from tests.analysis.studies import STUDIES
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_claim_that_is_shown_has_n_interval_and_p(study, name):
+    for claim in claims(study(name)):
+        if claim.verdict == "shown":
+            assert re.search(r"interval .* to .*p [=<]", claim.words)
+            assert claim.n > 0
+            assert claim.low < claim.effect < claim.high
+            assert claim.p < 0.05
+
+
+@pytest.mark.parametrize("name", ["empty", "all_failed"])
+def test_where_nothing_finished_nothing_is_said(study, name):
+    claim = answer(study(name))
+    assert claim.verdict == "cannot_say"
+    assert claim.words.startswith("Nothing can be said: no trial has finished")
+
+
+@pytest.mark.parametrize("name", ["one", "one_seed", "asha", "many"])
+def test_one_seed_cannot_say_which_is_best(study, name):
+    claim = answer(study(name))
+    assert claim.verdict == "cannot_say"
+    assert claim.words.startswith("One seed cannot say which is best")
+    assert np.isnan(claim.p)
+
+
+def test_one_seed_cannot_say_whether_a_treatment_helps(tmp_path):
+    contrast = named_contrast(load_study(studies.seeds(tmp_path, replicates=1)))
+    assert contrast.claim.verdict == "cannot_say"
+    assert contrast.claim.words.startswith("One seed cannot say whether weight_decay_scaling 1")
+
+
+def test_a_named_contrast_is_the_answer(study):
+    contrast = named_contrast(study("seeds"))
+    assert answer(study("seeds")) == contrast.claim
+    assert contrast.claim.words.startswith("weight_decay_scaling 1 raises validation accuracy")
+    assert (contrast.effect.n, contrast.effect.blocks, contrast.effect.seeds) == (60, 6, 5)
+    assert contrast.effect.low < 0.004 < contrast.effect.high
+    assert len(contrast.blocks) == 6
+
+
+def test_where_nothing_is_shown_it_says_how_many_runs_would(tmp_path):
+    contrast = named_contrast(load_study(studies.seeds(tmp_path, effect=0.0, replicates=3)))
+    assert contrast.claim.verdict == "not_shown"
+    assert re.search(r"0\.50 points on one architecture would take \d+ runs", contrast.claim.words)
+
+
+def test_a_contrast_that_never_ran_says_so(study):
+    contrast = compare_values(study("twelve"), "weight_decay_scaling", 0.0, 1.0)
+    assert contrast.effect.blocks == 0
+    assert "Nothing can be said" in contrast.claim.words
+    assert named_contrast(study("twelve")) is None
+
+
+def test_families_are_compared_at_equal_parameters_never_at_equal_rank(tmp_path):
+    low = [{"layer": "low_rank", "rank": rank} for rank in (8, 16, 32, 64)]
+    train = [{"layer": "tensor_train", "rank": rank} for rank in range(4, 41)]
+    configs = [{**config, "epochs": 2, "seed": seed} for config in low + train for seed in (0, 1)]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES))
+    contrast = compare_values(ours, "layer", "low_rank", "tensor_train")
+    assert contrast.effect.blocks >= 3
+    sizes = ours.trials.set_index("trial_id")["parameters"]
+    runs = contrast_runs(ours.trials, ours.metric, "layer", "low_rank", "tensor_train")
+    spread = runs.groupby("block")["parameters"].agg(["min", "max"])
+    assert (spread["max"] / spread["min"]).max() <= 1.03
+    assert runs["parameters"].tolist() == sizes.loc[runs["trial_id"]].tolist()
+
+
+def test_stopped_trials_are_in_no_contrast(study):
+    contrast = compare_values(study("asha"), "layer", "low_rank", "tensor_train")
+    finished = (study("asha").trials["status"] == "finished").sum()
+    assert contrast.effect.n <= finished
+
+
+def test_each_arm_has_its_nuisance_keys_at_their_best(tmp_path):
+    configs = [
+        {
+            "layer": "low_rank",
+            "rank": 8,
+            "weight_decay_scaling": scaling,
+            "learning_rate": rate,
+            "epochs": 2,
+            "seed": seed,
+        }
+        for scaling in (0.0, 1.0)
+        for rate in (0.04, 0.4)
+        for seed in range(4)
+    ]
+    space = {**spaces.DECAY, "keys": {**spaces.DECAY["keys"], **spaces.RATES["keys"]}}
+    ours = load_study(write_study(tmp_path, configs, space=space, model=Model(effect=0.01)))
+    effect = named_contrast(ours).effect
+    rates = ours.trials.set_index("trial_id")["learning_rate"]
+    runs = contrast_runs(
+        ours.trials, ours.metric, "weight_decay_scaling", 0.0, 1.0, ["learning_rate"]
+    )
+    assert (effect.n, effect.blocks) == (8, 1)
+    assert set(rates.loc[runs["trial_id"]]) == {0.4}
+
+
+def test_the_best_is_not_called_best_when_it_may_be_luck(tmp_path):
+    configs = [
+        {"layer": "low_rank", "rank": 8, "weight_decay_scaling": scaling / 4, "seed": seed}
+        for scaling in range(5)
+        for seed in range(3)
+    ]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES))
+    claim = best_claim(ours)
+    assert claim.verdict == "not_shown"
+    assert "came out highest" in claim.words
+    assert "is not shown to be better than" in claim.words
+    sd = pooled_sd(ours.replicates["sd"], ours.replicates["n"])[0]
+    runs = runs_needed(0.005, sd, alpha=0.05 / 10)  # five configurations make ten pairs
+    assert f"; a lead of 0.50 points would take {runs} runs of each." in claim.words
+    assert runs > runs_needed(0.005, sd)
+
+
+def test_a_best_among_equals_is_claimed_one_time_in_twenty_at_most():
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(300):
+        runs = rng.normal(0, 1, (6, 3))
+        means = np.sort(runs.mean(axis=1))[::-1]
+        sd = np.sqrt(runs.var(axis=1, ddof=1).mean())
+        wrong += _picked(means[0] - means[1], sd * np.sqrt(2 / 3), 12, 6)[0] < 0.05
+    assert wrong / 300 < 0.06
+
+
+def test_secondary_comparisons_carry_holms_correction(tmp_path):
+    configs = [
+        {"layer": "low_rank", "rank_divisor": divisor, "weight_decay_scaling": a, "seed": seed}
+        for divisor in (2, 4, 8, 16, 24, 31)
+        for a in (0.0, 0.5, 1.0)
+        for seed in range(3)
+    ]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.DECAY, model=Model(effect=0.02)))
+    others = secondary_comparisons(ours)
+    assert [(one.baseline, one.treatment) for one in others] == [(0.0, 0.5), (0.5, 1.0)]
+    assert all(one.p_holm >= one.effect.p for one in others)
+    assert all("after Holm's correction" in one.claim.words for one in others)
+
+
+def test_test_accuracy_judges_where_no_images_were_held_out(tmp_path):
+    configs = [
+        {"layer": layer, "validation_images": 0, "epochs": 2, "seed": seed}
+        for layer in ("dense", "separable")
+        for seed in range(3)
+    ]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES))
+    assert ours.metric == "test_accuracy"
+    assert "% test accuracy" in answer(ours).words

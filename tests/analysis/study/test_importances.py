@@ -1,0 +1,72 @@
+"""fANOVA gives the variance to the keys that made it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.study.importances import importances
+
+
+@pytest.fixture
+def trials():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "status": "finished",
+            "learning_rate": rng.uniform(0.1, 1, 200),
+            "dims": pd.array(rng.integers(2, 5, 200), dtype="Int64"),
+            "layer": rng.choice(["dense", "cp"], 200),
+            "seed": 0,
+        }
+    )
+    return frame.assign(accuracy=frame["learning_rate"] + 0.1 * frame["dims"].astype(float))
+
+
+def test_the_key_that_matters_matters_most_and_noise_nothing(trials):
+    frame = importances(trials, "accuracy", ["learning_rate", "dims", "layer", "seed"])
+    assert frame["key"].tolist() == ["learning_rate", "dims", "layer"]
+    shares = frame.set_index("key")["importance"]
+    assert shares["learning_rate"] > 3 * shares["dims"] > 0
+    assert shares["layer"] < 0.02
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_it_is_the_same_every_time(trials):
+    keys = ["learning_rate", "dims"]
+    first, second = (importances(trials, "accuracy", keys) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_key_that_exists_for_some_trials_only_counts(trials):
+    trials.loc[trials["layer"] == "dense", "dims"] = pd.NA
+    trials["accuracy"] = trials["dims"].isna().astype(float)
+    frame = importances(trials, "accuracy", ["dims", "learning_rate"])
+    assert frame["key"].iloc[0] == "dims"
+    assert frame["importance"].iloc[0] > 0.9
+
+
+@pytest.mark.parametrize("name", ["empty", "one", "all_failed", "half_done"])
+def test_too_few_trials_give_no_rows(study, name):
+    frame = study(name).importances()
+    assert len(frame) == 0
+    assert list(frame) == ["key", "importance", "values", "n"]
+
+
+def test_stopped_trials_do_not_count(study):
+    finished = (study("asha").trials["status"] == "finished").sum()
+    assert (study("asha").importances()["n"] == finished).all()
+
+
+def test_optunas_evaluator_brings_no_torch():
+    script = (
+        "import sys, pandas as pd, numpy as np; from analysis.study.importances import importances;"
+        "t = pd.DataFrame({'status': 'finished', 'a': np.arange(9), 'm': np.arange(9.) ** 2});"
+        "assert len(importances(t, 'm', ['a'])); print({'torch', 'ray'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,161 @@
+"""Spaces from TOML: the documented example works, and a bad file says everything that is wrong."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from search_spaces.grammar.domains import Choice, Float, Int
+from search_spaces.grammar.grid import grid_points
+from search_spaces.grammar.space import Contrast
+from search_spaces.grammar.toml_file import SpaceError, read_space
+from trainables.config.train_config import TrainConfig
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def documented(tmp_path: Path) -> Path:
+    """The example of docs/spaces.md as a file."""
+    text = (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8")
+    path = tmp_path / "example.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    return path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(SpaceError) as caught:
+        read_space(path)
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
+
+
+def test_the_documented_example_is_the_space_it_says(documented: Path) -> None:
+    space = read_space(documented)
+    assert (space.name, space.search, space.scheduler, space.seeds) == (
+        "how_many_dims",
+        "grid",
+        "none",
+        2,
+    )
+    assert space.contrast == Contrast("layer", "low_rank", "tensor_train")
+    assert list(space.keys) == ["layer", "rank_scale", "dims", "learning_rate"]
+    assert space.keys["layer"].domain == Choice(("dense", "low_rank", "tensor_train"))
+    assert space.keys["rank_scale"].domain == Float(0.05, 1.0, log=True, grid=(0.125, 0.25, 0.5))
+    assert space.keys["dims"].domain == Int(2, 4, grid=(2, 3, 4))
+    assert space.keys["dims"].when == {"layer": ("tensor_train",)}
+    assert space.nuisance_keys == ("learning_rate",)
+
+
+def test_the_documented_example_has_one_dense_three_low_rank_and_nine_tensor_train_points(
+    documented: Path,
+) -> None:
+    space = read_space(documented)
+    points = [{**space.fixed, **point} for point in grid_points(space)]
+    layers = [TrainConfig.from_trial(point).layer for point in points]
+    assert {layer: layers.count(layer) for layer in layers} == {
+        "dense": 1,
+        "low_rank": 3,
+        "tensor_train": 9,
+    }
+
+
+def test_every_key_of_a_trial_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", text, re.MULTILINE))
+    for field in dataclasses.fields(TrainConfig):
+        written = rows.pop(field.name).strip('"')
+        value = "none" if field.default is None else str(field.default).lower()
+        if isinstance(field.default, float):
+            assert float(written) == field.default
+        else:
+            assert written == value
+    assert rows == {}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda path: path.name
+)
+def test_every_space_under_docs_is_made_of_trial_configurations(path: Path) -> None:
+    space = read_space(path)
+    points = [{**space.fixed, **point} for point in grid_points(space)]
+    configs = [TrainConfig.from_trial(point) for point in points]
+    assert [config.layer for config in configs] == [point["layer"] for point in points]
+    assert configs
+
+
+def test_a_space_is_named_after_its_file_unless_it_says_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "shallow.toml"
+    path.write_text('[space]\nquestion = "?"\n[keys.dims]\nvalues = [2, 3]\n', encoding="utf-8")
+    assert read_space(path).name == "shallow"
+
+
+def test_all_problems_of_a_file_are_told_at_once_under_their_keys(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        [space]
+        questoin = "?"
+        seeds = 0
+        contrast = { key = "layer" }
+        [fixed]
+        width = [8]
+        [keys.layer]
+        values = []
+        [keys.rank]
+        type = "integer"
+        [keys.dims]
+        type = "int"
+        low = 4
+        high = 2.5
+        [keys.rank_scale]
+        type = "float"
+        high = 1
+        role = "scientist"
+        [keys.weight_decay]
+        type = "float"
+        low = 0
+        high = 1
+        log = true
+        [extra]
+        """,
+    )
+    assert problems(path) == [
+        "extra: unknown; known are fixed, keys, space",
+        "space.questoin: unknown; did you mean 'question'?",
+        "space.question: missing; a space asks a question",
+        "space.seeds: a whole number of at least 1, got 0",
+        "space.contrast.baseline: missing",
+        "space.contrast.treatment: missing",
+        "fixed.width: text, a number, true or false, got [8]",
+        "keys.layer: a Choice needs at least one value, got none",
+        "keys.rank.type: one of float, int, choice, got 'integer'",
+        "keys.dims: low, high and grid are whole numbers, got [2.5]",
+        "keys.rank_scale.role: one of scientific, nuisance, got 'scientist'",
+        "keys.rank_scale.low: missing",
+        "keys.weight_decay: a logarithmic domain needs low > 0, got low=0",
+    ]
+
+
+def test_a_condition_on_an_undeclared_key_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, '[space]\nquestion="?"\n[keys.rank]\nvalues=[2]\nwhen={layer="cp"}\n')
+    assert problems(path) == [
+        "space 'bad': key 'rank' depends on 'layer', which is not declared before it"
+    ]
+
+
+def test_text_that_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
+    (problem,) = problems(written(tmp_path, '[space]\nname = "a\nseeds = 1\n'))
+    assert "is not TOML" in problem
+    assert "line 2" in problem
+
+
+def test_an_absent_file_says_what_a_space_may_be(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path / "none.toml")
+    assert problem.endswith("takes a space's name or a .toml file")

@@ -1,0 +1,67 @@
+"""Studies and plans recorded before the modules moved into rooms are still read and continued."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis import load_study
+from analysis.record.record import Ended, Epoch, Planned, read_record
+from analysis.report.report import write_report
+from search_spaces.registry import SPACES
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDED = ROOT / "tests" / "fixtures" / "before_rooms"
+STUDIES = {"before_rooms": 12, "before_rooms_folder": 3, "before_rooms_interrupted": 3}
+
+
+def run_tune(*arguments: str, folder: Path = RECORDED) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run_tune.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("path", sorted((RECORDED / "plans").glob("*.json")), ids=lambda p: p.stem)
+def test_a_ready_space_plans_the_trials_that_it_did(path: Path, tmp_path: Path) -> None:
+    assert path.stem in SPACES
+    done = run_tune("--space", path.stem, "--plan", "--json", "--results-dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    before, now = json.loads(path.read_text()), json.loads(done.stdout)
+    for kind in ("trials", "duplicates", "infeasible"):
+        for old, new in zip(before[kind], now[kind], strict=True):
+            # precision=auto is resolved by the machine, and is part of an id
+            drop = {"id", "same_as", "config"}
+            assert {k: v for k, v in old.items() if k not in drop} == {
+                k: v for k, v in new.items() if k not in drop
+            }
+            kept = {k: v for k, v in old["config"].items() if k != "precision"}
+            assert kept.items() <= new["config"].items()
+
+
+@pytest.mark.parametrize(("name", "trials"), STUDIES.items())
+def test_a_study_of_before_is_read_and_reported(name: str, trials: int, tmp_path: Path) -> None:
+    shutil.copytree(RECORDED / name, tmp_path / name)
+    study = load_study(tmp_path / name)
+    assert len(study.trials) == trials
+    write_report(study)
+    assert study.question in (tmp_path / name / "report.md").read_text()
+
+
+@pytest.mark.ray
+def test_an_interrupted_study_of_before_goes_on_from_its_checkpoints(tmp_path: Path) -> None:
+    for name in ("before_rooms_interrupted", "images", "interrupted.toml"):
+        source = RECORDED / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    before = read_record(tmp_path / "before_rooms_interrupted").rows
+    trained = {(row.trial_id, row.epoch) for row in before if isinstance(row, Epoch)}
+    done = run_tune(
+        "--space=interrupted.toml", "--data-dir=images", "--results-dir=.", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    new = read_record(tmp_path / "before_rooms_interrupted").rows[len(before) :]
+    assert not [row for row in new if isinstance(row, Planned)]  # every id is the one of before
+    again = {(row.trial_id, row.epoch) for row in new if isinstance(row, Epoch)}
+    assert len(again & trained) <= 2  # each of the two goes on from its last checkpoint
+    assert sum(isinstance(row, Ended) and row.status == "finished" for row in new) == 2

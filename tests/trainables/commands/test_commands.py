@@ -1,0 +1,68 @@
+"""``python -m trainables``, in this process."""
+
+import pytest
+
+from trainables.__main__ import main
+from trainables.training.checkpoint import read_checkpoint
+
+TINY = {
+    "dataset": "digits",
+    "width": 2,
+    "batch_size": 64,
+    "epochs": 2,
+    "train_images": 256,
+    "validation_images": 100,
+}
+
+
+def settings(**more):
+    return [word for key, value in {**TINY, **more}.items() for word in ("--set", f"{key}={value}")]
+
+
+def test_training_prints_its_epochs_and_writes_a_checkpoint(tmp_path, capsys):
+    words = settings(layer="tucker", rank_scale=0.5)
+    assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "epoch   1/2" in output
+    assert "after 2 epochs" in output
+    assert max(map(len, output.splitlines()[:-1])) <= 80  # the last one is a path
+    _, state = read_checkpoint(tmp_path / "checkpoint")
+    assert state["epochs_done"] == 2
+
+
+def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):
+    words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    assert main(words) == 0
+    again = capsys.readouterr().out
+    assert "epoch   1/2" not in again
+    assert first.splitlines()[-2:] == again.splitlines()[-2:]
+
+
+def test_wrong_use_is_told_all_at_once_and_nothing_starts(tmp_path, capsys):
+    words = ["--set", "layer=tuker", "--set", "epochs=0", "--set", "nonsense", "--set", "lr=1"]
+    assert main(["train", *words, "--out", str(tmp_path)]) == 2
+    problems = capsys.readouterr().err
+    assert "did you mean 'tucker'" in problems
+    assert "epochs must lie in" in problems
+    assert "takes key=value, got 'nonsense'" in problems
+    assert "unknown key 'lr'" in problems
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["train", "--bad"], ["trian"]])
+def test_an_unknown_option_or_command_is_wrong_use(words):
+    assert main(words) == 2
+
+
+def test_a_missing_data_set_is_wrong_use(tmp_path, capsys):
+    words = settings(dataset="folder")
+    assert main(["train", *words, "--data-dir", str(tmp_path)]) == 2
+    assert "train/<class>" in capsys.readouterr().err
+
+
+def test_a_trial_that_diverges_says_so(tmp_path, capsys):
+    words = settings(learning_rate=1e20)
+    assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 1
+    assert "diverged" in capsys.readouterr().err

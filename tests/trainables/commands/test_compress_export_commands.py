@@ -1,0 +1,90 @@
+"""``python -m trainables compress`` and ``export``, in this process."""
+
+import json
+
+import pytest
+import torch
+
+from search_spaces.grammar.grid import grid_points
+from search_spaces.grammar.toml_file import read_space
+from tests.trainables.trained_study import DENSE, train_study
+from trainables.__main__ import main
+from trainables.config.train_config import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, digits):
+    config = DENSE.replace(width=4, epochs=1)
+    folder, trial = train_study(tmp_path_factory.mktemp("study"), digits, config)
+    return str(folder), trial
+
+
+def test_compress_prints_each_layer_and_writes_what_training_starts_from(study, tmp_path, capsys):
+    words = ["--layer", "tt_conv", "--compression", "0.3", "--out", str(tmp_path / "start")]
+    assert main(["compress", *study, *words]) == 0
+    output = capsys.readouterr().out
+    paths = str(tmp_path)
+    assert max(len(line) for line in output.splitlines() if paths not in line) <= 80
+    for part in ("residual3.second", "singular values", "ranks greedy", "validation     accuracy"):
+        assert part in output
+    assert str(tmp_path / "start" / "fine_tune.toml") in output
+    config = TrainConfig.from_trial({"init": str(tmp_path / "start"), "dataset": "digits"})
+    assert 0.97 * 0.3 <= config.network_size().compression <= 0.3
+
+
+def test_the_space_beside_a_starting_point_fine_tunes_it(study, tmp_path, capsys):
+    words = ["--layer", "tucker2", "--rank", "3", "--out", str(tmp_path), "--json"]
+    assert main(["compress", *study, *words]) == 0
+    start = json.loads(capsys.readouterr().out)["starting_point"]
+    space = read_space(tmp_path / "fine_tune.toml")
+    for point in grid_points(space):
+        config = TrainConfig.from_trial({**space.fixed, **point})
+        assert {name: getattr(config, name) for name in start} == start
+        assert config.dataset == "digits"
+        assert config.learning_rate < DENSE.learning_rate
+
+
+def test_compress_as_json_says_what_the_folder_says(study, capsys):
+    words = ["--layer", "low_rank", "--rank", "3", "--batchnorm-images", "256", "--json"]
+    assert main(["compress", *study, *words]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert state["source"]["trial_id"] == study[1]
+    assert state["starting_point"]["ranks"] == "3/3/3/3/3/3/3"
+    assert state["held_out"]["after"]["images"] == 143
+    assert len(state["layers"]) == 7
+    assert state["layers"][0]["singular_values"][0] == 1
+
+
+def test_export_prints_latencies_beside_multiply_adds_and_writes_the_files(study, tmp_path, capsys):
+    words = ["--seconds", "0.01", "--out", str(tmp_path), "--threads", "1"]
+    assert main(["export", *study, *words]) == 0
+    output = capsys.readouterr().out
+    assert max(map(len, output.splitlines()[:-1])) <= 80
+    card = json.loads((tmp_path / "card.json").read_text())
+    counted = f"multiply-adds  {card['macs'] / 1e6:.2f} M an image"
+    for part in ("latency ms", counted, "threads 1", "model.pt2"):
+        assert part in output
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    assert program(torch.zeros(3, *card["input"]["shape"][1:])).shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--layer", "tt_conv", "--rank", "3", "--precision", "bf16"], "in half precision"),
+        (["--layer", "tt_conv", "--parameters", "300"], "its smallest network has"),
+        (["--layer", "tucker", "--rank", "3", "--dims", "0"], "dims must be at least 1, got 0"),
+        (["--layer", "tt"], "--layer must be one of"),
+        ([], "--layer"),
+    ],
+)
+def test_wrong_use_of_compress_ends_with_2_and_says_why(study, capsys, words, told):
+    assert main(["compress", *study, *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["compress", "--layer", "separable"], ["export"]])
+def test_an_unknown_trial_ends_with_2_and_names_the_nearest(study, capsys, command):
+    name, *words = command
+    assert main([name, study[0], "dense-nonsense", *words]) == 2
+    assert f"the nearest are {study[1]}" in capsys.readouterr().err

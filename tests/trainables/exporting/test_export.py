@@ -1,0 +1,167 @@
+"""Exported networks give the trained ones' outputs, in any form, read back, at any batch."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from tests.trainables.trained_study import DENSE, train_study
+from trainables.compression.compress import compress
+from trainables.compression.evaluation import read_images
+from trainables.compression.target import Target
+from trainables.compression.trained import Trained, load_trained
+from trainables.exporting.export import ExportError, describe, export, write_files
+from trainables.exporting.export_card import make_card, store_card
+from trainables.exporting.plain_convs import make_plain, plain_macs
+from trainables.layers.registry import LAYERS
+from trainables.networks.resnet9 import build_network
+from trainables.sizes.network import Architecture, size_network
+
+SHORT = 0.01  # seconds of measuring: the least number of runs
+SMALL = DENSE.replace(width=4, epochs=1)
+RANKED = {"rank": 3, "dims": 4}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, digits):
+    return train_study(tmp_path_factory.mktemp("study"), digits, SMALL)
+
+
+@pytest.fixture(scope="module")
+def trained(study) -> Trained:
+    return load_trained(*study)
+
+
+@pytest.fixture(scope="module")
+def images(trained, digits):
+    return read_images(trained.config, digits, 128)
+
+
+@pytest.fixture(scope="module")
+def exported(trained, images):
+    return export(trained.network, trained.size, images, batch=4, seconds=SHORT)
+
+
+def outputs(network, images):
+    with torch.inference_mode():
+        return network(images)
+
+
+def used_network(layer: str):
+    """Random factors, and BatchNorms that have seen something."""
+    ranked = RANKED if layer not in ("dense", "separable") else {}
+    size = size_network(Architecture(layer, width=4, **ranked))
+    network = build_network(size, batch=8, seed=1)
+    network.train()
+    outputs(network, torch.randn(8, 3, 32, 32) + 0.5)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+    return network.eval(), size
+
+
+@pytest.mark.parametrize("keep_factors", [True, False])
+@pytest.mark.parametrize("fold_norm", [True, False])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_plain_network_equals_the_one_it_was_made_of(layer, keep_factors, fold_norm):
+    network, size = used_network(layer)
+    plain = make_plain(network, size, keep_factors=keep_factors, fold_norm=fold_norm)
+    images = torch.randn(8, 3, 32, 32)
+    wanted = outputs(network, images)
+    torch.testing.assert_close(outputs(plain, images), wanted, atol=1e-5, rtol=1e-5)
+    has_norm = any(isinstance(module, nn.BatchNorm2d) for module in plain.modules())
+    assert has_norm != fold_norm
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_kept_factors_never_count_more_multiply_adds(layer):
+    network, size = used_network(layer)
+    kept, folded = (make_plain(network, size, keep_factors=keep) for keep in (True, False))
+    assert plain_macs(kept, size) <= plain_macs(folded, size)
+    if layer in ("tt_conv", "tucker2", "low_rank"):
+        # a route that needs no rebuild costs what the sizes say
+        factors = sum(
+            cost.macs(layer.spec, *hw, batch=10**9)
+            for layer, hw in zip(size.layers, size.input_hw, strict=True)
+            for cost in [layer.factors]
+        )
+        fixed = size.macs(1) - sum(
+            layer.macs(*hw, 1) for layer, hw in zip(size.layers, size.input_hw, strict=True)
+        )
+        assert plain_macs(kept, size) <= factors + fixed
+
+
+def test_counted_multiply_adds_are_those_of_the_modules_that_run():
+    network, size = used_network("tt_conv")
+    plain = make_plain(network, size, keep_factors=True)
+    counted = []
+
+    def count(module, _, output):
+        window = module.weight[0].numel()
+        counted.append(window * output[0].numel() if output.dim() == 4 else module.weight.numel())
+
+    for module in plain.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(count)
+    outputs(plain, torch.randn(1, 3, 32, 32))
+    assert plain_macs(plain, size) == sum(counted)
+
+
+def assert_equal_when_read_back(folder, exported, network, images):
+    """The files in the folder, written from the exported network, give the network's outputs."""
+    files = write_files(folder, exported, images)
+    assert files["model.pt2"] == (folder / "model.pt2").stat().st_size > 10_000
+    program = torch.export.load(folder / "model.pt2").module()
+    for batch in (1, 3, 128):
+        some = images[:batch]
+        off = (outputs(program, some) - outputs(network, some)).abs().max()
+        assert off <= 1e-5 * max(1, outputs(network, some).abs().max())
+    shapes = {name: x.shape for name, x in exported.chosen.module.state_dict().items()}
+    weights = load_file(folder / "model.safetensors")
+    assert {name: tensor.shape for name, tensor in weights.items()} == shapes
+
+
+def test_a_dense_program_read_back_gives_equal_outputs(trained, exported, images, tmp_path):
+    assert_equal_when_read_back(tmp_path, exported, trained.network, images)
+    assert set(exported.candidates) == {"folded"}  # it has no factors to keep
+    assert [latency.batch for latency in exported.latencies] == [1, 4, 512]
+    for latency in exported.latencies:
+        assert 0 < latency.lower_quartile <= latency.median <= latency.upper_quartile
+
+
+def test_of_a_decomposed_network_the_faster_program_is_kept(trained, images, tmp_path):
+    compressed = compress(trained, Target("tt_conv", rank=4))
+    exported = export(compressed.network, compressed.size, images, batch=4, seconds=SHORT)
+    assert_equal_when_read_back(tmp_path, exported, compressed.network, images)
+    assert set(exported.candidates) == {"folded", "kept"}
+    fastest = min(exported.candidates.values(), key=lambda latency: latency.median)
+    assert exported.candidates[exported.chosen.factors] == fastest
+
+
+def test_a_network_without_finite_outputs_is_not_exported(trained, images):
+    network, size = used_network("dense")
+    with torch.no_grad():
+        network.classifier.weight.fill_(float("nan"))
+    with pytest.raises(ExportError, match=r"off by inf, at most 1e-05 is allowed"):
+        export(network, size, images, batch=1, seconds=SHORT)
+
+
+def test_the_card_is_kept_with_the_trial(study, trained, exported, images, digits, tmp_path):
+    folder, trial_id = study
+    files = write_files(tmp_path, exported, images)
+    card = make_card(trained, digits, describe(exported, trained.size), files)
+    places = store_card(tmp_path, folder, card)
+    assert {place.relative_to(folder) for place in places[1:]} == {
+        (folder / "latency" / f"{trial_id}.json").relative_to(folder),
+        (folder / "checkpoints" / trial_id / "export.json").relative_to(folder),
+    }
+    for place in places:
+        stored = json.loads(place.read_text())
+        assert stored["trial_id"] == trial_id
+        assert [row["batch"] for row in stored["latency"]] == [1, 4, 512]
+        assert stored["config"] == SMALL.to_dict()
+        assert stored["macs"] == trained.size.macs(1)
+    assert load_trained(folder, trial_id).checkpoint == "e1-a0"  # the card is no checkpoint

@@ -1,0 +1,101 @@
+"""Checkpoints on a disk and behind a URI, through one interface."""
+
+import threading
+import time
+
+import pytest
+import torch
+from pyarrow import fs
+
+from trainables.training.checkpoint import STATE, CheckpointError, read_checkpoint, write_checkpoint
+from trainables.training.checkpoint_store import STOP_FILE, CheckpointName, CheckpointStore, Poll
+
+
+@pytest.fixture(params=["folder", "uri"])
+def storage(request, tmp_path):
+    """The same folder, as a path and as a URI, which goes through pyarrow's file systems."""
+    return str(tmp_path) if request.param == "folder" else tmp_path.as_uri()
+
+
+def save(number):
+    """Something that writes a checkpoint of one number."""
+    return lambda folder: write_checkpoint(folder, {"x": torch.ones(1)}, {"number": number})
+
+
+@pytest.mark.parametrize("name", ["e3-a0", "e12-a3-b57"])
+def test_a_name_says_how_far_training_was_and_whose_it_is(name):
+    assert str(CheckpointName.parse(name)) == name
+
+
+@pytest.mark.parametrize("name", [".12.partial", "e3", "e3-a0-b", "xe3-a0", "e3-a0.old"])
+def test_other_files_are_no_checkpoints(name):
+    assert CheckpointName.parse(name) is None
+
+
+def test_the_furthest_checkpoint_comes_first(tmp_path):
+    for name in ("e2-a1", "e10-a0", "e2-a0-b7", "notes"):
+        (tmp_path / "trial" / name).mkdir(parents=True)
+    names = CheckpointStore(str(tmp_path), "trial").names()
+    assert [str(name) for name in names] == ["e10-a0", "e2-a0-b7", "e2-a1"]
+
+
+def test_what_is_written_is_listed_read_and_removed(storage):
+    store = CheckpointStore(storage, "trial")
+    assert store.names() == []
+    for epoch in (1, 2):
+        store.write(CheckpointName(epoch, 0, 0), save(epoch))
+    with store.read(store.names()[0]) as folder:
+        assert read_checkpoint(folder)[1]["number"] == 2
+    store.remove(CheckpointName(2, 0, 0))
+    store.remove(CheckpointName(2, 0, 0))  # gone already
+    with store.read(CheckpointName(1, 0, 0)) as folder:
+        assert read_checkpoint(folder)[1]["number"] == 1
+    for name in store.names()[:-1]:  # an object store may keep the empty folder
+        with store.read(name) as folder, pytest.raises(CheckpointError):
+            read_checkpoint(folder)
+
+
+def test_a_checkpoint_whose_copy_was_cut_off_is_no_checkpoint(storage, tmp_path):
+    store = CheckpointStore(storage, "trial")
+    store.write(CheckpointName(1, 0, 0), save(1))
+    (tmp_path / "trial" / "e1-a0" / STATE).unlink()
+    with store.read(CheckpointName(1, 0, 0)) as folder, pytest.raises(CheckpointError):
+        read_checkpoint(folder)
+
+
+def test_a_stop_file_is_a_request_to_stop(storage, tmp_path):
+    store = CheckpointStore(storage, "trial")
+    assert not store.stop_requested()
+    (tmp_path / STOP_FILE).touch()
+    assert store.stop_requested()
+
+
+def test_a_storage_that_is_away_for_a_moment_is_waited_for(tmp_path):
+    """The folder above cannot be written until it is made writable again, from another thread."""
+    blocker = tmp_path / "storage"
+    blocker.write_text("a file where the folder should be")
+    store = CheckpointStore(blocker.as_uri(), "trial", retry_seconds=20)
+    threading.Timer(0.5, blocker.unlink).start()
+    store.write(CheckpointName(1, 0, 0), save(1))
+    assert len(store.names()) == 1
+
+
+def test_a_storage_that_stays_away_is_an_error_after_the_deadline(tmp_path):
+    (tmp_path / "storage").write_text("a file where the folder should be")
+    store = CheckpointStore((tmp_path / "storage").as_uri(), "trial", retry_seconds=0.2)
+    with pytest.raises(OSError, match="storage"):
+        store.write(CheckpointName(1, 0, 0), save(1))
+
+
+def test_a_poll_asks_at_most_once_in_its_interval():
+    asked = []
+    poll = Poll(lambda: asked.append(1) or len(asked) > 1, seconds=0.2)
+    assert not any(poll() for _ in range(1000))
+    assert len(asked) == 1
+    time.sleep(0.25)
+    assert poll()
+
+
+def test_the_local_file_system_of_a_uri_is_pyarrows(tmp_path):
+    """What the tests above mean by "uri": the code of every remote storage."""
+    assert isinstance(fs.FileSystem.from_uri(tmp_path.as_uri())[0], fs.LocalFileSystem)

@@ -1,0 +1,136 @@
+"""From what is typed to RunOptions, or to everything that is wrong with it."""
+
+import dataclasses
+import inspect
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tune_app.command import command_line
+from tune_app.command.command_line import parse_options
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+
+
+def problems(*argv: str) -> tuple[str, ...]:
+    with pytest.raises(WrongUse) as caught:
+        parse_options(argv)
+    return caught.value.problems
+
+
+def test_a_space_alone_leaves_everything_as_it_says() -> None:
+    expected = RunOptions(space="low_rank", command="run_tune.py --space low_rank")
+    assert parse_options(["--space", "low_rank"]) == expected
+
+
+EVERYTHING = """
+--space tensor_train --search random --scheduler asha --num-samples 9 --seeds 3 --search-seed 4
+--objective val_accuracy,parameters --set dims=2,3 --set width=8 --preset quick --dataset digits
+--data-dir D --max-parameters 1,000 --max-macs 1e6 --gpus-per-trial 0.25 --cpus-per-trial 2
+--max-concurrent 5 --max-failures 1 --time-budget 2h --results-dir R --name N --storage s3://b/x
+--address auto --confirm 5 --top 2 --reuse-from A --reuse-from B --fresh --plan --json
+"""
+
+WRONG = """
+--space low_rnk --seeds 0 --num-samples many --search optun --scheduler ahsa --objective accuracy
+--set dims --set rank=2 --set rank=3 --preset fast --gpus-per-trial 1.5 --cpus-per-trial 0
+--time-budget soon --max-macs -1 --name a/b --json --top 3 --serach grid
+"""
+
+
+def test_every_option_reaches_its_field() -> None:
+    argv = shlex.split(EVERYTHING)
+    assert parse_options(argv) == RunOptions(
+        space="tensor_train",
+        search="random",
+        scheduler="asha",
+        num_samples=9,
+        seeds=3,
+        search_seed=4,
+        objective=("val_accuracy", "parameters"),
+        settings={"dims": (2, 3), "width": (8,)},
+        preset="quick",
+        dataset="digits",
+        data_dir=Path("D"),
+        max_parameters=1000,
+        max_macs=1e6,
+        gpus_per_trial=0.25,
+        cpus_per_trial=2,
+        max_concurrent=5,
+        max_failures=1,
+        time_budget_seconds=7200,
+        results_dir=Path("R"),
+        name="N",
+        storage="s3://b/x",
+        address="auto",
+        confirm=5,
+        top=2,
+        reuse_from=(Path("A"), Path("B")),
+        fresh=True,
+        plan_only=True,
+        as_json=True,
+        command="run_tune.py " + " ".join(argv),
+    )
+
+
+def test_every_field_has_an_option() -> None:
+    renamed = {"plan": "plan_only", "json": "as_json", "time_budget": "time_budget_seconds"}
+    options = list(inspect.signature(command_line._command).parameters)[1:]
+    fields = {field.name for field in dataclasses.fields(RunOptions)}
+    assert {renamed.get(name, name) for name in options} == fields - {"command"}
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    told = problems(*shlex.split(WRONG))
+    beginnings = [
+        "unknown option '--serach'; did you mean --search?",
+        "unknown argument 'grid'",
+        "--set: takes key=value",
+        "--preset: unknown preset 'fast': choose from full, quick",
+        "--seeds: takes a whole number of at least 1, got '0'",
+        "--search: unknown search 'optun': choose from grid, random, optuna; did",
+        "--scheduler: unknown scheduler 'ahsa': choose from none, asha, median; did",
+        "--num-samples: takes a whole number of at least 1, got 'many'",
+        "--objective: unknown objective 'accuracy': choose from val_accuracy, parameters, macs",
+        "--time-budget: takes a time such as",
+        "--max-macs: takes a number above 0, got '-1'",
+        "--gpus-per-trial: takes a part of a card (0 to 1), whole cards, or auto, got '1.5'",
+        "--cpus-per-trial: takes a number above 0, got '0'",
+        "--set rank is given 2 times; write --set rank=A,B",
+        "--name is one folder's name, got 'a/b'",
+        "--json says how --plan prints; add --plan",
+        "--top says how many --confirm retrains; add --confirm N",
+        "unknown space 'low_rnk': choose from quickstart, dense",
+    ]
+    assert len(told) == len(beginnings)
+    for problem, beginning in zip(told, beginnings, strict=True):
+        assert problem.startswith(beginning)
+
+
+def test_a_missing_space_says_where_to_find_one() -> None:
+    (problem,) = problems("--plan")
+    assert "--list-spaces" in problem
+
+
+def test_listing_the_spaces_needs_none() -> None:
+    assert parse_options(["--list-spaces"]).list_spaces
+
+
+def test_an_option_without_its_value_is_wrong_use() -> None:
+    (problem,) = problems("--space")
+    assert "--space" in problem
+
+
+def test_help_fits_eighty_columns_and_names_every_option(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        parse_options(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for name in list(inspect.signature(command_line._command).parameters)[1:]:
+        flag = "--set" if name == "settings" else f"--{name.replace('_', '-')}"
+        assert f"{flag} " in text

@@ -1,0 +1,217 @@
+"""Plan minus ledger: what starts, what is tried again, what stops the search."""
+
+import random
+
+import pytest
+
+from analysis.record.record import Ended, Epoch, Planned, Started
+from tests.tune_app.workload import plan_of, some_trials
+from tune_app.deciding.dispatcher import Dispatcher
+from tune_app.deciding.failures import Failure, RetryPolicy, classify, classify_text
+from tune_app.deciding.searcher import SearchContext
+from tune_app.deciding.searchers import SEARCHERS
+from tune_app.record.history import History
+
+CRASH = Failure("exception", "Traceback …\nRuntimeError: boom")
+
+
+class Record:
+    """A ledger in memory."""
+
+    def __init__(self):
+        self.rows = []
+
+    def write(self, *rows):
+        self.rows.extend(rows)
+
+
+def dispatcher(trials, rows=(), again=frozenset(), **policy):
+    record, history = Record(), History(rows)
+    context = SearchContext(plan_of(trials), history, again=again)
+    searcher = SEARCHERS["grid"](context)
+    made = Dispatcher(
+        searcher=searcher, history=history, write=record.write, policy=RetryPolicy(**policy)
+    )
+    return made, record
+
+
+def epoch(trial, number, attempt=1):
+    return Epoch(trial.trial_id, attempt, 0.0, number, 0.5, 0.8, val_accuracy=0.8)
+
+
+def finish(made, attempt):
+    made.started(attempt.trial_id)
+    for number in range(attempt.known_epochs + 1, 10):
+        made.epochs([epoch(attempt.trial, number, attempt.number)])
+    made.ended(attempt.trial_id, "finished")
+
+
+def test_every_planned_trial_runs_once_in_order():
+    trials = some_trials(5)
+    made, record = dispatcher(trials)
+    ran = []
+    while not made.is_done():
+        attempt = made.next_attempt()
+        ran.append(attempt.trial)
+        finish(made, attempt)
+    assert ran == trials
+    assert [row.trial_id for row in record.rows if isinstance(row, Planned)] == [
+        trial.trial_id for trial in trials
+    ]
+
+
+def test_a_continued_search_runs_what_is_missing():
+    trials = some_trials(4)
+    made, record = dispatcher(trials)
+    finish(made, made.next_attempt())
+    half = made.next_attempt()
+    made.started(half.trial_id)
+    made.epochs([epoch(half.trial, 1), epoch(half.trial, 2)])
+    again, _ = dispatcher(trials, record.rows, again=frozenset({half.trial_id}))
+    resumed = again.next_attempt()
+    assert (resumed.trial, resumed.number, resumed.known_epochs) == (half.trial, 2, 2)
+    assert again.next_attempt().trial == trials[2]
+
+
+def test_an_epoch_reported_twice_is_written_once():
+    (trial,) = some_trials(1)
+    made, record = dispatcher([trial])
+    made.next_attempt()
+    made.started(trial.trial_id)
+    assert made.epochs([epoch(trial, 1)])
+    assert not made.epochs([epoch(trial, 1)])
+    assert made.epochs([epoch(trial, 1), epoch(trial, 2)]) == [epoch(trial, 2)]
+    assert [row.epoch for row in record.rows if isinstance(row, Epoch)] == [1, 2]
+
+
+def test_a_failing_trial_is_retried_then_given_up_and_the_others_go_on():
+    trials = some_trials(3)
+    made, record = dispatcher(trials, max_failures=2)
+    bad = trials[0].trial_id
+    outcomes = []
+    for _ in range(3):
+        attempt = made.next_attempt()
+        assert attempt.trial_id == bad
+        made.started(bad)
+        outcomes.append(made.failed(bad, CRASH))
+    assert outcomes == [True, True, False]
+    assert made.next_attempt().trial == trials[1]
+    last = [row for row in record.rows if isinstance(row, Ended)][-1]
+    assert (last.status, last.kind, last.retry) == ("failed", "exception", False)
+    assert last.error is not None
+    assert "boom" in last.error
+
+
+def test_out_of_memory_comes_back_with_a_larger_share_then_alone_then_fails():
+    trials = some_trials(2)
+    made, _ = dispatcher(trials)
+    steps = []
+    step = 0
+    while (attempt := made.next_attempt(step)) and attempt.trial == trials[0]:
+        steps.append(attempt.step)
+        made.started(attempt.trial_id)
+        made.failed(attempt.trial_id, Failure("out_of_memory", "CUDA out of memory"))
+        step = len(steps)
+        if step > 2:
+            break
+    assert steps == [0, 1, 2]
+    assert made.history[trials[0].trial_id].status == "failed"
+    assert made.next_step() == 0  # the other trial, with its ordinary share
+
+
+def test_ten_failures_of_one_kind_in_a_row_stop_the_search_and_say_why():
+    trials = some_trials(12)
+    made, _ = dispatcher(trials, max_failures=0)
+    for number in range(10):
+        assert not made.halted, number
+        attempt = made.next_attempt()
+        made.started(attempt.trial_id)
+        made.failed(attempt.trial_id, CRASH)
+    assert "10 failures in a row, all of kind exception" in made.halted
+    assert "boom" in made.halted
+    assert made.next_attempt() is None
+    assert made.is_done()
+
+
+def test_lost_workers_do_not_add_up_while_epochs_are_finished():
+    trials = some_trials(30)
+    made, _ = dispatcher(trials)
+    for number in range(30):
+        attempt = made.next_attempt()
+        made.started(attempt.trial_id)
+        made.epochs([epoch(attempt.trial, attempt.known_epochs + 1, attempt.number)])
+        assert made.failed(attempt.trial_id, Failure("lost_worker", "killed"))
+        assert not made.halted, number
+
+
+def test_a_trial_that_kills_its_worker_each_time_is_given_up():
+    (trial,) = some_trials(1)
+    made, _ = dispatcher([trial], max_lost=5)
+    attempts = 0
+    while attempt := made.next_attempt():
+        made.started(attempt.trial_id)
+        made.failed(attempt.trial_id, Failure("lost_worker", "killed"))
+        attempts += 1
+    assert attempts == 6
+
+
+def test_random_kills_of_the_driver_lose_and_repeat_nothing():
+    """Whatever prefix of the rows a driver leaves behind, the next one completes the plan."""
+    rng = random.Random(11)
+    trials = some_trials(6)
+    rows: list = []
+    for _ in range(200):
+        history = History(rows)
+        again = frozenset(name for name, one in history.trials.items() if not one.known)
+        made, record = dispatcher(trials, rows, again=again)
+        while (attempt := made.next_attempt()) is not None:
+            finish(made, attempt)
+        cut = rng.randrange(len(record.rows) + 1) if record.rows else 0
+        if not record.rows:
+            break
+        rows += record.rows[:cut]
+    history = History(rows)
+    assert all(history[trial.trial_id].known for trial in trials)
+    epochs = [(row.trial_id, row.epoch) for row in rows if isinstance(row, Epoch)]
+    assert len(epochs) == len(set(epochs)) == 6 * 9
+    assert all(row.epoch <= 9 for row in rows if isinstance(row, Started))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError("no"), "out_of_memory"),
+        (RuntimeError("CUDA error: out of memory"), "out_of_memory"),
+        (OSError(28, "No space left on device"), "full_disk"),
+        (ValueError("bad"), "exception"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "full_disk"),
+    ],
+)
+def test_failures_are_told_apart(error, kind):
+    assert classify(error).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ray::Worker.train()\n  raise MemoryError\nMemoryError: 3 GiB asked", "out_of_memory"),
+        ("x.cifar_trainable.DeviceMemoryError: out of device memory", "out_of_memory"),
+        ("The actor died unexpectedly. Owner's node has crashed.", "lost_node"),
+        ("The actor died unexpectedly before finishing this task.", "lost_worker"),
+        ("ValueError: bad", "exception"),
+    ],
+)
+def test_failures_are_told_apart_by_their_words_alone(text, kind):
+    assert classify_text(text).kind == kind
+
+
+def test_the_cause_counts_not_the_wrapper():
+    try:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as inner:
+            raise RuntimeError("saving failed") from inner
+    except RuntimeError as outer:
+        failure = classify(outer)
+    assert failure.kind == "full_disk"
+    assert "saving failed" in failure.error

@@ -1,0 +1,93 @@
+"""How many trials share a card or a machine, by count and in Ray's own hands."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tune_app.ray_engine import PRELOAD, Engine
+from tests.tune_app.workload import plan_of, some_trials
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+from tune_app.machine.placement import place
+from tune_app.machine.resources import (
+    Node,
+    Share,
+    choose_share,
+    memory_ladder,
+    problems,
+    slots,
+    threads,
+)
+from tune_app.nodes import cluster
+
+TWO_CARDS = [Node("here", cpus=2, gpus=2)]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "count"), [(0.25, 8), (0.4, 4), (0.5, 4), (1, 2), (2, 1), (0.1, 20), (1 / 3, 6)]
+)
+def test_a_fraction_is_shared_out_card_by_card(fraction, count):
+    assert slots(TWO_CARDS, Share(0, fraction)) == count
+
+
+def test_a_share_is_one_core_without_cards_and_one_card_with_them():
+    assert choose_share([Node("a", 8)], None, None) == Share(1.0, 0.0)
+    assert choose_share(TWO_CARDS, None, None) == Share(0.0, 1.0)
+    assert choose_share(TWO_CARDS, None, 0) == Share(1.0, 0.0)
+    assert choose_share(TWO_CARDS, 0.5, 0.25) == Share(0.5, 0.25)
+
+
+def test_what_no_single_node_has_is_refused_though_all_together_have_it():
+    nodes = [Node("a", cpus=4, gpus=1), Node("b", cpus=4, gpus=1)]
+    assert problems(nodes, Share(0, 2)) == [
+        "--gpus-per-trial 2: at most 1 on one node; ask for less, or drop the option"
+    ]
+    assert "--cpus-per-trial 8: at most 4 on one node" in problems(nodes, Share(8))[0]
+    assert not problems(nodes, Share(4, 1))
+    with pytest.raises(WrongUse, match="at most 1 on one node"):
+        place(nodes, RunOptions(space="x"), 2)
+
+
+def test_a_trial_that_ran_out_of_memory_gets_twice_as_much_then_the_whole():
+    assert memory_ladder(TWO_CARDS, Share(0, 0.2)) == (Share(0, 0.2), Share(0, 0.4), Share(0, 1.0))
+    assert memory_ladder(TWO_CARDS, Share(0, 0.5)) == (Share(0, 0.5), Share(0, 1.0))
+    assert memory_ladder([Node("a", 8)], Share(1)) == (Share(1), Share(2), Share(8))
+    assert memory_ladder([Node("a", 1)], Share(1)) == (Share(1),)
+
+
+def test_threads_are_the_cores_a_trial_has():
+    assert threads([Node("a", 8)], Share(2)) == 2
+    assert threads([Node("a", 8)], Share(0.5)) == 1
+    assert threads([Node("a", 16, gpus=1)], Share(0, 0.25)) == 4
+
+
+@pytest.fixture(scope="module")
+def two_pretended_cards():
+    cluster.start(None, cpus=2, gpus=2, preload=PRELOAD, store_bytes=80_000_000)
+    yield
+    cluster.stop()
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("fraction", "at_once"), [(0.25, 8), (0.4, 4)])
+def test_ray_runs_as_many_trials_at_once_as_fit_the_cards(
+    two_pretended_cards, tmp_path, fraction, at_once
+):
+    engine = Engine(tmp_path)
+    trials = some_trials(at_once + 1, epochs=2)
+    script = {"seconds": 0.2, "together": at_once}
+    outcome = engine.run(plan_of(trials), script, slots=None, gpus_per_trial=fraction)
+    assert outcome.exit_code == 0
+    assert most_at_once(engine.folder) == at_once
+
+
+def most_at_once(study: Path) -> int:
+    """From the record's starts and ends."""
+    from analysis.record.record import Ended, Started, read_record
+
+    running = most = 0
+    events = [row for row in read_record(study).rows if isinstance(row, Started | Ended)]
+    for row in sorted(events, key=lambda row: (row.time, isinstance(row, Started))):
+        running += 1 if isinstance(row, Started) else -1
+        most = max(most, running)
+    return most

@@ -1,0 +1,74 @@
+"""What is another study, and what is growth of the same one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search_spaces.registry import SPACES
+from tune_app.command.options import RunOptions
+from tune_app.planning.identity import identity_difference, study_identity
+from tune_app.planning.plan import make_plan
+
+
+@pytest.fixture(autouse=True)
+def _empty_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def identity(name: str = "tensor_train", **options) -> dict:
+    return study_identity(make_plan(RunOptions(space=name, **options), SPACES[name]))
+
+
+@pytest.mark.parametrize(
+    "growth",
+    [
+        {"seeds": 3},
+        {"search": "random", "num_samples": 5},
+        {"scheduler": "asha"},
+        {"search_seed": 9},
+        {"time_budget_seconds": 60.0},
+        {"max_parameters": 50_000},
+        {"settings": {"dims": (5,)}},
+        {"settings": {"rank_scale": (0.33, 0.66)}},
+        {"settings": {"seed": (5, 6)}},
+        {"settings": {"width": (64,)}},  # the default, said aloud
+        {"dataset": "cifar10"},
+    ],
+)
+def test_growth_keeps_the_identity(growth: dict) -> None:
+    assert identity_difference(identity(), identity(**growth)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"settings": {"epochs": (4,)}}, "epochs was 128, is 4"),
+        ({"settings": {"width": (8,)}}, "width was the default, is 8"),
+        ({"settings": {"schedule": (None,)}}, "schedule was cosine, is the default"),
+        ({"dataset": "digits"}, "dataset was cifar10, is digits"),
+    ],
+)
+def test_another_fixed_key_or_dataset_is_another_study(change: dict, difference: str) -> None:
+    assert identity_difference(identity(), identity(**change)) == [difference]
+
+
+def test_all_differences_are_named() -> None:
+    assert len(identity_difference(identity(), identity(preset="quick", dataset="digits"))) == 4
+
+
+def test_an_identity_survives_being_stored() -> None:
+    assert json.loads(json.dumps(identity())) == identity()
+
+
+def test_a_study_keeps_the_precision_that_it_began_with(tmp_path: Path) -> None:
+    begun = identity()
+    other = {"bf16": "fp32", "fp32": "bf16"}[begun["resolved"]["precision"]]
+    begun["resolved"]["precision"] = other
+    folder = tmp_path / "results" / "tensor_train"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"identity": begun}), encoding="utf-8")
+    continued = make_plan(RunOptions(space="tensor_train"), SPACES["tensor_train"])
+    assert {trial.config.precision for trial in continued.trials} == {other}
+    assert identity_difference(begun, study_identity(continued)) == []
+    assert identity(fresh=True)["resolved"]["precision"] != other

@@ -1,0 +1,218 @@
+"""The plan: what a space comes down to before anything starts."""
+
+from pathlib import Path
+
+import pytest
+
+from search_spaces.grammar.domains import Choice, Float, Int
+from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.registry import SPACES
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+from tune_app.planning.parsed_point import (
+    Duplicate,
+    PlannedTrial,
+    PointRules,
+    Rejected,
+    plan_point,
+    whole_point,
+)
+from tune_app.planning.plan import Plan, make_plan
+
+
+@pytest.fixture(autouse=True)
+def _empty_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No study of an earlier run lies in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(space: SearchSpace, **options) -> Plan:
+    return make_plan(RunOptions(space=space.name, **options), space)
+
+
+def refused(space: SearchSpace, **options) -> tuple[str, ...]:
+    with pytest.raises(WrongUse) as caught:
+        plan(space, **options)
+    return caught.value.problems
+
+
+def space(keys: dict, **changes) -> SearchSpace:
+    return SearchSpace(**{"name": "s", "question": "?", "source": "", "keys": keys, **changes})
+
+
+def test_divisors_28_and_27_build_one_network_and_so_do_30_and_29() -> None:
+    sweep = plan(SPACES["low_rank"])
+    assert (len(sweep.trials), len(sweep.duplicates), len(sweep.infeasible)) == (56, 4, 0)
+    assert {one.config["rank_divisor"] for one in sweep.duplicates} == {28, 30}
+    ids = {trial.trial_id: trial.config.rank_divisor for trial in sweep.trials}
+    assert {ids[one.same_as] for one in sweep.duplicates} == {27, 29}
+
+
+def test_tucker_scales_whose_ranks_agree_and_dims_that_reshape_alike_are_merged() -> None:
+    assert len(plan(SPACES["tucker"]).trials) + len(plan(SPACES["tucker"]).duplicates) == 72
+    assert len(plan(SPACES["tucker"]).duplicates) > 0
+    alike = space({"dims": Key(Choice((1, 2)))}, fixed={"layer": "tensor_train", "rank": 4})
+    (duplicate,) = plan(alike).duplicates
+    assert duplicate.config["dims"] == 2
+
+
+def test_a_budget_and_the_rank_it_comes_to_are_one_trial() -> None:
+    by_rank = plan(space({"rank": Key(Choice((12,)))}, fixed={"layer": "low_rank"}))
+    parameters = by_rank.trials[0].size.parameters
+    by_size = plan(space({"parameters": Key(Choice((parameters,)))}, fixed={"layer": "low_rank"}))
+    assert by_size.trials[0].trial_id == by_rank.trials[0].trial_id
+
+
+def test_a_budget_that_cannot_be_filled_is_named_with_the_nearest_sizes() -> None:
+    tiny = space({"parameters": Key(Choice((11_000, 80_000)))}, fixed={"layer": "low_rank"})
+    made = plan(tiny)
+    assert [trial.config.parameters for trial in made.trials] == [80_000]
+    (rejected,) = made.infeasible
+    assert rejected.config["parameters"] == 11_000
+    assert "its smallest network has" in rejected.reason
+
+
+def test_limits_leave_out_larger_networks_and_say_which_limit() -> None:
+    limited = plan(SPACES["low_rank"], max_parameters=100_000, max_macs=7.5e6)
+    assert all(trial.size.parameters <= 100_000 for trial in limited.trials)
+    assert all(trial.size.macs(512) <= 7.5e6 for trial in limited.trials)
+    assert len(limited.trials) + len(limited.infeasible) + len(limited.duplicates) == 60
+    reasons = {one.config["rank_divisor"]: one.reason for one in limited.infeasible}
+    assert reasons[2] == (
+        "841,984 parameters, --max-parameters 100,000; "
+        "45,561,856 multiply-adds, --max-macs 7,500,000"
+    )
+
+
+def test_the_order_is_shuffled_by_the_search_seed_alone() -> None:
+    first, again = plan(SPACES["tucker"]), plan(SPACES["tucker"])
+    other = plan(SPACES["tucker"], search_seed=1)
+    ids = [[trial.trial_id for trial in one.trials] for one in (first, again, other)]
+    assert ids[0] == ids[1] != ids[2]
+    assert sorted(ids[0]) == sorted(ids[2])
+    scales = [trial.config.rank_scale for trial in first.trials]
+    assert scales != sorted(scales)
+
+
+def test_every_point_runs_with_every_seed() -> None:
+    seeded = plan(SPACES["tensor_train"], seeds=3)
+    assert len(seeded.trials) == 3 * 57
+    assert {trial.config.seed for trial in seeded.trials} == set(seeded.seeds) == {0, 1, 2}
+
+
+def test_more_seeds_keep_the_ids_of_the_fewer() -> None:
+    few, more = (plan(SPACES["tensor_train"], seeds=seeds) for seeds in (1, 2))
+    assert {trial.trial_id for trial in few.trials} < {trial.trial_id for trial in more.trials}
+
+
+def test_a_random_search_draws_the_points_it_was_asked_for() -> None:
+    drawn = plan(SPACES["weight_decay"], search="random", num_samples=20, seeds=1)
+    assert len(drawn.trials) + len(drawn.duplicates) == 20
+    scales = {trial.config.rank_scale for trial in drawn.trials}
+    assert not scales & set(SPACES["weight_decay"].keys["rank_scale"].domain.grid)
+
+
+def test_a_searcher_that_proposes_as_it_goes_has_no_list() -> None:
+    open_ended = plan(SPACES["dense"], num_samples=7)
+    assert (open_ended.search, open_ended.scheduler) == ("optuna", "asha")
+    assert (open_ended.trials, open_ended.open_ended) == ((), 7)
+    widths = {trial.config.width for trial in open_ended.examples}
+    assert {4, 64} <= widths
+    assert len({trial.config.seed for trial in open_ended.examples}) == 1
+
+
+def test_values_left_open_are_resolved_in_every_trial() -> None:
+    for trial in plan(SPACES["cp"]).trials:
+        assert trial.config.precision in ("bf16", "fp32")
+        assert trial.config.classes == 10
+
+
+def test_a_folder_of_images_decides_the_number_of_classes(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for label in ("cat", "dog", "eel"):
+            (tmp_path / part / label).mkdir(parents=True)
+            (tmp_path / part / label / "1.png").touch()
+    made = plan(SPACES["cp"], dataset="folder", data_dir=tmp_path)
+    assert {trial.config.classes for trial in made.trials} == {3}
+
+
+def test_a_folder_that_is_no_dataset_is_refused() -> None:
+    assert "--data-dir" in refused(SPACES["cp"], dataset="folder")[0]
+
+
+def test_everything_out_of_range_is_told_once() -> None:
+    told = refused(
+        SPACES["low_rank"],
+        settings={
+            "rank_divisor": (0, 4, -3),
+            "epochs": (0,),
+            "lr": (0.1,),
+            "schedule": ("dwan",),
+            "seed": (0, 1),
+        },
+    )
+    assert len(told) == 5
+    assert any("rank_divisor must lie in [1, ∞), got 0" in problem for problem in told)
+    assert any("rank_divisor must lie in [1, ∞), got -3" in problem for problem in told)
+    assert any("epochs must lie in [1, ∞), got 0" in problem for problem in told)
+    assert any("unknown key 'lr'" in problem for problem in told)
+    assert any("did you mean 'dawn'" in problem for problem in told)
+
+
+def test_an_unknown_layer_lists_the_layers_and_the_nearest() -> None:
+    (problem,) = refused(SPACES["low_rank"], settings={"layer": ("tuker",)})
+    assert "low_rank" in problem
+    assert "did you mean 'tucker'" in problem
+
+
+def test_an_open_ended_search_is_refused_for_what_its_corners_would_break() -> None:
+    wild = space({"rank_scale": Key(Float(0.5, 2.0))}, fixed={"layer": "cp"}, search="optuna")
+    assert any("rank_scale must lie in (0, 1], got 2.0" in one for one in refused(wild))
+
+
+def test_a_grid_without_points_names_the_key_and_what_to_do() -> None:
+    pointless = space({"rank": Key(Int(1, 8))}, fixed={"layer": "cp"})
+    (problem,) = refused(pointless)
+    assert problem.startswith("--search grid needs grid points, key 'rank' of space 's' has none")
+    assert plan(pointless, settings={"rank": (2, 4)}).search == "grid"
+
+
+def test_choices_of_a_space_that_do_not_exist_are_refused_together() -> None:
+    told = refused(space({"dims": Key(Choice((2,)))}, search="gird", scheduler="asha2"))
+    assert "did you mean 'grid'" in told[0]
+    assert "did you mean 'asha'" in told[1]
+
+
+def test_a_number_of_samples_means_nothing_to_a_grid() -> None:
+    assert "--num-samples" in refused(SPACES["cp"], num_samples=5)[0]
+
+
+def test_nothing_is_stopped_by_what_only_the_test_set_could_tell() -> None:
+    settings = {"validation_images": (0,)}
+    (problem,) = refused(SPACES["cp"], scheduler="asha", settings=settings)
+    assert "validation_images=0" in problem
+    assert plan(SPACES["cp"], settings=settings).scheduler == "none"
+
+
+def test_one_point_is_a_trial_then_a_duplicate_or_rejected_with_the_reason() -> None:
+    sweep = SPACES["low_rank"]
+    rules = PointRules({"precision": "fp32", "classes": 10}, max_parameters=100_000)
+    point = whole_point(sweep, {"rank_divisor": 30, "weight_decay_scaling": 0}, seed=2)
+    trial = plan_point(point, rules, known=())
+    assert isinstance(trial, PlannedTrial)
+    assert (trial.config.precision, trial.config.seed) == ("fp32", 2)
+    assert plan_point(point, rules, {trial.trial_id}) == Duplicate(point, trial.trial_id)
+    large = plan_point({**point, "rank_divisor": 2}, rules, ())
+    assert isinstance(large, Rejected)
+    assert "--max-parameters" in large.reason
+    wrong = plan_point({**point, "rank_divisor": 0, "epochs": 0}, rules, ())
+    assert isinstance(wrong, Rejected)
+    assert "rank_divisor" in wrong.reason
+    assert "epochs" in wrong.reason
+
+
+def test_a_precision_given_by_hand_is_kept() -> None:
+    rules = PointRules({"precision": "bf16"})
+    trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, ())
+    assert isinstance(trial, PlannedTrial)
+    assert trial.config.precision == "fp32"

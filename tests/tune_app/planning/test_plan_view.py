@@ -1,0 +1,139 @@
+"""The plan as people and programs read it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search_spaces.registry import SPACES
+from tune_app.command.options import RunOptions
+from tune_app.command.text_table import text_table
+from tune_app.planning.plan import Plan, make_plan
+from tune_app.planning.plan_view import plan_json, plan_text, short, spaces_text
+from tune_app.planning.progress import Standing
+
+
+@pytest.fixture(autouse=True)
+def _empty_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(name: str, **options) -> Plan:
+    return make_plan(RunOptions(space=name, **options), SPACES[name])
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_trial_of_every_space_is_printed_within_eighty_columns(name: str) -> None:
+    made = plan(name, search="grid")
+    lines = plan_text(made, Standing()).splitlines()
+    assert max(map(len, lines)) <= 80
+    firsts = [line.split()[0] for line in lines if line.strip()]
+    assert {trial.trial_id for trial in made.trials} <= set(firsts)
+
+
+def test_a_row_shows_searched_keys_sizes_and_routes() -> None:
+    lines = plan_text(plan("weight_decay", seeds=1), Standing()).splitlines()
+    header = next(line for line in lines if line.startswith("trial"))
+    assert header.split() == [
+        "trial",
+        "scale",
+        "scaling",
+        "decay",
+        "eters",
+        "MACs",
+        "dense",
+        "routes",
+    ]
+    row = next(line for line in lines if line.startswith("low_rank-713k"))
+    assert row.split()[4:7] == ["713k", "39.2M", "10.8%"]
+    assert len(row.split()[7]) == 7
+
+
+def test_the_factors_alone_are_given_where_the_rest_differs() -> None:
+    assert "parameters include 11,328 that are never decomposed" in plan_text(
+        plan("cp"), Standing()
+    )
+    narrowed = plan_text(plan("equal_budget"), Standing())
+    assert "never decomposed" not in narrowed
+    assert (
+        "tors" in next(line for line in narrowed.splitlines() if line.startswith("trial")).split()
+    )
+
+
+def test_duplicates_and_infeasible_points_are_named_with_their_reason() -> None:
+    text = plan_text(plan("low_rank", max_parameters=90_000), Standing())
+    assert "rank_divisor=28" in text
+    assert (
+        "  rank_divisor=2, weight_decay_scaling=1, seed=0: 841,984 parameters,\n"
+        "    --max-parameters 90,000\n"
+    ) in text
+
+
+def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
+    settings = {"label_smoothing": (0.0, 0.1), "batch_size": (128, 256), "epochs": (2, 4)}
+    text = plan_text(plan("weight_decay", seeds=1, settings=settings), Standing())
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    at = next(i for i, line in enumerate(lines) if line.startswith("low_rank-"))
+    assert lines[at + 1].startswith("  rank_scale=0.0625, weight_decay_scaling=")
+    assert "epochs=" in lines[at + 1] + lines[at + 2]
+
+
+def test_a_search_that_proposes_as_it_goes_says_so() -> None:
+    text = plan_text(plan("dense"), Standing())
+    assert "32 points to be proposed as it goes" in text
+    assert "networks of 26,340 to 6,573,120 parameters" in text
+
+
+def test_the_json_has_the_promised_keys_and_plain_values() -> None:
+    made = plan("low_rank", max_parameters=90_000)
+    document = json.loads(plan_json(made, Standing()))
+    assert list(document) == ["space", "trials", "duplicates", "infeasible"]
+    assert document["space"] == "low_rank"
+    assert [trial["id"] for trial in document["trials"]] == [one.trial_id for one in made.trials]
+    trial, size = document["trials"][0], made.trials[0].size
+    assert trial["config"] == made.trials[0].config.to_dict()
+    assert (trial["parameters"], trial["factor_parameters"]) == (
+        size.parameters,
+        size.parameters - 11_328,
+    )
+    assert trial["macs"] == size.macs(512)
+    assert trial["compression"] == size.parameters / 6_573_120
+    assert len(trial["routes"]) == 7
+    ids = {one["id"] for one in document["trials"]}
+    assert document["duplicates"]
+    assert {one["same_as"] for one in document["duplicates"]} <= ids
+    assert all(set(one) == {"config", "reason"} for one in document["infeasible"])
+
+
+def test_every_space_is_listed_with_its_question() -> None:
+    lines = spaces_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(line.strip() for line in lines)
+    for name, space in SPACES.items():
+        assert f"{name}: " in text
+        assert space.question in text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (45_487_104, "45.5M"),
+        (379_261_952, "379M"),
+        (2.272e9, "2.27G"),
+        (582_000, "582k"),
+        (12, "12"),
+    ],
+)
+def test_a_count_is_shortened_to_three_digits(count: float, text: str) -> None:
+    assert short(count) == text
+
+
+def test_columns_are_aligned_and_long_headers_broken() -> None:
+    headers = ["name", "rank_divisor", "compression"]
+    assert text_table(headers, [["a", "12345678", "1"], ["bcd", "9", "2"]], "<>>") == [
+        "        rank_ compress-",
+        "name  divisor       ion",
+        "a    12345678         1",
+        "bcd         9         2",
+    ]

@@ -1,0 +1,103 @@
+"""A study has one driver at a time."""
+
+import os
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from tune_app.record.lease import LEASE, Holder, Lease, LeaseHeldError, _read
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from tune_app.record.lease import Lease
+with Lease(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other_driver(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def write_holder(study, **changes):
+    fields = {"token": "t", "host": "far", "pid": 1, "born": 0.0, "place": "", "renewed": 0.0}
+    (study / LEASE).write_bytes(msgspec.json.encode(Holder(**{**fields, **changes})))
+
+
+def test_the_second_driver_is_told_who_holds_the_study(tmp_path, other_driver):
+    with pytest.raises(LeaseHeldError, match=f"in use by process {other_driver.pid} on"):
+        Lease(tmp_path).__enter__()
+
+
+def test_a_killed_driver_is_followed_at_once(tmp_path, other_driver):
+    other_driver.kill()
+    other_driver.wait()
+    start = time.monotonic()
+    with Lease(tmp_path):
+        assert time.monotonic() - start < 2
+
+
+def test_leaving_lets_go(tmp_path):
+    for _ in range(2):
+        with Lease(tmp_path):
+            assert (tmp_path / LEASE).exists()
+    assert not (tmp_path / LEASE).exists()
+
+
+def test_another_host_that_renewed_lately_holds_the_study(tmp_path):
+    write_holder(tmp_path, renewed=time.time())
+    with pytest.raises(LeaseHeldError, match="on far, last seen"):
+        Lease(tmp_path).__enter__()
+
+
+def test_another_host_that_fell_silent_does_not(tmp_path):
+    write_holder(tmp_path, renewed=time.time() - 100)
+    with Lease(tmp_path, renew=0.05):
+        holder = _read(tmp_path / LEASE)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+
+
+def test_a_host_whose_clock_is_wrong_still_holds_while_it_renews(tmp_path):
+    """Its clock runs an hour behind, so the age alone would call it dead."""
+    script = """
+import sys, time, msgspec
+from pathlib import Path
+from tune_app.record.lease import Holder
+path = Path(sys.argv[1]) / "lease.json"
+while True:
+    holder = Holder("t", "far", 1, 0.0, "elsewhere", time.time() - 3600)
+    draft = path.with_suffix(".new"); draft.write_bytes(msgspec.json.encode(holder))
+    draft.replace(path); print("renewed", flush=True); time.sleep(0.05)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(LeaseHeldError):
+            Lease(tmp_path, renew=0.1).__enter__()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_driver_that_slept_while_another_took_over_learns_it(tmp_path):
+    with Lease(tmp_path, renew=0.05) as lease:
+        write_holder(tmp_path, token="another", renewed=time.time())
+        assert lease.lost.wait(5)
+    assert (tmp_path / LEASE).exists()  # the other's lease is left alone

@@ -1,0 +1,130 @@
+"""Checkpoints in a bucket of a real S3 server: trials go on from them, and the best is fetched."""
+
+import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow import fs
+
+import run_tune
+from analysis.__main__ import main as analysis
+from analysis.record.record import Epoch, read_record
+from tests.tune_app.workload import plan_of, planned, space
+from trainables.training.checkpoint import read_checkpoint
+from tune_app.command.options import RunOptions
+from tune_app.planning.forecast import KEPT_WHEN_FINISHED
+from tune_app.planning.preflight import storage_problems
+from tune_app.record.storage import filesystem, join, without_secrets
+from tune_app.study.retention import remove_checkpoints
+from tune_app.study.run_study import Setting, run_study
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
+
+DATA = {"dataset": "digits", "train_images": 100, "validation_images": 50, "batch_size": 50}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """``host:port`` of an S3 server with one bucket, named "bucket"."""
+    running = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    fs.S3FileSystem(
+        access_key="key",
+        secret_key="secret",
+        region="us-east-1",
+        scheme="http",
+        endpoint_override=f"{host}:{port}",
+        allow_bucket_creation=True,
+    ).create_dir("bucket")
+    yield f"{host}:{port}"
+    running.stop()
+
+
+def uri(server: str, place: str) -> str:
+    query = f"scheme=http&region=us-east-1&endpoint_override={server}"
+    return f"s3://key:secret@{place}?{query}"
+
+
+def states(storage: str) -> set[tuple[str, str]]:
+    """Trial and name of every whole checkpoint."""
+    system, root = filesystem(storage)
+    infos = system.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
+    places = (info.path.removeprefix(root + "/").split("/") for info in infos)
+    return {(place[0], place[1]) for place in places if place[-1] == "state.json"}
+
+
+def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
+    ray_here, server, tmp_path, monkeypatch
+):
+    """The rows taken out are those that a driver would not have written, had it been killed."""
+    storage = uri(server, "bucket/runs")
+    trials = [planned(**DATA, epochs=2, learning_rate=0.01 * n) for n in range(1, 12)]
+    fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
+    plan = plan_of(trials, space=space(fixed=fixed))
+    options = RunOptions(
+        space="s3",
+        results_dir=tmp_path,
+        name="study",
+        storage=storage,
+        max_concurrent=1,
+        command=f"run_tune.py --storage {storage}",
+    )
+    study = tmp_path / "study"
+    best = run_study(plan, options, Setting(report=False)).best
+    kept = {trial for trial, name in states(join(storage, "study"))}
+    assert len(kept) == KEPT_WHEN_FINISHED
+    assert best in kept
+
+    lines = (study / "ledger.jsonl").read_text().splitlines(keepends=True)
+    unsaid = ('"epoch":2,', '"type":"ended"')
+    said = [line for line in lines if not (best in line and any(map(line.__contains__, unsaid)))]
+    assert len(lines) - len(said) == 2
+    (study / "ledger.jsonl").write_text("".join(said))
+    assert run_study(plan, options, Setting(report=False)).exit_code == 0
+    epochs = [row.epoch for row in read_record(study).rows if ours(row, Epoch, best)]
+    assert epochs == [1, 2]
+    log = (study / "logs" / f"{best}.log").read_text()
+    assert "goes on from checkpoint e2-a1" in log
+    assert log.count("epoch 2 train_loss") == 1
+
+    for name in ("study.json", "ledger.jsonl"):
+        assert "secret" not in (study / name).read_text()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert analysis(["best", str(study), "--to", str(tmp_path / "best")]) == 0
+    assert len(read_checkpoint(tmp_path / "best")[1]["history"]) == 2
+
+
+def ours(row: object, kind: type, trial_id: str) -> bool:
+    return isinstance(row, kind) and row.trial_id == trial_id
+
+
+def test_a_bucket_that_is_there_passes(server):
+    assert storage_problems(uri(server, "bucket/elsewhere")) == []
+
+
+def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(server, tmp_path, capsys):
+    results = tmp_path / "results"
+    command = ["--space", "quickstart", "--results-dir", str(results)]
+    assert run_tune.main([*command, "--storage", uri(server, "no-such-bucket/runs")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --storage s3://")
+    assert "not found" in line
+    assert not results.exists()
+
+
+def test_what_files_may_hold_names_no_secret(server):
+    command = f"run_tune.py --storage '{uri(server, 'bucket/runs')}' --set rank=4"
+    assert without_secrets(command) == command.replace("key:secret@", "")
+    assert without_secrets("s3://bucket/a@b/c") == "s3://bucket/a@b/c"
+
+
+@pytest.mark.parametrize("storage", ["nowhere://a/b", "s3://bucket/runs?no_such_option=1"])
+def test_a_uri_that_nothing_understands_is_told(storage):
+    (problem,) = storage_problems(storage)
+    assert problem.startswith(f"--storage {storage} cannot be used: ")
+    assert "name a folder" in problem
+
+
+def test_a_storage_that_is_away_when_the_search_ends_is_left_as_it_is(tmp_path):
+    (tmp_path / "file").touch()
+    assert remove_checkpoints((tmp_path / "file").as_uri(), ["trial"]) == 0

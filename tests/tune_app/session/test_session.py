@@ -1,0 +1,106 @@
+"""Between Ray's events: room on the disk, the time budget, who asked for an end."""
+
+import threading
+import time
+
+import pytest
+
+from tests.tune_app.workload import plan_of, some_trials
+from tune_app.deciding.dispatcher import Dispatcher
+from tune_app.deciding.failures import RetryPolicy
+from tune_app.deciding.searcher import SearchContext
+from tune_app.deciding.searchers import SEARCHERS
+from tune_app.engine.ledger_callback import Recorder
+from tune_app.record.history import History
+from tune_app.record.ledger import Ledger
+from tune_app.record.storage import free_bytes
+from tune_app.session.progress import Progress, duration
+from tune_app.session.session import Session
+from tune_app.session.signal_handler import Interrupt
+from tune_app.session.watchdog import Patience, Watchdog
+
+
+@pytest.fixture
+def session(tmp_path):
+    said = []
+    history = History()
+    searcher = SEARCHERS["grid"](SearchContext(plan_of(some_trials(3)), history))
+    with Ledger(tmp_path) as ledger:
+        made = Session(
+            ledger=ledger,
+            dispatcher=Dispatcher(
+                searcher=searcher, history=history, write=ledger.append, policy=RetryPolicy()
+            ),
+            progress=Progress(history, planned=3, say_elsewhere=said.append),
+            interrupt=Interrupt(said.append),
+            watchdog=Watchdog(Patience()),
+            storage=str(tmp_path / "checkpoints"),
+            lost=threading.Event(),
+        )
+        (tmp_path / "checkpoints").mkdir()
+        made.said = said
+        yield made
+
+
+def tick(session):
+    session.looked = 0.0
+    session.tick()
+
+
+def test_no_trial_starts_on_a_full_disk_and_the_search_says_what_it_needs(session):
+    free = free_bytes(session.storage)
+    session.room_bytes = 2 * free
+    assert not session.may_start()
+    assert not session.may_start()
+    (line,) = session.said
+    assert "the disk is full" in line
+    assert "are needed" in line
+    session.room_bytes = 0
+    assert session.may_start()
+    assert "room on the disk again" in session.said[-1]
+
+
+def test_a_disk_that_stays_full_ends_the_search(session):
+    session.room_bytes = 2 * free_bytes(session.storage)
+    session.may_start()
+    session._full_since -= 601
+    session.may_start()
+    assert "stayed full" in session.dispatcher.halted
+
+
+def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_path):
+    session.ends_at, session.budget = time.monotonic() - 1, "2.0 h"
+    tick(session)
+    assert session.dispatcher.halted == "the time budget of 2.0 h is used up"
+    assert (tmp_path / "checkpoints" / "STOP").read_text() == session.dispatcher.halted
+    assert not session.out_of_time
+    session.interrupt.deadline = time.monotonic() - 1
+    assert session.out_of_time
+    session.clear_stop()
+    assert not (tmp_path / "checkpoints" / "STOP").exists()
+
+
+def test_losing_the_lease_stops_the_search(session):
+    session.lost.set()
+    tick(session)
+    assert "another driver" in session.dispatcher.halted
+
+
+def test_a_standstill_stops_the_search(session):
+    session.watchdog.moved -= 100_000
+    session.recorder = Recorder(session.dispatcher)
+    tick(session)
+    assert "nothing moved" in session.dispatcher.halted
+
+
+def test_the_first_reason_stays(session):
+    session.stop("one")
+    session.stop("two")
+    assert session.dispatcher.halted == "one"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (86400, "24.0 h")]
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text

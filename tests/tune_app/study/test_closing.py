@@ -1,0 +1,85 @@
+"""The exit code follows from what became of the planned trials, the checkpoints from their rank."""
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from analysis.record.record import Ended, Epoch, Started
+from tune_app.record.history import History
+from tune_app.session.signal_handler import SIGNALS, Interrupt
+from tune_app.study.closing import best_trial, count, exit_code
+from tune_app.study.retention import remove_checkpoints, surplus
+
+
+def ended(name, status, accuracy=0.5, retry=False):
+    return [
+        Started(name, 1, 0.0),
+        Epoch(name, 1, 0.0, 3, 0.5, accuracy, val_accuracy=accuracy),
+        Ended(name, 1, 0.0, status, 3, retry=retry),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "budget", "complete", "code"),
+    [
+        ({"finished": 3}, False, True, 0),
+        ({"finished": 3, "stopped": 2, "diverged": 1}, False, True, 0),
+        ({"finished": 3, "failed": 1}, False, True, 1),
+        ({"finished": 3, "never_ran": 1}, False, False, 1),
+        ({"finished": 3, "interrupted": 1}, False, False, 1),
+        ({"finished": 3, "never_ran": 1, "interrupted": 1}, True, False, 0),
+        ({"finished": 3, "failed": 1, "never_ran": 1}, True, False, 1),
+        ({"finished": 3}, False, False, 1),  # a searcher had more to propose
+    ],
+)
+def test_the_exit_code_accounts_for_every_planned_trial(counts, budget, complete, code):
+    found = exit_code(Counter(counts), signalled=0, budget_used=budget, complete=complete)
+    assert found == code
+
+
+def test_a_signal_decides_the_exit_code():
+    counts = Counter(finished=1, never_ran=1)
+    assert exit_code(counts, signalled=130, budget_used=False, complete=False) == 130
+
+
+def test_a_trial_that_waits_for_another_attempt_counts_as_interrupted():
+    history = History([*ended("a", "finished"), *ended("b", "failed", retry=True)])
+    assert count(history, ["a", "b", "c"]) == {"finished": 1, "interrupted": 1, "never_ran": 1}
+
+
+def test_only_finished_trials_can_be_best():
+    history = History([*ended("a", "finished", 0.7), *ended("b", "stopped", 0.9)])
+    assert best_trial(history) == (0.7, "a")
+
+
+def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
+    rows = []
+    for number in range(6):
+        rows += ended(f"f{number}", "finished", number / 10)
+    rows += [*ended("s", "stopped"), *ended("d", "diverged"), *ended("i", "interrupted")]
+    history = History(rows)
+    for name in history.trials:
+        (tmp_path / name).mkdir()
+    removed = remove_checkpoints(str(tmp_path), surplus(history, keep=2))
+    assert removed == 5
+    assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
+
+
+def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers):
+    said = []
+    with Interrupt(said.append) as interrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # as timeout does: the process, then its group
+    assert interrupt.signal == signal.SIGTERM
+    assert interrupt.exit_code == 143
+    assert len(said) == 1
+    os.kill(os.getpid(), signal.SIGTERM)  # the process is on its way out: still its echo
+    assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
+
+
+def test_without_a_signal_the_handlers_are_given_back(handlers):
+    with Interrupt(print):
+        assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
+    assert {number: signal.getsignal(number) for number in SIGNALS} == handlers

@@ -1,0 +1,72 @@
+"""A network judged on the images that its trial held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from trainables.compression.trained import Trained
+from trainables.config.train_config import TrainConfig
+from trainables.data.augment import Augmenter
+from trainables.data.dataset import Dataset
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.device_data import place
+from trainables.data.sources import DatasetError
+from trainables.data.split import split_training_images
+from trainables.training.evaluator import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Over ``images`` held-out images: nats per image, and a fraction in [0, 1]."""
+
+    loss: float
+    accuracy: float
+    images: int
+
+
+def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
+    """The images that the trial was trained on.
+
+    Raises:
+        DatasetError: absent, damaged, or other images than the trial's.
+    """
+    data = load_dataset(trained.config.dataset, data_dir)
+    if data.checksum != trained.dataset_checksum:
+        raise DatasetError(
+            f"{trained.trial_id} was trained on other images of {data.name!r} (checksum "
+            f"{trained.dataset_checksum[:8]}, here {data.checksum[:8]}); name its own with "
+            "--data-dir"
+        )
+    return data
+
+
+def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | None:
+    """In float32 on the CPU, the network in evaluation mode; None where no image is held out.
+
+    The test set is never read.
+    """
+    chosen = torch.from_numpy(split_training_images(config, data).held_out)
+    if not len(chosen):
+        return None
+    placed = place(data, torch.device("cpu"))
+    judge = Judge(
+        network.eval(),
+        Augmenter(placed.train_pixels, data.mean, data.std),
+        placed.train_labels,
+        chosen,
+        precision="fp32",
+    )
+    return Score(*judge(), images=len(chosen))
+
+
+def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
+    """Up to ``count`` normalised images (B, 3, 32, 32): held-out ones, else training ones."""
+    split = split_training_images(config, data)
+    chosen = split.train if split.uses_test_set else split.held_out
+    pixels = place(data, torch.device("cpu")).train_pixels
+    images = Augmenter(pixels, data.mean, data.std).plain(torch.from_numpy(chosen[:count].copy()))
+    return images.contiguous(memory_format=torch.channels_last)

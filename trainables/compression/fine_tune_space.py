@@ -1,0 +1,68 @@
+"""A search space, as a TOML file, that fine-tunes one starting point."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from trainables.compression.trained import Trained
+from trainables.config.starting_point import StartingPoint
+from trainables.sizes.network import Architecture
+
+FILE = "fine_tune.toml"
+SHARE = 3  # fine-tuning takes a third of the epochs that the trial took
+RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trial's peak rate; cosine starts at its peak
+
+OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol"}
+"""Keys that fine-tuning chooses anew; those of the network come with the starting point."""
+
+
+def write_space(start: StartingPoint, trained: Trained) -> Path:
+    """Writes ``fine_tune.toml`` into the starting point's folder: the trial's data and
+    regularisation, several rates."""
+    config = trained.config
+    network = {field.name for field in dataclasses.fields(Architecture)}
+    kept = {key: value for key, value in config.changed().items() if key not in OWN | network}
+    fixed = {
+        "init": str(start.folder),
+        "schedule": "cosine",
+        "epochs": -(-config.epochs // SHARE),
+        **kept,
+    }
+    rates = [round(config.learning_rate * share, 10) for share in RATES]
+    path = start.folder / FILE
+    path.write_text(
+        _SPACE.format(
+            question=json.dumps(
+                f"How much accuracy does fine-tuning bring back to {start.architecture['layer']}, "
+                "and at which rate?"
+            ),
+            source=json.dumps(f"compressed from trial {trained.trial_id}, {trained.checkpoint}"),
+            name=json.dumps(f"fine_tune_{start.folder.name}"),
+            fixed="\n".join(f"{key} = {json.dumps(value)}" for key, value in fixed.items()),
+            low=rates[0],
+            high=config.learning_rate,
+            rates=json.dumps(rates),
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+_SPACE = """\
+[space]
+question = {question}
+source = {source}
+name = {name}
+
+[fixed]
+{fixed}
+
+[keys.learning_rate]
+type = "float"
+low = {low}
+high = {high}
+log = true
+grid = {rates}
+"""

@@ -1,0 +1,133 @@
+"""A trial that a study has trained: its furthest checkpoint, opened."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from trainables.config.train_config import TrainConfig
+from trainables.networks.resnet9 import ResNet9, build_network
+from trainables.sizes.network import NetworkSize
+from trainables.training.checkpoint import CheckpointError, read_checkpoint
+from trainables.training.checkpoint_store import CheckpointName, CheckpointStore
+
+
+class TrialError(ValueError):
+    """No such trial, or none that can be used for what was asked; says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network, in float32 on the CPU, in evaluation mode.
+
+    checkpoint: its name in the trial's folder, such as e24-a0.
+    dataset_checksum: of the images it was trained on.
+    """
+
+    trial_id: str
+    config: TrainConfig
+    size: NetworkSize
+    network: ResNet9
+    checkpoint: str
+    epochs_done: int
+    dataset_checksum: str
+
+
+def find_storage(study: Path) -> str:
+    """Where a study's checkpoints lie: as its study.json says, else in its own folder.
+
+    Raises:
+        TrialError: where there is no such study.
+    """
+    document = _information(study)
+    if not document.get("storage"):
+        return str(study / "checkpoints")
+    base, mark, query = str(document["storage"]).partition("?")
+    return f"{base.rstrip('/')}/{document.get('name', study.name)}{mark}{query}"
+
+
+def find_data_dir(study: Path) -> Path | None:
+    """The data folder that the study was run with; None where it named none, or it is not here."""
+    named = (_information(study).get("options") or {}).get("data_dir")
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def _information(study: Path) -> dict[str, Any]:
+    """study.json, empty where there is none; raises TrialError where there is no study."""
+    if not study.is_dir():
+        raise TrialError(f"{study} is no folder; name a study folder that run_tune.py wrote")
+    try:
+        return dict(json.loads((study / "study.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as problem:
+        raise TrialError(f"{study / 'study.json'} is no JSON ({problem}); restore it") from problem
+
+
+def load_trained(study: Path, trial_id: str) -> Trained:
+    """The trial's furthest checkpoint that is whole.
+
+    Raises:
+        TrialError: where the study has no such trial; names the nearest.
+    """
+    storage = find_storage(study)
+    store = CheckpointStore(storage, trial_id)
+    names = store.names()
+    if not names:
+        raise TrialError(_unknown(study, storage, trial_id))
+    damaged = []
+    for name in names:
+        try:
+            return _open(store, name)
+        except CheckpointError as problem:
+            damaged.append(str(problem))
+    raise TrialError(f"no checkpoint of {trial_id} can be read: {'; '.join(damaged)}")
+
+
+def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
+    with store.read(name) as folder:
+        tensors, state = read_checkpoint(folder)
+    config = TrainConfig.from_trial(state["config"])
+    size = config.network_size()
+    network = build_network(size, batch=config.batch_size, seed=config.seed)
+    prefix = "network."
+    weights = {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+    network.load_state_dict(weights)
+    return Trained(
+        trial_id=state["trial_id"],
+        config=config,
+        size=size,
+        network=network.eval(),
+        checkpoint=str(name),
+        epochs_done=state["epochs_done"],
+        dataset_checksum=state["dataset_checksum"],
+    )
+
+
+def _unknown(study: Path, storage: str, trial_id: str) -> str:
+    known = _trials(storage)
+    if not known:
+        return f"{study} has no checkpoints in {storage}: let a trial of it finish an epoch"
+    near = difflib.get_close_matches(trial_id, known, n=3, cutoff=0.3) or known[:3]
+    return (
+        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(known)} trials the nearest "
+        f"are {', '.join(near)}"
+    )
+
+
+def _trials(storage: str) -> list[str]:
+    if "://" not in storage:
+        folder = Path(storage).expanduser()
+        found: Iterable[Any] = folder.iterdir() if folder.is_dir() else ()
+        return sorted(path.name for path in found if path.is_dir() and path.name[:1] != ".")
+    filesystem, root = fs.FileSystem.from_uri(storage)
+    infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)

@@ -1,0 +1,289 @@
+"""What a trial is: every key that can change its numbers, with its default and its source.
+
+Standard library only. Learning rate and weight decay are in mean-loss units: the gradient of the
+mean, not the sum, of the per-image losses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.config.starting_point import read_starting_point, split_init
+from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.ranks import read_ranks
+from trainables.sizes.registry import SIZES
+
+RECIPE_VERSION = 1
+"""Raised whenever the same configuration would train to other numbers; part of every trial's id."""
+
+SIZE_KEYS = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks")
+"""The ways of giving a decomposed layer its size; exactly one is used."""
+
+FAST = "cifar10-fast, dawn.py (Page 2018)"
+SEED = "the 2018 study (gngdb/cifar10-fast)"
+OURS = "RankTune"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be trained; ``problems`` lists everything wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def _key(default: Any, source: str, **limits: Any) -> Any:
+    """A key: its default, its source, and ``low``, ``high``, ``above`` or ``choices``."""
+    return dataclasses.field(default=default, metadata={"source": source, **limits})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One training run, checked: whoever holds a TrainConfig may trust every value in it.
+
+    ``None`` means "not given" for the sizes, "all" for ``train_images`` and "the dataset's own"
+    (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``.
+    """
+
+    # The network.
+    layer: str = _key("dense", FAST, choices=tuple(SIZES))
+    rank_divisor: int | None = _key(None, SEED, low=1)
+    rank_scale: float | None = _key(None, SEED, above=0, high=1)
+    rank: int | None = _key(None, OURS, low=1)
+    parameters: int | None = _key(None, OURS, low=1)
+    compression: float | None = _key(None, OURS, above=0, high=1)
+    ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
+    dims: int = _key(3, SEED, low=1)
+    width: int = _key(64, FAST, low=1)
+    classes: int = _key(10, "CIFAR-10", low=2)
+    # Optimisation.
+    learning_rate: float = _key(0.4, FAST, above=0)
+    schedule: str = _key("dawn", FAST, choices=("dawn", "cosine"))
+    epochs: int = _key(24, FAST, low=1)
+    batch_size: int = _key(512, FAST, low=1)
+    label_smoothing: float = _key(0.0, FAST, low=0, high=0.999)
+    weight_decay: float = _key(5e-4, FAST, low=0)
+    weight_decay_scaling: float = _key(0.0, SEED, low=0, high=1)
+    weight_decay_reference: str = _key("dense", "Gray et al. 2019", choices=("dense", "separable"))
+    weight_decay_ratio: str = _key("network", SEED, choices=("network", "layer"))
+    regularizer: str = _key("weight_decay", FAST, choices=("weight_decay", "frobenius"))
+    batchnorm_decay: bool = _key(False, OURS)
+    protocol: str = _key(
+        "right", OURS, choices=("right", "seed_a_plain", "seed_a_scaled", "seed_tt")
+    )
+    precision: str = _key("auto", OURS, choices=("auto", "fp32", "bf16", "fp16"))
+    compile: bool = _key(False, OURS)
+    init: str = _key("", OURS)  # "" draws at random, else a starting point: "folder#digest"
+    # Data.
+    dataset: str = _key("cifar10", FAST, choices=("cifar10", "digits", "folder"))
+    train_images: int | None = _key(None, OURS, low=1)
+    validation_images: int | None = _key(None, OURS, low=0)
+    data_seed: int = _key(0, OURS, low=0)
+    # Replication.
+    seed: int = _key(0, OURS, low=0)
+
+    @classmethod
+    def from_trial(cls, raw: Mapping[str, Any]) -> TrainConfig:
+        """Parses a mapping of keys to plain values.
+
+        An ``init`` that names a folder is read here, once: it decides the network, and its digest
+        is written behind the folder's name, so that the result needs the folder no more.
+
+        Raises:
+            ConfigError: with every unknown key, wrong type, value out of range and clash at once.
+        """
+        raw, start_problems = _start(raw)
+        known = _fields()
+        problems = start_problems + [_unknown(name) for name in raw if name not in known]
+        values: dict[str, Any] = {}
+        for name in raw.keys() & known.keys():
+            try:
+                values[name] = _parse(name, raw[name])
+            except ValueError as problem:
+                problems.append(str(problem))
+        if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
+            problems += _clashes(values)
+        if problems:
+            raise ConfigError(sorted(problems))
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key with its value, as plain JSON types."""
+        return {name: getattr(self, name) for name in _fields()}
+
+    def changed(self) -> dict[str, Any]:
+        """The keys whose value differs from the default: what a person would have to type."""
+        return {
+            name: getattr(self, name)
+            for name, key in _fields().items()
+            if getattr(self, name) != key.default
+        }
+
+    def replace(self, **values: Any) -> TrainConfig:
+        """A copy with other values, checked again."""
+        return TrainConfig.from_trial({**self.to_dict(), **values})
+
+    @property
+    def architecture(self) -> Architecture:
+        """The part that decides the network's shapes."""
+        names = [field.name for field in dataclasses.fields(Architecture)]
+        return Architecture(**{name: getattr(self, name) for name in names})
+
+    def network_size(self) -> NetworkSize:
+        """Shapes, parameters, multiply-adds; raises ``Infeasible`` if a budget cannot be filled."""
+        return size_network(self.architecture)
+
+
+def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
+    """The decay in force on each replaced layer's parameters: λ' = λ·(n/N)^α (Gray et al. 2019).
+
+    n counts the compressed network's parameters and N the reference network's; with
+    ``weight_decay_ratio="layer"`` both count the one layer.
+    """
+    if config.weight_decay_scaling == 0:
+        return (config.weight_decay,) * len(size.layers)
+    reference = f"{config.weight_decay_reference}_parameters"
+    counted = size.layers if config.weight_decay_ratio == "layer" else (size,) * len(size.layers)
+    ratios = [part.parameters / getattr(part, reference) for part in counted]
+    return tuple(config.weight_decay * ratio**config.weight_decay_scaling for ratio in ratios)
+
+
+def trial_id(config: TrainConfig, size: NetworkSize) -> str:
+    """The trial's name: what a person reads and a hash of what is trained.
+
+    Two configurations that build the same network and train it alike have one id, however their
+    ranks were written. Only keys that differ from their defaults are hashed, so that a new key
+    changes no old id.
+    """
+    digest = hashlib.blake2b(
+        json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
+    )
+    dims = f"-d{len(size.layers[-1].modes)}" if size.layers[-1].modes else ""
+    return f"{config.layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
+
+
+def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
+    """What decides a trial's numbers: the resolved network and everything that is not a default."""
+    resolved = {field.name for field in dataclasses.fields(Architecture)}
+    scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
+    content = {
+        name: value for name, value in config.changed().items() if name not in resolved | scaling
+    }
+    if config.init:  # what the folder holds counts, not where it lies
+        content["init"] = split_init(config.init)[1]
+    decays = factor_decays(config, size)
+    if any(decay != config.weight_decay for decay in decays):
+        content["factor_decays"] = decays
+    return {**content, "network": size.identity, "recipe": RECIPE_VERSION}
+
+
+def _short(count: int) -> str:
+    """A count in three digits: 79248 → 79.2k."""
+    for unit, divisor in (("M", 1_000_000), ("k", 1_000)):
+        if count >= divisor:
+            return f"{count / divisor:.3g}{unit}"
+    return str(count)
+
+
+@functools.cache
+def _fields() -> dict[str, dataclasses.Field]:
+    return {field.name: field for field in dataclasses.fields(TrainConfig)}
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, _fields(), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown key {name!r}: the keys are {', '.join(_fields())}{hint}"
+
+
+def _parse(name: str, value: Any) -> Any:
+    """The value in its key's type and range; raises ValueError saying what was expected."""
+    field = _fields()[name]
+    wanted = _types(name)
+    if value is None and type(None) in wanted:
+        return None
+    if float in wanted and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if int in wanted and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) not in wanted or (isinstance(value, float) and not math.isfinite(value)):
+        names = " or ".join(kind.__name__ for kind in wanted if kind is not type(None))
+        raise ValueError(f"{name} must be of type {names}, got {value!r}")
+    _check_range(name, value, field.metadata)
+    return value
+
+
+@functools.cache
+def _types(name: str) -> tuple[type, ...]:
+    hint = typing.get_type_hints(TrainConfig)[name]
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    if "choices" in limits and value not in limits["choices"]:
+        near = difflib.get_close_matches(str(value), limits["choices"], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
+        )
+    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    bad = (low is not None and value < low) or (high is not None and value > high)
+    if bad or (above is not None and value <= above):
+        start = f"({above}" if above is not None else f"[{low}"
+        end = f"{high}]" if high is not None else "∞)"
+        raise ValueError(f"{name} must lie in {start}, {end}, got {value}")
+
+
+def _start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The keys with what a starting point that was not read yet decides; what contradicts it."""
+    values, init = dict(raw), raw.get("init")
+    if not isinstance(init, str) or not init or split_init(init)[1] is not None:
+        return values, []
+    try:
+        start = read_starting_point(Path(init))
+    except ValueError as problem:
+        return values | {"init": ""}, [str(problem)]
+    sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
+    drop = "(--set {0}=none drops it)".format
+    problems = [
+        f"init brings its own size: {name} must not be given {drop(name)}" for name in sizes
+    ]
+    problems += [
+        f"init brings a network of {name} {own}: no other can be given {drop(name)}"
+        for name, own in start.architecture.items()
+        if values.get(name) is not None and values[name] != own
+    ]
+    kept = {name: value for name, value in values.items() if name not in sizes}
+    return {**kept, **start.architecture, "init": start.init}, problems
+
+
+def _clashes(values: Mapping[str, Any]) -> list[str]:
+    """Values that are fine alone but not together."""
+    layer, protocol = values.get("layer", "dense"), values.get("protocol", "right")
+    if values.get("init") and protocol != "right":
+        return [f"protocol {protocol!r} draws its own initialisation, got an init too; drop one"]
+    given = [name for name in SIZE_KEYS if values.get(name) is not None]
+    if len(given) > 1:
+        return [f"a size is given once, got {' and '.join(given)}; keep one of them"]
+    if layer in SIZES and SIZES[layer].ranked and not given:
+        return [f"layer {layer!r} needs one of {', '.join(SIZE_KEYS)}, got none"]
+    ranks = [name for name in given if name.startswith("rank")]
+    if values.get("ranks") is not None:
+        try:
+            read_ranks(values["ranks"])
+        except ValueError as problem:
+            return [str(problem)]
+    if layer in SIZES and not SIZES[layer].ranked and ranks:
+        return [f"layer {layer!r} has no rank, got {ranks[0]}={values[ranks[0]]}; drop it"]
+    return []

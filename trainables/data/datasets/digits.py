@@ -1,0 +1,51 @@
+"""scikit-learn's bundled handwritten digits: 1,797 images, no download."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+
+from trainables.data.dataset import SIDE, Dataset, make_dataset
+
+FILE = "sklearn/datasets/data/digits.csv.gz"
+SMALL = 8  # pixels, the side of an image there
+TEST_SHARE = 5  # every fifth image of each class
+
+
+def load_digits(data_dir: Path | None = None) -> Dataset:
+    """8×8 grey levels of 0 to 16, each pixel repeated to 32×32×3 and 0 to 255.
+
+    The test set is every fifth image of a class, in scikit-learn's order; ``data_dir`` is not used.
+    """
+    levels, labels = np.split(_bundled(), [SMALL * SMALL], axis=1)
+    grey = np.rint(levels.reshape(-1, SMALL, SMALL) * (255 / 16)).astype(np.uint8)
+    enlarged = grey.repeat(SIDE // SMALL, axis=1).repeat(SIDE // SMALL, axis=2)
+    images = np.repeat(enlarged[..., None], 3, axis=3)
+    labels = labels.ravel().astype(np.int64)
+    test = _every_nth(labels, TEST_SHARE)
+    return make_dataset(
+        "digits",
+        "0123456789",
+        (images[~test], labels[~test]),
+        (images[test], labels[test]),
+        flips=False,
+    )
+
+
+def _bundled() -> np.ndarray:
+    """scikit-learn's file, read without scikit-learn, whose import takes two seconds of a core.
+
+    (1797, 65): grey levels row by row, and the digit.
+    """
+    package = distribution("scikit-learn")
+    return np.loadtxt(str(package.locate_file(FILE)), dtype=np.uint8, delimiter=",")
+
+
+def _every_nth(labels: np.ndarray, step: int) -> np.ndarray:
+    """A mask of every ``step``-th image of each class."""
+    mask = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        mask[np.flatnonzero(labels == label)[::step]] = True
+    return mask

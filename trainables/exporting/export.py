@@ -1,0 +1,200 @@
+"""A trained network as files that run without this project."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import platform
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from trainables.exporting.latency import Forward, Latency, measure
+from trainables.exporting.plain_convs import make_plain, plain_macs
+from trainables.networks.resnet9 import ResNet9
+from trainables.sizes.network import NetworkSize
+
+TOLERANCE = 1e-5
+"""Largest difference of a logit, as a share of the largest logit where that is above 1."""
+
+PROGRAM = "model.pt2"
+WEIGHTS = "model.safetensors"
+BATCHES = (1, 512)
+FACTORS = ("folded", "kept")
+
+
+class ExportError(ValueError):
+    """A network that cannot be exported faithfully, and by how much it is off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One way to run the network: a program, and the module it was exported from.
+
+    factors: "folded" (every kernel rebuilt) or "kept" (small convolutions where they count fewer
+    multiply-adds). difference: of its logits to the network's, see TOLERANCE.
+    """
+
+    factors: str
+    norm_folded: bool
+    module: ResNet9
+    program: torch.export.ExportedProgram
+    difference: float
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """The candidate that was fastest at ``batch`` images; its latencies, and every candidate's."""
+
+    chosen: Candidate
+    batch: int
+    latencies: tuple[Latency, ...]
+    candidates: dict[str, Latency]
+    images_checked: int
+
+
+def export(
+    network: ResNet9, size: NetworkSize, images: Tensor, *, batch: int, seconds: float = 2.0
+) -> Exported:
+    """Makes, checks and measures; nothing is written.
+
+    images: real, normalised ones, (B, 3, 32, 32); outputs are compared on all of them, at once and
+    one alone. For the latencies they are repeated as often as a batch needs.
+
+    Raises:
+        ExportError: when no candidate's outputs are the network's.
+    """
+    candidates = _make_candidates(network, size, images)
+    forwards = [candidate.program.module() for candidate in candidates]
+    rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
+    fastest = min(range(len(candidates)), key=lambda number: rivals[number].median)
+    latencies = {batch: rivals[fastest]}
+    for other in set(BATCHES) - {batch}:
+        latencies |= {
+            other: measure([forwards[fastest]], _repeat(images, other), seconds=seconds)[0]
+        }
+    return Exported(
+        chosen=candidates[fastest],
+        batch=batch,
+        latencies=tuple(latencies[key] for key in sorted(latencies)),
+        candidates={c.factors: rival for c, rival in zip(candidates, rivals, strict=True)},
+        images_checked=len(images),
+    )
+
+
+def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, int]:
+    """Writes the program and its weights; returns their sizes in bytes by name.
+
+    Raises:
+        ExportError: when the program, read back, gives other outputs than the one in memory.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        # it holds channels_last weights for incomplete, and saves them as they are
+        warnings.filterwarnings("ignore", "No complete tensor found", UserWarning)
+        torch.export.save(exported.chosen.program, folder / PROGRAM)
+    state = exported.chosen.module.state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / WEIGHTS)
+    again = torch.export.load(folder / PROGRAM).module()
+    if (off := _difference(again, images, _run(exported.chosen.module, images))) > TOLERANCE:
+        for name in (PROGRAM, WEIGHTS):
+            (folder / name).unlink()
+        raise ExportError(f"the program, read back, is off by {off:.2g}: its files were removed")
+    return {name: (folder / name).stat().st_size for name in (PROGRAM, WEIGHTS)}
+
+
+def describe(exported: Exported, size: NetworkSize) -> dict[str, Any]:
+    """What was exported and measured, as plain JSON values; times in seconds."""
+    chosen = exported.chosen
+    return {
+        "factors": chosen.factors,
+        "batchnorm_folded": chosen.norm_folded,
+        "parameters": size.parameters,
+        "exported_parameters": sum(weight.numel() for weight in chosen.module.parameters()),
+        "macs": plain_macs(chosen.module, size),
+        "trained_macs": size.macs(exported.batch),
+        "largest_difference": chosen.difference,
+        "tolerance": TOLERANCE,
+        "images_checked": exported.images_checked,
+        "chosen_at_batch": exported.batch,
+        "latency": [dataclasses.asdict(latency) for latency in exported.latencies],
+        "candidates": {
+            name: dataclasses.asdict(latency) for name, latency in exported.candidates.items()
+        },
+        "threads": torch.get_num_threads(),
+        "device": "cpu",
+        "machine": cpu_name(),
+        "torch": torch.__version__,
+    }
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model name, as far as the system tells."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _make_candidates(network: ResNet9, size: NetworkSize, images: Tensor) -> list[Candidate]:
+    """One for each way of treating the factors that is faithful, BatchNorm folded if it can be."""
+    wanted = _run(network, images)
+    candidates: dict[str, Candidate] = {}
+    nearest = float("inf")
+    for factors, norm_folded in itertools.product(_ways(network, size), (True, False)):
+        if factors in candidates:
+            continue  # it was faithful with BatchNorm folded
+        keep = factors == "kept"
+        module = make_plain(network, size, keep_factors=keep, fold_norm=norm_folded)
+        off = _difference(module, images, wanted)
+        if off <= TOLERANCE:
+            program = _export(module, images)
+            off = _difference(program.module(), images, wanted)
+        nearest = min(nearest, off)
+        if off <= TOLERANCE:
+            candidates[factors] = Candidate(factors, norm_folded, module, program, off)
+    if not candidates:
+        raise ExportError(
+            f"no exported form gives the network's outputs: the nearest is off by {nearest:.2g}, "
+            f"at most {TOLERANCE:g} is allowed; did the trial diverge?"
+        )
+    return list(candidates.values())
+
+
+def _ways(network: ResNet9, size: NetworkSize) -> tuple[str, ...]:
+    """FACTORS, or the first of them alone where no layer has factors worth keeping."""
+    plain = [make_plain(network, size, keep_factors=keep) for keep in (False, True)]
+    shapes = [{name: x.shape for name, x in each.state_dict().items()} for each in plain]
+    return FACTORS[:1] if shapes[0] == shapes[1] else FACTORS
+
+
+def _export(module: ResNet9, images: Tensor) -> torch.export.ExportedProgram:
+    batch = torch.export.Dim("batch", min=1)
+    return torch.export.export(module, (_repeat(images, 2),), dynamic_shapes=({0: batch},))
+
+
+@torch.inference_mode()
+def _run(forward: Forward, images: Tensor) -> Tensor:
+    return forward(images)
+
+
+def _difference(forward: Forward, images: Tensor, wanted: Tensor) -> float:
+    """The largest difference of the logits of all images and of one alone; NaN is infinite."""
+    scale = max(1.0, float(wanted.abs().max()))
+    together = (_run(forward, images) - wanted).abs().max()
+    alone = (_run(forward, images[:1]) - wanted[:1]).abs().max()
+    off = float(torch.maximum(together, alone)) / scale
+    return off if off == off else float("inf")
+
+
+def _repeat(images: Tensor, batch: int) -> Tensor:
+    """(batch, 3, 32, 32), channels last, of as many images as there are."""
+    chosen = torch.arange(batch) % len(images)
+    return images[chosen].contiguous(memory_format=torch.channels_last)

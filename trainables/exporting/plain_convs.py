@@ -1,0 +1,148 @@
+"""A trained network as plain convolutions: no factors to rebuild, no BatchNorm to apply."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trainables.layers.base import FactorizedConv2d
+from trainables.layers.kernel_form import KernelForm
+from trainables.layers.separable_form import SeparableForm
+from trainables.networks.resnet9 import ConvNorm, ResNet9
+from trainables.sizes.network import NetworkSize
+from trainables.sizes.resnet9 import fixed_macs
+from trainables.sizes.spec import ConvSpec
+
+RANK_TOLERANCE = 1e-10  # of float64; what float32 factors rebuild to is of their rank to 1e-15
+
+Convolutions = list[nn.Conv2d]
+
+
+@torch.no_grad()
+def make_plain(
+    network: ResNet9, size: NetworkSize, *, keep_factors: bool, fold_norm: bool = True
+) -> ResNet9:
+    """An equal network for inference.
+
+    keep_factors: whether a layer stays a sequence of small convolutions where that counts fewer
+    multiply-adds; else every kernel is rebuilt, to one convolution or a depthwise and a pointwise
+    one. fold_norm: whether BatchNorm becomes part of the convolution before it.
+    """
+    plain = copy.deepcopy(network).double().eval()
+    sides = dict(zip(plain.replaced, (side for side, _ in size.input_hw), strict=True))
+    for block in list(plain.modules()):
+        if isinstance(block, ConvNorm):
+            conv = block.conv
+            convs = [conv] if conv not in sides else _choose(conv, sides[conv], keep_factors)
+            if fold_norm:
+                _fold(block.norm, convs[-1])
+                block.norm = nn.Identity()
+            block.conv = convs[0] if len(convs) == 1 else nn.Sequential(*convs)
+    return plain.float().to(memory_format=torch.channels_last).eval()
+
+
+def plain_macs(network: ResNet9, size: NetworkSize) -> int:
+    """Multiply-adds per image of what ``make_plain`` made, prep and classifier included."""
+    total = fixed_macs(size.width, size.architecture.classes)
+    for layer, (side, _) in zip(network.replaced, size.input_hw, strict=True):
+        convs = list(layer) if isinstance(layer, nn.Sequential) else [layer]
+        total += count_macs(convs, side)
+    return total
+
+
+def count_macs(convs: Sequence[nn.Conv2d], side: int) -> int:
+    """Multiply-adds per image for an input of side × side pixels."""
+    height = width = side
+    total = 0
+    for conv in convs:
+        height = (height + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
+        width = (width + 2 * conv.padding[1] - conv.kernel_size[1]) // conv.stride[1] + 1
+        total += conv.weight.numel() * height * width
+    return total
+
+
+def _choose(layer: FactorizedConv2d, side: int, keep_factors: bool) -> Convolutions:
+    folded = _fold_factors(layer)
+    if not keep_factors:
+        return folded
+    return min(folded, _keep_factors(layer), key=lambda convs: count_macs(convs, side))
+
+
+def _fold_factors(layer: FactorizedConv2d) -> Convolutions:
+    spec = layer.size.spec
+    if isinstance(layer, SeparableForm):
+        return [_depthwise(layer), _conv(layer.rebuild()[:, :, None, None])]
+    return [_conv(layer.kernel(), spec.stride, spec.padding)]
+
+
+def _keep_factors(layer: FactorizedConv2d) -> Convolutions:
+    if isinstance(layer, SeparableForm):
+        return [_depthwise(layer), *_bottleneck(layer.rebuild())]
+    assert isinstance(layer, KernelForm)
+    steps = STEPS[layer.size.family](layer.size.spec)
+    return [
+        _conv(weight, stride, padding)
+        for weight, (stride, padding) in zip(layer.factors, steps, strict=True)
+    ]
+
+
+def _bottleneck(matrix: Tensor) -> Convolutions:
+    """An (out, in) matrix of rank r as 1×1 in → r, 1×1 r → out: whatever its factors, exactly."""
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    rank = int((values > RANK_TOLERANCE * values[0]).sum())
+    root = values[:rank].sqrt()
+    contract, expand = root[:, None] * right[:rank], left[:, :rank] * root
+    return [_conv(weight[:, :, None, None]) for weight in (contract, expand)]
+
+
+def _depthwise(layer: SeparableForm) -> nn.Conv2d:
+    spec = layer.size.spec
+    return _conv(layer.depthwise, spec.stride, spec.padding, groups=spec.in_channels)
+
+
+Pair = int | tuple[int, int]
+
+
+def _conv(weight: Tensor, stride: Pair = 1, padding: Pair = 0, groups: int = 1) -> nn.Conv2d:
+    """A convolution of a given (out, in / groups, h, w) weight, without bias."""
+    out, narrow, *window = weight.shape
+    conv = nn.Conv2d(
+        narrow * groups,
+        out,
+        tuple(window),
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        bias=False,
+        device="meta",
+        dtype=weight.dtype,
+    )
+    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    return conv
+
+
+def _fold(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> None:
+    """y = γ(Wx - μ)/√(σ² + ε) + β as a convolution with a bias."""
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
+    conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
+
+
+def _tucker2_steps(spec: ConvSpec) -> list[tuple[Pair, Pair]]:
+    return [(1, 0), (spec.stride, spec.padding), (1, 0)]
+
+
+def _tt_conv_steps(spec: ConvSpec) -> list[tuple[Pair, Pair]]:
+    s, p = spec.stride, spec.padding
+    return [(1, 0), ((s, 1), (p, 0)), ((1, s), (0, p)), (1, 0)]
+
+
+STEPS: dict[str, Callable[[ConvSpec], list[tuple[Pair, Pair]]]] = {
+    "dense": lambda spec: [(spec.stride, spec.padding)],
+    "tucker2": _tucker2_steps,
+    "tt_conv": _tt_conv_steps,
+}
+"""Stride and padding of each factor as a convolution, as ``KernelForm.run_factors`` runs them."""

@@ -1,0 +1,37 @@
+"""BatchNorm's statistics measured anew, after its convolutions have changed."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.config.train_config import TrainConfig
+from trainables.data.augment import Augmenter
+from trainables.data.dataset import Dataset
+from trainables.data.device_data import place
+from trainables.data.split import split_training_images
+
+BATCH = 256  # images
+
+
+@torch.no_grad()
+def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, images: int) -> None:
+    """Running means and variances over up to ``images`` training images, as they are, in place.
+
+    A decomposition lowers the variance of what a convolution puts out; statistics of the
+    undecomposed one then scale every layer wrongly.
+    """
+    chosen = torch.from_numpy(split_training_images(config, data).train[:images].copy())
+    pixels = place(data, torch.device("cpu")).train_pixels
+    augmenter = Augmenter(pixels, data.mean, data.std)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over the batches
+    network.train()
+    for batch in chosen.split(BATCH):
+        network(augmenter.plain(batch))
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,52 @@
+"""Loss and accuracy of a network over some images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from trainables.data.augment import Augmenter
+from trainables.training.cuda_graphs import record
+from trainables.training.steps import EvaluationStep
+
+LARGEST_BATCH = {"cpu": 256, "cuda": 2048}  # images; activations of more leave a CPU's cache
+
+
+class Judge:
+    """Evaluates as often as it is called; the network must be in evaluation mode.
+
+    chosen: (N,) int64 indices into ``images`` and ``labels``, on any device.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Tensor], Tensor],
+        images: Augmenter,
+        labels: Tensor,
+        chosen: Tensor,
+        *,
+        precision: str,
+    ) -> None:
+        device = labels.device
+        self._step = EvaluationStep(
+            forward,
+            images,
+            labels,
+            chosen.to(device),
+            largest_batch=LARGEST_BATCH[device.type],
+            precision=precision,
+        )
+        self._device = device
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self) -> tuple[float, float]:
+        """Mean loss in nats, and accuracy; waits for the device once."""
+        step = self._step
+        if self._replay is None:
+            self._replay = record(step, [step.cursor, step.sums.values], self._device)
+        step.cursor.zero_()
+        step.sums.values.zero_()
+        for _ in range(step.batches):
+            self._replay()
+        return step.sums.means(step.count)

@@ -1,0 +1,26 @@
+"""Training that starts from a compressed network."""
+
+from __future__ import annotations
+
+from trainables.config.starting_point import split_init
+from trainables.networks.resnet9 import ResNet9
+from trainables.training.checkpoint import CheckpointError, read_checkpoint
+
+
+def start_from(network: ResNet9, init: str) -> None:
+    """Copies a starting point's tensors into a network of its shapes; ``init`` is resolved.
+
+    Raises:
+        CheckpointError: missing, damaged, or not the tensors that the trial was named after.
+    """
+    folder, digest = split_init(init)
+    tensors, state = read_checkpoint(folder)
+    if state["tensors_blake2b"] != digest:
+        raise CheckpointError(
+            f"{folder} was written again since the trial was planned: it holds "
+            f"{state['tensors_blake2b']}, the trial starts from {digest}; plan it anew"
+        )
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as problem:
+        raise CheckpointError(f"{folder} holds another network: {problem}") from problem

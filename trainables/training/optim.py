@@ -1,0 +1,91 @@
+"""What updates which parameter: groups, their decays, their share of the schedule."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from trainables.config.train_config import TrainConfig, factor_decays
+from trainables.networks.resnet9 import ResNet9
+from trainables.sizes.network import NetworkSize
+from trainables.training.nesterov import Group, Nesterov
+from trainables.training.schedule import learning_rate
+
+GROUPS = ("factors", "weights", "batchnorm")
+
+SEED_DECAY = 5e-4 / 512
+"""The original's later "5e-4", which it applied to the sum over a batch of 512: 9.8e-7 in
+mean-loss units."""
+
+ANNEALED = {
+    "right": GROUPS,
+    "seed_a_plain": GROUPS,
+    "seed_a_scaled": ("factors",),
+    "seed_tt": (),
+}
+"""Which groups follow the schedule. The original's optimiser wrapper updated only the first group
+that it was given, so under two of its protocols the others stayed at the peak rate, all training
+long."""
+
+
+def make_groups(config: TrainConfig, size: NetworkSize, network: ResNet9) -> list[Group]:
+    """One group "factors" for each distinct decay, then "weights", then "batchnorm"."""
+    seed_study = config.protocol != "right"
+    decays = [SEED_DECAY] * len(size.layers) if seed_study else list(factor_decays(config, size))
+    penalised = bool(kernel_penalties(config, size, network))
+    fixed = SEED_DECAY if seed_study else config.weight_decay
+    norm = fixed if config.batchnorm_decay or seed_study else 0.0
+    annealed = ANNEALED[config.protocol]
+
+    groups = []
+    for decay in dict.fromkeys(decays):
+        layers = [
+            layer for layer, own in zip(network.replaced, decays, strict=True) if own == decay
+        ]
+        factors = tuple(parameter for layer in layers for parameter in layer.parameters())
+        rates = {"decay": 0.0, "penalty": decay} if penalised else {"decay": decay}
+        groups.append(Group("factors", factors, **rates, annealed="factors" in annealed))
+    weights = (network.prep.conv.weight, network.classifier.weight)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    affine = tuple(parameter for module in norms for parameter in module.parameters())
+    groups.append(Group("weights", weights, fixed, annealed="weights" in annealed))
+    groups.append(Group("batchnorm", affine, norm, annealed="batchnorm" in annealed))
+    return groups
+
+
+def kernel_penalties(
+    config: TrainConfig, size: NetworkSize, network: ResNet9
+) -> list[tuple[nn.Module, float]]:
+    """The replaced layers with the λ of their penalty ½λ‖W‖² (Khodak et al. 2021); [] for none."""
+    if config.regularizer != "frobenius" or config.protocol != "right":
+        return []
+    return list(zip(network.replaced, factor_decays(config, size), strict=True))
+
+
+def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -> None:
+    """Gives every annealed group the rate of step ``step`` of ``steps``, counted from 1."""
+    rate = learning_rate(config.schedule, config.learning_rate, step, steps)
+    for index, group in enumerate(optimizer.groups):
+        if group.annealed:
+            optimizer.set_rate(index, rate)
+
+
+def read_rates(optimizer: Nesterov) -> dict[str, float]:
+    """The learning rate in force, by group."""
+    rates = zip(optimizer.groups, optimizer.rates, strict=True)
+    return {group.name: float(rate) for group, rate in rates}
+
+
+def read_decays(optimizer: Nesterov) -> dict[str, float]:
+    """The decay in force, by group; of a Frobenius penalty, its λ.
+
+    Where the replaced layers' decays differ (``weight_decay_ratio="layer"``), "factors" is their
+    mean over parameters.
+    """
+    decays = {}
+    for name in dict.fromkeys(group.name for group in optimizer.groups):
+        mine = [group for group in optimizer.groups if group.name == name]
+        counts = [sum(parameter.numel() for parameter in group.parameters) for group in mine]
+        each = [group.decay + group.penalty for group in mine]
+        total = sum(decay * count for decay, count in zip(each, counts, strict=True))
+        decays[name] = each[0] if len(each) == 1 else total / sum(counts)
+    return decays

@@ -1,0 +1,297 @@
+"""One training run: epochs, evaluation, saving and going on. Knows no Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.config.metrics import EpochMetrics
+from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.data.augment import Augmenter, draw_epoch
+from trainables.data.dataset import Dataset
+from trainables.data.device_data import place
+from trainables.data.split import split_training_images
+from trainables.networks.resnet9 import build_network
+from trainables.training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from trainables.training.cuda_graphs import record
+from trainables.training.evaluator import Judge
+from trainables.training.fine_tuning import start_from
+from trainables.training.memory import keep_freed_memory
+from trainables.training.nesterov import Nesterov
+from trainables.training.optim import (
+    kernel_penalties,
+    make_groups,
+    read_decays,
+    read_rates,
+    set_rates,
+)
+from trainables.training.steps import TrainStep
+
+
+class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
+    """A loss that is not finite. ``epoch`` counts from 1."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        super().__init__(f"the training loss is not finite in epoch {epoch}: the trial diverged")
+
+
+class Trainer:
+    """Trains one network as its configuration says.
+
+    Everything is a function of the configuration and the data: two trainers of equal
+    configurations train alike, whatever ran in the process before, and one that was saved and
+    loaded, between epochs or in the middle of one, goes on bit for bit (on the CPU).
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        """Builds the network and places the data; ``threads`` are the CPU's (None: as they are).
+
+        Raises:
+            ConfigError: when the data has too few images or more classes than the network.
+        """
+        if len(data.classes) > config.classes:
+            count = len(data.classes)
+            raise ConfigError([f"classes must be at least the {count} of {data.name}"])
+        self.config = config
+        self.device = torch.device(device)
+        self._prepare_process(threads)
+        self.size = config.network_size()
+        self.trial_id = trial_id(config, self.size)
+        self.precision = resolve_precision(
+            config.precision, gpu=self.device.type == "cuda", cpu_flags=read_cpu_flags()
+        )
+        self.history: list[EpochMetrics] = []
+        self._data = data
+        self.split = split_training_images(config, data)
+        self._batches = len(self.split.train) // config.batch_size
+        self._batch = 0  # of the epoch in progress, done
+        self._seconds = 0.0  # of the epoch in progress
+        self._build()
+
+    @property
+    def epochs_done(self) -> int:
+        """Finished epochs."""
+        return len(self.history)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Full batches; the images of a last partial one wait for the next epoch."""
+        return self._batches
+
+    @property
+    def batches_done(self) -> int:
+        """Batches done of the epoch in progress."""
+        return self._batch
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch of the configuration is done."""
+        return self.epochs_done >= self.config.epochs
+
+    def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> EpochMetrics | None:
+        """Trains to the end of the epoch and evaluates.
+
+        ``should_stop`` is asked before each batch; when it says yes, None comes back and the next
+        call (perhaps of another trainer, after ``save`` and ``load``) goes on with that batch.
+
+        Raises:
+            Diverged: at the end of an epoch with a loss that is not finite.
+        """
+        if self.finished:
+            raise RuntimeError(
+                f"{self.trial_id} is finished: all of its {self.config.epochs} epochs are done"
+            )
+        if not self._train_batches(should_stop):
+            return None
+        images = self._batches * self.config.batch_size
+        loss, accuracy = self._step.sums.means(images)
+        if not math.isfinite(loss):
+            raise Diverged(self.epochs_done + 1)
+        metrics = self._finish_epoch(loss, accuracy, images)
+        judged = (metrics.val_loss, metrics.test_loss)
+        if any(value is not None and not math.isfinite(value) for value in judged):
+            raise Diverged(self.epochs_done + 1)
+        self.history.append(metrics)
+        self._batch, self._seconds = 0, 0.0
+        return metrics
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint: the network, the optimiser, the epoch in progress, the history."""
+        state = {
+            "trial_id": self.trial_id,
+            "config": self.config.to_dict(),
+            "dataset_checksum": self._data.checksum,
+            "epochs_done": self.epochs_done,
+            "batch": self._batch,
+            "train_seconds": self._seconds,
+            "history": [dataclasses.asdict(metrics) for metrics in self.history],
+        }
+        write_checkpoint(folder, self._tensors(), state)
+
+    def load(self, folder: Path) -> None:
+        """Goes on from a checkpoint.
+
+        Raises:
+            CheckpointError: missing, damaged, or of another trial; the trainer is then as it was.
+        """
+        tensors, state = read_checkpoint(folder)
+        self._check_match(folder, tensors, state)
+        with torch.no_grad():
+            for name, mine in self._tensors().items():
+                mine.copy_(tensors[name])  # in place: a recorded graph knows these tensors
+        self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
+        self._batch, self._seconds = state["batch"], state["train_seconds"]
+        if self._batch:
+            self._draw()
+
+    def _prepare_process(self, threads: int | None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        else:
+            torch.backends.cudnn.benchmark = True
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def _build(self) -> None:
+        config, device = self.config, self.device
+        init = "variance" if config.protocol == "right" else "seed"
+        network = build_network(self.size, batch=config.batch_size, seed=config.seed, init=init)
+        if config.init:
+            start_from(network, config.init)
+        self.network = network.to(device)
+        groups = make_groups(config, self.size, self.network)
+        self.optimizer = Nesterov(groups, config.learning_rate, device)
+        self._placed = place(self._data, device)
+        forward = torch.compile(self.network) if config.compile else self.network
+        self._forward = forward
+        self._step = TrainStep(
+            forward,
+            self.optimizer,
+            self._augmenter(self._placed.train_pixels),
+            self._placed.train_labels,
+            batch=config.batch_size,
+            draws=len(self.split.train),
+            label_smoothing=config.label_smoothing,
+            precision=self.precision,
+            penalties=kernel_penalties(config, self.size, self.network),
+        )
+        self._replay: Callable[[], None] | None = None
+        self._judges: dict[str, Judge] = {}
+
+    def _augmenter(self, pixels: Tensor) -> Augmenter:
+        return Augmenter(pixels, self._data.mean, self._data.std)
+
+    def _draw(self) -> None:
+        draws = draw_epoch(
+            self.split.train, self.config.seed, self.epochs_done, flips=self._data.flips
+        )
+        self._step.draws.copy_(draws)
+
+    def _train_batches(self, should_stop: Callable[[], bool] | None) -> bool:
+        """Trains to the end of the epoch; False when stopped before it."""
+        self.network.train()
+        if self._batch == 0:
+            self._draw()
+            self._step.cursor.zero_()
+            self._step.sums.values.zero_()
+        if self._replay is None:
+            self._replay = record(self._step, self._tensors().values(), self.device)
+        start = time.perf_counter()
+        steps = self.config.epochs * self._batches
+        while self._batch < self._batches:
+            if should_stop is not None and should_stop():
+                self._seconds += time.perf_counter() - start
+                return False
+            step = self.epochs_done * self._batches + self._batch + 1
+            set_rates(self.optimizer, self.config, step, steps)
+            self._replay()
+            self._batch += 1
+        self._wait()
+        self._seconds += time.perf_counter() - start
+        return True
+
+    def _finish_epoch(self, loss: float, accuracy: float, images: int) -> EpochMetrics:
+        start = time.perf_counter()
+        held_out = None if self.split.uses_test_set else self._judge("held_out")
+        test = self._judge("test") if self._reads_test_set() else None
+        peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+        return EpochMetrics(
+            epoch=self.epochs_done + 1,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=held_out[0] if held_out else None,
+            val_accuracy=held_out[1] if held_out else None,
+            learning_rates=read_rates(self.optimizer),
+            weight_decays=read_decays(self.optimizer),
+            train_seconds=self._seconds,
+            eval_seconds=time.perf_counter() - start,
+            images_per_second=images / self._seconds,
+            peak_memory_bytes=peak,
+            test_loss=test[0] if test else None,
+            test_accuracy=test[1] if test else None,
+        )
+
+    def _reads_test_set(self) -> bool:
+        """Once, after the last epoch; after every epoch where the original study's protocol is
+        kept."""
+        last = self.epochs_done + 1 == self.config.epochs
+        return self.split.uses_test_set and (last or self.config.protocol != "right")
+
+    def _judge(self, which: str) -> tuple[float, float]:
+        """Mean loss and accuracy over the held-out images or the test set."""
+        if which not in self._judges:
+            self._judges[which] = self._make_judge(which)
+        self.network.eval()
+        return self._judges[which]()
+
+    def _make_judge(self, which: str) -> Judge:
+        data = self._placed
+        pixels, labels = data.train_pixels, data.train_labels
+        chosen = torch.from_numpy(self.split.held_out)
+        if which == "test":
+            pixels, labels = data.test_pixels, data.test_labels
+            chosen = torch.arange(len(labels))
+        return Judge(
+            self._forward, self._augmenter(pixels), labels, chosen, precision=self.precision
+        )
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything that a step changes, by name; the tensors themselves."""
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            tensors[f"momentum.{name}"] = self.optimizer.momentum[parameter]
+        tensors["epoch.sums"] = self._step.sums.values
+        tensors["epoch.cursor"] = self._step.cursor
+        return tensors
+
+    def _check_match(self, folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        if state.get("trial_id") != self.trial_id:
+            raise CheckpointError(
+                f"{folder} is of trial {state.get('trial_id')}, this one is {self.trial_id}"
+            )
+        mine = {name: tensor.shape for name, tensor in self._tensors().items()}
+        if mine != {name: tensor.shape for name, tensor in tensors.items()}:
+            raise CheckpointError(
+                f"{folder} holds tensors of other names or shapes than {self.trial_id} has"
+            )

@@ -1,0 +1,114 @@
+"""How the values of options are read: a reader returns the value, or a Wrong that says what is off.
+
+A reader that raised would end the parsing at the first mistake; this way all of them are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.commands.settings import Scalar, scalar
+from tune_app.command.choices import OBJECTIVES
+from tune_app.command.errors import unknown
+
+Reader = Callable[[str], Any]
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A value that could not be read, and what was expected."""
+
+    problem: str
+
+
+def at_least(least: int) -> Reader:
+    """A whole number; 1_000 and 1,000 are both a thousand."""
+
+    def read(text: str) -> int:
+        number = int(text.replace(",", ""))
+        if number < least:
+            raise ValueError
+        return number
+
+    return _reader(read, f"a whole number of at least {least}")
+
+
+def above_zero() -> Reader:
+    """A finite number above 0."""
+    return _reader(_positive, "a number above 0")
+
+
+def share() -> Reader:
+    """GPUs of one trial: a part of a card, whole cards (Ray takes no 1.5), or "auto"."""
+
+    def read(text: str) -> float | str:
+        number = 0.0 if text == "auto" else float(text)
+        if not 0 <= number < float("inf") or (number > 1 and not number.is_integer()):
+            raise ValueError
+        return "auto" if text == "auto" else number
+
+    return _reader(read, "a part of a card (0 to 1), whole cards, or auto")
+
+
+def duration() -> Reader:
+    """Seconds in "90", "30m", "2h" or "1d12h"."""
+
+    def read(text: str) -> float:
+        seconds, number = 0.0, ""
+        for letter in text.strip().lower():
+            if letter in UNITS:
+                seconds, number = seconds + float(number) * UNITS[letter], ""
+            else:
+                number += letter
+        return _positive(str(seconds + float(number or 0)))
+
+    return _reader(read, "a time such as 90s, 30m, 2h or 1d12h")
+
+
+def one_of(what: str, choices: Iterable[str]) -> Reader:
+    """One of a few names."""
+    return lambda text: text if text in choices else Wrong(unknown(what, text, choices))
+
+
+def objectives(text: str) -> tuple[str, ...] | Wrong:
+    """Names of what is optimised, separated by commas; accuracy is always among them."""
+    names = tuple(name.strip() for name in text.split(","))
+    wrong = [unknown("objective", name, OBJECTIVES) for name in names if name not in OBJECTIVES]
+    if len(set(names)) < len(names):
+        wrong.append(f"each objective is named once, got {text}")
+    if names[0] != "val_accuracy" and not wrong:
+        wrong.append(f"val_accuracy comes first, got {text}")
+    return Wrong("; ".join(wrong)) if wrong else names
+
+
+def setting(text: str) -> tuple[str, tuple[Scalar, ...]] | Wrong:
+    """``key=value[,value…]``: the key and its values."""
+    key, equals, rest = text.partition("=")
+    values = [value.strip() for value in rest.split(",")]
+    if not (key.strip() and equals and all(values)):
+        return Wrong(f"takes key=value or key=value,value,…, got {text!r}")
+    parsed = tuple(map(scalar, values))
+    if len(set(parsed)) < len(parsed):
+        return Wrong(f"the values of a key differ, got {text!r}")
+    return key.strip(), parsed
+
+
+def _reader(read: Reader, expected: str) -> Reader:
+    def parse(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError:
+            return Wrong(f"takes {expected}, got {text!r}")
+
+    return parse
+
+
+def _positive(text: str) -> float:
+    number = float(text.replace(",", ""))
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number

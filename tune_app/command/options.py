@@ -1,0 +1,48 @@
+"""What a person may ask of ``run_tune.py``, parsed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from search_spaces.grammar.domains import Scalar
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One invocation. ``None`` means: as the space says, or as the machine suggests.
+
+    ``settings`` holds ``--set key=value[,value…]``: one value fixes a key, several narrow it.
+    ``gpus_per_trial`` is a fraction of a card or "auto"; ``time_budget_seconds`` is wall time.
+    """
+
+    space: str  # a registered name, or a path ending in .toml
+    search: str | None = None
+    scheduler: str | None = None
+    num_samples: int | None = None
+    seeds: int | None = None
+    search_seed: int = 0
+    objective: tuple[str, ...] = ("val_accuracy",)
+    settings: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    preset: str = "full"
+    dataset: str | None = None
+    data_dir: Path | None = None
+    max_parameters: int | None = None
+    max_macs: float | None = None
+    gpus_per_trial: float | str | None = None
+    cpus_per_trial: float | None = None
+    max_concurrent: int | None = None
+    max_failures: int = 2
+    time_budget_seconds: float | None = None
+    results_dir: Path = Path("results")
+    name: str | None = None
+    storage: str | None = None  # where checkpoints go; a path or URI that every node sees
+    address: str | None = None  # of a running Ray cluster; None starts Ray on this machine
+    confirm: int = 0  # fresh seeds for each of the best `top` configurations
+    top: int = 1
+    reuse_from: tuple[Path, ...] = ()
+    fresh: bool = False
+    plan_only: bool = False
+    as_json: bool = False
+    list_spaces: bool = False
+    command: str = ""  # as typed, for the record

@@ -1,0 +1,168 @@
+"""Decides which attempt runs next, and writes down what became of each. Knows no Ray."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from analysis.record.record import AnyRow, Ended, EndStatus, Epoch, Started
+from tune_app.deciding.failures import Failure, RetryPolicy
+from tune_app.deciding.searcher import Searcher
+from tune_app.planning.plan import PlannedTrial
+from tune_app.planning.rows import planned_row
+from tune_app.record.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a trial, going on after ``known_epochs`` epochs that are on record.
+
+    ``step`` numbers the share of the machine it gets, 0 for the ordinary one.
+    """
+
+    trial: PlannedTrial
+    number: int
+    known_epochs: int
+    step: int = 0
+
+    @property
+    def trial_id(self) -> str:
+        return self.trial.trial_id
+
+
+class Dispatcher:
+    """The state of a running search: what runs, what waits, what the record says.
+
+    ``write`` appends rows to the ledger. ``halted`` holds the reason, in words, once nothing more
+    is to start. Trials that need another share than the ordinary one wait until ``next_step``.
+    """
+
+    def __init__(
+        self,
+        *,
+        searcher: Searcher,
+        history: History,
+        write: Callable[..., None],
+        policy: RetryPolicy,
+        search: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.searcher, self.history, self.policy = searcher, history, policy
+        self.search, self.clock = search, clock
+        self._write_rows = write
+        self.running: dict[str, Attempt] = {}
+        self.halted = ""
+        self._waiting: dict[int, deque[PlannedTrial]] = {}
+
+    # What starts.
+
+    def next_attempt(self, step: int = 0) -> Attempt | None:
+        """The next attempt with this share, which then counts as running; None if there is none."""
+        if self.halted:
+            return None
+        waiting = self._waiting.get(step)
+        trial = waiting.popleft() if waiting else (self.searcher.propose() if step == 0 else None)
+        if trial is None:
+            return None
+        known = self.history[trial.trial_id]
+        if (wanted := self._step(trial)) != step:
+            self._waiting.setdefault(wanted, deque()).append(trial)
+            return self.next_attempt(step)
+        if known.planned is None:
+            self.write(planned_row(trial, time=self.clock(), search=self.search))
+        attempt = Attempt(trial, known.attempt + 1, known.epoch, step)
+        self.running[trial.trial_id] = attempt
+        return attempt
+
+    def is_done(self, step: int = 0) -> bool:
+        """Whether no attempt with this share runs or will ever be proposed."""
+        if self.running:
+            return False
+        return bool(self.halted) or not (self._waiting.get(step) or self._more(step))
+
+    def next_step(self) -> int | None:
+        """A share that trials wait for, the ordinary one first; None when nothing is left."""
+        if self.halted:
+            return None
+        if self._more(0) or self._waiting.get(0):
+            return 0
+        return min((step for step, waiting in self._waiting.items() if waiting), default=None)
+
+    def _more(self, step: int) -> bool:
+        return step == 0 and not self.searcher.exhausted
+
+    def _step(self, trial: PlannedTrial) -> int:
+        failures = self.history[trial.trial_id].failures["out_of_memory"]
+        return min(failures, self.policy.memory_steps)
+
+    # What happened.
+
+    def started(self, trial_id: str, host: str = "", device: str = "") -> None:
+        """The attempt took a slot."""
+        attempt = self.running[trial_id]
+        now = self.clock()
+        epoch = attempt.known_epochs
+        self.write(Started(trial_id, attempt.number, now, epoch, host=host, device=device))
+
+    def epochs(self, rows: Iterable[Epoch]) -> list[Epoch]:
+        """Writes those epochs that are not on record yet, and returns them."""
+        fresh = [row for row in rows if row.epoch > self.history[row.trial_id].epoch]
+        if fresh:
+            self.write(*fresh)
+            self.policy.went_well(epoch=True)
+        return fresh
+
+    def ended(self, trial_id: str, status: EndStatus) -> None:
+        """The attempt ended without a failure."""
+        attempt = self.running.pop(trial_id)
+        known = self.history[trial_id]
+        why = (
+            f"the loss was not finite in epoch {known.epoch + 1}" if status == "diverged" else None
+        )
+        self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch, error=why))
+        if status != "interrupted":
+            self.policy.went_well()
+            self.searcher.tell(trial_id, self.history[trial_id])
+
+    def failed(self, trial_id: str, failure: Failure) -> bool:
+        """The attempt failed; whether another will follow. May halt the search."""
+        attempt = self.running.pop(trial_id)
+        known = self.history[trial_id]
+        retry = self.policy.retries(known, failure.kind)
+        end = Ended(
+            trial_id,
+            attempt.number,
+            self.clock(),
+            "failed",
+            known.epoch,
+            kind=failure.kind,
+            error=failure.error,
+            retry=retry,
+        )
+        self.write(end)
+        if self.policy.failed(failure.kind):
+            streak = self.policy.max_streak
+            kind = failure.kind.replace("_", " ")
+            self.halt(f"{streak} failures in a row, all of kind {kind}; last: {failure.summary}")
+        if retry:
+            self._waiting.setdefault(self._step(attempt.trial), deque()).appendleft(attempt.trial)
+        else:
+            self.searcher.tell(trial_id, self.history[trial_id])
+        return retry
+
+    def abandon(self, failure: Failure) -> None:
+        """Ray itself broke: whatever ran is lost, and will be tried again."""
+        for trial_id in list(self.running):
+            self.failed(trial_id, failure)
+
+    def halt(self, reason: str) -> None:
+        """Nothing more starts; the first reason stays."""
+        self.halted = self.halted or reason
+
+    def write(self, *rows: AnyRow) -> None:
+        """Puts rows on record."""
+        self._write_rows(*rows)
+        for row in rows:
+            self.history.apply(row)

@@ -1,0 +1,138 @@
+"""What went wrong with an attempt, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analysis.record.record import FailureKind
+from tune_app.record.history import TrialHistory
+
+LOST = ("lost_worker", "lost_node")
+
+_NAMES: dict[str, FailureKind] = {
+    "OutOfMemoryError": "out_of_memory",  # torch.cuda's and Ray's are both called so
+    "MemoryError": "out_of_memory",
+    "DeviceMemoryError": "out_of_memory",  # trainables.cifar_trainable's, with peak and free memory
+    "NodeDiedError": "lost_node",
+    "ActorDiedError": "lost_worker",
+    "ActorUnavailableError": "lost_worker",
+    "RayActorError": "lost_worker",
+    "WorkerCrashedError": "lost_worker",
+    "OwnerDiedError": "lost_node",
+    "ObjectLostError": "lost_node",
+}
+_WORDS: tuple[tuple[str, FailureKind], ...] = (
+    ("out of memory", "out_of_memory"),
+    ("can't allocate memory", "out_of_memory"),
+    ("No space left on device", "full_disk"),
+    ("os error 28", "full_disk"),  # how Rust libraries put it (safetensors)
+    ("Disk quota exceeded", "full_disk"),
+    ("node has crashed", "lost_node"),
+    ("its node has died", "lost_node"),
+    ("node was terminated", "lost_node"),
+    ("owner has died", "lost_node"),
+    ("actor died", "lost_worker"),
+    ("worker died", "lost_worker"),
+)
+_NODE_WORDS = ("its node has died", "node was terminated", "node has crashed", "owner has died")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt: its kind and the traceback."""
+
+    kind: FailureKind
+    error: str
+
+    @property
+    def summary(self) -> str:
+        """The last line of the traceback that says something."""
+        lines = [line.strip() for line in self.error.splitlines() if line.strip()]
+        return lines[-1] if lines else self.kind
+
+
+def classify(error: BaseException) -> Failure:
+    """Names the kind of failure, looking through the wrappers that Ray puts around an error."""
+    text = "".join(traceback.format_exception(error)) if error.__traceback__ else str(error)
+    for one in _causes(error):
+        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Failure("full_disk", text)
+        for kind in type(one).__mro__:
+            if kind.__name__ in _NAMES:
+                return Failure(_node_or_worker(_NAMES[kind.__name__], one), text)
+        if (found := _told(str(one))) != "exception":
+            return Failure(found, text)
+    return Failure("exception", text)
+
+
+def classify_text(text: str) -> Failure:
+    """The same where only the words of an error are left."""
+    return Failure(_told(text), text)
+
+
+def _told(text: str) -> FailureKind:
+    named = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
+    by_name = next((kind for name, kind in _NAMES.items() if name in named), None)
+    by_words = next((kind for words, kind in _WORDS if words in text), None)
+    return by_words or by_name or "exception"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The innermost first: what happened, then who passed it on."""
+    seen: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in seen:
+        seen.append(current)
+        current = getattr(current, "cause", None) or current.__cause__
+    yield from reversed(seen)
+
+
+def _node_or_worker(kind: FailureKind, error: BaseException) -> FailureKind:
+    lost_with_node = kind == "lost_worker" and any(words in str(error) for words in _NODE_WORDS)
+    return "lost_node" if lost_with_node else kind
+
+
+@dataclass
+class RetryPolicy:
+    """Who gets another attempt, and when the whole search should rather stop.
+
+    ``max_failures``: exceptions and time-outs of one trial. ``max_lost``: workers or nodes that one
+    trial lost in a row without finishing an epoch (a trial that kills its worker is told from bad
+    luck this way). ``memory_steps``: shares to try after running out of memory. ``max_streak``:
+    failures of one kind in a row, over all trials, that stop the search.
+    """
+
+    max_failures: int = 2
+    max_lost: int = 5
+    memory_steps: int = 2
+    max_streak: int = 10
+    _streak: list[str] = field(default_factory=list)
+
+    def retries(self, trial: TrialHistory, kind: FailureKind) -> bool:
+        """Whether the trial gets another attempt after failing once more with ``kind``."""
+        if kind == "full_disk":
+            return True
+        if kind == "out_of_memory":
+            return trial.failures[kind] < self.memory_steps
+        if kind in LOST:
+            return trial.fruitless < self.max_lost
+        return trial.failures["exception"] + trial.failures["timeout"] < self.max_failures
+
+    def failed(self, kind: FailureKind) -> bool:
+        """Notes a failure; whether it is the ``max_streak``-th of its kind in a row."""
+        if self._streak and self._streak[-1] != kind:
+            self._streak.clear()
+        self._streak.append(kind)
+        return len(self._streak) >= self.max_streak and kind != "full_disk"
+
+    def went_well(self, *, epoch: bool = False) -> None:
+        """Notes a trial that ended well, or an epoch, which ends a series of lost workers only.
+
+        A trial that fails in its third epoch each time reports two epochs each time.
+        """
+        if not epoch or (self._streak and self._streak[-1] in LOST):
+            self._streak.clear()

@@ -1,0 +1,239 @@
+"""Optuna as a searcher: asks for points, answers repeats from the record, tells what it learns."""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from analysis.record.record import Alias, Infeasible, Planned
+from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
+from search_spaces.grammar.space import Key, SearchSpace
+from tune_app.command.choices import OBJECTIVES
+from tune_app.deciding.searcher import SearchContext
+from tune_app.planning.parsed_point import plan_point, whole_point
+from tune_app.planning.plan import Plan, PlannedTrial, Rejected
+from tune_app.record.history import WORST_SCORE, TrialHistory, score
+
+MAX_REPEATS = 200
+"""Points in a row that bring nothing new, after which a space counts as exhausted."""
+
+SEARCH = "optuna"
+
+
+@dataclass
+class Point:
+    """One point that Optuna is waiting for: its trial there, and the replicates it consists of."""
+
+    asked: optuna.Trial
+    members: dict[str, PlannedTrial]  # by trial id, one a seed
+
+
+class OptunaSearch:
+    """Fulfils ``searchers.Searcher``; a point is told when all its replicates have ended.
+
+    A point counts towards the number asked for when it brings a trial that was not known.
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        self.context = context
+        self.plan = context.plan
+        self._again = set(context.again)
+        self._waiting: list[Point] = []
+        self._queue: deque[PlannedTrial] = deque()
+        self._pending: set[str] = set()  # proposed or queued, not told yet
+        self._dry = False  # nothing new came up for MAX_REPEATS points
+        past = _past_points(context)
+        self._asked = sum(point.own for point in past.values())
+        self.study = _study(context, runs=len(past))
+        for values, point in past.items():
+            self._restore(dict(values), point)
+
+    @property
+    def exhausted(self) -> bool:
+        return not self._queue and (self._asked >= self.plan.open_ended or self._dry)
+
+    def propose(self) -> PlannedTrial | None:
+        for _ in range(MAX_REPEATS):
+            if self._queue or self._asked >= self.plan.open_ended:
+                break
+            self._ask()
+        else:
+            self._dry = not self._waiting  # a running trial may still change its mind
+        return self._queue.popleft() if self._queue else None
+
+    def tell(self, trial_id: str, trial: TrialHistory) -> None:
+        self._pending.discard(trial_id)
+        for point in [point for point in self._waiting if trial_id in point.members]:
+            self._settle(point)
+
+    def _ask(self) -> None:
+        asked = self.study.ask()
+        values = {
+            name: suggest(asked, name, key.domain)
+            for name, key in _applying(self.plan.space, asked)
+        }
+        self._take(asked, values, counts=True)
+
+    def _take(self, asked: optuna.Trial, values: Mapping[str, Scalar], *, counts: bool) -> None:
+        """Turns a point into trials: new ones are queued, known ones are answered."""
+        members: dict[str, PlannedTrial] = {}
+        for seed in self.plan.seeds:
+            written = whole_point(self.plan.space, values, seed)
+            judged = plan_point(written, self.plan.rules, ())
+            if isinstance(judged, Rejected):
+                self._reject(asked, judged)
+                return
+            if isinstance(judged, PlannedTrial):  # no Duplicate: nothing is known to plan_point
+                self._note_alias(written, judged)
+                members[judged.trial_id] = judged
+        fresh = [one for one in members.values() if self._is_new(one.trial_id)]
+        self._pending.update(one.trial_id for one in fresh)
+        self._again.difference_update(self._pending)
+        self._queue.extend(fresh)
+        self._asked += bool(fresh) and counts
+        point = Point(asked, members)
+        self._waiting.append(point)
+        self._settle(point)
+
+    def _is_new(self, trial_id: str) -> bool:
+        if trial_id in self._pending:
+            return False
+        return trial_id in self._again or trial_id not in self.context.history
+
+    def _note_alias(self, written: dict[str, Any], trial: PlannedTrial) -> None:
+        """Another way of writing a trial that is on record already."""
+        planned = self.context.history[trial.trial_id].planned
+        if planned is not None and planned.config != trial.config.to_dict():
+            self.context.write(Alias(written, trial.trial_id))
+
+    def _settle(self, point: Point) -> None:
+        """Tells Optuna the point's result if every replicate has ended for good."""
+        if not self._pending.isdisjoint(point.members):
+            return
+        self._waiting.remove(point)
+        trials = [self.context.history[name] for name in point.members]
+        if any(trial.status == "failed" for trial in trials):
+            self.study.tell(point.asked, state=TrialState.FAIL)
+        elif any(trial.status == "stopped" for trial in trials):
+            self._tell_stopped(point, trials)
+        else:
+            values = _values(list(point.members.values()), trials, self.context.objectives)
+            self.study.tell(point.asked, values)
+
+    def _tell_stopped(self, point: Point, trials: list[TrialHistory]) -> None:
+        """A stopped trial's accuracy is not a final one: it is told as pruned at its epoch."""
+        if len(self.context.objectives) == 1:
+            epoch, value = min((trial.epoch, _score(trial)) for trial in trials)
+            point.asked.report(value, epoch)
+        self.study.tell(point.asked, state=TrialState.PRUNED)
+
+    def _reject(self, asked: optuna.Trial, why: Rejected) -> None:
+        self.context.write(Infeasible(why.config, why.reason))
+        asked.set_constraint("feasible", 1.0)
+        self.study.tell(asked, state=TrialState.PRUNED)
+
+    def _restore(self, values: dict[str, Scalar], point: _Past) -> None:
+        """Brings a point of the record back, as if it had been asked for."""
+        self.study.enqueue_trial(values)
+        asked = self.study.ask()
+        for name, key in _applying(self.plan.space, asked):
+            if name in values:
+                suggest(asked, name, key.domain)
+        self._take(asked, values, counts=False)
+
+
+@dataclass
+class _Past:
+    """A point of the record: whether this kind of search proposed it."""
+
+    own: bool
+
+
+def _past_points(context: SearchContext) -> dict[tuple, _Past]:
+    """The points on record that lie in the plan's space, in the order they were planned."""
+    points: dict[tuple, _Past] = {}
+    for trial in context.history.trials.values():
+        if trial.planned is None or not (trial.attempt or trial.planned.search == SEARCH):
+            continue
+        if (values := point_of(context.plan, trial.planned)) is None:
+            continue
+        past = points.setdefault(tuple(values.items()), _Past(own=False))
+        past.own = past.own or trial.planned.search == SEARCH
+    return points
+
+
+def point_of(plan: Plan, planned: Planned) -> dict[str, Scalar] | None:
+    """The searched keys' values; None where the trial is no point of the plan's space."""
+    space, resolved = plan.space, plan.rules.resolved
+    config = planned.config
+    for name, value in space.fixed.items():
+        if name not in ("seed", *resolved) and config.get(name) != value:
+            return None
+    values: dict[str, Scalar] = {}
+    for name, key in space.keys.items():
+        if not key.applies({**space.fixed, **values}):
+            continue
+        if not key.domain.contains(config.get(name)):
+            return None
+        values[name] = config[name]
+    return values
+
+
+def suggest(asked: optuna.Trial, name: str, domain: Domain) -> Scalar:
+    """A value of the domain, in Optuna's words."""
+    if isinstance(domain, Choice):
+        return asked.suggest_categorical(name, domain.values)
+    if isinstance(domain, Float):
+        return asked.suggest_float(name, domain.low, domain.high, log=domain.log)
+    return asked.suggest_int(name, domain.low, domain.high, log=domain.log)
+
+
+def _applying(space: SearchSpace, asked: optuna.Trial) -> Iterator[tuple[str, Key]]:
+    """The keys that exist, given the values suggested so far, one after the other."""
+    for name, key in space.keys.items():
+        if key.applies({**space.fixed, **asked.params}):
+            yield name, key
+
+
+def _values(
+    members: list[PlannedTrial], trials: list[TrialHistory], objectives: tuple[str, ...]
+) -> list[float]:
+    """The objectives: the mean accuracy of the last epochs, and the network's size."""
+    scores = [_score(trial) for trial in trials]
+    size, batch = members[0].size, members[0].config.batch_size
+    known = {
+        "val_accuracy": sum(scores) / len(scores),
+        "parameters": float(size.parameters),
+        "macs": float(size.macs(batch)),
+    }
+    return [known[name] for name in objectives]
+
+
+def _score(trial: TrialHistory) -> float:
+    """The accuracy of the last epoch; the worst where there is none, or training diverged."""
+    found = score(trial.last) if trial.last and trial.status != "diverged" else None
+    return WORST_SCORE if found is None else found
+
+
+def _study(context: SearchContext, runs: int) -> optuna.Study:
+    """A study in memory; a continued search draws from another seed, not the same points again."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    seed = context.seed + 100_003 * runs
+    directions = [f"{OBJECTIVES[name]}imize" for name in context.objectives]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler: optuna.samplers.BaseSampler
+        if len(directions) > 1:
+            population = max(8, min(50, context.plan.open_ended // 4))
+            sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
+        else:
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, group=True, constant_liar=True
+            )
+        return optuna.create_study(directions=directions, sampler=sampler)

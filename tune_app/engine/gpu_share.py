@@ -1,0 +1,137 @@
+"""``--gpus-per-trial auto``: how many trials should share a card is measured, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tune_app.command.errors import WrongUse
+from tune_app.command.text_table import text_table
+from tune_app.planning.plan import Plan
+from tune_app.record.json_cache import read_remembered, write_remembered
+
+MOST = 16
+"""Trials on a card at most: beyond it a core per trial becomes the limit."""
+
+MARGIN = 0.10
+"""Part of the card's memory that stays free: fragmentation, and the context of each process."""
+
+GAIN = 1.02
+"""One trial more must raise the card's total throughput by this factor, or the search for a
+fraction ends: small networks gain up to a point, then take turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``together`` trials on one card at the same time: images per second of all of them, peak
+    memory of each in bytes (its process' context included)."""
+
+    together: int
+    images_per_second: float
+    peak_bytes: int
+
+
+def search_share(
+    measure: Callable[[int], Measured | None], card_bytes: int
+) -> tuple[float, list[Measured]]:
+    """The fraction of a card with the highest total throughput that fits memory, and the table.
+
+    ``measure`` returns None when so many trials ran out of memory. The numbers of trials tried
+    are 1, 2, 3, 4, 6, 8, 12, 16, for as long as one more pays.
+    """
+    table: list[Measured] = []
+    for together in (1, 2, 3, 4, 6, 8, 12, MOST):
+        if table and together * table[-1].peak_bytes > (1 - MARGIN) * card_bytes:
+            break
+        found = measure(together)
+        if found is None or together * found.peak_bytes > (1 - MARGIN) * card_bytes:
+            break
+        table.append(found)
+        if len(table) > 2 and best(table).together < table[-2].together:
+            break  # two steps in a row brought nothing
+    if not table:
+        raise WrongUse(
+            [
+                "--gpus-per-trial auto: one trial alone does not fit the card; "
+                "lower batch_size or width"
+            ]
+        )
+    return 1 / best(table).together, table
+
+
+def best(table: Sequence[Measured]) -> Measured:
+    """The fewest trials within reach of the highest throughput."""
+    most = max(one.images_per_second for one in table)
+    return next(one for one in table if one.images_per_second * GAIN >= most)
+
+
+def table_text(table: Sequence[Measured]) -> str:
+    """What was measured, for a person."""
+    rows = [
+        [
+            str(one.together),
+            f"{1 / one.together:.3g}",
+            f"{one.images_per_second:,.0f}",
+            f"{one.peak_bytes / 2**30:.2f}",
+        ]
+        for one in table
+    ]
+    headers = ["trials a card", "fraction", "images/s in all", "GiB each"]
+    return "\n".join(text_table(headers, rows, ">>>>"))
+
+
+@dataclass(frozen=True)
+class ShareMemory:
+    """Remembers fractions by device, network size and batch, in a file that studies share."""
+
+    path: Path
+
+    def get(self, key: str) -> float | None:
+        """The fraction measured before; None where there is none."""
+        fraction = read_remembered(self.path).get(key, {}).get("fraction")
+        return float(fraction) if fraction else None
+
+    def put(self, key: str, fraction: float, table: Sequence[Measured]) -> None:
+        """Remembers a measurement."""
+        measured = {"fraction": fraction, "table": [asdict(row) for row in table]}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_remembered(self.path, {**read_remembered(self.path), key: measured})
+
+
+class Card(Protocol):
+    """A GPU that can train: ``name``, memory in ``bytes``, and what sharing it brings."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    def measure(self, config: dict[str, Any], data: Any, together: int) -> Measured | None: ...
+
+
+def auto_share(
+    plan: Plan, device: Card, data: Any, memory: ShareMemory, say: Callable[[str], None]
+) -> float:
+    """Measures the plan's largest network on a card of this cluster, or remembers it.
+
+    ``data`` is the data set, or a reference to it in Ray's object store.
+
+    Raises:
+        WrongUse: where one trial alone does not fit, or nothing is listed that could be measured.
+    """
+    if not plan.trials:
+        raise WrongUse(["--gpus-per-trial auto measures listed trials; for optuna give a fraction"])
+    largest = max(plan.trials, key=lambda trial: trial.size.parameters)
+    key = f"{device.name}, {largest.size.parameters} parameters, batch {largest.config.batch_size}"
+    known = memory.get(key)
+    if known is not None:
+        say(f"--gpus-per-trial auto: {known:.3g}, as measured before for {key}")
+        return known
+    fraction, table = search_share(
+        lambda together: device.measure(largest.config.to_dict(), data, together), device.bytes
+    )
+    say(table_text(table))
+    say(f"--gpus-per-trial auto: {fraction:.3g} for {key}")
+    memory.put(key, fraction, table)
+    return fraction

@@ -1,0 +1,87 @@
+"""Trains a few batches of one network several times at once on a card, in Ray's workers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from tune_app.engine.gpu_share import Measured
+
+SECONDS = 8.0
+"""Trained after warm-up; graphs are recorded and libraries loaded before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of the cluster: its name and memory."""
+
+    name: str
+    bytes: int
+
+    def measure(self, config: dict[str, Any], data: Any, together: int) -> Measured | None:
+        """So many trainings at the same time; None when one of them ran out of memory."""
+        worker = ray.remote(_train).options(num_gpus=1 / together, num_cpus=0, max_retries=0)
+        start_at = time.time() + 30.0
+        runs = [worker.remote(config, data, start_at) for _ in range(together)]
+        try:
+            found = ray.get(runs, timeout=300.0)
+        except (ray.exceptions.RayError, MemoryError):
+            for run in runs:
+                ray.cancel(run, force=True)
+            return None
+        if any(one is None for one in found):
+            return None
+        speeds = [one[0] for one in found]
+        return Measured(together, sum(speeds), max(one[1] for one in found))
+
+
+def card() -> Card:
+    """Asked of a worker: the driver imports no torch."""
+    name, total = ray.get(ray.remote(_describe).options(num_gpus=1, num_cpus=0).remote())
+    return Card(name, total)
+
+
+def _describe() -> tuple[str, int]:
+    import torch
+
+    return torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
+
+
+def _train(config: dict[str, Any], data: Any, start_at: float) -> tuple[float, int] | None:
+    """Images per second while all trainings run, and peak bytes; None out of memory."""
+    import torch
+
+    from trainables.config.train_config import TrainConfig
+    from trainables.training.trainer import Trainer
+
+    try:
+        before = torch.cuda.mem_get_info()[0]
+        trainer = Trainer(TrainConfig.from_trial(config), data, device="cuda", threads=1)
+        until = time.monotonic() + 2.0
+        trainer.train_epoch(lambda: time.monotonic() > until)
+        time.sleep(max(0.0, start_at - time.time()))
+        return _timed(trainer, config["batch_size"]), max(
+            torch.cuda.max_memory_reserved(), before - torch.cuda.mem_get_info()[0]
+        )
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _timed(trainer: Any, batch_size: int) -> float:
+    """Images per second over ``SECONDS`` of training."""
+    import torch
+
+    images, began = 0, time.monotonic()
+    while (left := began + SECONDS - time.monotonic()) > 0:
+        until = time.monotonic() + left
+        first = trainer.batches_done
+        done = trainer.train_epoch(lambda until=until: time.monotonic() > until)
+        torch.cuda.synchronize()
+        ends = trainer.batches_done if done is None else trainer.batches_per_epoch
+        images += (ends - first) * batch_size
+        if trainer.finished:
+            break
+    return images / (time.monotonic() - began)

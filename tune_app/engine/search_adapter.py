@@ -1,0 +1,106 @@
+"""Where Ray gets its next trial from: the dispatcher's next attempt, as a worker's config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher as RaySearcher
+
+from trainables.training.job import TrialJob
+from tune_app.deciding.dispatcher import Attempt, Dispatcher
+from tune_app.deciding.pickles_empty import Transient
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What every worker of a study is told besides its trial.
+
+    ``storage`` is where checkpoints go (path or URI), ``threads`` the CPU threads of a trial,
+    ``checkpoint_seconds`` the training time between checkpoints, ``device_fraction`` the part of a
+    card a trial may fill (0 on the CPU), ``worker_log`` a folder for one log file a trial (None:
+    no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never).
+    """
+
+    storage: str
+    threads: int = 1
+    checkpoint_seconds: float = 60.0
+    epochs_per_step: int = 1
+    device_fraction: float = 0.0
+    worker_log: str | None = None
+    epoch_deadline_seconds: float | None = None
+
+    def config(self, attempt: Attempt) -> dict[str, Any]:
+        """The configuration with which ``CifarTrainable`` is set up."""
+        log = self.worker_log and str(Path(self.worker_log) / f"{attempt.trial_id}.log")
+        return TrialJob(
+            trial_id=attempt.trial_id,
+            config=attempt.trial.config.to_dict(),
+            storage=self.storage,
+            attempt=attempt.number,
+            known_epochs=attempt.known_epochs,
+            threads=self.threads,
+            checkpoint_seconds=self.checkpoint_seconds,
+            epochs_per_step=self.epochs_per_step,
+            device_fraction=self.device_fraction,
+            worker_log=log or None,
+            epoch_deadline_seconds=self.epoch_deadline_seconds,
+        ).to_dict()
+
+
+class Feeder(Transient, RaySearcher):
+    """Feeds one ``fit()``: at most ``limit`` attempts, all with the share number ``step``.
+
+    Ray is told that the search is over only when nothing runs that could come back: a failed
+    attempt returns as another one. ``may_start`` is asked first, and can hold the search back.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        settings: WorkerSettings,
+        *,
+        step: int = 0,
+        limit: int = 1000,
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> None:
+        super().__init__(metric="score", mode="max")
+        self.dispatcher, self.settings = dispatcher, settings
+        self.step, self.left, self.may_start = step, limit, may_start
+
+    def suggest(self, trial_id: str) -> Any:
+        """Ray's own ``trial_id`` means nothing here: the attempt carries the content's."""
+        may_start = self.may_start()
+        if self.dispatcher.is_done(self.step) or self._full():
+            return RaySearcher.FINISHED
+        attempt = self.dispatcher.next_attempt(self.step) if may_start and self.left > 0 else None
+        if attempt is None:
+            return RaySearcher.FINISHED if self.dispatcher.is_done(self.step) else None
+        self.left -= 1
+        return self.settings.config(attempt)
+
+    def _full(self) -> bool:
+        return self.left <= 0 and not self.dispatcher.running
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict | None = None, error: bool = False
+    ) -> None:
+        """The recorder hears of it, with what is needed to tell how it ended."""
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict, **spec: Any
+    ) -> bool:
+        return True
+
+    # Ray saves searchers; the ledger is what this one is restored from.
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        pass

@@ -1,0 +1,49 @@
+"""The trainable that Ray is given: it becomes the real one in the worker."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import ray
+from ray import tune
+
+from tune_app.engine.workload import Workload
+
+
+def trainable(workload: Workload) -> type[tune.Trainable]:
+    """A class whose instances do what the workload's trainable does.
+
+    The driver never imports that class: torch costs it four seconds of a core and half a gigabyte.
+    ``tune.with_parameters`` would store a second copy of what a reference already points to.
+    """
+
+    class Worker(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            real = _named(workload.trainable)
+            self.real: Any = object.__new__(real)  # Ray's own bookkeeping stays out here
+            self.real.setup(
+                config, **{name: _fetch(one) for name, one in workload.parameters.items()}
+            )
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return bool(self.real.reset_config(new_config))
+
+        def step(self) -> dict[str, Any]:
+            result: dict[str, Any] = self.real.step()
+            return result
+
+        def cleanup(self) -> None:
+            self.real.cleanup()
+
+    return Worker
+
+
+def _named(path: str) -> type:
+    module, _, name = path.partition(":")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _fetch(value: Any) -> Any:
+    return ray.get(value) if isinstance(value, ray.ObjectRef) else value

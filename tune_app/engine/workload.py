@@ -1,0 +1,53 @@
+"""What a study's workers run: a trainable, and the data that all of its trials share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tune_app.command.errors import RayLostError
+from tune_app.nodes.liveness import check_alive
+
+if TYPE_CHECKING:
+    from trainables.data.dataset import Dataset
+
+PRELOAD = ("tune_app.engine.preload",)
+"""What a worker imports as it starts, which passes while the study is opened."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``trainable`` names a ``ray.tune.Trainable`` ("module:Class") that keeps the contract of
+    ``CifarTrainable``; it is imported by the workers alone, so that the driver needs no torch.
+
+    ``parameters`` go to its ``setup``; references to Ray's object store are fetched in the worker.
+    ``dataset`` describes the data for the record.
+    """
+
+    trainable: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+
+
+def cifar_workload(data: Dataset) -> Workload:
+    """Training networks on a data set, which goes into the store of the Ray that runs now.
+
+    Raises:
+        RayLostError: where Ray has ended meanwhile.
+    """
+    import ray
+
+    check_alive(ask=False)
+    about = {
+        "name": data.name,
+        "checksum": data.checksum,
+        "train_images": len(data.train_labels),
+        "test_images": len(data.test_labels),
+        "classes": len(data.classes),
+    }
+    try:
+        shared = ray.put(data)
+    except (OSError, ray.exceptions.RayError) as problem:
+        raise RayLostError(f"Ray did not take the data: {problem}") from problem
+    return Workload("trainables.cifar_trainable:CifarTrainable", {"data": shared}, about)

@@ -1,0 +1,261 @@
+"""Ray: started here or joined, asked for its nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tune_app.command.errors import RayLostError, WrongUse
+from tune_app.machine.resources import Node
+from tune_app.session.signal_handler import signals_kept
+
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray is an error, not the start of one
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # the deadman closes the record before
+    "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the ledger is the state
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
+    "TUNE_WARN_THRESHOLD_S": "10",
+    "TUNE_MAX_LEN_IDENTIFIER": "60",
+}
+"""How Ray is kept quiet and its own bookkeeping rare; set before Ray is imported."""
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+STARTS = 3
+
+START_SECONDS = 120.0
+"""For one start; Ray gives itself 30, whatever the machine is doing, and begins anew for the price
+of another start."""
+
+IDLE_SECONDS = 60
+"""A worker that is ready waits this long for its trial; by default Ray ends it after one, for
+another that it starts anew."""
+
+STORE_BYTES = 300_000_000
+"""Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
+the memory."""
+
+
+def prepare_environment() -> None:
+    """Sets what Ray reads from the environment, where it is not set already.
+
+    Workers import the project by name before Ray tells them where the driver found it.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if ROOT not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, *paths]))
+
+
+def start(
+    address: str | None,
+    *,
+    cpus: float | None = None,
+    gpus: float | None = None,
+    preload: Sequence[str] = (),
+    store_bytes: int = STORE_BYTES,
+) -> list[Node]:
+    """Joins the cluster at ``address``, or starts Ray on this machine; the nodes it has.
+
+    ``cpus`` and ``gpus`` override what Ray finds here (more may be pretended than there are).
+
+    Raises:
+        WrongUse: where no cluster answers at ``address``.
+    """
+    prepare_environment()
+    import ray
+
+    if not ray.is_initialized():
+        _silence()
+        with signals_kept():
+            if address is None:
+                _start_here(cpus, gpus, preload, store_bytes)
+            else:
+                _join(address)
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
+    return nodes()
+
+
+def _silence() -> None:
+    """Ray prints what a raylet reports to standard output, forty lines of a dump when it ends; the
+    search says in its own words what came of it. No option turns that off."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda *arguments, **options: None
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would go on asking for ever
+            host, _, port = address.partition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, ValueError, RuntimeError) as problem:
+        reason = str(problem).strip().partition("\n")[0]
+        raise WrongUse(
+            [f"--address {address}: no Ray cluster answers there: {reason}"]
+        ) from problem
+
+
+def _start_here(
+    cpus: float | None, gpus: float | None, preload: Sequence[str], store_bytes: int
+) -> None:
+    import ray
+
+    _shield_from_signals()
+    for attempt in range(STARTS):
+        try:
+            with _fewer_processes(), _patient_start():
+                ray.init(
+                    address="local",  # or Ray might join a cluster that it finds
+                    num_cpus=cpus,
+                    num_gpus=gpus,
+                    object_store_memory=store_bytes,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    _system_config={
+                        "preload_python_modules": list(preload),
+                        "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
+                    },
+                )
+            return
+        except Exception:  # whatever it was, another start may do
+            stop()
+            _end_what_is_left()
+            if attempt == STARTS - 1:
+                raise
+            time.sleep(2.0 * (attempt + 1))
+
+
+SPARED = ("start_monitor", "start_log_monitor", "start_api_server")
+"""Of Ray's processes on one machine: the autoscaler, the log forwarder and the dashboard (which
+``include_dashboard=False`` only makes smaller). Together 3.5 s of a core at every start."""
+
+
+@contextlib.contextmanager
+def _fewer_processes() -> Iterator[None]:
+    """Ray has no option for it."""
+    from ray._private.node import Node as RayNode
+
+    before = {name: getattr(RayNode, name) for name in SPARED if hasattr(RayNode, name)}
+    for name in before:
+        setattr(RayNode, name, lambda *arguments, **options: None)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(RayNode, name, method)
+
+
+@contextlib.contextmanager
+def _patient_start() -> Iterator[None]:
+    """Ray asks for its node for 30 s, dead or alive; here for as long as the raylet lives, up to
+    ``START_SECONDS``.
+
+    The control store's list comes first: Ray's own question has no limit below half a minute.
+    """
+    from ray._private import services
+    from ray._raylet import GcsClient, NodeID
+
+    ask = services.get_node
+
+    def patiently(gcs_address: str, node_id: str) -> Any:
+        store = GcsClient(address=gcs_address)
+        until = time.monotonic() + START_SECONDS
+        while NodeID.from_hex(node_id) not in store.get_all_node_info(timeout=START_SECONDS):
+            if not _parts_alive("raylet"):
+                raise RayLostError("Ray's raylet ended as it started")
+            if time.monotonic() > until:
+                raise RayLostError(f"Ray's raylet was not ready after {START_SECONDS:.0f} s")
+            time.sleep(0.05)
+        return ask(gcs_address, node_id)
+
+    services.get_node = patiently
+    try:
+        yield
+    finally:
+        services.get_node = ask
+
+
+def _parts_alive(*names: str) -> list[psutil.Process]:
+    """This process's children of these names, those that have ended and wait to be asked aside."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name() in names and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
+def _end_what_is_left() -> None:
+    """A start that failed leaves Ray's processes running until this process ends."""
+    left = _parts_alive("gcs_server", "raylet")
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def _shield_from_signals() -> None:
+    """Gives Ray's processes a session of their own.
+
+    A terminal, ``timeout`` or a batch system signals the whole process group; Ray's processes would
+    end before the trials had saved. They still go with the driver (PR_SET_PDEATHSIG).
+    """
+    from ray._private import services
+
+    class SessionPopen(subprocess.Popen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "start_new_session": True})
+
+    if issubclass(getattr(services, "ConsolePopen", int), subprocess.Popen):
+        services.ConsolePopen = SessionPopen
+
+
+def stop() -> None:
+    """Ends this process's part of Ray; what was started here ends with it."""
+    import ray
+
+    with signals_kept(), contextlib.suppress(Exception):
+        ray.shutdown()
+
+
+def nodes() -> list[Node]:
+    """The nodes that are alive, the largest first."""
+    import ray
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    found = [
+        Node(
+            name=str(node["NodeManagerAddress"]),
+            cpus=float(node["Resources"].get("CPU", 0.0)),
+            gpus=float(node["Resources"].get("GPU", 0.0)),
+        )
+        for node in alive
+    ]
+    return sorted(found, key=lambda node: (-node.gpus, -node.cpus))

@@ -1,0 +1,68 @@
+"""Whether every node of a cluster sees the storage that checkpoints go to."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import Any
+
+from tune_app.command.errors import WrongUse
+from tune_app.record.storage import read_file, remove_file, write_file
+
+
+def check_shared(storage: str, timeout: float = 60.0) -> None:
+    """Sees to it that every node reads what the driver writes to ``storage``, and the other way.
+
+    Raises:
+        WrongUse: naming the nodes that do not.
+    """
+    import ray
+
+    token = secrets.token_hex(8)
+    try:
+        write_file(storage, f".driver-{token}", token)
+    except OSError as problem:
+        raise WrongUse([f"cannot write to --storage {storage}: {problem}"]) from problem
+    waiting = {}
+    for node in (node for node in ray.nodes() if node["Alive"]):
+        pinned = ray.remote(_read_and_answer).options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                node["NodeID"], soft=False
+            ),
+        )
+        waiting[node["NodeID"]] = (node, pinned.remote(storage, token, node["NodeID"]))
+    answers = [
+        _node_problem(storage, node, reference, timeout) for node, reference in waiting.values()
+    ]
+    for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
+        with contextlib.suppress(OSError):
+            remove_file(storage, name)
+    if any(answers):
+        raise WrongUse(filter(None, answers))
+
+
+def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:
+    import ray
+
+    address = node["NodeManagerAddress"]
+    advice = "name a --storage that every node sees, a shared folder or a URI"
+    try:
+        answer = ray.get(reference, timeout=timeout)
+        read_file(storage, answer)
+    except ray.exceptions.GetTimeoutError:
+        return f"node {address} gave no answer in {timeout:.0f} s"
+    except Exception as problem:
+        reason = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
+        return f"node {address} does not share {storage}: {reason[0]}; {advice}"
+    return ""
+
+
+def _read_and_answer(storage: str, token: str, node: str) -> str:
+    """Runs on the node: reads the driver's token, writes its own."""
+    if read_file(storage, f".driver-{token}") != token:
+        raise OSError("it holds another token than the driver wrote")
+    answer = f".node-{token}-{node}"
+    write_file(storage, answer, token)
+    return answer

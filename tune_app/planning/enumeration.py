@@ -1,0 +1,106 @@
+"""From a space to the configurations that a search would run, all sound or all refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from search_spaces.grammar.grid import Point, grid_points, gridless_keys
+from search_spaces.grammar.space import SearchSpace
+from trainables.config.train_config import ConfigError, TrainConfig
+from tune_app.command.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
+from tune_app.command.errors import WrongUse, unknown
+from tune_app.command.options import RunOptions
+from tune_app.planning.parsed_point import PointRules, configure, whole_point
+from tune_app.planning.resolved_space import Settled
+from tune_app.planning.sampling import corner_points, random_points
+
+PROBES = 64
+"""Random points that are checked beforehand where a searcher proposes as it goes."""
+
+Written = tuple[dict[str, Any], TrainConfig]
+"""A whole point as written, and the configuration it stands for."""
+
+
+def samples(space: SearchSpace, options: RunOptions) -> int:
+    """How many points a sampling search draws."""
+    return options.num_samples or space.num_samples
+
+
+def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunOptions) -> None:
+    """Refuses searches and schedulers that do not exist or do not fit the space.
+
+    Raises:
+        WrongUse: with every problem.
+    """
+    problems = []
+    if search not in SEARCH_CHOICES:
+        problems.append(unknown("search", search, SEARCH_CHOICES))
+    if scheduler not in SCHEDULER_CHOICES:
+        problems.append(unknown("scheduler", scheduler, SCHEDULER_CHOICES))
+    if search == "grid":
+        problems += _grid_problems(space, options)
+    if problems:
+        raise WrongUse(problems)
+
+
+def expand(settled: Settled, search: str, options: RunOptions, rules: PointRules) -> list[Written]:
+    """Every point of a grid or of a random sample, each with every seed.
+
+    For an open-ended search: the corners of the space and a sample of it, with one seed, to be
+    checked alike.
+
+    Raises:
+        WrongUse: with each different thing that is wrong with any of them.
+    """
+    sound: list[Written] = []
+    wrong: dict[str, None] = {}  # a set that keeps its order
+    seeds = settled.seeds[:1] if search == "optuna" else settled.seeds
+    for values in _points(settled.space, search, options):
+        for seed in seeds:
+            point = whole_point(settled.space, values, seed)
+            try:
+                sound.append((point, configure(point, rules)))
+            except ConfigError as error:
+                wrong.update(dict.fromkeys(error.problems))
+    if wrong:
+        raise WrongUse(wrong)
+    return sound
+
+
+def check_scheduler(scheduler: str, written: Iterable[Written]) -> None:
+    """Refuses to stop trials early by what only the test set could tell.
+
+    Raises:
+        WrongUse: where a stopping scheduler meets a trial without validation images.
+    """
+    # the 2018 study's protocols look at the test set after every epoch, as it did
+    blind = any(
+        config.validation_images == 0 and config.protocol == "right" for _, config in written
+    )
+    if scheduler in STOPPING and blind:
+        raise WrongUse(
+            [
+                f"scheduler {scheduler!r} judges trials by validation images and "
+                "validation_images=0 holds none out (the test set is read once, after the last "
+                "epoch): use --scheduler none, or hold some out"
+            ]
+        )
+
+
+def _grid_problems(space: SearchSpace, options: RunOptions) -> Iterable[str]:
+    for name in gridless_keys(space):
+        yield (
+            f"--search grid needs grid points, key {name!r} of space {space.name!r} has none: "
+            f"--set {name}=A,B,… gives some, --search random draws within its bounds"
+        )
+    if options.num_samples is not None:
+        yield "--num-samples is for --search random or optuna; a grid has the points it has"
+
+
+def _points(space: SearchSpace, search: str, options: RunOptions) -> list[Point]:
+    if search == "grid":
+        return list(grid_points(space))
+    if search == "random":
+        return random_points(space, samples(space, options), options.search_seed)
+    return corner_points(space) + random_points(space, PROBES, options.search_seed)

@@ -1,0 +1,101 @@
+"""One point of a space becomes a trial, a duplicate of one, or is rejected with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search_spaces.grammar.domains import Scalar
+from search_spaces.grammar.space import SearchSpace
+from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.sizes.network import Infeasible, NetworkSize
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """One trial that would run: its content-derived id, its resolved configuration, its size."""
+
+    trial_id: str
+    config: TrainConfig
+    size: NetworkSize
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A configuration as written that resolves to a trial already planned."""
+
+    config: dict[str, Any]
+    same_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A configuration as written that cannot run, or that a limit excludes, and why."""
+
+    config: dict[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class PointRules:
+    """What every point of a study is judged by.
+
+    ``resolved`` is what the study puts for values that a space leaves open: ``precision`` where it
+    is "auto", ``classes`` of the dataset. The limits are inclusive; ``max_macs`` is per image.
+    """
+
+    resolved: Mapping[str, Scalar] = field(default_factory=dict)
+    max_parameters: int | None = None
+    max_macs: float | None = None
+
+
+def whole_point(space: SearchSpace, values: Mapping[str, Scalar], seed: int) -> dict[str, Scalar]:
+    """A configuration as written: the fixed keys, one point of the searched ones, one seed."""
+    return {**space.fixed, **values, "seed": seed}
+
+
+def plan_point(
+    point: Mapping[str, Any], rules: PointRules, known: Container[str]
+) -> PlannedTrial | Duplicate | Rejected:
+    """Judges a whole point; ``known`` holds the ids of the trials planned so far."""
+    try:
+        return place(point, configure(point, rules), rules, known)
+    except ConfigError as problem:
+        return Rejected(dict(point), str(problem))
+
+
+def configure(point: Mapping[str, Any], rules: PointRules) -> TrainConfig:
+    """The checked configuration of a whole point, nothing left open.
+
+    Raises:
+        ConfigError: with everything that is wrong with it.
+    """
+    open_keys = {name for name in rules.resolved if point.get(name, "auto") == "auto"}
+    return TrainConfig.from_trial({**point, **{name: rules.resolved[name] for name in open_keys}})
+
+
+def place(
+    point: Mapping[str, Any], config: TrainConfig, rules: PointRules, known: Container[str]
+) -> PlannedTrial | Duplicate | Rejected:
+    """The same for a point whose configuration is known to be sound."""
+    try:
+        size = config.network_size()
+    except Infeasible as problem:
+        return Rejected(dict(point), str(problem))
+    if excess := _excess(size, config.batch_size, rules):
+        return Rejected(dict(point), excess)
+    name = trial_id(config, size)
+    if name in known:
+        return Duplicate(dict(point), name)
+    return PlannedTrial(name, config, size)
+
+
+def _excess(size: NetworkSize, batch: int, rules: PointRules) -> str:
+    """Which limits the network exceeds, in words; empty where it keeps them."""
+    excess = []
+    if rules.max_parameters is not None and size.parameters > rules.max_parameters:
+        excess.append(f"{size.parameters:,} parameters, --max-parameters {rules.max_parameters:,}")
+    if rules.max_macs is not None and size.macs(batch) > rules.max_macs:
+        excess.append(f"{size.macs(batch):,.0f} multiply-adds, --max-macs {rules.max_macs:,.0f}")
+    return "; ".join(excess)

@@ -1,0 +1,96 @@
+"""The plan: everything that can be known before a trial takes a device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from search_spaces.grammar.space import SearchSpace
+from tune_app.command.options import RunOptions
+from tune_app.planning.enumeration import Written, check_choices, check_scheduler, expand, samples
+from tune_app.planning.parsed_point import Duplicate, PlannedTrial, PointRules, Rejected, place
+from tune_app.planning.resolution import resolve_open_values
+from tune_app.planning.resolved_space import settle
+
+__all__ = ["Duplicate", "Plan", "PlannedTrial", "Rejected", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will do.
+
+    ``trials`` are deduplicated and in the order they will start (shuffled: ASHA lets the first
+    trial at a rung through, so that an ordered grid would be judged by its order). A searcher that
+    proposes as it goes (Optuna) leaves ``trials`` empty and is asked for ``open_ended`` points ×
+    ``seeds``, each judged by ``points.plan_point(whole_point(space, values, seed), rules, known)``.
+    ``examples`` are some trials that it may propose. ``notes`` tell a person what a preset changed.
+    """
+
+    space: SearchSpace  # after --set, --preset and --dataset
+    search: str
+    scheduler: str
+    trials: tuple[PlannedTrial, ...]
+    duplicates: tuple[Duplicate, ...] = ()
+    infeasible: tuple[Rejected, ...] = ()
+    open_ended: int = 0
+    examples: tuple[PlannedTrial, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    rules: PointRules = field(default_factory=PointRules)
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
+    """Everything the options ask of the space, expanded, checked and sized; starts nothing.
+
+    Raises:
+        WrongUse: with every problem found.
+    """
+    settled = settle(space, options)
+    search = options.search or settled.space.search
+    scheduler = options.scheduler or settled.space.scheduler
+    check_choices(settled.space, search, scheduler, options)
+    resolved = resolve_open_values(settled.space, options)
+    rules = PointRules(resolved, options.max_parameters, options.max_macs)
+    written = expand(settled, search, options, rules)
+    check_scheduler(scheduler, written)
+    trials, duplicates, infeasible = _sort(written, rules)
+    Random(options.search_seed).shuffle(trials)
+    plan = Plan(
+        space=settled.space,
+        search=search,
+        scheduler=scheduler,
+        trials=tuple(trials),
+        duplicates=tuple(duplicates),
+        infeasible=tuple(infeasible),
+        seeds=settled.seeds,
+        rules=rules,
+        notes=settled.notes,
+    )
+    return _opened(plan, samples(settled.space, options)) if search == "optuna" else plan
+
+
+def _opened(plan: Plan, points: int) -> Plan:
+    """The same plan for a searcher that proposes: what was sized are examples only."""
+    return dataclasses.replace(
+        plan, trials=(), duplicates=(), infeasible=(), open_ended=points, examples=plan.trials
+    )
+
+
+def _sort(
+    written: Iterable[Written], rules: PointRules
+) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
+    """The points by what becomes of them; of equal ones the first is the trial."""
+    trials: dict[str, PlannedTrial] = {}
+    duplicates: list[Duplicate] = []
+    infeasible: list[Rejected] = []
+    for point, config in written:
+        match place(point, config, rules, trials):
+            case PlannedTrial() as trial:
+                trials[trial.trial_id] = trial
+            case Duplicate() as duplicate:
+                duplicates.append(duplicate)
+            case Rejected() as rejected:
+                infeasible.append(rejected)
+    return list(trials.values()), duplicates, infeasible

@@ -1,0 +1,255 @@
+"""A plan as a person reads it, and as a program does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from search_spaces.grammar.grid import grid_points
+from search_spaces.grammar.space import SearchSpace
+from search_spaces.registry import SPACES
+from tune_app.command.text_table import text_table
+from tune_app.planning.forecast import forecast
+from tune_app.planning.plan import Plan, PlannedTrial
+from tune_app.planning.progress import Standing
+
+WIDTH = 80  # columns
+IN_THE_ID = {"layer", "dims", "seed"}
+
+LEGEND = [
+    "MACs are per image, by the routes taken; routes of the seven layers in order:",
+    "f runs the factors, r rebuilds the kernel",
+]
+
+
+def plan_json(plan: Plan, standing: Standing) -> str:
+    """One object; every trial with its whole resolved configuration, the others as written.
+
+    ``status`` says how a trial stands on record, "never_ran" where it has not begun.
+    """
+    trials = [_trial_json(trial, standing) for trial in plan.trials]
+    duplicates = [{"config": one.config, "same_as": one.same_as} for one in plan.duplicates]
+    infeasible = [{"config": one.config, "reason": one.reason} for one in plan.infeasible]
+    lists = {"trials": trials, "duplicates": duplicates, "infeasible": infeasible}
+    # a trial a line: an indented document takes five times as long to write
+    parts = [f'"{name}": [{_lines(ones)}]' for name, ones in lists.items()]
+    return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
+
+
+def plan_text(plan: Plan, standing: Standing) -> str:
+    """Everything that would run and why the rest would not, in lines of at most 80 columns."""
+    parts = [_heading(plan), _standing(plan, standing), _trials(plan)]
+    parts += [_duplicates(plan), _infeasible(plan), forecast(plan, standing).lines()]
+    parts += [["nothing was started; the same command without --plan starts it"]]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def spaces_text() -> str:
+    """Every space with its question, and how it is searched unless told otherwise."""
+    lines = []
+    for name, space in SPACES.items():
+        points = sum(1 for _ in grid_points(space))
+        lines.append(
+            f"{name}: {points} grid points, search {space.search}, scheduler {space.scheduler}"
+        )
+        lines += _wrapped(space.question, "  ", "  ")
+        lines += _wrapped(f"from {space.source}", "  ", "  ")
+    return "\n".join(lines)
+
+
+def short(count: float) -> str:
+    """A count in three digits: 45,487,104 → 45.5M."""
+    for unit, divisor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= divisor:
+            return f"{count / divisor:.3g}{unit}"
+    return f"{count:.0f}"
+
+
+def _lines(ones: Sequence[Mapping[str, Any]]) -> str:
+    return ",".join(f"\n  {json.dumps(one)}" for one in ones)
+
+
+def _trial_json(trial: PlannedTrial, standing: Standing) -> dict[str, Any]:
+    batch = trial.config.batch_size
+    return {
+        "id": trial.trial_id,
+        "config": trial.config.to_dict(),
+        "parameters": trial.size.parameters,
+        "macs": trial.size.macs(batch),
+        "compression": trial.size.compression,
+        "factor_parameters": trial.size.factor_parameters,
+        "routes": trial.size.routes(batch),
+        "status": standing.statuses.get(trial.trial_id, "never_ran"),
+    }
+
+
+def _heading(plan: Plan) -> list[str]:
+    several = len(plan.seeds) > 1
+    seeds = f"seed{'s' if several else ''} {', '.join(map(str, plan.seeds))}"
+    lines = [f"{plan.space.name}: {plan.space.question}"]
+    lines += [f"search {plan.search}, scheduler {plan.scheduler}, {seeds}; {_counts(plan)}"]
+    lines += [f"fixed: {_words(plan.space.fixed)}", *plan.notes]
+    return [line for text in lines for line in _wrapped(text, "", "  ")]
+
+
+def _counts(plan: Plan) -> str:
+    if plan.open_ended:
+        return f"{plan.open_ended} points to be proposed as it goes"
+    counts = [f"{len(plan.trials):,} trials"]
+    if plan.duplicates:
+        counts.append(f"{len(plan.duplicates):,} duplicates of them")
+    if plan.infeasible:
+        counts.append(f"{len(plan.infeasible):,} not possible")
+    return ", ".join(counts)
+
+
+def _standing(plan: Plan, standing: Standing) -> list[str]:
+    """What is on record already, or that the folder holds something else."""
+    if standing.differences:
+        advice = "--name starts another, --fresh moves it aside"
+        differences = "; ".join(standing.differences)
+        return _wrapped(
+            f"a study of that name asks something else ({advice}): {differences}", "", "  "
+        )
+    counts = standing.counts(plan)
+    if not counts:
+        return []
+    parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
+    return _wrapped(
+        f"on record: {parts}; {len(standing.left(plan)):,} trials left to run", "", "  "
+    )
+
+
+def _trials(plan: Plan) -> list[str]:
+    """One line a trial, in a table as exact as the width allows."""
+    if not plan.trials:
+        return _range(plan.examples)
+    lines = _table(plan, "{:,}".format)
+    if _widest(lines) > WIDTH:
+        lines = _table(plan, short)
+    if _widest(lines) > WIDTH:
+        lines = _table(plan, short, keys_below=True)
+    fixed = {trial.size.fixed_parameters for trial in plan.trials}
+    if len(fixed) == 1:
+        lines += ["", f"parameters include {fixed.pop():,} that are never decomposed;"]
+    return [*lines, *LEGEND]
+
+
+def _range(examples: Sequence[PlannedTrial]) -> list[str]:
+    """The sizes between which a searcher will propose."""
+    if not examples:
+        return []
+    parameters = [trial.size.parameters for trial in examples]
+    macs = [trial.size.macs(trial.config.batch_size) for trial in examples]
+    return [
+        f"networks of {min(parameters):,} to {max(parameters):,} parameters,",
+        f"{short(min(macs))} to {short(max(macs))} multiply-adds per image",
+    ]
+
+
+def _table(plan: Plan, count: Callable[[int], str], keys_below: bool = False) -> list[str]:
+    """The trials by family and size.
+
+    Where the part that is never decomposed differs from trial to trial, the factors alone have a
+    column. ``keys_below``: the searched keys on lines of their own.
+    """
+    trials = sorted(plan.trials, key=_by_size)
+    keys = [] if keys_below else [name for name in plan.space.keys if name not in IN_THE_ID]
+    factors = len({trial.size.fixed_parameters for trial in trials}) > 1
+    headers = [
+        "trial",
+        *keys,
+        "param- eters",
+        *["fac- tors"] * factors,
+        "MACs",
+        "of dense",
+        "routes",
+    ]
+    rows = [
+        [trial.trial_id, *_values(trial, keys, plan.space), *_sizes(trial, count, factors)]
+        for trial in trials
+    ]
+    lines = text_table(headers, rows, align="<" + ">" * (len(headers) - 2) + "<")
+    if not keys_below:
+        return lines
+    top = len(lines) - len(trials)
+    below = [_written(trial.config.to_dict(), plan.space) for trial in trials]
+    pairs = zip(lines[top:], below, strict=True)
+    return [*lines[:top], *(line for row, keys in pairs for line in (row, *_indented(keys)))]
+
+
+def _by_size(trial: PlannedTrial) -> tuple[str, int, int, str]:
+    dims = len(trial.size.layers[-1].modes)
+    return trial.config.layer, dims, trial.size.parameters, trial.trial_id
+
+
+def _values(trial: PlannedTrial, keys: Sequence[str], space: SearchSpace) -> list[str]:
+    """The values of those keys, "-" where one does not apply."""
+    config = trial.config.to_dict()
+    return [_value(config[key]) if space.keys[key].applies(config) else "-" for key in keys]
+
+
+def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> list[str]:
+    batch, size = trial.config.batch_size, trial.size
+    return [
+        count(size.parameters),
+        *[count(size.factor_parameters)] * factors,
+        short(size.macs(batch)),
+        _percent(size.compression),
+        "".join(route[0] for route in size.routes(batch)),
+    ]
+
+
+def _duplicates(plan: Plan) -> list[str]:
+    """Which point is whose twin."""
+    if not plan.duplicates:
+        return []
+    lines = ["duplicates, the same network, schedule and seed written otherwise:"]
+    for one in plan.duplicates:
+        lines += _indented(f"{one.same_as} is also {_written(one.config, plan.space)}")
+    return lines
+
+
+def _infeasible(plan: Plan) -> list[str]:
+    if not plan.infeasible:
+        return []
+    lines = ["not possible:"]
+    for one in plan.infeasible:
+        lines += _indented(f"{_written(one.config, plan.space)}: {one.reason}")
+    return lines
+
+
+def _written(config: Mapping[str, Any], space: SearchSpace) -> str:
+    """The searched keys that apply, and the seed."""
+    names = [name for name, key in space.keys.items() if name in config and key.applies(config)]
+    return _words({name: config[name] for name in [*names, "seed"]})
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _percent(fraction: float) -> str:
+    """Three digits: 1.23%, 12.3%, 100%."""
+    return f"{fraction:.{2 if fraction < 0.0995 else 1 if fraction < 0.995 else 0}%}"
+
+
+def _indented(text: str) -> list[str]:
+    return _wrapped(text, "  ", "    ")
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Lines within the width; options keep their hyphens together."""
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _widest(lines: Sequence[str]) -> int:
+    return max(map(len, lines))

@@ -1,0 +1,141 @@
+"""What is checked before anything starts: the data, the folder, the machine."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import humanize
+
+from trainables.data.sources import (
+    DatasetError,
+    cifar10_is_present,
+    count_training_images,
+    default_data_dir,
+)
+from trainables.data.split import misfit
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+from tune_app.machine.devices import Machine, this_machine
+from tune_app.machine.resources import Node, choose_share
+from tune_app.machine.resources import problems as share_problems
+from tune_app.planning.forecast import forecast
+from tune_app.planning.plan import Plan
+from tune_app.record.paths import study_paths
+from tune_app.record.storage import read_file, remove_file, write_file
+
+
+def check_start(plan: Plan, options: RunOptions) -> None:
+    """Refuses a start that could only fail later; an absent CIFAR-10 is downloaded here.
+
+    Raises:
+        WrongUse: with every problem found.
+    """
+    folder = study_paths(options, plan.space.name).folder
+    problems = [
+        *_nothing_to_run(plan),
+        *_data_problems(plan, options),
+        *place_problems(options, folder, forecast(plan).disk_bytes),
+    ]
+    if problems:
+        raise WrongUse(problems)
+
+
+def place_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
+    """What is wrong with the folders and the machine, whatever the trials are."""
+    problems = folder_problems(folder, needed_bytes)
+    if options.storage:
+        problems += storage_problems(options.storage)
+    if options.address is None:  # a cluster's nodes are asked once it is reached
+        problems += machine_problems(options, this_machine())
+    return problems
+
+
+def storage_problems(storage: str) -> list[str]:
+    """Why checkpoints cannot be written to a path or URI, read there and removed."""
+    if "://" not in storage:
+        return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
+    probe = f".probe-{secrets.token_hex(8)}"
+    try:
+        write_file(storage, probe, probe)
+        read_file(storage, probe)
+        remove_file(storage, probe)
+    except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: of the URI
+        reason = str(problem).partition("\n")[0]
+        advice = "name a folder, or a bucket that exists and that you may write to"
+        return [f"--storage {storage} cannot be used: {reason}; {advice}"]
+    return []
+
+
+def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:
+    """Why a folder, which need not exist yet, cannot take so many bytes; nothing is left there.
+
+    ``option`` is the one that would name another.
+    """
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    change = f"name another place with {option}"
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"\0" * 4096)
+        free = shutil.disk_usage(place).free
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return [f"no space is left in {place}: make room, or {change}"]
+        return [f"cannot write to {folder}: {problem.strerror}; {change}"]
+    if free < needed_bytes:
+        sizes = f"{humanize.naturalsize(needed_bytes)}, {humanize.naturalsize(free)} are free"
+        return [f"{folder} may need {sizes} in {place}: make room, or {change}"]
+    return []
+
+
+def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
+    """What a trial asks for and this machine does not have."""
+    gpus = options.gpus_per_trial
+    if gpus and not machine.gpus:
+        wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
+        return [f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option"]
+    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
+    share = choose_share(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
+    return share_problems(nodes, share)
+
+
+def _nothing_to_run(plan: Plan) -> Iterable[str]:
+    if plan.trials or plan.examples:
+        return
+    if plan.open_ended:
+        yield "no point of the space that was tried can run: raise --max-parameters or --max-macs"
+        return
+    reasons = dict.fromkeys(one.reason for one in plan.infeasible)
+    yield "no point of the space can run: " + "; ".join([*reasons][:3])
+
+
+def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
+    """Each dataset is looked at once, and whether every trial finds the images it asks for."""
+    problems: dict[str, None] = {}  # a set that keeps its order
+    if "dataset" in plan.space.keys:
+        problems["a study trains on one data set: fix it with --set dataset=NAME"] = None
+    configs = [trial.config for trial in plan.trials or plan.examples]
+    for name in sorted({config.dataset for config in configs}):
+        try:
+            counts = _look_at(name, options.data_dir)
+        except DatasetError as problem:
+            problems[str(problem)] = None
+            continue
+        told = (misfit(config, *counts) for config in configs if config.dataset == name)
+        problems.update(dict.fromkeys(filter(None, told)))
+    return list(problems)
+
+
+def _look_at(name: str, data_dir: Path | None) -> tuple[int, int]:
+    """Training images, and those held out by default; an absent CIFAR-10 is downloaded."""
+    if name == "cifar10" and not cifar10_is_present(data_dir or default_data_dir()):
+        from trainables.data.datasets.cifar10 import load_cifar10  # imports torch
+
+        load_cifar10(data_dir)
+    return count_training_images(name, data_dir)

@@ -1,0 +1,56 @@
+"""Values that a space leaves open, settled once per study."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from search_spaces.grammar.domains import Scalar
+from search_spaces.grammar.space import SearchSpace
+from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.data.sources import DatasetError, check_dataset
+from tune_app.command.errors import WrongUse
+from tune_app.command.options import RunOptions
+from tune_app.machine.devices import this_machine
+from tune_app.record.paths import StudyPaths, study_paths
+
+
+def resolve_open_values(space: SearchSpace, options: RunOptions) -> dict[str, Scalar]:
+    """What stands for ``precision="auto"`` and for the number of classes.
+
+    A study that exists keeps what it began with: the same trials on another machine are the same
+    trials.
+    """
+    stored = {} if options.fresh else stored_resolution(study_paths(options, space.name))
+    precision = stored.get("precision") or _precision(options)
+    return {"precision": precision, "classes": _classes(space, options)}
+
+
+def stored_identity(paths: StudyPaths) -> dict[str, Any]:
+    """``identity`` of the study's study.json; empty where none can be read."""
+    try:
+        return dict(json.loads(paths.study.read_text(encoding="utf-8"))["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
+    """What the study put for open values when it began; empty where there is none."""
+    return dict(stored_identity(paths).get("resolved") or {})
+
+
+def _precision(options: RunOptions) -> str:
+    # the driver of a cluster need not have a card itself
+    cards = this_machine().gpus > 0 or (options.address is not None and options.gpus_per_trial)
+    gpu = options.gpus_per_trial != 0 and bool(cards)
+    return resolve_precision("auto", gpu=gpu, cpu_flags=read_cpu_flags())
+
+
+def _classes(space: SearchSpace, options: RunOptions) -> int:
+    name = str(space.fixed.get("dataset", "cifar10"))
+    if name != "folder":
+        return 10  # CIFAR-10's, and the digits'
+    try:
+        return check_dataset(name, options.data_dir)
+    except DatasetError as problem:
+        raise WrongUse([str(problem)]) from problem

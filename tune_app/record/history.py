@@ -1,0 +1,120 @@
+"""What the ledger says about each trial, kept up to date as rows are added."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from analysis.record.record import (
+    Alias,
+    Ended,
+    EpochResult,
+    Infeasible,
+    Planned,
+    SearchRow,
+    Started,
+)
+
+WORST_SCORE = 0.0
+"""What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
+
+
+def score(row: EpochResult) -> float | None:
+    """What drives the search: validation accuracy, the test set's where no image is held out.
+
+    ``WORST_SCORE`` where training has diverged; None where the epoch was not evaluated.
+    """
+    if row.train_loss is None or not math.isfinite(row.train_loss):
+        return WORST_SCORE
+    value = row.test_accuracy if row.val_accuracy is None else row.val_accuracy
+    if value is None:
+        return None
+    return value if math.isfinite(value) else WORST_SCORE
+
+
+@dataclass(slots=True)
+class TrialHistory:
+    """One trial: its last finished epoch, its last attempt, and how that ended.
+
+    ``failures`` counts failed attempts by kind, and ``fruitless`` those in a row without a new
+    epoch between them, both since the last attempt that ended for good.
+    """
+
+    planned: Planned | None = None
+    last: EpochResult | None = None
+    attempt: int = 0
+    ended: Ended | None = None
+    failures: Counter[str] = field(default_factory=Counter)
+    fruitless: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return self.last.epoch if self.last else 0
+
+    @property
+    def status(self) -> str:
+        """How the trial stands: an end status, "running" or "never_ran"."""
+        if self.ended is not None:
+            return self.ended.status
+        return "running" if self.attempt else "never_ran"
+
+    @property
+    def known(self) -> bool:
+        """Whether running it again would give the same numbers."""
+        return self.status in ("finished", "diverged")
+
+    def reach(self, row: EpochResult) -> None:
+        """Takes a finished epoch in; rows come in the order they were written."""
+        self.last = row
+        self.fruitless = 0
+
+    def start(self, row: Started) -> None:
+        """Takes the beginning of an attempt in."""
+        self.attempt, self.ended = row.attempt, None
+
+    def end(self, row: Ended) -> None:
+        """Takes the end of an attempt in."""
+        self.ended = row
+        if row.status == "failed" and row.retry:
+            self.failures[row.kind or "exception"] += 1
+            self.fruitless += 1
+        elif row.status != "interrupted":
+            self.failures.clear()
+            self.fruitless = 0
+
+
+class History:
+    """Every trial of a ledger, by id."""
+
+    def __init__(self, rows: Iterable[SearchRow] = ()) -> None:
+        self.trials: dict[str, TrialHistory] = defaultdict(TrialHistory)
+        self.aliases: list[Alias] = []
+        self.infeasible: list[Infeasible] = []
+        for row in rows:
+            self.apply(row)
+
+    def apply(self, row: SearchRow) -> None:
+        """Takes a row in; those that are about no trial are ignored."""
+        match row:
+            case EpochResult():  # most rows are
+                self.trials[row.trial_id].reach(row)
+            case Planned():
+                self.trials[row.trial_id].planned = row
+            case Started():
+                self.trials[row.trial_id].start(row)
+            case Ended():
+                self.trials[row.trial_id].end(row)
+            case Alias():
+                self.aliases.append(row)
+            case Infeasible():
+                self.infeasible.append(row)
+
+    def __getitem__(self, trial_id: str) -> TrialHistory:
+        """The trial's history; an empty one if the ledger does not know it."""
+        return self.trials.get(trial_id) or TrialHistory()
+
+    def __contains__(self, trial_id: str) -> bool:
+        return trial_id in self.trials

@@ -1,0 +1,50 @@
+"""Where everything of a study lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tune_app.command.options import RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPaths:
+    """The layout of a study folder; nothing is created here."""
+
+    folder: Path
+
+    @property
+    def study(self) -> Path:
+        """What the study is: space, options, versions, device, identity."""
+        return self.folder / "study.json"
+
+    @property
+    def ledger(self) -> Path:
+        """What happened, one JSON row a line."""
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder a trial, named by its id."""
+        return self.folder / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """One text file a trial."""
+        return self.folder / "logs"
+
+    @property
+    def tensorboard(self) -> Path:
+        """One folder a trial: what ``tensorboard --logdir`` is given."""
+        return self.folder / "tensorboard"
+
+    @property
+    def report(self) -> Path:
+        """The page that answers the question."""
+        return self.folder / "report.html"
+
+
+def study_paths(options: RunOptions, space_name: str) -> StudyPaths:
+    """The study folder ``<results-dir>/<name>``, absolute; ``name`` defaults to the space's."""
+    return StudyPaths((options.results_dir / (options.name or space_name)).expanduser().absolute())

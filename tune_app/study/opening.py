@@ -1,0 +1,146 @@
+"""Opening a study: is it the same one, what is on record, what is borrowed from other studies."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.record.record import (
+    Alias,
+    AnyRow,
+    Ended,
+    Epoch,
+    Infeasible,
+    Planned,
+    RecordError,
+    SearchRow,
+    Started,
+    read_record,
+)
+from tune_app.command.choices import STOPPING
+from tune_app.command.errors import WrongUse
+from tune_app.planning.identity import identity_difference
+from tune_app.planning.plan import Plan
+from tune_app.planning.rows import planned_row
+from tune_app.record.history import History
+from tune_app.record.lease import Lease
+from tune_app.record.paths import StudyPaths
+from tune_app.study.study_file import read_information
+
+
+def check_identity(paths: StudyPaths, identity: dict[str, Any]) -> None:
+    """Refuses to go on with a study that asks something else.
+
+    Raises:
+        WrongUse: with every difference.
+    """
+    stored = read_information(paths.study) or {}
+    difference = identity_difference(stored.get("identity") or identity, identity)
+    if difference:
+        advice = "--name starts another study, --fresh moves this one aside"
+        raise WrongUse(
+            [f"{paths.folder} is another study ({advice}):", *(f"  {one}" for one in difference)]
+        )
+
+
+def move_aside(paths: StudyPaths) -> Path | None:
+    """Renames the study's folder, if there is one and nobody works on it; its new name."""
+    if not paths.folder.exists():
+        return None
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    aside = paths.folder.with_name(f"{paths.folder.name}.until-{stamp}")
+    with Lease(paths.folder):
+        paths.folder.rename(aside)
+    (aside / "lease.json").unlink(missing_ok=True)
+    return aside
+
+
+def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
+    """What a plan adds to the record: its trials, duplicates and infeasible points."""
+    rows: list[AnyRow] = [
+        planned_row(trial, time=now, search=plan.search)
+        for trial in plan.trials
+        if history[trial.trial_id].planned is None
+    ]
+    rows += [
+        Alias(one.config, one.same_as)
+        for one in plan.duplicates
+        if Alias(one.config, one.same_as) not in history.aliases
+    ]
+    rows += [
+        Infeasible(one.config, one.reason)
+        for one in plan.infeasible
+        if Infeasible(one.config, one.reason) not in history.infeasible
+    ]
+    return rows
+
+
+def settle_ends(history: History, now: float) -> list[AnyRow]:
+    """Trials whose last epoch is on record, but not that they finished."""
+    return [
+        Ended(name, trial.attempt, now, "finished", trial.epoch)
+        for name, trial in history.trials.items()
+        if trial.planned is not None
+        and trial.ended is None
+        and trial.epoch
+        and trial.epoch >= trial.planned.config["epochs"]
+    ]
+
+
+def to_run_again(plan: Plan, history: History) -> frozenset[str]:
+    """Trials on record that this run is to take further or try once more.
+
+    What a scheduler stopped goes on only where no scheduler stops trials now.
+    """
+    ended = {"finished", "diverged"} | ({"stopped"} if plan.scheduler in STOPPING else set())
+    return frozenset(name for name, one in history.trials.items() if one.status not in ended)
+
+
+def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list[AnyRow]:
+    """Finished trials of other studies that this one plans too, or may come to propose.
+
+    Raises:
+        WrongUse: where one of the folders is no study.
+    """
+    rows: list[AnyRow] = []
+    problems = []
+    known = {name for name, one in history.trials.items() if one.known}
+    for folder in studies:
+        try:
+            found = read_record(folder).rows
+        except (RecordError, OSError) as problem:
+            problems.append(f"--reuse-from: {problem}")
+            continue
+        wanted = _wanted(plan, found) - known
+        known |= wanted
+        rows += _of_trials(found, wanted, {name for name in history.trials if name in wanted})
+    if problems:
+        raise WrongUse(problems)
+    return rows
+
+
+def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
+    there = History(rows)
+    finished = {name for name, one in there.trials.items() if one.known and one.planned}
+    if not plan.open_ended:
+        return finished & {trial.trial_id for trial in plan.trials}
+    from tune_app.deciding.optuna_search import point_of
+
+    return {
+        name
+        for name in finished
+        if (row := there[name].planned) and point_of(plan, row) is not None
+    }
+
+
+def _of_trials(rows: Iterable[SearchRow], wanted: set[str], planned: set[str]) -> list[AnyRow]:
+    """The rows about some trials; without the first where the trial is planned here already."""
+    taken: list[AnyRow] = []
+    for row in rows:
+        if not isinstance(row, Planned | Started | Epoch | Ended) or row.trial_id not in wanted:
+            continue
+        if not (isinstance(row, Planned) and row.trial_id in planned):
+            taken.append(row)
+    return taken

@@ -1,0 +1,67 @@
+"""Writes ``study.json``: where every number of the study comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tune_app.command.options import RunOptions
+from tune_app.engine.workload import Workload
+from tune_app.machine.placement import Placement
+from tune_app.planning.plan import Plan
+from tune_app.record.paths import StudyPaths
+from tune_app.study.study_file import read_information, study_information, write_information
+
+
+def describe(
+    paths: StudyPaths,
+    plan: Plan,
+    options: RunOptions,
+    identity: Mapping[str, Any],
+    workload: Workload,
+    placement: Placement,
+) -> None:
+    """Space, options, versions and device as they are now; the identity as the study began."""
+    stored = read_information(paths.study) or {}
+    document = study_information(
+        plan,
+        options,
+        paths.folder.name,
+        stored.get("identity", identity),
+        dataset=dict(workload.dataset),
+        device=_device(placement),
+        share=str(placement.share(0)),
+        slots=placement.slots(),
+        storage=options.storage,
+    )
+    commands = [*stored.get("commands", []), options.command]
+    write_information(paths.study, {**document, "commands": commands})
+
+
+def _device(placement: Placement) -> str:
+    """What trials compute on: the cards' name, or the processor's."""
+    return _gpu_name() if placement.share(0).gpus else processor()
+
+
+def processor() -> str:
+    """This machine's, as Linux names it; "cpu" elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "cpu"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "cpu"
+
+
+def _gpu_name() -> str:
+    """The first card's name by NVML; "GPU" where the driver has none itself."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        name = pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0))
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return "GPU"
+    return str(name)

@@ -1,0 +1,122 @@
+"""``study.json``: what the study is, and on what it ran."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.domains import Choice, Domain
+from search_spaces.grammar.space import SearchSpace
+from tune_app.command.options import RunOptions
+from tune_app.planning.plan import Plan
+from tune_app.record.storage import without_secrets
+
+PACKAGES = ("torch", "torchvision", "tntorch", "ray", "optuna", "numpy", "pandas", "tensorboard")
+
+
+def study_information(
+    plan: Plan, options: RunOptions, name: str, identity: Mapping[str, Any], **more: Any
+) -> dict[str, Any]:
+    """Everything that says where the numbers come from, as plain JSON; ``more`` is added."""
+    return {
+        "name": name,
+        "space": space_json(plan.space),
+        "search": plan.search,
+        "scheduler": plan.scheduler,
+        "seeds": list(plan.seeds),
+        "options": _plain(dataclasses.asdict(options)),
+        "command": options.command,
+        "git_revision": git_revision(),
+        "versions": versions(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "identity": dict(identity),
+        **more,
+    }
+
+
+def space_json(space: SearchSpace) -> dict[str, Any]:
+    """A space as the report reads it."""
+    return {
+        "name": space.name,
+        "question": space.question,
+        "source": space.source,
+        "keys": {
+            name: {
+                "role": key.role,
+                "domain": _domain_json(key.domain),
+                "when": {other: list(values) for other, values in key.when.items()},
+            }
+            for name, key in space.keys.items()
+        },
+        "fixed": dict(space.fixed),
+        "contrast": dataclasses.asdict(space.contrast) if space.contrast else None,
+        "search": space.search,
+        "scheduler": space.scheduler,
+    }
+
+
+def _domain_json(domain: Domain) -> dict[str, Any]:
+    if isinstance(domain, Choice):
+        return {"kind": "choice", "values": list(domain.values)}
+    return {"kind": type(domain).__name__.lower(), **_plain(dataclasses.asdict(domain))}
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on, read without importing them."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_revision() -> str | None:
+    """Of this code, "+" where it was changed since; None outside a repository."""
+    here = Path(__file__).resolve().parent
+    try:
+        head = _git(here, "rev-parse", "HEAD").strip()
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no").strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("+" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout
+
+
+def read_information(path: Path) -> dict[str, Any] | None:
+    """What a study.json says; None where there is none, or nothing that can be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def write_information(path: Path, document: Mapping[str, Any]) -> None:
+    """Replaces study.json as a whole; a URI's key and secret stay out of it."""
+    text = without_secrets(json.dumps(document, indent=2, ensure_ascii=False))
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text and tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
