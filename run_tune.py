@@ -10,12 +10,12 @@ from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.data.sources import DatasetError
 from tune_app.command.command_line import parse_options
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import show
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.plan_view import plan_json, plan_text, spaces_text
-from tune_app.planning.progress import read_standing
+from tune_app.planning.progress import read_progress
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
@@ -35,10 +35,10 @@ def main(argv: Sequence[str]) -> int:
         options, plan = planned(options)
         if options.plan_only:
             view = plan_json if options.as_json else plan_text
-            show(view(plan, read_standing(plan, options)))
+            show(view(plan, read_progress(plan, options)))
             return 0
         return searched(plan, options)
-    except (WrongUse, SpaceError, DatasetError, RecordError) as wrong:
+    except (UsageError, SpaceError, DatasetError, RecordError) as wrong:
         problems = getattr(wrong, "problems", [wrong])
         print(*(f"error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
         return 2
@@ -48,7 +48,8 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
     """What would run; a confirmation runs under a name of its own.
 
     Raises:
-        WrongUse: with everything that is wrong, about folders and machine too if a search is asked.
+        UsageError: with everything that is wrong, including folder and hardware problems when a
+            search will start.
     """
     space = get_space(options.space)
     try:
@@ -57,12 +58,14 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
         from tune_app.planning.confirm import confirm_options, make_confirm_plan
 
         return confirm_options(options, space), make_confirm_plan(options, space)
-    except WrongUse as wrong:
+    except UsageError as wrong:
         if options.plan_only:
             raise
-        from tune_app.planning.preflight import place_problems
+        from tune_app.planning.preflight import environment_problems
 
-        raise WrongUse([*wrong.problems, *place_problems(options, options.results_dir)]) from None
+        raise UsageError(
+            [*wrong.problems, *environment_problems(options, options.results_dir)]
+        ) from None
 
 
 def searched(plan: Plan, options: RunOptions) -> int:

@@ -26,7 +26,7 @@ from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
 from tune_app.planning.parsed_point import PlannedTrial
 from tune_app.planning.plan import Plan
-from tune_app.study.run_study import Setting, run_study
+from tune_app.study.run_study import RunnerConfig, run_study
 
 FIXED = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 24, "precision": "fp32"}
 
@@ -104,7 +104,9 @@ def main() -> None:
         )
         began = time.time()
         outcome = run_study(
-            plan(given.trials), options, Setting(scripted, ("ray.tune",), say=quiet, report=False)
+            plan(given.trials),
+            options,
+            RunnerConfig(scripted, ("ray.tune",), say=quiet, report=False),
         )
         seconds = time.time() - began
         points = curve(outcome.folder, watch, max(10, given.trials // 10))

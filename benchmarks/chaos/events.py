@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tune_app.study.closing import COMPLETE
+from tune_app.study.finalize import COMPLETE
 
 STORE_GOES_WITH = ("raylet", "agent")
 """What takes the object store along; Ray itself ends a driver whose call meets it closed, with code

@@ -7,7 +7,7 @@ from analysis.record.record import Ended, Epoch, Started, read_record
 from analysis.study.study import load_study
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
-from tune_app.study.run_study import Outcome, Setting, run_study
+from tune_app.study.run_study import Outcome, RunnerConfig, run_study
 
 SCRIPTED = "tests.tune_app.scripted:ScriptedTrainable"
 PRELOAD = ("ray.tune",)
@@ -28,7 +28,7 @@ class Engine:
         return self.results / self.name
 
     def run(self, plan, script=None, *, slots=1, setting=None, **options) -> Outcome:
-        chosen = Setting(
+        chosen = RunnerConfig(
             workload=Workload(SCRIPTED, {"script": script or {}}),
             preload=PRELOAD,
             say=self.lines.append,

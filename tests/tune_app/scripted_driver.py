@@ -10,7 +10,7 @@ from tests.tune_app.ray_engine import PRELOAD, SCRIPTED
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
-from tune_app.study.run_study import Setting, run_study
+from tune_app.study.run_study import RunnerConfig, run_study
 
 
 def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
@@ -20,7 +20,7 @@ def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
         space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=1
     )
     workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds), "faults": faults}})
-    return run_study(plan, options, Setting(workload, PRELOAD, report=False)).exit_code
+    return run_study(plan, options, RunnerConfig(workload, PRELOAD, report=False)).exit_code
 
 
 if __name__ == "__main__":

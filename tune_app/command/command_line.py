@@ -14,10 +14,10 @@ from typer.main import get_command
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from tune_app.command.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
-    Reader,
-    Wrong,
+    OptionParser,
+    ParseError,
     above_zero,
     at_least,
     duration,
@@ -46,7 +46,7 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     """The options of a command line without its program name.
 
     Raises:
-        WrongUse: with everything that is wrong with it.
+        UsageError: with everything that is wrong with it.
         SystemExit: with code 0 after ``--help``.
     """
     command = get_command(_app)
@@ -55,13 +55,15 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     except Exception as problem:
         if not hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
             raise
-        raise WrongUse([problem.format_message()]) from problem
+        raise UsageError([problem.format_message()]) from problem
     if not isinstance(result, RunOptions):
         raise SystemExit(result or 0)
     return result
 
 
-def _option(panel: str, metavar: str, text: str, read: Reader | None = None, name: str = "") -> Any:
+def _option(
+    panel: str, metavar: str, text: str, read: OptionParser | None = None, name: str = ""
+) -> Any:
     names = [name] if name else []
     return typer.Option(
         *names, metavar=metavar, help=text, parser=read, rich_help_panel=panel, show_default=False
@@ -78,7 +80,7 @@ def _names(choices: Iterable[str]) -> str:
 
 _app = typer.Typer(add_completion=False)
 
-# Any: a value, a Wrong, or the default, which typer passes through the reader as well
+# Any: a value, a ParseError, or the default, which typer passes through the reader as well
 Space = Annotated[str | None, _option(ASK, "SPACE", "A space's name, or a .toml file.")]
 Set = Annotated[
     list[Any] | None,
@@ -213,7 +215,7 @@ def _command(
     if not list_spaces:
         problems += _space_problems(space)
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
     return _options(given, command=shlex.join([PROGRAM, *context.obj]))
 
 
@@ -243,12 +245,12 @@ def _unread(given: dict[str, Any]) -> Iterable[str]:
     for key, value in given.items():
         flag = "--set" if key == "settings" else f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Wrong):
+            if isinstance(one, ParseError):
                 yield f"{flag}: {one.problem}"
 
 
 def _repeated(given: dict[str, Any]) -> Iterable[str]:
-    keys = [one[0] for one in given["settings"] or () if not isinstance(one, Wrong)]
+    keys = [one[0] for one in given["settings"] or () if not isinstance(one, ParseError)]
     for key in dict.fromkeys(keys):
         if keys.count(key) > 1:
             yield f"--set {key} is given {keys.count(key)} times; write --set {key}=A,B"

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-class WrongUse(ValueError):  # noqa: N818 (not a fault of the program)
+class UsageError(ValueError):
     """Ends the program with exit code 2; ``problems`` says all that is wrong, in sentences."""
 
     def __init__(self, problems: Iterable[str]) -> None:

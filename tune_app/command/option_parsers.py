@@ -1,4 +1,4 @@
-"""How the values of options are read: a reader returns the value, or a Wrong that says what is off.
+"""Parsers of option values: a parser returns the value, or a ParseError that says what is wrong.
 
 A reader that raised would end the parsing at the first mistake; this way all of them are told.
 """
@@ -13,19 +13,19 @@ from trainables.commands.settings import Scalar, scalar
 from tune_app.command.choices import OBJECTIVES
 from tune_app.command.errors import unknown
 
-Reader = Callable[[str], Any]
+OptionParser = Callable[[str], Any]
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class ParseError:
     """A value that could not be read, and what was expected."""
 
     problem: str
 
 
-def at_least(least: int) -> Reader:
+def at_least(least: int) -> OptionParser:
     """A whole number; 1_000 and 1,000 are both a thousand."""
 
     def read(text: str) -> int:
@@ -37,12 +37,12 @@ def at_least(least: int) -> Reader:
     return _reader(read, f"a whole number of at least {least}")
 
 
-def above_zero() -> Reader:
+def above_zero() -> OptionParser:
     """A finite number above 0."""
     return _reader(_positive, "a number above 0")
 
 
-def share() -> Reader:
+def share() -> OptionParser:
     """GPUs of one trial: a part of a card, whole cards (Ray takes no 1.5), or "auto"."""
 
     def read(text: str) -> float | str:
@@ -54,7 +54,7 @@ def share() -> Reader:
     return _reader(read, "a part of a card (0 to 1), whole cards, or auto")
 
 
-def duration() -> Reader:
+def duration() -> OptionParser:
     """Seconds in "90", "30m", "2h" or "1d12h"."""
 
     def read(text: str) -> float:
@@ -69,12 +69,12 @@ def duration() -> Reader:
     return _reader(read, "a time such as 90s, 30m, 2h or 1d12h")
 
 
-def one_of(what: str, choices: Iterable[str]) -> Reader:
+def one_of(what: str, choices: Iterable[str]) -> OptionParser:
     """One of a few names."""
-    return lambda text: text if text in choices else Wrong(unknown(what, text, choices))
+    return lambda text: text if text in choices else ParseError(unknown(what, text, choices))
 
 
-def objectives(text: str) -> tuple[str, ...] | Wrong:
+def objectives(text: str) -> tuple[str, ...] | ParseError:
     """Names of what is optimised, separated by commas; accuracy is always among them."""
     names = tuple(name.strip() for name in text.split(","))
     wrong = [unknown("objective", name, OBJECTIVES) for name in names if name not in OBJECTIVES]
@@ -82,27 +82,27 @@ def objectives(text: str) -> tuple[str, ...] | Wrong:
         wrong.append(f"each objective is named once, got {text}")
     if names[0] != "val_accuracy" and not wrong:
         wrong.append(f"val_accuracy comes first, got {text}")
-    return Wrong("; ".join(wrong)) if wrong else names
+    return ParseError("; ".join(wrong)) if wrong else names
 
 
-def setting(text: str) -> tuple[str, tuple[Scalar, ...]] | Wrong:
+def setting(text: str) -> tuple[str, tuple[Scalar, ...]] | ParseError:
     """``key=value[,value…]``: the key and its values."""
     key, equals, rest = text.partition("=")
     values = [value.strip() for value in rest.split(",")]
     if not (key.strip() and equals and all(values)):
-        return Wrong(f"takes key=value or key=value,value,…, got {text!r}")
+        return ParseError(f"takes key=value or key=value,value,…, got {text!r}")
     parsed = tuple(map(scalar, values))
     if len(set(parsed)) < len(parsed):
-        return Wrong(f"the values of a key differ, got {text!r}")
+        return ParseError(f"the values of a key differ, got {text!r}")
     return key.strip(), parsed
 
 
-def _reader(read: Reader, expected: str) -> Reader:
+def _reader(read: OptionParser, expected: str) -> OptionParser:
     def parse(text: str) -> Any:
         try:
             return read(text)
         except ValueError:
-            return Wrong(f"takes {expected}, got {text!r}")
+            return ParseError(f"takes {expected}, got {text!r}")
 
     return parse
 

@@ -16,16 +16,17 @@ from tune_app.record.history import History
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RunningAttempt:
     """One try at a trial, going on after ``known_epochs`` epochs that are on record.
 
-    ``step`` numbers the share of the machine it gets, 0 for the ordinary one.
+    ``tier`` indexes ``Placement.tiers``: 0 for the ordinary resources, more for a trial that ran
+    out of memory.
     """
 
     trial: PlannedTrial
     number: int
     known_epochs: int
-    step: int = 0
+    tier: int = 0
 
     @property
     def trial_id(self) -> str:
@@ -36,7 +37,8 @@ class Dispatcher:
     """The state of a running search: what runs, what waits, what the record says.
 
     ``write`` appends rows to the ledger. ``halted`` holds the reason, in words, once nothing more
-    is to start. Trials that need another share than the ordinary one wait until ``next_step``.
+    is to start. Trials that need more than the ordinary resources wait until ``next_tier`` names
+    their tier.
     """
 
     def __init__(
@@ -52,50 +54,50 @@ class Dispatcher:
         self.searcher, self.history, self.policy = searcher, history, policy
         self.search, self.clock = search, clock
         self._write_rows = write
-        self.running: dict[str, Attempt] = {}
+        self.running: dict[str, RunningAttempt] = {}
         self.halted = ""
         self._waiting: dict[int, deque[PlannedTrial]] = {}
 
     # What starts.
 
-    def next_attempt(self, step: int = 0) -> Attempt | None:
-        """The next attempt with this share, which then counts as running; None if there is none."""
+    def next_attempt(self, tier: int = 0) -> RunningAttempt | None:
+        """The next attempt in this tier, which then counts as running; None if there is none."""
         if self.halted:
             return None
-        waiting = self._waiting.get(step)
-        trial = waiting.popleft() if waiting else (self.searcher.propose() if step == 0 else None)
+        waiting = self._waiting.get(tier)
+        trial = waiting.popleft() if waiting else (self.searcher.propose() if tier == 0 else None)
         if trial is None:
             return None
         known = self.history[trial.trial_id]
-        if (wanted := self._step(trial)) != step:
-            self._waiting.setdefault(wanted, deque()).append(trial)
-            return self.next_attempt(step)
+        if (needed := self._tier(trial)) != tier:
+            self._waiting.setdefault(needed, deque()).append(trial)
+            return self.next_attempt(tier)
         if known.planned is None:
             self.write(planned_row(trial, time=self.clock(), search=self.search))
-        attempt = Attempt(trial, known.attempt + 1, known.epoch, step)
+        attempt = RunningAttempt(trial, known.attempt + 1, known.epoch, tier)
         self.running[trial.trial_id] = attempt
         return attempt
 
-    def is_done(self, step: int = 0) -> bool:
-        """Whether no attempt with this share runs or will ever be proposed."""
+    def is_done(self, tier: int = 0) -> bool:
+        """Whether no attempt in this tier runs or will ever be proposed."""
         if self.running:
             return False
-        return bool(self.halted) or not (self._waiting.get(step) or self._more(step))
+        return bool(self.halted) or not (self._waiting.get(tier) or self._more(tier))
 
-    def next_step(self) -> int | None:
-        """A share that trials wait for, the ordinary one first; None when nothing is left."""
+    def next_tier(self) -> int | None:
+        """The lowest tier that trials wait for; None when nothing is left."""
         if self.halted:
             return None
         if self._more(0) or self._waiting.get(0):
             return 0
-        return min((step for step, waiting in self._waiting.items() if waiting), default=None)
+        return min((tier for tier, waiting in self._waiting.items() if waiting), default=None)
 
-    def _more(self, step: int) -> bool:
-        return step == 0 and not self.searcher.exhausted
+    def _more(self, tier: int) -> bool:
+        return tier == 0 and not self.searcher.exhausted
 
-    def _step(self, trial: PlannedTrial) -> int:
+    def _tier(self, trial: PlannedTrial) -> int:
         failures = self.history[trial.trial_id].failures["out_of_memory"]
-        return min(failures, self.policy.memory_steps)
+        return min(failures, self.policy.memory_tiers)
 
     # What happened.
 
@@ -147,7 +149,7 @@ class Dispatcher:
             kind = failure.kind.replace("_", " ")
             self.halt(f"{streak} failures in a row, all of kind {kind}; last: {failure.summary}")
         if retry:
-            self._waiting.setdefault(self._step(attempt.trial), deque()).appendleft(attempt.trial)
+            self._waiting.setdefault(self._tier(attempt.trial), deque()).appendleft(attempt.trial)
         else:
             self.searcher.tell(trial_id, self.history[trial_id])
         return retry

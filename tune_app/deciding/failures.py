@@ -102,13 +102,13 @@ class RetryPolicy:
 
     ``max_failures``: exceptions and time-outs of one trial. ``max_lost``: workers or nodes that one
     trial lost in a row without finishing an epoch (a trial that kills its worker is told from bad
-    luck this way). ``memory_steps``: shares to try after running out of memory. ``max_streak``:
+    luck this way). ``memory_tiers``: shares to try after running out of memory. ``max_streak``:
     failures of one kind in a row, over all trials, that stop the search.
     """
 
     max_failures: int = 2
     max_lost: int = 5
-    memory_steps: int = 2
+    memory_tiers: int = 2
     max_streak: int = 10
     _streak: list[str] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class RetryPolicy:
         if kind == "full_disk":
             return True
         if kind == "out_of_memory":
-            return trial.failures[kind] < self.memory_steps
+            return trial.failures[kind] < self.memory_tiers
         if kind in LOST:
             return trial.fruitless < self.max_lost
         return trial.failures["exception"] + trial.failures["timeout"] < self.max_failures

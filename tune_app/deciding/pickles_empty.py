@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Transient:
+class PicklesEmpty:
     """Pickles as an empty object.
 
     Ray saves callbacks, searchers, schedulers and stoppers beside its own state, to restore a run

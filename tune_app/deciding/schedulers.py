@@ -20,7 +20,7 @@ from ray.tune.schedulers import (
 )
 
 from analysis.record.record import Ended, EpochResult, SearchRow, Started
-from tune_app.deciding.pickles_empty import Transient
+from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.planning.rows import epoch_row
 from tune_app.record.history import WORST_SCORE, score
 
@@ -30,11 +30,12 @@ REDUCTION = 3
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """``epochs`` of the longest trial; no trial is judged before ``grace`` epochs, which cover the
-    warm-up of the schedule: what a rising rate does to a network says little about it."""
+    """Epochs (at least 1): ``max_t`` of the longest trial; no trial is stopped before
+    ``grace_period``, which covers the schedule's warm-up (accuracies under a rising learning rate
+    predict little)."""
 
-    epochs: int
-    grace: int
+    max_t: int
+    grace_period: int
 
 
 def fifo(horizon: Horizon) -> TrialScheduler:
@@ -48,8 +49,8 @@ def asha(horizon: Horizon) -> TrialScheduler:
         time_attr="epoch",
         metric="score",
         mode="max",
-        max_t=horizon.epochs,
-        grace_period=min(horizon.grace, horizon.epochs),
+        max_t=horizon.max_t,
+        grace_period=min(horizon.grace_period, horizon.max_t),
         reduction_factor=REDUCTION,
         brackets=1,
     )
@@ -58,7 +59,7 @@ def asha(horizon: Horizon) -> TrialScheduler:
 def median(horizon: Horizon) -> TrialScheduler:
     """The median stopping rule (Golovin et al. 2017, "Google Vizier")."""
     return MedianStoppingRule(
-        time_attr="epoch", metric="score", mode="max", grace_period=horizon.grace
+        time_attr="epoch", metric="score", mode="max", grace_period=horizon.grace_period
     )
 
 
@@ -73,7 +74,7 @@ WITH_LAST_EPOCH = ("finished", "stopped")
 """Ends that follow from an epoch on record; the epoch in which a trial diverges is not."""
 
 
-class Stub:
+class TrialProxy:
     """What Ray's schedulers see of a trial: an id that outlives attempts and drivers."""
 
     def __init__(self, trial_id: str) -> None:
@@ -83,14 +84,14 @@ class Stub:
         return self.trial_id
 
 
-class NoController:
+class NullController:
     """In place of Ray's controller: no trial waits, so that no scheduler pauses one for another."""
 
     def get_live_trials(self) -> tuple[()]:
         return ()
 
 
-class ContentScheduler(Transient, FIFOScheduler):
+class ContentScheduler(PicklesEmpty, FIFOScheduler):
     """Hands trials to a scheduler of Ray's by content; the order of starting stays the searcher's.
 
     ``size_bin`` names the group a trial is compared within (all in one by default), ``on_stop``
@@ -108,7 +109,7 @@ class ContentScheduler(Transient, FIFOScheduler):
         super().__init__()
         self._make, self._size_bin, self._on_stop = make, size_bin, on_stop
         self._inner: dict[Hashable, TrialScheduler] = {}
-        self._stubs: dict[str, Stub] = {}
+        self._stubs: dict[str, TrialProxy] = {}
         self._judged: dict[str, int] = {}
         self._ended: set[str] = set()
 
@@ -143,8 +144,8 @@ class ContentScheduler(Transient, FIFOScheduler):
     def admit(self, trial_id: str) -> None:
         """A trial enters; further attempts of it change nothing."""
         if trial_id not in self._stubs:
-            self._stubs[trial_id] = Stub(trial_id)
-            self._scheduler(trial_id).on_trial_add(NoController(), self._stubs[trial_id])
+            self._stubs[trial_id] = TrialProxy(trial_id)
+            self._scheduler(trial_id).on_trial_add(NullController(), self._stubs[trial_id])
 
     def judge(self, row: EpochResult) -> str:
         """Whether the trial goes on after an epoch that is not its last."""
@@ -153,7 +154,7 @@ class ContentScheduler(Transient, FIFOScheduler):
             return TrialScheduler.CONTINUE
         self._judged[row.trial_id] = row.epoch
         decision = self._scheduler(row.trial_id).on_trial_result(
-            NoController(), self._stubs[row.trial_id], {"epoch": row.epoch, "score": value}
+            NullController(), self._stubs[row.trial_id], {"epoch": row.epoch, "score": value}
         )
         return TrialScheduler.STOP if decision == TrialScheduler.STOP else TrialScheduler.CONTINUE
 
@@ -164,7 +165,7 @@ class ContentScheduler(Transient, FIFOScheduler):
         self._ended.add(row.trial_id)
         value = score(row)
         self._scheduler(row.trial_id).on_trial_complete(
-            NoController(),
+            NullController(),
             self._stubs[row.trial_id],
             {"epoch": row.epoch, "score": WORST_SCORE if value is None else value},
         )

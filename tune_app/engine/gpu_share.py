@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan
-from tune_app.record.json_cache import read_remembered, write_remembered
+from tune_app.record.json_cache import read_cache, write_cache
 
 MOST = 16
 """Trials on a card at most: beyond it a core per trial becomes the limit."""
@@ -24,7 +24,7 @@ fraction ends: small networks gain up to a point, then take turns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ShareMeasurement:
     """``together`` trials on one card at the same time: images per second of all of them, peak
     memory of each in bytes (its process' context included)."""
 
@@ -34,14 +34,14 @@ class Measured:
 
 
 def search_share(
-    measure: Callable[[int], Measured | None], card_bytes: int
-) -> tuple[float, list[Measured]]:
+    measure: Callable[[int], ShareMeasurement | None], card_bytes: int
+) -> tuple[float, list[ShareMeasurement]]:
     """The fraction of a card with the highest total throughput that fits memory, and the table.
 
     ``measure`` returns None when so many trials ran out of memory. The numbers of trials tried
     are 1, 2, 3, 4, 6, 8, 12, 16, for as long as one more pays.
     """
-    table: list[Measured] = []
+    table: list[ShareMeasurement] = []
     for together in (1, 2, 3, 4, 6, 8, 12, MOST):
         if table and together * table[-1].peak_bytes > (1 - MARGIN) * card_bytes:
             break
@@ -52,7 +52,7 @@ def search_share(
         if len(table) > 2 and best(table).together < table[-2].together:
             break  # two steps in a row brought nothing
     if not table:
-        raise WrongUse(
+        raise UsageError(
             [
                 "--gpus-per-trial auto: one trial alone does not fit the card; "
                 "lower batch_size or width"
@@ -61,13 +61,13 @@ def search_share(
     return 1 / best(table).together, table
 
 
-def best(table: Sequence[Measured]) -> Measured:
+def best(table: Sequence[ShareMeasurement]) -> ShareMeasurement:
     """The fewest trials within reach of the highest throughput."""
     most = max(one.images_per_second for one in table)
     return next(one for one in table if one.images_per_second * GAIN >= most)
 
 
-def table_text(table: Sequence[Measured]) -> str:
+def table_text(table: Sequence[ShareMeasurement]) -> str:
     """What was measured, for a person."""
     rows = [
         [
@@ -83,21 +83,21 @@ def table_text(table: Sequence[Measured]) -> str:
 
 
 @dataclass(frozen=True)
-class ShareMemory:
+class ShareCache:
     """Remembers fractions by device, network size and batch, in a file that studies share."""
 
     path: Path
 
     def get(self, key: str) -> float | None:
         """The fraction measured before; None where there is none."""
-        fraction = read_remembered(self.path).get(key, {}).get("fraction")
+        fraction = read_cache(self.path).get(key, {}).get("fraction")
         return float(fraction) if fraction else None
 
-    def put(self, key: str, fraction: float, table: Sequence[Measured]) -> None:
+    def put(self, key: str, fraction: float, table: Sequence[ShareMeasurement]) -> None:
         """Remembers a measurement."""
         measured = {"fraction": fraction, "table": [asdict(row) for row in table]}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_remembered(self.path, {**read_remembered(self.path), key: measured})
+        write_cache(self.path, {**read_cache(self.path), key: measured})
 
 
 class Card(Protocol):
@@ -107,21 +107,25 @@ class Card(Protocol):
     def name(self) -> str: ...
     @property
     def bytes(self) -> int: ...
-    def measure(self, config: dict[str, Any], data: Any, together: int) -> Measured | None: ...
+    def measure(
+        self, config: dict[str, Any], data: Any, together: int
+    ) -> ShareMeasurement | None: ...
 
 
 def auto_share(
-    plan: Plan, device: Card, data: Any, memory: ShareMemory, say: Callable[[str], None]
+    plan: Plan, device: Card, data: Any, memory: ShareCache, say: Callable[[str], None]
 ) -> float:
     """Measures the plan's largest network on a card of this cluster, or remembers it.
 
     ``data`` is the data set, or a reference to it in Ray's object store.
 
     Raises:
-        WrongUse: where one trial alone does not fit, or nothing is listed that could be measured.
+        UsageError: where one trial alone does not fit, or nothing is listed that could be measured.
     """
     if not plan.trials:
-        raise WrongUse(["--gpus-per-trial auto measures listed trials; for optuna give a fraction"])
+        raise UsageError(
+            ["--gpus-per-trial auto measures listed trials; for optuna give a fraction"]
+        )
     largest = max(plan.trials, key=lambda trial: trial.size.parameters)
     key = f"{device.name}, {largest.size.parameters} parameters, batch {largest.config.batch_size}"
     known = memory.get(key)

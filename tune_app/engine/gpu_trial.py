@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from tune_app.engine.gpu_share import Measured
+from tune_app.engine.gpu_share import ShareMeasurement
 
 SECONDS = 8.0
 """Trained after warm-up; graphs are recorded and libraries loaded before it."""
@@ -21,7 +21,7 @@ class Card:
     name: str
     bytes: int
 
-    def measure(self, config: dict[str, Any], data: Any, together: int) -> Measured | None:
+    def measure(self, config: dict[str, Any], data: Any, together: int) -> ShareMeasurement | None:
         """So many trainings at the same time; None when one of them ran out of memory."""
         worker = ray.remote(_train).options(num_gpus=1 / together, num_cpus=0, max_retries=0)
         start_at = time.time() + 30.0
@@ -35,7 +35,7 @@ class Card:
         if any(one is None for one in found):
             return None
         speeds = [one[0] for one in found]
-        return Measured(together, sum(speeds), max(one[1] for one in found))
+        return ShareMeasurement(together, sum(speeds), max(one[1] for one in found))
 
 
 def card() -> Card:

@@ -13,15 +13,15 @@ from ray import tune
 from analysis.record.record import EndStatus, Epoch
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, classify, classify_text
-from tune_app.deciding.pickles_empty import Transient
+from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.planning.rows import epoch_row
 
 
-class Recorder(Transient, tune.Callback):
+class LedgerCallback(PicklesEmpty, tune.Callback):
     """Translates Ray's events into the dispatcher's.
 
     ``on_epoch`` hears each epoch that is new on record, ``on_change`` each trial that starts or
-    ends, ``on_tick`` is called between events, several times a second. ``place_of`` tells an
+    ends, ``on_tick`` is called between events, several times a second. ``location_of`` tells an
     actor's host and device. ``killed`` holds the trials that the watchdog ended.
     """
 
@@ -32,10 +32,10 @@ class Recorder(Transient, tune.Callback):
         on_epoch: Callable[[Epoch], None] = lambda row: None,
         on_change: Callable[[str, str], None] = lambda trial_id, what: None,
         on_tick: Callable[[], None] = lambda: None,
-        place_of: Callable[[Any], tuple[str, str]] = lambda actor: ("", ""),
+        location_of: Callable[[Any], tuple[str, str]] = lambda actor: ("", ""),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.dispatcher, self.clock, self.place_of = dispatcher, clock, place_of
+        self.dispatcher, self.clock, self.location_of = dispatcher, clock, location_of
         self.on_epoch, self.on_change, self.on_tick = on_epoch, on_change, on_tick
         self.actors: dict[str, Any] = {}
         self.last_heard: dict[str, float] = {}
@@ -77,7 +77,7 @@ class Recorder(Transient, tune.Callback):
     def _start(self, trial_id: str, actor: Any) -> None:
         self.actors[trial_id] = actor
         self.last_heard[trial_id] = time.monotonic()
-        self.dispatcher.started(trial_id, *self.place_of(actor))
+        self.dispatcher.started(trial_id, *self.location_of(actor))
         self.on_change(trial_id, "started")
 
     def forget(self, trial_id: str) -> bool:

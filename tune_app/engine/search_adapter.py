@@ -10,8 +10,8 @@ from typing import Any
 from ray.tune.search import Searcher as RaySearcher
 
 from trainables.training.job import TrialJob
-from tune_app.deciding.dispatcher import Attempt, Dispatcher
-from tune_app.deciding.pickles_empty import Transient
+from tune_app.deciding.dispatcher import Dispatcher, RunningAttempt
+from tune_app.deciding.pickles_empty import PicklesEmpty
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class WorkerSettings:
     worker_log: str | None = None
     epoch_deadline_seconds: float | None = None
 
-    def config(self, attempt: Attempt) -> dict[str, Any]:
+    def config(self, attempt: RunningAttempt) -> dict[str, Any]:
         """The configuration with which ``CifarTrainable`` is set up."""
         log = self.worker_log and str(Path(self.worker_log) / f"{attempt.trial_id}.log")
         return TrialJob(
@@ -50,8 +50,8 @@ class WorkerSettings:
         ).to_dict()
 
 
-class Feeder(Transient, RaySearcher):
-    """Feeds one ``fit()``: at most ``limit`` attempts, all with the share number ``step``.
+class RaySearchAdapter(PicklesEmpty, RaySearcher):
+    """Feeds one ``fit()``: at most ``limit`` attempts, all in the resource tier ``tier``.
 
     Ray is told that the search is over only when nothing runs that could come back: a failed
     attempt returns as another one. ``may_start`` is asked first, and can hold the search back.
@@ -62,22 +62,22 @@ class Feeder(Transient, RaySearcher):
         dispatcher: Dispatcher,
         settings: WorkerSettings,
         *,
-        step: int = 0,
+        tier: int = 0,
         limit: int = 1000,
         may_start: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self.dispatcher, self.settings = dispatcher, settings
-        self.step, self.left, self.may_start = step, limit, may_start
+        self.tier, self.left, self.may_start = tier, limit, may_start
 
     def suggest(self, trial_id: str) -> Any:
         """Ray's own ``trial_id`` means nothing here: the attempt carries the content's."""
         may_start = self.may_start()
-        if self.dispatcher.is_done(self.step) or self._full():
+        if self.dispatcher.is_done(self.tier) or self._full():
             return RaySearcher.FINISHED
-        attempt = self.dispatcher.next_attempt(self.step) if may_start and self.left > 0 else None
+        attempt = self.dispatcher.next_attempt(self.tier) if may_start and self.left > 0 else None
         if attempt is None:
-            return RaySearcher.FINISHED if self.dispatcher.is_done(self.step) else None
+            return RaySearcher.FINISHED if self.dispatcher.is_done(self.tier) else None
         self.left -= 1
         return self.settings.config(attempt)
 
@@ -87,7 +87,7 @@ class Feeder(Transient, RaySearcher):
     def on_trial_complete(
         self, trial_id: str, result: dict | None = None, error: bool = False
     ) -> None:
-        """The recorder hears of it, with what is needed to tell how it ended."""
+        """The callback hears of it, with what is needed to tell how it ended."""
 
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict, **spec: Any

@@ -14,9 +14,9 @@ from tune_app.command.errors import RayLostError
 from tune_app.deciding.failures import LOST, Failure, classify
 from tune_app.deciding.horizon import horizon
 from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, size_bin
-from tune_app.engine.ledger_callback import Recorder
+from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.engine.search_adapter import WorkerSettings
-from tune_app.engine.tuner_fit import run_chunk
+from tune_app.engine.tuner_fit import fit_tuner
 from tune_app.engine.workload import Workload
 from tune_app.machine.placement import Placement
 from tune_app.nodes.cluster import stop
@@ -30,7 +30,7 @@ MOST_BREAKS = 3
 """Times in a row that Ray may break without an epoch in between."""
 
 
-class Search:
+class TuneLoop:
     """Runs a plan's missing trials; ``replay`` first brings the scheduler up to the record."""
 
     def __init__(
@@ -39,20 +39,20 @@ class Search:
         plan: Plan,
         placement: Placement,
         workload: Workload,
-        setting: Any,
+        config: Any,
         paths: StudyPaths,
     ) -> None:
         self.session, self.placement, self.workload = session, placement, workload
-        self.setting, self.paths, self.plan = setting, paths, plan
+        self.config, self.paths, self.plan = config, paths, plan
         self.dispatcher = session.dispatcher
         self.scheduler = self._scheduler()
         self._suspicious = False
-        self.recorder = session.recorder = Recorder(
+        self.callback = session.callback = LedgerCallback(
             session.dispatcher,
             on_epoch=session.on_epoch,
             on_change=self._on_change,
             on_tick=self._on_tick,
-            place_of=self._place_of,
+            location_of=self._location_of,
         )
         session.kill = ray.kill
 
@@ -71,10 +71,10 @@ class Search:
         ``restart`` starts Ray anew after it broke, and puts the data there again.
         """
         breaks = 0
-        while (step := self.dispatcher.next_step()) is not None:
+        while (tier := self.dispatcher.next_tier()) is not None:
             before = self.session.progress.epochs_here
             try:
-                self._chunk(step)
+                self._chunk(tier)
                 self._sweep()
             except DiskFullError as problem:
                 self.session.stop(str(problem))
@@ -98,33 +98,33 @@ class Search:
             stop()  # Tune's clean-up would wait for the dead until Ray aborts the process
             raise
 
-    def _chunk(self, step: int) -> None:
-        run_chunk(
+    def _chunk(self, tier: int) -> None:
+        fit_tuner(
             self.session,
             self.workload,
             self.scheduler,
-            self._settings(step),
-            share=self.placement.share(step),
-            slots=self.placement.slots(step),
-            step=step,
-            limit=self.setting.chunk,
-            recorder=self.recorder,
+            self._settings(tier),
+            resources=self.placement.resources(tier),
+            slots=self.placement.slots(tier),
+            tier=tier,
+            limit=self.config.attempts_per_fit,
+            callback=self.callback,
         )
 
-    def _settings(self, step: int) -> WorkerSettings:
+    def _settings(self, tier: int) -> WorkerSettings:
         return WorkerSettings(
             storage=self.session.storage,
-            threads=self.placement.threads(step),
-            checkpoint_seconds=self.setting.checkpoint_seconds,
-            device_fraction=self.placement.share(step).gpus,
+            threads=self.placement.threads(tier),
+            checkpoint_seconds=self.config.checkpoint_seconds,
+            device_fraction=self.placement.resources(tier).gpus,
             worker_log=str(self.paths.logs),
-            epoch_deadline_seconds=3 * self.session.watchdog.patience.first,
+            epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,
         )
 
     def _sweep(self) -> None:
         """Trials that Ray let go of without a word."""
         for trial_id in list(self.dispatcher.running):
-            self.recorder.forget(trial_id)
+            self.callback.forget(trial_id)
             if self.dispatcher.halted:
                 self.dispatcher.ended(trial_id, "interrupted")
                 self.session.on_change(trial_id, "interrupted")
@@ -142,7 +142,7 @@ class Search:
         failure = Failure("lost_node", classify(_first_cause(problem)).error)
         self.session.progress.say(f"Ray broke: {failure.summary}")
         for trial_id in list(self.dispatcher.running):
-            self.recorder.forget(trial_id)
+            self.callback.forget(trial_id)
             self._lost(trial_id, failure)
         if give_up:
             self.dispatcher.halt(f"Ray broke {MOST_BREAKS + 1} times in a row: {failure.summary}")
@@ -162,8 +162,8 @@ class Search:
 
         return ContentScheduler(lambda: make(ahead), size_bin=group)
 
-    def _place_of(self, actor: Any) -> tuple[str, str]:
-        device = "gpu" if self.placement.share(0).gpus else "cpu"
+    def _location_of(self, actor: Any) -> tuple[str, str]:
+        device = "gpu" if self.placement.resources(0).gpus else "cpu"
         if len(self.placement.nodes) == 1:
             return socket.gethostname(), device
         return _host_of(actor), device

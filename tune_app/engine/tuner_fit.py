@@ -1,4 +1,4 @@
-"""One ``Tuner.fit()``: Ray runs a part of the search, all of it with one share of the machine."""
+"""One ``Tuner.fit()``: Ray runs a part of the search, all of it in one resource tier."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ray import tune
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.stopper import Stopper
 
-from tune_app.deciding.pickles_empty import Transient
+from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.deciding.schedulers import ContentScheduler
-from tune_app.engine.ledger_callback import Recorder
-from tune_app.engine.search_adapter import Feeder, WorkerSettings
+from tune_app.engine.ledger_callback import LedgerCallback
+from tune_app.engine.search_adapter import RaySearchAdapter, WorkerSettings
 from tune_app.engine.worker import trainable
 from tune_app.engine.workload import Workload
-from tune_app.machine.resources import Share
+from tune_app.machine.resources import TrialResources
 from tune_app.session.session import Session
 
 LIMIT = 1000
 """Attempts a fit: Ray keeps 50 MB for a thousand trials and drops its actors with each fit."""
 
 
-class DeadlineStopper(Transient, Stopper):
+class DeadlineStopper(PicklesEmpty, Stopper):
     """Ends everything once the session is out of time."""
 
     def __init__(self, session: Session) -> None:
@@ -35,26 +35,26 @@ class DeadlineStopper(Transient, Stopper):
         return self.session.out_of_time
 
 
-def run_chunk(
+def fit_tuner(
     session: Session,
     workload: Workload,
     scheduler: ContentScheduler,
     settings: WorkerSettings,
     *,
-    share: Share,
+    resources: TrialResources,
     slots: int,
-    step: int = 0,
+    tier: int = 0,
     limit: int = LIMIT,
-    recorder: Recorder,
+    callback: LedgerCallback,
 ) -> None:
-    """Runs until nothing with this share is left, ``limit`` attempts have run, or the end came.
+    """Runs until this tier has nothing left, ``limit`` attempts have run, or the session stops.
 
-    Ray's word on how it went is not asked for; its own files are thrown away.
+    Ray's result grid is ignored: the ledger has the results. Ray's own files are thrown away.
     """
-    feeder = Feeder(
-        session.dispatcher, settings, step=step, limit=limit, may_start=session.may_start
+    feeder = RaySearchAdapter(
+        session.dispatcher, settings, tier=tier, limit=limit, may_start=session.may_start
     )
-    bundle = PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}])
+    bundle = PlacementGroupFactory([{"CPU": resources.cpus, "GPU": resources.gpus}])
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             tune.with_resources(trainable(workload), bundle),
@@ -70,7 +70,7 @@ def run_chunk(
             run_config=tune.RunConfig(
                 name="chunk",
                 storage_path=scratch,
-                callbacks=[recorder],
+                callbacks=[callback],
                 stop=DeadlineStopper(session),
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(

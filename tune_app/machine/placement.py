@@ -1,18 +1,18 @@
-"""Where trials run: the share of each, how many at once, with how many threads."""
+"""Where trials run: the resources of each, how many at once, and their threads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.resources import (
     Node,
-    Share,
-    choose_share,
-    memory_ladder,
+    TrialResources,
+    choose_resources,
     problems,
+    resource_tiers,
     slots,
     threads,
 )
@@ -20,34 +20,34 @@ from tune_app.machine.resources import (
 
 @dataclass(frozen=True)
 class Placement:
-    """``ladder`` holds the ordinary share first, then the larger ones for trials that ran out of
-    memory; ``most`` is --max-concurrent."""
+    """``tiers`` holds the ordinary resources first, then larger ones for trials that ran out of
+    memory; ``max_concurrent`` is --max-concurrent."""
 
     nodes: tuple[Node, ...]
-    ladder: tuple[Share, ...]
-    most: int | None = None
+    tiers: tuple[TrialResources, ...]
+    max_concurrent: int | None = None
 
-    def share(self, step: int) -> Share:
-        """The share number ``step``; the last one where there are fewer."""
-        return self.ladder[min(step, len(self.ladder) - 1)]
+    def resources(self, tier: int) -> TrialResources:
+        """The resources of a tier; those of the last one where there are fewer."""
+        return self.tiers[min(tier, len(self.tiers) - 1)]
 
-    def slots(self, step: int = 0) -> int:
+    def slots(self, tier: int = 0) -> int:
         """Trials at once."""
-        return slots(self.nodes, self.share(step), self.most)
+        return slots(self.nodes, self.resources(tier), self.max_concurrent)
 
-    def threads(self, step: int = 0) -> int:
+    def threads(self, tier: int = 0) -> int:
         """CPU threads of a trial."""
-        return threads(self.nodes, self.share(step))
+        return threads(self.nodes, self.resources(tier))
 
 
-def place(nodes: Sequence[Node], options: RunOptions, gpus: float | None) -> Placement:
+def assign_resources(nodes: Sequence[Node], options: RunOptions, gpus: float | None) -> Placement:
     """How a study's trials are placed on the nodes; ``gpus`` is a trial's part of a card.
 
     Raises:
-        WrongUse: where no single node has what a trial asks for: Ray would wait for ever.
+        UsageError: where no single node has what a trial asks for: Ray would wait for ever.
     """
-    share = choose_share(nodes, options.cpus_per_trial, gpus)
-    found = problems(nodes, share)
+    resources = choose_resources(nodes, options.cpus_per_trial, gpus)
+    found = problems(nodes, resources)
     if found:
-        raise WrongUse(found)
-    return Placement(tuple(nodes), memory_ladder(nodes, share), options.max_concurrent)
+        raise UsageError(found)
+    return Placement(tuple(nodes), resource_tiers(nodes, resources), options.max_concurrent)

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from tune_app.command.errors import RayLostError, WrongUse
+from tune_app.command.errors import RayLostError, UsageError
 from tune_app.machine.resources import Node
 from tune_app.session.signal_handler import signals_kept
 
@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # the deadman closes the record before
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # our own watchdog closes the record first
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
@@ -82,7 +82,7 @@ def start(
     ``cpus`` and ``gpus`` override what Ray finds here (more may be pretended than there are).
 
     Raises:
-        WrongUse: where no cluster answers at ``address``.
+        UsageError: where no cluster answers at ``address``.
     """
     prepare_environment()
     import ray
@@ -116,7 +116,7 @@ def _join(address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError) as problem:
         reason = str(problem).strip().partition("\n")[0]
-        raise WrongUse(
+        raise UsageError(
             [f"--address {address}: no Ray cluster answers there: {reason}"]
         ) from problem
 

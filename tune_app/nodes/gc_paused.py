@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def collector_at_rest() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Keeps the garbage collector from looking at what is imported meanwhile, then and later.
 
     Modules stay until the process ends; looking through them again and again is a tenth of the time

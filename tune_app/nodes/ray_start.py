@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 
-from tune_app.command.errors import RayLostError, WrongUse
+from tune_app.command.errors import RayLostError, UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
 from tune_app.machine.resources import Node
@@ -47,12 +47,12 @@ class RayStart:
         """Waits for Ray.
 
         Raises:
-            WrongUse: where there is none to join.
+            UsageError: where there is none to join.
             RayLostError: where it did not start.
         """
         try:
             found = self._started.result()
-        except WrongUse:
+        except UsageError:
             raise
         except Exception as problem:
             raise RayLostError(f"Ray did not start: {problem}") from problem

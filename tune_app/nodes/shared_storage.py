@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from typing import Any
 
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.record.storage import read_file, remove_file, write_file
 
 
@@ -14,7 +14,7 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     """Sees to it that every node reads what the driver writes to ``storage``, and the other way.
 
     Raises:
-        WrongUse: naming the nodes that do not.
+        UsageError: naming the nodes that do not.
     """
     import ray
 
@@ -22,7 +22,7 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     try:
         write_file(storage, f".driver-{token}", token)
     except OSError as problem:
-        raise WrongUse([f"cannot write to --storage {storage}: {problem}"]) from problem
+        raise UsageError([f"cannot write to --storage {storage}: {problem}"]) from problem
     waiting = {}
     for node in (node for node in ray.nodes() if node["Alive"]):
         pinned = ray.remote(_read_and_answer).options(
@@ -40,7 +40,7 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
         with contextlib.suppress(OSError):
             remove_file(storage, name)
     if any(answers):
-        raise WrongUse(filter(None, answers))
+        raise UsageError(filter(None, answers))
 
 
 def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:

@@ -12,7 +12,7 @@ from analysis.record.record import RecordError, read_record
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, trial_id
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
@@ -36,7 +36,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     validation accuracy of the last epoch over a configuration's finished seeds.
 
     Raises:
-        WrongUse: for an option that would change what is confirmed, where there is no such study,
+        UsageError: for an option that would change what is confirmed, where there is no such study,
             or where too little of it has finished.
     """
     paths = study_paths(options, space.name)
@@ -48,7 +48,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
             "and validated; run the search first, or ask for fewer"
         )
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
     best, seeds = ranked[: options.top], _fresh_seeds(history, options.confirm)
     return Plan(
         space=_confirm_space(space, best, options),
@@ -77,7 +77,9 @@ def _history(paths: StudyPaths) -> History:
     try:
         return History(read_record(paths.folder, rates=False).rows)
     except RecordError as problem:
-        raise WrongUse([f"--confirm retrains the best of a finished study: {problem}"]) from problem
+        raise UsageError(
+            [f"--confirm retrains the best of a finished study: {problem}"]
+        ) from problem
 
 
 def _ranked(trials: Iterable[TrialHistory]) -> list[TrainConfig]:

@@ -1,4 +1,4 @@
-"""From a space to the configurations that a search would run, all sound or all refused."""
+"""From a space to the configurations that a search would run, all valid or all refused."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from search_spaces.grammar.grid import Point, grid_points, gridless_keys
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
 from tune_app.command.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
-from tune_app.command.errors import WrongUse, unknown
+from tune_app.command.errors import UsageError, unknown
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PointRules, configure, whole_point
-from tune_app.planning.resolved_space import Settled
+from tune_app.planning.resolved_space import ResolvedSpace
 from tune_app.planning.sampling import corner_points, random_points
 
 PROBES = 64
 """Random points that are checked beforehand where a searcher proposes as it goes."""
 
-Written = tuple[dict[str, Any], TrainConfig]
+ParsedPoint = tuple[dict[str, Any], TrainConfig]
 """A whole point as written, and the configuration it stands for."""
 
 
@@ -31,7 +31,7 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
     """Refuses searches and schedulers that do not exist or do not fit the space.
 
     Raises:
-        WrongUse: with every problem.
+        UsageError: with every problem.
     """
     problems = []
     if search not in SEARCH_CHOICES:
@@ -41,45 +41,47 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
     if search == "grid":
         problems += _grid_problems(space, options)
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
 
 
-def expand(settled: Settled, search: str, options: RunOptions, rules: PointRules) -> list[Written]:
+def expand(
+    resolved_space: ResolvedSpace, search: str, options: RunOptions, rules: PointRules
+) -> list[ParsedPoint]:
     """Every point of a grid or of a random sample, each with every seed.
 
     For an open-ended search: the corners of the space and a sample of it, with one seed, to be
     checked alike.
 
     Raises:
-        WrongUse: with each different thing that is wrong with any of them.
+        UsageError: with each different thing that is wrong with any of them.
     """
-    sound: list[Written] = []
+    valid: list[ParsedPoint] = []
     wrong: dict[str, None] = {}  # a set that keeps its order
-    seeds = settled.seeds[:1] if search == "optuna" else settled.seeds
-    for values in _points(settled.space, search, options):
+    seeds = resolved_space.seeds[:1] if search == "optuna" else resolved_space.seeds
+    for values in _points(resolved_space.space, search, options):
         for seed in seeds:
-            point = whole_point(settled.space, values, seed)
+            point = whole_point(resolved_space.space, values, seed)
             try:
-                sound.append((point, configure(point, rules)))
+                valid.append((point, configure(point, rules)))
             except ConfigError as error:
                 wrong.update(dict.fromkeys(error.problems))
     if wrong:
-        raise WrongUse(wrong)
-    return sound
+        raise UsageError(wrong)
+    return valid
 
 
-def check_scheduler(scheduler: str, written: Iterable[Written]) -> None:
+def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:
     """Refuses to stop trials early by what only the test set could tell.
 
     Raises:
-        WrongUse: where a stopping scheduler meets a trial without validation images.
+        UsageError: where a stopping scheduler meets a trial without validation images.
     """
     # the 2018 study's protocols look at the test set after every epoch, as it did
     blind = any(
         config.validation_images == 0 and config.protocol == "right" for _, config in written
     )
     if scheduler in STOPPING and blind:
-        raise WrongUse(
+        raise UsageError(
             [
                 f"scheduler {scheduler!r} judges trials by validation images and "
                 "validation_images=0 holds none out (the test set is read once, after the last "

@@ -9,7 +9,7 @@ import humanize
 
 from tune_app.command.choices import STOPPING
 from tune_app.planning.plan import Plan, PlannedTrial
-from tune_app.planning.progress import Standing
+from tune_app.planning.progress import StudyProgress
 
 RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
 RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
@@ -42,10 +42,10 @@ class Forecast:
         return lines
 
 
-def forecast(plan: Plan, standing: Standing | None = None) -> Forecast:
+def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
     """The cost of what is left of a plan, if nothing is stopped early."""
-    standing = standing or Standing()
-    slots = standing.slots or SLOTS
+    progress = progress or StudyProgress()
+    slots = progress.slots or SLOTS
     trials = plan.trials or _imagined(plan)
     checkpoints = sorted((checkpoint_bytes(trial) for trial in trials), reverse=True)
     # a stopped trial keeps its last checkpoint, a running one has the one being written too
@@ -55,7 +55,7 @@ def forecast(plan: Plan, standing: Standing | None = None) -> Forecast:
         RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH for trial in trials
     )
     return Forecast(
-        sum(kept) + running + records, slots, standing.slot_seconds(plan), standing.elsewhere
+        sum(kept) + running + records, slots, progress.slot_seconds(plan), progress.elsewhere
     )
 
 

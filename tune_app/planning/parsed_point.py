@@ -60,7 +60,7 @@ def plan_point(
 ) -> PlannedTrial | Duplicate | Rejected:
     """Judges a whole point; ``known`` holds the ids of the trials planned so far."""
     try:
-        return place(point, configure(point, rules), rules, known)
+        return classify_point(point, configure(point, rules), rules, known)
     except ConfigError as problem:
         return Rejected(dict(point), str(problem))
 
@@ -75,10 +75,10 @@ def configure(point: Mapping[str, Any], rules: PointRules) -> TrainConfig:
     return TrainConfig.from_trial({**point, **{name: rules.resolved[name] for name in open_keys}})
 
 
-def place(
+def classify_point(
     point: Mapping[str, Any], config: TrainConfig, rules: PointRules, known: Container[str]
 ) -> PlannedTrial | Duplicate | Rejected:
-    """The same for a point whose configuration is known to be sound."""
+    """The same for a point whose configuration is known to be valid."""
     try:
         size = config.network_size()
     except Infeasible as problem:

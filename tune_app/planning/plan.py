@@ -9,10 +9,22 @@ from random import Random
 
 from search_spaces.grammar.space import SearchSpace
 from tune_app.command.options import RunOptions
-from tune_app.planning.enumeration import Written, check_choices, check_scheduler, expand, samples
-from tune_app.planning.parsed_point import Duplicate, PlannedTrial, PointRules, Rejected, place
+from tune_app.planning.enumeration import (
+    ParsedPoint,
+    check_choices,
+    check_scheduler,
+    expand,
+    samples,
+)
+from tune_app.planning.parsed_point import (
+    Duplicate,
+    PlannedTrial,
+    PointRules,
+    Rejected,
+    classify_point,
+)
 from tune_app.planning.resolution import resolve_open_values
-from tune_app.planning.resolved_space import settle
+from tune_app.planning.resolved_space import apply_overrides
 
 __all__ = ["Duplicate", "Plan", "PlannedTrial", "Rejected", "make_plan"]
 
@@ -45,30 +57,30 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     """Everything the options ask of the space, expanded, checked and sized; starts nothing.
 
     Raises:
-        WrongUse: with every problem found.
+        UsageError: with every problem found.
     """
-    settled = settle(space, options)
-    search = options.search or settled.space.search
-    scheduler = options.scheduler or settled.space.scheduler
-    check_choices(settled.space, search, scheduler, options)
-    resolved = resolve_open_values(settled.space, options)
+    resolved_space = apply_overrides(space, options)
+    search = options.search or resolved_space.space.search
+    scheduler = options.scheduler or resolved_space.space.scheduler
+    check_choices(resolved_space.space, search, scheduler, options)
+    resolved = resolve_open_values(resolved_space.space, options)
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
-    written = expand(settled, search, options, rules)
+    written = expand(resolved_space, search, options, rules)
     check_scheduler(scheduler, written)
     trials, duplicates, infeasible = _sort(written, rules)
     Random(options.search_seed).shuffle(trials)
     plan = Plan(
-        space=settled.space,
+        space=resolved_space.space,
         search=search,
         scheduler=scheduler,
         trials=tuple(trials),
         duplicates=tuple(duplicates),
         infeasible=tuple(infeasible),
-        seeds=settled.seeds,
+        seeds=resolved_space.seeds,
         rules=rules,
-        notes=settled.notes,
+        notes=resolved_space.notes,
     )
-    return _opened(plan, samples(settled.space, options)) if search == "optuna" else plan
+    return _opened(plan, samples(resolved_space.space, options)) if search == "optuna" else plan
 
 
 def _opened(plan: Plan, points: int) -> Plan:
@@ -79,14 +91,14 @@ def _opened(plan: Plan, points: int) -> Plan:
 
 
 def _sort(
-    written: Iterable[Written], rules: PointRules
+    written: Iterable[ParsedPoint], rules: PointRules
 ) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
     """The points by what becomes of them; of equal ones the first is the trial."""
     trials: dict[str, PlannedTrial] = {}
     duplicates: list[Duplicate] = []
     infeasible: list[Rejected] = []
     for point, config in written:
-        match place(point, config, rules, trials):
+        match classify_point(point, config, rules, trials):
             case PlannedTrial() as trial:
                 trials[trial.trial_id] = trial
             case Duplicate() as duplicate:

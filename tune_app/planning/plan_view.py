@@ -13,7 +13,7 @@ from search_spaces.registry import SPACES
 from tune_app.command.text_table import text_table
 from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan, PlannedTrial
-from tune_app.planning.progress import Standing
+from tune_app.planning.progress import StudyProgress
 
 WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
@@ -24,12 +24,12 @@ LEGEND = [
 ]
 
 
-def plan_json(plan: Plan, standing: Standing) -> str:
+def plan_json(plan: Plan, progress: StudyProgress) -> str:
     """One object; every trial with its whole resolved configuration, the others as written.
 
     ``status`` says how a trial stands on record, "never_ran" where it has not begun.
     """
-    trials = [_trial_json(trial, standing) for trial in plan.trials]
+    trials = [_trial_json(trial, progress) for trial in plan.trials]
     duplicates = [{"config": one.config, "same_as": one.same_as} for one in plan.duplicates]
     infeasible = [{"config": one.config, "reason": one.reason} for one in plan.infeasible]
     lists = {"trials": trials, "duplicates": duplicates, "infeasible": infeasible}
@@ -38,10 +38,10 @@ def plan_json(plan: Plan, standing: Standing) -> str:
     return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
 
 
-def plan_text(plan: Plan, standing: Standing) -> str:
+def plan_text(plan: Plan, progress: StudyProgress) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns."""
-    parts = [_heading(plan), _standing(plan, standing), _trials(plan)]
-    parts += [_duplicates(plan), _infeasible(plan), forecast(plan, standing).lines()]
+    parts = [_heading(plan), _on_record(plan, progress), _trials(plan)]
+    parts += [_duplicates(plan), _infeasible(plan), forecast(plan, progress).lines()]
     parts += [["nothing was started; the same command without --plan starts it"]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
@@ -71,7 +71,7 @@ def _lines(ones: Sequence[Mapping[str, Any]]) -> str:
     return ",".join(f"\n  {json.dumps(one)}" for one in ones)
 
 
-def _trial_json(trial: PlannedTrial, standing: Standing) -> dict[str, Any]:
+def _trial_json(trial: PlannedTrial, progress: StudyProgress) -> dict[str, Any]:
     batch = trial.config.batch_size
     return {
         "id": trial.trial_id,
@@ -81,7 +81,7 @@ def _trial_json(trial: PlannedTrial, standing: Standing) -> dict[str, Any]:
         "compression": trial.size.compression,
         "factor_parameters": trial.size.factor_parameters,
         "routes": trial.size.routes(batch),
-        "status": standing.statuses.get(trial.trial_id, "never_ran"),
+        "status": progress.statuses.get(trial.trial_id, "never_ran"),
     }
 
 
@@ -105,20 +105,20 @@ def _counts(plan: Plan) -> str:
     return ", ".join(counts)
 
 
-def _standing(plan: Plan, standing: Standing) -> list[str]:
+def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
     """What is on record already, or that the folder holds something else."""
-    if standing.differences:
+    if progress.differences:
         advice = "--name starts another, --fresh moves it aside"
-        differences = "; ".join(standing.differences)
+        differences = "; ".join(progress.differences)
         return _wrapped(
             f"a study of that name asks something else ({advice}): {differences}", "", "  "
         )
-    counts = standing.counts(plan)
+    counts = progress.counts(plan)
     if not counts:
         return []
     parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     return _wrapped(
-        f"on record: {parts}; {len(standing.left(plan)):,} trials left to run", "", "  "
+        f"on record: {parts}; {len(progress.left(plan)):,} trials left to run", "", "  "
     )
 
 

@@ -18,10 +18,10 @@ from trainables.data.sources import (
     default_data_dir,
 )
 from trainables.data.split import misfit
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
-from tune_app.machine.resources import Node, choose_share
+from tune_app.machine.resources import Node, choose_resources
 from tune_app.machine.resources import problems as share_problems
 from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan
@@ -33,19 +33,19 @@ def check_start(plan: Plan, options: RunOptions) -> None:
     """Refuses a start that could only fail later; an absent CIFAR-10 is downloaded here.
 
     Raises:
-        WrongUse: with every problem found.
+        UsageError: with every problem found.
     """
     folder = study_paths(options, plan.space.name).folder
     problems = [
         *_nothing_to_run(plan),
         *_data_problems(plan, options),
-        *place_problems(options, folder, forecast(plan).disk_bytes),
+        *environment_problems(options, folder, forecast(plan).disk_bytes),
     ]
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
 
 
-def place_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
+def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
     """What is wrong with the folders and the machine, whatever the trials are."""
     problems = folder_problems(folder, needed_bytes)
     if options.storage:
@@ -101,7 +101,7 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
         wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
         return [f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option"]
     nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
-    share = choose_share(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
+    share = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
     return share_problems(nodes, share)
 
 

@@ -14,7 +14,7 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.identity import identity_difference, study_identity
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.planning.resolution import stored_identity
-from tune_app.planning.speed_cache import recall
+from tune_app.planning.speed_cache import load_speeds
 from tune_app.record.history import History
 from tune_app.record.paths import study_paths
 
@@ -22,7 +22,7 @@ SETTLED = ("finished", "diverged")
 
 
 @dataclass(frozen=True)
-class Standing:
+class StudyProgress:
     """How far the study of a plan has come; empty where there is none.
 
     ``statuses`` and ``epochs`` (finished ones) are by trial id; ``epoch_seconds`` are mean measured
@@ -67,7 +67,7 @@ class Standing:
         return total
 
 
-def read_standing(plan: Plan, options: RunOptions) -> Standing:
+def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
     """Looks into the study folder; whatever is there is left as it is."""
     paths = study_paths(options, plan.space.name)
     if options.fresh:
@@ -80,7 +80,7 @@ def read_standing(plan: Plan, options: RunOptions) -> Standing:
         stored_identity(paths) or study_identity(plan), study_identity(plan)
     )
     history = History(rows)
-    return Standing(
+    return StudyProgress(
         statuses={name: trial.status for name, trial in history.trials.items()},
         epochs={name: trial.epoch for name, trial in history.trials.items()},
         epoch_seconds=_epoch_seconds(rows),
@@ -89,14 +89,14 @@ def read_standing(plan: Plan, options: RunOptions) -> Standing:
     )
 
 
-def _not_begun(plan: Plan, options: RunOptions) -> Standing:
+def _not_begun(plan: Plan, options: RunOptions) -> StudyProgress:
     """What studies beside it say of its speed."""
-    image_seconds, slots = recall(study_paths(options, plan.space.name).folder.parent)
+    image_seconds, slots = load_speeds(study_paths(options, plan.space.name).folder.parent)
     images = _images(plan, options) if image_seconds else 0
     if not images:
-        return Standing()
+        return StudyProgress()
     seconds = {macs: images * one for macs, one in image_seconds.items()}
-    return Standing(epoch_seconds=seconds, slots=slots, elsewhere=True)
+    return StudyProgress(epoch_seconds=seconds, slots=slots, elsewhere=True)
 
 
 def _images(plan: Plan, options: RunOptions) -> int:

@@ -9,7 +9,7 @@ from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
 from trainables.data.sources import DatasetError, check_dataset
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
 from tune_app.record.paths import StudyPaths, study_paths
@@ -53,4 +53,4 @@ def _classes(space: SearchSpace, options: RunOptions) -> int:
     try:
         return check_dataset(name, options.data_dir)
     except DatasetError as problem:
-        raise WrongUse([str(problem)]) from problem
+        raise UsageError([str(problem)]) from problem

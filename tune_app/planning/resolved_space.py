@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from search_spaces.grammar.domains import Choice, Scalar
 from search_spaces.grammar.space import Key, SearchSpace
 from trainables.config.train_config import SIZE_KEYS
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 
 QUICK: Mapping[str, Scalar] = {
@@ -23,7 +23,7 @@ QUICK_CIFAR10: Mapping[str, Scalar] = {"train_images": 10_240, "validation_image
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ResolvedSpace:
     """The space that is searched, the seeds of each point, and notes on what was changed."""
 
     space: SearchSpace
@@ -31,15 +31,15 @@ class Settled:
     notes: tuple[str, ...] = ()
 
 
-def settle(space: SearchSpace, options: RunOptions) -> Settled:
+def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     """Applies the preset, then the dataset, then every --set.
 
     Raises:
-        WrongUse: with every setting that contradicts another or the space.
+        UsageError: with every setting that contradicts another or the space.
     """
     problems = _contradictions(space, options)
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
     settings = {name: values for name, values in options.settings.items() if name != "seed"}
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
@@ -48,7 +48,7 @@ def settle(space: SearchSpace, options: RunOptions) -> Settled:
     changed = _apply(_fixing(_without_seed(space), quick), settings)
     told = ", ".join(f"{name}={value}" for name, value in quick.items())
     notes = (f"preset quick: {told}",) if quick else ()
-    return Settled(changed, tuple(int(seed) for seed in seeds), notes)
+    return ResolvedSpace(changed, tuple(int(seed) for seed in seeds), notes)
 
 
 def _seeds(space: SearchSpace, options: RunOptions) -> tuple[Scalar, ...]:
@@ -133,7 +133,7 @@ def _apply(space: SearchSpace, settings: Mapping[str, tuple]) -> SearchSpace:
     try:
         return dataclasses.replace(space, keys=keys, fixed=fixed, contrast=contrast)
     except ValueError as problem:
-        raise WrongUse([str(problem)]) from problem
+        raise UsageError([str(problem)]) from problem
 
 
 def _add(

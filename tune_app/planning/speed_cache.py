@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from tune_app.record.history import History
-from tune_app.record.json_cache import read_remembered, write_remembered
+from tune_app.record.json_cache import read_cache, write_cache
 
 MEMORY = ".speeds.json"
 """Beside the studies: for each machine, how many trials ran at once, and seconds per image by the
@@ -17,7 +17,7 @@ MOST = 200
 """Networks remembered a machine, the latest."""
 
 
-def remember(results: Path, history: History, slots: int) -> None:
+def save_speeds(results: Path, history: History, slots: int) -> None:
     """Adds a study's networks; a place that cannot be written is passed over."""
     found = {}
     for trial in history.trials.values():
@@ -26,16 +26,16 @@ def remember(results: Path, history: History, slots: int) -> None:
             found[f"{planned.macs:.0f}"] = (row.train_seconds + row.eval_seconds) / images
     if not found:
         return
-    memory = read_remembered(results / MEMORY)
+    memory = read_cache(results / MEMORY)
     known = memory.get(socket.gethostname(), {}).get("image_seconds", {})
     kept = dict(list({**known, **found}.items())[-MOST:])
     memory[socket.gethostname()] = {"slots": slots, "image_seconds": kept}
     with contextlib.suppress(OSError):
-        write_remembered(results / MEMORY, memory)
+        write_cache(results / MEMORY, memory)
 
 
-def recall(results: Path) -> tuple[dict[float, float], int]:
+def load_speeds(results: Path) -> tuple[dict[float, float], int]:
     """Seconds per image by multiply-adds, and trials at once, on this machine; ({}, 0) if none."""
-    here = read_remembered(results / MEMORY).get(socket.gethostname(), {})
+    here = read_cache(results / MEMORY).get(socket.gethostname(), {})
     seconds = {float(macs): value for macs, value in here.get("image_seconds", {}).items()}
     return seconds, here.get("slots", 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def read_remembered(path: Path) -> dict[str, Any]:
+def read_cache(path: Path) -> dict[str, Any]:
     """What the file holds; nothing where it is absent or no object."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -17,7 +17,7 @@ def read_remembered(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_remembered(path: Path, facts: dict[str, Any]) -> None:
+def write_cache(path: Path, facts: dict[str, Any]) -> None:
     """Whole or not at all, whoever else writes; raises OSError where it cannot be written."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")

@@ -17,7 +17,7 @@ from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import STOP_FILE, free_bytes, remove_file, write_file
 from tune_app.session.progress import Progress, duration
-from tune_app.session.signal_handler import GRACE_SECONDS, Interrupt
+from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
 from tune_app.session.watchdog import Watchdog
 
 FULL_DISK_SECONDS = 600.0
@@ -51,7 +51,7 @@ class Session:
     ledger: Ledger
     dispatcher: Dispatcher
     progress: Progress
-    interrupt: Interrupt
+    signals: SignalHandler
     watchdog: Watchdog
     storage: str
     lost: threading.Event
@@ -64,7 +64,7 @@ class Session:
     _full_since: float | None = None
     looked: float = 0.0
     _stopping: bool = False
-    recorder: Workers | None = None
+    callback: Workers | None = None
     kill: Callable[[Any], None] = lambda actor: None
 
     # Between events.
@@ -73,8 +73,8 @@ class Session:
         """Called several times a second while Ray runs."""
         self.progress.tick()
         now = time.monotonic()
-        if self.interrupt.signal:
-            self.stop(f"interrupted by {signal.Signals(self.interrupt.signal).name}")
+        if self.signals.signal:
+            self.stop(f"interrupted by {signal.Signals(self.signals.signal).name}")
         if now - self.looked < 0.5:
             return
         self.looked = now
@@ -117,14 +117,14 @@ class Session:
             self.stop(f"the disk stayed full for {duration(FULL_DISK_SECONDS)}")
 
     def _look_for_hangs(self) -> None:
-        recorder = self.recorder
-        if recorder is None:
+        callback = self.callback
+        if callback is None:
             return
         for trial_id in self.watchdog.hanging():
-            if trial_id in recorder.actors and trial_id not in recorder.killed:
+            if trial_id in callback.actors and trial_id not in callback.killed:
                 self.progress.say(f"{trial_id} is silent for too long: its worker is ended")
-                recorder.killed.add(trial_id)
-                self.kill(recorder.actors[trial_id])
+                callback.killed.add(trial_id)
+                self.kill(callback.actors[trial_id])
         if self.watchdog.stands_still():
             self.stop("nothing moved for too long")
 
@@ -136,7 +136,7 @@ class Session:
             return
         self._stopping = True
         self.dispatcher.halt(reason)
-        self.interrupt.stop_in(GRACE_SECONDS)
+        self.signals.stop_in(GRACE_SECONDS)
         self.progress.say(f"stopping: {reason}")
         try:
             write_file(self.storage, STOP_FILE, reason)
@@ -146,7 +146,7 @@ class Session:
     @property
     def out_of_time(self) -> bool:
         """Whether what still runs is to be ended now."""
-        return time.monotonic() > self.interrupt.deadline
+        return time.monotonic() > self.signals.deadline
 
     def clear_stop(self) -> None:
         """Takes the request to stop back, before a search begins."""

@@ -41,7 +41,7 @@ def signals_kept() -> Iterator[None]:
 
 
 @dataclass
-class Interrupt:
+class SignalHandler:
     """Catches SIGINT and SIGTERM from entering to leaving; after a signal, to the process's end.
 
     ``signal`` is the first one that came, 0 for none; ``deadline`` the monotonic time when whatever
@@ -55,7 +55,7 @@ class Interrupt:
     _first_at: float = 0.0
     _before: dict[int, Any] = field(default_factory=dict)
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> SignalHandler:
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._caught)
         return self

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class HangTimeouts:
     """Seconds. A trial may be silent for ``factor`` times its median epoch, at least ``floor``;
     for ``first`` while there is no median (a worker starts, a graph is recorded). ``standstill``:
     the whole search."""
@@ -25,7 +25,7 @@ class Patience:
 class Watchdog:
     """Heard of every sign of life; says which trials have been silent for too long."""
 
-    patience: Patience = Patience()
+    timeouts: HangTimeouts = HangTimeouts()
     clock: Callable[[], float] = time.monotonic
     heard: dict[str, float] = field(default_factory=dict)
     _epochs: defaultdict[str, deque[float]] = field(
@@ -57,8 +57,8 @@ class Watchdog:
         """Seconds of silence that the trial is allowed."""
         epochs = self._epochs.get(trial_id)
         if not epochs:
-            return self.patience.first
-        return max(self.patience.floor, self.patience.factor * statistics.median(epochs))
+            return self.timeouts.first
+        return max(self.timeouts.floor, self.timeouts.factor * statistics.median(epochs))
 
     def hanging(self) -> list[str]:
         """Trials that were silent for longer."""
@@ -68,4 +68,4 @@ class Watchdog:
     def stands_still(self) -> bool:
         """Whether nothing has started, reported or ended for longer than a trial may be silent."""
         longest = max((self.limit(name) for name in self.heard), default=0.0)
-        return self.clock() - self.moved > max(self.patience.standstill, 2 * longest)
+        return self.clock() - self.moved > max(self.timeouts.standstill, 2 * longest)

@@ -31,7 +31,7 @@ def describe(
         stored.get("identity", identity),
         dataset=dict(workload.dataset),
         device=_device(placement),
-        share=str(placement.share(0)),
+        share=str(placement.resources(0)),
         slots=placement.slots(),
         storage=options.storage,
     )
@@ -41,7 +41,7 @@ def describe(
 
 def _device(placement: Placement) -> str:
     """What trials compute on: the cards' name, or the processor's."""
-    return _gpu_name() if placement.share(0).gpus else processor()
+    return _gpu_name() if placement.resources(0).gpus else processor()
 
 
 def processor() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.record.record import LEDGER, AnyRow, Closed, Record, Run, SearchRow, read_record
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import show
 from tune_app.deciding.dispatcher import Dispatcher
@@ -20,12 +20,12 @@ from tune_app.deciding.failures import RetryPolicy
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS
 from tune_app.engine.workload import PRELOAD, Workload, cifar_workload
-from tune_app.machine.placement import Placement, place
+from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.forecast import checkpoint_bytes
 from tune_app.planning.plan import Plan
-from tune_app.planning.speed_cache import remember
+from tune_app.planning.speed_cache import save_speeds
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
 from tune_app.record.ledger import Ledger
@@ -33,36 +33,36 @@ from tune_app.record.paths import StudyPaths
 from tune_app.record.storage import join, without_secrets
 from tune_app.session.progress import Progress, duration
 from tune_app.session.session import Session
-from tune_app.session.signal_handler import Interrupt
-from tune_app.session.watchdog import Patience, Watchdog
-from tune_app.study.closing import COMPLETE, Outcome, best_trial, count, exit_code
-from tune_app.study.opening import borrowed_rows, entry_rows, settle_ends, to_run_again
+from tune_app.session.signal_handler import SignalHandler
+from tune_app.session.watchdog import HangTimeouts, Watchdog
+from tune_app.study.finalize import COMPLETE, Outcome, best_trial, count, exit_code
 from tune_app.study.provenance import describe
+from tune_app.study.resume import borrowed_rows, entry_rows, settle_ends, to_run_again
 from tune_app.study.retention import remove_checkpoints, surplus
-from tune_app.study.shutdown_watchdog import Deadman
+from tune_app.study.shutdown_watchdog import ShutdownWatchdog
 
 SPARE_BYTES = 20_000_000
 """Kept free for record, logs and tables, besides the checkpoints being written."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What tests and benchmarks choose otherwise: what workers run, how long to wait for what.
+class RunnerConfig:
+    """What tests and benchmarks set: what workers run, and how long to wait for what.
 
-    ``chunk`` is the number of attempts handed to one ``Tuner.fit()``; without ``report`` the run
-    ends with the tables alone.
+    ``attempts_per_fit`` is the number of attempts handed to one ``Tuner.fit()``. Without ``report``
+    the run ends with the tables alone.
     """
 
     workload: Workload | None = None
     preload: tuple[str, ...] = PRELOAD
-    patience: Patience = field(default_factory=Patience)
-    chunk: int = 1000
+    timeouts: HangTimeouts = field(default_factory=HangTimeouts)
+    attempts_per_fit: int = 1000
     checkpoint_seconds: float = 60.0
     report: bool = True
     say: Callable[[str], None] | None = None
 
 
-class StudyRun:
+class StudyRunner:
     """Holds what the steps of a run hand to each other: ``open``, then ``search``."""
 
     placement: Placement
@@ -72,13 +72,13 @@ class StudyRun:
         self,
         plan: Plan,
         options: RunOptions,
-        setting: Setting,
+        config: RunnerConfig,
         paths: StudyPaths,
-        interrupt: Interrupt,
+        signals: SignalHandler,
         lease: Lease,
     ) -> None:
-        self.plan, self.options, self.setting, self.paths = plan, options, setting, paths
-        self.interrupt, self.lease = interrupt, lease
+        self.plan, self.options, self.config, self.paths = plan, options, config, paths
+        self.signals, self.lease = signals, lease
         self.began = time.monotonic()
         self.history = History()
         own = str(paths.checkpoints)
@@ -90,17 +90,17 @@ class StudyRun:
         """Reads the record and the data while Ray starts, then checks what Ray found.
 
         Raises:
-            WrongUse, DatasetError, RayLostError: nothing of the study was touched.
+            UsageError, DatasetError, RayLostError: nothing of the study was touched.
         """
         exists = (self.paths.folder / LEDGER).is_file()
         self.record = read_record(self.paths.folder, rates=False) if exists else Record(())
         self.history = History(self.record.rows)
         self.borrowed = borrowed_rows(self.plan, self.history, self.options.reuse_from)
-        share = self._read()
+        put_data = self._read()
         importlib.import_module("tune_app.engine.tune_loop")  # ray.tune: seconds, while Ray starts
         nodes = ray_start.nodes()
-        self.workload = share()
-        self.placement = place(nodes, self.options, self._gpus(nodes))
+        self.workload = put_data()
+        self.placement = assign_resources(nodes, self.options, self._gpus(nodes))
         if len(self.placement.nodes) > 1:
             from tune_app.nodes.shared_storage import check_shared
 
@@ -112,17 +112,17 @@ class StudyRun:
         if not isinstance(asked, str):
             return asked
         if not any(node.gpus for node in nodes):
-            raise WrongUse(["--gpus-per-trial auto measures a card, and there is no GPU here"])
-        from tune_app.engine.gpu_share import ShareMemory, auto_share
+            raise UsageError(["--gpus-per-trial auto measures a card, and there is no GPU here"])
+        from tune_app.engine.gpu_share import ShareCache, auto_share
         from tune_app.engine.gpu_trial import card
 
         data = self.workload.parameters["data"]
-        memory = ShareMemory(self.paths.folder.parent / ".gpu_shares.json")
-        return auto_share(self.plan, card(), data, memory, self.setting.say or show)
+        memory = ShareCache(self.paths.folder.parent / ".gpu_shares.json")
+        return auto_share(self.plan, card(), data, memory, self.config.say or show)
 
     def _read(self) -> Callable[[], Workload]:
         """Reads the data into memory; what is returned puts them into the Ray that then runs."""
-        if given := self.setting.workload:
+        if given := self.config.workload:
             return lambda: given
         from trainables.data.datasets.registry import load_dataset  # imports numpy
 
@@ -138,17 +138,19 @@ class StudyRun:
         describe(self.paths, self.plan, self.options, identity, self.workload, self.placement)
         with Ledger(self.paths.folder) as ledger:
             session = self._session(ledger)
-            deadman = Deadman(session, lambda: self._close(session), self.options.command)
-            with deadman, session.progress:
+            watchdog = ShutdownWatchdog(session, lambda: self._close(session), self.options.command)
+            with watchdog, session.progress:
                 self._run(session, ray_start)
-                deadman.rest()
+                watchdog.disarm()
             return self._close(session)
 
     def _run(self, session: Session, ray_start: RayStart) -> None:
-        from tune_app.engine.tune_loop import Search  # imports ray.tune
+        from tune_app.engine.tune_loop import TuneLoop  # imports ray.tune
 
         session.clear_stop()
-        search = Search(session, self.plan, self.placement, self.workload, self.setting, self.paths)
+        search = TuneLoop(
+            session, self.plan, self.placement, self.workload, self.config, self.paths
+        )
         search.replay(self.replayed)
         search.run(lambda: self._restart(ray_start))
 
@@ -172,7 +174,7 @@ class StudyRun:
             searcher=SEARCHERS[self.plan.search](context),
             history=self.history,
             write=ledger.append,
-            policy=RetryPolicy(self.options.max_failures, memory_steps=self._memory_steps()),
+            policy=RetryPolicy(self.options.max_failures, memory_tiers=self._memory_tiers()),
             search=self.plan.search,
         )
         budget = self.options.time_budget_seconds
@@ -180,8 +182,8 @@ class StudyRun:
             ledger=ledger,
             dispatcher=dispatcher,
             progress=self._progress(again),
-            interrupt=self.interrupt,
-            watchdog=Watchdog(self.setting.patience),
+            signals=self.signals,
+            watchdog=Watchdog(self.config.timeouts),
             storage=self.storage,
             lost=self.lease.lost,
             trial_log=_tensorboard(self.paths.tensorboard),
@@ -192,19 +194,19 @@ class StudyRun:
             budget=duration(budget) if budget else "",
         )
         ledger.wait_for_space = session.wait_for_space
-        self.interrupt.say = session.progress.say
+        self.signals.say = session.progress.say
         self._tell_repairs(ledger, session.progress.say)
         session.progress.say(self._first_line(again))
         return session
 
     def _first_line(self, again: frozenset[str]) -> str:
-        slots, share = self.placement.slots(), self.placement.share(0)
+        slots, resources = self.placement.slots(), self.placement.resources(0)
         listed = {trial.trial_id for trial in self.plan.trials}
         known = len(listed - again)
         to_run = (
             f"{len(listed & again)} trials to run" if listed else f"{self.plan.search} proposes"
         )
-        return f"{self.paths.folder}: {to_run}, {known} known; {slots} at a time, {share} each"
+        return f"{self.paths.folder}: {to_run}, {known} known; {slots} at a time, {resources} each"
 
     def _enter(self, ledger: Ledger) -> Callable[..., None]:
         """Puts this run, what it borrows and what it plans on record."""
@@ -232,11 +234,11 @@ class StudyRun:
             history=self.history,
             planned=len(epochs) or points,
             epochs_to_go=to_go,
-            say_elsewhere=self.setting.say,
+            say_elsewhere=self.config.say,
         )
 
-    def _memory_steps(self) -> int:
-        return len(self.placement.ladder) - 1
+    def _memory_tiers(self) -> int:
+        return len(self.placement.tiers) - 1
 
     def _room(self) -> int:
         largest = max((checkpoint_bytes(trial) for trial in self.plan.trials), default=0)
@@ -260,10 +262,10 @@ class StudyRun:
         reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
         session.ledger.append(Closed(time.time(), reason))
         remove_checkpoints(self.storage, surplus(self.history))
-        remember(self.paths.folder.parent, self.history, self.placement.slots())
+        save_speeds(self.paths.folder.parent, self.history, self.placement.slots())
         code = exit_code(
             counts,
-            signalled=self.interrupt.exit_code if self.interrupt.signal else 0,
+            signalled=self.signals.exit_code if self.signals.signal else 0,
             budget_used=time.monotonic() > session.ends_at,
             complete=complete,
         )

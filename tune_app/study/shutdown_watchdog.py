@@ -10,46 +10,46 @@ from collections.abc import Callable
 from tune_app.command.errors import RayLostError
 from tune_app.nodes.liveness import check_alive
 from tune_app.session.session import Session
-from tune_app.study.closing import Outcome, write_results
+from tune_app.study.finalize import Outcome, write_results
 
 OVERTIME_SECONDS = 9.0
-"""Past the session's own deadline; Ray's clean-up takes five."""
+"""After the session's own deadline; Ray's clean-up takes five seconds."""
 
 DEAD_RAY_SECONDS = 30.0
-"""The session's next look finds that Ray has ended, and starts it anew, within a second; where a
-call blocks on the dead, no look comes, and Ray would end this process some time later."""
+"""The session notices within a second that Ray has died, and starts it anew. If a Ray call blocks
+after Ray has died, the session stops polling, and Ray would end this process some time later."""
 
 
-class Deadman:
-    """Watches from a thread; ``close`` closes the record, ``command`` continues it. After ``rest``
-    it lets go.
+class ShutdownWatchdog:
+    """Watches the session from a thread until ``disarm``.
 
-    When the search's end is overdue, or Ray has not let the session have a look for longer than a
-    standstill may last or since its own end, results are written from here and the process ends.
+    It ends the process when the search's end is overdue, when Ray has kept the session from polling
+    for longer than a standstill may last, or when Ray has died and a call to it blocks. ``close``
+    closes the record first, and the results are written; ``command`` is the one that continues.
     """
 
     def __init__(self, session: Session, close: Callable[[], Outcome], command: str) -> None:
         self.session, self.close, self.command = session, close, command
-        self._resting = threading.Event()
+        self._disarmed = threading.Event()
         self._dead_since = float("inf")
-        self._thread = threading.Thread(target=self._watch, name="deadman", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="shutdown_watchdog", daemon=True)
 
-    def __enter__(self) -> Deadman:
+    def __enter__(self) -> ShutdownWatchdog:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.rest()
+        self.disarm()
 
-    def rest(self) -> None:
+    def disarm(self) -> None:
         """The search has ended by itself."""
-        self._resting.set()
+        self._disarmed.set()
 
     def _watch(self) -> None:
-        while not self._resting.wait(1.0):
+        while not self._disarmed.wait(1.0):
             now, session = time.monotonic(), self.session
-            asleep = session.looked and now - session.looked > session.watchdog.patience.standstill
-            if asleep or now > session.interrupt.deadline + OVERTIME_SECONDS:
+            asleep = session.looked and now - session.looked > session.watchdog.timeouts.standstill
+            if asleep or now > session.signals.deadline + OVERTIME_SECONDS:
                 self._end("Ray hangs")
             elif ended := self._blocked_on_the_dead(now):
                 self._end(f"{ended}, and a call to it hangs")

@@ -9,12 +9,12 @@ import pytest
 
 from tune_app.command import command_line
 from tune_app.command.command_line import parse_options
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 
 
 def problems(*argv: str) -> tuple[str, ...]:
-    with pytest.raises(WrongUse) as caught:
+    with pytest.raises(UsageError) as caught:
         parse_options(argv)
     return caught.value.problems
 

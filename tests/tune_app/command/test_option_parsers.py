@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trainables.commands.settings import scalar
 from tune_app.command.option_parsers import (
-    Wrong,
+    ParseError,
     above_zero,
     at_least,
     duration,
@@ -20,7 +20,7 @@ from tune_app.command.option_parsers import (
 @given(st.integers(-(10**9), 10**9))
 def test_a_whole_number_is_read_back_unless_it_is_too_small(number: int) -> None:
     expected = f"takes a whole number of at least 5, got '{number}'"
-    assert at_least(5)(str(number)) == (number if number >= 5 else Wrong(expected))
+    assert at_least(5)(str(number)) == (number if number >= 5 else ParseError(expected))
 
 
 @pytest.mark.parametrize("text", ["1,000,000", "1_000_000", "1000000"])
@@ -30,7 +30,7 @@ def test_thousands_may_be_separated(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "x", ""])
 def test_a_positive_number_is_finite_and_above_zero(text: str) -> None:
-    assert above_zero()(text) == Wrong(f"takes a number above 0, got {text!r}")
+    assert above_zero()(text) == ParseError(f"takes a number above 0, got {text!r}")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ def test_a_time_is_read_in_seconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "h", "2x", "0", "-1h", "infd"])
 def test_what_is_no_time_says_how_one_looks(text: str) -> None:
-    assert duration()(text) == Wrong(f"takes a time such as 90s, 30m, 2h or 1d12h, got {text!r}")
+    assert duration()(text) == ParseError(
+        f"takes a time such as 90s, 30m, 2h or 1d12h, got {text!r}"
+    )
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("0.25", 0.25), ("2", 2), ("auto", "auto")])
@@ -53,11 +55,11 @@ def test_a_share_of_gpus_is_a_fraction_whole_cards_or_auto(text: str, value: obj
 
 @pytest.mark.parametrize("text", ["1.5", "-1", "half", "inf", "nan"])
 def test_no_trial_takes_one_and_a_half_cards(text: str) -> None:
-    assert isinstance(share()(text), Wrong)
+    assert isinstance(share()(text), ParseError)
 
 
 def test_a_wrong_name_lists_the_choices_and_the_nearest() -> None:
-    assert one_of("scheduler", ("none", "asha"))("ahsa") == Wrong(
+    assert one_of("scheduler", ("none", "asha"))("ahsa") == ParseError(
         "unknown scheduler 'ahsa': choose from none, asha; did you mean 'asha'?"
     )
 
@@ -89,11 +91,11 @@ def test_a_setting_has_one_value_or_several() -> None:
 
 @pytest.mark.parametrize("text", ["dims", "dims=", "=3", "dims=2,,3", "dims=2,2"])
 def test_a_setting_that_says_nothing_or_a_value_twice_is_wrong(text: str) -> None:
-    assert isinstance(setting(text), Wrong)
+    assert isinstance(setting(text), ParseError)
 
 
 def test_the_objective_that_drives_the_search_comes_first() -> None:
     assert objectives("val_accuracy,macs") == ("val_accuracy", "macs")
-    assert objectives("macs") == Wrong("val_accuracy comes first, got macs")
+    assert objectives("macs") == ParseError("val_accuracy comes first, got macs")
     assert "did you mean 'parameters'" in objectives("val_accuracy,params").problem
     assert "once" in objectives("val_accuracy,val_accuracy").problem

@@ -106,17 +106,17 @@ def test_out_of_memory_comes_back_with_a_larger_share_then_alone_then_fails():
     trials = some_trials(2)
     made, _ = dispatcher(trials)
     steps = []
-    step = 0
-    while (attempt := made.next_attempt(step)) and attempt.trial == trials[0]:
-        steps.append(attempt.step)
+    tier = 0
+    while (attempt := made.next_attempt(tier)) and attempt.trial == trials[0]:
+        steps.append(attempt.tier)
         made.started(attempt.trial_id)
         made.failed(attempt.trial_id, Failure("out_of_memory", "CUDA out of memory"))
-        step = len(steps)
-        if step > 2:
+        tier = len(steps)
+        if tier > 2:
             break
     assert steps == [0, 1, 2]
     assert made.history[trials[0].trial_id].status == "failed"
-    assert made.next_step() == 0  # the other trial, with its ordinary share
+    assert made.next_tier() == 0  # the other trial, with its ordinary resources
 
 
 def test_ten_failures_of_one_kind_in_a_row_stop_the_search_and_say_why():

@@ -10,13 +10,13 @@ from tune_app.deciding.schedulers import (
     SCHEDULERS,
     ContentScheduler,
     Horizon,
-    NoController,
-    Stub,
+    NullController,
+    TrialProxy,
     size_bin,
 )
 
 EPOCHS = 27
-HORIZON = Horizon(epochs=EPOCHS, grace=3)
+HORIZON = Horizon(max_t=EPOCHS, grace_period=3)
 
 
 class OwnScheduler:
@@ -27,17 +27,17 @@ class OwnScheduler:
         self.trials = {}
 
     def start(self, name):
-        self.trials[name] = Stub(name)
-        self.inner.on_trial_add(NoController(), self.trials[name])
+        self.trials[name] = TrialProxy(name)
+        self.inner.on_trial_add(NullController(), self.trials[name])
 
     def report(self, name, epoch, value):
         result = {"epoch": epoch, "score": value}
         if epoch == EPOCHS:
-            self.inner.on_trial_complete(NoController(), self.trials[name], result)
+            self.inner.on_trial_complete(NullController(), self.trials[name], result)
             return "finished"
-        decision = self.inner.on_trial_result(NoController(), self.trials[name], result)
+        decision = self.inner.on_trial_result(NullController(), self.trials[name], result)
         if decision == TrialScheduler.STOP:
-            self.inner.on_trial_complete(NoController(), self.trials[name], result)
+            self.inner.on_trial_complete(NullController(), self.trials[name], result)
             return "stopped"
         return "running"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tune_app.command.errors import WrongUse
-from tune_app.engine.gpu_share import Measured, ShareMemory, best, search_share, table_text
+from tune_app.command.errors import UsageError
+from tune_app.engine.gpu_share import ShareCache, ShareMeasurement, best, search_share, table_text
 
 GIB = 2**30
 
@@ -16,7 +16,7 @@ def card(throughput, peak_gib=1.0, most=100):
         tried.append(together)
         if together > most:
             return None
-        return Measured(together, throughput(together), int(peak_gib * GIB))
+        return ShareMeasurement(together, throughput(together), int(peak_gib * GIB))
 
     return measure, tried
 
@@ -49,21 +49,25 @@ def test_running_out_of_memory_ends_the_search_for_a_fraction():
 
 def test_one_that_does_not_fit_alone_is_refused():
     measure, _ = card(lambda together: 1.0, most=0)
-    with pytest.raises(WrongUse, match="does not fit the card"):
+    with pytest.raises(UsageError, match="does not fit the card"):
         search_share(measure, 80 * GIB)
 
 
 def test_the_fewest_trials_within_reach_of_the_best_are_chosen():
-    table = [Measured(1, 500.0, 1), Measured(2, 990.0, 1), Measured(3, 1000.0, 1)]
+    table = [
+        ShareMeasurement(1, 500.0, 1),
+        ShareMeasurement(2, 990.0, 1),
+        ShareMeasurement(3, 1000.0, 1),
+    ]
     assert best(table).together == 2
     assert "990" in table_text(table)
 
 
 def test_a_measurement_is_remembered_by_device_and_network(tmp_path):
-    memory = ShareMemory(tmp_path / "shares.json")
+    memory = ShareCache(tmp_path / "shares.json")
     assert memory.get("card, 100 parameters") is None
-    memory.put("card, 100 parameters", 0.25, [Measured(4, 1.0, 1)])
+    memory.put("card, 100 parameters", 0.25, [ShareMeasurement(4, 1.0, 1)])
     memory.put("card, 200 parameters", 0.5, [])
-    assert ShareMemory(tmp_path / "shares.json").get("card, 100 parameters") == 0.25
+    assert ShareCache(tmp_path / "shares.json").get("card, 100 parameters") == 0.25
     (tmp_path / "shares.json").write_text("{")
     assert memory.get("card, 100 parameters") is None

@@ -6,15 +6,15 @@ import pytest
 
 from tests.tune_app.ray_engine import PRELOAD, Engine
 from tests.tune_app.workload import plan_of, some_trials
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.machine.placement import place
+from tune_app.machine.placement import assign_resources
 from tune_app.machine.resources import (
     Node,
-    Share,
-    choose_share,
-    memory_ladder,
+    TrialResources,
+    choose_resources,
     problems,
+    resource_tiers,
     slots,
     threads,
 )
@@ -27,38 +27,49 @@ TWO_CARDS = [Node("here", cpus=2, gpus=2)]
     ("fraction", "count"), [(0.25, 8), (0.4, 4), (0.5, 4), (1, 2), (2, 1), (0.1, 20), (1 / 3, 6)]
 )
 def test_a_fraction_is_shared_out_card_by_card(fraction, count):
-    assert slots(TWO_CARDS, Share(0, fraction)) == count
+    assert slots(TWO_CARDS, TrialResources(0, fraction)) == count
 
 
 def test_a_share_is_one_core_without_cards_and_one_card_with_them():
-    assert choose_share([Node("a", 8)], None, None) == Share(1.0, 0.0)
-    assert choose_share(TWO_CARDS, None, None) == Share(0.0, 1.0)
-    assert choose_share(TWO_CARDS, None, 0) == Share(1.0, 0.0)
-    assert choose_share(TWO_CARDS, 0.5, 0.25) == Share(0.5, 0.25)
+    assert choose_resources([Node("a", 8)], None, None) == TrialResources(1.0, 0.0)
+    assert choose_resources(TWO_CARDS, None, None) == TrialResources(0.0, 1.0)
+    assert choose_resources(TWO_CARDS, None, 0) == TrialResources(1.0, 0.0)
+    assert choose_resources(TWO_CARDS, 0.5, 0.25) == TrialResources(0.5, 0.25)
 
 
 def test_what_no_single_node_has_is_refused_though_all_together_have_it():
     nodes = [Node("a", cpus=4, gpus=1), Node("b", cpus=4, gpus=1)]
-    assert problems(nodes, Share(0, 2)) == [
+    assert problems(nodes, TrialResources(0, 2)) == [
         "--gpus-per-trial 2: at most 1 on one node; ask for less, or drop the option"
     ]
-    assert "--cpus-per-trial 8: at most 4 on one node" in problems(nodes, Share(8))[0]
-    assert not problems(nodes, Share(4, 1))
-    with pytest.raises(WrongUse, match="at most 1 on one node"):
-        place(nodes, RunOptions(space="x"), 2)
+    assert "--cpus-per-trial 8: at most 4 on one node" in problems(nodes, TrialResources(8))[0]
+    assert not problems(nodes, TrialResources(4, 1))
+    with pytest.raises(UsageError, match="at most 1 on one node"):
+        assign_resources(nodes, RunOptions(space="x"), 2)
 
 
 def test_a_trial_that_ran_out_of_memory_gets_twice_as_much_then_the_whole():
-    assert memory_ladder(TWO_CARDS, Share(0, 0.2)) == (Share(0, 0.2), Share(0, 0.4), Share(0, 1.0))
-    assert memory_ladder(TWO_CARDS, Share(0, 0.5)) == (Share(0, 0.5), Share(0, 1.0))
-    assert memory_ladder([Node("a", 8)], Share(1)) == (Share(1), Share(2), Share(8))
-    assert memory_ladder([Node("a", 1)], Share(1)) == (Share(1),)
+    assert resource_tiers(TWO_CARDS, TrialResources(0, 0.2)) == (
+        TrialResources(0, 0.2),
+        TrialResources(0, 0.4),
+        TrialResources(0, 1.0),
+    )
+    assert resource_tiers(TWO_CARDS, TrialResources(0, 0.5)) == (
+        TrialResources(0, 0.5),
+        TrialResources(0, 1.0),
+    )
+    assert resource_tiers([Node("a", 8)], TrialResources(1)) == (
+        TrialResources(1),
+        TrialResources(2),
+        TrialResources(8),
+    )
+    assert resource_tiers([Node("a", 1)], TrialResources(1)) == (TrialResources(1),)
 
 
 def test_threads_are_the_cores_a_trial_has():
-    assert threads([Node("a", 8)], Share(2)) == 2
-    assert threads([Node("a", 8)], Share(0.5)) == 1
-    assert threads([Node("a", 16, gpus=1)], Share(0, 0.25)) == 4
+    assert threads([Node("a", 8)], TrialResources(2)) == 2
+    assert threads([Node("a", 8)], TrialResources(0.5)) == 1
+    assert threads([Node("a", 16, gpus=1)], TrialResources(0, 0.25)) == 4
 
 
 @pytest.fixture(scope="module")

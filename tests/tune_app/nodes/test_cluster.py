@@ -10,7 +10,7 @@ from ray.cluster_utils import Cluster
 from analysis.record.record import Epoch, Started
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.nodes import cluster
 from tune_app.nodes.shared_storage import check_shared
 from tune_app.record.storage import join, read_file, remove_file, write_file
@@ -42,7 +42,7 @@ def test_storage_that_every_node_sees_passes_and_leaves_nothing(two_nodes, tmp_p
 def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
-    with pytest.raises(WrongUse, match="cannot write to --storage"):
+    with pytest.raises(UsageError, match="cannot write to --storage"):
         check_shared(str(blocked / "below"))
 
 

@@ -14,12 +14,12 @@ import ray
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from trainables.data.datasets.registry import load_dataset
-from tune_app.command.errors import RayLostError, WrongUse
+from tune_app.command.errors import RayLostError, UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import cifar_workload
 from tune_app.nodes import cluster
 from tune_app.nodes.ray_start import RayStart
-from tune_app.session.signal_handler import Interrupt
+from tune_app.session.signal_handler import SignalHandler
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -74,10 +74,10 @@ def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there(handlers):
     """Ray's own handler would end this process; the main thread has done nothing since."""
     said = []
     options = RunOptions(space="quickstart", results_dir=Path())
-    with Interrupt(said.append) as interrupt, RayStart(options, ()) as ray_start:
+    with SignalHandler(said.append) as signals, RayStart(options, ()) as ray_start:
         wait([ray_start._started])
         os.kill(os.getpid(), signal.SIGTERM)
-        assert interrupt.exit_code == 143
+        assert signals.exit_code == 143
         assert len(said) == 1
 
 
@@ -95,5 +95,5 @@ def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeyp
 
 
 def test_an_address_where_no_cluster_answers_is_wrong_use():
-    with pytest.raises(WrongUse, match=r"--address 127\.0\.0\.1:9: no Ray cluster answers there"):
+    with pytest.raises(UsageError, match=r"--address 127\.0\.0\.1:9: no Ray cluster answers there"):
         cluster.start("127.0.0.1:9")

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.record.record import Ended, Epoch, Opened, encode
 from search_spaces.registry import SPACES
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.confirm import confirm_options, make_confirm_plan
 from tune_app.planning.plan import Plan, make_plan
@@ -90,17 +90,17 @@ def test_a_subset_of_the_training_images_is_not_confirmed_as_a_subset(tmp_path: 
 
 
 def test_more_than_have_finished_cannot_be_confirmed(study: Path) -> None:
-    with pytest.raises(WrongUse, match="--top 20: 8 configurations"):
+    with pytest.raises(UsageError, match="--top 20: 8 configurations"):
         confirmed(study, top=20)
 
 
 def test_there_is_nothing_to_confirm_without_a_study(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="--confirm retrains the best of a finished study"):
+    with pytest.raises(UsageError, match="--confirm retrains the best of a finished study"):
         confirmed(tmp_path / "quickstart")
 
 
 def test_options_that_shape_a_search_have_no_place_beside_it(study: Path) -> None:
-    with pytest.raises(WrongUse) as caught:
+    with pytest.raises(UsageError) as caught:
         confirmed(study, settings={"epochs": (2,)}, seeds=2, search="random", preset="quick")
     flags = [problem.split(" shapes")[0] for problem in caught.value.problems]
     assert flags == ["--set", "--preset quick", "--seeds", "--search"]

@@ -7,7 +7,7 @@ import pytest
 from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.space import Key, SearchSpace
 from search_spaces.registry import SPACES
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import (
     Duplicate,
@@ -31,7 +31,7 @@ def plan(space: SearchSpace, **options) -> Plan:
 
 
 def refused(space: SearchSpace, **options) -> tuple[str, ...]:
-    with pytest.raises(WrongUse) as caught:
+    with pytest.raises(UsageError) as caught:
         plan(space, **options)
     return caught.value.problems
 

@@ -10,7 +10,7 @@ from tune_app.command.options import RunOptions
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.plan_view import plan_json, plan_text, short, spaces_text
-from tune_app.planning.progress import Standing
+from tune_app.planning.progress import StudyProgress
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +25,14 @@ def plan(name: str, **options) -> Plan:
 @pytest.mark.parametrize("name", SPACES)
 def test_every_trial_of_every_space_is_printed_within_eighty_columns(name: str) -> None:
     made = plan(name, search="grid")
-    lines = plan_text(made, Standing()).splitlines()
+    lines = plan_text(made, StudyProgress()).splitlines()
     assert max(map(len, lines)) <= 80
     firsts = [line.split()[0] for line in lines if line.strip()]
     assert {trial.trial_id for trial in made.trials} <= set(firsts)
 
 
 def test_a_row_shows_searched_keys_sizes_and_routes() -> None:
-    lines = plan_text(plan("weight_decay", seeds=1), Standing()).splitlines()
+    lines = plan_text(plan("weight_decay", seeds=1), StudyProgress()).splitlines()
     header = next(line for line in lines if line.startswith("trial"))
     assert header.split() == [
         "trial",
@@ -51,9 +51,9 @@ def test_a_row_shows_searched_keys_sizes_and_routes() -> None:
 
 def test_the_factors_alone_are_given_where_the_rest_differs() -> None:
     assert "parameters include 11,328 that are never decomposed" in plan_text(
-        plan("cp"), Standing()
+        plan("cp"), StudyProgress()
     )
-    narrowed = plan_text(plan("equal_budget"), Standing())
+    narrowed = plan_text(plan("equal_budget"), StudyProgress())
     assert "never decomposed" not in narrowed
     assert (
         "tors" in next(line for line in narrowed.splitlines() if line.startswith("trial")).split()
@@ -61,7 +61,7 @@ def test_the_factors_alone_are_given_where_the_rest_differs() -> None:
 
 
 def test_duplicates_and_infeasible_points_are_named_with_their_reason() -> None:
-    text = plan_text(plan("low_rank", max_parameters=90_000), Standing())
+    text = plan_text(plan("low_rank", max_parameters=90_000), StudyProgress())
     assert "rank_divisor=28" in text
     assert (
         "  rank_divisor=2, weight_decay_scaling=1, seed=0: 841,984 parameters,\n"
@@ -71,7 +71,7 @@ def test_duplicates_and_infeasible_points_are_named_with_their_reason() -> None:
 
 def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
     settings = {"label_smoothing": (0.0, 0.1), "batch_size": (128, 256), "epochs": (2, 4)}
-    text = plan_text(plan("weight_decay", seeds=1, settings=settings), Standing())
+    text = plan_text(plan("weight_decay", seeds=1, settings=settings), StudyProgress())
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     at = next(i for i, line in enumerate(lines) if line.startswith("low_rank-"))
@@ -80,14 +80,14 @@ def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
 
 
 def test_a_search_that_proposes_as_it_goes_says_so() -> None:
-    text = plan_text(plan("dense"), Standing())
+    text = plan_text(plan("dense"), StudyProgress())
     assert "32 points to be proposed as it goes" in text
     assert "networks of 26,340 to 6,573,120 parameters" in text
 
 
 def test_the_json_has_the_promised_keys_and_plain_values() -> None:
     made = plan("low_rank", max_parameters=90_000)
-    document = json.loads(plan_json(made, Standing()))
+    document = json.loads(plan_json(made, StudyProgress()))
     assert list(document) == ["space", "trials", "duplicates", "infeasible"]
     assert document["space"] == "low_rank"
     assert [trial["id"] for trial in document["trials"]] == [one.trial_id for one in made.trials]

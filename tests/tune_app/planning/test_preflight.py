@@ -10,7 +10,7 @@ from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.space import Key
 from search_spaces.registry import SPACES
 from trainables.data.sources import CIFAR10_BYTES
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine
 from tune_app.planning.plan import make_plan
@@ -24,7 +24,7 @@ def _empty_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refused(**options) -> tuple[str, ...]:
     given = RunOptions(space="quickstart", **options)
-    with pytest.raises(WrongUse) as caught:
+    with pytest.raises(UsageError) as caught:
         check_start(make_plan(given, SPACES["quickstart"]), given)
     return caught.value.problems
 
@@ -136,5 +136,5 @@ def test_a_space_over_data_sets_is_refused_before_ray_starts() -> None:
         keys={"layer": Key(Choice(("dense",))), "dataset": Key(Choice(("digits", "cifar10")))},
     )
     options = RunOptions(space="both")
-    with pytest.raises(WrongUse, match="trains on one data set: fix it with --set dataset=NAME"):
+    with pytest.raises(UsageError, match="trains on one data set: fix it with --set dataset=NAME"):
         check_start(make_plan(options, space), options)

@@ -13,9 +13,9 @@ from tune_app.planning.forecast import forecast
 from tune_app.planning.identity import study_identity
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.plan_view import plan_json, plan_text
-from tune_app.planning.progress import Standing, read_standing
+from tune_app.planning.progress import StudyProgress, read_progress
 from tune_app.planning.rows import planned_row
-from tune_app.planning.speed_cache import recall, remember
+from tune_app.planning.speed_cache import load_speeds, save_speeds
 from tune_app.record.history import History
 
 SPACE = SPACES["quickstart"]
@@ -53,16 +53,16 @@ def begun(options: RunOptions, plan: Plan) -> Path:
 
 
 def test_without_a_study_nothing_has_run(options: RunOptions, plan: Plan) -> None:
-    assert read_standing(plan, options) == Standing()
-    assert len(Standing().left(plan)) == 8
+    assert read_progress(plan, options) == StudyProgress()
+    assert len(StudyProgress().left(plan)) == 8
     assert forecast(plan).slot_seconds is None
 
 
 @pytest.mark.usefixtures("begun")
 def test_what_is_on_record_is_not_left_to_run(options: RunOptions, plan: Plan) -> None:
-    standing = read_standing(plan, options)
-    assert standing.counts(plan) == {"finished": 1, "interrupted": 1}
-    left = {trial.trial_id: epochs for trial, epochs in standing.left(plan)}
+    progress = read_progress(plan, options)
+    assert progress.counts(plan) == {"finished": 1, "interrupted": 1}
+    left = {trial.trial_id: epochs for trial, epochs in progress.left(plan)}
     assert plan.trials[0].trial_id not in left
     assert left[plan.trials[1].trial_id] == 4
     assert sorted(left.values()) == [4, 6, 6, 6, 6, 6, 6]
@@ -70,7 +70,7 @@ def test_what_is_on_record_is_not_left_to_run(options: RunOptions, plan: Plan) -
 
 @pytest.mark.usefixtures("begun")
 def test_measured_epochs_forecast_the_time_that_is_left(options: RunOptions, plan: Plan) -> None:
-    cost = forecast(plan, read_standing(plan, options))
+    cost = forecast(plan, read_progress(plan, options))
     macs = [trial.size.macs(trial.config.batch_size) for trial in plan.trials]
     left = [0, 4, 6, 6, 6, 6, 6, 6]
     nearest = [min(macs[:2], key=lambda known: abs(math.log(known / one))) for one in macs]
@@ -85,10 +85,10 @@ def test_measured_epochs_forecast_the_time_that_is_left(options: RunOptions, pla
 
 @pytest.mark.usefixtures("begun")
 def test_both_views_say_where_the_study_stands(options: RunOptions, plan: Plan) -> None:
-    standing = read_standing(plan, options)
-    text = plan_text(plan, standing)
+    progress = read_progress(plan, options)
+    text = plan_text(plan, progress)
     assert "on record: 1 finished, 1 interrupted; 7 trials left to run" in text
-    statuses = [trial["status"] for trial in json.loads(plan_json(plan, standing))["trials"]]
+    statuses = [trial["status"] for trial in json.loads(plan_json(plan, progress))["trials"]]
     assert statuses == ["finished", "interrupted", *["never_ran"] * 6]
 
 
@@ -98,7 +98,7 @@ def test_another_study_of_that_name_is_told_beforehand(options: RunOptions) -> N
         space="quickstart", results_dir=options.results_dir, settings={"epochs": (3,)}
     )
     changed = make_plan(other, SPACE)
-    text = plan_text(changed, read_standing(changed, other))
+    text = plan_text(changed, read_progress(changed, other))
     assert "a study of that name asks something else" in text
     assert "epochs was 6, is 3" in text
 
@@ -106,7 +106,7 @@ def test_another_study_of_that_name_is_told_beforehand(options: RunOptions) -> N
 @pytest.mark.usefixtures("begun")
 def test_a_fresh_start_counts_nothing(options: RunOptions, plan: Plan) -> None:
     fresh = RunOptions(space="quickstart", results_dir=options.results_dir, fresh=True)
-    assert read_standing(plan, fresh) == Standing()
+    assert read_progress(plan, fresh) == StudyProgress()
 
 
 def test_a_plan_that_has_not_begun_takes_its_hours_from_studies_beside_it(
@@ -118,22 +118,22 @@ def test_a_plan_that_has_not_begun_takes_its_hours_from_studies_beside_it(
         trial.trial_id, 1, 1.0, 1, 0.1, 0.9,
         train_seconds=40, eval_seconds=10, images_per_second=125,
     )  # fmt: skip
-    remember(tmp_path, History([planned_row(trial, time=0.0), row]), slots=4)
-    standing = read_standing(plan, options)
-    assert (standing.slots, standing.elsewhere, standing.statuses) == (4, True, {})
+    save_speeds(tmp_path, History([planned_row(trial, time=0.0), row]), slots=4)
+    progress = read_progress(plan, options)
+    assert (progress.slots, progress.elsewhere, progress.statuses) == (4, True, {})
     macs = {one.trial_id: one.size.macs(one.config.batch_size) for one in plan.trials}
     same = macs[trial.trial_id]
     expected = sum(
         one.config.epochs * 12.9 * max(1.0, macs[one.trial_id] / same) for one in plan.trials
     )
-    assert standing.slot_seconds(plan) == pytest.approx(expected, rel=0.001)
-    lines = forecast(plan, standing).lines()
+    assert progress.slot_seconds(plan) == pytest.approx(expected, rel=0.001)
+    lines = forecast(plan, progress).lines()
     assert "at 4 trials at once, as studies beside it ran" in lines[1]
     assert lines[2].startswith("  done on ")
 
 
 def test_what_cannot_be_read_or_written_is_no_memory(options: RunOptions, plan: Plan) -> None:
     (options.results_dir / ".speeds.json").write_text("{")
-    assert read_standing(plan, options) == Standing()
-    remember(options.results_dir / "absent", History(), slots=1)
-    assert recall(options.results_dir / "absent") == ({}, 0)
+    assert read_progress(plan, options) == StudyProgress()
+    save_speeds(options.results_dir / "absent", History(), slots=1)
+    assert load_speeds(options.results_dir / "absent") == ({}, 0)

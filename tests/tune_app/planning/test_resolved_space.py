@@ -7,9 +7,9 @@ import pytest
 from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.space import Contrast, Key, SearchSpace
 from search_spaces.registry import SPACES
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.planning.resolved_space import QUICK, Settled, settle
+from tune_app.planning.resolved_space import QUICK, ResolvedSpace, apply_overrides
 
 
 @pytest.fixture
@@ -29,39 +29,39 @@ def space() -> SearchSpace:
     )
 
 
-def settled(space: SearchSpace, **options) -> Settled:
+def resolved_space(space: SearchSpace, **options) -> ResolvedSpace:
     settings = options.pop("set", {})
-    return settle(space, RunOptions(space="s", settings=settings, **options))
+    return apply_overrides(space, RunOptions(space="s", settings=settings, **options))
 
 
 def refused(space: SearchSpace, **options) -> tuple[str, ...]:
-    with pytest.raises(WrongUse) as caught:
-        settled(space, **options)
+    with pytest.raises(UsageError) as caught:
+        resolved_space(space, **options)
     return caught.value.problems
 
 
 def test_without_options_a_space_is_as_it_is(space: SearchSpace) -> None:
-    assert settled(space) == Settled(space, (0, 1))
+    assert resolved_space(space) == ResolvedSpace(space, (0, 1))
 
 
 def test_a_searched_key_stays_searched_with_the_values_given(space: SearchSpace) -> None:
-    keys = settled(space, set={"weight_decay": (0.3,)}).space.keys
+    keys = resolved_space(space, set={"weight_decay": (0.3,)}).space.keys
     assert keys["weight_decay"] == Key(Choice((0.3,)), role="nuisance")
 
 
 def test_a_narrowed_key_keeps_its_condition(space: SearchSpace) -> None:
-    keys = settled(space, set={"rank_scale": (0.25, 0.5)}).space.keys
+    keys = resolved_space(space, set={"rank_scale": (0.25, 0.5)}).space.keys
     assert keys["rank_scale"] == Key(Choice((0.25, 0.5)), when={"layer": ("low_rank",)})
 
 
 def test_one_value_of_another_key_fixes_it_and_several_search_it(space: SearchSpace) -> None:
-    changed = settled(space, set={"epochs": (4,), "width": (8, 16)}).space
+    changed = resolved_space(space, set={"epochs": (4,), "width": (8, 16)}).space
     assert changed.fixed == {"epochs": 4}
     assert changed.keys["width"] == Key(Choice((8, 16)))
 
 
 def test_a_dropped_key_takes_its_default(space: SearchSpace) -> None:
-    changed = settled(space, set={"weight_decay": (None,), "epochs": (None,)}).space
+    changed = resolved_space(space, set={"weight_decay": (None,), "epochs": (None,)}).space
     assert "weight_decay" not in {*changed.keys, *changed.fixed}
     assert changed.fixed == {"width": 64}
 
@@ -73,7 +73,7 @@ def test_another_way_of_giving_the_size_is_refused_with_the_remedy(space: Search
 
 
 def test_the_remedy_replaces_the_key_where_it_applied(space: SearchSpace) -> None:
-    keys = settled(space, set={"rank_scale": (None,), "rank": (4,)}).space.keys
+    keys = resolved_space(space, set={"rank_scale": (None,), "rank": (4,)}).space.keys
     assert "rank_scale" not in keys
     assert keys["rank"] == Key(Choice((4,)), when={"layer": ("low_rank",)})
 
@@ -84,7 +84,7 @@ def test_two_sizes_on_the_command_line_are_refused(space: SearchSpace) -> None:
 
 
 def test_a_contrast_goes_with_its_key() -> None:
-    changed = settled(SPACES["low_rank"], set={"weight_decay_scaling": (None,)}).space
+    changed = resolved_space(SPACES["low_rank"], set={"weight_decay_scaling": (None,)}).space
     assert changed.contrast is None
 
 
@@ -99,16 +99,16 @@ def test_a_contrast_goes_with_its_key() -> None:
 def test_seeds_are_the_spaces_the_options_or_named(
     space: SearchSpace, options: dict, seeds: tuple[int, ...]
 ) -> None:
-    assert settled(space, **options).seeds == seeds
+    assert resolved_space(space, **options).seeds == seeds
 
 
 def test_a_space_that_names_its_seeds_replicates_its_points_with_them(space: SearchSpace) -> None:
     searched = dataclasses.replace(space, keys={**space.keys, "seed": Key(Choice((3, 5)))})
-    assert settled(searched).seeds == (3, 5)
-    assert "seed" not in settled(searched).space.keys
+    assert resolved_space(searched).seeds == (3, 5)
+    assert "seed" not in resolved_space(searched).space.keys
     fixed = dataclasses.replace(space, fixed={"seed": 7})
-    assert settled(fixed).seeds == (7,)
-    assert settled(fixed, seeds=2).seeds == (0, 1)
+    assert resolved_space(fixed).seeds == (7,)
+    assert resolved_space(fixed, seeds=2).seeds == (0, 1)
 
 
 def test_contradictions_are_told_together(space: SearchSpace) -> None:
@@ -132,11 +132,11 @@ def test_dropping_a_key_that_another_depends_on_is_refused(space: SearchSpace) -
 
 
 def test_dataset_is_the_key_of_that_name(space: SearchSpace) -> None:
-    assert settled(space, dataset="digits").space.fixed["dataset"] == "digits"
+    assert resolved_space(space, dataset="digits").space.fixed["dataset"] == "digits"
 
 
 def test_quick_fixes_what_is_neither_searched_nor_set_and_says_so(space: SearchSpace) -> None:
-    quick = settled(space, preset="quick", set={"epochs": (3,)})
+    quick = resolved_space(space, preset="quick", set={"epochs": (3,)})
     assert quick.space.fixed["width"] == QUICK["width"]
     assert quick.space.fixed["epochs"] == 3
     assert quick.space.fixed["train_images"] == 10_240
@@ -145,9 +145,9 @@ def test_quick_fixes_what_is_neither_searched_nor_set_and_says_so(space: SearchS
 
 
 def test_quick_takes_all_images_of_a_small_dataset(space: SearchSpace) -> None:
-    assert "train_images" not in settled(space, preset="quick", dataset="digits").space.fixed
+    assert "train_images" not in resolved_space(space, preset="quick", dataset="digits").space.fixed
 
 
 def test_a_searched_width_is_left_to_the_space() -> None:
     wide = SearchSpace("w", "?", "", {"width": Key(Int(4, 64, grid=(8, 16)))})
-    assert "width" not in settled(wide, preset="quick").space.fixed
+    assert "width" not in resolved_space(wide, preset="quick").space.fixed

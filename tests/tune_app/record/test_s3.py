@@ -14,7 +14,7 @@ from tune_app.planning.forecast import KEPT_WHEN_FINISHED
 from tune_app.planning.preflight import storage_problems
 from tune_app.record.storage import filesystem, join, without_secrets
 from tune_app.study.retention import remove_checkpoints
-from tune_app.study.run_study import Setting, run_study
+from tune_app.study.run_study import RunnerConfig, run_study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -69,7 +69,7 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
         command=f"run_tune.py --storage {storage}",
     )
     study = tmp_path / "study"
-    best = run_study(plan, options, Setting(report=False)).best
+    best = run_study(plan, options, RunnerConfig(report=False)).best
     kept = {trial for trial, name in states(join(storage, "study"))}
     assert len(kept) == KEPT_WHEN_FINISHED
     assert best in kept
@@ -79,7 +79,7 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     said = [line for line in lines if not (best in line and any(map(line.__contains__, unsaid)))]
     assert len(lines) - len(said) == 2
     (study / "ledger.jsonl").write_text("".join(said))
-    assert run_study(plan, options, Setting(report=False)).exit_code == 0
+    assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
     epochs = [row.epoch for row in read_record(study).rows if ours(row, Epoch, best)]
     assert epochs == [1, 2]
     log = (study / "logs" / f"{best}.log").read_text()

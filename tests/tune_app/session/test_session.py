@@ -10,14 +10,14 @@ from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS
-from tune_app.engine.ledger_callback import Recorder
+from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import free_bytes
 from tune_app.session.progress import Progress, duration
 from tune_app.session.session import Session
-from tune_app.session.signal_handler import Interrupt
-from tune_app.session.watchdog import Patience, Watchdog
+from tune_app.session.signal_handler import SignalHandler
+from tune_app.session.watchdog import HangTimeouts, Watchdog
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def session(tmp_path):
                 searcher=searcher, history=history, write=ledger.append, policy=RetryPolicy()
             ),
             progress=Progress(history, planned=3, say_elsewhere=said.append),
-            interrupt=Interrupt(said.append),
-            watchdog=Watchdog(Patience()),
+            signals=SignalHandler(said.append),
+            watchdog=Watchdog(HangTimeouts()),
             storage=str(tmp_path / "checkpoints"),
             lost=threading.Event(),
         )
@@ -74,7 +74,7 @@ def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_
     assert session.dispatcher.halted == "the time budget of 2.0 h is used up"
     assert (tmp_path / "checkpoints" / "STOP").read_text() == session.dispatcher.halted
     assert not session.out_of_time
-    session.interrupt.deadline = time.monotonic() - 1
+    session.signals.deadline = time.monotonic() - 1
     assert session.out_of_time
     session.clear_stop()
     assert not (tmp_path / "checkpoints" / "STOP").exists()
@@ -88,7 +88,7 @@ def test_losing_the_lease_stops_the_search(session):
 
 def test_a_standstill_stops_the_search(session):
     session.watchdog.moved -= 100_000
-    session.recorder = Recorder(session.dispatcher)
+    session.callback = LedgerCallback(session.dispatcher)
     tick(session)
     assert "nothing moved" in session.dispatcher.halted
 

@@ -1,6 +1,6 @@
 """Silence is measured against a trial's own pace."""
 
-from tune_app.session.watchdog import Patience, Watchdog
+from tune_app.session.watchdog import HangTimeouts, Watchdog
 
 
 class Clock:
@@ -11,9 +11,9 @@ class Clock:
         return self.now
 
 
-def watchdog(**patience):
+def watchdog(**timeouts):
     clock = Clock()
-    return Watchdog(Patience(**patience), clock), clock
+    return Watchdog(HangTimeouts(**timeouts), clock), clock
 
 
 def test_a_trial_may_take_ten_times_its_median_epoch():

@@ -12,12 +12,12 @@ from search_spaces.grammar.domains import Float
 from search_spaces.grammar.space import Key
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, planned, some_trials, space
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.deciding.schedulers import SCHEDULERS
 from tune_app.deciding.searchers import SEARCHERS
 from tune_app.planning.plan import Duplicate, Rejected
 from tune_app.record.lease import Lease
-from tune_app.session.watchdog import Patience
+from tune_app.session.watchdog import HangTimeouts
 
 pytestmark = pytest.mark.ray
 
@@ -81,8 +81,8 @@ def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engi
         "seconds": 0.02,
         "faults": {trial.trial_id: one for trial, one in faults.items()},
     }
-    patience = Patience(factor=10, floor=10.0, first=120.0)
-    outcome = engine.run(plan_of(trials), script, slots=2, setting={"patience": patience})
+    timeouts = HangTimeouts(factor=10, floor=10.0, first=120.0)
+    outcome = engine.run(plan_of(trials), script, slots=2, setting={"timeouts": timeouts})
     assert outcome.exit_code == 1
     assert engine.statuses == {"finished": 6, "failed": 1, "diverged": 1}, engine.lines
 
@@ -161,7 +161,7 @@ def test_results_of_another_study_are_taken_over(engine, tmp_path):
 def test_another_identity_is_refused_with_the_difference_or_begins_anew(known):
     (trial,) = some_trials(1)
     wider = plan_of([trial], space=space(fixed={"layer": "low_rank", "rank": 4, "width": 16}))
-    with pytest.raises(WrongUse, match="width was 8, is 16"):
+    with pytest.raises(UsageError, match="width was 8, is 16"):
         known.run(wider)
     assert known.run(wider, fresh=True).exit_code == 0
     (aside,) = known.results.glob("scripted.until-*")
@@ -170,7 +170,7 @@ def test_another_identity_is_refused_with_the_difference_or_begins_anew(known):
 
 
 def test_a_second_driver_is_told_who_holds_the_study(engine):
-    with Lease(engine.folder), pytest.raises(WrongUse, match="in use by process"):
+    with Lease(engine.folder), pytest.raises(UsageError, match="in use by process"):
         engine.run(plan_of(some_trials(1)))
     assert not (engine.folder / "ledger.jsonl").exists()
 
@@ -201,16 +201,16 @@ def test_duplicates_and_infeasible_points_are_on_record_once(engine):
 
 
 def test_a_trial_that_fits_no_node_is_refused_and_nothing_starts(engine):
-    with pytest.raises(WrongUse, match="at most 2 on one node"):
+    with pytest.raises(UsageError, match="at most 2 on one node"):
         engine.run(plan_of(some_trials(1)), cpus_per_trial=5)
-    with pytest.raises(WrongUse, match="no GPU here"):
+    with pytest.raises(UsageError, match="no GPU here"):
         engine.run(plan_of(some_trials(1)), gpus_per_trial=0.5)
     assert not (engine.folder / "ledger.jsonl").exists()
 
 
 def test_a_search_in_chunks_runs_every_trial_once(engine):
     trials = some_trials(7)
-    outcome = engine.run(plan_of(trials), setting={"chunk": 4})
+    outcome = engine.run(plan_of(trials), setting={"attempts_per_fit": 4})
     assert outcome.counts == {"finished": 7}
     assert len(engine.of(Started)) == 7
 

@@ -20,7 +20,7 @@ from analysis.record.record import (
     read_record,
 )
 from tune_app.command.choices import STOPPING
-from tune_app.command.errors import WrongUse
+from tune_app.command.errors import UsageError
 from tune_app.planning.identity import identity_difference
 from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
@@ -34,13 +34,13 @@ def check_identity(paths: StudyPaths, identity: dict[str, Any]) -> None:
     """Refuses to go on with a study that asks something else.
 
     Raises:
-        WrongUse: with every difference.
+        UsageError: with every difference.
     """
     stored = read_information(paths.study) or {}
     difference = identity_difference(stored.get("identity") or identity, identity)
     if difference:
         advice = "--name starts another study, --fresh moves this one aside"
-        raise WrongUse(
+        raise UsageError(
             [f"{paths.folder} is another study ({advice}):", *(f"  {one}" for one in difference)]
         )
 
@@ -102,7 +102,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     """Finished trials of other studies that this one plans too, or may come to propose.
 
     Raises:
-        WrongUse: where one of the folders is no study.
+        UsageError: where one of the folders is no study.
     """
     rows: list[AnyRow] = []
     problems = []
@@ -117,7 +117,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
         known |= wanted
         rows += _of_trials(found, wanted, {name for name in history.trials if name in wanted})
     if problems:
-        raise WrongUse(problems)
+        raise UsageError(problems)
     return rows
 
 
