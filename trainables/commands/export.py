@@ -25,12 +25,27 @@ DataDir = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
 Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]
+Form = Annotated[
+    str,
+    typer.Option(
+        metavar="FORM",
+        help="factors: no layer larger than trained; folded: one convolution a kernel; fastest: "
+        "folded where it is clearly faster.",
+    ),
+]
+Onnx = Annotated[bool, typer.Option("--onnx", help="Write an ONNX file too.")]
+Int8 = Annotated[
+    bool, typer.Option("--int8", help="Write an ONNX file in 8 bits too; implies --onnx.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the card instead of a table.")]
 
 
 def export(
     study: StudyFolder,
     trial: Trial,
+    form: Form = "factors",
+    onnx: Onnx = False,
+    int8: Int8 = False,
     batch: Batch = 1,
     seconds: Seconds = 2.0,
     data_dir: DataDir = None,
@@ -44,20 +59,49 @@ def export(
     """
     import torch
 
-    from trainables.compression.evaluation import load_data, read_images
-    from trainables.compression.trained import find_data_dir, load_trained
-    from trainables.exporting.export import describe, write_files
+    from trainables.compression.evaluation import (
+        held_out_batches,
+        load_data,
+        read_images,
+        training_images,
+    )
+    from trainables.compression.trained import find_data_dir, find_max_parameters, load_trained
+    from trainables.exporting.export import FORMS, TOLERANCE, describe, write_files
     from trainables.exporting.export import export as make
     from trainables.exporting.export_card import make_card, store_card
+    from trainables.exporting.onnx_file import check_packages, write_onnx_files
 
+    if form not in FORMS:
+        raise ValueError(f"--form must be one of {', '.join(FORMS)}, got {form!r}")
+    if onnx or int8:
+        check_packages()
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
     data = load_data(trained, data_dir or find_data_dir(study))
     images = read_images(trained.config, data, IMAGES)
-    exported = make(trained.network, trained.size, images, batch=batch, seconds=seconds)
+    exported = make(
+        trained.network,
+        trained.size,
+        images,
+        batch=batch,
+        form=form,
+        max_parameters=find_max_parameters(study),
+        seconds=seconds,
+    )
     folder = (out or study / "exports" / trained.trial_id).absolute()
     files = write_files(folder, exported, images)
-    card = make_card(trained, data, describe(exported, trained.size), files)
+    told = describe(exported, trained.size)
+    if onnx or int8:
+        told["onnx"] = write_onnx_files(
+            folder,
+            exported.chosen.module,
+            images,
+            training_images(trained.config, data, IMAGES) if int8 else None,
+            lambda: held_out_batches(trained.config, data),
+            tolerance=TOLERANCE,
+        )
+        files |= {name: row["bytes"] for name, row in told["onnx"].items()}
+    card = make_card(trained, data, told, files)
     store_card(folder, study, card)
     print(json.dumps(card, indent=1) if as_json else _report(card, folder))
 
@@ -70,8 +114,8 @@ def _report(card: dict[str, Any], folder: Path) -> str:
     ]
     lines = [
         f"{card['trial_id']} ({card['checkpoint']})",
-        f"factors {card['factors']}, BatchNorm {norm}",
-        f"the fastest at batch {card['chosen_at_batch']}: {', '.join(others)}",
+        f"form {card['form']}, BatchNorm {norm}",
+        f"at batch {card['chosen_at_batch']}: {', '.join(others)}",
         "",
         *lay_out(_latencies(card), right={1, 2, 3, 4}),
         f"medians (quartiles) in float32, threads {card['threads']}, {card['machine']}",
@@ -81,10 +125,21 @@ def _report(card: dict[str, Any], folder: Path) -> str:
         f"parameters     {card['exported_parameters']:,} ({card['parameters']:,} as trained)",
         f"outputs        within {card['largest_difference']:.1g} of the network's on "
         f"{card['images_checked']} images",
-        *(f"{name:13}  {size:,} bytes" for name, size in card["files"].items()),
+        *(f"{name:17}  {size:,} bytes" for name, size in card["files"].items()),
+        *_accuracies(card),
         f"in {folder}",
     ]
     return "\n".join(lines)
+
+
+def _accuracies(card: dict[str, Any]) -> list[str]:
+    """Of each ONNX file, on the held-out images."""
+    return [
+        f"{name:17}  accuracy {row['accuracy']:.4f} on the {row['images']:,} held-out images"
+        if row["images"]
+        else f"{name:17}  accuracy unknown: no image was held out"
+        for name, row in card.get("onnx", {}).items()
+    ]
 
 
 def _latencies(card: dict[str, Any]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
         precision="fp32",
     )
     return Score(*judge(), images=len(chosen))
+
+
+def held_out_batches(
+    config: TrainConfig, data: Dataset, batch: int = 256
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Normalised held-out images (B, 3, 32, 32) and their labels (B,); none where none are held."""
+    placed = place(data, torch.device("cpu"))
+    augmenter = Augmenter(placed.train_pixels, data.mean, data.std)
+    chosen = torch.from_numpy(split_training_images(config, data).held_out)
+    for part in chosen.split(batch):
+        yield augmenter.plain(part), placed.train_labels[part]
+
+
+def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
+    """Up to ``count`` normalised training images (B, 3, 32, 32), in the order of the data set."""
+    chosen = torch.from_numpy(split_training_images(config, data).train[:count].copy())
+    pixels = place(data, torch.device("cpu")).train_pixels
+    return Augmenter(pixels, data.mean, data.std).plain(chosen)
 
 
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:

@@ -58,6 +58,12 @@ def find_data_dir(study: Path) -> Path | None:
     return Path(named) if named and Path(named).is_dir() else None
 
 
+def find_max_parameters(study: Path) -> int | None:
+    """The largest network that the study allowed; None where it set no limit."""
+    limit = (_information(study).get("options") or {}).get("max_parameters")
+    return int(limit) if limit else None
+
+
 def _information(study: Path) -> dict[str, Any]:
     """study.json, empty where there is none; raises TrialError where there is no study."""
     if not study.is_dir():

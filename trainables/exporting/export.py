@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import platform
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from trainables.exporting.latency import Forward, Latency, measure
-from trainables.exporting.plain_convs import make_plain, plain_macs
+from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.networks.resnet9 import ResNet9
 from trainables.sizes.network import NetworkSize
 
@@ -25,7 +26,8 @@ TOLERANCE = 1e-5
 PROGRAM = "model.pt2"
 WEIGHTS = "model.safetensors"
 BATCHES = (1, 512)
-FACTORS = ("folded", "kept")
+FASTEST = "fastest"
+FORMS = (FACTORS, FOLDED, FASTEST)
 
 
 class ExportError(ValueError):
@@ -36,20 +38,25 @@ class ExportError(ValueError):
 class Candidate:
     """One way to run the network: a program, and the module it was exported from.
 
-    factors: "folded" (every kernel rebuilt) or "kept" (small convolutions where they count fewer
-    multiply-adds). difference: of its logits to the network's, see TOLERANCE.
+    form: FACTORS or FOLDED, see ``make_plain``. difference: of its logits to the network's, see
+    TOLERANCE.
     """
 
-    factors: str
+    form: str
     norm_folded: bool
     module: ResNet9
     program: torch.export.ExportedProgram
     difference: float
 
+    @property
+    def parameters(self) -> int:
+        """Numbers stored, without BatchNorm's running statistics."""
+        return sum(weight.numel() for weight in self.module.parameters())
+
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """The candidate that was fastest at ``batch`` images; its latencies, and every candidate's."""
+    """The candidate that was chosen; its latencies, and every candidate's at ``batch`` images."""
 
     chosen: Candidate
     batch: int
@@ -59,30 +66,52 @@ class Exported:
 
 
 def export(
-    network: ResNet9, size: NetworkSize, images: Tensor, *, batch: int, seconds: float = 2.0
+    network: ResNet9,
+    size: NetworkSize,
+    images: Tensor,
+    *,
+    batch: int,
+    form: str = FACTORS,
+    max_parameters: int | None = None,
+    seconds: float = 2.0,
 ) -> Exported:
     """Makes, checks and measures; nothing is written.
 
-    images: real, normalised ones, (B, 3, 32, 32); outputs are compared on all of them, at once and
-    one alone. For the latencies they are repeated as often as a batch needs.
+    Args:
+        network: as it was trained.
+        size: its size.
+        images: real, normalised ones, (B, 3, 32, 32). Outputs are compared on all of them, at once
+            and one alone. For the latencies they are repeated as often as a batch needs.
+        batch: images at once that latencies are compared at.
+        form: one of FORMS. FASTEST is FOLDED only where that was faster beyond the spread of both.
+        max_parameters: what the study allowed; a larger form is not exported.
+        seconds: about how long each comparison of latencies is measured.
 
     Raises:
-        ExportError: when no candidate's outputs are the network's.
+        ExportError: when no candidate's outputs are the network's, or the form asked for is larger
+            than ``max_parameters``.
     """
-    candidates = _make_candidates(network, size, images)
+    candidates = _make_candidates(network, size, images, form)
+    allowed = [one for one in candidates if one.parameters <= (max_parameters or float("inf"))]
+    if not allowed:
+        raise ExportError(
+            f"the form {candidates[0].form!r} has {candidates[0].parameters:,} parameters, and "
+            f"the study allowed {max_parameters:,}; the form {FACTORS!r} keeps to it"
+        )
+    candidates = allowed
     forwards = [candidate.program.module() for candidate in candidates]
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
-    fastest = min(range(len(candidates)), key=lambda number: rivals[number].median)
-    latencies = {batch: rivals[fastest]}
+    chosen = _choose(rivals)
+    latencies = {batch: rivals[chosen]}
     for other in set(BATCHES) - {batch}:
         latencies |= {
-            other: measure([forwards[fastest]], _repeat(images, other), seconds=seconds)[0]
+            other: measure([forwards[chosen]], _repeat(images, other), seconds=seconds)[0]
         }
     return Exported(
-        chosen=candidates[fastest],
+        chosen=candidates[chosen],
         batch=batch,
         latencies=tuple(latencies[key] for key in sorted(latencies)),
-        candidates={c.factors: rival for c, rival in zip(candidates, rivals, strict=True)},
+        candidates={c.form: rival for c, rival in zip(candidates, rivals, strict=True)},
         images_checked=len(images),
     )
 
@@ -112,11 +141,11 @@ def describe(exported: Exported, size: NetworkSize) -> dict[str, Any]:
     """What was exported and measured, as plain JSON values; times in seconds."""
     chosen = exported.chosen
     return {
-        "factors": chosen.factors,
+        "form": chosen.form,
         "batchnorm_folded": chosen.norm_folded,
         "parameters": size.parameters,
-        "exported_parameters": sum(weight.numel() for weight in chosen.module.parameters()),
-        "macs": plain_macs(chosen.module, size),
+        "exported_parameters": chosen.parameters,
+        "macs": plain_macs(chosen.module, size, exported.batch),
         "trained_macs": size.macs(exported.batch),
         "largest_difference": chosen.difference,
         "tolerance": TOLERANCE,
@@ -143,23 +172,33 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return next(names, platform.processor())
 
 
-def _make_candidates(network: ResNet9, size: NetworkSize, images: Tensor) -> list[Candidate]:
-    """One for each way of treating the factors that is faithful, BatchNorm folded if it can be."""
+def _choose(rivals: Sequence[Latency]) -> int:
+    """The first, or one that is faster than it by more than noise: the quartiles do not overlap."""
+    faster = [n for n, one in enumerate(rivals) if one.upper_quartile < rivals[0].lower_quartile]
+    return min(faster, key=lambda number: rivals[number].median, default=0)
+
+
+def _make_candidates(
+    network: ResNet9, size: NetworkSize, images: Tensor, form: str
+) -> list[Candidate]:
+    """One for each form asked for that is faithful, FACTORS first, BatchNorm folded if it can be.
+
+    Two forms that store the same numbers are one.
+    """
     wanted = _run(network, images)
     candidates: dict[str, Candidate] = {}
     nearest = float("inf")
-    for factors, norm_folded in itertools.product(_ways(network, size), (True, False)):
-        if factors in candidates:
+    for one, norm_folded in itertools.product(_forms(network, size, form), (True, False)):
+        if one in candidates:
             continue  # it was faithful with BatchNorm folded
-        keep = factors == "kept"
-        module = make_plain(network, size, keep_factors=keep, fold_norm=norm_folded)
+        module = make_plain(network, size, form=one, fold_norm=norm_folded)
         off = _difference(module, images, wanted)
         if off <= TOLERANCE:
             program = _export(module, images)
             off = _difference(program.module(), images, wanted)
         nearest = min(nearest, off)
         if off <= TOLERANCE:
-            candidates[factors] = Candidate(factors, norm_folded, module, program, off)
+            candidates[one] = Candidate(one, norm_folded, module, program, off)
     if not candidates:
         raise ExportError(
             f"no exported form gives the network's outputs: the nearest is off by {nearest:.2g}, "
@@ -168,11 +207,14 @@ def _make_candidates(network: ResNet9, size: NetworkSize, images: Tensor) -> lis
     return list(candidates.values())
 
 
-def _ways(network: ResNet9, size: NetworkSize) -> tuple[str, ...]:
-    """FACTORS, or the first of them alone where no layer has factors worth keeping."""
-    plain = [make_plain(network, size, keep_factors=keep) for keep in (False, True)]
+def _forms(network: ResNet9, size: NetworkSize, form: str) -> tuple[str, ...]:
+    """The forms to try: of FASTEST both, or FACTORS alone where folding changes no shape."""
+    if form != FASTEST:
+        return (form,)
+    both = (FACTORS, FOLDED)
+    plain = [make_plain(network, size, form=one) for one in both]
     shapes = [{name: x.shape for name, x in each.state_dict().items()} for each in plain]
-    return FACTORS[:1] if shapes[0] == shapes[1] else FACTORS
+    return both[:1] if shapes[0] == shapes[1] else both
 
 
 def _export(module: ResNet9, images: Tensor) -> torch.export.ExportedProgram:

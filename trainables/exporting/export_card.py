@@ -6,10 +6,11 @@ checkpoints, and `<study>/latency/<trial_id>.json` for whoever reads the study. 
 trial_id, checkpoint, epochs_done, config: the trial and the state that was exported.
 input: shape, channel order, mean and std (in pixel values, 0 to 255) of the images the program
     takes, already normalised; classes: the meaning of its outputs, in order.
-factors ("folded", "kept"), batchnorm_folded: the form that was fastest at chosen_at_batch images.
+form ("factors", "folded"), batchnorm_folded: how it was exported, see ``plain_convs``.
 parameters, exported_parameters: numbers stored as trained, as exported.
 macs, trained_macs: multiply-adds per image of the exported program, of the network as trained at
     that batch.
+onnx: by file name its bytes, accuracy on the held-out images (and how many), difference.
 files: bytes by name. latency: a row for each batch: batch (images), median, lower_quartile,
     upper_quartile (seconds of a whole forward pass), runs. candidates: the same at chosen_at_batch,
     by form. threads, device, machine, torch: what they were measured on.

@@ -1,4 +1,9 @@
-"""A trained network as plain convolutions: no factors to rebuild, no BatchNorm to apply."""
+"""A trained network as it is exported: plain convolutions, and factors where those would be larger.
+
+A network is compressed for its size, so that the form ``FACTORS`` stores no layer in more numbers
+than training did. A layer becomes plain convolutions where they fit into that; else it stays what
+it is, and makes its kernel from its factors at every forward pass.
+"""
 
 from __future__ import annotations
 
@@ -18,38 +23,53 @@ from trainables.sizes.spec import ConvSpec
 
 RANK_TOLERANCE = 1e-10  # of float64; what float32 factors rebuild to is of their rank to 1e-15
 
+FACTORS = "factors"
+FOLDED = "folded"
+
 Convolutions = list[nn.Conv2d]
 
 
 @torch.no_grad()
 def make_plain(
-    network: ResNet9, size: NetworkSize, *, keep_factors: bool, fold_norm: bool = True
+    network: ResNet9, size: NetworkSize, *, form: str, fold_norm: bool = True
 ) -> ResNet9:
     """An equal network for inference.
 
-    keep_factors: whether a layer stays a sequence of small convolutions where that counts fewer
-    multiply-adds; else every kernel is rebuilt, to one convolution or a depthwise and a pointwise
-    one. fold_norm: whether BatchNorm becomes part of the convolution before it.
+    Args:
+        network: ResNet-9 as it was trained, with any layers.
+        size: the network's size.
+        form: FACTORS stores each layer in at most as many numbers as training did, and among such
+            ways takes the one of the fewest multiply-adds. FOLDED makes every kernel one
+            convolution, or a depthwise and a pointwise one, however large.
+        fold_norm: whether BatchNorm becomes part of the convolution before it. It never does after
+            a layer that keeps its own factors.
     """
     plain = copy.deepcopy(network).double().eval()
     sides = dict(zip(plain.replaced, (side for side, _ in size.input_hw), strict=True))
     for block in list(plain.modules()):
         if isinstance(block, ConvNorm):
             conv = block.conv
-            convs = [conv] if conv not in sides else _choose(conv, sides[conv], keep_factors)
-            if fold_norm:
+            convs = [conv] if conv not in sides else _choose(conv, sides[conv], form)
+            if fold_norm and isinstance(convs[-1], nn.Conv2d):
                 _fold(block.norm, convs[-1])
                 block.norm = nn.Identity()
             block.conv = convs[0] if len(convs) == 1 else nn.Sequential(*convs)
     return plain.float().to(memory_format=torch.channels_last).eval()
 
 
-def plain_macs(network: ResNet9, size: NetworkSize) -> int:
-    """Multiply-adds per image of what ``make_plain`` made, prep and classifier included."""
-    total = fixed_macs(size.width, size.architecture.classes)
+def plain_macs(network: ResNet9, size: NetworkSize, batch: int) -> float:
+    """Multiply-adds per image of what ``make_plain`` made, ``batch`` images at once.
+
+    Prep and classifier are included; what a layer that keeps its factors does once per forward pass
+    is shared among the images.
+    """
+    total: float = fixed_macs(size.width, size.architecture.classes)
     for layer, (side, _) in zip(network.replaced, size.input_hw, strict=True):
-        convs = list(layer) if isinstance(layer, nn.Sequential) else [layer]
-        total += count_macs(convs, side)
+        if isinstance(layer, FactorizedConv2d):
+            total += layer.size.route_macs(side, side, batch)[layer.route]
+        else:
+            convs = list(layer) if isinstance(layer, nn.Sequential) else [layer]
+            total += count_macs(convs, side)
     return total
 
 
@@ -64,11 +84,16 @@ def count_macs(convs: Sequence[nn.Conv2d], side: int) -> int:
     return total
 
 
-def _choose(layer: FactorizedConv2d, side: int, keep_factors: bool) -> Convolutions:
+def _choose(layer: FactorizedConv2d, side: int, form: str) -> Convolutions | list[FactorizedConv2d]:
     folded = _fold_factors(layer)
-    if not keep_factors:
+    if form == FOLDED:
         return folded
-    return min(folded, _keep_factors(layer), key=lambda convs: count_macs(convs, side))
+    allowed = [
+        convs
+        for convs in (_keep_factors(layer), folded)
+        if sum(conv.weight.numel() for conv in convs) <= layer.size.parameters
+    ]
+    return min(allowed, key=lambda convs: count_macs(convs, side), default=[layer])
 
 
 def _fold_factors(layer: FactorizedConv2d) -> Convolutions:

@@ -68,6 +68,24 @@ def test_export_prints_latencies_beside_multiply_adds_and_writes_the_files(study
     assert program(torch.zeros(3, *card["input"]["shape"][1:])).shape == (3, 10)
 
 
+def test_export_writes_onnx_files_and_says_what_eight_bits_cost(study, tmp_path, capsys):
+    words = ["--seconds", "0.01", "--out", str(tmp_path), "--int8"]
+    assert main(["export", *study, *words]) == 0
+    output = capsys.readouterr().out
+    rows = json.loads((tmp_path / "card.json").read_text())["onnx"]
+    assert set(rows) == {"model.onnx", "model.int8.onnx"}
+    for name, row in rows.items():
+        assert row["bytes"] == (tmp_path / name).stat().st_size
+        assert row["images"] == 143
+        assert f"{name:17}  accuracy {row['accuracy']:.4f} on the 143 held-out images" in output
+    assert rows["model.onnx"]["difference"] <= 1e-5
+
+
+def test_a_form_that_there_is_not_is_named_with_those_there_are(study, capsys):
+    assert main(["export", *study, "--form", "kept"]) == 2
+    assert "--form must be one of factors, folded, fastest, got 'kept'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -12,12 +12,15 @@ from trainables.compression.compress import compress
 from trainables.compression.evaluation import read_images
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained, load_trained
-from trainables.exporting.export import ExportError, describe, export, write_files
+from trainables.exporting.export import FASTEST, ExportError, _choose, describe, export, write_files
 from trainables.exporting.export_card import make_card, store_card
-from trainables.exporting.plain_convs import make_plain, plain_macs
+from trainables.exporting.latency import Latency
+from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
+from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
 from trainables.networks.resnet9 import build_network
 from trainables.sizes.network import Architecture, size_network
+from trainables.sizes.registry import SIZES
 
 SHORT = 0.01  # seconds of measuring: the least number of runs
 SMALL = DENSE.replace(width=4, epochs=1)
@@ -49,10 +52,10 @@ def outputs(network, images):
         return network(images)
 
 
-def used_network(layer: str):
+def used_network(layer: str, ranked=RANKED, width=4):
     """Random factors, and BatchNorms that have seen something."""
-    ranked = RANKED if layer not in ("dense", "separable") else {}
-    size = size_network(Architecture(layer, width=4, **ranked))
+    ranked = ranked if SIZES[layer].ranked else {}
+    size = size_network(Architecture(layer, width=width, **ranked))
     network = build_network(size, batch=8, seed=1)
     network.train()
     outputs(network, torch.randn(8, 3, 32, 32) + 0.5)
@@ -63,24 +66,44 @@ def used_network(layer: str):
     return network.eval(), size
 
 
-@pytest.mark.parametrize("keep_factors", [True, False])
+@pytest.mark.parametrize("form", [FACTORS, FOLDED])
 @pytest.mark.parametrize("fold_norm", [True, False])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_plain_network_equals_the_one_it_was_made_of(layer, keep_factors, fold_norm):
+def test_a_plain_network_equals_the_one_it_was_made_of(layer, form, fold_norm):
     network, size = used_network(layer)
-    plain = make_plain(network, size, keep_factors=keep_factors, fold_norm=fold_norm)
+    plain = make_plain(network, size, form=form, fold_norm=fold_norm)
     images = torch.randn(8, 3, 32, 32)
     wanted = outputs(network, images)
     torch.testing.assert_close(outputs(plain, images), wanted, atol=1e-5, rtol=1e-5)
     has_norm = any(isinstance(module, nn.BatchNorm2d) for module in plain.modules())
-    assert has_norm != fold_norm
+    keeps = any(isinstance(module, FactorizedConv2d) for module in plain.modules())
+    assert has_norm == (not fold_norm or keeps)
+
+
+def stored(network) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_kept_factors_never_count_more_multiply_adds(layer):
+@pytest.mark.parametrize("ranked", [{"rank": 3, "dims": 4}, {"rank": 2, "dims": 2}, {"rank": 9}])
+def test_the_form_of_factors_stores_no_more_numbers_than_training_did(layer, ranked):
+    network, size = used_network(layer, ranked)
+    assert stored(network) == size.parameters
+    assert stored(make_plain(network, size, form=FACTORS)) <= size.parameters
+
+
+def test_a_tensor_train_whose_matrix_is_larger_keeps_its_cores():
+    network, size = used_network("tensor_train", {"rank": 2, "dims": 4}, width=16)
+    factors, folded = (make_plain(network, size, form=form) for form in (FACTORS, FOLDED))
+    assert stored(factors) < stored(folded) / 4
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_kept_factors_count_as_many_multiply_adds_as_the_sizes_say(layer):
     network, size = used_network(layer)
-    kept, folded = (make_plain(network, size, keep_factors=keep) for keep in (True, False))
-    assert plain_macs(kept, size) <= plain_macs(folded, size)
+    kept, folded = (make_plain(network, size, form=form) for form in (FACTORS, FOLDED))
+    if stored(kept) >= stored(folded):
+        assert plain_macs(kept, size, 8) <= plain_macs(folded, size, 8)
     if layer in ("tt_conv", "tucker2", "low_rank"):
         # a route that needs no rebuild costs what the sizes say
         factors = sum(
@@ -91,12 +114,12 @@ def test_kept_factors_never_count_more_multiply_adds(layer):
         fixed = size.macs(1) - sum(
             layer.macs(*hw, 1) for layer, hw in zip(size.layers, size.input_hw, strict=True)
         )
-        assert plain_macs(kept, size) <= factors + fixed
+        assert plain_macs(kept, size, 8) <= factors + fixed
 
 
 def test_counted_multiply_adds_are_those_of_the_modules_that_run():
     network, size = used_network("tt_conv")
-    plain = make_plain(network, size, keep_factors=True)
+    plain = make_plain(network, size, form=FACTORS)
     counted = []
 
     def count(module, _, output):
@@ -107,7 +130,7 @@ def test_counted_multiply_adds_are_those_of_the_modules_that_run():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
     outputs(plain, torch.randn(1, 3, 32, 32))
-    assert plain_macs(plain, size) == sum(counted)
+    assert plain_macs(plain, size, 8) == sum(counted)
 
 
 def assert_equal_when_read_back(folder, exported, network, images):
@@ -126,19 +149,46 @@ def assert_equal_when_read_back(folder, exported, network, images):
 
 def test_a_dense_program_read_back_gives_equal_outputs(trained, exported, images, tmp_path):
     assert_equal_when_read_back(tmp_path, exported, trained.network, images)
-    assert set(exported.candidates) == {"folded"}  # it has no factors to keep
+    assert set(exported.candidates) == {FACTORS}
     assert [latency.batch for latency in exported.latencies] == [1, 4, 512]
     for latency in exported.latencies:
         assert 0 < latency.lower_quartile <= latency.median <= latency.upper_quartile
 
 
-def test_of_a_decomposed_network_the_faster_program_is_kept(trained, images, tmp_path):
+@pytest.mark.parametrize("form", [FACTORS, FOLDED, FASTEST])
+def test_a_decomposed_network_is_exported_in_the_form_asked_for(trained, images, form, tmp_path):
     compressed = compress(trained, Target("tt_conv", rank=4))
-    exported = export(compressed.network, compressed.size, images, batch=4, seconds=SHORT)
+    exported = export(
+        compressed.network, compressed.size, images, batch=4, form=form, seconds=SHORT
+    )
     assert_equal_when_read_back(tmp_path, exported, compressed.network, images)
-    assert set(exported.candidates) == {"folded", "kept"}
-    fastest = min(exported.candidates.values(), key=lambda latency: latency.median)
-    assert exported.candidates[exported.chosen.factors] == fastest
+    assert set(exported.candidates) == ({FACTORS, FOLDED} if form == FASTEST else {form})
+    told = describe(exported, compressed.size)
+    assert told["parameters"] == compressed.size.parameters
+    assert told["exported_parameters"] == stored(exported.chosen.module)
+    if form == FACTORS:
+        assert told["exported_parameters"] <= compressed.size.parameters
+
+
+def quartiles(lower: float, median: float, upper: float) -> Latency:
+    return Latency(1, median, lower, upper, 9)
+
+
+def test_a_difference_within_noise_never_decides():
+    factors = quartiles(0.60, 0.716, 0.80)
+    assert _choose([factors, quartiles(0.58, 0.605, 0.65)]) == 0
+    assert _choose([factors, quartiles(0.30, 0.35, 0.40)]) == 1
+
+
+def test_a_form_above_the_studys_limit_is_refused_and_never_the_fastest(trained, images):
+    compressed = compress(trained, Target("tensor_train", rank=2, dims=4))
+    network, size, limit = compressed.network, compressed.size, compressed.size.parameters
+    with pytest.raises(ExportError, match=rf"and the study allowed {limit:,}; the form 'factors'"):
+        export(network, size, images, batch=1, form=FOLDED, max_parameters=limit, seconds=SHORT)
+    fastest = export(
+        network, size, images, batch=1, form=FASTEST, max_parameters=limit, seconds=SHORT
+    )
+    assert fastest.chosen.parameters <= limit
 
 
 def test_a_network_without_finite_outputs_is_not_exported(trained, images):

@@ -1,0 +1,210 @@
+"""An exported network as ONNX files, which small devices take: in float32, and in 8 bits."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+ONNX = "model.onnx"
+INT8 = "model.int8.onnx"
+EXTRA = "onnx"
+CALIBRATION_BATCH = 64
+INPUT, OUTPUT = "images", "logits"
+
+
+class OnnxError(ValueError):
+    """A network that ONNX cannot hold faithfully, or packages that are missing."""
+
+
+def check_packages() -> None:
+    """Checks that the packages are there.
+
+    Raises:
+        OnnxError: with the command that installs them.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as missing:
+        raise OnnxError(
+            f"ONNX needs the package {missing.name}: pip install onnx onnxscript onnxruntime"
+        ) from None
+
+
+def write_onnx_files(
+    folder: Path,
+    module: nn.Module,
+    images: Tensor,
+    calibration: Tensor | None,
+    held_out: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+    *,
+    tolerance: float,
+) -> dict[str, dict[str, Any]]:
+    """Writes ``model.onnx``, and ``model.int8.onnx`` where calibration images are given.
+
+    Args:
+        folder: that takes the files.
+        module, images, tolerance: as for ``write_onnx``.
+        calibration: as for ``write_int8``; None writes no file in 8 bits.
+        held_out: gives batches of images and labels, anew at each call.
+
+    Returns:
+        By file name its ``bytes``, its ``accuracy`` on the held-out images (None where there are
+        none) and how many ``images`` those are; of the float32 file also ``difference``.
+    """
+    off = write_onnx(folder / ONNX, module, images, tolerance=tolerance)
+    if calibration is not None:
+        write_int8(folder / INT8, folder / ONNX, calibration)
+    rows = {}
+    for name in (ONNX, INT8)[: 1 if calibration is None else 2]:
+        right, seen = OnnxProgram(folder / name).count_right(held_out())
+        accuracy = right / seen if seen else None
+        size = (folder / name).stat().st_size
+        rows[name] = {"bytes": size, "accuracy": accuracy, "images": seen}
+    rows[ONNX]["difference"] = off
+    return rows
+
+
+def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: float) -> float:
+    """Writes a module that takes any batch; onnxruntime must give its logits.
+
+    Args:
+        path: of the file.
+        module: in evaluation mode, in float32 on the CPU.
+        images: normalised, (B, 3, H, W); outputs are compared on them, at once and one alone.
+        tolerance: the largest difference of a logit, over the largest logit where that is above 1.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        OnnxError: where it exceeds the tolerance. Nothing is written then.
+    """
+    import onnx
+
+    with _quiet():
+        program = torch.onnx.export(
+            module,
+            (images[:2].contiguous(),),
+            dynamo=True,
+            optimize=False,  # it would fold factors into kernels, and the file would grow
+            verbose=False,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    with torch.inference_mode():
+        wanted = module(images).numpy()
+    partial = path.with_name(f".{path.name}.partial")
+    onnx.save(model, partial)
+    run = OnnxProgram(partial)
+    scale = max(1.0, float(np.abs(wanted).max()))
+    together = np.abs(run(images) - wanted).max()
+    alone = np.abs(run(images[:1]) - wanted[:1]).max()
+    off = float(max(together, alone)) / scale
+    if not off <= tolerance:
+        partial.unlink()
+        raise OnnxError(
+            f"onnxruntime's outputs are off by {off:.2g}, at most {tolerance:g} allowed"
+        )
+    partial.replace(path)
+    return off
+
+
+def write_int8(path: Path, source: Path, calibration: Tensor) -> None:
+    """Writes a file in 8 bits from one in float32, by static quantisation.
+
+    Weights are quantised per output channel, activations per tensor, by the ranges that they take
+    on the calibration images (onnxruntime's minimum and maximum). What a layer computes from
+    factors at every forward pass has no stored weight, and stays in float32.
+
+    Args:
+        path: of the file to write.
+        source: the file that ``write_onnx`` wrote.
+        calibration: normalised training images, (B, 3, H, W).
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Images(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches = iter(calibration.split(CALIBRATION_BATCH))
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch.contiguous().numpy()}
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, _quiet():
+        prepared, partial = Path(folder) / "prepared.onnx", Path(folder) / path.name
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantize_static(prepared, partial, Images(), quant_format=QuantFormat.QDQ, per_channel=True)
+        partial.replace(path)
+
+
+class OnnxProgram:
+    """A file that onnxruntime runs on one thread of the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self._session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, images: Tensor) -> np.ndarray:
+        """(B, 3, H, W) normalised images → (B, classes) logits."""
+        return self._session.run([OUTPUT], {INPUT: images.contiguous().numpy()})[0]
+
+    def count_right(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[int, int]:
+        """How many images, (B, 3, H, W), have the class of their label, (B,), and of how many."""
+        right = seen = 0
+        for images, labels in batches:
+            right += int((self(images).argmax(1) == labels.numpy()).sum())
+            seen += len(labels)
+        return right, seen
+
+
+def stored_numbers(path: Path) -> int:
+    """How many numbers a file's weights have, running statistics of a BatchNorm included."""
+    import onnx
+
+    weights = onnx.load(path).graph.initializer
+    return sum(int(np.prod(weight.dims)) for weight in weights)
+
+
+def _strip(model: Any) -> None:
+    """Takes out where in torch's code each node came from: most of a small file's bytes."""
+    graph = model.graph
+    parts = (graph.node, graph.value_info, graph.input, graph.output, graph.initializer)
+    for part in (*(one for group in parts for one in group), graph, model):
+        del part.metadata_props[:]
+        part.doc_string = ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters print progress and warn of what was chosen here."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
