@@ -20,7 +20,8 @@ import psutil
 from analysis.record.record import Ended, read_record
 from benchmarks.hardware import hardware
 from search_spaces.grammar.domains import Float
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, trial_id
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload

@@ -1,7 +1,8 @@
 """Sums of outer products, whose rank is free."""
 
 from search_spaces.grammar.domains import Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="cp",

@@ -1,7 +1,8 @@
 """The undecomposed network: what everything smaller is compared with."""
 
 from search_spaces.grammar.domains import Float, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="dense",

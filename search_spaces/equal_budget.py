@@ -1,7 +1,8 @@
 """Every family at the same sizes: the comparison the 2018 study could not make."""
 
 from search_spaces.grammar.domains import Choice, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="equal_budget",

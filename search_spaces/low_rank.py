@@ -1,7 +1,9 @@
 """Sweep A of the 2018 study: does decay scaled with compression help?"""
 
 from search_spaces.grammar.domains import Float, Int
-from search_spaces.grammar.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Contrast
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="low_rank",
@@ -19,5 +21,5 @@ SPACE = SearchSpace(
         "rank_divisor": Key(Int(2, 31, log=True, grid=tuple(range(2, 32)))),
         "weight_decay_scaling": Key(Float(0, 1, grid=(0, 1))),
     },
-    contrast=Contrast("weight_decay_scaling", baseline=0, treatment=1),
+    questions=(Contrast("weight_decay_scaling", baseline=0, treatment=1),),
 )

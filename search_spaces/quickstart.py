@@ -1,7 +1,8 @@
 """A complete search in a minute or two, on data that needs no download."""
 
 from search_spaces.grammar.domains import Choice
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="quickstart",

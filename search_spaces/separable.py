@@ -1,7 +1,8 @@
 """Depthwise and pointwise instead of dense: the cheapest decomposition of all."""
 
 from search_spaces.grammar.domains import Float, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="separable",

@@ -1,7 +1,8 @@
 """Sweep B0 of the 2018 study: tensor trains before the rank rule changed."""
 
 from search_spaces.grammar.domains import Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="tensor_train_december",

@@ -1,7 +1,8 @@
 """Sweep C of the 2018 study: how many dimensions should a Tucker network have?"""
 
 from search_spaces.grammar.domains import Float, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="tucker",

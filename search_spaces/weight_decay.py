@@ -1,7 +1,9 @@
 """Which power of the compression does the best weight decay follow?"""
 
 from search_spaces.grammar.domains import Choice, Float
-from search_spaces.grammar.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Contrast
+from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="weight_decay",
@@ -17,5 +19,5 @@ SPACE = SearchSpace(
         ),
     },
     seeds=3,
-    contrast=Contrast("weight_decay_scaling", baseline=0.0, treatment=1.0),
+    questions=(Contrast("weight_decay_scaling", baseline=0.0, treatment=1.0),),
 )

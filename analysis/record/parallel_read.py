@@ -18,7 +18,8 @@ from pathlib import Path
 
 from analysis.record.columns import Columns, join, read_part
 from analysis.record.record import ledger_path
-from trainables.config.installation import child_environment
+
+ROOT = Path(__file__).resolve().parents[2]
 
 PART_BYTES = 48 << 20
 """The least that is worth a process: it takes a third of a second to start, as long as 16 MB take
@@ -73,7 +74,7 @@ def _helper(study: Path, start: int, end: int) -> subprocess.Popen[bytes]:
     ]
     return subprocess.Popen(
         command,
-        env=child_environment(),
+        cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

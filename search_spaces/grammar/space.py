@@ -1,15 +1,17 @@
-"""A search space: one question, the keys it varies, the keys it fixes."""
+"""A search space: its questions, the keys it varies, the keys it fixes."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
-from search_spaces.grammar.domains import Domain, Scalar
-
-Role = Literal["scientific", "nuisance"]
+from search_spaces.grammar.answerable import design_problems
+from search_spaces.grammar.domains import Scalar
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Contrast, Question
+from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
 
 
 def _frozen(mapping: Mapping) -> Mapping:
@@ -17,45 +19,16 @@ def _frozen(mapping: Mapping) -> Mapping:
 
 
 @dataclass(frozen=True)
-class Key:
-    """One searched key.
-
-    ``role``: scientific keys are compared, nuisance keys are optimised away before a comparison
-    (Godbole et al. 2023, "Deep Learning Tuning Playbook").
-    ``when``: the key exists only where every named key has one of the given values, for example
-    ``{"layer": ("low_rank", "tensor_train")}``; the conditions name keys declared before this one.
-    """
-
-    domain: Domain
-    role: Role = "scientific"
-    when: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "when", _frozen(self.when))
-
-    def applies(self, chosen: Mapping[str, Scalar]) -> bool:
-        """Whether the key exists, given the values chosen so far."""
-        return all(chosen.get(name) in values for name, values in self.when.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """The one comparison named beforehand: does ``treatment`` beat ``baseline`` on ``key``?"""
-
-    key: str
-    baseline: Scalar
-    treatment: Scalar
-
-
-@dataclass(frozen=True)
 class SearchSpace:
     """A question and everything needed to ask it.
 
-    ``fixed`` and ``keys`` are keys of ``TrainConfig``; ``source`` says where the question comes
-    from. ``search`` and ``scheduler`` are defaults that the command line overrides: a space that
-    compares needs every trial to finish (``grid``, ``none``), one that optimises wants ``optuna``
-    and ``asha``. ``seeds`` is how many replicates of each point run by default; ``num_samples`` how
-    many points a sampling search draws.
+    ``question`` is for people, ``questions`` say the same in the grammar, the main one first; a
+    space whose design cannot answer them is refused. ``fixed`` and ``keys`` are keys of
+    ``TrainConfig``; ``source`` says where the question comes from. ``search`` and ``scheduler`` are
+    defaults that the command line overrides: a space that compares needs every trial to finish
+    (``grid``, ``none``), one that optimises wants ``optuna`` and ``asha``. Each point runs on
+    ``seeds`` choosing seeds, and what each arm of a question chose on ``estimating_seeds`` fresh
+    ones. ``num_samples`` is how many points a sampling search draws.
     """
 
     name: str
@@ -67,7 +40,8 @@ class SearchSpace:
     scheduler: str = "none"
     num_samples: int = 32
     seeds: int = 1
-    contrast: Contrast | None = None
+    estimating_seeds: int = ESTIMATING_SEEDS
+    questions: tuple[Question, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", _frozen(self.fixed))
@@ -84,8 +58,33 @@ class SearchSpace:
             for other in sorted(set(key.when) - declared):
                 yield f"key {name!r} depends on {other!r}, which is not declared before it"
             declared.add(name)
-        if self.contrast and self.contrast.key not in declared:
-            yield f"the contrast compares {self.contrast.key!r}, which the space does not have"
+        if not 1 <= self.seeds <= MOST_CHOOSING_SEEDS:
+            yield f"seeds must lie in [1, {MOST_CHOOSING_SEEDS}], got {self.seeds}"
+        if not 0 <= self.estimating_seeds <= MOST_CHOOSING_SEEDS:
+            yield (
+                f"estimating_seeds must lie in [0, {MOST_CHOOSING_SEEDS}], "
+                f"got {self.estimating_seeds}"
+            )
+        yield from (f"{path}: {text}" for path, text in self.question_problems())
+
+    def question_problems(self) -> Iterator[tuple[str, str]]:
+        """Why the design cannot answer the questions: the path within the space, and the reason."""
+        for number, question in enumerate(self.questions):
+            for name, text in design_problems(question, self.keys, self.fixed):
+                yield f"questions[{number}].{name}", text
+
+    def with_keys(
+        self, keys: Mapping[str, Key], fixed: Mapping[str, Scalar] | None = None
+    ) -> SearchSpace:
+        """The same space with other keys, without the questions that it then cannot answer."""
+        fixed = self.fixed if fixed is None else fixed
+        asked = [one for one in self.questions if not list(design_problems(one, keys, fixed))]
+        return dataclasses.replace(self, keys=keys, fixed=fixed, questions=tuple(asked))
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """The first contrast that is asked; None where there is none."""
+        return next((one for one in self.questions if isinstance(one, Contrast)), None)
 
     @property
     def scientific_keys(self) -> tuple[str, ...]:
@@ -94,5 +93,5 @@ class SearchSpace:
 
     @property
     def nuisance_keys(self) -> tuple[str, ...]:
-        """The keys that are optimised away before a comparison."""
+        """The keys that are tuned away before a comparison."""
         return tuple(name for name, key in self.keys.items() if key.role == "nuisance")

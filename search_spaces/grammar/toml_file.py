@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from search_spaces.grammar.answerable import design_problems
 from search_spaces.grammar.domains import Choice, Domain, Float, Int
-from search_spaces.grammar.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.key import ROLES, Key
+from search_spaces.grammar.question import Question, QuestionError, read_question
+from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
+from search_spaces.grammar.space import SearchSpace
 
 TYPES = {"float": Float, "int": Int, "choice": Choice}
 INTERVAL = {"low", "high", "log", "grid"}
-SPACE = {"name", "question", "source", "search", "scheduler", "num_samples", "seeds", "contrast"}
+SPACE = {
+    *("name", "question", "source", "search", "scheduler"),
+    *("num_samples", "seeds", "estimating_seeds", "questions", "contrast"),
+}
 
 _MISSING = object()
 
@@ -60,41 +68,66 @@ class _Reader:
         head = self._table("space", document.get("space", {}))
         self._unknown("space", head, SPACE)
         about = self._about(head, default_name)
+        questions = self._questions(head)
         fixed = self._fixed(self._table("fixed", document.get("fixed", {})))
         tables = self._table("keys", document.get("keys", {}))
         keys = {name: self._key(f"keys.{name}", table) for name, table in tables.items()}
         if not keys:
             self.problems.append("keys: a space searches at least one key, got none")
         whole = {name: key for name, key in keys.items() if key is not None}
+        for path, question in questions.items():
+            self.problems += [
+                f"{path}.{name}: {text}"
+                for name, text in design_problems(question, whole, fixed)
+                if len(whole) == len(keys)  # of a broken key nothing can be said
+            ]
         if self.problems:
             return None
         try:
-            return SearchSpace(**about, keys=whole, fixed=fixed)
+            asked = tuple(questions.values())
+            return SearchSpace(**about, keys=whole, fixed=fixed, questions=asked)
         except ValueError as problem:
             self.problems.append(str(problem))
             return None
 
     def _about(self, head: Mapping[str, Any], default_name: str) -> dict[str, Any]:
-        about = {
+        return {
             "name": self._typed("space.name", head.get("name", default_name), str),
             "question": self._typed("space.question", head.get("question", _MISSING), str),
             "source": self._typed("space.source", head.get("source", ""), str),
             "search": self._typed("space.search", head.get("search", "grid"), str),
             "scheduler": self._typed("space.scheduler", head.get("scheduler", "none"), str),
             "num_samples": self._count("space.num_samples", head.get("num_samples", 32)),
-            "seeds": self._count("space.seeds", head.get("seeds", 1)),
+            "seeds": self._count("space.seeds", head.get("seeds", 1), 1, MOST_CHOOSING_SEEDS),
+            "estimating_seeds": self._count(
+                "space.estimating_seeds",
+                head.get("estimating_seeds", ESTIMATING_SEEDS),
+                0,
+                MOST_CHOOSING_SEEDS,
+            ),
         }
-        if "contrast" in head:
-            about["contrast"] = self._contrast(head["contrast"])
-        return about
 
-    def _contrast(self, given: Any) -> Contrast | None:
-        table = self._table("space.contrast", given)
-        names = {"key", "baseline", "treatment"}
-        self._unknown("space.contrast", table, names)
-        missing = names - table.keys()
-        self.problems += [f"space.contrast.{name}: missing" for name in sorted(missing)]
-        return None if missing else Contrast(**{name: table[name] for name in names})
+    def _questions(self, head: Mapping[str, Any]) -> dict[str, Question]:
+        """The questions by their path; ``contrast`` is the form of before there were more kinds."""
+        given: dict[str, Any] = {}
+        if "contrast" in head:
+            table = self._table("space.contrast", head["contrast"])
+            given["space.contrast"] = {"kind": "contrast", **table}
+        listed = head.get("questions", [])
+        if not isinstance(listed, list):
+            self.problems.append(f"space.questions: a list of questions, got {listed!r}")
+            listed = []
+        given |= {f"space.questions[{number}]": one for number, one in enumerate(listed)}
+        read: dict[str, Question] = {}
+        for path, table in given.items():
+            try:
+                read[path] = read_question(table)
+            except QuestionError as error:
+                self.problems += [
+                    f"{path}{f'.{name}' if name else ''}: {text}"
+                    for name, text in error.problems.items()
+                ]
+        return read
 
     def _fixed(self, table: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self._scalar(f"fixed.{name}", value) for name, value in table.items()}
@@ -108,8 +141,8 @@ class _Reader:
         fields = {"values"} if kind == "choice" else INTERVAL
         self._unknown(path, table, fields | {"type", "role", "when"})
         role = table.get("role", "scientific")
-        if role not in ("scientific", "nuisance"):
-            self._choose(f"{path}.role", role, ("scientific", "nuisance"))
+        if role not in ROLES:
+            self._choose(f"{path}.role", role, ROLES)
         when = self._when(f"{path}.when", table.get("when", {}))
         domain = self._domain(path, TYPES[kind], {n: table[n] for n in fields & table.keys()})
         return None if domain is None else Key(domain, role, when)
@@ -163,9 +196,10 @@ class _Reader:
             self.problems.append(f"{path}: text, got {value!r}")
         return value
 
-    def _count(self, path: str, value: Any) -> Any:
-        if type(value) is not int or value < 1:
-            self.problems.append(f"{path}: a whole number of at least 1, got {value!r}")
+    def _count(self, path: str, value: Any, least: int = 1, most: float = math.inf) -> Any:
+        if type(value) is not int or not least <= value <= most:
+            expected = f"at least {least}" if most == math.inf else f"{least} to {most}"
+            self.problems.append(f"{path}: a whole number of {expected}, got {value!r}")
         return value
 
     def _table(self, path: str, given: Any) -> Mapping[str, Any]:

@@ -48,14 +48,6 @@ def test_grid_points_corners_and_samples_are_trial_configurations(name: str) -> 
         assert {key: config[key] for key in given} == given
 
 
-@pytest.mark.parametrize("name", SPACES)
-def test_a_spaces_contrast_is_between_points_of_its_grid(name: str) -> None:
-    contrast = SPACES[name].contrast
-    if contrast is not None:
-        grid = SPACES[name].keys[contrast.key].domain.grid
-        assert {contrast.baseline, contrast.treatment} <= set(grid)
-
-
 def test_equal_budget_compares_every_family_and_every_reshaping() -> None:
     space = SPACES["equal_budget"]
     assert set(space.keys["layer"].domain.grid) == set(SIZES)

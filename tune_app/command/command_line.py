@@ -13,7 +13,6 @@ from typer.main import get_command
 
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
-from trainables.config.installation import command_line
 from tune_app.command.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
@@ -28,18 +27,15 @@ from tune_app.command.option_parsers import (
     share,
 )
 from tune_app.command.options import RunOptions
-from tune_app.command.programs import PROGRAMS
 
 PROGRAM = "run_tune.py"
-"""How a command begins on record, however it was started."""
 
 HELP = (
     "Which low-rank network is best for a parameter budget, and how sure are we?\n\n"
     "Searches a space of networks and writes one folder with the answer. "
     "The same command again continues where it stopped. "
     "What is not given is as the space says.\n\n"
-    f"Start with: {command_line()} --space quickstart\n\n"
-    f"Other programs: {', '.join(PROGRAMS)}; {command_line()} NAME --help explains one."
+    "Start with: python run_tune.py --space quickstart"
 )
 
 ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
@@ -55,9 +51,7 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     """
     command = get_command(_app)
     try:
-        result = command.main(
-            list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
-        )
+        result = command.main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=list(argv))
     except Exception as problem:
         if not hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
             raise
@@ -110,7 +104,19 @@ Preset = Annotated[
 Dataset = Annotated[
     str | None, _option(ASK, "NAME", "cifar10, digits (needs no download) or folder.")
 ]
-Seeds = Annotated[Any, _option(ASK, "N", "Train every point with seeds 0 to N-1.", at_least(1))]
+Seeds = Annotated[
+    Any, _option(ASK, "N", "Train every point with seeds 0 to N-1, which choose.", at_least(1))
+]
+EstimatingSeeds = Annotated[
+    Any,
+    _option(
+        ASK,
+        "N",
+        "Train what was chosen with N fresh seeds, which estimate; default 5. "
+        "0 runs one stage, and nothing is claimed of what was tuned.",
+        at_least(0),
+    ),
+]
 Confirm = Annotated[
     Any,
     _option(
@@ -190,6 +196,7 @@ def _command(
     preset: Preset = "full",
     dataset: Dataset = None,
     seeds: Seeds = None,
+    estimating_seeds: EstimatingSeeds = None,
     confirm: Confirm = None,
     top: Top = None,
     search: Search = None,
@@ -242,9 +249,7 @@ def _stray(context: typer.Context) -> Iterable[str]:
     for argument in context.args:
         name = argument.partition("=")[0]
         near = difflib.get_close_matches(name, flags, n=1)
-        hint = (
-            f"did you mean {near[0]}?" if near else f"{command_line()} --help lists what there is"
-        )
+        hint = f"did you mean {near[0]}?" if near else f"{PROGRAM} --help lists what there is"
         yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
 
 

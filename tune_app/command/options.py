@@ -20,7 +20,8 @@ class RunOptions:
     search: str | None = None
     scheduler: str | None = None
     num_samples: int | None = None
-    seeds: int | None = None
+    seeds: int | None = None  # choosing seeds of each point
+    estimating_seeds: int | None = None  # fresh seeds of what was chosen; 0 runs one stage
     search_seed: int = 0
     objective: tuple[str, ...] = ("val_accuracy",)
     settings: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)

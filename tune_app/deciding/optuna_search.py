@@ -13,7 +13,8 @@ from optuna.trial import TrialState
 
 from analysis.record.record import Alias, Infeasible, Planned
 from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 from tune_app.command.choices import OBJECTIVES
 from tune_app.deciding.searcher import SearchContext
 from tune_app.planning.parsed_point import plan_point, whole_point

@@ -127,5 +127,5 @@ def _confirm_space(space: SearchSpace, best: list[TrainConfig], options: RunOpti
         fixed={
             name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None
         },
-        contrast=None,
+        questions=(),
     )

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from search_spaces.grammar.answerable import design_problems
 from search_spaces.grammar.domains import Choice, Scalar
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.seeds import (
+    ESTIMATING_SEEDS_FROM,
+    MOST_CHOOSING_SEEDS,
+    estimating_seeds,
+    is_choosing,
+)
+from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -24,10 +32,12 @@ QUICK_CIFAR10: Mapping[str, Scalar] = {"train_images": 10_240, "validation_image
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSpace:
-    """The space that is searched, the seeds of each point, and notes on what was changed."""
+    """The space that is searched, the choosing seeds of each point, the estimating seeds of what is
+    chosen, and notes on what was changed."""
 
     space: SearchSpace
     seeds: tuple[int, ...]
+    estimating_seeds: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -43,28 +53,56 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     settings = {name: values for name, values in options.settings.items() if name != "seed"}
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
-    seeds = options.settings.get("seed") or _seeds(space, options)
+    seeds = tuple(int(seed) for seed in _seeds(space, options))
     quick = _quick(space, settings) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
     told = ", ".join(f"{name}={value}" for name, value in quick.items())
-    notes = (f"preset quick: {told}",) if quick else ()
-    return ResolvedSpace(changed, tuple(int(seed) for seed in seeds), notes)
+    notes = [f"preset quick: {told}"] * bool(quick) + _unasked(space, changed)
+    count = options.estimating_seeds
+    estimating = estimating_seeds(space.estimating_seeds if count is None else count)
+    return ResolvedSpace(changed, seeds, estimating, tuple(notes))
 
 
-def _seeds(space: SearchSpace, options: RunOptions) -> tuple[Scalar, ...]:
-    """Those of the option; else those that the space names; else as many as it asks for."""
+def _unasked(space: SearchSpace, changed: SearchSpace) -> list[str]:
+    """The questions that the changed design cannot answer, and why."""
+    notes = []
+    for question in space.questions:
+        for _, reason in design_problems(question, changed.keys, changed.fixed):
+            notes.append(f"its question ({question.kind}) is not asked: {reason}")
+            break
+    return notes
+
+
+def _seeds(space: SearchSpace, options: RunOptions) -> Sequence[Scalar]:
+    """Those of --set; else of --seeds; else those that the space names, or as many as it asks."""
+    if "seed" in options.settings:
+        return options.settings["seed"]
     if options.seeds is None and "seed" in space.keys:
-        return tuple(space.keys["seed"].domain.grid)
+        return space.keys["seed"].domain.grid
     if options.seeds is None and "seed" in space.fixed:
         return (space.fixed["seed"],)
-    return tuple(range(options.seeds or space.seeds))
+    return range(options.seeds or space.seeds)
+
+
+def _seed_problems(space: SearchSpace, options: RunOptions) -> list[str]:
+    kept = f"those from {ESTIMATING_SEEDS_FROM} on estimate what the others chose"
+    if (options.seeds or 0) > MOST_CHOOSING_SEEDS:
+        return [f"--seeds takes 1 to {MOST_CHOOSING_SEEDS}, got {options.seeds:,}: {kept}"]
+    wrong = [
+        seed for seed in _seeds(space, options) if type(seed) is not int or not is_choosing(seed)
+    ]
+    if not wrong:
+        return []
+    what = "--set seed=" if "seed" in options.settings else f"space {space.name!r}: seed"
+    most = MOST_CHOOSING_SEEDS - 1
+    return [f"{what} takes whole numbers from 0 to {most} ({kept}), got {_words(tuple(wrong))}"]
 
 
 def _without_seed(space: SearchSpace) -> SearchSpace:
     """The seed replicates points; it is never one of their coordinates."""
     keys = {name: key for name, key in space.keys.items() if name != "seed"}
     fixed = {name: value for name, value in space.fixed.items() if name != "seed"}
-    return dataclasses.replace(space, keys=keys, fixed=fixed)
+    return space.with_keys(keys, fixed)
 
 
 def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:
@@ -76,10 +114,7 @@ def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:
         problems.append("--dataset and --set dataset= say different things; keep one of them")
     if options.seeds is not None and "seed" in settings:
         problems.append("--seeds and --set seed= both choose the seeds; keep one of them")
-    if "seed" in settings and any(type(seed) is not int or seed < 0 for seed in settings["seed"]):
-        problems.append(
-            f"--set seed= takes whole numbers from 0 on, got {_words(settings['seed'])}"
-        )
+    problems += _seed_problems(space, options)
     for name, values in settings.items():
         if None in values and len(values) > 1:
             problems.append(f"--set {name}=none drops the key from the space and stands alone")
@@ -115,7 +150,7 @@ def _quick(space: SearchSpace, settings: Mapping[str, tuple]) -> dict[str, Scala
 
 
 def _fixing(space: SearchSpace, values: Mapping[str, Scalar]) -> SearchSpace:
-    return dataclasses.replace(space, fixed={**space.fixed, **values})
+    return space.with_keys(space.keys, {**space.fixed, **values})
 
 
 def _apply(space: SearchSpace, settings: Mapping[str, tuple]) -> SearchSpace:
@@ -129,9 +164,8 @@ def _apply(space: SearchSpace, settings: Mapping[str, tuple]) -> SearchSpace:
             fixed.pop(name, None)
         else:
             _add(name, values, keys, fixed, replaced)
-    contrast = space.contrast if space.contrast and space.contrast.key in {*keys, *fixed} else None
     try:
-        return dataclasses.replace(space, keys=keys, fixed=fixed, contrast=contrast)
+        return space.with_keys(keys, fixed)
     except ValueError as problem:
         raise UsageError([str(problem)]) from problem
 

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.grammar.domains import Choice, Domain
+from search_spaces.grammar.question import question_json
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.installation import CHECKOUT
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
 from tune_app.record.storage import without_secrets
 
-PACKAGES = (
-    *("ranktune", "torch", "torchvision", "tntorch"),
-    *("ray", "optuna", "numpy", "pandas", "tensorboard"),
-)
+PACKAGES = ("torch", "torchvision", "tntorch", "ray", "optuna", "numpy", "pandas", "tensorboard")
 
 
 def study_information(
@@ -60,10 +57,18 @@ def space_json(space: SearchSpace) -> dict[str, Any]:
             for name, key in space.keys.items()
         },
         "fixed": dict(space.fixed),
-        "contrast": dataclasses.asdict(space.contrast) if space.contrast else None,
+        "questions": [question_json(one) for one in space.questions],
+        "contrast": _contrast_json(space),
         "search": space.search,
         "scheduler": space.scheduler,
     }
+
+
+def _contrast_json(space: SearchSpace) -> dict[str, Any] | None:
+    """The first contrast, as readers of before ``questions`` expect it."""
+    if space.contrast is None:
+        return None
+    return {name: getattr(space.contrast, name) for name in ("key", "baseline", "treatment")}
 
 
 def _domain_json(domain: Domain) -> dict[str, Any]:
@@ -84,15 +89,11 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Of this code, "+" where it was changed since; None outside a repository.
-
-    Installed packages may lie inside another project's repository, whose revision says nothing.
-    """
-    if CHECKOUT is None:
-        return None
+    """Of this code, "+" where it was changed since; None outside a repository."""
+    here = Path(__file__).resolve().parent
     try:
-        head = _git(CHECKOUT, "rev-parse", "HEAD").strip()
-        changed = _git(CHECKOUT, "status", "--porcelain", "--untracked-files=no").strip()
+        head = _git(here, "rev-parse", "HEAD").strip()
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no").strip()
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("+" if changed else "")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.grid import grid_points, gridless_keys
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 
 
 def space(**keys: Key) -> SearchSpace:

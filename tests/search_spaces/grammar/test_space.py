@@ -3,7 +3,9 @@
 import pytest
 
 from search_spaces.grammar.domains import Choice, Float, Int
-from search_spaces.grammar.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Contrast, Trend
+from search_spaces.grammar.space import SearchSpace
 
 
 def space(**changes) -> SearchSpace:
@@ -29,9 +31,28 @@ def test_a_conditional_key_applies_only_where_its_condition_holds() -> None:
     assert not rank.applies({})
 
 
-def test_a_contrast_compares_values_of_a_key_that_the_space_has() -> None:
-    with pytest.raises(ValueError, match="compares 'dims'"):
-        space(contrast=Contrast("dims", 2, 3))
+def test_a_question_that_the_design_cannot_answer_is_refused_with_its_path() -> None:
+    with pytest.raises(ValueError, match=r"questions\[1\].key: the space has no key 'dims'"):
+        space(questions=(Contrast("layer", "a", "b"), Contrast("dims", 2, 3)))
+
+
+def test_with_other_keys_a_space_asks_what_it_still_can() -> None:
+    decay = Key(Float(1e-5, 1, log=True, grid=(1e-4, 1e-3, 1e-2, 1e-1, 1)), role="carried")
+    rank = Key(Int(1, 8, grid=(1, 2, 4)))
+    contrast, trend = Contrast("layer", "a", "b"), Trend("weight_decay")
+    asked = space(
+        keys={"layer": Key(Choice(("a", "b"))), "rank": rank, "weight_decay": decay},
+        questions=(trend, contrast),
+    )
+    narrow = {name: key for name, key in asked.keys.items() if name != "weight_decay"}
+    assert asked.with_keys(narrow, {"weight_decay": 1e-3}).questions == (contrast,)
+    assert asked.with_keys(asked.keys) == asked
+
+
+@pytest.mark.parametrize("counts", [{"seeds": 0}, {"seeds": 1001}, {"estimating_seeds": -1}])
+def test_choosing_and_estimating_seeds_never_meet(counts: dict) -> None:
+    with pytest.raises(ValueError, match=r"seeds must lie in \[[01], 1000\]"):
+        space(**counts)
 
 
 def test_keys_are_told_apart_by_their_role() -> None:

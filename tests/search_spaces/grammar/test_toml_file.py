@@ -8,7 +8,7 @@ import pytest
 
 from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.grid import grid_points
-from search_spaces.grammar.space import Contrast
+from search_spaces.grammar.question import Contrast, Select
 from search_spaces.grammar.toml_file import SpaceError, read_space
 from trainables.config.train_config import TrainConfig
 
@@ -44,7 +44,7 @@ def test_the_documented_example_is_the_space_it_says(documented: Path) -> None:
         "none",
         2,
     )
-    assert space.contrast == Contrast("layer", "low_rank", "tensor_train")
+    assert space.questions == (Contrast("layer", "low_rank", "tensor_train"),)
     assert list(space.keys) == ["layer", "rank_scale", "dims", "learning_rate"]
     assert space.keys["layer"].domain == Choice(("dense", "low_rank", "tensor_train"))
     assert space.keys["rank_scale"].domain == Float(0.05, 1.0, log=True, grid=(0.125, 0.25, 0.5))
@@ -130,16 +130,74 @@ def test_all_problems_of_a_file_are_told_at_once_under_their_keys(tmp_path: Path
         "extra: unknown; known are fixed, keys, space",
         "space.questoin: unknown; did you mean 'question'?",
         "space.question: missing; a space asks a question",
-        "space.seeds: a whole number of at least 1, got 0",
+        "space.seeds: a whole number of 1 to 1000, got 0",
         "space.contrast.baseline: missing",
         "space.contrast.treatment: missing",
         "fixed.width: text, a number, true or false, got [8]",
         "keys.layer: a Choice needs at least one value, got none",
         "keys.rank.type: one of float, int, choice, got 'integer'",
         "keys.dims: low, high and grid are whole numbers, got [2.5]",
-        "keys.rank_scale.role: one of scientific, nuisance, got 'scientist'",
+        "keys.rank_scale.role: one of scientific, carried, nuisance, got 'scientist'",
         "keys.rank_scale.low: missing",
         "keys.weight_decay: a logarithmic domain needs low > 0, got low=0",
+    ]
+
+
+def test_the_contrast_of_before_is_the_first_question(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        [space]
+        question = "?"
+        contrast = { key = "layer", baseline = "dense", treatment = "cp" }
+        [[space.questions]]
+        kind = "select"
+        key = "layer"
+        within = "compression"
+        [keys.layer]
+        values = ["dense", "cp"]
+        [keys.compression]
+        values = [0.1, 0.2]
+        """,
+    )
+    asked = (Contrast("layer", "dense", "cp"), Select("layer", "compression"))
+    assert read_space(path).questions == asked
+
+
+def test_what_is_wrong_with_questions_is_told_with_all_the_rest_under_its_path(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        """
+        [space]
+        question = "?"
+        seeds = 1001
+        estimating_seeds = -1
+        contrast = { key = "layer", baseline = "dense", treatment = "tucker" }
+        questions = [
+            { kind = "trend", key = "weight_decay" },
+            { kind = "smallest", margin = 2, reference = { layer = "dense" } },
+            { kind = "select", key = ["layer", "dims"], within = "compression" },
+        ]
+        [keys.layer]
+        values = ["dense", "cp"]
+        [keys.weight_decay]
+        values = [0.0001, 0.001]
+        """,
+    )
+    assert problems(path) == [
+        "space.seeds: a whole number of 1 to 1000, got 1001",
+        "space.estimating_seeds: a whole number of 0 to 1000, got -1",
+        "space.questions[1].margin: a difference of accuracies between 0 and 1, got 2",
+        "space.contrast.treatment: no run has layer = 'tucker'; its values are dense, cp",
+        "space.questions[0].key: 'weight_decay' must have role 'carried', it has 'scientific'",
+        "space.questions[0].key: 'weight_decay' needs at least 5 grid points, it has 2",
+        "space.questions[0].against: a power of the compression takes at least 3 networks of "
+        "different sizes: give a size key more values",
+        "space.questions[2].key: the space has no key 'dims'; it searches layer, weight_decay",
+        "space.questions[2].within: the space has no key 'compression'; it searches layer, "
+        "weight_decay",
     ]
 
 

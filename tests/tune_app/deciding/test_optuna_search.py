@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from analysis.record.record import Ended, Epoch, Infeasible, Planned, Started
 from search_spaces.grammar.domains import Choice, Float
-from search_spaces.grammar.space import Key
+from search_spaces.grammar.key import Key
 from tests.tune_app.workload import RULES, plan_of, space
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS

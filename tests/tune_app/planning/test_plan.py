@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from search_spaces.grammar.domains import Choice, Float, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions

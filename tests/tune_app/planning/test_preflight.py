@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.grammar.domains import Choice
-from search_spaces.grammar.space import Key
+from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
 from trainables.data.sources import CIFAR10_BYTES
 from tune_app.command.errors import UsageError

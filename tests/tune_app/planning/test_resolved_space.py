@@ -5,7 +5,10 @@ import dataclasses
 import pytest
 
 from search_spaces.grammar.domains import Choice, Float, Int
-from search_spaces.grammar.space import Contrast, Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Contrast
+from search_spaces.grammar.seeds import estimating_seeds
+from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -24,7 +27,7 @@ def space() -> SearchSpace:
             "weight_decay": Key(Float(0, 1, grid=(0.1, 0.2)), role="nuisance"),
         },
         fixed={"epochs": 24, "width": 64},
-        contrast=Contrast("layer", "dense", "low_rank"),
+        questions=(Contrast("layer", "dense", "low_rank"),),
         seeds=2,
     )
 
@@ -41,7 +44,7 @@ def refused(space: SearchSpace, **options) -> tuple[str, ...]:
 
 
 def test_without_options_a_space_is_as_it_is(space: SearchSpace) -> None:
-    assert resolved_space(space) == ResolvedSpace(space, (0, 1))
+    assert resolved_space(space) == ResolvedSpace(space, (0, 1), (1000, 1001, 1002, 1003, 1004))
 
 
 def test_a_searched_key_stays_searched_with_the_values_given(space: SearchSpace) -> None:
@@ -83,9 +86,34 @@ def test_two_sizes_on_the_command_line_are_refused(space: SearchSpace) -> None:
     assert problem.startswith("--set gives a size in 2 ways, rank and compression")
 
 
-def test_a_contrast_goes_with_its_key() -> None:
-    changed = resolved_space(SPACES["low_rank"], set={"weight_decay_scaling": (None,)}).space
-    assert changed.contrast is None
+def test_a_question_goes_with_its_key_and_the_plan_says_so() -> None:
+    changed = resolved_space(SPACES["low_rank"], set={"weight_decay_scaling": (None,)})
+    assert changed.space.questions == ()
+    (note,) = changed.notes
+    assert note.startswith("its question (contrast) is not asked: the space has no key")
+
+
+@pytest.mark.parametrize(("option", "count"), [(None, 5), (0, 0), (3, 3)])
+def test_estimating_seeds_are_apart_from_those_that_choose(
+    space: SearchSpace, option: int | None, count: int
+) -> None:
+    resolved = resolved_space(space, estimating_seeds=option)
+    assert resolved.estimating_seeds == estimating_seeds(count)
+    assert not set(resolved.estimating_seeds) & set(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("options", "beginning"),
+    [
+        ({"seeds": 1_000_000}, "--seeds takes 1 to 1000, got 1,000,000: those from 1000 on"),
+        ({"set": {"seed": (3, 1000)}}, "--set seed= takes whole numbers from 0 to 999"),
+    ],
+)
+def test_an_estimating_seed_chooses_nothing(
+    space: SearchSpace, options: dict, beginning: str
+) -> None:
+    (problem,) = refused(space, **options)
+    assert problem.startswith(beginning)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +149,8 @@ def test_contradictions_are_told_together(space: SearchSpace) -> None:
     assert [problem.split(";")[0] for problem in told] == [
         "--dataset and --set dataset= say different things",
         "--seeds and --set seed= both choose the seeds",
-        "--set seed= takes whole numbers from 0 on, got -1",
+        "--set seed= takes whole numbers from 0 to 999 "
+        "(those from 1000 on estimate what the others chose), got -1",
         "--set layer=none drops the key from the space and stands alone",
     ]
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.grammar.domains import Choice, Float, Int
-from search_spaces.grammar.space import Key, SearchSpace
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 from tune_app.planning.sampling import corner_points, random_points
 
 SPACE = SearchSpace(

@@ -9,7 +9,7 @@ import pytest
 from analysis.record.record import Alias, Closed, Ended, Epoch, Infeasible, Planned, Started
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Float
-from search_spaces.grammar.space import Key
+from search_spaces.grammar.key import Key
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, planned, some_trials, space
 from tune_app.command.errors import UsageError

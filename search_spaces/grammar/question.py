@@ -1,0 +1,197 @@
+"""The questions that a space can ask, and their form in TOML and in ``study.json``.
+
+The roles of a space's keys say what each question does with them: scientific keys are compared,
+the carried key is one value for all networks, nuisance keys are tuned away within each arm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from search_spaces.grammar.domains import Scalar
+
+MEASURED = ("compression", "parameters")
+"""What a trend may run against: the share of the dense network's parameters, or their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Does ``treatment`` beat ``baseline`` on ``key``?
+
+    Each architecture is a block. Both arms are tuned over the nuisance keys.
+    """
+
+    key: str
+    baseline: Scalar
+    treatment: Scalar
+    kind: Literal["contrast"] = field(default="contrast", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Which value of ``key`` is best at each value of ``within``, tuned over the nuisance keys?
+
+    ``key`` may be several keys: each combination of their values is an arm.
+    """
+
+    key: str | tuple[str, ...]
+    within: str
+    kind: Literal["select"] = field(default="select", init=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The compared keys, also where there is one."""
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What does one value of ``key``, carried over all networks, cost at each ``treatment``?"""
+
+    key: str
+    treatment: str
+    kind: Literal["carry"] = field(default="carry", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Which power of ``against`` does the best value of ``key`` follow?
+
+    ``against`` is one of ``MEASURED``.
+    """
+
+    key: str
+    against: str = "compression"
+    kind: Literal["trend"] = field(default="trend", init=False)
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """Which network is the smallest that loses at most ``margin`` against the reference?
+
+    ``margin`` is a difference of accuracies, a fraction in (0, 1). ``reference`` holds the values
+    that tell the reference network from the others.
+    """
+
+    margin: float
+    reference: Mapping[str, Scalar]
+    kind: Literal["smallest"] = field(default="smallest", init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reference", MappingProxyType(dict(self.reference)))
+
+    def __hash__(self) -> int:
+        return hash((self.margin, *self.reference.items()))
+
+    def __reduce__(self) -> tuple:  # a mapping proxy cannot be pickled
+        return (Smallest, (self.margin, dict(self.reference)))
+
+
+Question = Contrast | Select | Carry | Trend | Smallest
+
+KINDS: dict[str, type[Question]] = {
+    "contrast": Contrast,
+    "select": Select,
+    "carry": Carry,
+    "trend": Trend,
+    "smallest": Smallest,
+}
+
+
+class QuestionError(ValueError):
+    """What is no question; ``problems`` maps the field ("" for the whole) to what is wrong."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        super().__init__("; ".join(f"{name}: {text}" for name, text in problems.items()))
+
+
+def question_json(question: Question) -> dict[str, Any]:
+    """A question as ``study.json`` holds it: its kind, then its fields."""
+    values = {one.name: getattr(question, one.name) for one in dataclasses.fields(question)}
+    kind = values.pop("kind")
+    return {"kind": kind, **{name: _plain(value) for name, value in values.items()}}
+
+
+def read_question(given: Any) -> Question:
+    """The question in a table of TOML or an object of ``study.json``.
+
+    Raises:
+        QuestionError: with everything that is wrong with it.
+    """
+    if not isinstance(given, Mapping):
+        raise QuestionError({"": f'a table such as {{ kind = "trend", … }}, got {given!r}'})
+    if given.get("kind") not in KINDS:
+        raise QuestionError({"kind": _choose(given.get("kind"), KINDS)})
+    kind = KINDS[given["kind"]]
+    fields = {one.name: one for one in dataclasses.fields(kind) if one.init}
+    problems = {name: _unknown(name, fields) for name in given if name not in {*fields, "kind"}}
+    values: dict[str, Any] = {}
+    for name, one in fields.items():
+        if name not in given:
+            if one.default is dataclasses.MISSING:
+                problems[name] = "missing"
+            continue
+        values[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
+        if text := _misfit(name, values[name], several=kind is Select):
+            problems[name] = text
+    if problems:
+        raise QuestionError(problems)
+    return kind(**values)
+
+
+def _misfit(name: str, value: Any, *, several: bool) -> str:
+    """What is wrong with a field's value, whatever the space's keys are; "" for nothing."""
+    if name == "margin":
+        fits = type(value) in (int, float) and 0 < value < 1
+        return "" if fits else f"a difference of accuracies between 0 and 1, got {value!r}"
+    if name == "reference":
+        if isinstance(value, Mapping) and value and all(map(_is_scalar, value.values())):
+            return ""
+        return f'the reference\'s values such as {{ layer = "dense" }}, got {_plain(value)!r}'
+    if name in ("baseline", "treatment") and _is_scalar(value):
+        return ""  # whether a carry's treatment is a key is seen in the space
+    if name == "baseline":
+        return f"one value, got {_plain(value)!r}"
+    if name == "against":
+        return "" if value in MEASURED else _choose(value, MEASURED)
+    return _misfit_name(name, value, several=several)
+
+
+def _misfit_name(name: str, value: Any, *, several: bool) -> str:
+    if isinstance(value, str) or name != "key" or not several:
+        return "" if isinstance(value, str) else f"the name of a key, got {_plain(value)!r}"
+    names = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    if names and value and len(set(value)) == len(value):
+        return ""
+    return f"the name of a key, or a list of different names, got {_plain(value)!r}"
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _choose(given: Any, choices: Iterable[str]) -> str:
+    choices = list(choices)
+    near = difflib.get_close_matches(str(given), choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    got = "is missing" if given is None else f"got {given!r}"
+    return f"one of {', '.join(choices)}, {got}{hint}"
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return f"unknown; {hint}"
