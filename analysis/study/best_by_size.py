@@ -33,7 +33,7 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
     frame = study.pareto("parameters", study.metric)
     if frame.empty:
         return frame.assign(from_size=[], to_size=[], candidates=[], trial_id=[])
-    steps = [_step(float(size)) for size in frame["parameters"]]
+    steps = [size_step(float(size)) for size in frame["parameters"]]
     frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
     best = frame.loc[frame.groupby("from_size")["mean"].idxmax()]
     counts = frame.groupby("from_size").size()
@@ -44,7 +44,7 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
 
 
-def _step(size: float) -> tuple[int, int]:
+def size_step(size: float) -> tuple[int, int]:
     """The step that a size lies in: 79,248 → (50,000, 100,000)."""
     decade = 10 ** math.floor(math.log10(max(size, 1)))
     edges = [*(int(step * decade) for step in STEPS), 10 * decade]

@@ -10,9 +10,16 @@ import pandas as pd
 from analysis.record.dtypes import CONFIG_DTYPES, RENAMED
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import t_half_width
-from trainables.config.train_config import SIZE_KEYS
+from trainables.config.train_config import SIZE_KEYS, TrainConfig
 
 SIZE_COLUMNS = tuple(RENAMED.get(name, name) for name in SIZE_KEYS)
+DEFAULTS = {
+    RENAMED.get(name, name): key.default
+    for name, key in TrainConfig.__dataclass_fields__.items()
+    if key.default is not None
+}
+"""What a key is that is not given, by its column."""
+
 NETWORK = ("parameters", "macs", "compression", "factor_parameters")
 SUMMARY = ("n", "planned", "mean", "sd", "low", "high", "train_seconds")
 
@@ -23,11 +30,15 @@ def config_names(trials: pd.DataFrame) -> list[str]:
 
 
 def configuration_ids(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) -> pd.Series:
-    """An id shared by trials that differ in the columns ``without`` alone, in all studies."""
+    """An id shared by trials that differ in the columns ``without`` alone, in all studies.
+
+    A key that a trial does not have counts as its default, as it does in training.
+    """
     names = [name for name in config_names(trials) if name not in set(without)]
     if not len(trials):
         return pd.Series([], dtype="str", index=trials.index)
-    hashes = pd.util.hash_pandas_object(trials[names], index=False)
+    whole = trials[names].fillna({name: value for name, value in DEFAULTS.items() if name in names})
+    hashes = pd.util.hash_pandas_object(whole, index=False)
     return pd.Series([f"{number:016x}"[:12] for number in hashes], index=trials.index, dtype="str")
 
 

@@ -1,0 +1,206 @@
+"""What each arm of a question chooses, on choosing seeds alone.
+
+Selection is not evidence: the configurations that come out here are run again on estimating seeds,
+and claims rest on those runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.claims.matching import numbered, pair_architectures, tuned_columns
+from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.study.conditional import existing
+from analysis.study.configurations import configuration_ids
+from analysis.study.outcomes import outcomes
+from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The configuration that an arm chose.
+
+    ``arm`` names the arm: the compared keys' values, and its block or budget.
+    ``configuration`` holds keys of ``TrainConfig`` without the seed; ``id`` is shared by its runs.
+    ``mean`` is over its ``runs`` on choosing seeds, ``candidates`` counts what it was chosen from.
+    """
+
+    arm: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    id: str
+    mean: float
+    runs: int
+    candidates: int
+
+
+def choose(
+    question: Question | None,
+    space: Mapping[str, Any],
+    trials: pd.DataFrame,
+    metric: str = "val_accuracy_last",
+) -> tuple[Chosen, ...]:
+    """What each arm of a question chose, as choosing seeds decide.
+
+    ``space`` is as ``study.json`` holds it; ``trials`` are a study's, or its ``grid``, where a
+    network that two families share counts for both. Of equal means the smaller network is chosen.
+    Without a question there is one arm, the whole study. Nothing is chosen where there is nothing
+    to tune (a contrast without nuisance keys), or nothing ended. One configuration may serve
+    several arms.
+    """
+    frame = candidates(space, trials, metric)
+    if frame.empty:
+        return ()
+    match question:
+        case None:
+            return _of_arms(frame, [])
+        case Select():
+            return _selected(question, frame)
+        case Contrast():
+            return _contrasted(question, frame, tuned_columns(space))
+        case Carry():
+            tuned = tuned_columns(space)
+            return (*own_best(question, frame, tuned), *carried(question, frame, tuned))
+        case Smallest():
+            return _sized(question, frame)
+        case Trend():
+            return ()
+
+
+def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A row a configuration that ended on a choosing seed: its keys, ``id``, ``mean``, ``runs``.
+
+    A row of ``Study.grid`` that is another spelling of a trial is a configuration of its own.
+    """
+    runs = outcomes(existing(trials, space), metric)
+    runs = runs[~runs["estimating"]]
+    runs = runs.assign(id=configuration_ids(runs))
+    groups = runs.groupby("id", sort=False)
+    first = groups.head(1).set_index("id")
+    means = groups["value"].mean()
+    return first.assign(mean=means, runs=groups.size()).sort_values(
+        ["mean", "parameters"], ascending=[False, True], kind="stable"
+    )
+
+
+def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
+    """The first row of each arm; ``frame`` is sorted, the best first."""
+    if not names:
+        return (_chosen(frame, {}, len(frame)),)
+    found = []
+    for values, arm in frame.groupby(list(names), sort=False, dropna=False):
+        named = {name: _plain(value) for name, value in zip(names, values, strict=True)}
+        found.append(_chosen(arm, named, len(arm)))
+    return tuple(found)
+
+
+def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chosen:
+    row = rows.iloc[0]
+    return Chosen(
+        arm=arm,
+        configuration=configuration(row),
+        id=str(rows.index[0]),
+        mean=float(row["mean"]),
+        runs=int(row["runs"]),
+        candidates=candidates,
+    )
+
+
+def configuration(row: pd.Series) -> dict[str, Any]:
+    """A row's keys of ``TrainConfig`` that have a value, without the seed, as plain values."""
+    values = {name: _plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
+    return {name: value for name, value in values.items() if value is not None and name != "seed"}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def columns(names: Iterable[str]) -> list[str]:
+    """Keys of a space as columns of the frames."""
+    return [RENAMED.get(name, name) for name in names]
+
+
+def _selected(question: Select, frame: pd.DataFrame) -> tuple[Chosen, ...]:
+    within, *keys = columns((question.within, *question.keys))
+    if within not in frame or any(key not in frame for key in keys):
+        return ()
+    return _of_arms(frame[frame[within].notna()], [within, *keys])
+
+
+def _contrasted(
+    question: Contrast, frame: pd.DataFrame, tuned: Iterable[str]
+) -> tuple[Chosen, ...]:
+    (key,) = columns([question.key])
+    if key not in frame:
+        return ()
+    pairs = pair_architectures(frame, key, question.baseline, question.treatment, tuned)
+    if not pairs["candidates"].gt(1).any():
+        return ()
+    found = []
+    for row in pairs.itertuples():
+        arm = {key: _plain(frame.loc[row.id, key]), "block": int(row.block)}
+        found.append(_chosen(frame.loc[[row.id]], arm, int(row.candidates)))
+    return tuple(found)
+
+
+def own_best(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
+    """Each architecture's own best, at each treatment."""
+    key, treatment = columns([question.key, question.treatment])
+    frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
+    return _of_arms(frame, [treatment, "block"])
+
+
+def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
+    """The value that each treatment carries over all architectures: that of the best mean.
+
+    Only values that every architecture of the treatment was run at compete.
+    """
+    key, treatment = columns([question.key, question.treatment])
+    frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
+    found: list[Chosen] = []
+    for value, arm in frame.groupby(treatment, sort=False, dropna=False):
+        table = arm.pivot_table(index="block", columns=key, values="mean", aggfunc="max")
+        means = table.dropna(axis="columns").mean()
+        if means.empty:
+            continue
+        best = arm[arm[key] == means.idxmax()]
+        for number, rows in best.groupby("block", sort=False):
+            named = {treatment: _plain(value), "block": int(number), "carried": True}
+            found.append(_chosen(rows, named, len(means)))
+    return tuple(found)
+
+
+def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:
+    """The reference's best, and the best of each step of size that may lie within the margin."""
+    reference, others = split_reference(question, frame)
+    if reference.empty or others.empty:
+        return ()
+    best = _chosen(reference, {"reference": True}, len(reference))
+    small = others[others["parameters"] < reference["parameters"].iloc[0]]
+    small = small[small["mean"] >= best.mean - question.margin]
+    if small.empty:
+        return (best,)
+    steps = small.assign(step=_steps(small["parameters"].astype("float64")))
+    return (best, *_of_arms(steps, ["step"]))
+
+
+def split_reference(question: Smallest, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that are the reference network, and the others."""
+    ours = pd.Series(True, index=frame.index)
+    for name, value in question.reference.items():
+        (column,) = columns([name])
+        ours &= (frame[column] == value).fillna(False) if column in frame else False
+    return frame[ours], frame[~ours]
+
+
+def _steps(sizes: pd.Series) -> pd.Series:
+    """The step of size that each lies in, as its lower end in parameters."""
+    from analysis.study.best_by_size import size_step
+
+    return sizes.map(lambda size: size_step(size)[0])

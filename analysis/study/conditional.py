@@ -1,0 +1,29 @@
+"""Conditional keys: where a space's ``when`` does not hold, a key has no value, not its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.record.dtypes import RENAMED
+
+
+def existing(frame: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
+    """The same rows, each searched key missing where it does not exist.
+
+    ``frame`` has configurations as columns; ``space`` is as ``study.json`` holds it. A key whose
+    condition names a key that the frame lacks is left as it is.
+    """
+    absent: dict[str, pd.Series] = {}
+    for name, key in (space.get("keys") or {}).items():
+        column, when = RENAMED.get(name, name), key.get("when") or {}
+        if not when or column not in frame or any(other not in frame for other in when):
+            continue
+        exists = pd.Series(True, index=frame.index)
+        for other, values in when.items():
+            exists &= frame[RENAMED.get(other, other)].isin(list(values)).fillna(False).astype(bool)
+        if not exists.all():
+            absent[column] = frame[column].where(exists)
+    return frame.assign(**absent) if absent else frame

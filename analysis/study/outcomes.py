@@ -1,0 +1,53 @@
+"""What each run came to, as statistics take it: failures of training are outcomes, not gaps.
+
+A run that diverges, or that ends no better than guessing, is what its configuration does: it counts
+at chance in the mean of its own configuration. A run that a machine lost is missing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
+
+HELD_OUT = {"cifar10": 5_000}
+FEW_HELD_OUT = 180
+"""Held-out images where nothing says how many: those of the smallest ready data set."""
+BEYOND_CHANCE = 2.0
+"""Standard errors above chance up to which a run counts as one that learned nothing."""
+
+
+def outcomes(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The trials that came to something, with ``value``, ``collapsed`` and ``estimating``.
+
+    ``value`` is the accuracy after the last epoch, a fraction, or chance (1 ÷ classes) where the
+    run ``collapsed``: it diverged, or ended within ``BEYOND_CHANCE`` standard errors of chance.
+    ``estimating`` tells runs on seeds that took part in no choice.
+    """
+    ended = trials["status"].isin(["finished", "diverged"])
+    known = ended & (trials[metric].notna() | (trials["status"] == "diverged"))
+    runs = trials[known]
+    chance = 1 / runs["classes"].astype("float64").fillna(10.0)
+    bar = chance + BEYOND_CHANCE * standard_error(chance, held_out(runs))
+    accuracy = runs[metric].astype("float64")
+    collapsed = (runs["status"] == "diverged") | (accuracy <= bar)
+    return runs.assign(
+        value=np.where(collapsed, chance, accuracy),
+        collapsed=collapsed.astype(bool),
+        estimating=(runs["seed"].astype("float64") >= ESTIMATING_SEEDS_FROM).astype(bool),
+    )
+
+
+def held_out(trials: pd.DataFrame) -> pd.Series:
+    """How many images each trial's accuracy rests on, as far as its configuration says."""
+    usual = trials["dataset"].map(HELD_OUT).astype("float64").fillna(FEW_HELD_OUT)
+    given = trials["validation_images"].astype("float64")
+    return given.where(given > 0, usual)
+
+
+def standard_error(accuracy: pd.Series | float, images: pd.Series | float) -> pd.Series | float:
+    """The standard error of a share of ``images`` images: what other images would change."""
+    return (accuracy * (1 - accuracy) / images) ** 0.5 if images is not None else math.nan
