@@ -13,6 +13,7 @@ from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import show
+from tune_app.command.programs import PROGRAMS, run_program
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.plan_view import plan_json, plan_text, spaces_text
 from tune_app.planning.progress import read_progress
@@ -21,12 +22,17 @@ from tune_app.planning.progress import read_progress
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
 
 
-def main(argv: Sequence[str]) -> int:
-    """Parse, plan, search, report.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, plan, search, report; or run the program that the first word names.
+
+    ``argv`` is the command line's by default: the installed command ``ranktune`` calls this.
 
     Returns the exit code: 0 every planned trial is accounted for, 1 some failed, 2 wrong use (every
     problem on stderr, nothing started), 130 interrupted.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in PROGRAMS:
+        return run_program(argv)
     try:
         options = parse_options(argv)
         if options.list_spaces:
@@ -79,4 +85,4 @@ def searched(plan: Plan, options: RunOptions) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from trainables.config.installation import command_line
+
 HELP = (
-    "Reads studies that run_tune.py wrote, running or finished.\n\n"
-    "python -m analysis STUDY rebuilds a study's tables and its report."
+    "Reads studies that a search wrote, running or finished.\n\n"
+    f"{command_line('analysis')} STUDY rebuilds a study's tables and its report."
 )
 RESULTS = Path("results")
 
@@ -31,7 +33,7 @@ AnyStudy = Annotated[
 
 @app.command()
 def build(study: Folder) -> None:
-    """Rebuild the tables and the report from the ledger (also: python -m analysis STUDY)."""
+    """Rebuild the tables and the report from the ledger (also without the word build)."""
     from analysis.charts.pictures import Pictures
 
     with Pictures() as pictures:  # its engine starts while the rest is imported
@@ -223,7 +225,9 @@ def main(arguments: Sequence[str]) -> int:
     """Returns the exit code: 0, or 2 with one clear message where something was asked wrongly."""
     run: Callable[..., Any] = get_command(app).main
     try:
-        result = run(_commands(arguments), prog_name="python -m analysis", standalone_mode=False)
+        result = run(
+            _commands(arguments), prog_name=command_line("analysis"), standalone_mode=False
+        )
     except BrokenPipeError:  # the reader, head say, had enough
         sys.stderr.close()
         return 0

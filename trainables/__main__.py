@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from trainables.commands.registry import COMMANDS
+from trainables.config.installation import INSTALLED, is_installed
 
 WRONG_USE = 2
 
@@ -24,8 +25,9 @@ def main(argv: Sequence[str]) -> int:
     app.callback()(lambda: None)  # keeps a single command a subcommand
     for name, command in COMMANDS.items():
         app.command(name)(command)
+    program = INSTALLED if is_installed() else "python -m trainables"
     try:
-        app(args=list(argv), prog_name="python -m trainables")
+        app(args=list(argv), prog_name=program)
     except SystemExit as end:  # typer's way of ending, 2 for options it does not know
         return end.code if isinstance(end.code, int) else 0
     except ValueError as wrong:  # of configurations, data sets, checkpoints: each says what to do

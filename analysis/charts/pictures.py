@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import vl_convert
+
+from trainables.config.installation import child_environment
 
 VEGA_LITE = "6.4"
 """Altair's, written out: importing Altair takes longer than starting the engine."""
@@ -26,8 +27,6 @@ SCALE = 2.0
 NOTHING = {"data": {"values": []}, "mark": "point"}
 """Drawn first: the engine takes a second to start, which passes while the first chart is made."""
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 class Pictures:
     """Used as a context: on leaving it, every picture that was asked for is written."""
@@ -36,14 +35,13 @@ class Pictures:
         self._writer = ThreadPoolExecutor(1)  # a full pipe must not stop whoever asks
 
     def __enter__(self) -> Pictures:
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "analysis.charts.pictures"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
         )
         return self
 

@@ -16,6 +16,7 @@ from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.statistics.pareto import pareto
 from analysis.study.latency import latencies
+from trainables.config.installation import command_line
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -56,9 +57,8 @@ def _with_latency(study: Study) -> pd.DataFrame:
         latency_ms=study.replicates["configuration"].map(measured).astype(float)
     )
     if frame["latency_ms"].isna().all():
-        raise NothingToShow(
-            "No network's latency has been measured; python -m trainables export measures it."
-        )
+        remedy = f"{command_line('export')} measures it."
+        raise NothingToShow(f"No network's latency has been measured; {remedy}")
     return pareto(frame, "latency_ms")
 
 

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from analysis.record.columns import Columns, join, read_part
 from analysis.record.record import ledger_path
-
-ROOT = Path(__file__).resolve().parents[2]
+from trainables.config.installation import child_environment
 
 PART_BYTES = 48 << 20
 """The least that is worth a process: it takes a third of a second to start, as long as 16 MB take
@@ -74,7 +73,7 @@ def _helper(study: Path, start: int, end: int) -> subprocess.Popen[bytes]:
     ]
     return subprocess.Popen(
         command,
-        cwd=ROOT,
+        env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

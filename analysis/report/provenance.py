@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.charts.labels import plural
+from trainables.config.installation import SCRIPT, command_line
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -38,7 +39,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
 def _command(command: Any) -> str:
     """As a shell takes it: a driver records what stood behind ``python``."""
     said = str(command or UNKNOWN)
-    return f"python {said}" if said.split()[0].endswith(".py") else said
+    return said.replace(SCRIPT, command_line(), 1) if said.startswith(SCRIPT) else said
 
 
 def _search(study: Study) -> str:

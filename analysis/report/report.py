@@ -22,6 +22,7 @@ from analysis.report.rendered import Drawn, Missing, draw_all
 from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import train_command
 from analysis.study.confirmation import original_folder
+from trainables.config.installation import command_line
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -35,7 +36,6 @@ MANY_MARKS = 1_500
 """Above this many rows of data a chart is drawn on a canvas: as an SVG it would be slow."""
 MOST_ERRORS = 20
 """Failed trials whose errors are printed in full."""
-COMMAND = "python -m trainables train"
 
 
 def write_report(study: Study, pictures: Pictures | None = None) -> Path:
@@ -147,9 +147,9 @@ def _example(names: set[str], study: Study) -> str:
 
 def _data(study: Study, drawn: list[Drawn]) -> dict[str, Any]:
     trials = study.trials.to_dict("records")
-    directory = data_dir(study)
+    directory, command = data_dir(study), command_line("train")
     commands = {
-        row["trial_id"]: train_command(row, directory).removeprefix(COMMAND) for row in trials
+        row["trial_id"]: train_command(row, directory).removeprefix(command) for row in trials
     }
     return {
         "charts": {chart.name: chart.spec for chart in drawn},
@@ -159,7 +159,7 @@ def _data(study: Study, drawn: list[Drawn]) -> dict[str, Any]:
         },
         "config": theme.CONFIG,
         "dark": theme.DARK,
-        "command": COMMAND,
+        "command": command,
         "commands": commands,
         "curves": _curves(study),
     }

@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
+from trainables.config.installation import command_line
 from trainables.config.train_config import ConfigError, TrainConfig
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def train_command(trial: Mapping[str, Any], data_dir: str | None = None) -> str:
     given = {key: value for key, value in raw.items() if value is not None}
     with contextlib.suppress(ConfigError):
         given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
-    words = ["python", "-m", "trainables", "train"]
+    words = command_line("train").split()
     for key, value in given.items():
         words += ["--set", f"{key}={_written(value)}"]
     return shlex.join([*words, *(["--data-dir", data_dir] if data_dir else [])])

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.config.installation import command_line
+
 STATE = "state.json"
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
 """The keys of a configuration that a starting point decides."""
@@ -50,7 +52,7 @@ def read_starting_point(folder: Path) -> StartingPoint:
         return StartingPoint(folder, str(state["tensors_blake2b"]), architecture)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ValueError(
-            f"init must name a folder that `python -m trainables compress` wrote, got {folder} "
+            f"init must name a folder that `{command_line('compress')}` wrote, got {folder} "
             f"({_reason(problem)})"
         ) from problem
 

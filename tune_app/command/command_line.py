@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
+from trainables.config.installation import command_line
 from tune_app.command.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
@@ -27,15 +28,18 @@ from tune_app.command.option_parsers import (
     share,
 )
 from tune_app.command.options import RunOptions
+from tune_app.command.programs import PROGRAMS
 
 PROGRAM = "run_tune.py"
+"""How a command begins on record, however it was started."""
 
 HELP = (
     "Which low-rank network is best for a parameter budget, and how sure are we?\n\n"
     "Searches a space of networks and writes one folder with the answer. "
     "The same command again continues where it stopped. "
     "What is not given is as the space says.\n\n"
-    "Start with: python run_tune.py --space quickstart"
+    f"Start with: {command_line()} --space quickstart\n\n"
+    f"Other programs: {', '.join(PROGRAMS)}; {command_line()} NAME --help explains one."
 )
 
 ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
@@ -51,7 +55,9 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     """
     command = get_command(_app)
     try:
-        result = command.main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=list(argv))
+        result = command.main(
+            list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
+        )
     except Exception as problem:
         if not hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
             raise
@@ -249,7 +255,9 @@ def _stray(context: typer.Context) -> Iterable[str]:
     for argument in context.args:
         name = argument.partition("=")[0]
         near = difflib.get_close_matches(name, flags, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"{PROGRAM} --help lists what there is"
+        hint = (
+            f"did you mean {near[0]}?" if near else f"{command_line()} --help lists what there is"
+        )
         yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
 
 

@@ -10,11 +10,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from trainables.config.installation import child_environment
 from tune_app.command.errors import RayLostError, UsageError
 from tune_app.machine.resources import Node
 from tune_app.session.signal_handler import signals_kept
@@ -39,8 +39,6 @@ ENVIRONMENT = {
 }
 """How Ray is kept quiet and its own bookkeeping rare; set before Ray is imported."""
 
-ROOT = str(Path(__file__).resolve().parents[2])
-
 STARTS = 3
 
 START_SECONDS = 120.0
@@ -64,9 +62,7 @@ def prepare_environment() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if ROOT not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, *paths]))
+    os.environ.update(child_environment())
 
 
 def start(

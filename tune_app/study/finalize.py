@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainables.config.installation import SCRIPT, command_here
 from tune_app.record.history import History, score
 from tune_app.record.paths import StudyPaths
 
@@ -39,7 +41,7 @@ class Outcome:
         if report.is_file():
             say(f"report: {report}")
         if not self.complete and command:
-            say(f"to continue: python {command}")
+            say(f"to continue: {command_here()} {command.removeprefix(SCRIPT).lstrip()}")
 
 
 def count(history: History, planned: Iterable[str]) -> Counter[str]:
@@ -77,15 +79,14 @@ def best_trial(history: History) -> tuple[float, str]:
 
 def write_results(folder: Path, say: Callable[[str], None], *, report: bool = True) -> None:
     """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
+    again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
     try:
         from analysis.study.study import load_study
 
         study = load_study(folder)
         study.write_tables()
     except Exception as problem:
-        say(
-            f"the tables could not be written: {problem!r}; python -m analysis {folder} tries again"
-        )
+        say(f"the tables could not be written: {problem!r}; {again} tries again")
         return
     if not report:
         return
@@ -97,6 +98,4 @@ def write_results(folder: Path, say: Callable[[str], None], *, report: bool = Tr
 
             write_report(study, pictures)
     except Exception as problem:
-        say(
-            f"the report could not be written: {problem!r}; python -m analysis {folder} tries again"
-        )
+        say(f"the report could not be written: {problem!r}; {again} tries again")

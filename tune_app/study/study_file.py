@@ -15,11 +15,15 @@ from typing import Any
 from search_spaces.grammar.domains import Choice, Domain
 from search_spaces.grammar.question import question_json
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.installation import CHECKOUT
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
 from tune_app.record.storage import without_secrets
 
-PACKAGES = ("torch", "torchvision", "tntorch", "ray", "optuna", "numpy", "pandas", "tensorboard")
+PACKAGES = (
+    *("ranktune", "torch", "torchvision", "tntorch"),
+    *("ray", "optuna", "numpy", "pandas", "tensorboard"),
+)
 
 
 def study_information(
@@ -89,11 +93,15 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Of this code, "+" where it was changed since; None outside a repository."""
-    here = Path(__file__).resolve().parent
+    """Of this code, "+" where it was changed since; None outside a repository.
+
+    Installed packages may lie inside another project's repository, whose revision says nothing.
+    """
+    if CHECKOUT is None:
+        return None
     try:
-        head = _git(here, "rev-parse", "HEAD").strip()
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no").strip()
+        head = _git(CHECKOUT, "rev-parse", "HEAD").strip()
+        changed = _git(CHECKOUT, "status", "--porcelain", "--untracked-files=no").strip()
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("+" if changed else "")
