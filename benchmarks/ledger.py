@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from analysis.record.record import Ended, Epoch, Planned, Started, read_record
+from analysis.record.status import TrialStatus
 from benchmarks.hardware import hardware
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
@@ -61,7 +62,7 @@ def append_cost(folder: Path, trials: int, epochs: int) -> dict:
                 start = time.perf_counter()
                 ledger.append(row)
                 costs.append((time.perf_counter() - start) * 1e3)
-            ledger.append(Ended(name, 1, 1.0, "finished", epochs))
+            ledger.append(Ended(name, 1, 1.0, TrialStatus.FINISHED, epochs))
         size = ledger.path.stat().st_size
     costs.sort()
     return {

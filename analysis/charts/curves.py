@@ -12,6 +12,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural, spread
 from analysis.charts.metric_label import MEASURES, protocols
 from analysis.charts.selection import PICKED
+from analysis.record.status import TrialStatus
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -29,7 +30,7 @@ def curves(study: Study) -> pd.DataFrame:
     """
     epochs, name = _epochs(study)
     last = epochs.loc[epochs.groupby("trial_id")["epoch"].idxmax()]
-    stops = last[last["status"] == "stopped"]
+    stops = last[last["status"] == TrialStatus.STOPPED]
     if len(last) <= MANY:
         parts = {"run": epochs, "stop": stops}
     else:

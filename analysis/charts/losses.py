@@ -12,11 +12,12 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural, short
+from analysis.record.status import COMPARABLE, TrialStatus
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
 
-LOST = ("diverged", "failed")
+LOST = (TrialStatus.DIVERGED, TrialStatus.FAILED)
 STEPS = 5
 """A learning rate that was sampled is cut into this many steps of equal ratio."""
 
@@ -27,7 +28,7 @@ def losses(study: Study) -> pd.DataFrame:
     ``kind`` is what the trials are grouped by (``family``, or ``learning rate`` where it was
     searched); ``ended`` counts the group's trials that have ended, ``share`` is count ÷ ended.
     """
-    ended = study.trials[study.trials["status"].isin(["finished", "stopped", *LOST])]
+    ended = study.trials[study.trials["status"].isin([*COMPARABLE, *LOST])]
     if not ended["status"].isin(LOST).any():
         raise NothingToShow(f"None of the {plural(len(ended), 'ended trial')} diverged or failed.")
     groups = {"family": ended["layer"].astype(str)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.charts.chart import NothingToShow
+from analysis.record.status import TrialStatus
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -39,7 +40,7 @@ def possible(frame: pd.DataFrame) -> pd.DataFrame:
 
 def finished(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials that ran to their last epoch."""
-    return trials[trials["status"] == "finished"]
+    return trials[trials["status"] == TrialStatus.FINISHED]
 
 
 def measure(study: Study) -> str:

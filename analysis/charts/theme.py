@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import altair as alt
 
+from analysis.record.status import TrialStatus
+
 INK = "#1f2328"
 MUTED = "#59636e"
 FAINT = "#afb8c1"
@@ -64,13 +66,13 @@ SERIES = tuple(style for name, style in FAMILIES.items() if name not in ("dense"
 """For series that are no families: treatments, statuses, an unlisted family."""
 
 STATUSES = {
-    "finished": "#0072b2",
-    "stopped": FAINT,
-    "running": "#86b9dc",
-    "diverged": "#c44e00",
-    "failed": "#a8478a",
-    "interrupted": "#8a6d00",
-    "never_ran": GRID,
+    TrialStatus.FINISHED: "#0072b2",
+    TrialStatus.STOPPED: FAINT,
+    TrialStatus.RUNNING: "#86b9dc",
+    TrialStatus.DIVERGED: "#c44e00",
+    TrialStatus.FAILED: "#a8478a",
+    TrialStatus.INTERRUPTED: "#8a6d00",
+    TrialStatus.NEVER_RAN: GRID,
 }
 
 HEAT = "viridis"

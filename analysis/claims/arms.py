@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.record.status import TrialStatus
 from analysis.record.tables import require
 from analysis.study.configurations import SIZE_COLUMNS, varying
 
@@ -34,7 +35,7 @@ def contrast_runs(
     """
     require(trials, (key,), "trials")
     apart = {"seed", key, *nuisance}
-    finished = trials[(trials["status"] == "finished") & trials[metric].notna()]
+    finished = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
     ours = finished[_equals(finished[key], baseline) | _equals(finished[key], treatment)]
     names = varying(ours, without=())
     needed = dict.fromkeys((*names, key, "seed", "parameters", "trial_id", metric))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.claim import points
+from analysis.record.status import TrialStatus
 from analysis.study.matching_trials import would_have_won
 from analysis.study.status import StudyStatus
 from analysis.study.study import Study
@@ -21,8 +22,8 @@ def status_text(status: StudyStatus) -> str:
     """A study at a glance."""
     lines = textwrap.wrap(f"{status.name}: {status.state}{_since(status)}", WIDTH)
     lines += textwrap.wrap(status.question, WIDTH)
-    said = {"never_ran": "waiting" if status.state == "running" else "never ran"}
-    counts = ", ".join(f"{n} {said.get(name, name)}" for name, n in status.counts.items())
+    words = {str(TrialStatus.NEVER_RAN): "waiting" if status.state == "running" else "never ran"}
+    counts = ", ".join(f"{n} {words.get(name, name)}" for name, n in status.counts.items())
     lines.append(f"trials     {status.trials}: {counts or 'none'}")
     if status.best:
         best = status.best

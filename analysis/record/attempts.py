@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.record.dtypes import ATTEMPT_DTYPES, typed_frame
 from analysis.record.record import AnyRow, Ended, Run, Started, rows_of
+from analysis.record.status import TrialStatus
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class Attempt:
     attempt: int
     started: float | None = None
     ended: float | None = None
-    status: str = "running"
+    status: TrialStatus = TrialStatus.RUNNING
     from_epoch: int | None = None
     to_epoch: int | None = None
     error_kind: str | None = None
@@ -30,9 +31,10 @@ class Attempt:
     device: str = ""
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> TrialStatus:
         """The status of a trial whose last attempt this is: one to be retried is under way."""
-        return "running" if self.retry and self.status == "failed" else self.status
+        retried = self.retry and self.status == TrialStatus.FAILED
+        return TrialStatus.RUNNING if retried else self.status
 
 
 def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
@@ -57,8 +59,8 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
                 attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
             case Run():
                 for attempt in attempts.values():  # whoever held them is gone
-                    if attempt.status == "running":
-                        attempt.status = "interrupted"
+                    if attempt.status == TrialStatus.RUNNING:
+                        attempt.status = TrialStatus.INTERRUPTED
     return list(attempts.values())
 
 

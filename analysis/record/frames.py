@@ -24,6 +24,7 @@ from analysis.record.dtypes import (
     typed_frame,
 )
 from analysis.record.record import Alias, Closed, Infeasible, Planned, Run, rows_of
+from analysis.record.status import TrialStatus
 
 EPOCH_NUMBERS = (
     "train_loss", "train_accuracy", "val_loss", "val_accuracy",
@@ -64,9 +65,11 @@ def build_tables(columns: Columns) -> Tables:
 
 def settle(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
     """Trials or attempts; without a driver nothing runs: what was under way was interrupted."""
-    if held or not (frame["status"] == "running").any():
+    if held or not (frame["status"] == TrialStatus.RUNNING).any():
         return frame
-    return frame.assign(status=frame["status"].replace("running", "interrupted"))
+    return frame.assign(
+        status=frame["status"].replace(TrialStatus.RUNNING, TrialStatus.INTERRUPTED)
+    )
 
 
 def _planned(columns: Columns) -> dict[str, Planned]:
@@ -172,7 +175,7 @@ def _standing(planned: list[Planned], attempts: list[Attempt]) -> dict[str, list
     last, counts = last_attempts(attempts), Counter(attempt.trial_id for attempt in attempts)
     ours = [last.get(row.trial_id) for row in planned]
     return {
-        "status": [attempt.outcome if attempt else "never_ran" for attempt in ours],
+        "status": [attempt.outcome if attempt else TrialStatus.NEVER_RAN for attempt in ours],
         "error": [attempt.error if attempt else None for attempt in ours],
         "error_kind": [attempt.error_kind if attempt else None for attempt in ours],
         "attempts": [counts[row.trial_id] for row in planned],

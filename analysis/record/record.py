@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from analysis.record.status import ENDS, TrialStatus
+
 FORMAT = 1
 """Raised when a reader of this version could misread what is written."""
 
@@ -24,9 +26,6 @@ LEDGER = "ledger.jsonl"
 
 CHUNK_BYTES = 1 << 18
 """How much is read at once: the objects of a few hundred lines stay in the processor's cache."""
-
-EndStatus = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-"""How an attempt ended: ``stopped`` by a scheduler, ``interrupted`` by a person or a budget."""
 
 FailureKind = Literal[
     "out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "timeout"
@@ -141,11 +140,15 @@ class Ended(Row, frozen=True, tag="ended"):
     trial_id: str
     attempt: int
     time: float
-    status: EndStatus
+    status: TrialStatus
     epoch: int
     kind: FailureKind | None = None
     error: str | None = None
     retry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.status not in ENDS:
+            raise ValueError(f"an attempt ends with one of {', '.join(ENDS)}, got {self.status}")
 
 
 class Closed(Row, frozen=True, tag="closed"):

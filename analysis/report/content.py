@@ -13,6 +13,7 @@ from analysis.charts import theme
 from analysis.charts.labels import percent
 from analysis.charts.metric_label import measure
 from analysis.claims.answers import answer, claims
+from analysis.record.status import TrialStatus
 from analysis.report.provenance import duration, provenance
 from analysis.report.rendered import Drawn, Missing
 from analysis.study.best_by_size import best_at_each_size, train_command
@@ -107,7 +108,7 @@ def _warnings(study: Study) -> list[Caution]:
 
 def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
     trials = study.trials
-    done = int((trials["status"] == "finished").sum())
+    done = int((trials["status"] == TrialStatus.FINISHED).sum())
     others = trials["status"].value_counts().drop("finished", errors="ignore")
     note = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in others.items())
     facts = [Fact("Finished trials", f"{done:,} of {len(trials):,}", note)]

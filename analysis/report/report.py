@@ -16,6 +16,7 @@ from analysis.charts.figure import standalone
 from analysis.charts.pictures import Pictures
 from analysis.charts.registry import CHARTS
 from analysis.record.record import RecordError
+from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.report.content import MARKDOWN, REPORT, content, data_dir
 from analysis.report.rendered import Drawn, Missing, draw_all
@@ -129,7 +130,9 @@ def _json(value: Any) -> str:
 
 
 def _failures(trials: pd.DataFrame) -> list[dict[str, str]]:
-    failed = trials[trials["error"].notna() & (trials["status"] != "finished")].head(MOST_ERRORS)
+    failed = trials[trials["error"].notna() & (trials["status"] != TrialStatus.FINISHED)].head(
+        MOST_ERRORS
+    )
     return [
         {"trial_id": row.trial_id, "kind": row.error_kind or "", "error": row.error}
         for row in failed[["trial_id", "error_kind", "error"]].itertuples()

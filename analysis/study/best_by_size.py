@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.status import TrialStatus
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from trainables.config.installation import command_line
@@ -54,7 +55,7 @@ def size_step(size: float) -> tuple[int, int]:
 
 def _first_trials(study: Study) -> dict[str, str]:
     """The first finished trial of each configuration."""
-    trials = study.trials[study.trials["status"] == "finished"]
+    trials = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     ids = configuration_ids(study.trials).loc[trials.index]
     first = ~ids.duplicated()
     return dict(zip(ids[first], trials.loc[first, "trial_id"], strict=True))

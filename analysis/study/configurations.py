@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.record.dtypes import CONFIG_DTYPES, RENAMED
+from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import t_half_width
 from trainables.config.train_config import SIZE_KEYS, TrainConfig
@@ -74,7 +75,7 @@ def replicates(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
         numeric = [name for name in trials if pd.api.types.is_numeric_dtype(trials[name])]
         raise TableError(f"no numeric column {metric!r} in trials; there are {', '.join(numeric)}")
     ids = configuration_ids(trials)
-    finished = trials[(trials["status"] == "finished") & trials[metric].notna()]
+    finished = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
     groups = finished.groupby(ids.loc[finished.index], sort=False)
     summary = pd.DataFrame(
         {
@@ -115,7 +116,7 @@ def rungs(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
 
     ``place`` is its place among all that reached the rung (1 is best), ``reached`` their number.
     """
-    stopped = trials.loc[trials["status"] == "stopped", ["trial_id", "epochs_run"]]
+    stopped = trials.loc[trials["status"] == TrialStatus.STOPPED, ["trial_id", "epochs_run"]]
     levels = np.sort(stopped["epochs_run"].dropna().unique().astype("int64"))
     ours = epochs.loc[epochs["epoch"].isin(levels), ["trial_id", "epoch", "val_accuracy", "time"]]
     ours = ours.rename(columns={"epoch": "rung"})

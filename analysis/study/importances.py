@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.record.status import TrialStatus
+
 ENOUGH = 8  # trials; below, a forest says nothing
 MOST = 500  # trials
 LEVELS = 8  # of a key
@@ -22,7 +24,7 @@ def importances(trials: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.Da
     sample of ``MOST``); with fewer than ``ENOUGH``, or one value of everything, there are no rows.
     A key that exists for some trials only counts "absent" as a value below all others.
     """
-    ours = trials[(trials["status"] == "finished") & trials[metric].notna()]
+    ours = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
     if len(ours) > MOST:
         ours = ours.sample(MOST, random_state=0)
     varied = [name for name in keys if name in ours and ours[name].nunique(dropna=False) > 1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.record.record import LEDGER, RecordError
+from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ def would_have_won(study: Study, complete: Study) -> pd.DataFrame:
     No rows where that study has finished none: there is nothing to win against.
     """
     ours, theirs = study.trials, complete.trials
-    stopped = ours.loc[ours["status"] == "stopped", ["trial_id", "epochs_run"]]
-    finished = theirs.loc[theirs["status"] == "finished", ["trial_id", study.metric]].dropna()
-    both = stopped.merge(finished, on="trial_id")
-    best = ours.loc[ours["status"] == "finished", study.metric].max()
+    stopped = ours.loc[ours["status"] == TrialStatus.STOPPED, ["trial_id", "epochs_run"]]
+    finished = theirs.loc[
+        theirs["status"] == TrialStatus.FINISHED, ["trial_id", study.metric]
+    ].dropna()
+    both = stopped.merge(finished.dropna(), on="trial_id")
+    best = ours.loc[ours["status"] == TrialStatus.FINISHED, study.metric].max()
     both = both.rename(columns={"epochs_run": "stopped_at", study.metric: "twin_accuracy"})
     both = both.assign(best=best, won=both["twin_accuracy"] > best, twin_study=complete.name)
     return both[both["best"].notna()].sort_values("twin_accuracy", ascending=False)
@@ -55,7 +58,7 @@ def twins(study: Study) -> pd.DataFrame:
 def _relatives(study: Study) -> list[Path]:
     """The studies beside this one that trained on the same data."""
     own, data = study.folder.resolve(), study.info.get("dataset")
-    if not data or not (study.trials["status"] == "stopped").any():
+    if not data or not (study.trials["status"] == TrialStatus.STOPPED).any():
         return []
     folders = sorted(path for path in own.parent.iterdir() if (path / LEDGER).is_file())
     return [path for path in folders if path != own and _dataset(path) == data]

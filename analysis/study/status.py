@@ -12,10 +12,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.record.record import LEDGER, RecordError
+from analysis.record.status import COMPARABLE, OPEN, TrialStatus
 from analysis.study.study import Study, load_study
-
-STATUSES = ("finished", "stopped", "running", "interrupted", "diverged", "failed", "never_ran")
-OPEN = ("running", "interrupted", "never_ran")
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
         folder=str(study.folder),
         question=study.question,
         state=_state(study),
-        counts={name: int(counts[name]) for name in STATUSES if name in counts},
+        counts={name: int(counts[name]) for name in TrialStatus if name in counts},
         metric=study.metric,
         best=_best(study),
         failures=_failures(study),
@@ -92,7 +90,7 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
 def epochs_left(trials: pd.DataFrame) -> float:
     """Epochs that open trials still have to run, given how early the ended ones were stopped."""
     still = trials[trials["status"].isin(OPEN)]
-    ended = trials[trials["status"].isin(["finished", "stopped"])]
+    ended = trials[trials["status"].isin(COMPARABLE)]
     planned = float((still["epochs"] - still["epochs_run"]).clip(lower=0).sum())
     whole = float(ended["epochs"].sum())
     share = float(ended["epochs_run"].sum()) / whole if whole else 1.0
@@ -118,7 +116,7 @@ def best_trial(study: Study) -> pd.Series:
     Raises:
         RecordError: where no trial has finished.
     """
-    finished = study.trials[study.trials["status"] == "finished"]
+    finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     finished = finished[finished[study.metric].notna()]
     if not len(finished):
         raise RecordError(f"{study.folder} has no best trial: none has finished")
@@ -141,7 +139,7 @@ def studies_frame(results: Path) -> pd.DataFrame:
             rows.append((folder.name, f"unreadable: {problem}", 0, 0, math.nan, "", math.nan))
             continue
         best = status.best or {}
-        finished = status.counts.get("finished", 0)
+        finished = status.counts.get(TrialStatus.FINISHED, 0)
         named = best.get("accuracy", math.nan), best.get("trial_id", "")
         rows.append((folder.name, status.state, status.trials, finished, *named, status.seen))
     columns = ["study", "state", "trials", "finished", "best_accuracy", "best", "seen"]
@@ -198,7 +196,7 @@ def _best(study: Study) -> dict[str, Any] | None:
 
 
 def _failures(study: Study) -> dict[str, int]:
-    failed = study.attempts[study.attempts["status"] == "failed"]
+    failed = study.attempts[study.attempts["status"] == TrialStatus.FAILED]
     counts = failed["error_kind"].fillna("exception").value_counts()
     return {str(kind): int(count) for kind, count in counts.items()}
 
@@ -217,7 +215,7 @@ def _reason(runs: pd.DataFrame) -> str:
 
 
 def _running(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    ours = trials[trials["status"] == "running"]
+    ours = trials[trials["status"] == TrialStatus.RUNNING]
     names = ["trial_id", "epochs_run", "epochs", "val_accuracy_last"]
     frame = ours[names].rename(columns={"epochs_run": "epoch", "val_accuracy_last": "accuracy"})
     frame = frame.astype({"epoch": "int64", "epochs": "int64"}).astype(object)

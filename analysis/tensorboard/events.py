@@ -19,6 +19,7 @@ from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2, summary_v2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from analysis.record.record import Ended, Epoch, Planned
+from analysis.record.status import COMPARABLE
 from trainables.config.train_config import TrainConfig
 
 METRICS = {
@@ -39,7 +40,6 @@ LAYOUT = {
 }
 """The Custom Scalars page: category → chart → regular expressions of tags."""
 
-SUCCESS = ("finished", "stopped")  # a scheduler's stop is no fault of the trial
 END_TAG = hparams_metadata.SESSION_END_INFO_TAG
 
 
@@ -105,7 +105,7 @@ def epoch_event(row: Epoch) -> Event:
 
 def end_event(row: Ended) -> Event:
     """How the trial ended, for the HParams table."""
-    status = api_pb2.STATUS_SUCCESS if row.status in SUCCESS else api_pb2.STATUS_FAILURE
+    status = api_pb2.STATUS_SUCCESS if row.status in COMPARABLE else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=row.time)
     return Event(
         wall_time=row.time, step=row.epoch, summary=_hparams_summary(END_TAG, session_end_info=end)

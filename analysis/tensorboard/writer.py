@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tensorboard.compat.proto.event_pb2 import Event
 
 from analysis.record.record import Ended, Epoch, Planned, read_record
+from analysis.record.status import TrialStatus
 from analysis.tensorboard import event_file
 from analysis.tensorboard.events import end_event, epoch_event, is_end, schema_events, start_event
 
@@ -158,4 +159,4 @@ def write_schema(folder: Path, keys: Iterable[str]) -> None:
 
 
 def _is_final(row: Ended) -> bool:
-    return not row.retry and row.status != "interrupted"
+    return not row.retry and row.status != TrialStatus.INTERRUPTED

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.record.record import Closed, Epoch, Run, read_record
+from analysis.record.status import TrialStatus
 from analysis.study.study import load_study
 from benchmarks.chaos.events import End, Kill
 from benchmarks.hardware import hardware
@@ -46,7 +47,7 @@ def inspect(study: Path, trained: Counter[tuple[str, int]]) -> Findings:
         trained=sum(trained.values()),
     )
     for trial in trials.itertuples():
-        if trial.status != "finished":
+        if trial.status != TrialStatus.FINISHED:
             findings.unfinished.append(f"{trial.trial_id}: {trial.status}")
         findings.lost += [
             f"{trial.trial_id} epoch {epoch}"

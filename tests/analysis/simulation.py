@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from analysis.record import record
+from analysis.record.status import TrialStatus
 from tests.analysis.model import Model
 from trainables.config.train_config import TrainConfig, trial_id
 from trainables.sizes.network import NetworkSize, size_network
@@ -31,7 +32,7 @@ COMMAND = "python run_tune.py --space {space} --results-dir results"
 class Fate:
     """How an attempt ends: after ``epoch`` finished epochs in all; None lets it run to its last."""
 
-    status: record.EndStatus = "finished"
+    status: TrialStatus = TrialStatus.FINISHED
     epoch: int | None = None
     kind: record.FailureKind | None = None
     error: str | None = None

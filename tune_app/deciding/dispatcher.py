@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from analysis.record.record import AnyRow, Ended, EndStatus, Epoch, Started
+from analysis.record.record import AnyRow, Ended, Epoch, Started
+from analysis.record.status import TrialStatus
 from tune_app.deciding.failures import Failure, RetryPolicy
 from tune_app.deciding.searcher import Searcher
 from tune_app.planning.plan import PlannedTrial
@@ -116,15 +117,17 @@ class Dispatcher:
             self.policy.went_well(epoch=True)
         return fresh
 
-    def ended(self, trial_id: str, status: EndStatus) -> None:
+    def ended(self, trial_id: str, status: TrialStatus) -> None:
         """The attempt ended without a failure."""
         attempt = self.running.pop(trial_id)
         known = self.history[trial_id]
         why = (
-            f"the loss was not finite in epoch {known.epoch + 1}" if status == "diverged" else None
+            f"the loss was not finite in epoch {known.epoch + 1}"
+            if status == TrialStatus.DIVERGED
+            else None
         )
         self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch, error=why))
-        if status != "interrupted":
+        if status != TrialStatus.INTERRUPTED:
             self.policy.went_well()
             self.searcher.tell(trial_id, self.history[trial_id])
 
@@ -137,7 +140,7 @@ class Dispatcher:
             trial_id,
             attempt.number,
             self.clock(),
-            "failed",
+            TrialStatus.FAILED,
             known.epoch,
             kind=failure.kind,
             error=failure.error,

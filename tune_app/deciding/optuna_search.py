@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from analysis.record.record import Alias, Infeasible, Planned
+from analysis.record.status import TrialStatus
 from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
@@ -119,9 +120,9 @@ class OptunaSearch:
             return
         self._waiting.remove(point)
         trials = [self.context.history[name] for name in point.members]
-        if any(trial.status == "failed" for trial in trials):
+        if any(trial.status == TrialStatus.FAILED for trial in trials):
             self.study.tell(point.asked, state=TrialState.FAIL)
-        elif any(trial.status == "stopped" for trial in trials):
+        elif any(trial.status == TrialStatus.STOPPED for trial in trials):
             self._tell_stopped(point, trials)
         else:
             values = _values(list(point.members.values()), trials, self.context.objectives)
@@ -218,7 +219,7 @@ def _values(
 
 def _score(trial: TrialHistory) -> float:
     """The accuracy of the last epoch; the worst where there is none, or training diverged."""
-    found = score(trial.last) if trial.last and trial.status != "diverged" else None
+    found = score(trial.last) if trial.last and trial.status != TrialStatus.DIVERGED else None
     return WORST_SCORE if found is None else found
 
 

@@ -20,6 +20,7 @@ from ray.tune.schedulers import (
 )
 
 from analysis.record.record import Ended, EpochResult, SearchRow, Started
+from analysis.record.status import COMPARABLE, TrialStatus
 from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.planning.rows import epoch_row
 from tune_app.record.history import WORST_SCORE, score
@@ -68,10 +69,6 @@ SCHEDULERS: dict[str, Callable[[Horizon], TrialScheduler]] = {
     "asha": asha,
     "median": median,
 }
-
-
-WITH_LAST_EPOCH = ("finished", "stopped")
-"""Ends that follow from an epoch on record; the epoch in which a trial diverges is not."""
 
 
 class TrialProxy:
@@ -178,12 +175,14 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
             if isinstance(row, Started | EpochResult):
                 self.admit(row.trial_id)
             if isinstance(row, EpochResult):
-                last, status = endings.get(row.trial_id, (None, ""))
-                if row is not last or status == "stopped":  # Ray does not ask about a last epoch
+                last, status = endings.get(row.trial_id, (None, None))
+                if (
+                    row is not last or status == TrialStatus.STOPPED
+                ):  # Ray does not ask about a last epoch
                     decisions[row.trial_id] = self.judge(row)
                 if row is last:
                     self.finish(row)
-            elif isinstance(row, Ended) and row.status == "diverged":
+            elif isinstance(row, Ended) and row.status == TrialStatus.DIVERGED:
                 self.finish(diverged_row(row))
         return decisions
 
@@ -197,16 +196,16 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
         return self._inner[key]
 
 
-def _endings(rows: Sequence[SearchRow]) -> dict[str, tuple[EpochResult, str]]:
+def _endings(rows: Sequence[SearchRow]) -> dict[str, tuple[EpochResult, TrialStatus]]:
     """The last epoch and the end of each trial that ended well."""
     latest: dict[str, EpochResult] = {}
-    endings: dict[str, tuple[EpochResult, str]] = {}
+    endings: dict[str, tuple[EpochResult, TrialStatus]] = {}
     for row in rows:
         if isinstance(row, EpochResult):
             latest[row.trial_id] = row
         elif isinstance(row, Started):
             endings.pop(row.trial_id, None)
-        elif isinstance(row, Ended) and row.status in WITH_LAST_EPOCH and row.trial_id in latest:
+        elif isinstance(row, Ended) and row.status in COMPARABLE and row.trial_id in latest:
             endings[row.trial_id] = latest[row.trial_id], row.status
     return endings
 

@@ -10,7 +10,8 @@ from typing import Any
 import ray
 from ray import tune
 
-from analysis.record.record import EndStatus, Epoch
+from analysis.record.record import Epoch
+from analysis.record.status import TrialStatus
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, classify, classify_text
 from tune_app.deciding.pickles_empty import PicklesEmpty
@@ -72,7 +73,7 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         trial_id = trial.config["trial_id"]
         if self.forget(trial_id):
             retry = self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
-            self.on_change(trial_id, "retry" if retry else "failed")
+            self.on_change(trial_id, "retry" if retry else TrialStatus.FAILED)
 
     def _start(self, trial_id: str, actor: Any) -> None:
         self.actors[trial_id] = actor
@@ -88,14 +89,15 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
             self.dispatcher.started(trial_id)  # its worker died before it was ready
         return running
 
-    def _status(self, trial_id: str, result: dict) -> EndStatus:
+    def _status(self, trial_id: str, result: dict) -> TrialStatus:
         known = self.dispatcher.history[trial_id]
         config = self.dispatcher.running[trial_id].trial.config
         if result.get("diverged"):
-            return "diverged"
+            return TrialStatus.DIVERGED
         if known.epoch >= config.epochs:
-            return "finished"
-        return "interrupted" if result.get("interrupted") or self.dispatcher.halted else "stopped"
+            return TrialStatus.FINISHED
+        asked_to_stop = result.get("interrupted") or self.dispatcher.halted
+        return TrialStatus.INTERRUPTED if asked_to_stop else TrialStatus.STOPPED
 
     def _failure(self, trial_id: str, trial: Any) -> Failure:
         if trial_id in self.killed:

@@ -10,6 +10,7 @@ import ray
 from ray.tune.schedulers import TrialScheduler
 
 from analysis.record.record import Ended, SearchRow
+from analysis.record.status import TrialStatus
 from tune_app.command.errors import RayLostError
 from tune_app.deciding.failures import LOST, Failure, classify
 from tune_app.deciding.horizon import horizon
@@ -63,7 +64,9 @@ class TuneLoop:
             trial = self.dispatcher.history[trial_id]
             if decision == TrialScheduler.STOP and trial.ended is None:
                 now = self.dispatcher.clock()
-                self.dispatcher.write(Ended(trial_id, trial.attempt, now, "stopped", trial.epoch))
+                self.dispatcher.write(
+                    Ended(trial_id, trial.attempt, now, TrialStatus.STOPPED, trial.epoch)
+                )
 
     def run(self, restart: Callable[[], Workload]) -> None:
         """Until the plan is done, or the session is told to stop.
@@ -126,14 +129,14 @@ class TuneLoop:
         for trial_id in list(self.dispatcher.running):
             self.callback.forget(trial_id)
             if self.dispatcher.halted:
-                self.dispatcher.ended(trial_id, "interrupted")
-                self.session.on_change(trial_id, "interrupted")
+                self.dispatcher.ended(trial_id, TrialStatus.INTERRUPTED)
+                self.session.on_change(trial_id, TrialStatus.INTERRUPTED)
             else:
                 self._lost(trial_id, Failure("lost_worker", "Ray ended without this trial"))
 
     def _lost(self, trial_id: str, failure: Failure) -> None:
         retry = self.dispatcher.failed(trial_id, failure)
-        self.session.on_change(trial_id, "retry" if retry else "failed")
+        self.session.on_change(trial_id, "retry" if retry else TrialStatus.FAILED)
 
     def _recover(
         self, problem: Exception, restart: Callable[[], Workload], *, give_up: bool

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from analysis.record.record import RecordError, read_record
+from analysis.record.status import TrialStatus
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, trial_id
@@ -88,7 +89,12 @@ def _ranked(trials: Iterable[TrialHistory]) -> list[TrainConfig]:
     sizes: dict[TrainConfig, int] = {}
     for trial in trials:
         planned, last = trial.planned, trial.last
-        if trial.status == "finished" and planned and last and last.val_accuracy is not None:
+        if (
+            trial.status == TrialStatus.FINISHED
+            and planned
+            and last
+            and last.val_accuracy is not None
+        ):
             config = TrainConfig.from_trial({**planned.config, "seed": 0})
             scores[config].append(last.val_accuracy)
             sizes[config] = planned.parameters

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from analysis.record.status import TrialStatus
 from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
@@ -81,7 +82,7 @@ def _trial_json(trial: PlannedTrial, progress: StudyProgress) -> dict[str, Any]:
         "compression": trial.size.compression,
         "factor_parameters": trial.size.factor_parameters,
         "routes": trial.size.routes(batch),
-        "status": progress.statuses.get(trial.trial_id, "never_ran"),
+        "status": progress.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN),
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from analysis.record.record import EpochResult, Planned, RecordError, Run, SearchRow, read_record
+from analysis.record.status import TrialStatus
 from trainables.data.sources import DatasetError, count_images, count_training_images
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import identity_difference, study_identity
@@ -17,8 +18,6 @@ from tune_app.planning.resolution import stored_identity
 from tune_app.planning.speed_cache import load_speeds
 from tune_app.record.history import History
 from tune_app.record.paths import study_paths
-
-SETTLED = ("finished", "diverged")
 
 
 @dataclass(frozen=True)
@@ -31,24 +30,24 @@ class StudyProgress:
     ``elsewhere`` says so. ``differences`` say why the folder holds another study.
     """
 
-    statuses: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, TrialStatus] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
     epoch_seconds: Mapping[float, float] = field(default_factory=dict)
     slots: int = 0
     elsewhere: bool = False
     differences: tuple[str, ...] = ()
 
-    def counts(self, plan: Plan) -> Counter[str]:
+    def counts(self, plan: Plan) -> Counter[TrialStatus]:
         """The planned trials that have begun, by status."""
-        found = (self.statuses.get(trial.trial_id, "never_ran") for trial in plan.trials)
-        return Counter(status for status in found if status != "never_ran")
+        found = (self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN) for trial in plan.trials)
+        return Counter(status for status in found if status != TrialStatus.NEVER_RAN)
 
     def left(self, plan: Plan) -> list[tuple[PlannedTrial, int]]:
         """What would still run, with the epochs that each trial needs."""
         return [
             (trial, trial.config.epochs - self.epochs.get(trial.trial_id, 0))
             for trial in plan.trials
-            if self.statuses.get(trial.trial_id) not in SETTLED
+            if not self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN).is_final
         ]
 
     def slot_seconds(self, plan: Plan) -> float | None:

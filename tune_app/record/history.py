@@ -16,6 +16,7 @@ from analysis.record.record import (
     SearchRow,
     Started,
 )
+from analysis.record.status import TrialStatus
 
 WORST_SCORE = 0.0
 """What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
@@ -55,16 +56,16 @@ class TrialHistory:
         return self.last.epoch if self.last else 0
 
     @property
-    def status(self) -> str:
-        """How the trial stands: an end status, "running" or "never_ran"."""
-        if self.ended is not None:
-            return self.ended.status
-        return "running" if self.attempt else "never_ran"
+    def status(self) -> TrialStatus:
+        """How the trial stands; one whose failure is followed by another attempt is running."""
+        if self.ended is not None and not self.ended.retry:
+            return TrialStatus(self.ended.status)
+        return TrialStatus.RUNNING if self.attempt else TrialStatus.NEVER_RAN
 
     @property
     def known(self) -> bool:
         """Whether running it again would give the same numbers."""
-        return self.status in ("finished", "diverged")
+        return self.status.is_final
 
     def reach(self, row: EpochResult) -> None:
         """Takes a finished epoch in; rows come in the order they were written."""
@@ -78,10 +79,10 @@ class TrialHistory:
     def end(self, row: Ended) -> None:
         """Takes the end of an attempt in."""
         self.ended = row
-        if row.status == "failed" and row.retry:
+        if row.status == TrialStatus.FAILED and row.retry:
             self.failures[row.kind or "exception"] += 1
             self.fruitless += 1
-        elif row.status != "interrupted":
+        elif row.status != TrialStatus.INTERRUPTED:
             self.failures.clear()
             self.fruitless = 0
 
@@ -111,6 +112,10 @@ class History:
                 self.aliases.append(row)
             case Infeasible():
                 self.infeasible.append(row)
+
+    def with_status(self, status: TrialStatus) -> list[str]:
+        """The ids of the trials that have this status, in the order they entered."""
+        return [name for name, trial in self.trials.items() if trial.status == status]
 
     def __getitem__(self, trial_id: str) -> TrialHistory:
         """The trial's history; an empty one if the ledger does not know it."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from analysis.record.record import Epoch
+from analysis.record.status import TrialStatus
 from tune_app.record.history import History, score
 
 WIDTH = 80
@@ -32,7 +32,7 @@ class Progress:
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self.ended = sum(_is_over(one) for one in self.history.trials.values())
+        self.ended = sum(not one.status.is_open for one in self.history.trials.values())
         self.epochs_here = 0
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Progress:
             kind = trial.ended.kind if trial.ended else "unknown"
             self.say(f"{trial_id} failed ({kind}), tries again after epoch {trial.epoch}")
             return
-        self.ended += what != "interrupted"
+        self.ended += what != TrialStatus.INTERRUPTED
         self.epochs_saved += max(0, self._epochs(trial_id) - trial.epoch)
         if not self._live:
             self.say(self._end_line(trial_id, what))
@@ -142,13 +142,9 @@ class Progress:
         finished: list[tuple[float, str]] = [
             (score(trial.last) or 0.0, name)
             for name, trial in self.history.trials.items()
-            if trial.status == "finished" and trial.last
+            if trial.status == TrialStatus.FINISHED and trial.last
         ]
         return max(finished, default=(-1.0, ""))
-
-
-def _is_over(trial: Any) -> bool:
-    return trial.ended is not None and trial.status != "interrupted" and not trial.ended.retry
 
 
 def duration(seconds: float) -> str:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.record.status import OPEN, TrialStatus
 from trainables.config.installation import SCRIPT, command_here
 from tune_app.record.history import History, score
 from tune_app.record.paths import StudyPaths
 
 COMPLETE = "every planned trial is accounted for"
-
-STATUSES = ("finished", "stopped", "diverged", "failed", "interrupted", "never_ran")
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,14 @@ class Outcome:
     folder: Path
     exit_code: int
     reason: str
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[TrialStatus] = field(default_factory=Counter)
     best: str = ""
     best_accuracy: float = 0.0
     complete: bool = True
 
     def tell(self, command: str, say: Callable[[str], None]) -> None:
         """For a person: how many ended how, the best, where the report is and how to go on."""
-        parts = [f"{self.counts[name]} {name}" for name in STATUSES if self.counts[name]]
+        parts = [f"{self.counts[name]} {name}" for name in TrialStatus if self.counts[name]]
         say(": ".join(filter(None, [self.reason, ", ".join(parts)])))
         if self.best:
             say(f"best: {self.best_accuracy:.4f} {self.best}")
@@ -44,25 +43,26 @@ class Outcome:
             say(f"to continue: {command_here()} {command.removeprefix(SCRIPT).lstrip()}")
 
 
-def count(history: History, planned: Iterable[str]) -> Counter[str]:
+def count(history: History, planned: Iterable[str]) -> Counter[TrialStatus]:
     """The planned trials by status; one that is on its way counts as interrupted."""
-    counts: Counter[str] = Counter()
+    counts: Counter[TrialStatus] = Counter()
     for trial_id in planned:
-        trial = history[trial_id]
-        unfinished = trial.status == "running" or (trial.ended and trial.ended.retry)
-        counts["interrupted" if unfinished else trial.status] += 1
+        status = history[trial_id].status
+        counts[TrialStatus.INTERRUPTED if status == TrialStatus.RUNNING else status] += 1
     return counts
 
 
-def exit_code(counts: Counter[str], *, signalled: int, budget_used: bool, complete: bool) -> int:
+def exit_code(
+    counts: Counter[TrialStatus], *, signalled: int, budget_used: bool, complete: bool
+) -> int:
     """0 where every trial is accounted for, 1 otherwise, 130 or 143 after a signal.
 
     A time budget accounts for what never ran; ``complete`` is about trials not even proposed yet.
     """
     if signalled:
         return signalled
-    left = counts["interrupted"] + counts["never_ran"]
-    if counts["failed"] or ((left or not complete) and not budget_used):
+    left = sum(counts[status] for status in OPEN)
+    if counts[TrialStatus.FAILED] or ((left or not complete) and not budget_used):
         return 1
     return 0
 
@@ -72,7 +72,7 @@ def best_trial(history: History) -> tuple[float, str]:
     finished = [
         (score(trial.last) or 0.0, name)
         for name, trial in history.trials.items()
-        if trial.status == "finished" and trial.last
+        if trial.status == TrialStatus.FINISHED and trial.last
     ]
     return max(finished, default=(0.0, ""))
 

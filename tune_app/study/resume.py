@@ -19,6 +19,7 @@ from analysis.record.record import (
     Started,
     read_record,
 )
+from analysis.record.status import TrialStatus
 from tune_app.command.choices import STOPPING
 from tune_app.command.errors import UsageError
 from tune_app.planning.identity import identity_difference
@@ -80,7 +81,7 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
 def settle_ends(history: History, now: float) -> list[AnyRow]:
     """Trials whose last epoch is on record, but not that they finished."""
     return [
-        Ended(name, trial.attempt, now, "finished", trial.epoch)
+        Ended(name, trial.attempt, now, TrialStatus.FINISHED, trial.epoch)
         for name, trial in history.trials.items()
         if trial.planned is not None
         and trial.ended is None
@@ -94,8 +95,12 @@ def to_run_again(plan: Plan, history: History) -> frozenset[str]:
 
     What a scheduler stopped goes on only where no scheduler stops trials now.
     """
-    ended = {"finished", "diverged"} | ({"stopped"} if plan.scheduler in STOPPING else set())
-    return frozenset(name for name, one in history.trials.items() if one.status not in ended)
+    stays_stopped = plan.scheduler in STOPPING
+    return frozenset(
+        name
+        for name, trial in history.trials.items()
+        if not (trial.known or (stays_stopped and trial.status == TrialStatus.STOPPED))
+    )
 
 
 def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list[AnyRow]:

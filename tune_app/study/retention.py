@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 
+from analysis.record.status import TrialStatus
 from tune_app.planning.forecast import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, score
 from tune_app.record.storage import filesystem
@@ -15,10 +16,9 @@ def surplus(history: History, keep: int = KEPT_WHEN_FINISHED) -> list[str]:
 
     A stopped or interrupted trial keeps its own, so that the study can grow.
     """
-    finished = [name for name, trial in history.trials.items() if trial.status == "finished"]
+    finished = history.with_status(TrialStatus.FINISHED)
     finished.sort(key=lambda name: _score(history, name), reverse=True)
-    diverged = [name for name, trial in history.trials.items() if trial.status == "diverged"]
-    return finished[keep:] + diverged
+    return finished[keep:] + history.with_status(TrialStatus.DIVERGED)
 
 
 def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.record.record import LEDGER, AnyRow, Closed, Record, Run, SearchRow, read_record
+from analysis.record.status import OPEN
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import show
@@ -258,7 +259,8 @@ class StudyRunner:
         proposed = {name for name, one in self.history.trials.items() if one.planned}
         planned = {one.trial_id for one in self.plan.trials} or proposed
         counts = count(self.history, planned)
-        complete = dispatcher.searcher.exhausted and not counts["interrupted"] + counts["never_ran"]
+        left = sum(counts[status] for status in OPEN)
+        complete = dispatcher.searcher.exhausted and not left
         reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
         session.ledger.append(Closed(time.time(), reason))
         remove_checkpoints(self.storage, surplus(self.history))
