@@ -90,8 +90,8 @@ def contestants(channels: int, side: int) -> Iterator[Contestant]:
             implementation="factorized",
         )
         module.weight.normal_(0, 0.02)
-        macs = SIZES[ours].size(spec, rule).route_macs(side, side, BATCH)["factors"]
-        yield Contestant(f"tensorly-torch {name}", "factors", module, macs / dense)
+        macs = SIZES[ours].size(spec, rule).route_macs(side, side, BATCH)["factorized"]
+        yield Contestant(f"tensorly-torch {name}", "factorized", module, macs / dense)
 
 
 def step_seconds(module: nn.Module, x: Tensor, gradient: Tensor) -> float:
@@ -158,7 +158,7 @@ def _row(
 
 def misses(rows: list[Row]) -> list[str]:
     """Every target that these rows miss, in words."""
-    times = {(r.layer, r.channels, r.memory_format): r for r in rows if r.route == "factors"}
+    times = {(r.layer, r.channels, r.memory_format): r for r in rows if r.route == "factorized"}
     found = []
     for layer, rival in (("tucker2", "tensorly-torch tucker"), ("tt_conv", "tensorly-torch tt")):
         for channels, side in CASES:

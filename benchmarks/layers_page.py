@@ -22,7 +22,8 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"rank_scale": 0.5},
     {"compression": 0.05},
 )
-# What is stored, its parameters, and the multiply-adds of the factors / of a rebuild per forward.
+# What is stored, its parameters, and the multiply-adds of the factors, then of a reconstruction
+# per forward pass.
 # i inputs, o outputs, k x k window, n_1..n_d the reshaped o x i matrix.
 FORMULAS = {
     "dense": ("the kernel", "k²io", "k²io·hw"),
@@ -30,47 +31,47 @@ FORMULAS = {
     "low_rank": (
         "depthwise, 1×1 i→r, 1×1 r→o",
         "k²i + r(i + o)",
-        "(k²i + r(i + o))·hw; rebuild ior",
+        "(k²i + r(i + o))·hw; reconstruction ior",
     ),
     "tensor_train": (
         "depthwise, 1×1 as a tensor train",
         "k²i + Σ r_{k−1} n_k r_k",
-        "(k²i + io)·hw; rebuild Σ_{k≥2} (∏_{j<k} n_j) r_{k−1} n_k r_k",
+        "(k²i + io)·hw; reconstruction Σ_{k≥2} (∏_{j<k} n_j) r_{k−1} n_k r_k",
     ),
     "tucker": (
         "depthwise, 1×1 as core and factors",
         "k²i + ∏ S_k + Σ n_k S_k",
-        "(k²i + io)·hw; rebuild Σ_k (∏_{j≤k} n_j)(∏_{j≥k} S_j)",
+        "(k²i + io)·hw; reconstruction Σ_k (∏_{j≤k} n_j)(∏_{j≥k} S_j)",
     ),
-    "tucker_seed": (
+    "tucker_original": (
         "tucker, its core a tensor train, as in 2018",
         "k²i + Σ r_{k−1} S_k r_k + Σ n_k S_k",
-        "as tensor_train; rebuild Σ r_{k−1} n_k S_k r_k more",
+        "as tensor_train; reconstruction Σ r_{k−1} n_k S_k r_k more",
     ),
     "cp": (
         "depthwise, 1×1 as R outer products",
         "k²i + R Σ n_k",
-        "(k²i + io)·hw; rebuild Σ_{k≥2} R ∏_{j≤k} n_j",
+        "(k²i + io)·hw; reconstruction Σ_{k≥2} R ∏_{j≤k} n_j",
     ),
     "tucker2": (
         "1×1 i→r₁, k×k r₁→r₂, 1×1 r₂→o",
         "ir₁ + k²r₁r₂ + r₂o",
-        "ir₁·HW + (k²r₁r₂ + r₂o)·hw; rebuild ik²r₂(r₁ + o)",
+        "ir₁·HW + (k²r₁r₂ + r₂o)·hw; reconstruction ik²r₂(r₁ + o)",
     ),
     "tt_conv": (
         "1×1 i→r₁, k×1 r₁→r₂, 1×k r₂→r₃, 1×1 r₃→o",
         "ir₁ + kr₁r₂ + kr₂r₃ + r₃o",
-        "ir₁·HW + kr₁r₂·hW + (kr₂r₃ + r₃o)·hw; rebuild ikr₂(r₁ + kr₃) + ik²r₃o",
+        "ir₁·HW + kr₁r₂·hW + (kr₂r₃ + r₃o)·hw; reconstruction ikr₂(r₁ + kr₃) + ik²r₃o",
     ),
 }
 INTRODUCTION = """\
 # Layer families
 
 The seven 3×3 convolutions after ResNet-9's first are replaced by one of these. A layer runs its
-factors one after the other, or rebuilds its kernel once a forward pass: whichever counts fewer
+factors one after the other, or reconstructs its kernel once a forward pass: whichever counts fewer
 multiply-adds at its shape and batch. Reshaped matrices whose modes straddle outputs and inputs can
-only be rebuilt; where a cut between modes separates outputs from inputs, the matrix also runs as
-two 1×1 convolutions through the bond at the cut.
+only be reconstructed; where a cut between modes separates outputs from inputs, the matrix also
+runs as two 1×1 convolutions through the bond at the cut.
 
 Everything below is written by `python -m benchmarks.layers_page`; the times are those of
 `python -m benchmarks.layers`."""
@@ -88,7 +89,7 @@ def _formulas() -> str:
 ## Formulas
 
 i inputs, o outputs, k×k window, H×W pixels in, h×w out; the o×i matrix reshaped to n₁…n_d; r, S, R
-ranks. Multiply-adds are per image; a rebuild is paid once a forward pass."""
+ranks. Multiply-adds are per image; a reconstruction is paid once a forward pass."""
     rows = [f"| `{name}` | {' | '.join(FORMULAS[name])} |" for name in SIZES]
     return _section(head, ["family", "stored", "parameters", "multiply-adds"], rows)
 

@@ -45,7 +45,7 @@ def planned(trial: str) -> Planned:
     from trainables.config.train_config import TrainConfig
 
     config = TrainConfig().to_dict()
-    routes = ("factors",) * 7
+    routes = ("factorized",) * 7
     return Planned(trial, config, 123456, 1234567.0, 0.1234567, 112233, routes, 1.0, "grid")
 
 

@@ -18,7 +18,7 @@ SPACE = SearchSpace(
                     "low_rank",
                     "tensor_train",
                     "tucker",
-                    "tucker_seed",
+                    "tucker_original",
                     "cp",
                     "tucker2",
                     "tt_conv",
@@ -30,7 +30,7 @@ SPACE = SearchSpace(
         "compression": Key(Choice((0.0065, 0.0206, 0.0495, 0.1174))),
         "dims": Key(
             Int(2, 4, grid=(2, 3, 4)),
-            when={"layer": ("tensor_train", "tucker", "tucker_seed", "cp")},
+            when={"layer": ("tensor_train", "tucker", "tucker_original", "cp")},
         ),
     },
 )

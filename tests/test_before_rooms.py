@@ -1,4 +1,4 @@
-"""Studies and plans recorded before the modules moved into rooms are still read and continued."""
+"""Studies and plans recorded before modules moved and values were renamed are still continued."""
 
 import json
 import shutil
@@ -12,6 +12,8 @@ from analysis import load_study
 from analysis.record.record import Ended, Epoch, Planned, read_record
 from analysis.report.report import write_report
 from search_spaces.registry import SPACES
+from trainables.config.former_names import FORMER, with_present_layers, with_present_names
+from trainables.config.train_config import TrainConfig, trial_id
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT / "tests" / "fixtures" / "before_rooms"
@@ -28,9 +30,11 @@ def test_a_ready_space_plans_the_trials_that_it_did(path: Path, tmp_path: Path) 
     assert path.stem in SPACES
     done = run_tune("--space", path.stem, "--plan", "--json", "--results-dir", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    before, now = json.loads(path.read_text()), json.loads(done.stdout)
+    before, now = with_present_names(json.loads(path.read_text())), json.loads(done.stdout)
     for kind in ("trials", "duplicates", "infeasible"):
         for old, new in zip(before[kind], now[kind], strict=True):
+            if "reason" in old:
+                old["reason"] = with_present_layers(old["reason"])
             # precision=auto is resolved by the machine, and is part of an id
             drop = {"id", "same_as", "config"}
             assert {k: v for k, v in old.items() if k not in drop} == {
@@ -47,6 +51,35 @@ def test_a_study_of_before_is_read_and_reported(name: str, trials: int, tmp_path
     assert len(study.trials) == trials
     write_report(study)
     assert study.question in (tmp_path / name / "report.md").read_text()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_recorded_trials_keep_their_ids_under_present_names(name: str) -> None:
+    planned = [row for row in read_record(RECORDED / name).rows if isinstance(row, Planned)]
+    former = {old for names in FORMER.values() for old in names}
+    for row in planned:
+        assert not former & {str(row.config["layer"]), row.config["protocol"], *row.routes}
+        config = TrainConfig.from_trial(row.config)
+        assert config.to_dict() == row.config
+        assert trial_id(config, config.network_size()) == row.trial_id
+
+
+def test_a_space_in_former_names_plans_the_recorded_trials(tmp_path: Path) -> None:
+    planned = {
+        row.trial_id
+        for row in read_record(RECORDED / "before_rooms").rows
+        if isinstance(row, Planned)
+    }
+    for settings in ([], ["--set", "protocol=right,seed_tt"]):
+        done = run_tune("--space=digits.toml", *settings, "--plan", "--json", "--results-dir=.")
+        assert done.returncode == 0, done.stderr
+        trials = json.loads(done.stdout)["trials"]
+        assert {trial["id"] for trial in trials} == planned
+        assert {trial["config"]["layer"] for trial in trials} == {
+            "dense",
+            "tensor_train",
+            "tucker_original",
+        }
 
 
 @pytest.mark.ray

@@ -49,8 +49,8 @@ def measure(study: Study) -> str:
 
 
 def protocols(study: Study) -> str:
-    """`` · protocol seed_tt`` where trials repeat the original's faults, else nothing."""
-    names = sorted(set(study.trials["protocol"].dropna()) - {"right"})
+    """`` · protocol original_tt`` where trials repeat the original's faults, else nothing."""
+    names = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     return f" · protocol {', '.join(names)}" if names else ""
 
 

@@ -58,7 +58,7 @@ FAMILIES = {
     "cp": Style("#a8478a", "triangle-down", (8, 3, 2, 3)),
     "tt_conv": Style("#2b8cbe", "triangle-right", (4, 4)),
     "tucker2": Style("#5b4bb5", "triangle-left", (10, 3)),
-    "tucker_seed": Style("#6b7300", "wedge", (3, 3)),
+    "tucker_original": Style("#6b7300", "wedge", (3, 3)),
 }
 """A family looks the same in every chart and every study."""
 

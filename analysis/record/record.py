@@ -16,8 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from analysis.record.status import ENDS, TrialStatus
+from trainables.config.former_names import (
+    present_name,
+    with_present_layers,
+    with_present_values,
+)
 
 FORMAT = 1
 """Raised when a reader of this version could misread what is written."""
@@ -78,6 +84,11 @@ class Planned(Row, frozen=True, tag="trial"):
     time: float = 0.0
     search: str = ""
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "config", with_present_values(self.config))
+        routes = tuple(present_name("routes", route) for route in self.routes)
+        force_setattr(self, "routes", routes)
+
 
 class Alias(Row, frozen=True, tag="alias"):
     """Another way of writing a planned trial; ``config`` holds the keys as written."""
@@ -85,12 +96,19 @@ class Alias(Row, frozen=True, tag="alias"):
     config: dict[str, Any]
     same_as: str
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "config", with_present_values(self.config))
+
 
 class Infeasible(Row, frozen=True, tag="infeasible"):
     """A configuration that cannot run, and why."""
 
     config: dict[str, Any]
     reason: str
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "config", with_present_values(self.config))
+        force_setattr(self, "reason", with_present_layers(self.reason))
 
 
 class Started(Row, frozen=True, tag="started"):

@@ -16,7 +16,7 @@ from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables
 from analysis.record.record import LEDGER
 
-VERSION = 1
+VERSION = 2
 """Raised when the frames change, so that older files are not read but built anew."""
 
 TABLES = tuple(field.name for field in dataclasses.fields(Tables))

@@ -93,13 +93,13 @@ def _warnings(study: Study) -> list[Caution]:
             " was every choice. Such numbers are too good; do not compare them with confirmed ones."
         )
         found.append(Caution("Judged on the test set.", text))
-    protocols = sorted(set(study.trials["protocol"].dropna()) - {"right"})
+    protocols = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     if protocols:
         text = (
             f"Trials follow the protocol {', '.join(protocols)}, which repeats faults of the"
             " original study on purpose. They say what that study saw, not what networks can do."
         )
-        found.append(Caution("Not the right protocol.", text))
+        found.append(Caution("Not the corrected protocol.", text))
     if len(study.damage):
         text = f"{len(study.damage)} lines of the ledger could not be read and were left out."
         found.append(Caution("Damaged record.", text))

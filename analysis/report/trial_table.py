@@ -57,7 +57,7 @@ MEASURED = {
     "routes": (
         "routes",
         "routes",
-        "the seven layers in order: f runs its factors, r rebuilds its kernel",
+        "the seven layers in order: f runs its factors, r reconstructs its kernel",
     ),
     "epochs_run": ("epochs", "epochs", "epochs finished"),
     "train_seconds": ("seconds", "time", "training time"),

@@ -17,6 +17,7 @@ from analysis.record.parallel_read import read_columns
 from analysis.record.record import LEDGER, RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
 from analysis.study.configurations import grid, isolation, replicates, rungs
+from trainables.config.former_names import with_present_names
 
 STUDY = "study.json"
 LEASE = "lease.json"
@@ -183,10 +184,10 @@ def _information(folder: Path) -> dict[str, Any]:
     """``study.json``; empty where there is none, since the ledger alone is a study."""
     path = folder / STUDY
     try:
-        info = dict(json.loads(path.read_text(encoding="utf-8")))
+        info = with_present_names(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError) as problem:
+    except (ValueError, AttributeError) as problem:
         raise RecordError(
             f"{path} is no JSON object ({problem}); restore it or remove it"
         ) from None

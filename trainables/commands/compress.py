@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trainables.commands.columns import WIDTH, lay_out, shorten
+from trainables.config.former_names import present_name
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     import torch
@@ -78,7 +79,9 @@ def compress(
     """
     from trainables.compression.target import Target
 
-    target = Target(layer, parameters, compression, rank, energy, ranks, dims)
+    target = Target(
+        present_name("layer", layer), parameters, compression, rank, energy, ranks, dims
+    )
     dtype = _dtype(precision)
     import torch
 

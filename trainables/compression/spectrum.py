@@ -110,7 +110,7 @@ UNFOLDINGS: dict[str, Callable[[Tensor], list[Tensor]]] = {
     "low_rank": lambda pointwise: [pointwise],
     "tensor_train": _train,
     "tucker": _modes,
-    "tucker_seed": _modes,
+    "tucker_original": _modes,
     "tt_conv": lambda kernel: _train(kernel.permute(1, 2, 3, 0)),
     "tucker2": lambda kernel: [kernel.transpose(0, 1).flatten(1), kernel.flatten(1)],
 }

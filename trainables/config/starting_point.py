@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
 
 STATE = "state.json"
@@ -48,7 +49,8 @@ def read_starting_point(folder: Path) -> StartingPoint:
     folder = folder.expanduser().absolute()
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        architecture = {name: state["starting_point"][name] for name in ARCHITECTURE}
+        stored = with_present_names(state["starting_point"])
+        architecture = {name: stored[name] for name in ARCHITECTURE}
         return StartingPoint(folder, str(state["tensors_blake2b"]), architecture)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ValueError(

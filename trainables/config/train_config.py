@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.config.former_names import former_name, with_present_names
 from trainables.config.starting_point import read_starting_point, split_init
 from trainables.sizes.network import Architecture, NetworkSize, size_network
 from trainables.sizes.ranks import read_ranks
@@ -31,7 +32,7 @@ SIZE_KEYS = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", 
 """The ways of giving a decomposed layer its size; exactly one is used."""
 
 FAST = "cifar10-fast, dawn.py (Page 2018)"
-SEED = "the 2018 study (gngdb/cifar10-fast)"
+ORIGINAL = "the 2018 study (gngdb/cifar10-fast)"
 OURS = "RankTune"
 
 
@@ -58,13 +59,13 @@ class TrainConfig:
 
     # The network.
     layer: str = _key("dense", FAST, choices=tuple(SIZES))
-    rank_divisor: int | None = _key(None, SEED, low=1)
-    rank_scale: float | None = _key(None, SEED, above=0, high=1)
+    rank_divisor: int | None = _key(None, ORIGINAL, low=1)
+    rank_scale: float | None = _key(None, ORIGINAL, above=0, high=1)
     rank: int | None = _key(None, OURS, low=1)
     parameters: int | None = _key(None, OURS, low=1)
     compression: float | None = _key(None, OURS, above=0, high=1)
     ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
-    dims: int = _key(3, SEED, low=1)
+    dims: int = _key(3, ORIGINAL, low=1)
     width: int = _key(64, FAST, low=1)
     classes: int = _key(10, "CIFAR-10", low=2)
     # Optimisation.
@@ -74,13 +75,15 @@ class TrainConfig:
     batch_size: int = _key(512, FAST, low=1)
     label_smoothing: float = _key(0.0, FAST, low=0, high=0.999)
     weight_decay: float = _key(5e-4, FAST, low=0)
-    weight_decay_scaling: float = _key(0.0, SEED, low=0, high=1)
+    weight_decay_scaling: float = _key(0.0, ORIGINAL, low=0, high=1)
     weight_decay_reference: str = _key("dense", "Gray et al. 2019", choices=("dense", "separable"))
-    weight_decay_ratio: str = _key("network", SEED, choices=("network", "layer"))
+    weight_decay_ratio: str = _key("network", ORIGINAL, choices=("network", "layer"))
     regularizer: str = _key("weight_decay", FAST, choices=("weight_decay", "frobenius"))
     batchnorm_decay: bool = _key(False, OURS)
     protocol: str = _key(
-        "right", OURS, choices=("right", "seed_a_plain", "seed_a_scaled", "seed_tt")
+        "corrected",
+        OURS,
+        choices=("corrected", "original_a_plain", "original_a_scaled", "original_tt"),
     )
     precision: str = _key("auto", OURS, choices=("auto", "fp32", "bf16", "fp16"))
     compile: bool = _key(False, OURS)
@@ -95,7 +98,7 @@ class TrainConfig:
 
     @classmethod
     def from_trial(cls, raw: Mapping[str, Any]) -> TrainConfig:
-        """Parses a mapping of keys to plain values.
+        """Parses a mapping of keys to plain values, which may have former names.
 
         An ``init`` that names a folder is read here, once: it decides the network, and its digest
         is written behind the folder's name, so that the result needs the folder no more.
@@ -103,7 +106,7 @@ class TrainConfig:
         Raises:
             ConfigError: with every unknown key, wrong type, value out of range and clash at once.
         """
-        raw, start_problems = _start(raw)
+        raw, start_problems = _start(with_present_names(raw))
         known = _fields()
         problems = start_problems + [_unknown(name) for name in raw if name not in known]
         values: dict[str, Any] = {}
@@ -170,7 +173,8 @@ def trial_id(config: TrainConfig, size: NetworkSize) -> str:
         json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
     )
     dims = f"-d{len(size.layers[-1].modes)}" if size.layers[-1].modes else ""
-    return f"{config.layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
+    layer = former_name("layer", config.layer)
+    return f"{layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
 
 
 def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
@@ -178,14 +182,18 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     resolved = {field.name for field in dataclasses.fields(Architecture)}
     scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
     content = {
-        name: value for name, value in config.changed().items() if name not in resolved | scaling
+        name: former_name(name, value)
+        for name, value in config.changed().items()
+        if name not in resolved | scaling
     }
     if config.init:  # what the folder holds counts, not where it lies
         content["init"] = split_init(config.init)[1]
     decays = factor_decays(config, size)
     if any(decay != config.weight_decay for decay in decays):
         content["factor_decays"] = decays
-    return {**content, "network": size.identity, "recipe": RECIPE_VERSION}
+    layer, *shape = size.identity
+    network = (former_name("layer", layer), *shape)
+    return {**content, "network": network, "recipe": RECIPE_VERSION}
 
 
 def _short(count: int) -> str:
@@ -270,8 +278,8 @@ def _start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _clashes(values: Mapping[str, Any]) -> list[str]:
     """Values that are fine alone but not together."""
-    layer, protocol = values.get("layer", "dense"), values.get("protocol", "right")
-    if values.get("init") and protocol != "right":
+    layer, protocol = values.get("layer", "dense"), values.get("protocol", "corrected")
+    if values.get("init") and protocol != "corrected":
         return [f"protocol {protocol!r} draws its own initialisation, got an init too; drop one"]
     given = [name for name in SIZE_KEYS if values.get(name) is not None]
     if len(given) > 1:

@@ -81,7 +81,7 @@ def count_images(config: TrainConfig, available: int, default_held_out: int) -> 
     held_out = config.validation_images
     if held_out is None:
         # The original study was selected on the test set; its protocols keep that.
-        held_out = default_held_out if config.protocol == "right" else 0
+        held_out = default_held_out if config.protocol == "corrected" else 0
     return held_out, available - held_out if config.train_images is None else config.train_images
 
 

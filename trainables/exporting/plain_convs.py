@@ -21,7 +21,7 @@ from trainables.sizes.network import NetworkSize
 from trainables.sizes.resnet9 import fixed_macs
 from trainables.sizes.spec import ConvSpec
 
-RANK_TOLERANCE = 1e-10  # of float64; what float32 factors rebuild to is of their rank to 1e-15
+RANK_TOLERANCE = 1e-10  # of float64; what float32 factors reconstruct to is of their rank to 1e-15
 
 FACTORS = "factors"
 FOLDED = "folded"
@@ -99,13 +99,13 @@ def _choose(layer: FactorizedConv2d, side: int, form: str) -> Convolutions | lis
 def _fold_factors(layer: FactorizedConv2d) -> Convolutions:
     spec = layer.size.spec
     if isinstance(layer, SeparableForm):
-        return [_depthwise(layer), _conv(layer.rebuild()[:, :, None, None])]
+        return [_depthwise(layer), _conv(layer.reconstruct()[:, :, None, None])]
     return [_conv(layer.kernel(), spec.stride, spec.padding)]
 
 
 def _keep_factors(layer: FactorizedConv2d) -> Convolutions:
     if isinstance(layer, SeparableForm):
-        return [_depthwise(layer), *_bottleneck(layer.rebuild())]
+        return [_depthwise(layer), *_bottleneck(layer.reconstruct())]
     assert isinstance(layer, KernelForm)
     steps = STEPS[layer.size.family](layer.size.spec)
     return [

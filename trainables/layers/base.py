@@ -6,21 +6,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.sizes.layer_size import FACTORS, REBUILD, LayerSize
+from trainables.sizes.layer_size import FACTORIZED, RECONSTRUCTED, LayerSize
 
 
 class FactorizedConv2d(nn.Module, ABC):
     """A convolution without bias: forward(x) equals conv2d(x, kernel()) by either route.
 
-    size: shapes and counts. route: "factors" runs the stored factors, "rebuild" makes the kernel
-    (or a separable form's pointwise matrix) from them at every forward. factors: the parameters,
-    in the order and shapes that each family states. Constructed empty: `build_conv` fills it.
+    size: shapes and counts. route: "factorized" runs the stored factors, "reconstructed" makes the
+    kernel (or a separable form's pointwise matrix) from them at every forward. factors: the
+    parameters, in the order and shapes that each family states. Constructed empty: `build_conv`
+    fills it.
     """
 
     def __init__(self, size: LayerSize, route: str) -> None:
         """Raise ValueError when the size has no such route."""
         super().__init__()
-        existing = {FACTORS: size.factors, REBUILD: size.rebuild}
+        existing = {FACTORIZED: size.factorized, RECONSTRUCTED: size.reconstructed}
         if existing.get(route) is None:
             routes = [name for name, cost in existing.items() if cost is not None]
             raise ValueError(
@@ -37,12 +38,12 @@ class FactorizedConv2d(nn.Module, ABC):
         """The shape of each factor."""
 
     @abstractmethod
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         """What the factors stand for: the (out, in) pointwise matrix or (out, in, k, k) kernel."""
 
     @abstractmethod
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Factors whose `rebuild` comes near `target`, exact at full ranks (cp: as ALS finds)."""
+        """Factors that come near `target`, exactly at full ranks (cp: as ALS finds)."""
 
     @abstractmethod
     def kernel(self) -> Tensor:
@@ -53,11 +54,11 @@ class FactorizedConv2d(nn.Module, ABC):
         """Come as near to a float64 (out, in, k, k) kernel as the ranks allow."""
 
     @abstractmethod
-    def keep_variance(self, generator: torch.Generator) -> None:
+    def init_kaiming(self, generator: torch.Generator) -> None:
         """Initialise so that white input of variance 1 gives outputs of variance 2 on average."""
 
     @abstractmethod
-    def start_as_seed(self, generator: torch.Generator) -> None:
+    def init_as_original(self, generator: torch.Generator) -> None:
         """Initialise as the 2018 study did, with torch's defaults and no care for variance."""
 
     @torch.no_grad()
@@ -70,12 +71,12 @@ class FactorizedConv2d(nn.Module, ABC):
     def balance(self, norm: Tensor | None = None) -> None:
         """Rescale the factors to one Frobenius norm each, so that training moves them alike.
 
-        The rebuilt norm becomes `norm`, or stays what it is.
+        The reconstructed norm becomes `norm`, or stays what it is.
         """
         norms = torch.stack([factor.norm().double() for factor in self.factors])
         if len(norms) == 1 or not norms.all():
             return
-        gain = norms.new_ones(()) if norm is None else (norm / self.rebuild().norm()).double()
+        gain = norms.new_ones(()) if norm is None else (norm / self.reconstruct().norm()).double()
         # in logarithms, since a product of thirty norms can leave the range of a float
         shared = ((norms.log().sum() + gain.log()) / len(norms)).exp()
         for factor, own in zip(self.factors, norms, strict=True):

@@ -11,8 +11,8 @@ from trainables.layers.registry import LAYERS
 from trainables.sizes.layer_size import LayerSize
 
 INITS: dict[str, Callable[[FactorizedConv2d, torch.Generator], None]] = {
-    "variance": lambda layer, generator: layer.keep_variance(generator),
-    "seed": lambda layer, generator: layer.start_as_seed(generator),
+    "kaiming": lambda layer, generator: layer.init_kaiming(generator),
+    "original": lambda layer, generator: layer.init_as_original(generator),
 }
 
 
@@ -23,13 +23,13 @@ def build_conv(
     batch: int,
     generator: torch.Generator,
     route: str | None = None,
-    init: str = "variance",
+    init: str = "kaiming",
 ) -> FactorizedConv2d:
     """A layer of this size, initialised.
 
     input_hw (pixels) and batch (images) decide the route where `route` is None: the one that counts
-    fewer multiply-adds. init: "variance" keeps the input's variance, doubled, as He et al. (2015)
-    do for ReLU; "seed" is the 2018 study's. On the meta device nothing is drawn.
+    fewer multiply-adds. init: "kaiming" keeps the input's variance, doubled, as He et al. (2015)
+    do for ReLU; "original" is the 2018 study's. On the meta device nothing is drawn.
     Raises ValueError for an unknown init or a route that the size does not have.
     """
     if init not in INITS:

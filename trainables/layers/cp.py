@@ -21,7 +21,7 @@ class CPConv2d(SeparableForm):
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
         return [(mode, size.ranks[0]) for mode in size.modes]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         *rows, last = self.factors
         spec = self.size.spec
         return (khatri_rao(rows) @ last.T).reshape(spec.out_channels, spec.in_channels)

@@ -19,7 +19,7 @@ class DenseConv2d(KernelForm):
         k = size.spec.kernel_size
         return [(size.spec.out_channels, size.spec.in_channels, k, k)]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         return self.factors[0]
 
     def run_factors(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.initialization import normal, torch_default
-from trainables.sizes.layer_size import REBUILD
+from trainables.sizes.layer_size import RECONSTRUCTED
 
 
 class KernelForm(FactorizedConv2d):
@@ -23,18 +23,20 @@ class KernelForm(FactorizedConv2d):
     @final
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, H, W) -> (batch, out, h, w)."""
-        if self.route == REBUILD:
-            return conv2d(x, self.rebuild(), None, self.size.spec.stride, self.size.spec.padding)
+        if self.route == RECONSTRUCTED:
+            return conv2d(
+                x, self.reconstruct(), None, self.size.spec.stride, self.size.spec.padding
+            )
         return self.run_factors(x)
 
     @property
     def is_one_convolution(self) -> bool:
         """Whether forward is a convolution with `kernel()`, and nothing else."""
-        return self.route == REBUILD or len(self.factors) == 1
+        return self.route == RECONSTRUCTED or len(self.factors) == 1
 
     @final
     def kernel(self) -> Tensor:
-        return self.rebuild()
+        return self.reconstruct()
 
     @final
     def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
@@ -43,7 +45,7 @@ class KernelForm(FactorizedConv2d):
 
     @final
     @torch.no_grad()
-    def keep_variance(self, generator: torch.Generator) -> None:
+    def init_kaiming(self, generator: torch.Generator) -> None:
         """A kernel of N(0, 2/(k^2 in)) (He et al. 2015), decomposed, its norm kept at any rank."""
         spec = self.size.spec
         k, i, o = spec.kernel_size, spec.in_channels, spec.out_channels
@@ -53,5 +55,5 @@ class KernelForm(FactorizedConv2d):
 
     @final
     @torch.no_grad()
-    def start_as_seed(self, generator: torch.Generator) -> None:
+    def init_as_original(self, generator: torch.Generator) -> None:
         self.store([torch_default(w.shape, prod(w.shape[1:]), generator) for w in self.factors])

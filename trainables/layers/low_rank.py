@@ -20,7 +20,7 @@ class LowRankConv2d(SeparableForm):
         rank = size.ranks[0]
         return [(rank, size.spec.in_channels), (size.spec.out_channels, rank)]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         contract, expand = self.factors
         return expand @ contract
 
@@ -31,6 +31,6 @@ class LowRankConv2d(SeparableForm):
         expand, contract = tensor_train(target, self.size.ranks)
         return [contract.squeeze(2), expand.squeeze(0)]
 
-    def seed_factors(self, generator: torch.Generator) -> list[Tensor]:
+    def original_factors(self, generator: torch.Generator) -> list[Tensor]:
         # the original's two convolutions, each with torch's default
         return [torch_default(w.shape, w.shape[1], generator) for w in self.factors]

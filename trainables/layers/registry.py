@@ -9,7 +9,7 @@ from trainables.layers.tensor_train import TensorTrainConv2d
 from trainables.layers.tt_conv import TTConv2d
 from trainables.layers.tucker import TuckerConv2d
 from trainables.layers.tucker2 import Tucker2Conv2d
-from trainables.layers.tucker_original import TuckerSeedConv2d
+from trainables.layers.tucker_original import TuckerOriginalConv2d
 
 LAYERS: dict[str, type[FactorizedConv2d]] = {
     "dense": DenseConv2d,
@@ -17,7 +17,7 @@ LAYERS: dict[str, type[FactorizedConv2d]] = {
     "low_rank": LowRankConv2d,
     "tensor_train": TensorTrainConv2d,
     "tucker": TuckerConv2d,
-    "tucker_seed": TuckerSeedConv2d,
+    "tucker_original": TuckerOriginalConv2d,
     "cp": CPConv2d,
     "tucker2": Tucker2Conv2d,
     "tt_conv": TTConv2d,

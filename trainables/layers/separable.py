@@ -17,7 +17,7 @@ class SeparableConv2d(SeparableForm):
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
         return [(size.spec.out_channels, size.spec.in_channels)]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         return self.factors[0]
 
     def stages(self) -> list[Tensor]:

@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.initialization import normal, torch_default
 from trainables.layers.memory_format import in_channels_last
-from trainables.sizes.layer_size import REBUILD, LayerSize
+from trainables.sizes.layer_size import RECONSTRUCTED, LayerSize
 
 
 class SeparableForm(FactorizedConv2d):
@@ -35,7 +35,7 @@ class SeparableForm(FactorizedConv2d):
     def _run(self, x: Tensor) -> Tensor:
         spec = self.size.spec
         x = conv2d(x, self.depthwise, None, spec.stride, spec.padding, groups=spec.in_channels)
-        matrices = [self.rebuild()] if self.route == REBUILD else self.stages()
+        matrices = [self.reconstruct()] if self.route == RECONSTRUCTED else self.stages()
         for matrix in matrices:
             x = conv2d(x, matrix[:, :, None, None])
         return x
@@ -43,7 +43,7 @@ class SeparableForm(FactorizedConv2d):
     @final
     def kernel(self) -> Tensor:
         # (out, in, 1, 1) * (in, k, k) -> (out, in, k, k)
-        return self.rebuild()[:, :, None, None] * self.depthwise.squeeze(1)
+        return self.reconstruct()[:, :, None, None] * self.depthwise.squeeze(1)
 
     @final
     def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
@@ -61,7 +61,7 @@ class SeparableForm(FactorizedConv2d):
 
     @final
     @torch.no_grad()
-    def keep_variance(self, generator: torch.Generator) -> None:
+    def init_kaiming(self, generator: torch.Generator) -> None:
         """Depthwise N(0, 1/k^2), pointwise N(0, 2/in) (He et al. 2015), norm kept at any rank."""
         i, o = self.size.spec.in_channels, self.size.spec.out_channels
         self.depthwise.copy_(
@@ -73,16 +73,16 @@ class SeparableForm(FactorizedConv2d):
 
     @final
     @torch.no_grad()
-    def start_as_seed(self, generator: torch.Generator) -> None:
+    def init_as_original(self, generator: torch.Generator) -> None:
         k = self.size.spec.kernel_size
         self.depthwise.copy_(torch_default(self.depthwise.shape, k * k, generator))
-        self.store(self.seed_factors(generator))
+        self.store(self.original_factors(generator))
 
     def first_factors(self, pointwise: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Factors to start from, given a random pointwise matrix."""
         return self.decompose(pointwise, generator)
 
-    def seed_factors(self, generator: torch.Generator) -> list[Tensor]:
+    def original_factors(self, generator: torch.Generator) -> list[Tensor]:
         """The original decomposed torch's default pointwise matrix and let the lost energy go."""
         i, o = self.size.spec.in_channels, self.size.spec.out_channels
         return self.decompose(torch_default((o, i), i, generator), generator)

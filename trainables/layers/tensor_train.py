@@ -20,7 +20,7 @@ class TensorTrainConv2d(SeparableForm):
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
         return list(zip((1, *size.ranks), size.modes, (*size.ranks, 1), strict=True))
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         spec = self.size.spec
         return multiply_out(self.factors).reshape(spec.out_channels, spec.in_channels)
 

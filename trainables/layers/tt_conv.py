@@ -23,7 +23,7 @@ class TTConv2d(KernelForm):
         i, o = size.spec.in_channels, size.spec.out_channels
         return [(r1, i, 1, 1), (r2, r1, k, 1), (r3, r2, 1, k), (o, r3, 1, 1)]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         # weights (r_k, r_{k-1}, ...) -> cores (r_{k-1}, n_k, r_k); the first and last modes
         # are the channels, so their bonds of 1 come from an empty window
         first, *middle, last = (weight.flatten(2) for weight in self.factors)

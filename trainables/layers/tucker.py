@@ -12,7 +12,7 @@ from trainables.layers.separable_form import SeparableForm
 from trainables.layers.tensor_train import multiply_out
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.reshape import split_point
-from trainables.sizes.tucker_original import seed_bonds
+from trainables.sizes.tucker_original import original_bonds
 
 
 @final
@@ -23,7 +23,7 @@ class TuckerConv2d(SeparableForm):
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
         return [*zip(size.modes, size.ranks, strict=True), size.ranks]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         *factors, core = self.factors
         spec = self.size.spec
         return mode_products(core, factors).reshape(spec.out_channels, spec.in_channels)
@@ -42,7 +42,7 @@ class TuckerConv2d(SeparableForm):
 
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
         modes, ranks = self.size.modes, self.size.ranks
-        bonds = seed_bonds(modes, ranks)
+        bonds = original_bonds(modes, ranks)
         train, factors = decompose.tucker(target.reshape(modes), ranks, bonds, generator)
         return [*factors, multiply_out(train).reshape(ranks)]
 

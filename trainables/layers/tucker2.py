@@ -25,7 +25,7 @@ class Tucker2Conv2d(KernelForm):
             (size.spec.out_channels, r2, 1, 1),
         ]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         contract, core, expand = self.factors
         (r2, _, k, _), (o, i) = core.shape, (expand.shape[0], contract.shape[1])
         # (r2, r1, k, k) -> (r2 k k, r1) @ (r1, in)

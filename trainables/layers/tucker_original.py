@@ -9,20 +9,20 @@ from trainables.layers import decompose
 from trainables.layers.separable_form import SeparableForm
 from trainables.layers.tensor_train import multiply_out, train_halves
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.tucker_original import seed_bonds
+from trainables.sizes.tucker_original import original_bonds
 
 
 @final
-class TuckerSeedConv2d(SeparableForm):
+class TuckerOriginalConv2d(SeparableForm):
     """factors: U_k (n_k, S_k) for each mode, then core cores (r_{k-1}, S_k, r_k) for each mode."""
 
     @staticmethod
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
-        bonds = seed_bonds(size.modes, size.ranks)
+        bonds = original_bonds(size.modes, size.ranks)
         cores = zip(bonds[:-1], size.ranks, bonds[1:], strict=True)
         return [*zip(size.modes, size.ranks, strict=True), *cores]
 
-    def rebuild(self) -> Tensor:
+    def reconstruct(self) -> Tensor:
         spec = self.size.spec
         return multiply_out(self._joined()).reshape(spec.out_channels, spec.in_channels)
 
@@ -31,7 +31,7 @@ class TuckerSeedConv2d(SeparableForm):
 
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
         modes, ranks = self.size.modes, self.size.ranks
-        bonds = seed_bonds(modes, ranks)
+        bonds = original_bonds(modes, ranks)
         train, factors = decompose.tucker(target.reshape(modes), ranks, bonds, generator)
         return [*factors, *train]
 

@@ -98,15 +98,15 @@ class ResNet9(nn.Module):
         return self.classifier(x) * LOGIT_SCALE
 
 
-def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "variance") -> ResNet9:
+def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "kaiming") -> ResNet9:
     """A ResNet-9 with freshly drawn parameters, in float32 on the CPU, channels last.
 
-    ``batch`` decides which route a layer takes. ``init`` is "variance" (every convolution keeps the
-    variance of its input, He et al. 2015) or "seed" (the original study's: torch's defaults).
+    ``batch`` decides which route a layer takes. ``init`` is "kaiming" (every convolution keeps the
+    variance of its input, He et al. 2015) or "original" (the original study's: torch's defaults).
     """
     generator = torch.Generator().manual_seed(seed)
     prep = nn.Conv2d(3, size.width, 3, padding=1, bias=False)
-    if init == "seed":
+    if init == "original":
         nn.init.kaiming_uniform_(prep.weight, a=5**0.5, generator=generator)  # nn.Conv2d's default
     else:
         nn.init.kaiming_normal_(prep.weight, nonlinearity="relu", generator=generator)

@@ -10,7 +10,7 @@ from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
-    rebuilt_pointwise,
+    reconstructed_pointwise,
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
@@ -21,7 +21,7 @@ class CP(Family):
     """The out x in matrix, reshaped row-major to n_1..n_d, as R outer products: factors (n_k, R).
 
     Parameters k^2 in + R sum_k n_k. rank_scale: R = max(1, round(s min n)). R is free.
-    Rebuild: Khatri-Rao products from the left, sum_{k>=2} R prod_{j<=k} n_j.
+    Reconstruction: Khatri-Rao products from the left, sum_{k>=2} R prod_{j<=k} n_j.
     """
 
     name = "cp"
@@ -41,12 +41,12 @@ class CP(Family):
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost]:
         rank = ranks[0]
-        rebuild = rebuilt_pointwise(spec, forward=khatri_rao_macs(modes, rank))
+        reconstructed = reconstructed_pointwise(spec, forward=khatri_rao_macs(modes, rank))
         split = split_point(modes, spec.out_channels)
         if split is None:
-            return None, rebuild
+            return None, reconstructed
         halves = khatri_rao_macs(modes[:split], rank) + khatri_rao_macs(modes[split:], rank)
-        return two_pointwise(spec, rank, forward=halves), rebuild
+        return two_pointwise(spec, rank, forward=halves), reconstructed
 
 
 def khatri_rao_macs(modes: Ints, rank: int) -> int:

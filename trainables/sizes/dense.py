@@ -11,7 +11,7 @@ from trainables.sizes.spec import ConvSpec
 class Dense(Family):
     """k^2 in out parameters, as many multiply-adds an output position.
 
-    Its stored kernel is its only factor, so it has no rebuild.
+    Its stored kernel is its only factor, so there is nothing to reconstruct.
     """
 
     name = "dense"

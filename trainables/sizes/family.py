@@ -45,7 +45,7 @@ class Family(ABC):
     def routes(
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost | None]:
-        """Costs of running the factors and of rebuilding the kernel; None where impossible."""
+        """Costs of running the factors and of reconstructing the kernel; None where impossible."""
 
     @final
     def resolve(self, spec: ConvSpec, rule: RankRule) -> tuple[Ints, Ints]:
@@ -79,6 +79,6 @@ class Family(ABC):
         return self._measure(spec, modes, self.attainable(spec, modes, ranks) if ranks else ())
 
     def _measure(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> LayerSize:
-        factors, rebuild = self.routes(spec, modes, ranks)
+        factorized, reconstructed = self.routes(spec, modes, ranks)
         parameters = self.parameters(spec, modes, ranks)
-        return LayerSize(self.name, spec, modes, ranks, parameters, factors, rebuild)
+        return LayerSize(self.name, spec, modes, ranks, parameters, factorized, reconstructed)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from trainables.sizes.spec import ConvSpec
 
-FACTORS = "factors"
-REBUILD = "rebuild"
+FACTORIZED = "factorized"
+RECONSTRUCTED = "reconstructed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class LayerSize:
     modes: the dimensions the matrix is reshaped to, () where the family reshapes nothing.
     ranks: resolved and attainable; one a bond or mode, () where the family has none.
     parameters: numbers stored.
-    factors, rebuild: costs of the two routes, None where the route does not exist.
+    factorized, reconstructed: costs of the two routes, None where the route does not exist.
     """
 
     family: str
@@ -49,8 +49,8 @@ class LayerSize:
     modes: tuple[int, ...]
     ranks: tuple[int, ...]
     parameters: int
-    factors: RouteCost | None
-    rebuild: RouteCost | None
+    factorized: RouteCost | None
+    reconstructed: RouteCost | None
 
     @property
     def dense_parameters(self) -> int:
@@ -64,7 +64,7 @@ class LayerSize:
 
     def route_macs(self, height: int, width: int, batch: int) -> dict[str, float]:
         """Multiply-adds per image of each route there is, for a height x width input."""
-        costs = {FACTORS: self.factors, REBUILD: self.rebuild}
+        costs = {FACTORIZED: self.factorized, RECONSTRUCTED: self.reconstructed}
         return {
             route: cost.macs(self.spec, height, width, batch)
             for route, cost in costs.items()

@@ -6,7 +6,7 @@ from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.separable_form import (
     depthwise_parameters,
-    rebuilt_pointwise,
+    reconstructed_pointwise,
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
@@ -17,7 +17,7 @@ class LowRank(Family):
     """k^2 in + r (in + out) parameters; sweep A of the 2018 study (gngdb/cifar10-fast).
 
     rank_scale is a fraction of min(in, out), which is also the full rank.
-    Rebuilding the matrix costs in r out once and pays where r exceeds in out / (in + out).
+    Reconstructing the matrix costs in r out once and pays where r exceeds in out / (in + out).
     """
 
     name = "low_rank"
@@ -36,4 +36,4 @@ class LowRank(Family):
 
     def routes(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> tuple[RouteCost, RouteCost]:
         product = spec.in_channels * ranks[0] * spec.out_channels
-        return two_pointwise(spec, ranks[0]), rebuilt_pointwise(spec, forward=product)
+        return two_pointwise(spec, ranks[0]), reconstructed_pointwise(spec, forward=product)

@@ -156,7 +156,7 @@ class NetworkSize:
         return replaced + fixed_macs(self.width, self.architecture.classes)
 
     def routes(self, batch: int) -> tuple[str, ...]:
-        """The cheaper route of each replaced layer, "factors" or "rebuild"."""
+        """The cheaper route of each replaced layer, "factorized" or "reconstructed"."""
         layers = zip(self.layers, self.input_hw, strict=True)
         return tuple(layer.route(*hw, batch) for layer, hw in layers)
 

@@ -9,7 +9,7 @@ from trainables.sizes.tensor_train import TensorTrain
 from trainables.sizes.tt_conv import TTConv
 from trainables.sizes.tucker import Tucker
 from trainables.sizes.tucker2 import Tucker2
-from trainables.sizes.tucker_original import TuckerSeed
+from trainables.sizes.tucker_original import TuckerOriginal
 
 SIZES: dict[str, Family] = {
     "dense": Dense(),
@@ -17,7 +17,7 @@ SIZES: dict[str, Family] = {
     "low_rank": LowRank(),
     "tensor_train": TensorTrain(),
     "tucker": Tucker(),
-    "tucker_seed": TuckerSeed(),
+    "tucker_original": TuckerOriginal(),
     "cp": CP(),
     "tucker2": Tucker2(),
     "tt_conv": TTConv(),

@@ -76,7 +76,7 @@ def split_point(modes: tuple[int, ...], rows: int) -> int | None:
     """How many leading modes make up exactly the rows; None where a mode straddles both sides.
 
     Where there is such a point the matrix is a product rows x bond x columns, and a layer can
-    apply the two halves in turn instead of rebuilding the matrix.
+    apply the two halves in turn instead of reconstructing the matrix.
     """
     products = accumulate(modes[:-1], mul)
     return next((m for m, product in enumerate(products, start=1) if product == rows), None)

@@ -4,7 +4,7 @@ from typing import final
 
 from trainables.sizes.family import Family, Ints
 from trainables.sizes.layer_size import RouteCost
-from trainables.sizes.separable_form import depthwise_parameters, rebuilt_pointwise
+from trainables.sizes.separable_form import depthwise_parameters, reconstructed_pointwise
 from trainables.sizes.spec import ConvSpec
 
 
@@ -19,5 +19,5 @@ class Separable(Family):
         return depthwise_parameters(spec) + spec.in_channels * spec.out_channels
 
     def routes(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> tuple[RouteCost, None]:
-        # with the pointwise matrix stored as it is, there is nothing to rebuild
-        return rebuilt_pointwise(spec), None
+        # with the pointwise matrix stored as it is, there is nothing to reconstruct
+        return reconstructed_pointwise(spec), None

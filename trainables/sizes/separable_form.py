@@ -13,7 +13,7 @@ def depthwise_parameters(spec: ConvSpec) -> int:
     return spec.kernel_size**2 * spec.in_channels
 
 
-def rebuilt_pointwise(spec: ConvSpec, forward: int = 0) -> RouteCost:
+def reconstructed_pointwise(spec: ConvSpec, forward: int = 0) -> RouteCost:
     """(k^2 in + in out) a position, after the matrix was made once in `forward` multiply-adds."""
     pointwise = spec.in_channels * spec.out_channels
     return RouteCost(output=depthwise_parameters(spec) + pointwise, forward=forward)

@@ -8,7 +8,7 @@ from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import attainable_bonds, full_bonds, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
-    rebuilt_pointwise,
+    reconstructed_pointwise,
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
@@ -43,13 +43,13 @@ class TensorTrain(Family):
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost]:
         bonds = (1, *ranks, 1)
-        rebuild = rebuilt_pointwise(spec, forward=chain_macs(modes, bonds))
+        reconstructed = reconstructed_pointwise(spec, forward=chain_macs(modes, bonds))
         split = split_point(modes, spec.out_channels)
         if split is None:
-            return None, rebuild
+            return None, reconstructed
         halves = chain_macs(modes[:split], bonds[: split + 1])
         halves += chain_macs(modes[split:], bonds[split:])
-        return two_pointwise(spec, bonds[split], forward=halves), rebuild
+        return two_pointwise(spec, bonds[split], forward=halves), reconstructed
 
 
 def chain_macs(modes: Ints, bonds: Ints) -> int:

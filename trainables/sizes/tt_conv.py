@@ -18,7 +18,7 @@ class TTConv(Family):
     convolution, the columns in the third. Parameters in r1 + k r1 r2 + k r2 r3 + r3 out.
     rank_scale is a fraction of min(in, out) for every rank: taken of the neighbouring dimensions of
     each bond it could never exceed k.
-    Rebuild: the cores multiply out from the inputs.
+    Reconstruction: the cores multiply out from the inputs.
     """
 
     name = "tt_conv"

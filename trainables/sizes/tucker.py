@@ -10,7 +10,7 @@ from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import attainable_modes, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
-    rebuilt_pointwise,
+    reconstructed_pointwise,
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
@@ -22,7 +22,7 @@ class Tucker(Family):
 
     Parameters k^2 in + prod S_k + sum_k n_k S_k.
     rank_scale: S_k = max(1, round(s n_k)); a mode attains at most the product of the others.
-    Rebuild: mode products from the left, sum_k (prod_{j<=k} n_j) (prod_{j>=k} S_j).
+    Reconstruction: mode products from the left, sum_k (prod_{j<=k} n_j) (prod_{j>=k} S_j).
     """
 
     name = "tucker"
@@ -43,17 +43,17 @@ class Tucker(Family):
     def routes(
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost]:
-        rebuild = rebuilt_pointwise(spec, forward=mode_product_macs(modes, ranks))
+        reconstructed = reconstructed_pointwise(spec, forward=mode_product_macs(modes, ranks))
         split = split_point(modes, spec.out_channels)
         if split is None:
-            return None, rebuild
+            return None, reconstructed
         rows = (modes[:split], ranks[:split])
         columns = (modes[split:], ranks[split:])
         # the core joins the half with the wider bond, so that positions pay for the narrower one
         joined, apart = (rows, columns) if prod(rows[1]) >= prod(columns[1]) else (columns, rows)
         bond = prod(apart[1])
         forward = mode_product_macs(*joined, spectators=bond) + kronecker_macs(*apart)
-        return two_pointwise(spec, bond, forward), rebuild
+        return two_pointwise(spec, bond, forward), reconstructed
 
 
 def mode_product_macs(modes: Ints, ranks: Ints, spectators: int = 1) -> int:

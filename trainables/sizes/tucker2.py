@@ -12,7 +12,7 @@ class Tucker2(Family):
     """1x1 in -> r1, k x k r1 -> r2 with the stride, 1x1 r2 -> out; any kernel at full ranks.
 
     Parameters in r1 + k^2 r1 r2 + r2 out. rank_scale is a fraction of min(in, out) for both ranks.
-    Rebuild: the core takes the inputs, in r1 k^2 r2, then the outputs, in k^2 r2 out.
+    Reconstruction: the core takes the inputs, in r1 k^2 r2, then the outputs, in k^2 r2 out.
     """
 
     name = "tucker2"

@@ -9,7 +9,7 @@ from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import full_bonds, split_point
 from trainables.sizes.separable_form import (
     depthwise_parameters,
-    rebuilt_pointwise,
+    reconstructed_pointwise,
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
@@ -17,17 +17,17 @@ from trainables.sizes.tensor_train import chain_macs
 
 
 @final
-class TuckerSeed(Family):
+class TuckerOriginal(Family):
     """Core as a train of (r_{k-1}, S_k, r_k), factors (n_k, S_k); ranks are S_1..S_d.
 
     Parameters k^2 in + sum_k r_{k-1} S_k r_k + sum_k n_k S_k. The bonds follow from the ranks as
     tntorch made them, from the last mode leftwards with r_d = 1 and f the full bonds:
     S_m = min(rank_m, n_m, f_{m-1} r_m), r_{m-1} = min(f_{m-1}, S_m r_m).
-    Rebuild: each factor joins its core, r_{k-1} n_k S_k r_k, then the cores multiply out as a
-    tensor train's do.
+    Reconstruction: each factor joins its core, r_{k-1} n_k S_k r_k, then the cores multiply out as
+    a tensor train's do.
     """
 
-    name = "tucker_seed"
+    name = "tucker_original"
     reshapes = True
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
@@ -40,25 +40,25 @@ class TuckerSeed(Family):
         return max(modes)
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
-        bonds = seed_bonds(modes, ranks)
+        bonds = original_bonds(modes, ranks)
         train = sum(map(prod, zip(bonds[:-1], ranks, bonds[1:], strict=True)))
         return depthwise_parameters(spec) + train + sum(map(mul, modes, ranks))
 
     def routes(
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost]:
-        bonds = seed_bonds(modes, ranks)
+        bonds = original_bonds(modes, ranks)
         joining = sum(map(prod, zip(bonds[:-1], modes, ranks, bonds[1:], strict=True)))
-        rebuild = rebuilt_pointwise(spec, forward=joining + chain_macs(modes, bonds))
+        reconstructed = reconstructed_pointwise(spec, forward=joining + chain_macs(modes, bonds))
         split = split_point(modes, spec.out_channels)
         if split is None:
-            return None, rebuild
+            return None, reconstructed
         halves = chain_macs(modes[:split], bonds[: split + 1])
         halves += chain_macs(modes[split:], bonds[split:])
-        return two_pointwise(spec, bonds[split], forward=joining + halves), rebuild
+        return two_pointwise(spec, bonds[split], forward=joining + halves), reconstructed
 
 
-def seed_bonds(modes: Ints, ranks: Ints) -> Ints:
+def original_bonds(modes: Ints, ranks: Ints) -> Ints:
     """The bonds r_0..r_d (both ends 1) that go with attainable mode ranks."""
     return _resolve(modes, ranks)[1]
 

@@ -17,7 +17,7 @@ class Group:
     """Parameters that share a decay. ``name`` is one of GROUPS; several groups may bear one name.
 
     decay: λ of the update, in mean-loss units.
-    penalty: λ of ½λ‖W‖² in the loss, on the kernels that the parameters rebuild to; 0 for none.
+    penalty: λ of ½λ‖W‖² in the loss, on the kernels that the parameters stand for; 0 for none.
     annealed: whether the rate follows the schedule, or stays at its peak.
     """
 

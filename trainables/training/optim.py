@@ -12,15 +12,15 @@ from trainables.training.schedule import learning_rate
 
 GROUPS = ("factors", "weights", "batchnorm")
 
-SEED_DECAY = 5e-4 / 512
+ORIGINAL_DECAY = 5e-4 / 512
 """The original's later "5e-4", which it applied to the sum over a batch of 512: 9.8e-7 in
 mean-loss units."""
 
 ANNEALED = {
-    "right": GROUPS,
-    "seed_a_plain": GROUPS,
-    "seed_a_scaled": ("factors",),
-    "seed_tt": (),
+    "corrected": GROUPS,
+    "original_a_plain": GROUPS,
+    "original_a_scaled": ("factors",),
+    "original_tt": (),
 }
 """Which groups follow the schedule. The original's optimiser wrapper updated only the first group
 that it was given, so under two of its protocols the others stayed at the peak rate, all training
@@ -29,11 +29,11 @@ long."""
 
 def make_groups(config: TrainConfig, size: NetworkSize, network: ResNet9) -> list[Group]:
     """One group "factors" for each distinct decay, then "weights", then "batchnorm"."""
-    seed_study = config.protocol != "right"
-    decays = [SEED_DECAY] * len(size.layers) if seed_study else list(factor_decays(config, size))
+    original = config.protocol != "corrected"
+    decays = [ORIGINAL_DECAY] * len(size.layers) if original else list(factor_decays(config, size))
     penalised = bool(kernel_penalties(config, size, network))
-    fixed = SEED_DECAY if seed_study else config.weight_decay
-    norm = fixed if config.batchnorm_decay or seed_study else 0.0
+    fixed = ORIGINAL_DECAY if original else config.weight_decay
+    norm = fixed if config.batchnorm_decay or original else 0.0
     annealed = ANNEALED[config.protocol]
 
     groups = []
@@ -56,7 +56,7 @@ def kernel_penalties(
     config: TrainConfig, size: NetworkSize, network: ResNet9
 ) -> list[tuple[nn.Module, float]]:
     """The replaced layers with the λ of their penalty ½λ‖W‖² (Khodak et al. 2021); [] for none."""
-    if config.regularizer != "frobenius" or config.protocol != "right":
+    if config.regularizer != "frobenius" or config.protocol != "corrected":
         return []
     return list(zip(network.replaced, factor_decays(config, size), strict=True))
 

@@ -171,7 +171,7 @@ class Trainer:
 
     def _build(self) -> None:
         config, device = self.config, self.device
-        init = "variance" if config.protocol == "right" else "seed"
+        init = "kaiming" if config.protocol == "corrected" else "original"
         network = build_network(self.size, batch=config.batch_size, seed=config.seed, init=init)
         if config.init:
             start_from(network, config.init)
@@ -252,7 +252,7 @@ class Trainer:
         """Once, after the last epoch; after every epoch where the original study's protocol is
         kept."""
         last = self.epochs_done + 1 == self.config.epochs
-        return self.split.uses_test_set and (last or self.config.protocol != "right")
+        return self.split.uses_test_set and (last or self.config.protocol != "corrected")
 
     def _judge(self, which: str) -> tuple[float, float]:
         """Mean loss and accuracy over the held-out images or the test set."""

@@ -17,6 +17,7 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
+from tune_app.planning.present_names import space_in_present_names
 from tune_app.planning.resolution import stored_resolution
 from tune_app.record.history import History, TrialHistory
 from tune_app.record.paths import StudyPaths, study_paths
@@ -114,6 +115,7 @@ def _retrained(config: TrainConfig, seed: int) -> PlannedTrial:
 
 def _confirm_space(space: SearchSpace, best: list[TrainConfig], options: RunOptions) -> SearchSpace:
     """The searched keys narrowed to the best configurations' values; the rest as those have it."""
+    space = space_in_present_names(space)
     values = [config.to_dict() for config in best]
     keys = {
         name: dataclasses.replace(key, domain=Choice(tuple({one[name]: None for one in values})))

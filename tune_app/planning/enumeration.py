@@ -78,7 +78,7 @@ def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:
     """
     # the 2018 study's protocols look at the test set after every epoch, as it did
     blind = any(
-        config.validation_images == 0 and config.protocol == "right" for _, config in written
+        config.validation_images == 0 and config.protocol == "corrected" for _, config in written
     )
     if scheduler in STOPPING and blind:
         raise UsageError(

@@ -21,7 +21,7 @@ IN_THE_ID = {"layer", "dims", "seed"}
 
 LEGEND = [
     "MACs are per image, by the routes taken; routes of the seven layers in order:",
-    "f runs the factors, r rebuilds the kernel",
+    "f runs the factors, r reconstructs the kernel",
 ]
 
 

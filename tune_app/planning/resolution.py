@@ -8,6 +8,7 @@ from typing import Any
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.config.former_names import with_present_names
 from trainables.data.sources import DatasetError, check_dataset
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -29,8 +30,9 @@ def resolve_open_values(space: SearchSpace, options: RunOptions) -> dict[str, Sc
 def stored_identity(paths: StudyPaths) -> dict[str, Any]:
     """``identity`` of the study's study.json; empty where none can be read."""
     try:
-        return dict(json.loads(paths.study.read_text(encoding="utf-8"))["identity"])
-    except (OSError, ValueError, KeyError, TypeError):
+        identity = json.loads(paths.study.read_text(encoding="utf-8"))["identity"]
+        return with_present_names(identity)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -16,9 +16,11 @@ from search_spaces.grammar.seeds import (
     is_choosing,
 )
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.former_names import with_present_names
 from trainables.config.train_config import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.planning.present_names import space_in_present_names
 
 QUICK: Mapping[str, Scalar] = {
     # at 8 epochs dense > separable > low-rank shows; half of that is a first look
@@ -50,7 +52,12 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     problems = _contradictions(space, options)
     if problems:
         raise UsageError(problems)
-    settings = {name: values for name, values in options.settings.items() if name != "seed"}
+    space = space_in_present_names(space)
+    settings = {
+        name: tuple(dict.fromkeys(values))
+        for name, values in with_present_names(options.settings).items()
+        if name != "seed"
+    }
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
     seeds = tuple(int(seed) for seed in _seeds(space, options))

@@ -15,6 +15,7 @@ from typing import Any
 from search_spaces.grammar.domains import Choice, Domain
 from search_spaces.grammar.question import question_json
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.former_names import with_present_names
 from trainables.config.installation import CHECKOUT
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
@@ -119,7 +120,7 @@ def read_information(path: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) else None
+    return with_present_names(document) if isinstance(document, dict) else None
 
 
 def write_information(path: Path, document: Mapping[str, Any]) -> None:

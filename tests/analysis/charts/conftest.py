@@ -36,7 +36,7 @@ def scales(folder: Path) -> Path:
 
 def test_set(folder: Path) -> Path:
     """A repetition of the original study: judged on the test set, with its faults."""
-    original = {"validation_images": 0, "protocol": "seed_tt", "epochs": 8}
+    original = {"validation_images": 0, "protocol": "original_tt", "epochs": 8}
     configs = [
         {"layer": "low_rank", "rank": rank, "seed": seed, **original}
         for rank in (8, 32)

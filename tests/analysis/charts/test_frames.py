@@ -33,7 +33,7 @@ def test_stopped_trials_are_judged_by_nobody(study):
 
 
 def test_a_study_judged_on_the_test_set_says_so_in_capitals(study):
-    assert set(judged(study("test_set"))["measure"]) == {"TEST-SET accuracy · protocol seed_tt"}
+    assert set(judged(study("test_set"))["measure"]) == {"TEST-SET accuracy · protocol original_tt"}
 
 
 def test_the_front_rises_with_size_and_its_probabilities_are_probabilities(study):

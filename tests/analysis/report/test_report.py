@@ -120,8 +120,8 @@ def test_the_test_set_is_named_in_page_and_markdown(study_folder, tmp_path):
     page = write_report(load_study(test_set(tmp_path / "study")))
     for text in (page.read_text(encoding="utf-8"), page.with_suffix(".md").read_text()):
         assert "Judged on the test set." in text
-        assert "Not the right protocol." in text
-        assert "TEST-SET accuracy · protocol seed_tt" in text
+        assert "Not the corrected protocol." in text
+        assert "TEST-SET accuracy · protocol original_tt" in text
 
 
 def test_confirmed_networks_show_their_test_accuracy(report, study_folder):

@@ -143,10 +143,10 @@ def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training(m
 @pytest.mark.parametrize(
     ("family", "route", "taken"),
     [
-        ("dense", "factors", True),
-        ("tt_conv", "rebuild", True),
-        ("tt_conv", "factors", False),
-        ("low_rank", "factors", False),
+        ("dense", "factorized", True),
+        ("tt_conv", "reconstructed", True),
+        ("tt_conv", "factorized", False),
+        ("low_rank", "factorized", False),
     ],
 )
 def test_a_layer_that_is_one_convolution_runs_in_it_whatever_its_family(family, route, taken):

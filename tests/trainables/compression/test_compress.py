@@ -68,7 +68,7 @@ def test_a_higher_rank_never_comes_less_near(trained, layer):
     assert kept[-1] > 2 * kept[0]
 
 
-@pytest.mark.parametrize("layer", ["low_rank", "tensor_train", "tucker", "tucker_seed"])
+@pytest.mark.parametrize("layer", ["low_rank", "tensor_train", "tucker", "tucker_original"])
 def test_a_separable_form_at_full_rank_loses_what_separable_loses(trained, layer):
     separable = compress(trained, Target("separable"))
     full = compress(trained, Target(layer, rank=FULL))

@@ -52,7 +52,7 @@ def test_ranks_that_are_not_numbers_between_slashes_are_refused(ranks):
 def test_a_starting_point_and_a_protocol_with_its_own_initialisation_exclude_each_other():
     init = f"/somewhere#{'0' * 32}"
     with pytest.raises(ConfigError, match="draws its own initialisation, got an init too"):
-        TrainConfig.from_trial({"init": init, "protocol": "seed_tt"})
+        TrainConfig.from_trial({"init": init, "protocol": "original_tt"})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.1"])

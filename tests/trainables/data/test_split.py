@@ -55,7 +55,7 @@ def test_no_validation_images_means_training_on_all_and_the_test_set():
     assert parts.uses_test_set
 
 
-@pytest.mark.parametrize("protocol", ["seed_a_plain", "seed_a_scaled", "seed_tt"])
+@pytest.mark.parametrize("protocol", ["original_a_plain", "original_a_scaled", "original_tt"])
 def test_the_original_protocols_hold_nothing_out_unless_told(protocol):
     assert split(protocol=protocol).uses_test_set
     assert not split(protocol=protocol, validation_images=10).uses_test_set

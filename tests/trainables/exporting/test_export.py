@@ -105,11 +105,11 @@ def test_kept_factors_count_as_many_multiply_adds_as_the_sizes_say(layer):
     if stored(kept) >= stored(folded):
         assert plain_macs(kept, size, 8) <= plain_macs(folded, size, 8)
     if layer in ("tt_conv", "tucker2", "low_rank"):
-        # a route that needs no rebuild costs what the sizes say
+        # a route that needs no reconstruction costs what the sizes say
         factors = sum(
             cost.macs(layer.spec, *hw, batch=10**9)
             for layer, hw in zip(size.layers, size.input_hw, strict=True)
-            for cost in [layer.factors]
+            for cost in [layer.factorized]
         )
         fixed = size.macs(1) - sum(
             layer.macs(*hw, 1) for layer, hw in zip(size.layers, size.input_hw, strict=True)

@@ -87,7 +87,7 @@ def _tucker(tensors: Sequence[Tensor]) -> Tensor:
     return torch.einsum(*operands, core, list(range(d)), [d + n for n in range(d)])
 
 
-def _tucker_seed(tensors: Sequence[Tensor]) -> Tensor:
+def _tucker_original(tensors: Sequence[Tensor]) -> Tensor:
     d = len(tensors) // 2  # bonds 0..d, core modes d+1..2d, outer modes 2d+1..3d
     operands = []
     for n, (factor, core) in enumerate(zip(tensors[:d], tensors[d:], strict=True)):
@@ -106,7 +106,7 @@ MATRICES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
     "low_rank": lambda factors: torch.einsum("ri,or->oi", *factors),
     "tensor_train": _train,
     "tucker": _tucker,
-    "tucker_seed": _tucker_seed,
+    "tucker_original": _tucker_original,
     "cp": _cp,
 }
 KERNELS: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {

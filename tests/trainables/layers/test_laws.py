@@ -82,8 +82,8 @@ def test_cp_reports_its_error(spec: ConvSpec, dims: int, rank: int) -> None:
     kernel = torch.randn(spec.out_channels, spec.in_channels, k, k, generator=seeded()).double()
     size = SIZES["cp"].size(spec, RankRule(rank=rank, dims=dims))
     layer = build_from_kernel(size, kernel, generator=seeded(), **AT)
-    rebuilt = einsum_kernel(layer.state_dict(), size)
-    error = float((rebuilt - kernel).norm() / kernel.norm())
+    reconstructed = einsum_kernel(layer.state_dict(), size)
+    error = float((reconstructed - kernel).norm() / kernel.norm())
     assert relative_error(layer, kernel) == pytest.approx(error)
     assert error <= 1 + 1e-6
 

@@ -123,7 +123,7 @@ def test_the_output_has_the_memory_format_of_the_input(
 
 
 @every_case
-@pytest.mark.parametrize("init", ["variance", "seed"])
+@pytest.mark.parametrize("init", ["kaiming", "original"])
 def test_a_seed_fixes_the_layer_and_leaves_the_global_generator(
     name: str, dims: int, route: str, init: str
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_seed_fixes_the_layer_and_leaves_the_global_generator(
 
 
 def test_the_seed_start_is_torchs_default_in_a_bottleneck() -> None:
-    layer = build_conv(size_of("low_rank", 3), init="seed", generator=seeded(), **AT)
+    layer = build_conv(size_of("low_rank", 3), init="original", generator=seeded(), **AT)
     contract, expand = layer.factors
     for weight, fan_in in ((contract, 8), (expand, 3), (layer.depthwise, 9)):
         bound = fan_in**-0.5
@@ -148,26 +148,26 @@ def test_the_seed_start_is_torchs_default_in_a_bottleneck() -> None:
 def test_the_seed_start_loses_the_energy_it_truncates() -> None:
     rule = RankRule(rank_scale=0.5, dims=4)
     size = SIZES["tensor_train"].size(ConvSpec(64, 64), rule)
-    layer = build_conv(size, init="seed", generator=seeded(), **AT)
+    layer = build_conv(size, init="original", generator=seeded(), **AT)
     whole = 64 / 3  # ||U(+-1/8)||^2 of 64 x 64 entries
-    assert float(layer.rebuild().detach().square().sum()) < 0.2 * whole
+    assert float(layer.reconstruct().detach().square().sum()) < 0.2 * whole
 
 
 def test_the_cheaper_route_is_taken_unless_one_is_forced() -> None:
     spec = ConvSpec(16, 16)
     low = SIZES["low_rank"].size(spec, RankRule(rank=2))
     high = SIZES["low_rank"].size(spec, RankRule(rank=15))
-    assert build_conv(low, generator=seeded(), **AT).route == "factors"
-    assert build_conv(high, generator=seeded(), **AT).route == "rebuild"
-    assert build_conv(high, route="factors", generator=seeded(), **AT).route == "factors"
+    assert build_conv(low, generator=seeded(), **AT).route == "factorized"
+    assert build_conv(high, generator=seeded(), **AT).route == "reconstructed"
+    assert build_conv(high, route="factorized", generator=seeded(), **AT).route == "factorized"
 
 
 def test_a_route_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"routes \['rebuild'\], got 'factors'.*straddle"):
-        build_conv(size_of("tensor_train", 3), route="factors", generator=seeded(), **AT)
-    with pytest.raises(ValueError, match=r"routes \['factors'\], got 'rebuild'"):
-        build_conv(size_of("separable", 3), route="rebuild", generator=seeded(), **AT)
-    with pytest.raises(ValueError, match="init must be one of variance, seed, got 'he'"):
+    with pytest.raises(ValueError, match=r"routes \['reconstructed'\], got 'factorized'.*straddle"):
+        build_conv(size_of("tensor_train", 3), route="factorized", generator=seeded(), **AT)
+    with pytest.raises(ValueError, match=r"routes \['factorized'\], got 'reconstructed'"):
+        build_conv(size_of("separable", 3), route="reconstructed", generator=seeded(), **AT)
+    with pytest.raises(ValueError, match="init must be one of kaiming, original, got 'he'"):
         build_conv(size_of("dense", 3), init="he", generator=seeded(), **AT)
 
 

@@ -13,8 +13,8 @@ REFERENCE = {
     Architecture("tensor_train", rank_scale=0.25, dims=3): 79_248,
     Architecture("tensor_train", rank_scale=0.5, dims=3): 222_752,
     Architecture("tensor_train", rank_scale=0.5, dims=4): 63_994,
-    Architecture("tucker_seed", rank_scale=0.5, dims=3): 241_840,
-    Architecture("tucker_seed", rank_scale=0.5, dims=4): 137_207,
+    Architecture("tucker_original", rank_scale=0.5, dims=3): 241_840,
+    Architecture("tucker_original", rank_scale=0.5, dims=4): 137_207,
     Architecture("cp", rank_scale=0.5, dims=3): 44_832,
 }
 
@@ -48,9 +48,9 @@ def test_scale_one_ends_at_a_known_fraction(
     assert round(factors, 4) == fraction or round(size.compression, 4) == fraction
 
 
-def test_a_rebuild_is_paid_once_a_batch() -> None:
+def test_a_reconstruction_is_paid_once_a_batch() -> None:
     size = size_network(Architecture("tensor_train", rank_scale=0.5, dims=3))
-    assert set(size.routes(1)) == {"rebuild"}  # its modes straddle outputs and inputs
+    assert set(size.routes(1)) == {"reconstructed"}  # its modes straddle outputs and inputs
     separable = size_network(Architecture("separable")).macs(1)
     once = size.macs(1) - separable
     assert size.macs(512) - separable == pytest.approx(once / 512)

@@ -6,13 +6,13 @@ import torch
 from trainables.config.train_config import factor_decays
 from trainables.training.trainer import Trainer
 
-MEAN_LOSS_SEED_DECAY = 9.765625e-07  # the original's 5e-4 on a sum over 512 images
+MEAN_LOSS_ORIGINAL_DECAY = 9.765625e-07  # the original's 5e-4 on a sum over 512 images
 
 PROTOCOLS = {  # which of (factors, weights, batchnorm) follow the schedule
-    "right": (True, True, True),
-    "seed_a_plain": (True, True, True),
-    "seed_a_scaled": (True, False, False),
-    "seed_tt": (False, False, False),
+    "corrected": (True, True, True),
+    "original_a_plain": (True, True, True),
+    "original_a_scaled": (True, False, False),
+    "original_tt": (False, False, False),
 }
 
 
@@ -43,9 +43,9 @@ def watch(optimizer, before=lambda: None, after=lambda: None):
 
 
 def expected_decays(config, size):
-    """By group, as SEED_STUDY and the options say."""
-    if config.protocol != "right":
-        return dict.fromkeys(("factors", "weights", "batchnorm"), MEAN_LOSS_SEED_DECAY)
+    """By group, as the original study and the options say."""
+    if config.protocol != "corrected":
+        return dict.fromkeys(("factors", "weights", "batchnorm"), MEAN_LOSS_ORIGINAL_DECAY)
     return {
         "factors": 0.0 if config.regularizer == "frobenius" else factor_decays(config, size)[0],
         "weights": config.weight_decay,

@@ -132,7 +132,7 @@ def test_the_test_set_is_read_after_the_last_epoch_only_and_only_when_nothing_is
     assert all(metrics.val_accuracy is None for metrics in confirming)
 
 
-@pytest.mark.parametrize("protocol", ["seed_a_plain", "seed_a_scaled", "seed_tt"])
+@pytest.mark.parametrize("protocol", ["original_a_plain", "original_a_scaled", "original_tt"])
 def test_the_original_protocols_read_the_test_set_after_every_epoch(digits, tiny, protocol):
     config = tiny.replace(protocol=protocol, validation_images=None)
     assert all(metrics.test_accuracy is not None for metrics in trained(config, digits).history)
@@ -144,11 +144,11 @@ def test_the_original_protocols_start_as_the_original_did(digits, tiny):
         protocol: Trainer(
             tiny.replace(width=16, protocol=protocol), digits
         ).network.prep.conv.weight.detach()
-        for protocol in ("right", "seed_tt")
+        for protocol in ("corrected", "original_tt")
     }
-    assert weights["seed_tt"].abs().max() <= 27**-0.5
-    assert weights["seed_tt"].var() == pytest.approx(1 / 81, rel=0.2)
-    assert weights["right"].var() == pytest.approx(2 / 27, rel=0.2)
+    assert weights["original_tt"].abs().max() <= 27**-0.5
+    assert weights["original_tt"].var() == pytest.approx(1 / 81, rel=0.2)
+    assert weights["corrected"].var() == pytest.approx(2 / 27, rel=0.2)
 
 
 def test_an_exploding_loss_ends_the_trial_with_its_epoch(digits, tiny):

@@ -1,0 +1,66 @@
+"""Names that values had before, still read wherever a value is: the one table of them.
+
+Spaces, command lines, ledgers and checkpoints may hold either name; what is shown and written holds
+the present one. The name and the hash of a trial keep the former one, so that ids stay. Standard
+library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMER: Mapping[str, Mapping[str, str]] = {
+    "layer": {"tucker_seed": "tucker_original"},
+    "protocol": {
+        "right": "corrected",
+        "seed_a_plain": "original_a_plain",
+        "seed_a_scaled": "original_a_scaled",
+        "seed_tt": "original_tt",
+    },
+    "routes": {"factors": "factorized", "rebuild": "reconstructed"},
+}
+"""For each key the former names of its values, each with the present one."""
+
+
+def present_name(key: str, value: Any) -> Any:
+    """A value of a key under its present name; any other value as it is."""
+    names = FORMER.get(key, {})
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def former_name(key: str, value: Any) -> Any:
+    """A value of a key as trials' ids have it."""
+    return next((old for old, new in FORMER.get(key, {}).items() if new == value), value)
+
+
+def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object whose values, at any depth below one of these keys, have their present names.
+
+    A configuration is such an object, and so are a space and an identity as ``study.json`` holds
+    them. A contrast names its key under "key".
+    """
+    return {name: _walk(value, name) for name, value in document.items()}
+
+
+def with_present_values(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration under present names; the same object where it has no other."""
+    present = {key: present_name(key, config[key]) for key in FORMER if key in config}
+    changed = {key: value for key, value in present.items() if value != config[key]}
+    return {**config, **changed} if changed else config
+
+
+def with_present_layers(text: str) -> str:
+    """A message that was recorded, the layers that it names under their present names."""
+    for old, new in FORMER["layer"].items():
+        text = text.replace(old, new)
+    return text
+
+
+def _walk(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        inner = value["key"] if isinstance(value.get("key"), str) else key
+        return {name: _walk(one, name if name in FORMER else inner) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_walk(one, key) for one in value)
+    return present_name(key, value)
