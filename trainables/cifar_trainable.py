@@ -8,7 +8,6 @@ import faulthandler
 import logging
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,19 @@ from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
-from trainables.training.checkpoint import CheckpointError
-from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, Poll
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Diverged, Trainer
+from trainables.training.trial_checkpoints import TrialCheckpoints
 
 WORST_SCORE = 0.0
 """An accuracy: what a trial gets that diverged, or that was not evaluated yet. Never NaN, which no
 scheduler stops."""
+
+WAITING_REPORT_SECONDS = 10.0
+"""A trial that is trained, and whose last checkpoint waits for its storage, says so this often."""
+
+STOP_UPLOAD_SECONDS = 10.0
+"""A trial that was asked to stop waits this long for its storage; its driver a little longer."""
 
 log = logging.getLogger("trainables.worker")
 
@@ -55,13 +59,18 @@ class CifarTrainable(tune.Trainable):
 
     Each result has the fields of the last ``EpochMetrics``, ``epochs`` (all of the step's, as
     dicts), ``score``, ``trial``, ``attempt``, ``done``, ``diverged``, ``interrupted``,
-    ``host``, ``device``. A trial that diverged or was interrupted reports ``epoch`` and ``score``
-    without an epoch's metrics.
+    ``host``, ``device``, ``storage_away_seconds`` (how long the storage has refused checkpoints; 0
+    where it takes them). A trial that diverged, was interrupted, or waits for its storage to take
+    its last checkpoint reports ``epoch`` and ``score`` without an epoch's metrics.
+
+    A remote storage is spoken to by threads of their own: training waits for it at its start and
+    its end alone.
     """
 
     _trainer: Trainer
     _reported: int  # epochs that the driver knows of
     _saved_batch: int  # of the epoch in progress, when it was last saved
+    _unreported: list[EpochMetrics]  # the last step's, while its checkpoint waits for the storage
 
     def setup(self, config: dict[str, Any], data: Dataset | None = None) -> None:
         """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
@@ -77,6 +86,8 @@ class CifarTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Reports an epoch that the driver does not know of, or trains on."""
         trainer = self._trainer
+        if self._unreported:
+            return self._finish(self._unreported)
         if self._reported < trainer.epochs_done:
             self._reported += 1
             return self._result(trainer.history[self._reported - 1 : self._reported])
@@ -95,8 +106,13 @@ class CifarTrainable(tune.Trainable):
         self._reported = self._trainer.epochs_done
 
     def cleanup(self) -> None:
-        """Closes the trial's log."""
+        """Closes the trial's log, and leaves the storage alone."""
+        self._leave_storage()
         self._log_to(None)
+
+    def _leave_storage(self) -> None:
+        if hasattr(self, "_checkpoints"):
+            self._checkpoints.close()
 
     def _start(self, config: dict[str, Any]) -> None:
         self._job = job = TrialJob.from_dict(config)
@@ -115,30 +131,17 @@ class CifarTrainable(tune.Trainable):
             raise ConfigError(
                 [f"this configuration is trial {self._trainer.trial_id}, not {job.trial_id}"]
             )
-        self._store = CheckpointStore(job.storage, job.trial_id)
-        self._stop_requested = Poll(
-            self._store.stop_requested, 1.0 if "://" not in job.storage else 5.0
-        )
-        self._restore()
+        self._leave_storage()
+        self._checkpoints = TrialCheckpoints(job)
+        self._unreported = []
+        self._checkpoints.restore(self._trainer)
         self._reported = min(job.known_epochs, self._trainer.epochs_done)
-        self._saved_at = time.monotonic()
         log.info(
             "attempt %d starts after epoch %d on %s",
             job.attempt,
             self._trainer.epochs_done,
             self._device,
         )
-
-    def _restore(self) -> None:
-        for name in self._store.names():
-            try:
-                with self._store.read(name) as folder:
-                    self._trainer.load(folder)
-            except (CheckpointError, OSError) as problem:
-                log.warning("checkpoint %s is passed over: %s", name, problem)
-            else:
-                log.info("goes on from checkpoint %s", name)
-                return
 
     def _train(self) -> dict[str, Any]:
         """Trains to the next report."""
@@ -153,9 +156,18 @@ class CifarTrainable(tune.Trainable):
             done.append(metrics)
             if metrics.epoch == self._trainer.config.epochs:
                 self._save()
-                break
+                return self._finish(done)
         self._reported = self._trainer.epochs_done
         return self._result(done)
+
+    def _finish(self, done: list[EpochMetrics]) -> dict[str, Any]:
+        """Reports the last epochs once their checkpoint lies in the storage; until then, waits."""
+        if self._checkpoints.wait(WAITING_REPORT_SECONDS):
+            self._unreported = []
+            self._reported = self._trainer.epochs_done
+            return self._result(done)
+        self._unreported = done
+        return self._outcome([], epoch=self._reported, score=self._last_score())
 
     def _train_epoch(self) -> EpochMetrics | None:
         """Trains one epoch, saving on the way when it is long; None when a stop was requested."""
@@ -163,7 +175,7 @@ class CifarTrainable(tune.Trainable):
         with self._deadline():
             while (metrics := self._trainer.train_epoch(self._pauses)) is None:
                 self._save()
-                if self._stop_requested():
+                if self._checkpoints.stop_requested():
                     return None
         log.info(
             "attempt %d epoch %d train_loss %.4f score %.4f in %.2f s",
@@ -173,36 +185,18 @@ class CifarTrainable(tune.Trainable):
             score(metrics),
             metrics.train_seconds + metrics.eval_seconds,
         )
-        if self._save_is_due() and metrics.epoch < self._trainer.config.epochs:
+        if self._checkpoints.is_due() and metrics.epoch < self._trainer.config.epochs:
             self._save()
         return metrics
 
     def _pauses(self) -> bool:
         advanced = self._trainer.batches_done > self._saved_batch  # or saving would be all it does
-        return self._stop_requested() or (advanced and self._save_is_due())
-
-    def _save_is_due(self) -> bool:
-        return time.monotonic() - self._saved_at >= self._job.checkpoint_seconds
+        return self._checkpoints.stop_requested() or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:
-        trainer = self._trainer
-        name = CheckpointName(trainer.epochs_done, trainer.batches_done, self._job.attempt)
-        self._store.write(name, trainer.save)
-        self._prune(name)
-        self._saved_at, self._saved_batch = time.monotonic(), trainer.batches_done
-        log.info("saved checkpoint %s", name)
-
-    def _prune(self, last: CheckpointName) -> None:
-        """Removes older checkpoints of the trial, but for the one of its best epoch."""
         scores = [score(metrics) for metrics in self._trainer.history]
-        older = [
-            name for name in self._store.names() if name < last and name.attempt <= last.attempt
-        ]
-        best = max((name for name in (last, *older) if name.epoch and not name.batch),
-                   key=lambda name: scores[name.epoch - 1], default=last)  # fmt: skip
-        for name in older:
-            if name != best:
-                self._store.remove(name)
+        self._checkpoints.save(self._trainer, scores)
+        self._saved_batch = self._trainer.batches_done
 
     def _diverged(self, done: list[EpochMetrics], problem: Diverged) -> dict[str, Any]:
         log.warning("%s", problem)
@@ -210,10 +204,15 @@ class CifarTrainable(tune.Trainable):
         return self._outcome(done, **values, diverged=True, done=True)
 
     def _interrupted(self, done: list[EpochMetrics]) -> dict[str, Any]:
+        epoch, batch = self._trainer.epochs_done, self._trainer.batches_done
+        log.info("interrupted after epoch %d, batch %d", epoch, batch)
+        self._checkpoints.wait(STOP_UPLOAD_SECONDS)
+        last = self._last_score()
+        return self._outcome(done, epoch=epoch, score=last, interrupted=True, done=True)
+
+    def _last_score(self) -> float:
         history = self._trainer.history
-        last = score(history[-1]) if history else WORST_SCORE
-        log.info("interrupted after epoch %d, batch %d", len(history), self._trainer.batches_done)
-        return self._outcome(done, epoch=len(history), score=last, interrupted=True, done=True)
+        return score(history[-1]) if history else WORST_SCORE
 
     def _result(self, metrics: list[EpochMetrics]) -> dict[str, Any]:
         last = metrics[-1]
@@ -228,6 +227,7 @@ class CifarTrainable(tune.Trainable):
             "epochs": [dataclasses.asdict(one) for one in metrics],
             "trial": self._job.trial_id,  # Ray overwrites "trial_id" with its own
             "attempt": self._job.attempt,
+            "storage_away_seconds": self._checkpoints.away_seconds,
             "diverged": False,
             "interrupted": False,
             "host": socket.gethostname(),

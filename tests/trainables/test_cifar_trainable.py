@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 from trainables.config.train_config import trial_id
 from trainables.training.checkpoint_store import STOP_FILE
@@ -191,6 +192,7 @@ def test_the_log_has_a_line_an_epoch_of_its_own_trial_only(worker, job, tiny, tm
 RESETS = """
 import json, sys
 import psutil
+from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 
 first, *jobs = json.load(sys.stdin)
@@ -221,6 +223,7 @@ def test_an_epoch_beyond_its_deadline_ends_the_process_and_leaves_its_stacks(job
     log = tmp_path / "log"
     config = tiny.replace(width=16, train_images=None, batch_size=16)
     script = f"""
+from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 CifarTrainable({job(config, worker_log=str(log), epoch_deadline_seconds=0.2)!r}).train()
 """
@@ -228,3 +231,22 @@ CifarTrainable({job(config, worker_log=str(log), epoch_deadline_seconds=0.2)!r})
     assert ended.returncode == 1
     assert "Timeout" in log.read_text()
     assert "_train_epoch" in log.read_text()
+
+
+def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
+    worker, job, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cifar_trainable, "WAITING_REPORT_SECONDS", 0.2)
+    config = tiny.replace(epochs=1)
+    keys = job(config, worker_log=str(tmp_path / "log"))
+    blocker = tmp_path / "away"
+    started = worker(keys | {"storage": blocker.as_uri()})
+    blocker.write_text("a file where the folder should be")
+    waiting = started.train()
+    assert (waiting["epochs"], waiting["done"], waiting["epoch"]) == ([], False, 0)
+    blocker.unlink()
+    results = [waiting, *run(started)]
+    assert rows(results) == rows(run(worker(job(config, storage="straight"))))
+    assert results[-1]["storage_away_seconds"] == 0
+    assert (blocker / keys["trial_id"] / "e1-a0" / "state.json").is_file()
+    assert "the storage has refused for" in (tmp_path / "log").read_text()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +32,10 @@ STOP_FILE = "STOP"
 RETRY_SECONDS = 90  # an S3 outage of 20 s is survived with nothing redone
 
 Result = TypeVar("Result")
+
+
+class StorageError(OSError):
+    """A storage that refuses, or gives no answer: an outage, and no fault of a trial."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -77,15 +83,27 @@ class CheckpointStore:
         found = (CheckpointName.parse(name) for name in self._list())
         return sorted((name for name in found if name is not None), reverse=True)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether checkpoints are copied to it (``upload``); else they are written in place."""
+        return self._remote is not None
+
     def write(self, name: CheckpointName, save: Callable[[Path], None]) -> None:
         """Has ``save`` write a checkpoint and puts it under ``name``."""
         if self._remote is None:
             save(Path(self._folder) / str(name))
             return
         with tempfile.TemporaryDirectory() as scratch:
-            local = Path(scratch) / str(name)
-            save(local)
-            self._patiently(lambda: self._upload(local, f"{self._folder}/{name}"))
+            save(Path(scratch) / str(name))
+            self.upload(name, Path(scratch) / str(name))
+
+    def upload(self, name: CheckpointName, local: Path) -> None:
+        """Copies a whole checkpoint from a local folder to a remote storage.
+
+        Raises:
+            StorageError: where the storage refused for ``retry_seconds``, or did not answer.
+        """
+        self._patiently(lambda: self._copy(local, f"{self._folder}/{name}"))
 
     @contextmanager
     def read(self, name: CheckpointName) -> Iterator[Path]:
@@ -133,7 +151,7 @@ class CheckpointStore:
     def _infos(self, folder: str) -> list[fs.FileInfo]:
         return self._remote.get_file_info(fs.FileSelector(folder, allow_not_found=True))
 
-    def _upload(self, local: Path, remote: str) -> None:
+    def _copy(self, local: Path, remote: str) -> None:
         self._remote.create_dir(remote)
         for file in checkpoint_files(local):
             with (
@@ -147,29 +165,80 @@ class CheckpointStore:
             self._remote.delete_file(file)
 
     def _patiently(self, act: Callable[[], Result]) -> Result:
-        """Repeats what a storage that is away for a while refuses."""
+        """Repeats what a storage that is away for a while refuses.
+
+        Raises:
+            StorageError: where it refused for ``retry_seconds``, or gave no answer for that long.
+            FileNotFoundError: what is not there will not come: another attempt may have removed it.
+        """
         retrying = Retrying(
-            # what is not there will not come: another attempt may have removed it
-            retry=retry_if_exception_type(OSError) & retry_if_not_exception_type(FileNotFoundError),
+            retry=retry_if_exception_type(OSError)
+            & retry_if_not_exception_type((FileNotFoundError, _NoAnswerError)),
             stop=stop_after_delay(self._retry_seconds),
             wait=wait_random_exponential(multiplier=0.5, max=10),
             reraise=True,
         )
-        return retrying(act)
+        began = time.monotonic()
+        try:
+            return retrying(lambda: _within(self._retry_seconds, act))
+        except FileNotFoundError:
+            raise
+        except OSError as problem:
+            waited = time.monotonic() - began
+            raise StorageError(
+                f"the storage {self._folder} refused for {waited:.0f} s: {problem}"
+            ) from problem
 
 
-class Poll:
-    """Asks a question at most once in ``seconds``; says what it last heard in between."""
+class _NoAnswerError(OSError):
+    """Neither a result nor an error came."""
+
+
+def _within(seconds: float, act: Callable[[], Result]) -> Result:
+    """What ``act`` returns or raises; a call to S3 that hangs has no limit of its own.
+
+    The thread of a call that hangs is left behind: it cannot be ended.
+    """
+    answer: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answer.put((act(), None))
+        except BaseException as problem:  # handed on to whoever waits
+            answer.put((None, problem))
+
+    threading.Thread(target=run, daemon=True, name="storage call").start()
+    try:
+        result, problem = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise _NoAnswerError(f"no answer within {seconds:.0f} s") from None
+    if problem is not None:
+        raise problem
+    return result  # type: ignore[return-value]
+
+
+class BackgroundPoll:
+    """Asks a question again and again in a thread of its own; says what it last heard.
+
+    Whoever wants to know never waits: a storage that hangs holds up the thread alone. The thread
+    ends once the answer is yes, or the poll is closed.
+    """
 
     def __init__(self, ask: Callable[[], bool], seconds: float = 1.0) -> None:
         self._ask = ask
         self._seconds = seconds
-        self._next = 0.0
         self._answer = False
+        self._closed = threading.Event()
+        threading.Thread(target=self._work, daemon=True, name="stop request").start()
 
     def __call__(self) -> bool:
-        now = time.monotonic()
-        if now >= self._next:
-            self._answer = self._ask()
-            self._next = now + self._seconds
         return self._answer
+
+    def close(self) -> None:
+        """Asks no more."""
+        self._closed.set()
+
+    def _work(self) -> None:
+        while not self._answer and not self._closed.is_set():
+            self._answer = self._ask()
+            self._closed.wait(self._seconds)

@@ -117,6 +117,8 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict) -> str:
         trial_id = trial.config["trial_id"]
+        if not result.get("epochs", True):  # it waits for its storage: nothing is new
+            return TrialScheduler.CONTINUE
         decision = self.judge(epoch_row(result, trial_id, 0, 0.0))
         if decision == TrialScheduler.STOP:
             self._on_stop(trial_id)

@@ -1,5 +1,6 @@
 """Checkpoints on a disk and behind a URI, through one interface."""
 
+import socket
 import threading
 import time
 
@@ -8,7 +9,13 @@ import torch
 from pyarrow import fs
 
 from trainables.training.checkpoint import STATE, CheckpointError, read_checkpoint, write_checkpoint
-from trainables.training.checkpoint_store import STOP_FILE, CheckpointName, CheckpointStore, Poll
+from trainables.training.checkpoint_store import (
+    STOP_FILE,
+    BackgroundPoll,
+    CheckpointName,
+    CheckpointStore,
+    StorageError,
+)
 
 
 @pytest.fixture(params=["folder", "uri"])
@@ -83,17 +90,39 @@ def test_a_storage_that_is_away_for_a_moment_is_waited_for(tmp_path):
 def test_a_storage_that_stays_away_is_an_error_after_the_deadline(tmp_path):
     (tmp_path / "storage").write_text("a file where the folder should be")
     store = CheckpointStore((tmp_path / "storage").as_uri(), "trial", retry_seconds=0.2)
-    with pytest.raises(OSError, match="storage"):
+    with pytest.raises(StorageError, match=r"refused for \d+ s"):
         store.write(CheckpointName(1, 0, 0), save(1))
 
 
-def test_a_poll_asks_at_most_once_in_its_interval():
-    asked = []
-    poll = Poll(lambda: asked.append(1) or len(asked) > 1, seconds=0.2)
+def test_a_storage_that_never_answers_is_an_error_too(tmp_path):
+    """A server that accepts a connection and says nothing: S3 behind a cut link."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        query = f"scheme=http&region=us-east-1&endpoint_override=127.0.0.1:{port}"
+        store = CheckpointStore(f"s3://key:secret@bucket/x?{query}", "trial", retry_seconds=1.0)
+        began = time.monotonic()
+        with pytest.raises(StorageError, match="no answer within 1 s"):
+            store.names()
+        assert time.monotonic() - began < 5
+
+
+def test_a_poll_is_never_waited_for():
+    asked, may_answer = [], threading.Event()
+
+    def ask():
+        asked.append(1)
+        may_answer.wait(10)
+        return True
+
+    poll = BackgroundPoll(ask, seconds=0.01)
     assert not any(poll() for _ in range(1000))
-    assert len(asked) == 1
-    time.sleep(0.25)
+    may_answer.set()
+    deadline = time.monotonic() + 5
+    while not poll() and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert poll()
+    time.sleep(0.05)
+    assert len(asked) == 1  # a yes is final
 
 
 def test_the_local_file_system_of_a_uri_is_pyarrows(tmp_path):

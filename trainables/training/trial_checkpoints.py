@@ -1,0 +1,114 @@
+"""What one attempt at a trial does with the storage: goes on from it, saves to it, hears a stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from trainables.training.checkpoint import CheckpointError
+from trainables.training.checkpoint_store import (
+    BackgroundPoll,
+    CheckpointName,
+    CheckpointStore,
+    StorageError,
+)
+from trainables.training.job import TrialJob
+from trainables.training.trainer import Trainer
+from trainables.training.upload_queue import Upload, UploadQueue
+
+log = logging.getLogger("trainables.worker")
+
+
+class TrialCheckpoints:
+    """The checkpoints of one attempt. A remote storage is spoken to by threads of their own.
+
+    Training waits for a remote storage in ``restore`` and ``wait`` alone. A folder on a disk is
+    written in place.
+    """
+
+    def __init__(self, job: TrialJob) -> None:
+        self._job = job
+        self._store = CheckpointStore(job.storage, job.trial_id)
+        self._uploads = UploadQueue(self._store, _remove)
+        self.stop_requested = BackgroundPoll(
+            self._store.stop_requested, 5.0 if self._store.is_remote else 1.0
+        )
+        self._saved_at = time.monotonic()
+
+    def restore(self, trainer: Trainer) -> None:
+        """Goes on from the trial's furthest checkpoint that is whole, where there is one.
+
+        Raises:
+            StorageError: an outage. Training anew would lose what the storage holds.
+        """
+        for name in self._store.names():
+            try:
+                with self._store.read(name) as folder:
+                    trainer.load(folder)
+            except (CheckpointError, FileNotFoundError) as problem:
+                log.warning("checkpoint %s is passed over: %s", name, problem)
+            else:
+                log.info("goes on from checkpoint %s", name)
+                break
+        self._saved_at = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether the training time between checkpoints has passed."""
+        return time.monotonic() - self._saved_at >= self._job.checkpoint_seconds
+
+    def save(self, trainer: Trainer, scores: Sequence[float]) -> None:
+        """Saves the trainer's state; ``scores`` holds an accuracy for each finished epoch."""
+        name = CheckpointName(trainer.epochs_done, trainer.batches_done, self._job.attempt)
+        prune = partial(_prune, self._store, name, scores)
+        if self._store.is_remote:
+            folder = Path(tempfile.mkdtemp(prefix="checkpoint-")) / str(name)
+            trainer.save(folder)
+            self._uploads.put(Upload(name, folder, prune))
+        else:
+            self._store.write(name, trainer.save)
+            prune()
+        self._saved_at = time.monotonic()
+        log.info("saved checkpoint %s", name)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether everything saved lies in the storage, within so many seconds."""
+        if self._uploads.wait(seconds):
+            return True
+        log.warning("the storage has refused for %.0f s: %s", self.away_seconds,
+                    self._uploads.problem)  # fmt: skip
+        return False
+
+    @property
+    def away_seconds(self) -> float:
+        """How long the storage has refused a checkpoint; 0 where it takes them."""
+        return self._uploads.away_seconds
+
+    def close(self) -> None:
+        """Leaves the storage alone; a checkpoint that could not be copied yet is given up."""
+        self.stop_requested.close()
+        self._uploads.close()
+
+
+def _remove(folder: Path) -> None:
+    """A checkpoint's scratch folder, once it was copied or is no longer wanted."""
+    shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def _prune(store: CheckpointStore, last: CheckpointName, scores: Sequence[float]) -> None:
+    """Removes the trial's checkpoints before ``last``, but for the one of its best epoch.
+
+    What a storage refuses to remove is left: the next checkpoint tries again.
+    """
+    with contextlib.suppress(StorageError):
+        older = [name for name in store.names() if name < last and name.attempt <= last.attempt]
+        best = max((name for name in (last, *older) if name.epoch and not name.batch),
+                   key=lambda name: scores[name.epoch - 1], default=last)  # fmt: skip
+        for name in older:
+            if name != best:
+                store.remove(name)

@@ -1,0 +1,112 @@
+"""Checkpoints on their way to a storage that may be away: training does not wait for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, StorageError
+
+RETRY_PAUSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A checkpoint that waits: its files lie in ``folder``; ``after`` is called once it arrived."""
+
+    name: CheckpointName
+    folder: Path
+    after: Callable[[], None]
+
+
+class UploadQueue:
+    """Copies one trial's checkpoints to its store in a thread of its own, the newest first.
+
+    At most one checkpoint is copied and one waits: a newer one takes the waiting one's place, since
+    a trial goes on from its furthest. A storage that refuses is asked again for as long as it
+    takes; ``away_seconds`` says how long that has been.
+    """
+
+    def __init__(self, store: CheckpointStore, discard: Callable[[Path], None]) -> None:
+        self._store, self._discard = store, discard
+        self._changed = threading.Condition()
+        self._waiting: Upload | None = None
+        self._copying = False
+        self._refused_since: float | None = None
+        self._problem = ""
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, upload: Upload) -> None:
+        """Hands a checkpoint over; one that still waits is dropped."""
+        with self._changed:
+            dropped, self._waiting = self._waiting, upload
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True, name="uploads")
+                self._thread.start()
+            self._changed.notify_all()
+        if dropped is not None:
+            self._discard(dropped.folder)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether everything that was handed over is in the store, within so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._waiting or self._copying), seconds)
+
+    def close(self) -> None:
+        """Lets the thread end; what could not be copied until now is given up."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def away_seconds(self) -> float:
+        """How long the storage has refused what is being copied; 0 where it does not."""
+        since = self._refused_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def problem(self) -> str:
+        """What the storage last said, while it refuses."""
+        return self._problem
+
+    def _work(self) -> None:
+        while (upload := self._next()) is not None:
+            done = self._copy(upload)
+            self._discard(upload.folder)
+            if done:
+                upload.after()
+            with self._changed:
+                self._copying = False
+                self._changed.notify_all()
+
+    def _next(self) -> Upload | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting is not None or self._closed)
+            upload, self._waiting = self._waiting, None
+            self._copying = upload is not None
+            return upload
+
+    def _copy(self, upload: Upload) -> bool:
+        """Until it is there, or a newer one waits, or nobody does any more."""
+        while True:
+            began = time.monotonic()
+            try:
+                self._store.upload(upload.name, upload.folder)
+            except StorageError as problem:
+                if self._refused_since is None:
+                    self._refused_since = began
+                self._problem = str(problem)
+            else:
+                self._refused_since, self._problem = None, ""
+                return True
+            with self._changed:
+                self._changed.wait_for(self._given_up, RETRY_PAUSE_SECONDS)
+                if self._given_up():
+                    return False
+
+    def _given_up(self) -> bool:
+        return self._closed or self._waiting is not None
