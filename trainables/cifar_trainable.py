@@ -19,6 +19,7 @@ from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
@@ -119,9 +120,8 @@ class CifarTrainable(tune.Trainable):
         self._log_to(job.worker_log)
         settings = TrainConfig.from_trial(job.config)
         if self._data is None:
-            self._data = load_dataset(
-                settings.dataset, Path(job.data_dir) if job.data_dir else None
-            )
+            data_dir = Path(job.data_dir) if job.data_dir else None
+            self._data = load_dataset(DataRequest(settings.dataset, data_dir))
         self._device = "cuda" if job.device_fraction > 0 and torch.cuda.is_available() else "cpu"
         if hasattr(self, "_trainer"):
             del self._trainer  # frees the last trial's memory before the next one takes its own

@@ -4,12 +4,13 @@ import pytest
 
 from trainables.config.train_config import TrainConfig
 from trainables.data.dataset import Dataset
-from trainables.data.datasets.digits import load_digits
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
 
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    return load_digits()
+    return load_dataset(DataRequest("digits"))
 
 
 @pytest.fixture(scope="session")

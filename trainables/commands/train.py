@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
 from trainables.config.metrics import EpochMetrics
+from trainables.data.datasets.registry import count_dataset, load_dataset
+from trainables.data.sources import DataRequest
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     from trainables.training.trainer import Trainer
@@ -27,7 +29,16 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A key of the configuration; repeatable."),
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the data set lies, or is downloaded to.")
+    Path | None,
+    typer.Option(metavar="DIR", help="An existing copy of the data set; it is never created."),
+]
+Download = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where an absent data set is downloaded to."),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Go on without images that cannot be read."),
 ]
 Out = Annotated[
     Path | None,
@@ -46,6 +57,8 @@ Device = Annotated[
 def train(
     settings: Settings = None,
     data_dir: DataDir = None,
+    download: Download = None,
+    skip_unreadable: SkipUnreadable = False,
     out: Out = None,
     threads: Threads = None,
     device: Device = None,
@@ -58,14 +71,14 @@ def train(
     """
     config = read_settings(settings or ())
     config.network_size()  # an infeasible one is told before torch is imported
+    request = DataRequest(config.dataset, data_dir, download, skip_unreadable=skip_unreadable)
+    if not config.init and not any(text.startswith("classes=") for text in settings or ()):
+        config = config.replace(classes=count_dataset(request).classes)
     import torch
 
-    from trainables.data.datasets.registry import load_dataset
     from trainables.training.trainer import Trainer
 
-    data = load_dataset(config.dataset, data_dir)
-    if config.dataset == "folder":
-        config = config.replace(classes=len(data.classes))
+    data = load_dataset(request)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     trainer = Trainer(config, data, device=chosen, threads=threads or os.cpu_count())
     folder = out or Path("results") / "train" / trainer.trial_id

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from trainables.compiled.compiler import Compiled
-from trainables.data.dataset import SIDE
 
 FUNCTIONS = Compiled(Path(__file__).parents[1] / "compiled" / "augment.c")
 
+SIDE = 32  # pixels, every image is square
 PAD = 4  # pixels, reflected
 CROPS = 2 * PAD + 1  # positions along each axis
 CUTOUT = 8  # pixels, square; always inside the image

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 32  # pixels, every image is square
+from trainables.data.sources import DataCounts
 
 Labels = NDArray[np.int64]
 
@@ -19,14 +19,17 @@ Labels = NDArray[np.int64]
 class Dataset:
     """A classification data set in memory; arrays may be read-only and shared between processes.
 
-    train_pixels, test_pixels: (N, 32, 32, 4) uint8, red, green, blue and a zero. The fourth byte
-        makes a pixel one aligned 32-bit word: gathering a batch of words took 1.2 µs an image where
-        gathering 3-byte pixels took 13.9 (Xeon at 2.5 GHz, one core).
+    train_pixels, test_pixels: (N, S, S, 4) uint8, red, green, blue and a zero. The fourth byte
+        makes a pixel one aligned 32-bit word: gathering a batch of words took 1.2 µs an image of
+        32×32 where gathering 3-byte pixels took 13.9 (Xeon at 2.5 GHz, one core).
     train_labels, test_labels: (N,) int64 in [0, classes).
     mean, std: per channel over the training images, in units of pixel values (0 to 255).
     validation_images: how many training images are held out unless a trial says otherwise.
+    own_validation: how many training images, the last ones, the data set itself sets aside for
+        validation; 0 where the held-out images are drawn from all.
     flips: whether mirroring an image left to right keeps its class.
     checksum: hex digest of every pixel and label.
+    notes: sentences on layout and on what was passed over, which outputs repeat.
     """
 
     name: str
@@ -40,16 +43,34 @@ class Dataset:
     validation_images: int
     flips: bool
     checksum: str
+    own_validation: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_size(self) -> int:
+        """Pixels along each side."""
+        return self.train_pixels.shape[1]
 
     @property
     def train_images(self) -> NDArray[np.uint8]:
-        """(N, 32, 32, 3) view."""
+        """(N, S, S, 3) view."""
         return self.train_pixels[..., :3]
 
     @property
     def test_images(self) -> NDArray[np.uint8]:
-        """(N, 32, 32, 3) view."""
+        """(N, S, S, 3) view."""
         return self.test_pixels[..., :3]
+
+    @property
+    def counts(self) -> DataCounts:
+        """What could be known before reading it."""
+        return DataCounts(
+            classes=len(self.classes),
+            train_images=len(self.train_labels),
+            test_images=len(self.test_labels),
+            held_out=self.validation_images,
+            own_validation=self.own_validation,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,15 +90,20 @@ def make_dataset(
     *,
     flips: bool = True,
     validation_images: int | None = None,
+    own_validation: int = 0,
     measured: Measured | None = None,
+    notes: Sequence[str] = (),
 ) -> Dataset:
-    """Packs (N, 32, 32, 3) images, and measures them where they are not known well.
+    """Packs (N, S, S, 3) images, and measures them where they are not known well.
 
-    ``validation_images`` None: one tenth of the training images.
+    The last ``own_validation`` training images are the data set's own for validation.
+    ``validation_images`` None: these, or one tenth of the training images.
     """
     (train_images, train_labels), (test_images, test_labels) = train, test
     measured = measured or measure(train, test)
-    held_out = round(len(train_images) / 10) if validation_images is None else validation_images
+    held_out = validation_images
+    if held_out is None:
+        held_out = own_validation or round(len(train_images) / 10)
     return Dataset(
         name=name,
         classes=tuple(classes),
@@ -90,13 +116,15 @@ def make_dataset(
         validation_images=held_out,
         flips=flips,
         checksum=measured.checksum,
+        own_validation=own_validation,
+        notes=tuple(notes),
     )
 
 
 def measure(
     train: tuple[NDArray[np.uint8], Labels], test: tuple[NDArray[np.uint8], Labels]
 ) -> Measured:
-    """Of (N, 32, 32, 3) images and their labels."""
+    """Of (N, S, S, 3) images and their labels."""
     mean, std = _channel_statistics(train[0])
     return Measured(mean, std, _checksum(*train, *test))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
-from trainables.data.sources import count_images
+from trainables.data.sources import DataCounts, count_images
 
 Indices = NDArray[np.int64]
 
@@ -30,33 +30,43 @@ class Split:
 def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     """Cuts the validation images, then takes a subset of ``train_images`` of the rest.
 
-    Both cuts are stratified and fixed by ``data_seed``. A smaller subset is part of a larger one,
-    so that trials of different ``train_images`` share their validation images.
+    The validation images are the data set's own where it has some. Both cuts are stratified and
+    fixed by ``data_seed``. A smaller subset is part of a larger one, so that trials of different
+    ``train_images`` share their validation images.
 
     Raises:
         ConfigError: when there are fewer images than the configuration asks for.
     """
-    available = len(dataset.train_labels)
-    if problem := misfit(config, available, dataset.validation_images):
+    counts = dataset.counts
+    if problem := misfit(config, counts):
         raise ConfigError([problem])
-    held_out, wanted = count_images(config, available, dataset.validation_images)
-    order = np.random.default_rng([config.data_seed]).permutation(available)
-    validation, rest = _take(dataset.train_labels, order, held_out)
+    held_out, wanted = count_images(config, counts)
+    order = np.random.default_rng([config.data_seed]).permutation(counts.train_images)
+    if held_out and counts.own_validation:
+        is_own = order >= counts.train_images - counts.own_validation
+        validation, _ = _take(dataset.train_labels, order[is_own], held_out)
+        rest = order[~is_own]
+    else:
+        validation, rest = _take(dataset.train_labels, order, held_out)
     train, _ = _take(dataset.train_labels, rest, wanted)
     return Split(np.sort(train), np.sort(validation))
 
 
-def misfit(config: TrainConfig, available: int, default_held_out: int) -> str:
-    """What is wrong with the numbers of images, "" when nothing is.
-
-    ``available`` counts the data set's training images, ``default_held_out`` those that it holds
-    out for validation unless told otherwise.
-    """
-    held_out, wanted = count_images(config, available, default_held_out)
-    if held_out + max(wanted, 1) > available:
+def misfit(config: TrainConfig, counts: DataCounts) -> str:
+    """What is wrong with the numbers of images, "" when nothing is."""
+    held_out, wanted = count_images(config, counts)
+    own = counts.own_validation
+    if held_out and own and held_out > own:
         return (
-            f"{config.dataset} has {available:,} training images; {held_out:,} for validation and "
-            f"{wanted:,} to train on do not fit: lower validation_images or train_images"
+            f"{config.dataset} has {own:,} validation images of its own, validation_images asks "
+            f"for {held_out:,}: lower it, or leave it out"
+        )
+    kept = own if held_out and own else held_out
+    if kept + max(wanted, 1) > counts.train_images:
+        return (
+            f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
+            f"validation and {wanted:,} to train on do not fit: lower validation_images or "
+            "train_images"
         )
     if wanted < config.batch_size:
         return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.compression.trained import Trained, find_storage
-from trainables.data.dataset import SIDE, Dataset
+from trainables.data.dataset import Dataset
 
 FORMAT = 1
 CARD = "card.json"
@@ -45,11 +45,12 @@ def make_card(
         **measured,
         "files": files,
         "input": {
-            "shape": ["batch", 3, SIDE, SIDE],
+            "shape": ["batch", 3, data.image_size, data.image_size],
             "channels": ["red", "green", "blue"],
             "dtype": "float32",
             "mean": list(data.mean),
             "std": list(data.std),
+            **({"notes": list(data.notes)} if data.notes else {}),
         },
         "classes": list(data.classes),
         "config": trained.config.to_dict(),

@@ -14,6 +14,7 @@ from typer.main import get_command
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
+from trainables.data.datasets.registry import DATASETS
 from tune_app.command.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
@@ -108,7 +109,10 @@ Preset = Annotated[
     ),
 ]
 Dataset = Annotated[
-    str | None, _option(ASK, "NAME", "cifar10, digits (needs no download) or folder.")
+    str | None,
+    _option(
+        ASK, "NAME", "; ".join(f"{name}: {source.help}" for name, source in DATASETS.items()) + "."
+    ),
 ]
 Seeds = Annotated[
     Any, _option(ASK, "N", "Train every point with seeds 0 to N-1, which choose.", at_least(1))
@@ -175,7 +179,15 @@ CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores; default 1.", above_z
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Trials at once, at most.", at_least(1))]
 ResultsDir = Annotated[Path, _option(WHERE, "DIR", "Holds one folder a study; default: results.")]
 Name = Annotated[str | None, _option(WHERE, "NAME", "Of the study; default: the space's.")]
-DataDir = Annotated[Path | None, _option(WHERE, "DIR", "An existing copy of the dataset.")]
+DataDir = Annotated[
+    Path | None, _option(WHERE, "DIR", "An existing copy of the data set; it is never created.")
+]
+Download = Annotated[
+    Path | None, _option(WHERE, "DIR", "Where an absent data set is downloaded to.")
+]
+SkipUnreadable = Annotated[
+    bool, _flag(WHERE, "--skip-unreadable", "Go on without images that cannot be read.")
+]
 Storage = Annotated[
     str | None, _option(WHERE, "PATH|URI", "Checkpoints, where every node sees them.")
 ]
@@ -220,6 +232,8 @@ def _command(
     results_dir: ResultsDir = Path("results"),
     name: Name = None,
     data_dir: DataDir = None,
+    download: Download = None,
+    skip_unreadable: SkipUnreadable = False,
     storage: Storage = None,
     address: Address = None,
     reuse_from: ReuseFrom = None,

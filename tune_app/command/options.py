@@ -27,7 +27,9 @@ class RunOptions:
     settings: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     preset: str = "full"
     dataset: str | None = None
-    data_dir: Path | None = None
+    data_dir: Path | None = None  # an existing copy; never created
+    download: Path | None = None  # where an absent data set is downloaded to
+    skip_unreadable: bool = False
     max_parameters: int | None = None
     max_macs: float | None = None
     gpus_per_trial: float | str | None = None

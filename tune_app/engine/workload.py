@@ -45,6 +45,7 @@ def cifar_workload(data: Dataset) -> Workload:
         "train_images": len(data.train_labels),
         "test_images": len(data.test_labels),
         "classes": len(data.classes),
+        **({"notes": list(data.notes)} if data.notes else {}),
     }
     try:
         shared = ray.put(data)

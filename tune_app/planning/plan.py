@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from search_spaces.grammar.space import SearchSpace
+from trainables.data.datasets.registry import data_notes
 from tune_app.command.options import RunOptions
+from tune_app.planning.data_request import data_request
 from tune_app.planning.enumeration import (
     ParsedPoint,
     check_choices,
@@ -78,7 +80,10 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         infeasible=tuple(infeasible),
         seeds=resolved_space.seeds,
         rules=rules,
-        notes=resolved_space.notes,
+        notes=(
+            *resolved_space.notes,
+            *data_notes(data_request(resolved_space.space.fixed, options)),
+        ),
     )
     return _opened(plan, samples(resolved_space.space, options)) if search == "optuna" else plan
 

@@ -11,18 +11,15 @@ from pathlib import Path
 
 import humanize
 
-from trainables.data.sources import (
-    DatasetError,
-    cifar10_is_present,
-    count_training_images,
-    default_data_dir,
-)
+from trainables.data.datasets.registry import count_dataset, is_present, load_dataset
+from trainables.data.sources import DataCounts, DataRequest, DatasetError
 from trainables.data.split import misfit
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources
 from tune_app.machine.resources import problems as share_problems
+from tune_app.planning.data_request import data_request
 from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan
 from tune_app.record.paths import study_paths
@@ -121,21 +118,20 @@ def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
     if "dataset" in plan.space.keys:
         problems["a study trains on one data set: fix it with --set dataset=NAME"] = None
     configs = [trial.config for trial in plan.trials or plan.examples]
-    for name in sorted({config.dataset for config in configs}):
+    requests = {config: data_request(config.to_dict(), options) for config in configs}
+    for request in dict.fromkeys(requests.values()):
         try:
-            counts = _look_at(name, options.data_dir)
+            counts = _look_at(request)
         except DatasetError as problem:
             problems[str(problem)] = None
             continue
-        told = (misfit(config, *counts) for config in configs if config.dataset == name)
+        told = (misfit(config, counts) for config in configs if requests[config] == request)
         problems.update(dict.fromkeys(filter(None, told)))
     return list(problems)
 
 
-def _look_at(name: str, data_dir: Path | None) -> tuple[int, int]:
-    """Training images, and those held out by default; an absent CIFAR-10 is downloaded."""
-    if name == "cifar10" and not cifar10_is_present(data_dir or default_data_dir()):
-        from trainables.data.datasets.cifar10 import load_cifar10  # imports torch
-
-        load_cifar10(data_dir)
-    return count_training_images(name, data_dir)
+def _look_at(request: DataRequest) -> DataCounts:
+    """What is known of the data; what is absent is downloaded."""
+    if not is_present(request):
+        load_dataset(request)
+    return count_dataset(request)

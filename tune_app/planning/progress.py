@@ -10,8 +10,10 @@ from statistics import fmean
 
 from analysis.record.record import EpochResult, Planned, RecordError, Run, SearchRow, read_record
 from analysis.record.status import TrialStatus
-from trainables.data.sources import DatasetError, count_images, count_training_images
+from trainables.data.datasets.registry import count_dataset
+from trainables.data.sources import DatasetError, count_images
 from tune_app.command.options import RunOptions
+from tune_app.planning.data_request import data_request
 from tune_app.planning.identity import identity_difference, study_identity
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.planning.resolution import stored_identity
@@ -104,10 +106,10 @@ def _images(plan: Plan, options: RunOptions) -> int:
     if config is None:
         return 0
     try:
-        counts = count_training_images(config.dataset, options.data_dir)
+        counts = count_dataset(data_request(config.to_dict(), options))
     except DatasetError:
         return 0
-    return count_images(config, *counts)[1]
+    return count_images(config, counts)[1]
 
 
 def _epoch_seconds(rows: Iterable[SearchRow]) -> dict[float, float]:

@@ -9,10 +9,12 @@ from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
 from trainables.config.former_names import with_present_names
-from trainables.data.sources import DatasetError, check_dataset
+from trainables.data.datasets.registry import count_dataset
+from trainables.data.sources import DatasetError
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
+from tune_app.planning.data_request import data_request
 from tune_app.record.paths import StudyPaths, study_paths
 
 
@@ -49,10 +51,7 @@ def _precision(options: RunOptions) -> str:
 
 
 def _classes(space: SearchSpace, options: RunOptions) -> int:
-    name = str(space.fixed.get("dataset", "cifar10"))
-    if name != "folder":
-        return 10  # CIFAR-10's, and the digits'
     try:
-        return check_dataset(name, options.data_dir)
+        return count_dataset(data_request(space.fixed, options)).classes
     except DatasetError as problem:
         raise UsageError([str(problem)]) from problem

@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.record.record import LEDGER, AnyRow, Closed, Record, Run, SearchRow, read_record
 from analysis.record.status import OPEN
+from trainables.data.datasets.registry import load_dataset
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import show
@@ -24,6 +25,7 @@ from tune_app.engine.workload import PRELOAD, Workload, cifar_workload
 from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
 from tune_app.nodes.ray_start import RayStart
+from tune_app.planning.data_request import data_request
 from tune_app.planning.forecast import checkpoint_bytes
 from tune_app.planning.plan import Plan
 from tune_app.planning.speed_cache import save_speeds
@@ -125,10 +127,9 @@ class StudyRunner:
         """Reads the data into memory; what is returned puts them into the Ray that then runs."""
         if given := self.config.workload:
             return lambda: given
-        from trainables.data.datasets.registry import load_dataset  # imports numpy
-
-        dataset = str(self.plan.space.fixed.get("dataset", "cifar10"))
-        return partial(cifar_workload, load_dataset(dataset, self.options.data_dir))
+        return partial(
+            cifar_workload, load_dataset(data_request(self.plan.space.fixed, self.options))
+        )
 
     # Searching.
 

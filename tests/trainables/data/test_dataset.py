@@ -6,16 +6,18 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from trainables.data.dataset import make_dataset, measure
-from trainables.data.datasets.cifar10 import MEASURED
-from trainables.data.datasets.registry import LOADERS, load_dataset
-from trainables.data.sources import (
-    CIFAR10_BYTES,
-    CIFAR10_FOLDER,
-    DatasetError,
-    check_dataset,
-    default_data_dir,
-)
+from trainables.data.dataset import Measured, make_dataset, measure
+from trainables.data.datasets import cifar10 as official
+from trainables.data.datasets.registry import count_dataset, load_dataset
+from trainables.data.sources import DataRequest, DatasetError, default_data_dir
+
+
+def load(name, data_dir=None, **how):
+    return load_dataset(DataRequest(name, data_dir, **how))
+
+
+def count(name, data_dir=None, **how):
+    return count_dataset(DataRequest(name, data_dir, **how))
 
 
 @pytest.fixture
@@ -33,9 +35,9 @@ def folder(tmp_path):
 @pytest.fixture
 def official_sizes(tmp_path):
     """Files of CIFAR-10's names and sizes with nothing in them."""
-    place = tmp_path / CIFAR10_FOLDER
+    place = tmp_path / official.FOLDER
     place.mkdir()
-    for name, size in CIFAR10_BYTES.items():
+    for name, size in official.BYTES.items():
         with (place / name).open("wb") as file:
             file.truncate(size)
     return tmp_path
@@ -74,9 +76,10 @@ def test_statistics_are_those_of_the_training_images(digits):
 
 
 def test_what_is_known_of_cifar10_is_what_is_measured(cifar10_dir):
-    data = load_dataset("cifar10", cifar10_dir)
+    data = load("cifar10", cifar10_dir)
     train, test = (data.train_images, data.train_labels), (data.test_images, data.test_labels)
-    assert measure(train, test) == MEASURED
+    expected = Measured(official.MEAN, official.STD, official.CHECKSUM)
+    assert measure(train, test) == expected
 
 
 def test_the_checksum_changes_with_one_pixel_and_with_one_label(digits):
@@ -94,12 +97,12 @@ def test_the_checksum_changes_with_one_pixel_and_with_one_label(digits):
 
 
 def test_a_folder_of_images_is_resized_to_32_by_32(folder):
-    data = load_dataset("folder", folder)
+    data = load("folder", folder)
     assert data.classes == ("blue", "red")
     assert data.train_images.shape == (6, 32, 32, 3)
     assert data.test_labels.tolist() == [0, 1]
     assert (data.test_images[0] == (0, 0, 200)).all()
-    assert check_dataset("folder", folder) == 2
+    assert count("folder", folder).classes == 2
 
 
 def test_every_file_that_is_no_image_is_named(folder):
@@ -107,39 +110,59 @@ def test_every_file_that_is_no_image_is_named(folder):
     for file in broken:
         file.write_bytes(b"no image")
     with pytest.raises(DatasetError) as error:
-        load_dataset("folder", folder)
+        load("folder", folder)
     assert all(str(file) in str(error.value) for file in broken)
 
 
 def test_a_class_that_only_one_part_has_is_named(folder):
     (folder / "test" / "red").rename(folder / "test" / "green")
     with pytest.raises(DatasetError, match="green, red"):
-        check_dataset("folder", folder)
+        count("folder", folder)
 
 
 @pytest.mark.parametrize("data_dir", [None, "absent"])
 def test_a_folder_without_images_says_how_it_should_look(tmp_path, data_dir):
     with pytest.raises(DatasetError, match="train/<class>"):
-        check_dataset("folder", data_dir and tmp_path / data_dir)
+        count("folder", data_dir and tmp_path / data_dir)
 
 
 def test_cifar10_files_of_another_size_are_named_before_any_is_read(official_sizes):
-    (official_sizes / CIFAR10_FOLDER / "data_batch_3").write_bytes(b"cut")
-    (official_sizes / CIFAR10_FOLDER / "test_batch").unlink()
+    (official_sizes / official.FOLDER / "data_batch_3").write_bytes(b"cut")
+    (official_sizes / official.FOLDER / "test_batch").unlink()
     with pytest.raises(DatasetError, match=r"data_batch_3 has 3 bytes.*test_batch is missing"):
-        check_dataset("cifar10", official_sizes)
+        count("cifar10", official_sizes)
 
 
 def test_cifar10_files_of_other_content_are_named(official_sizes):
-    assert check_dataset("cifar10", official_sizes) == 10  # a quick look sees sizes only
+    assert count("cifar10", official_sizes).classes == 10  # a quick look sees sizes only
     with pytest.raises(DatasetError, match=r"data_batch_1 has MD5 .*--data-dir"):
-        load_dataset("cifar10", official_sizes)
+        load("cifar10", official_sizes)
 
 
 def test_an_absent_cifar10_that_cannot_be_downloaded_names_both_ways_out(tmp_path, monkeypatch):
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
     with pytest.raises(DatasetError, match=r"--data-dir.*--dataset digits"):
-        load_dataset("cifar10", tmp_path)
+        load("cifar10", download=tmp_path / "here")
+
+
+def test_the_inner_folder_of_cifar10_is_accepted(cifar10_dir):
+    inner = cifar10_dir / official.FOLDER
+    assert load("cifar10", inner).checksum == official.CHECKSUM
+
+
+@pytest.mark.parametrize("name", ["cifar10", "folder"])
+@pytest.mark.parametrize("ask", [load, count])
+def test_a_mistyped_data_folder_is_named_with_the_nearest_and_not_created(tmp_path, name, ask):
+    (tmp_path / "photographs").mkdir()
+    with pytest.raises(DatasetError, match=r"does not exist.*did you mean .*photographs\?"):
+        ask(name, tmp_path / "fotographs")
+    assert [path.name for path in tmp_path.iterdir()] == ["photographs"]
+
+
+def test_nothing_is_downloaded_into_a_folder_that_was_named_as_a_copy(tmp_path):
+    with pytest.raises(DatasetError, match=r"holds no cifar-10-batches-py.*--download"):
+        load("cifar10", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_data_folder_can_be_named_by_the_environment(tmp_path, monkeypatch):
@@ -148,6 +171,6 @@ def test_the_data_folder_can_be_named_by_the_environment(tmp_path, monkeypatch):
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones():
-    for ask in (load_dataset, check_dataset):
-        with pytest.raises(DatasetError, match=", ".join(LOADERS)):
-            ask("mnist", None)
+    for ask in (load, count):
+        with pytest.raises(DatasetError, match=r"cifar10, digits, folder.*did you mean 'digits'"):
+            ask("digit")

@@ -1,32 +1,61 @@
 """What is known of a data set before it is read is what is found when it is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from trainables.data.datasets.registry import load_dataset
-from trainables.data.sources import check_dataset, count_training_images
-
-
-def test_the_digits_are_as_many_as_was_said() -> None:
-    digits = load_dataset("digits")
-    assert count_training_images("digits") == (len(digits.train_labels), digits.validation_images)
-    assert check_dataset("digits") == len(digits.classes)
-
-
-def test_cifar10_has_as_many_images_as_was_said(cifar10_dir: Path) -> None:
-    cifar10 = load_dataset("cifar10", cifar10_dir)
-    said = count_training_images("cifar10", cifar10_dir)
-    assert said == (len(cifar10.train_labels), cifar10.validation_images)
-    assert check_dataset("cifar10", cifar10_dir) == len(cifar10.classes)
+from trainables.data.datasets.registry import (
+    DATASETS,
+    content_digest,
+    count_dataset,
+    load_dataset,
+)
+from trainables.data.sources import DataRequest
 
 
-@pytest.mark.parametrize("suffix", [".png", ".JPG"])
-def test_the_images_of_a_folder_are_counted(tmp_path: Path, suffix: str) -> None:
-    for part, count in (("train", 7), ("test", 1)):
-        for label in ("cat", "dog", "eel"):
-            (tmp_path / part / label).mkdir(parents=True)
-            for number in range(count):
-                (tmp_path / part / label / f"{number}{suffix}").touch()
-    assert count_training_images("folder", tmp_path) == (21, 2)
-    assert check_dataset("folder", tmp_path) == 3
+@pytest.fixture
+def request_for(cifar10_dir: Path, tmp_path: Path):
+    """A request for a registered data set, with a folder where it needs one."""
+
+    def make(name: str) -> DataRequest:
+        if name == "folder":
+            for part, count in (("train", 7), ("val", 2), ("test", 1)):
+                for label, colour in (("cat", "red"), ("dog", "green"), ("eel", "blue")):
+                    place = tmp_path / part / label
+                    place.mkdir(parents=True, exist_ok=True)
+                    for number in range(count):
+                        Image.new("RGB", (9, 9 + number), colour).save(place / f"{number}.png")
+        return DataRequest(name, {"folder": tmp_path, "cifar10": cifar10_dir}.get(name))
+
+    return make
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_has_as_many_images_and_classes_as_was_said(name: str, request_for) -> None:
+    request = request_for(name)
+    assert count_dataset(request) == load_dataset(request).counts
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_labels_are_classes_and_every_class_is_trained_and_tested(name: str, request_for) -> None:
+    data = load_dataset(request_for(name))
+    for labels in (data.train_labels, data.test_labels):
+        assert set(labels.tolist()) == set(range(len(data.classes)))
+
+
+@pytest.mark.parametrize("name", ["cifar10", "digits"])
+def test_a_ready_data_set_is_known_by_its_name(name: str) -> None:
+    assert content_digest(DataRequest(name)) is None
+
+
+def test_what_a_plan_asks_of_a_data_set_imports_no_numpy() -> None:
+    script = (
+        "import sys; from trainables.data.datasets.registry import *; "
+        "from trainables.data.sources import DataRequest; count_dataset(DataRequest('digits')); "
+        "print(sys.modules.keys() & {'numpy', 'torch', 'PIL'})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")

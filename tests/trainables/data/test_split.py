@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.data.datasets.digits import load_digits
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
 from trainables.data.split import split_training_images
 
-DIGITS = load_digits()
+DIGITS = load_dataset(DataRequest("digits"))
 LABELS = DIGITS.train_labels
 
 

@@ -14,6 +14,7 @@ import ray
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
 from tune_app.command.errors import RayLostError, UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import cifar_workload
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 @pytest.mark.parametrize("part", ["raylet", "gcs_server"])
 def test_data_for_a_ray_that_died_meanwhile_are_refused_in_one_line(part):
     """Later than that it is a matter of the search, which starts Ray anew."""
-    data = load_dataset("digits")
+    data = load_dataset(DataRequest("digits"))
     cluster.start(None, cpus=1, gpus=0)
     try:
         (victim,) = ray_processes(part)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.key import Key
@@ -132,7 +133,7 @@ def test_a_folder_of_images_decides_the_number_of_classes(tmp_path: Path) -> Non
     for part in ("train", "test"):
         for label in ("cat", "dog", "eel"):
             (tmp_path / part / label).mkdir(parents=True)
-            (tmp_path / part / label / "1.png").touch()
+            Image.new("RGB", (8, 8)).save(tmp_path / part / label / "1.png")
     made = plan(SPACES["cp"], dataset="folder", data_dir=tmp_path)
     assert {trial.config.classes for trial in made.trials} == {3}
 

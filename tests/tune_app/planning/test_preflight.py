@@ -9,7 +9,7 @@ import pytest
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
-from trainables.data.sources import CIFAR10_BYTES
+from trainables.data.datasets.cifar10 import BYTES as CIFAR10_BYTES
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine
@@ -39,7 +39,7 @@ def test_an_absent_cifar10_that_cannot_be_downloaded_names_both_remedies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # refuses at once, a resolver would not
-    (problem,) = refused(dataset="cifar10", data_dir=tmp_path / "nowhere")
+    (problem,) = refused(dataset="cifar10", download=tmp_path / "nowhere")
     assert "--data-dir" in problem
     assert "--dataset digits" in problem
 

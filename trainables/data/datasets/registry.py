@@ -1,29 +1,84 @@
-"""Every data set by name."""
+"""Every data set by name, and what is asked of one. Light: images are read when one is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import difflib
+from typing import TYPE_CHECKING
 
-from trainables.data.dataset import Dataset
-from trainables.data.datasets.cifar10 import load_cifar10
-from trainables.data.datasets.digits import load_digits
-from trainables.data.datasets.folder import load_folder
-from trainables.data.sources import DatasetError
+from trainables.data.datasets.cifar10 import CIFAR10
+from trainables.data.datasets.data_source import DataSource
+from trainables.data.datasets.digits import DIGITS
+from trainables.data.datasets.folder import FOLDER
+from trainables.data.sources import DataCounts, DataRequest, DatasetError
 
-LOADERS: dict[str, Callable[[Path | None], Dataset]] = {
-    "cifar10": load_cifar10,
-    "digits": load_digits,
-    "folder": load_folder,
+if TYPE_CHECKING:
+    from trainables.data.dataset import Dataset
+
+DATASETS: dict[str, DataSource] = {
+    source.name: source
+    for source in (
+        CIFAR10,
+        DIGITS,
+        FOLDER,
+    )
 }
 
 
-def load_dataset(name: str, data_dir: Path | None = None) -> Dataset:
+def find_source(name: str) -> DataSource:
+    """The data set of that name.
+
+    Raises:
+        DatasetError: there is none; names all and the nearest.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    near = difflib.get_close_matches(name, DATASETS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
+
+
+def count_dataset(request: DataRequest) -> DataCounts:
+    """Its classes and images, after a quick look at the files (no image is opened).
+
+    Files that will be downloaded when loaded pass.
+
+    Raises:
+        DatasetError: naming every file or folder that is wrong.
+    """
+    return find_source(request.dataset).count(request)
+
+
+def is_present(request: DataRequest) -> bool:
+    """Whether loading it needs no download."""
+    return find_source(request.dataset).is_present(request)
+
+
+def content_digest(request: DataRequest) -> str | None:
+    """What the data are, whatever their folder is called: a digest of every label and pixel.
+
+    Two folders with the same images in the same classes have one digest; swapped labels, another
+    image or a skipped file make another. ``image_size`` and ``resize`` are not part of it: they
+    are keys of a trial. It belongs in a study's identity and in a trial's id.
+
+    Returns:
+        32 hex digits; None for a ready data set, which its name identifies.
+
+    Raises:
+        DatasetError: naming every file that cannot be read.
+    """
+    source = find_source(request.dataset)
+    return source.digest(request) if source.digest else None
+
+
+def data_notes(request: DataRequest) -> list[str]:
+    """Sentences on layout, split, and what was passed over, for plan, report and card."""
+    return find_source(request.dataset).notes(request)
+
+
+def load_dataset(request: DataRequest) -> Dataset:
     """Reads a data set into memory.
 
     Raises:
         DatasetError: absent, damaged or unknown, with what to do.
     """
-    if name not in LOADERS:
-        raise DatasetError(f"dataset must be one of {', '.join(LOADERS)}, got {name!r}")
-    return LOADERS[name](data_dir)
+    return find_source(request.dataset).load(request)

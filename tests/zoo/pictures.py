@@ -1,0 +1,76 @@
+"""Image files of many formats, written from pixels that are known."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+COLOURS = np.array(
+    [
+        [[200, 10, 30], [20, 180, 40], [10, 20, 220]],
+        [[240, 240, 10], [0, 0, 0], [255, 255, 255]],
+    ],
+    np.uint8,
+)
+"""Two rows of three pixels, all of different colours: no turn or flip leaves them alike."""
+
+GREYS = np.array([[0, 1, 128], [200, 254, 255]], np.uint8)
+
+
+def write(path: Path, pixels: np.ndarray, mode: str | None = None, **how: object) -> Path:
+    """By Pillow, in the format of the name."""
+    Image.fromarray(pixels, mode).save(path, **how)
+    return path
+
+
+def png(pixels: np.ndarray, *, bits: int, kind: int, extra: bytes = b"") -> bytes:
+    """A PNG by hand (W3C PNG, third edition), for what Pillow cannot write.
+
+    pixels: rows of packed bytes, or (H, W, C) of big-endian 16-bit values.
+    kind: 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA. extra: chunks before the pixels.
+    """
+    height, width = pixels.shape[:2]
+    if bits < 8:
+        width *= 8 // bits
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """A PNG chunk with its checksum."""
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def tiff_rgb16(pixels: np.ndarray, order: str) -> bytes:
+    """An uncompressed 16-bit RGB TIFF (Aldus TIFF 6.0); order: "<" or ">"."""
+    height, width = pixels.shape[:2]
+    data = pixels.astype(f"{order}u2").tobytes()
+    entries = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (258, 3, 3, 8 + len(data)),  # bits per sample: three numbers behind the pixels
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 8),
+        (277, 3, 1, 3),
+        (278, 3, 1, height),
+        (279, 4, 1, len(data)),
+    ]
+    table = struct.pack(f"{order}H", len(entries))
+    for tag, kind, count, value in entries:
+        inline = count == 1 and kind == 3
+        packed = struct.pack(
+            f"{order}HH" if inline else f"{order}I", *((value, 0) if inline else (value,))
+        )
+        table += struct.pack(f"{order}HHI", tag, kind, count) + packed
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    start = struct.pack(f"{order}I", 8 + len(data) + 6)
+    bits = struct.pack(f"{order}HHH", 16, 16, 16)
+    return mark + start + data + bits + table + struct.pack(f"{order}I", 0)

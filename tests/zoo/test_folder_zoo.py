@@ -1,0 +1,266 @@
+"""What lies in a folder is data, or is passed over and said; what is damaged is named at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainables.data.datasets.registry import (
+    content_digest,
+    count_dataset,
+    data_notes,
+    load_dataset,
+)
+from trainables.data.sources import DataCounts, DataRequest, DatasetError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Two classes with ten training images and three test images each, all different."""
+    random = np.random.default_rng(0)
+    for part, count in (("train", 10), ("test", 3)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "images" / part / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (12, 16, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return tmp_path / "images"
+
+
+def asked(folder: Path, **how: object) -> DataRequest:
+    return DataRequest("folder", folder, **how)  # type: ignore[arg-type]
+
+
+def notes(folder: Path, **how: object) -> str:
+    return "\n".join(data_notes(asked(folder, **how)))
+
+
+def test_hidden_folders_and_files_are_no_data_and_are_counted(images: Path) -> None:
+    before = count_dataset(asked(images))
+    shutil.copytree(images / "train" / "cat", images / "train" / "cat" / ".ipynb_checkpoints")
+    shutil.copytree(images / "train" / "cat", images / "train" / ".thumbnails")
+    shutil.copytree(images / "train" / "cat", images / "train" / "__MACOSX")
+    shutil.copy(images / "train" / "cat" / "00.png", images / "train" / "cat" / "._00.png")
+    assert count_dataset(asked(images)) == before
+    assert load_dataset(asked(images)).counts == before
+    assert "1 hidden files, 3 hidden folders" in notes(images)
+
+
+def test_linked_folders_and_files_are_followed_but_not_in_a_circle(
+    images: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(images / "train" / "dog", elsewhere)
+    (images / "train" / "dog").symlink_to(elsewhere)  # a class
+    (images / "train" / "cat" / "more").symlink_to(elsewhere)  # below a class
+    (elsewhere / "back").symlink_to(elsewhere)
+    (images / "train" / "cat" / "one.png").symlink_to(elsewhere / "00.png")
+    assert count_dataset(asked(images)).train_images == 10 + 10 + 10 + 1
+    assert "links in a circle" in notes(images)
+
+
+def test_names_that_are_no_images_are_counted_by_their_ending(images: Path) -> None:
+    for name in ("notes.txt", "labels.csv", "more.csv", "README"):
+        (images / "train" / "cat" / name).write_text("not an image")
+    (images / "train" / "list.txt").touch()
+    (images / "licence.txt").touch()
+    told = notes(images)
+    for words in (
+        "2 files that are no images by their names (.csv)",
+        "1 files that are no images by their names (.txt)",
+        "1 files that are no images by their names (no ending)",
+        "1 files outside the class folders",
+        "1 entries beside test and train",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "b.JPG", "c.PNG", "d.TiF", "e.webp"])
+def test_an_ending_of_any_case_counts(images: Path, name: str) -> None:
+    kind = {"jfif": "JPEG", "jpg": "JPEG"}.get(name[2:].lower())
+    Image.new("RGB", (5, 5), "red").save(images / "train" / "cat" / name, kind)
+    assert count_dataset(asked(images)).train_images == 21
+
+
+def break_three(images: Path) -> list[Path]:
+    broken = [images / "train" / "cat" / "03.png", images / "test" / "dog" / "00.png"]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:100])
+    (images / "train" / "dog" / "gone.png").symlink_to(images / "nowhere.png")
+    return [*broken, images / "train" / "dog" / "gone.png"]
+
+
+@pytest.mark.parametrize("ask", [count_dataset, load_dataset, content_digest, data_notes])
+def test_every_bad_file_is_named_at_once_whoever_asks(images: Path, ask) -> None:
+    broken = break_three(images)
+    with pytest.raises(DatasetError, match=r"3 files cannot be read.*--skip-unreadable") as error:
+        ask(asked(images))
+    assert all(str(path) in str(error.value) for path in broken)
+
+
+def test_bad_files_are_skipped_on_request_and_that_is_said(images: Path) -> None:
+    whole = content_digest(asked(images))
+    break_three(images)
+    request = asked(images, skip_unreadable=True)
+    data = load_dataset(request)
+    assert data.counts == count_dataset(request) == DataCounts(2, 19, 5, 2)
+    assert "skipped: 3 files" in notes(images, skip_unreadable=True)
+    assert any("skipped: 3 files" in note for note in data.notes)
+    assert content_digest(request) not in (None, whole)
+
+
+def test_a_class_of_which_nothing_can_be_read_is_refused_even_then(images: Path) -> None:
+    for path in (images / "test" / "dog").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="of these classes no image can be read: test/dog"):
+        count_dataset(asked(images, skip_unreadable=True))
+
+
+def test_what_was_looked_into_is_remembered_until_size_or_time_change(images: Path) -> None:
+    path = images / "train" / "cat" / "00.png"
+    before, state = content_digest(asked(images)), path.stat()
+    path.write_bytes(b"\0" * state.st_size)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert content_digest(asked(images)) == before  # it was not opened again
+    os.utime(path)
+    with pytest.raises(DatasetError, match=r"00\.png"):
+        content_digest(asked(images))
+
+
+def test_the_digest_is_of_pixels_and_labels_not_of_files(images: Path, tmp_path: Path) -> None:
+    before = content_digest(asked(images))
+    shutil.copytree(images, tmp_path / "copy")
+    for path in (tmp_path / "copy" / "train" / "cat").iterdir():
+        Image.open(path).save(path.with_suffix(".bmp"))  # the same pixels in another format
+        path.unlink()
+    assert content_digest(asked(tmp_path / "copy")) == before
+    cat, dog = images / "train" / "cat", images / "train" / "dog"
+    cat.rename(images / "x")
+    dog.rename(cat)
+    (images / "x").rename(dog)
+    assert content_digest(asked(images)) != before  # the same counts and names, labels swapped
+
+
+def test_a_moved_folder_keeps_its_digest_and_a_changed_pixel_makes_another(
+    images: Path, tmp_path: Path
+) -> None:
+    before = content_digest(asked(images))
+    moved = images.rename(tmp_path / "moved")
+    assert content_digest(asked(moved)) == before
+    path = moved / "test" / "dog" / "01.png"
+    pixels = np.array(Image.open(path))
+    pixels[3, 4, 1] ^= 1
+    Image.fromarray(pixels).save(path)
+    assert content_digest(asked(moved)) != before
+
+
+def test_pictures_on_both_sides_of_a_split_are_worth_a_word(images: Path) -> None:
+    assert "more than one" not in notes(images)
+    shutil.copy(images / "train" / "cat" / "00.png", images / "test" / "cat" / "again.png")
+    shutil.copy(images / "train" / "cat" / "01.png", images / "train" / "dog" / "again.png")
+    told = notes(images)
+    assert "1 pictures are in more than one of train, val, test" in told
+    assert "1 pictures are in more than one class" in told
+    assert "2 images repeat another" in told
+
+
+def test_a_validation_folder_is_held_out(images: Path) -> None:
+    shutil.copytree(images / "test", images / "val")
+    counts = count_dataset(asked(images))
+    assert counts == DataCounts(2, 26, 6, held_out=6, own_validation=6)
+    data = load_dataset(asked(images))
+    assert data.counts == counts
+    assert (data.train_pixels[-6:] == data.test_pixels).all()
+
+
+def test_a_validation_folder_is_the_test_set_where_there_is_no_other(images: Path) -> None:
+    (images / "test").rename(images / "val")
+    assert count_dataset(asked(images)) == DataCounts(2, 20, 6, held_out=2)
+    assert "there is no test/, so val/ is the test set" in notes(images)
+
+
+def test_one_folder_of_classes_is_split_as_said(images: Path) -> None:
+    request = asked(images / "train")
+    assert count_dataset(request) == DataCounts(2, 16, 4, held_out=2)
+    assert "every fifth image of each class, by name, is for the test" in notes(images / "train")
+    data = load_dataset(request)
+    with Image.open(images / "train" / "dog" / "05.png") as image:
+        box = (2, 0, 14, 12)
+        expected = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR, box=box))
+    assert (data.test_images[3] == expected).all()
+
+
+def test_names_that_are_no_utf8_do_not_matter_and_can_be_printed(images: Path) -> None:
+    strange = os.fsdecode(b"caf\xe9")
+    for part in ("train", "test"):
+        (images / part / "dog").rename(images / part / strange)
+    bad = images / "train" / strange / os.fsdecode(b"\xff.png")
+    bad.write_bytes(b"")
+    with pytest.raises(DatasetError) as error:
+        count_dataset(asked(images))
+    assert r"caf\xe9/\xff.png (the file is empty)" in str(error.value)
+    str(error.value).encode("utf-8")
+    assert count_dataset(asked(images, skip_unreadable=True)).train_images == 20
+
+
+@pytest.mark.parametrize(
+    ("resize", "left", "right"), [("crop", 64, 191), ("stretch", 4, 251), ("pad", 0, 0)]
+)
+def test_an_image_that_is_no_square_becomes_one_as_the_rule_says(
+    images: Path, resize: str, left: int, right: int
+) -> None:
+    ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (128, 256, 3))
+    for path in images.rglob("*.png"):
+        Image.fromarray(np.ascontiguousarray(ramp)).save(path)
+    data = load_dataset(asked(images, image_size=16, resize=resize))
+    assert data.image_size == 16
+    image = data.train_images[0]
+    middle = image[8].astype(int)
+    assert abs(middle[0, 0] - (left or 7)) < 8
+    assert abs(middle[-1, 0] - (right or 247)) < 8
+    assert (image[0] == 0).all() == (resize == "pad")  # bars above and below
+    assert f"16×16 pixels by the rule {resize!r}" in notes(images, image_size=16, resize=resize)
+
+
+def run_tune(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_plan_names_every_bad_file_or_goes_on_without_them(
+    images: Path, tmp_path: Path
+) -> None:
+    broken = break_three(images)
+    ask = ["--dataset=folder", f"--data-dir={images}", "--plan", "--set=batch_size=4"]
+    refused = run_tune(*ask, folder=tmp_path)
+    assert refused.returncode == 2
+    assert all(str(path) in refused.stderr for path in broken)
+    assert "Traceback" not in refused.stderr
+    planned = run_tune(*ask, "--skip-unreadable", folder=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert "skipped: 3 files that cannot be read" in planned.stdout
+    assert "train/ and test/ as they are" in planned.stdout
+    listed = run_tune(*ask, "--skip-unreadable", "--json", folder=tmp_path)
+    assert {trial["config"]["classes"] for trial in json.loads(listed.stdout)["trials"]} == {2}
+
+
+def test_a_mistyped_folder_is_never_created(images: Path, tmp_path: Path) -> None:
+    for extra in ([], ["--plan"]):
+        done = run_tune("--dataset=cifar10", "--data-dir=image", *extra, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "did you mean images?" in done.stderr
+        assert not (tmp_path / "image").exists()

@@ -1,0 +1,35 @@
+"""What a data set tells of itself, and what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainables.data.sources import DataCounts, DataRequest
+
+if TYPE_CHECKING:  # numpy takes a tenth of a second that a plan need not wait for
+    from trainables.data.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """An entry of ``DATASETS``. All but ``load`` are quick and import nothing heavy.
+
+    help: one line for --help.
+    count: looks at the files, as far as it can without opening one; raises DatasetError with
+        everything that is wrong. Files that will be downloaded when loaded pass.
+    load: reads the images; raises DatasetError.
+    is_present: whether ``load`` will do without a download.
+    digest: hex digest of the labels and pixels, for data that are a person's own; None where the
+        name says which images they are. Reads every file that it does not remember.
+    notes: sentences that plan, report and card repeat: the layout, what was passed over.
+    """
+
+    name: str
+    help: str
+    count: Callable[[DataRequest], DataCounts]
+    load: Callable[[DataRequest], Dataset]
+    is_present: Callable[[DataRequest], bool] = lambda request: True
+    digest: Callable[[DataRequest], str] | None = None
+    notes: Callable[[DataRequest], list[str]] = lambda request: []

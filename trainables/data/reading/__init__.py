@@ -1,0 +1,1 @@
+"""From files to pixels: listing a folder, decoding an image, fitting it into a square."""

@@ -1,0 +1,217 @@
+"""Every file of a folder looked into once, and remembered while its size and time stay.
+
+What is kept of a file is the digest of its decoded pixels, or why it cannot be read. The digests
+of all files make the data's own, and tell which pictures occur twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainables.compiled.user_cache import user_cache
+from trainables.data.reading.image_folder import ImageFolder, name
+from trainables.data.sources import DatasetError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FORMAT = 1
+"""Raised when a picture would be decoded to other pixels than before."""
+
+BAR_FROM = 200
+"""Files; fewer are read before a bar could be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """pixels: hex digest of size and pixels, "" where the file cannot be read; problem: why."""
+
+    size: int
+    mtime_ns: int
+    pixels: str
+    problem: str = ""
+    animated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFolder:
+    """A folder's files with what was found in each."""
+
+    folder: ImageFolder
+    files: Mapping[Path, CheckedFile]
+
+    @property
+    def unreadable(self) -> dict[Path, str]:
+        """The files that cannot be read, and why."""
+        return {path: one.problem for path, one in self.files.items() if one.problem}
+
+    @property
+    def animated(self) -> int:
+        """Files of several pictures."""
+        return sum(one.animated for one in self.files.values())
+
+    def digest(self) -> str:
+        """Of the class names and the pixels of every readable file, in order."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part, classes in self.folder.parts.items():
+            for label, paths in classes.items():
+                pixels = [self.files[path].pixels for path in paths]
+                digest.update(json.dumps([part, label, [one for one in pixels if one]]).encode())
+        return digest.hexdigest()
+
+    def readable(self, paths: Sequence[Path]) -> list[Path]:
+        """Those of the paths that can be read."""
+        return [path for path in paths if not self.files[path].problem]
+
+    def duplicates(self) -> list[str]:
+        """Pictures that occur in two parts, twice in one, or in two classes; a sentence each."""
+        parts: dict[str, set[str]] = {}
+        labels: dict[str, set[str]] = {}
+        count = 0
+        for part, classes in self.folder.parts.items():
+            for label, paths in classes.items():
+                for path in self.readable(paths):
+                    pixels = self.files[path].pixels
+                    count += 1
+                    parts.setdefault(pixels, set()).add(part)
+                    labels.setdefault(pixels, set()).add(label)
+        across = sum(len(found) > 1 for found in parts.values())
+        mixed = sum(len(found) > 1 for found in labels.values())
+        repeated = count - len(parts)
+        return [
+            *([f"{across:,} pictures are in more than one of train, val, test"] if across else []),
+            *([f"{mixed:,} pictures are in more than one class"] if mixed else []),
+            *(
+                [f"{repeated:,} images repeat another, so that copies may be on both sides of a "
+                 "split"]
+                if repeated
+                else []
+            ),
+        ]  # fmt: skip
+
+
+def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder:
+    """Decodes every file that is not remembered, with a bar on the terminal where that takes long.
+
+    Raises:
+        DatasetError: naming every file that cannot be read, unless they are to be skipped.
+    """
+    memory = _memory_file(folder.root)
+    remembered = _recall(memory)
+    found: dict[Path, CheckedFile] = {}
+    open_files: list[Path] = []
+    for path in folder.files():
+        known = remembered.get(str(path.relative_to(folder.root)))
+        with contextlib.suppress(OSError):
+            state = path.stat()
+            if known and (known.size, known.mtime_ns) == (state.st_size, state.st_mtime_ns):
+                found[path] = known
+        if path not in found:
+            open_files.append(path)
+    if open_files:
+        found |= dict(zip(open_files, _check_all(open_files), strict=True))
+        _remember(memory, folder.root, found)
+    checked = CheckedFolder(folder, found)
+    if checked.unreadable and not skip_unreadable:
+        raise DatasetError(_named(checked.unreadable))
+    _refuse_empty(checked)
+    return checked
+
+
+def _named(unreadable: Mapping[Path, str]) -> str:
+    files = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
+    count = len(unreadable)
+    subject = "1 file cannot be read as an image" if count == 1 else (
+        f"{count:,} files cannot be read as images"
+    )  # fmt: skip
+    return f"{subject}: {files}. Mend or remove them, or go on without them: --skip-unreadable"
+
+
+def _refuse_empty(checked: CheckedFolder) -> None:
+    empty = [
+        name(f"{part}/{label}")
+        for part, classes in checked.folder.parts.items()
+        for label, paths in classes.items()
+        if not checked.readable(paths)
+    ]
+    if empty:
+        raise DatasetError(
+            f"of these classes no image can be read: {', '.join(empty)}; "
+            + _named(checked.unreadable)
+        )
+
+
+def _check_all(paths: Sequence[Path]) -> Iterator[CheckedFile]:
+    from rich.progress import track  # imported where a bar is shown
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without Python's lock
+        results = pool.map(_check, paths)
+        if len(paths) < BAR_FROM:
+            yield from results
+        else:
+            yield from track(
+                results, "reading images", total=len(paths), console=_console(), transient=True
+            )
+
+
+def _console() -> Console:
+    """stderr: what is printed for a program to read stays alone on stdout."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _check(path: Path) -> CheckedFile:
+    # numpy and Pillow take a fifth of a second, which a plan whose images are known need not wait
+    from trainables.data.reading.image_file import UnreadableImage, is_animated, read_image
+
+    size, mtime_ns = 0, 0
+    try:
+        state = path.stat()
+        size, mtime_ns = state.st_size, state.st_mtime_ns
+        pixels = read_image(path)
+    except UnreadableImage as problem:
+        return CheckedFile(size, mtime_ns, "", str(problem))
+    except OSError as problem:
+        reason = "a link to a file that does not exist" if path.is_symlink() else problem.strerror
+        return CheckedFile(size, mtime_ns, "", str(reason))
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(pixels.data)
+    return CheckedFile(size, mtime_ns, digest.hexdigest(), "", is_animated(path))
+
+
+def _memory_file(root: Path) -> Path:
+    folder = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
+    return user_cache() / "checked_images" / f"{folder}.json"
+
+
+def _recall(memory: Path) -> dict[str, CheckedFile]:
+    """What is remembered of a folder, by path below it; nothing where that cannot be read."""
+    try:
+        document = json.loads(memory.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            return {}
+        return {path: CheckedFile(*values) for path, values in document["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> None:
+    """Whole or not at all; where the cache cannot be written, the next look takes as long again."""
+    rows = {
+        str(path.relative_to(root)): (one.size, one.mtime_ns, one.pixels, one.problem, one.animated)
+        for path, one in files.items()
+    }
+    partial = memory.with_name(f".{memory.name}.{os.getpid()}")
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps({"format": FORMAT, "files": rows}), encoding="utf-8")
+        partial.replace(memory)

@@ -1,0 +1,193 @@
+"""One image file, decoded: whatever its format, 8-bit red, green and blue, upright.
+
+- 16-bit values are divided by 257 and rounded, so that 65,535 becomes 255.
+- Float values must lie in [0, 1]; they are multiplied by 255 and rounded.
+- Grey is repeated in three channels, 1-bit is black and white, palettes are looked up.
+- CMYK, YCbCr and HSV become RGB by Pillow's formulas. Colour profiles (ICC) are not applied, as
+  torchvision does not apply them.
+- What is transparent shows ``BACKGROUND``.
+- EXIF orientation is applied.
+- Of an animation or a file of several pages, the first picture counts.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]
+
+BACKGROUND = (255, 255, 255)
+"""White: what a transparent picture is drawn for as a rule."""
+
+LARGEST_PIXELS = 178_956_970
+"""Pillow's own bound against decompression bombs: above it, a picture takes more than 500 MB."""
+
+
+class UnreadableImage(ValueError):  # noqa: N818 (of a file, not of the program)
+    """Why a file is no image that can be used, without the file's name."""
+
+
+def read_image(path: Path) -> Pixels:
+    """The file's picture: (height, width, 3) uint8.
+
+    Raises:
+        UnreadableImage: with the reason.
+    """
+    return np.asarray(open_rgb(path))
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """The file's picture as a Pillow image of mode RGB, decoded.
+
+    Raises:
+        UnreadableImage: with the reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures, odd EXIF; an error is what counts
+            _verify(path)
+            with Image.open(path) as image:
+                return to_rgb(image)
+    except UnreadableImage:
+        raise
+    except Exception as problem:
+        # A decoder that is given arbitrary bytes raises anything: SyntaxError, struct.error, …
+        raise UnreadableImage(_reason(path, problem)) from problem
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a readable file holds several pictures."""
+    with Image.open(path) as image:
+        return getattr(image, "n_frames", 1) > 1
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any decoded or opened Pillow image as RGB, upright."""
+    raw_mode = _raw_mode(image)  # decoding forgets it
+    image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    image = _flatten(_eight_bits(image, raw_mode))
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientations (CIPA DC-008) and what turns each upright."""
+
+
+def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
+    """16-bit and float images in 8 bits; others as they are."""
+    if image.mode == "F":
+        return _from_unit_interval(np.asarray(image))
+    if image.mode == "I" and image.format != "PPM":
+        raise UnreadableImage(
+            "32-bit or signed whole numbers, whose range is not known; save it with 8 or 16 bits"
+        )
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return Image.fromarray(_sixteen_to_eight(np.asarray(image)))
+    if ";16" in raw_mode:
+        return _sixteen_bit_channels(image, raw_mode)
+    return image
+
+
+def _sixteen_to_eight(values: NDArray) -> Pixels:
+    """0 to 65,535 → 0 to 255, to the nearest."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _from_unit_interval(values: NDArray[np.float32]) -> Image.Image:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if not (np.isfinite(values).all() and low >= 0 and high <= 1):
+        raise UnreadableImage(
+            f"float values from {low:g} to {high:g}; they must be finite and lie in [0, 1]"
+        )
+    return Image.fromarray(np.rint(values * 255).astype(np.uint8))
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the file stores a pixel, in Pillow's notation: "RGB;16B"; "" where it is not said."""
+    tiles = getattr(image, "tile", None)
+    args = tiles[0].args if tiles else ""
+    return str(args[0] if isinstance(args, tuple) and args else args or "")
+
+
+def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> Image.Image:
+    """Pillow keeps the high byte alone of each channel; the low one decides the rounding.
+
+    The file is decoded twice, the second time as if it had the other byte order.
+    """
+    source: Any = image
+    path, mode = source.filename, source.mode
+    high = np.asarray(image)
+    with Image.open(path) as opened:
+        again: Any = opened
+        if raw_mode == "LA;16B":  # four bytes a pixel: grey and alpha, the high byte first
+            again.tile = [again.tile[0]._replace(args="RGBA")]
+            four = np.asarray(again)
+            high, low = four[..., [0, 0, 0, 2]], four[..., [1, 1, 1, 3]]
+        else:
+            again.tile = [one._replace(args=_other_byte(one.args)) for one in again.tile]
+            low = np.asarray(again)
+    return Image.fromarray(_sixteen_to_eight(high.astype(np.uint32) << 8 | low), mode)
+
+
+def _other_byte(args: Any) -> Any:
+    if isinstance(args, tuple):
+        return (_other_byte(args[0]), *args[1:])
+    native, foreign = ("L", "B") if sys.byteorder == "little" else ("B", "L")
+    order = {"B": "L", "L": "B", "N": foreign}
+    text = str(args)
+    return text[:-1] + order.get(text[-1], native)
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent shows the background."""
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
+        picture = (image.convert(straight) if straight else image).convert("RGBA")
+        canvas = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
+        return Image.alpha_composite(canvas, picture).convert("RGB")
+    return image.convert("RGB")
+
+
+def _verify(path: Path) -> None:
+    """Reads the checksums of a PNG's chunks, which decoding passes over; checks the size."""
+    if path.stat().st_size == 0:
+        raise UnreadableImage("the file is empty")
+    with Image.open(path) as image:
+        width, height = image.size
+        if width * height > LARGEST_PIXELS:
+            raise UnreadableImage(_too_large(f"{width:,} × {height:,} pixels"))
+        if image.format == "PNG":
+            image.verify()
+
+
+def _too_large(size: str) -> str:
+    return f"{size}, more than {LARGEST_PIXELS:,} in all; make it smaller"
+
+
+def _reason(path: Path, problem: Exception) -> str:
+    if isinstance(problem, UnidentifiedImageError):
+        with path.open("rb") as file:
+            return f"no image format begins with {file.read(8)!r}"
+    if isinstance(problem, Image.DecompressionBombError):
+        return _too_large("a picture")
+    if isinstance(problem, FileNotFoundError):
+        return "a link to a file that does not exist" if path.is_symlink() else "no such file"
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return str(problem) or type(problem).__name__
