@@ -34,7 +34,7 @@ CHUNK_BYTES = 1 << 18
 """How much is read at once: the objects of a few hundred lines stay in the processor's cache."""
 
 FailureKind = Literal[
-    "out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "timeout"
+    "out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "storage", "timeout"
 ]
 
 

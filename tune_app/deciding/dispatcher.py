@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from analysis.record.record import AnyRow, Ended, Epoch, Started
 from analysis.record.status import TrialStatus
+from tune_app.deciding.failure_streak import FailureStreak
 from tune_app.deciding.failures import Failure, RetryPolicy
 from tune_app.deciding.searcher import Searcher
 from tune_app.planning.plan import PlannedTrial
@@ -20,13 +21,14 @@ from tune_app.record.history import History
 class RunningAttempt:
     """One try at a trial, going on after ``known_epochs`` epochs that are on record.
 
-    ``tier`` indexes ``Placement.tiers``: 0 for the ordinary resources, more for a trial that ran
-    out of memory.
+    ``proposed_at`` is in seconds since 1970. ``tier`` indexes ``Placement.tiers``: 0 for the
+    ordinary resources, more for a trial that ran out of memory.
     """
 
     trial: PlannedTrial
     number: int
     known_epochs: int
+    proposed_at: float
     tier: int = 0
 
     @property
@@ -55,6 +57,7 @@ class Dispatcher:
         self.searcher, self.history, self.policy = searcher, history, policy
         self.search, self.clock = search, clock
         self._write_rows = write
+        self.streak = FailureStreak()
         self.running: dict[str, RunningAttempt] = {}
         self.halted = ""
         self._waiting: dict[int, deque[PlannedTrial]] = {}
@@ -75,7 +78,7 @@ class Dispatcher:
             return self.next_attempt(tier)
         if known.planned is None:
             self.write(planned_row(trial, time=self.clock(), search=self.search))
-        attempt = RunningAttempt(trial, known.attempt + 1, known.epoch, tier)
+        attempt = RunningAttempt(trial, known.attempt + 1, known.epoch, self.clock(), tier)
         self.running[trial.trial_id] = attempt
         return attempt
 
@@ -114,7 +117,7 @@ class Dispatcher:
         fresh = [row for row in rows if row.epoch > self.history[row.trial_id].epoch]
         if fresh:
             self.write(*fresh)
-            self.policy.went_well(epoch=True)
+            self.streak.went_well(epoch=True)
         return fresh
 
     def ended(self, trial_id: str, status: TrialStatus) -> None:
@@ -128,7 +131,7 @@ class Dispatcher:
         )
         self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch, error=why))
         if status != TrialStatus.INTERRUPTED:
-            self.policy.went_well()
+            self.streak.went_well(epoch=False)
             self.searcher.tell(trial_id, self.history[trial_id])
 
     def failed(self, trial_id: str, failure: Failure) -> bool:
@@ -147,10 +150,10 @@ class Dispatcher:
             retry=retry,
         )
         self.write(end)
-        if self.policy.failed(failure.kind):
-            streak = self.policy.max_streak
+        if self.streak.failed(failure.kind, attempt.proposed_at, end.time):
             kind = failure.kind.replace("_", " ")
-            self.halt(f"{streak} failures in a row, all of kind {kind}; last: {failure.summary}")
+            causes = self.streak.causes
+            self.halt(f"{causes} failures in a row, all of kind {kind}; last: {failure.summary}")
         if retry:
             self._waiting.setdefault(self._tier(attempt.trial), deque()).appendleft(attempt.trial)
         else:

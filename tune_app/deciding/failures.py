@@ -6,12 +6,10 @@ import errno
 import re
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analysis.record.record import FailureKind
-from tune_app.record.history import TrialHistory
-
-LOST = ("lost_worker", "lost_node")
+from tune_app.record.history import LOST, WAITED_FOR, TrialHistory
 
 _NAMES: dict[str, FailureKind] = {
     "OutOfMemoryError": "out_of_memory",  # torch.cuda's and Ray's are both called so
@@ -24,6 +22,7 @@ _NAMES: dict[str, FailureKind] = {
     "WorkerCrashedError": "lost_worker",
     "OwnerDiedError": "lost_node",
     "ObjectLostError": "lost_node",
+    "StorageError": "storage",  # trainables.training.checkpoint_store's
 }
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("out of memory", "out_of_memory"),
@@ -96,43 +95,25 @@ def _node_or_worker(kind: FailureKind, error: BaseException) -> FailureKind:
     return "lost_node" if lost_with_node else kind
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Who gets another attempt, and when the whole search should rather stop.
+    """Who gets another attempt.
 
     ``max_failures``: exceptions and time-outs of one trial. ``max_lost``: workers or nodes that one
     trial lost in a row without finishing an epoch (a trial that kills its worker is told from bad
-    luck this way). ``memory_tiers``: shares to try after running out of memory. ``max_streak``:
-    failures of one kind in a row, over all trials, that stop the search.
+    luck this way). ``memory_tiers``: shares to try after running out of memory.
     """
 
     max_failures: int = 2
     max_lost: int = 5
     memory_tiers: int = 2
-    max_streak: int = 10
-    _streak: list[str] = field(default_factory=list)
 
     def retries(self, trial: TrialHistory, kind: FailureKind) -> bool:
         """Whether the trial gets another attempt after failing once more with ``kind``."""
-        if kind == "full_disk":
+        if kind in WAITED_FOR:
             return True
         if kind == "out_of_memory":
             return trial.failures[kind] < self.memory_tiers
         if kind in LOST:
             return trial.fruitless < self.max_lost
         return trial.failures["exception"] + trial.failures["timeout"] < self.max_failures
-
-    def failed(self, kind: FailureKind) -> bool:
-        """Notes a failure; whether it is the ``max_streak``-th of its kind in a row."""
-        if self._streak and self._streak[-1] != kind:
-            self._streak.clear()
-        self._streak.append(kind)
-        return len(self._streak) >= self.max_streak and kind != "full_disk"
-
-    def went_well(self, *, epoch: bool = False) -> None:
-        """Notes a trial that ended well, or an epoch, which ends a series of lost workers only.
-
-        A trial that fails in its third epoch each time reports two epochs each time.
-        """
-        if not epoch or (self._streak and self._streak[-1] in LOST):
-            self._streak.clear()

@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from analysis.record.record import Ended, SearchRow
 from analysis.record.status import TrialStatus
 from tune_app.command.errors import RayLostError
-from tune_app.deciding.failures import LOST, Failure, classify
+from tune_app.deciding.failures import Failure, classify
 from tune_app.deciding.horizon import horizon
 from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, size_bin
 from tune_app.engine.ledger_callback import LedgerCallback
@@ -23,6 +23,7 @@ from tune_app.machine.placement import Placement
 from tune_app.nodes.cluster import stop
 from tune_app.nodes.liveness import check_alive
 from tune_app.planning.plan import Plan
+from tune_app.record.history import LOST
 from tune_app.record.ledger import DiskFullError
 from tune_app.record.paths import StudyPaths
 from tune_app.session.session import Session

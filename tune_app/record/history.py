@@ -18,6 +18,12 @@ from analysis.record.record import (
 )
 from analysis.record.status import TrialStatus
 
+LOST = ("lost_worker", "lost_node")
+"""Kinds of failures that took a worker."""
+
+WAITED_FOR = ("full_disk", "storage")
+"""Kinds of failures that say nothing of a trial: it is tried again for as long as it takes."""
+
 WORST_SCORE = 0.0
 """What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
 
@@ -81,7 +87,7 @@ class TrialHistory:
         self.ended = row
         if row.status == TrialStatus.FAILED and row.retry:
             self.failures[row.kind or "exception"] += 1
-            self.fruitless += 1
+            self.fruitless += row.kind not in WAITED_FOR
         elif row.status != TrialStatus.INTERRUPTED:
             self.failures.clear()
             self.fruitless = 0

@@ -1,6 +1,8 @@
 """Plan minus ledger: what starts, what is tried again, what stops the search."""
 
+import itertools
 import random
+import time
 
 import pytest
 
@@ -25,12 +27,16 @@ class Record:
         self.rows.extend(rows)
 
 
-def dispatcher(trials, rows=(), again=frozenset(), **policy):
+def dispatcher(trials, rows=(), again=frozenset(), clock=time.time, **policy):
     record, history = Record(), History(rows)
     context = SearchContext(plan_of(trials), history, again=again)
     searcher = SEARCHERS["grid"](context)
     made = Dispatcher(
-        searcher=searcher, history=history, write=record.write, policy=RetryPolicy(**policy)
+        searcher=searcher,
+        history=history,
+        write=record.write,
+        policy=RetryPolicy(**policy),
+        clock=clock,
     )
     return made, record
 
@@ -142,6 +148,37 @@ def test_lost_workers_do_not_add_up_while_epochs_are_finished():
         made.epochs([epoch(attempt.trial, attempt.known_epochs + 1, attempt.number)])
         assert made.failed(attempt.trial_id, Failure("lost_worker", "killed"))
         assert not made.halted, number
+
+
+def test_a_host_that_takes_twelve_trials_with_it_is_one_cause():
+    trials = some_trials(40)
+    now = itertools.count()
+    made, _ = dispatcher(trials, clock=lambda: float(next(now)))
+    for _ in range(9):  # nine hosts, one after the other, and nobody finishes an epoch
+        attempts = [made.next_attempt() for _ in range(12)]
+        for attempt in attempts:
+            made.started(attempt.trial_id)
+        for kind, attempt in zip(itertools.cycle(("lost_node", "lost_worker")), attempts):
+            made.failed(attempt.trial_id, Failure(kind, "the node has died"))
+            assert not made.halted
+    attempt = made.next_attempt()
+    made.failed(attempt.trial_id, Failure("lost_node", "the node has died"))
+    assert "10 failures in a row" in made.halted
+
+
+def test_a_storage_that_is_away_spends_no_retries_and_stops_no_search():
+    (trial,) = some_trials(1)
+    made, _ = dispatcher([trial], max_failures=0, max_lost=0)
+    for _ in range(30):
+        attempt = made.next_attempt()
+        made.started(attempt.trial_id)
+        away = classify_text("trainables.training.checkpoint_store.StorageError: it refused")
+        assert away.kind == "storage"
+        assert made.failed(attempt.trial_id, away)
+        assert not made.halted
+    attempt = made.next_attempt()
+    made.started(attempt.trial_id)
+    assert not made.failed(attempt.trial_id, CRASH)
 
 
 def test_a_trial_that_kills_its_worker_each_time_is_given_up():
