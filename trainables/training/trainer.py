@@ -59,8 +59,11 @@ class Trainer:
         *,
         device: torch.device | str = "cpu",
         threads: int | None = None,
+        cuda_graphs: bool = True,
     ) -> None:
         """Builds the network and places the data; ``threads`` are the CPU's (None: as they are).
+
+        Without ``cuda_graphs`` a GPU's steps are launched operation by operation.
 
         Raises:
             ConfigError: when the data has too few images or more classes than the network.
@@ -77,6 +80,7 @@ class Trainer:
             config.precision, gpu=self.device.type == "cuda", cpu_flags=read_cpu_flags()
         )
         self.history: list[EpochMetrics] = []
+        self._record = record if cuda_graphs else lambda step, *_: step
         self._data = data
         self.split = split_training_images(config, data)
         self._batches = len(self.split.train) // config.batch_size
@@ -212,7 +216,7 @@ class Trainer:
             self._step.cursor.zero_()
             self._step.sums.values.zero_()
         if self._replay is None:
-            self._replay = record(self._step, self._tensors().values(), self.device)
+            self._replay = self._record(self._step, self._tensors().values(), self.device)
         start = time.perf_counter()
         steps = self.config.epochs * self._batches
         while self._batch < self._batches:

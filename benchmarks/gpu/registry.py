@@ -1,0 +1,6 @@
+"""Every stage by its name, the most valuable first."""
+
+from benchmarks.gpu.stage import Stage
+from benchmarks.gpu.stages import check
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in (check.STAGE,)}

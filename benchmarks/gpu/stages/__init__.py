@@ -1,0 +1,1 @@
+"""One stage a file: what it measures, cell by cell, and the table that it prints."""
