@@ -5,6 +5,7 @@
 Counts come from `trainables.sizes`, times from the committed run of `benchmarks.layers`.
 """
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -22,48 +23,6 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"rank_scale": 0.5},
     {"compression": 0.05},
 )
-# What is stored, its parameters, and the multiply-adds of the factors, then of a reconstruction
-# per forward pass.
-# i inputs, o outputs, k x k window, n_1..n_d the reshaped o x i matrix.
-FORMULAS = {
-    "dense": ("the kernel", "k²io", "k²io·hw"),
-    "separable": ("depthwise k×k, 1×1", "k²i + io", "(k²i + io)·hw"),
-    "low_rank": (
-        "depthwise, 1×1 i→r, 1×1 r→o",
-        "k²i + r(i + o)",
-        "(k²i + r(i + o))·hw; reconstruction ior",
-    ),
-    "tensor_train": (
-        "depthwise, 1×1 as a tensor train",
-        "k²i + Σ r_{k−1} n_k r_k",
-        "(k²i + io)·hw; reconstruction Σ_{k≥2} (∏_{j<k} n_j) r_{k−1} n_k r_k",
-    ),
-    "tucker": (
-        "depthwise, 1×1 as core and factors",
-        "k²i + ∏ S_k + Σ n_k S_k",
-        "(k²i + io)·hw; reconstruction Σ_k (∏_{j≤k} n_j)(∏_{j≥k} S_j)",
-    ),
-    "tucker_original": (
-        "tucker, its core a tensor train, as in 2018",
-        "k²i + Σ r_{k−1} S_k r_k + Σ n_k S_k",
-        "as tensor_train; reconstruction Σ r_{k−1} n_k S_k r_k more",
-    ),
-    "cp": (
-        "depthwise, 1×1 as R outer products",
-        "k²i + R Σ n_k",
-        "(k²i + io)·hw; reconstruction Σ_{k≥2} R ∏_{j≤k} n_j",
-    ),
-    "tucker2": (
-        "1×1 i→r₁, k×k r₁→r₂, 1×1 r₂→o",
-        "ir₁ + k²r₁r₂ + r₂o",
-        "ir₁·HW + (k²r₁r₂ + r₂o)·hw; reconstruction ik²r₂(r₁ + o)",
-    ),
-    "tt_conv": (
-        "1×1 i→r₁, k×1 r₁→r₂, 1×k r₂→r₃, 1×1 r₃→o",
-        "ir₁ + kr₁r₂ + kr₂r₃ + r₃o",
-        "ir₁·HW + kr₁r₂·hW + (kr₂r₃ + r₃o)·hw; reconstruction ikr₂(r₁ + kr₃) + ik²r₃o",
-    ),
-}
 INTRODUCTION = """\
 # Layer families
 
@@ -90,7 +49,10 @@ def _formulas() -> str:
 
 i inputs, o outputs, k×k window, H×W pixels in, h×w out; the o×i matrix reshaped to n₁…n_d; r, S, R
 ranks. Multiply-adds are per image; a reconstruction is paid once a forward pass."""
-    rows = [f"| `{name}` | {' | '.join(FORMULAS[name])} |" for name in SIZES]
+    rows = [
+        f"| `{name}` | {' | '.join(dataclasses.astuple(family.formula))} |"
+        for name, family in SIZES.items()
+    ]
     return _section(head, ["family", "stored", "parameters", "multiply-adds"], rows)
 
 

@@ -15,6 +15,7 @@ from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
 from analysis.study.configurations import replicates
+from trainables.sizes.style import Style
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -99,7 +100,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     return alt.layer(band, line, points, words, width=theme.WIDTH, height=theme.HEIGHT)
 
 
-def _scale(styles: dict[str, theme.Style], channel: str) -> alt.Scale:
+def _scale(styles: dict[str, Style], channel: str) -> alt.Scale:
     values = [getattr(style, channel) or [1, 0] for style in styles.values()]
     return alt.Scale(domain=list(styles), range=values)
 

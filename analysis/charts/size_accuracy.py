@@ -17,6 +17,7 @@ from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURAT
 from analysis.statistics.pareto import pareto
 from analysis.study.latency import latencies
 from trainables.config.installation import command_line
+from trainables.sizes.style import Style
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -177,7 +178,7 @@ def _apart(front: pd.DataFrame, room: float) -> pd.DataFrame:
     return front.iloc[kept]
 
 
-def _each(styles: dict[str, theme.Style], channel: str) -> list[str]:
+def _each(styles: dict[str, Style], channel: str) -> list[str]:
     return [getattr(style, channel) for style in styles.values()]
 
 

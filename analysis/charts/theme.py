@@ -7,11 +7,12 @@ are drawn in the light colours; ``DARK`` says what each becomes on a dark page.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import altair as alt
 
 from analysis.record.status import TrialStatus
+from trainables.sizes.registry import SIZES
+from trainables.sizes.style import Style
 
 INK = "#1f2328"
 MUTED = "#59636e"
@@ -40,26 +41,7 @@ DARK = {
 """Light colour → its counterpart on a dark page. Every colour that a chart uses is listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How one series looks: hue on a screen, shape and dash in a grey print."""
-
-    colour: str
-    shape: str
-    dash: tuple[int, ...] = ()  # () is a full line; else lengths of strokes and gaps in pixels
-
-
-FAMILIES = {
-    "dense": Style(INK, "square"),
-    "separable": Style("#8a6d00", "diamond", (8, 2)),
-    "low_rank": Style("#0072b2", "circle"),
-    "tensor_train": Style("#c44e00", "triangle-up", (6, 3)),
-    "tucker": Style("#008a64", "cross", (2, 2)),
-    "cp": Style("#a8478a", "triangle-down", (8, 3, 2, 3)),
-    "tt_conv": Style("#2b8cbe", "triangle-right", (4, 4)),
-    "tucker2": Style("#5b4bb5", "triangle-left", (10, 3)),
-    "tucker_original": Style("#6b7300", "wedge", (3, 3)),
-}
+FAMILIES = {name: family.style for name, family in SIZES.items()}
 """A family looks the same in every chart and every study."""
 
 SERIES = tuple(style for name, style in FAMILIES.items() if name not in ("dense", "separable"))

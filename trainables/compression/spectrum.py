@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -51,14 +50,22 @@ class Spectrum:
 
 
 def measure_spectrum(layer: str, kernel: Tensor, spec: ConvSpec, dims: int) -> Spectrum:
-    """The spectrum of an (out, in, k, k) kernel for a family of UNFOLDINGS, in float64."""
-    modes = SIZES[layer].modes(spec, dims)
+    """The spectrum of an (out, in, k, k) kernel for a family that has unfoldings, in float64."""
+    family = SIZES[layer]
+    modes = family.modes(spec, dims)
     kernel = kernel.double()
-    target = kernel if layer in KERNEL_FORMS else nearest_pointwise(kernel, spec)
+    target = kernel if family.whole_kernel else nearest_pointwise(kernel, spec)
     energy = kernel.square().sum()
-    unfoldings = UNFOLDINGS[layer](target.reshape(modes) if modes else target)
+    tensor = target.reshape(modes) if modes else target
+    unfoldings = [_unfold(tensor, rows) for rows in family.unfoldings(spec, modes)]
     lost = 1 - float(target.square().sum() / energy)
     return Spectrum(spec, modes, tuple(_cuts(m, energy) for m in unfoldings), max(lost, 0.0))
+
+
+def _unfold(tensor: Tensor, rows: Ints) -> Tensor:
+    """The matrix whose rows are the axes ``rows``, and whose columns the others."""
+    columns = [axis for axis in range(tensor.dim()) if axis not in rows]
+    return tensor.permute(*rows, *columns).flatten(0, len(rows) - 1).flatten(1)
 
 
 def singular_values(kernel: Tensor) -> Tensor:
@@ -92,26 +99,3 @@ def _squared_singular_values(matrix: Tensor) -> Tensor:
     """Descending. Of the smaller Gram matrix: shares are wanted, for which an SVD is too exact."""
     gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
     return torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)
-
-
-def _train(tensor: Tensor) -> list[Tensor]:
-    """(n_1, ..., n_d) -> for each inner bond the matrix of what is left and right of it."""
-    return [tensor.flatten(bond).flatten(0, bond - 1) for bond in range(1, tensor.dim())]
-
-
-def _modes(tensor: Tensor) -> list[Tensor]:
-    """(n_1, ..., n_d) -> for each mode the matrix of that mode and the rest."""
-    return [tensor.movedim(mode, 0).flatten(1) for mode in range(tensor.dim())]
-
-
-KERNEL_FORMS = ("tt_conv", "tucker2")
-
-UNFOLDINGS: dict[str, Callable[[Tensor], list[Tensor]]] = {
-    "low_rank": lambda pointwise: [pointwise],
-    "tensor_train": _train,
-    "tucker": _modes,
-    "tucker_original": _modes,
-    "tt_conv": lambda kernel: _train(kernel.permute(1, 2, 3, 0)),
-    "tucker2": lambda kernel: [kernel.transpose(0, 1).flatten(1), kernel.flatten(1)],
-}
-"""For each family the matrices whose ranks are its ranks, in their order."""

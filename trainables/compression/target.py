@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from trainables.sizes.network import Architecture
 from trainables.sizes.registry import SIZES
-
-NO_SPECTRUM = ("cp",)
-"""Families of which no singular values tell what a rank keeps."""
+from trainables.sizes.spec import ConvSpec
 
 SIZES_OF = {
     "uniform": ("compression", "parameters", "rank"),
@@ -70,7 +68,7 @@ class Target:
         ways = SIZES_OF[self.chosen_rule]
         if self.sizes and self.sizes[0] not in ways:
             return [f"ranks {self.chosen_rule} takes {' or '.join(ways)}, got {self.sizes[0]}"]
-        if self.layer in NO_SPECTRUM and self.chosen_rule != "uniform":
+        if not self._has_spectrum and self.chosen_rule != "uniform":
             return [
                 f"no singular values tell what a rank of {self.layer} keeps: it takes ranks "
                 f"uniform, got {self.chosen_rule}"
@@ -90,8 +88,14 @@ class Target:
             return self.rule
         if self.energy is not None:
             return "energy"
-        greedy = self.layer not in NO_SPECTRUM and self.rank is None
+        greedy = self._has_spectrum and self.rank is None
         return "greedy" if greedy else "uniform"
+
+    @property
+    def _has_spectrum(self) -> bool:
+        """Whether singular values tell what a rank of the family keeps."""
+        family, spec = SIZES[self.layer], ConvSpec(1, 1)
+        return bool(family.unfoldings(spec, family.modes(spec, self.dims)))
 
     def architecture(self, width: int, classes: int) -> Architecture:
         """The network with one rank for all, as the size was asked for."""

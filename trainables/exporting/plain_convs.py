@@ -8,7 +8,7 @@ it is, and makes its kernel from its factors at every forward pass.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from trainables.layers.separable_form import SeparableForm
 from trainables.networks.resnet9 import ConvNorm, ResNet9
 from trainables.sizes.network import NetworkSize
 from trainables.sizes.resnet9 import fixed_macs
-from trainables.sizes.spec import ConvSpec
+from trainables.sizes.spec import Extent
 
 RANK_TOLERANCE = 1e-10  # of float64; what float32 factors reconstruct to is of their rank to 1e-15
 
@@ -107,10 +107,11 @@ def _keep_factors(layer: FactorizedConv2d) -> Convolutions:
     if isinstance(layer, SeparableForm):
         return [_depthwise(layer), *_bottleneck(layer.reconstruct())]
     assert isinstance(layer, KernelForm)
-    steps = STEPS[layer.size.family](layer.size.spec)
     return [
         _conv(weight, stride, padding)
-        for weight, (stride, padding) in zip(layer.factors, steps, strict=True)
+        for weight, (stride, padding) in zip(
+            layer.factors, layer.steps(layer.size.spec), strict=True
+        )
     ]
 
 
@@ -128,10 +129,9 @@ def _depthwise(layer: SeparableForm) -> nn.Conv2d:
     return _conv(layer.depthwise, spec.stride, spec.padding, groups=spec.in_channels)
 
 
-Pair = int | tuple[int, int]
-
-
-def _conv(weight: Tensor, stride: Pair = 1, padding: Pair = 0, groups: int = 1) -> nn.Conv2d:
+def _conv(
+    weight: Tensor, stride: Extent = 1, padding: Extent | str = 0, groups: int = 1
+) -> nn.Conv2d:
     """A convolution of a given (out, in / groups, h, w) weight, without bias."""
     out, narrow, *window = weight.shape
     conv = nn.Conv2d(
@@ -154,20 +154,3 @@ def _fold(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> None:
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
     conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
-
-
-def _tucker2_steps(spec: ConvSpec) -> list[tuple[Pair, Pair]]:
-    return [(1, 0), (spec.stride, spec.padding), (1, 0)]
-
-
-def _tt_conv_steps(spec: ConvSpec) -> list[tuple[Pair, Pair]]:
-    s, p = spec.stride, spec.padding
-    return [(1, 0), ((s, 1), (p, 0)), ((1, s), (0, p)), (1, 0)]
-
-
-STEPS: dict[str, Callable[[ConvSpec], list[tuple[Pair, Pair]]]] = {
-    "dense": lambda spec: [(spec.stride, spec.padding)],
-    "tucker2": _tucker2_steps,
-    "tt_conv": _tt_conv_steps,
-}
-"""Stride and padding of each factor as a convolution, as ``KernelForm.run_factors`` runs them."""

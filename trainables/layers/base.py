@@ -10,7 +10,7 @@ from trainables.sizes.layer_size import FACTORIZED, RECONSTRUCTED, LayerSize
 
 
 class FactorizedConv2d(nn.Module, ABC):
-    """A convolution without bias: forward(x) equals conv2d(x, kernel()) by either route.
+    """A convolution: forward(x) equals conv2d(x, kernel(), bias) by either route.
 
     size: shapes and counts. route: "factorized" runs the stored factors, "reconstructed" makes the
     kernel (or a separable form's pointwise matrix) from them at every forward. factors: the
@@ -31,6 +31,8 @@ class FactorizedConv2d(nn.Module, ABC):
         self.size = size
         self.route = route
         self.factors = nn.ParameterList(torch.empty(shape) for shape in self.shapes(size))
+        bias = nn.Parameter(torch.zeros(size.spec.out_channels)) if size.spec.bias else None
+        self.register_parameter("bias", bias)
 
     @staticmethod
     @abstractmethod
@@ -50,8 +52,17 @@ class FactorizedConv2d(nn.Module, ABC):
         """The (out, in, k, k) kernel that is convolved with, differentiable."""
 
     @abstractmethod
-    def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
+    def init_from_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
         """Come as near to a float64 (out, in, k, k) kernel as the ranks allow."""
+
+    @abstractmethod
+    def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
+        """Start from factors of a random kernel whose reconstruction has the kernel's norm."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out): what the layer does to one pixel, where its window is 1x1."""
+        pixels = x.reshape(-1, x.shape[-1], 1, 1)
+        return self(pixels).reshape(*x.shape[:-1], self.size.spec.out_channels)
 
     @abstractmethod
     def init_kaiming(self, generator: torch.Generator) -> None:

@@ -61,7 +61,7 @@ def build_from_kernel(
     _check_kernel(size, kernel)
     layer = LAYERS[size.family](size, route or size.route(*input_hw, batch))
     layer.to(device=kernel.device, dtype=kernel.dtype)
-    layer.set_kernel(kernel.detach().double(), generator)
+    layer.init_from_kernel(kernel.detach().double(), generator)
     return layer
 
 
@@ -73,8 +73,7 @@ def relative_error(layer: FactorizedConv2d, kernel: Tensor) -> float:
 
 def _check_kernel(size: LayerSize, kernel: Tensor) -> None:
     check_precision(kernel)
-    spec = size.spec
-    expected = (spec.out_channels, spec.in_channels, spec.kernel_size, spec.kernel_size)
+    expected = size.spec.kernel_shape
     if tuple(kernel.shape) != expected:
         raise ValueError(f"the kernel must be of shape {expected}, got {tuple(kernel.shape)}")
     if not kernel.isfinite().all():

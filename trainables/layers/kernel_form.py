@@ -1,33 +1,38 @@
 """Factors of the k x k kernel itself, each of them a convolution."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from math import prod, sqrt
 from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
+from trainables.layers.convolve import convolve
 from trainables.layers.initialization import normal, torch_default
+from trainables.layers.memory_format import in_channels_last
 from trainables.sizes.layer_size import RECONSTRUCTED
+from trainables.sizes.spec import ConvSpec, Extent
+
+Step = tuple[Extent, Extent | str]  # stride and padding
 
 
 class KernelForm(FactorizedConv2d):
     """The factors, shaped as weights of conv2d, stand for the (out, in, k, k) kernel."""
 
+    @staticmethod
     @abstractmethod
-    def run_factors(self, x: Tensor) -> Tensor:
-        """The factors as convolutions in turn: (batch, in, H, W) -> (batch, out, h, w)."""
+    def steps(spec: ConvSpec) -> Sequence[Step]:
+        """Stride and padding of each factor as a convolution, in the order in which they run."""
 
     @final
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, H, W) -> (batch, out, h, w)."""
-        if self.route == RECONSTRUCTED:
-            return conv2d(
-                x, self.reconstruct(), None, self.size.spec.stride, self.size.spec.padding
-            )
-        return self.run_factors(x)
+        if self.is_one_convolution:
+            spec = self.size.spec
+            return self._convolve(x, self.reconstruct(), self.bias, (spec.stride, spec.padding))
+        return in_channels_last(self._run_factors, x)
 
     @property
     def is_one_convolution(self) -> bool:
@@ -39,21 +44,36 @@ class KernelForm(FactorizedConv2d):
         return self.reconstruct()
 
     @final
-    def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
+    def init_from_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
         self.store(self.decompose(kernel, generator))
         self.balance()
+
+    @final
+    @torch.no_grad()
+    def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
+        self.store(self.decompose(kernel, generator))
+        self.balance(kernel.norm())
 
     @final
     @torch.no_grad()
     def init_kaiming(self, generator: torch.Generator) -> None:
         """A kernel of N(0, 2/(k^2 in)) (He et al. 2015), decomposed, its norm kept at any rank."""
         spec = self.size.spec
-        k, i, o = spec.kernel_size, spec.in_channels, spec.out_channels
-        kernel = normal((o, i, k, k), sqrt(2 / (k * k * i)), generator)
-        self.store(self.decompose(kernel, generator))
-        self.balance(kernel.norm())
+        std = sqrt(2 / (spec.area * spec.in_channels))
+        self.init_like(normal(spec.kernel_shape, std, generator), generator)
 
     @final
     @torch.no_grad()
     def init_as_original(self, generator: torch.Generator) -> None:
         self.store([torch_default(w.shape, prod(w.shape[1:]), generator) for w in self.factors])
+
+    def _run_factors(self, x: Tensor) -> Tensor:
+        *first, last = zip(self.factors, self.steps(self.size.spec), strict=True)
+        for weight, step in first:
+            x = self._convolve(x, weight, None, step)
+        return self._convolve(x, last[0], self.bias, last[1])
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, step: Step) -> Tensor:
+        stride, padding = step
+        mode = self.size.spec.padding_mode
+        return convolve(x, weight, bias, stride=stride, padding=padding, padding_mode=mode)

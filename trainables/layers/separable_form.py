@@ -6,22 +6,25 @@ from math import sqrt
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 from trainables.layers.base import FactorizedConv2d
+from trainables.layers.convolve import convolve
 from trainables.layers.initialization import normal, torch_default
 from trainables.layers.memory_format import in_channels_last
 from trainables.sizes.layer_size import RECONSTRUCTED, LayerSize
 
 
 class SeparableForm(FactorizedConv2d):
-    """depthwise: (in, 1, k, k); the factors stand for the (out, in) pointwise matrix."""
+    """depthwise: (in, 1, k, k), None at a 1x1 window; the factors are of the (out, in) matrix."""
 
     def __init__(self, size: LayerSize, route: str) -> None:
         super().__init__(size, route)
-        k = size.spec.kernel_size
-        self.depthwise = nn.Parameter(torch.empty(size.spec.in_channels, 1, k, k))
+        spec = size.spec
+        shape = (spec.in_channels, 1, *spec.window)
+        depthwise = nn.Parameter(torch.empty(shape)) if spec.area > 1 else None
+        self.register_parameter("depthwise", depthwise)
 
     @abstractmethod
     def stages(self) -> Sequence[Tensor]:
@@ -32,50 +35,85 @@ class SeparableForm(FactorizedConv2d):
         """(batch, in, H, W) -> (batch, out, h, w)."""
         return in_channels_last(self._run, x)
 
+    @final
+    def project(self, x: Tensor) -> Tensor:
+        *first, last = self._matrices()
+        for matrix in first:
+            x = F.linear(x, matrix)
+        return F.linear(x, last, self.bias)
+
+    def _matrices(self) -> Sequence[Tensor]:
+        return [self.reconstruct()] if self.route == RECONSTRUCTED else self.stages()
+
     def _run(self, x: Tensor) -> Tensor:
         spec = self.size.spec
-        x = conv2d(x, self.depthwise, None, spec.stride, spec.padding, groups=spec.in_channels)
-        matrices = [self.reconstruct()] if self.route == RECONSTRUCTED else self.stages()
-        for matrix in matrices:
-            x = conv2d(x, matrix[:, :, None, None])
+        weights = [matrix[:, :, None, None] for matrix in self._matrices()]
+        groups = 1
+        if self.depthwise is not None:
+            weights, groups = [self.depthwise, *weights], spec.in_channels
+        first, *rest = weights
+        x = convolve(
+            x,
+            first,
+            None if rest else self.bias,
+            stride=spec.stride,
+            padding=spec.padding,
+            padding_mode=spec.padding_mode,
+            groups=groups,
+        )
+        for number, weight in enumerate(rest, start=1):
+            x = convolve(x, weight, self.bias if number == len(rest) else None)
         return x
 
     @final
     def kernel(self) -> Tensor:
+        pointwise = self.reconstruct()[:, :, None, None]
         # (out, in, 1, 1) * (in, k, k) -> (out, in, k, k)
-        return self.reconstruct()[:, :, None, None] * self.depthwise.squeeze(1)
+        return pointwise if self.depthwise is None else pointwise * self.depthwise.squeeze(1)
 
     @final
-    def set_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
-        """The nearest depthwise x pointwise kernel, then its pointwise matrix as the factors.
+    def init_from_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
+        self.store(self.decompose(self._take_depthwise(kernel), generator))
+        self.balance()
+
+    @final
+    @torch.no_grad()
+    def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
+        self.store(self.first_factors(self._take_depthwise(kernel), generator))
+        # the windows have norm 1, so that the kernel has the norm of its pointwise matrix
+        self.balance(kernel.norm())
+
+    def _take_depthwise(self, kernel: Tensor) -> Tensor:
+        """Stores the windows of the nearest depthwise x pointwise kernel; its (out, in) matrix.
 
         Nearest: for each input channel the leading singular pair of its (out, k^2) slice.
         """
+        if self.depthwise is None:
+            return kernel[:, :, 0, 0]
         slices = kernel.transpose(0, 1).flatten(2)  # (in, out, k^2)
         windows = torch.linalg.eigh(slices.mT @ slices).eigenvectors[..., -1:]  # (in, k^2, 1)
-        pointwise = (slices @ windows).squeeze(2).T  # (out, in)
         with torch.no_grad():
             self.depthwise.copy_(windows.reshape(self.depthwise.shape))
-        self.store(self.decompose(pointwise, generator))
-        self.balance()
+        return (slices @ windows).squeeze(2).T
 
     @final
     @torch.no_grad()
     def init_kaiming(self, generator: torch.Generator) -> None:
         """Depthwise N(0, 1/k^2), pointwise N(0, 2/in) (He et al. 2015), norm kept at any rank."""
-        i, o = self.size.spec.in_channels, self.size.spec.out_channels
-        self.depthwise.copy_(
-            normal(self.depthwise.shape, 1 / self.size.spec.kernel_size, generator)
-        )
-        pointwise = normal((o, i), sqrt(2 / i), generator)
+        spec = self.size.spec
+        if self.depthwise is not None:
+            self.depthwise.copy_(normal(self.depthwise.shape, spec.area**-0.5, generator))
+        shape = (spec.out_channels, spec.in_channels)
+        pointwise = normal(shape, sqrt(2 / spec.in_channels), generator)
         self.store(self.first_factors(pointwise, generator))
         self.balance(pointwise.norm())
 
     @final
     @torch.no_grad()
     def init_as_original(self, generator: torch.Generator) -> None:
-        k = self.size.spec.kernel_size
-        self.depthwise.copy_(torch_default(self.depthwise.shape, k * k, generator))
+        if self.depthwise is not None:
+            shape = self.depthwise.shape
+            self.depthwise.copy_(torch_default(shape, self.size.spec.area, generator))
         self.store(self.original_factors(generator))
 
     def first_factors(self, pointwise: Tensor, generator: torch.Generator) -> list[Tensor]:

@@ -1,27 +1,44 @@
 """1x1, k x 1, 1 x k, 1x1: a tensor train of the kernel over (in, k, k, out)."""
 
+from itertools import pairwise
 from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from trainables.layers import decompose
-from trainables.layers.kernel_form import KernelForm
-from trainables.layers.memory_format import in_channels_last
+from trainables.layers.kernel_form import KernelForm, Step
 from trainables.layers.tensor_train import multiply_out
 from trainables.sizes.layer_size import LayerSize
+from trainables.sizes.spec import ConvSpec
+from trainables.sizes.tt_conv import kernel_modes
 
 
 @final
 class TTConv2d(KernelForm):
-    """factors: (r1, in, 1, 1), (r2, r1, k, 1), (r3, r2, 1, k), (out, r3, 1, 1)."""
+    """factors: (r1, in, 1, 1), (r2, r1, k, 1), (r3, r2, 1, k), (out, r3, 1, 1).
+
+    A window of one row or one column has a single convolution in the middle, (r2, r1, 1, k).
+    """
 
     @staticmethod
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
-        (r1, r2, r3), k = size.ranks, size.spec.kernel_size
-        i, o = size.spec.in_channels, size.spec.out_channels
-        return [(r1, i, 1, 1), (r2, r1, k, 1), (r3, r2, 1, k), (o, r3, 1, 1)]
+        bonds = (size.spec.in_channels, *size.ranks, size.spec.out_channels)
+        windows = [(1, 1), *_windows(size.spec), (1, 1)]
+        return [
+            (after, before, *window)
+            for (before, after), window in zip(pairwise(bonds), windows, strict=True)
+        ]
+
+    @staticmethod
+    def steps(spec: ConvSpec) -> list[Step]:
+        middle: list[Step] = [(spec.stride, spec.padding)]
+        if len(_windows(spec)) == 2:
+            down, right = spec.strides
+            same = isinstance(spec.padding, str)
+            rows, columns = ("same", "same") if same else _separate(spec)
+            middle = [((down, 1), rows), ((1, right), columns)]
+        return [(1, 0), *middle, (1, 0)]
 
     def reconstruct(self) -> Tensor:
         # weights (r_k, r_{k-1}, ...) -> cores (r_{k-1}, n_k, r_k); the first and last modes
@@ -32,25 +49,33 @@ class TTConv2d(KernelForm):
             *(w.permute(1, 2, 0) for w in middle),
             last.permute(1, 0, 2),
         ]
-        i, k, o = first.shape[1], self.size.spec.kernel_size, last.shape[0]
-        return multiply_out(cores).reshape(i, k, k, o).permute(3, 0, 1, 2)
-
-    def run_factors(self, x: Tensor) -> Tensor:
-        return in_channels_last(self._run, x)
-
-    def _run(self, x: Tensor) -> Tensor:
-        contract, rows, columns, expand = self.factors
-        s, p = self.size.spec.stride, self.size.spec.padding
-        x = conv2d(conv2d(x, contract), rows, None, (s, 1), (p, 0))
-        return conv2d(conv2d(x, columns, None, (1, s), (0, p)), expand)
+        i, o = first.shape[1], last.shape[0]
+        return multiply_out(cores).reshape(i, *self.size.spec.window, o).permute(3, 0, 1, 2)
 
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-        # (out, in, k, k) -> (in, k, k, out)
-        cores = decompose.tensor_train(target.permute(1, 2, 3, 0), self.size.ranks)
-        first, rows, columns, last = cores
+        # (out, in, k, k) -> (in, k, k, out), without a side of one pixel
+        spec = self.size.spec
+        tensor = target.permute(1, 2, 3, 0).reshape(kernel_modes(spec))
+        first, *middle, last = decompose.tensor_train(tensor, self.size.ranks)
         return [
             first.permute(2, 1, 0)[..., None],  # (1, in, r1) -> (r1, in, 1, 1)
-            rows.permute(2, 0, 1)[..., None],  # (r1, k, r2) -> (r2, r1, k, 1)
-            columns.permute(2, 0, 1)[:, :, None],  # (r2, k, r3) -> (r3, r2, 1, k)
+            *(
+                core.permute(2, 0, 1).unflatten(2, window)  # (r1, k, r2) -> (r2, r1, k, 1)
+                for core, window in zip(middle, _windows(spec), strict=True)
+            ),
             last.permute(1, 0, 2)[..., None],  # (r3, out, 1) -> (out, r3, 1, 1)
         ]
+
+
+def _windows(spec: ConvSpec) -> list[tuple[int, int]]:
+    """The windows of the convolutions in the middle: rows, then columns, where there are any."""
+    rows, columns = spec.window
+    return [window for window in ((rows, 1), (1, columns)) if window != (1, 1)]
+
+
+def _separate(spec: ConvSpec) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The padding of the rows alone, and of the columns alone."""
+    assert not isinstance(spec.padding, str)
+    padding = spec.padding
+    rows, columns = (padding, padding) if isinstance(padding, int) else padding
+    return (rows, 0), (0, columns)

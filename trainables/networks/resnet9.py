@@ -10,6 +10,7 @@ from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
 from trainables.layers.build import build_conv
 from trainables.layers.kernel_form import KernelForm
 from trainables.sizes.network import NetworkSize
+from trainables.sizes.spec import ConvSpec
 
 LOGIT_SCALE = 0.125  # cifar10-fast
 
@@ -45,7 +46,7 @@ def whole_kernel(conv: nn.Module) -> Tensor | None:
     """(out, in, 3, 3) where conv is one convolution, padded by 1, with stride 1; else None."""
     if isinstance(conv, KernelForm):
         spec = conv.size.spec
-        usual = (spec.kernel_size, spec.stride, spec.padding) == (3, 1, 1)
+        usual = spec == ConvSpec(spec.in_channels, spec.out_channels)
         return conv.kernel() if usual and conv.is_one_convolution else None
     usual = type(conv) is nn.Conv2d and conv.bias is None and conv.groups == 1
     geometry = (conv.kernel_size, conv.stride, conv.padding, conv.dilation) if usual else None

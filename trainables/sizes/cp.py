@@ -6,6 +6,7 @@ from operator import mul
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import split_point
 from trainables.sizes.separable_form import (
@@ -14,6 +15,7 @@ from trainables.sizes.separable_form import (
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import Style
 
 
 @final
@@ -25,6 +27,13 @@ class CP(Family):
     """
 
     name = "cp"
+    help = "separable, the pointwise matrix as a sum of outer products"
+    formula = Formula(
+        "depthwise, 1×1 as R outer products",
+        "k²i + R Σ n_k",
+        "(k²i + io)·hw; reconstruction Σ_{k≥2} R ∏_{j≤k} n_j",
+    )
+    style = Style("#a8478a", "triangle-down", (8, 3, 2, 3))
     reshapes = True
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:

@@ -3,8 +3,10 @@
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import Style
 
 
 @final
@@ -15,10 +17,18 @@ class Dense(Family):
     """
 
     name = "dense"
+    help = "the ordinary convolution: nothing is factorised"
+    formula = Formula(
+        "the kernel",
+        "k²io",
+        "k²io·hw",
+    )
+    style = Style("#1f2328", "square")
     ranked = False
+    whole_kernel = True
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
-        return spec.kernel_size**2 * spec.in_channels * spec.out_channels
+        return spec.area * spec.in_channels * spec.out_channels
 
     def routes(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> tuple[RouteCost, None]:
         return RouteCost(output=self.parameters(spec, modes, ranks)), None

@@ -55,12 +55,13 @@ class LayerSize:
     @property
     def dense_parameters(self) -> int:
         """Parameters of the dense convolution this layer stands for."""
-        return self.spec.kernel_size**2 * self.spec.in_channels * self.spec.out_channels
+        return self.spec.area * self.spec.in_channels * self.spec.out_channels
 
     @property
     def separable_parameters(self) -> int:
         """Parameters of the depthwise and pointwise convolutions of the same shape."""
-        return self.spec.in_channels * (self.spec.kernel_size**2 + self.spec.out_channels)
+        depthwise = self.spec.area if self.spec.area > 1 else 0
+        return self.spec.in_channels * (depthwise + self.spec.out_channels)
 
     def route_macs(self, height: int, width: int, batch: int) -> dict[str, float]:
         """Multiply-adds per image of each route there is, for a height x width input."""

@@ -3,6 +3,7 @@
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.separable_form import (
     depthwise_parameters,
@@ -10,6 +11,7 @@ from trainables.sizes.separable_form import (
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import Style
 
 
 @final
@@ -21,6 +23,13 @@ class LowRank(Family):
     """
 
     name = "low_rank"
+    help = "separable, the pointwise matrix through a linear bottleneck"
+    formula = Formula(
+        "depthwise, 1×1 i→r, 1×1 r→o",
+        "k²i + r(i + o)",
+        "(k²i + r(i + o))·hw; reconstruction ior",
+    )
+    style = Style("#0072b2", "circle")
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
         return (self.full_rank(spec, modes),)
@@ -30,6 +39,9 @@ class LowRank(Family):
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return min(spec.in_channels, spec.out_channels)
+
+    def unfoldings(self, spec: ConvSpec, modes: Ints) -> tuple[Ints, ...]:
+        return ((0,),)
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
         return depthwise_parameters(spec) + ranks[0] * (spec.in_channels + spec.out_channels)

@@ -1,7 +1,8 @@
 """What the separable forms share: a depthwise stage, then a pointwise matrix.
 
 All of them are k x k depthwise, then a 1x1 whose out x in matrix is what the family factorises.
-They differ in how that matrix is stored; run and counted they are alike.
+They differ in how that matrix is stored; run and counted they are alike. A pointwise convolution
+has no depthwise stage: it would scale each input, which the matrix does.
 """
 
 from trainables.sizes.layer_size import RouteCost
@@ -9,8 +10,8 @@ from trainables.sizes.spec import ConvSpec
 
 
 def depthwise_parameters(spec: ConvSpec) -> int:
-    """k^2 * in."""
-    return spec.kernel_size**2 * spec.in_channels
+    """k^2 * in; 0 at a 1x1 window."""
+    return spec.area * spec.in_channels if spec.area > 1 else 0
 
 
 def reconstructed_pointwise(spec: ConvSpec, forward: int = 0) -> RouteCost:

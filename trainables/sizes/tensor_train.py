@@ -4,6 +4,7 @@ from math import prod
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import attainable_bonds, full_bonds, split_point
 from trainables.sizes.separable_form import (
@@ -12,6 +13,7 @@ from trainables.sizes.separable_form import (
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import Style
 
 
 @final
@@ -24,6 +26,13 @@ class TensorTrain(Family):
     """
 
     name = "tensor_train"
+    help = "separable, the pointwise matrix as a tensor train"
+    formula = Formula(
+        "depthwise, 1×1 as a tensor train",
+        "k²i + Σ r_{k−1} n_k r_k",
+        "(k²i + io)·hw; reconstruction Σ_{k≥2} (∏_{j<k} n_j) r_{k−1} n_k r_k",
+    )
+    style = Style("#c44e00", "triangle-up", (6, 3))
     reshapes = True
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
@@ -34,6 +43,9 @@ class TensorTrain(Family):
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return max(full_bonds(modes))
+
+    def unfoldings(self, spec: ConvSpec, modes: Ints) -> tuple[Ints, ...]:
+        return tuple(tuple(range(bond)) for bond in range(1, len(modes)))
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
         cores = sum(map(prod, zip((1, *ranks), modes, (*ranks, 1), strict=True)))

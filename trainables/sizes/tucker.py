@@ -6,6 +6,7 @@ from operator import mul
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import attainable_modes, split_point
 from trainables.sizes.separable_form import (
@@ -14,6 +15,7 @@ from trainables.sizes.separable_form import (
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import Style
 
 
 @final
@@ -26,6 +28,13 @@ class Tucker(Family):
     """
 
     name = "tucker"
+    help = "separable, the pointwise matrix as a Tucker tensor"
+    formula = Formula(
+        "depthwise, 1×1 as core and factors",
+        "k²i + ∏ S_k + Σ n_k S_k",
+        "(k²i + io)·hw; reconstruction Σ_k (∏_{j≤k} n_j)(∏_{j≥k} S_j)",
+    )
+    style = Style("#008a64", "cross", (2, 2))
     reshapes = True
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
@@ -36,6 +45,9 @@ class Tucker(Family):
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return max(modes)
+
+    def unfoldings(self, spec: ConvSpec, modes: Ints) -> tuple[Ints, ...]:
+        return tuple((mode,) for mode in range(len(modes)))
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
         return depthwise_parameters(spec) + prod(ranks) + sum(map(mul, modes, ranks))

@@ -5,6 +5,7 @@ from operator import mul
 from typing import final
 
 from trainables.sizes.family import Family, Ints
+from trainables.sizes.formula import Formula
 from trainables.sizes.layer_size import RouteCost
 from trainables.sizes.reshape import full_bonds, split_point
 from trainables.sizes.separable_form import (
@@ -13,6 +14,7 @@ from trainables.sizes.separable_form import (
     two_pointwise,
 )
 from trainables.sizes.spec import ConvSpec
+from trainables.sizes.style import STAR, Style
 from trainables.sizes.tensor_train import chain_macs
 
 
@@ -28,6 +30,13 @@ class TuckerOriginal(Family):
     """
 
     name = "tucker_original"
+    help = "tucker as the 2018 study stored it, its core a tensor train"
+    formula = Formula(
+        "tucker, its core a tensor train, as in 2018",
+        "k²i + Σ r_{k−1} S_k r_k + Σ n_k S_k",
+        "as tensor_train; reconstruction Σ r_{k−1} n_k S_k r_k more",
+    )
+    style = Style("#6b7300", STAR, (3, 3))
     reshapes = True
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
@@ -38,6 +47,9 @@ class TuckerOriginal(Family):
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
         return max(modes)
+
+    def unfoldings(self, spec: ConvSpec, modes: Ints) -> tuple[Ints, ...]:
+        return tuple((mode,) for mode in range(len(modes)))
 
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
         bonds = original_bonds(modes, ranks)

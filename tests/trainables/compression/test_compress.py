@@ -11,20 +11,24 @@ import torch
 from tests.trainables.trained_study import DENSE, train_study
 from trainables.compression.compress import Compressed, compress
 from trainables.compression.evaluation import evaluate, load_data, read_images
-from trainables.compression.spectrum import UNFOLDINGS
 from trainables.compression.start_writer import write_start
-from trainables.compression.target import NO_SPECTRUM, Target
+from trainables.compression.target import Target
 from trainables.compression.trained import Trained, TrialError, load_trained
 from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
 from trainables.data.sources import DatasetError
 from trainables.sizes.network import Infeasible, size_network
 from trainables.sizes.registry import SIZES
+from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm
 from trainables.training.checkpoint import CheckpointError
 from trainables.training.trainer import Trainer
 
-SPECTRAL = list(UNFOLDINGS)
+SPECTRAL = [
+    name
+    for name, family in SIZES.items()
+    if family.unfoldings(ConvSpec(1, 1), family.modes(ConvSpec(1, 1), 3))
+]
 FULL = 10_000  # a rank above every full one
 
 
@@ -94,9 +98,10 @@ def test_greedy_keeps_more_where_parameters_are_few(trained, layer):
     assert greedy.kept > 1.2 * uniform.kept
 
 
-def test_every_family_with_ranks_has_a_spectrum_or_is_known_to_have_none():
-    ranked = {name for name, family in SIZES.items() if family.ranked}
-    assert ranked == {*UNFOLDINGS, *NO_SPECTRUM}
+def test_only_cp_has_ranks_but_no_matrices_that_have_them():
+    ranked = [name for name, family in SIZES.items() if family.ranked]
+    without = [name for name in ranked if name not in SPECTRAL]
+    assert without == ["cp"], "a family whose ranks are those of matrices states its unfoldings"
 
 
 @pytest.mark.parametrize("energy", [0.5, 0.95])

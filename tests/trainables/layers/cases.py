@@ -12,7 +12,7 @@ from trainables.layers.registry import LAYERS
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
-from trainables.sizes.spec import ConvSpec
+from trainables.sizes.spec import PADDING_MODES, ConvSpec
 
 State = dict[str, Tensor]
 law = settings(max_examples=20)
@@ -21,9 +21,19 @@ specs = st.builds(
     ConvSpec,
     st.integers(1, 12),
     st.integers(1, 12),
-    kernel_size=st.integers(1, 3),
-    stride=st.integers(1, 2),
-    padding=st.integers(0, 1),
+    kernel_size=st.one_of(st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3))),
+    stride=st.one_of(st.integers(1, 2), st.tuples(st.integers(1, 2), st.integers(1, 2))),
+    padding=st.one_of(st.integers(0, 1), st.tuples(st.integers(0, 1), st.integers(0, 1))),
+    bias=st.booleans(),
+    padding_mode=st.sampled_from(PADDING_MODES),
+) | st.builds(
+    ConvSpec,
+    st.integers(1, 6),
+    st.integers(1, 6),
+    kernel_size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.just("same"),
+    bias=st.booleans(),
+    padding_mode=st.sampled_from(PADDING_MODES),
 )
 rules = st.one_of(
     st.builds(RankRule, rank=st.integers(1, 14), dims=st.integers(1, 6)),
@@ -67,10 +77,12 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def einsum_kernel(state: State, size: LayerSize) -> Tensor:
     """The (out, in, k, k) kernel that a state dict stands for."""
-    factors = [state[f"factors.{n}"] for n in range(len(state) - ("depthwise" in state))]
+    factors = [state[f"factors.{n}"] for n in range(sum("factors." in name for name in state))]
     if size.family in KERNELS:
-        return KERNELS[size.family](factors)
+        return KERNELS[size.family](factors, size.spec)
     matrix = MATRICES[size.family](factors).reshape(size.spec.out_channels, size.spec.in_channels)
+    if "depthwise" not in state:
+        return matrix[:, :, None, None]
     return torch.einsum("oi,iab->oiab", matrix, state["depthwise"][:, 0])
 
 
@@ -101,6 +113,12 @@ def _cp(factors: Sequence[Tensor]) -> Tensor:
     return torch.einsum(*operands, [n + 1 for n in range(d)])
 
 
+def _tt_conv(factors: Sequence[Tensor], spec: ConvSpec) -> Tensor:
+    if len(factors) == 3:  # a window of one row or one column
+        return torch.einsum("pixx,qpab,oqyy->oiab", *factors)
+    return torch.einsum("pixx,qpay,rqzb,orww->oiab", *factors)
+
+
 MATRICES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
     "separable": lambda factors: factors[0],
     "low_rank": lambda factors: torch.einsum("ri,or->oi", *factors),
@@ -109,8 +127,8 @@ MATRICES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
     "tucker_original": _tucker_original,
     "cp": _cp,
 }
-KERNELS: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-    "dense": lambda factors: factors[0],
-    "tucker2": lambda factors: torch.einsum("pixx,qpab,oqyy->oiab", *factors),
-    "tt_conv": lambda factors: torch.einsum("pixx,qpay,rqzb,orww->oiab", *factors),
+KERNELS: dict[str, Callable[[Sequence[Tensor], ConvSpec], Tensor]] = {
+    "dense": lambda factors, spec: factors[0],
+    "tucker2": lambda factors, spec: torch.einsum("pixx,qpab,oqyy->oiab", *factors),
+    "tt_conv": _tt_conv,
 }

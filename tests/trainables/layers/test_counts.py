@@ -49,8 +49,9 @@ def test_every_family_has_a_layer() -> None:
 @given(data=st.data())
 def test_parameters_are_the_modules_own(name: str, data: st.DataObject) -> None:
     size = data.draw(sizes(name))
-    layer = LAYERS[name](size, routes(size)[0])
-    assert sum(parameter.numel() for parameter in layer.parameters()) == size.parameters
+    layer = LAYERS[size.family](size, routes(size)[0])
+    bias = size.spec.out_channels if size.spec.bias else 0
+    assert sum(one.numel() for one in layer.parameters()) == size.parameters + bias
 
 
 @pytest.mark.parametrize("name", LAYERS)

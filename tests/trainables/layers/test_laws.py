@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.func import functional_call
-from torch.nn.functional import conv2d
 
 from tests.trainables.layers.cases import (
     einsum_kernel,
@@ -32,6 +32,22 @@ SEPARABLE = [name for name, layer in LAYERS.items() if issubclass(layer, Separab
 AT = {"input_hw": (8, 8), "batch": 4}
 
 
+def reference(spec: ConvSpec, kernel: torch.Tensor, bias: torch.Tensor | None) -> nn.Conv2d:
+    """torch's own convolution of this shape."""
+    conv = nn.Conv2d(
+        spec.in_channels,
+        spec.out_channels,
+        spec.window,
+        spec.strides,
+        spec.padding,
+        bias=spec.bias,
+        padding_mode=spec.padding_mode,
+    ).double()
+    conv.weight = nn.Parameter(kernel)
+    conv.bias = bias
+    return conv
+
+
 @every_layer
 @law
 @given(data=st.data(), height=st.integers(3, 7), width=st.integers(3, 7))
@@ -44,17 +60,16 @@ def test_every_route_equals_a_dense_convolution(
     for route in routes(size):
         layer = random_layer(size, route, generator)
         kernel = einsum_kernel(layer.state_dict(), size)
-        expected = conv2d(x, kernel, None, size.spec.stride, size.spec.padding)
+        expected = reference(size.spec, kernel, layer.bias)(x)
         assert (layer.kernel() - kernel).norm() <= EXACT * kernel.norm()
         assert (layer(x) - expected).norm() <= EXACT * (1 + expected.norm()), route
 
 
-@pytest.mark.parametrize("name", ["dense", "tucker2", "tt_conv"])
+@pytest.mark.parametrize("name", [name for name in LAYERS if SIZES[name].whole_kernel])
 @law
 @given(spec=specs)
 def test_full_ranks_reproduce_any_kernel(name: str, spec: ConvSpec) -> None:
-    k = spec.kernel_size
-    kernel = torch.randn(spec.out_channels, spec.in_channels, k, k, generator=seeded()).double()
+    kernel = torch.randn(spec.kernel_shape, generator=seeded()).double()
     layer = build_from_kernel(full_size(name, spec, 3), kernel, generator=seeded(), **AT)
     assert relative_error(layer, kernel) < EXACT
 
@@ -68,7 +83,7 @@ def test_full_ranks_reproduce_any_depthwise_pointwise_kernel(
     generator = seeded()
     pointwise = torch.randn(spec.out_channels, spec.in_channels, generator=generator).double()
     depthwise = torch.randn(spec.in_channels, 3, 3, generator=generator).double()
-    depthwise = depthwise[:, : spec.kernel_size, : spec.kernel_size]
+    depthwise = depthwise[:, : spec.window[0], : spec.window[1]]
     kernel = torch.einsum("oi,iab->oiab", pointwise, depthwise)
     size = full_size(name, spec, dims)
     layer = build_from_kernel(size, kernel, generator=generator, **AT)
@@ -78,8 +93,7 @@ def test_full_ranks_reproduce_any_depthwise_pointwise_kernel(
 @law
 @given(spec=specs, dims=st.integers(1, 4), rank=st.integers(1, 6))
 def test_cp_reports_its_error(spec: ConvSpec, dims: int, rank: int) -> None:
-    k = spec.kernel_size
-    kernel = torch.randn(spec.out_channels, spec.in_channels, k, k, generator=seeded()).double()
+    kernel = torch.randn(spec.kernel_shape, generator=seeded()).double()
     size = SIZES["cp"].size(spec, RankRule(rank=rank, dims=dims))
     layer = build_from_kernel(size, kernel, generator=seeded(), **AT)
     reconstructed = einsum_kernel(layer.state_dict(), size)
