@@ -6,6 +6,7 @@ UV ?= uv==0.13.9
 QUICKSTART = .venv/bin/python run_tune.py --space quickstart
 BENCH = .venv/bin/python -m benchmarks
 PYTEST_OPTIONS ?= -n auto --maxprocesses 4 --dist loadgroup
+TEST = .venv/bin/python -m pytest $(PYTEST_OPTIONS)
 
 # uv installs, in a third of pip's time. Compiling at installation spares every Ray worker half a minute.
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -25,12 +26,22 @@ help:  ## list these targets
 quickstart: $(RUNTIME)  ## install, then run a small real search with a report (minutes, no download of data)
 	@$(QUICKSTART)
 
-test: $(DEVELOPMENT)  ## install the development extras, then lint, type-check and run every test
+test: $(DEVELOPMENT)  ## install the development extras, then lint, type-check and test (12 minutes)
 	@checks=0; tests=0; \
 	$(MAKE) lint || checks=$$?; \
-	.venv/bin/python -m pytest $(PYTEST_OPTIONS) || tests=$$?; \
+	$(TEST) -m "not slow" || tests=$$?; \
 	if [ $$checks -ne 0 ]; then echo "make lint failed, see above the tests" >&2; fi; \
 	exit $$((checks + tests > 0))
+
+test-slow: $(DEVELOPMENT)  ## the tests left out there: faults, the wheel, odd machines, every command in the docs
+	@$(TEST) -m slow
+
+test-fast: $(DEVELOPMENT)  ## what neither starts a process nor trains, while you edit (a minute)
+	@$(TEST) -m "not (slow or seconds or ray or cluster or browser)"
+
+format: $(DEVELOPMENT)  ## mend what ruff can mend, and format
+	@.venv/bin/python -m ruff check --quiet --fix-only
+	@.venv/bin/python -m ruff format --quiet
 
 lint: $(DEVELOPMENT)  ## ruff, mypy and the import contracts, without the tests
 	@failed=; \
@@ -44,11 +55,20 @@ lint: $(DEVELOPMENT)  ## ruff, mypy and the import contracts, without the tests
 bench: $(DEVELOPMENT)  ## measure the speed of what matters and print it beside the recorded numbers
 	@$(BENCH)
 
+architecture: $(DEVELOPMENT)  ## draw docs/architecture.md from the import contracts
+	@.venv/bin/python .ci/architecture.py
+
+api: $(DEVELOPMENT)  ## an API page from the docstrings: build/api/index.html
+	@.venv/bin/python .ci/api.py build/api
+
+wheel: $(DEVELOPMENT)  ## build the wheel that pip install . would
+	@.venv/bin/python -m build --wheel --no-isolation --outdir build
+
 requirements: .venv/bin/uv  ## compile the requirement files from pyproject.toml (UPGRADE=--upgrade for newer)
 	@.venv/bin/python .ci/requirements.py .venv/bin/uv $(UPGRADE)
 
 clean:  ## remove .venv and every cache; searches' results stay
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # One line saying why beats the trace of a syntax error deep in a library.
 .venv/bin/python:
@@ -78,4 +98,4 @@ $(DEVELOPMENT): requirements-dev.txt | .venv/bin/uv
 install = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r $(1) \
   || { echo "uv could not; pip tries (slower)"; .venv/bin/python -m pip install --quiet --require-hashes -r $(1); }
 
-.PHONY: help quickstart test lint bench requirements clean
+.PHONY: help quickstart test test-slow test-fast lint format bench architecture api wheel requirements clean

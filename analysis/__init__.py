@@ -1,4 +1,13 @@
-"""Reading a finished or running study: frames, statistics, charts, report, TensorBoard."""
+"""Reading a finished or running study: frames, statistics, charts, report, TensorBoard.
+
+Example:
+    >>> from analysis import load_study
+    >>> study = load_study("docs/tour_study")
+    >>> study.replicates[["label", "n"]].head(1).values.tolist()
+    [['dense', 2]]
+    >>> study.trials["status"].value_counts().to_dict()
+    {'finished': 12}
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,31 @@ hypothesis.settings.register_profile("ranktune", deadline=None, derandomize="CI"
 hypothesis.settings.load_profile("ranktune")
 
 
+TESTS = Path(__file__).resolve().parent
+
+TAKE_SECONDS = {
+    "analysis/commands/test_command_line.py",
+    "analysis/report/test_report.py",
+    "analysis/report/test_report_tour.py",
+    "analysis/statistics/test_permutation.py",
+    "analysis/study/test_confirmation.py",
+    "analysis/study/test_importances.py",
+    "test_before_rooms.py",
+    "test_imports.py",
+    "test_run_tune.py",
+    "trainables/commands/test_compress_export_commands.py",
+    "trainables/compression/test_compress.py",
+    "trainables/data/test_dataset.py",
+    "trainables/data/test_sources.py",
+    "trainables/exporting/test_export.py",
+    "trainables/test_cifar_trainable.py",
+    "trainables/training/test_checkpoint.py",
+    "trainables/training/test_checkpoint_store.py",
+    "trainables/training/test_trainer.py",
+}
+"""Files whose tests train or start processes; ``make test-fast`` runs the others."""
+
+
 def refuse_the_internet(event: str, arguments: tuple) -> None:
     """Answer a connection to a public address as a machine without a network would."""
     if event == "socket.connect" and isinstance(address := arguments[1], tuple):
@@ -45,6 +70,8 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that start Ray run one after the other, and beside them those that kill it and wait."""
     for item in items:
+        if str(item.path.relative_to(TESTS)) in TAKE_SECONDS:
+            item.add_marker(pytest.mark.seconds)
         if item.get_closest_marker("crash"):
             item.add_marker(pytest.mark.xdist_group("crash"))
         elif item.get_closest_marker("ray") or item.get_closest_marker("cluster"):

@@ -1,0 +1,1 @@
+"""What may be said of a study, in words: its answer, its comparison, its advice."""

@@ -1,0 +1,1 @@
+"""The ledger, and how it is read: rows, columns, attempts, tables."""

@@ -1,0 +1,1 @@
+"""TensorBoard files, written from the record."""

@@ -39,7 +39,7 @@ class Engine:
             space="scripted",
             results_dir=self.results,
             name=self.name,
-            command="again",
+            command="run_tune.py again",
             max_concurrent=slots,
             **options,
         )

@@ -17,7 +17,7 @@ def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
     plan = plan_of(some_trials(int(trials)))
     faults = {plan.trials[0].trial_id: {"1": ["hang", 1]}} if hangs else {}
     options = RunOptions(
-        space="scripted", results_dir=Path(folder), command="again", cpus_per_trial=1
+        space="scripted", results_dir=Path(folder), command="run_tune.py again", cpus_per_trial=1
     )
     workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds), "faults": faults}})
     return run_study(plan, options, RunnerConfig(workload, PRELOAD, report=False)).exit_code

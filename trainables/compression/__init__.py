@@ -1,0 +1,1 @@
+"""A trained dense network decomposed into a starting point for fine-tuning."""

@@ -1,0 +1,1 @@
+"""What a trial is: its configuration, its metrics, and how the program is started."""

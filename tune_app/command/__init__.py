@@ -1,0 +1,1 @@
+"""The command line: options, their checks, what is printed."""

@@ -1,0 +1,1 @@
+"""The only room that runs Ray Tune: the loop, its adapters, its workers."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+"""Where a container sees its own limits, in either version of Linux' control groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,27 @@ class Machine:
 
 def this_machine() -> Machine:
     """Counts through NVML, within CUDA_VISIBLE_DEVICES; no driver means no GPU."""
-    return Machine(gpus=_visible(_installed_gpus()), cpus=len(os.sched_getaffinity(0)))
+    return Machine(gpus=_visible(_installed_gpus()), cpus=available_cpus())
+
+
+def available_cpus(cgroups: Path = CGROUPS) -> int:
+    """CPU cores that this process may use at once: its affinity, within a container's quota."""
+    cores = len(os.sched_getaffinity(0))
+    quota = _cpu_quota(cgroups)
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _cpu_quota(cgroups: Path) -> float | None:
+    """CPUs' worth of time that the control group grants; None without a limit."""
+    try:
+        if (cgroups / "cpu.max").is_file():  # version 2
+            quota, period = (cgroups / "cpu.max").read_text().split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((cgroups / "cpu" / name).read_text().strip() for name in names)
+        return int(quota) / int(period) if quota.isdigit() else None  # "max" and -1: no limit
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _installed_gpus() -> int:

@@ -1,0 +1,1 @@
+"""Ray itself: started or joined, its nodes, their storage."""

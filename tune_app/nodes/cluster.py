@@ -8,8 +8,10 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -54,6 +56,11 @@ STORE_BYTES = 300_000_000
 the memory."""
 
 
+SOCKET_BYTES = 107
+SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+"""The longest path of a socket that Linux takes, and Ray's under its folder."""
+
+
 def prepare_environment() -> None:
     """Sets what Ray reads from the environment, where it is not set already.
 
@@ -92,6 +99,18 @@ def start(
                 _join(address)
         logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
     return nodes()
+
+
+def _short_temp_dir() -> str | None:
+    """Where Ray keeps its sockets; None leaves it to Ray, which takes RAY_TMPDIR or TMPDIR.
+
+    A socket's path is at most 107 bytes long. Under a longer TMPDIR they go to /tmp.
+    """
+    temporary = Path(tempfile.gettempdir())
+    socket_path = temporary / "ray" / SOCKET
+    if "RAY_TMPDIR" in os.environ or len(os.fsencode(socket_path)) <= SOCKET_BYTES:
+        return None
+    return "/tmp/ray" if os.access("/tmp", os.W_OK) else None
 
 
 def _silence() -> None:
@@ -134,6 +153,7 @@ def _start_here(
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level="ERROR",
+                    _temp_dir=_short_temp_dir(),
                     _system_config={
                         "preload_python_modules": list(preload),
                         "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,

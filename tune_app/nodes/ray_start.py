@@ -12,6 +12,8 @@ from tune_app.machine.devices import this_machine
 from tune_app.machine.resources import Node
 from tune_app.nodes.cluster import prepare_environment, start, stop
 
+SHORTER_TMPDIR = "set RAY_TMPDIR to a folder with a shorter path, /tmp say"
+
 
 class RayStart:
     """From entering on Ray is on its way; leaving ends it, unless it ran before.
@@ -55,7 +57,8 @@ class RayStart:
         except UsageError:
             raise
         except Exception as problem:
-            raise RayLostError(f"Ray did not start: {problem}") from problem
+            remedy = f"; {SHORTER_TMPDIR}" if "AF_UNIX path" in str(problem) else ""
+            raise RayLostError(f"Ray did not start: {problem}{remedy}") from problem
         from tune_app.nodes.actors import (  # imports ray.tune
             keep_starting_workers,
             use_ready_workers,

@@ -1,0 +1,1 @@
+"""The plan: every trial that would run, its size, hours, disk and problems."""

@@ -1,0 +1,1 @@
+"""The study folder: ledger, lease, history, paths, storage."""

@@ -1,0 +1,1 @@
+"""One run of the command: signals, time budget, stalled trials, progress."""

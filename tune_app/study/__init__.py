@@ -1,0 +1,1 @@
+"""A study from opening to report: the order of the steps."""

@@ -13,6 +13,7 @@ import ray
 
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
+from trainables.config.installation import command_here
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import DataRequest
 from tune_app.command.errors import RayLostError, UsageError
@@ -90,7 +91,7 @@ def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeyp
     reason, advice = engine.lines
     assert reason.startswith("the search did not begin, and nothing is lost: Ray did not start: ")
     assert "\n" not in reason
-    assert advice == "to continue: python again"
+    assert advice == f"to continue: {command_here()} again"
     assert list(engine.folder.iterdir()) == []
     assert not ray.is_initialized()
 

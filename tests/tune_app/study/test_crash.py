@@ -15,6 +15,7 @@ from analysis.study.study import load_study
 from benchmarks.chaos.chaos import Chaos, end_tree
 from benchmarks.chaos.inspection import inspect, same_tables
 from tests.tune_app.ray_engine import Engine
+from trainables.config.installation import command_here
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -74,7 +75,7 @@ def interrupt(results: Path, number: signal.Signals, *, code: int, at: int) -> N
         assert process.wait(timeout=60) == code
         assert time.monotonic() - sent < 30
         output.seek(0)
-        assert "to continue: python again" in output.read()
+        assert f"to continue: {command_here()} again" in output.read()
     assert (study / "trials.parquet").is_file()
     assert set(load_study(study).trials["status"]) <= {"finished", "interrupted", "never_ran"}
 
@@ -116,7 +117,7 @@ def test_a_driver_that_a_dead_ray_has_blocked_closes_the_record_and_says_how_to_
     assert process.returncode == 1
     (closed,) = rows(study, Closed)
     assert closed.reason == "Ray's gcs_server ended, and a call to it hangs"
-    assert output.splitlines()[-1] == "to continue: python again"
+    assert output.splitlines()[-1] == f"to continue: {command_here()} again"
     assert (study / "trials.parquet").is_file()
 
 

@@ -12,6 +12,7 @@ from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, planned, some_trials, space
+from trainables.config.installation import command_here
 from tune_app.command.errors import UsageError
 from tune_app.deciding.schedulers import SCHEDULERS
 from tune_app.deciding.searchers import SEARCHERS
@@ -183,7 +184,7 @@ def test_a_time_budget_ends_the_search_and_accounts_for_the_rest(engine):
     assert outcome.exit_code == 0
     assert outcome.counts["never_ran"] > 0
     assert "time budget" in outcome.reason
-    assert engine.lines[-1] == "to continue: python again"
+    assert engine.lines[-1] == f"to continue: {command_here()} again"
     assert engine.run(plan_of(trials), {"seconds": 0.0}).counts == {"finished": 12}
 
 
