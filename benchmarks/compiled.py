@@ -3,10 +3,10 @@
     python -m benchmarks.compiled             # measures and writes results/compiled.json
     python -m benchmarks.compiled --rounds 3  # a quick look
 
-Each shape of ResNet-9's eight convolutions, there and back, one thread, process CPU time, in fp32
-and, where the processor computes in it, bf16. Every round takes both in turn and the ratio within
-it; GFLOP/s count the border's zeros, which the compiled one does not multiply, and are those of the
-convolution alone: BatchNorm, pool and ReLU come on top.
+Each shape of ResNet-9's eight convolutions, forward and backward, one thread, process CPU time, in
+fp32 and, where the processor computes in it, bf16. Every round takes both in turn and the ratio
+within it. GFLOP/s count the border's zeros, which the compiled one does not multiply, and are those
+of the convolution alone: BatchNorm, pool and ReLU come on top.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WIDTHS = (8, 64)
 
 
 def by_torch(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
-    """What ``conv_norm_pool_relu.run`` does, in torch's operations."""
+    """What ``conv_norm_pool_relu.apply`` does, in torch's operations."""
     y = norm(F.conv2d(x, kernel, padding=1))
     return F.relu_(F.max_pool2d(y, pool) if pool > 1 else y)
 
@@ -60,12 +60,12 @@ def measure(
         return time.process_time() - start
 
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        if not conv_norm_pool_relu.fits(x, norm, pool):
+        if not conv_norm_pool_relu.is_supported(x, norm, pool):
             raise SystemExit(
                 "nothing is compiled for this: it needs a C compiler and AVX-512, and in bf16 a "
                 "processor without AMX"
             )
-        both = [(seconds(conv_norm_pool_relu.run), seconds(by_torch)) for _ in range(rounds + 1)]
+        both = [(seconds(conv_norm_pool_relu.apply), seconds(by_torch)) for _ in range(rounds + 1)]
     ratios = sorted(torchs / ours for ours, torchs in both[1:])
     return {
         "channels": [into, out],
@@ -96,7 +96,7 @@ def main() -> None:
     ]
     result = {
         "command": f"python -m benchmarks.compiled --rounds {rounds}",
-        "what": f"there and back, batch {BATCH}, one thread; medians over rounds, in turns",
+        "what": f"forward and backward, batch {BATCH}, one thread; medians over rounds, in turns",
         "machine": hardware(),
         "cases": cases,
     }

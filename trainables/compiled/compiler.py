@@ -11,7 +11,7 @@ import platform
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
 import torch
 from torch import Tensor
@@ -26,23 +26,26 @@ COMPILE = (
 )
 """Not ``-ffast-math``: a NaN must stay one, and torch's rounding be left as it is."""
 COMPILE_SECONDS = 120
-C_TYPES: dict[type, Any] = {int: ctypes.c_long, float: ctypes.c_double}
+C_TYPES: dict[Any, Any] = {int: ctypes.c_int64, float: ctypes.c_double}
+"""Of arguments and of the fields of structures; everything else is passed as a pointer."""
 
 log = logging.getLogger(__name__)
 
 
 class Compiled:
-    """The functions of a C file, by name; they return nothing and write into their arguments.
+    """The functions of a C file, by name.
 
-    source: the file; headers lie beside it. options: for the compiler.
+    Args:
+        source: The file. Headers lie beside it.
+        *options: For the compiler.
     """
 
     def __init__(self, source: Path, *options: str) -> None:
         self._source = source
         self._command = (*COMPILE, *options)
 
-    def serves(self, x: Tensor) -> bool:
-        """Whether to call them on this: on one thread of a CPU, where they could be compiled."""
+    def is_available(self, x: Tensor) -> bool:
+        """Whether they can be called on x: on one thread of a CPU, where they could be compiled."""
         return (
             x.device.type == "cpu"
             and torch.get_num_threads() == 1
@@ -50,12 +53,16 @@ class Compiled:
             and self.library is not None
         )
 
-    def call(self, name: str, *arguments: Tensor | float | None) -> None:
-        """Tensors go as pointers, ints as ``long``, floats as ``double``, None as null."""
+    def call(self, name: str, *arguments: Tensor | NamedTuple | float | None) -> int:
+        """Calls a function and returns what it returns, an ``int`` or nothing of meaning.
+
+        Tensors are passed as pointers to their values, ints as ``int64_t``, floats as ``double``,
+        named tuples as pointers to structures with the same fields, and None as a null pointer.
+        """
         function = getattr(self.library, name)
         if function.argtypes is None:
             function.argtypes = [C_TYPES.get(type(one), ctypes.c_void_p) for one in arguments]
-        function(*(one.data_ptr() if isinstance(one, Tensor) else one for one in arguments))
+        return function(*map(_as_c, arguments))
 
     @functools.cached_property
     def library(self) -> ctypes.CDLL | None:
@@ -79,9 +86,26 @@ class Compiled:
         return hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
 
 
-def in_each_format(source: Path) -> dict[torch.dtype, Compiled]:
-    """A C file that includes values.h, by what it keeps activations as."""
+def compile_per_dtype(source: Path) -> dict[torch.dtype, Compiled]:
+    """A C file that includes values.h, by the number format of its activations."""
     return {torch.float32: Compiled(source), torch.bfloat16: Compiled(source, "-DBF16")}
+
+
+def _as_c(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return argument.data_ptr()
+    if isinstance(argument, tuple):
+        return ctypes.byref(c_structure(type(argument))(*map(_as_c, argument)))
+    return argument
+
+
+@functools.cache
+def c_structure(kind: type) -> type[ctypes.Structure]:
+    """The C structure with the fields of a named tuple, in their order."""
+    fields = [
+        (name, C_TYPES.get(hint, ctypes.c_void_p)) for name, hint in get_type_hints(kind).items()
+    ]
+    return type(kind.__name__, (ctypes.Structure,), {"_fields_": fields})
 
 
 def _compile(command: list[str], path: Path) -> None:

@@ -1,226 +1,309 @@
-/* A 3x3 convolution of stride 1 and the gradient of its kernel. Images lie pixel by pixel, the
-   channels of a pixel beside each other; their border of zeros is nowhere in memory.
+/* A 3x3 convolution of stride 1, padded by one pixel of zeros, and the gradient of its kernel.
 
-   The sums of 16 vectors or more stay in registers, and what is fetched is used for every tap that
-   it meets there: a processor multiplies as often in a cycle as it fetches. */
+   Images are (images, height, width, channels), NHWC. The padding is nowhere in memory.
+
+   One tile: 16 pixels by one vector of output channels, in 16 accumulators that stay in registers.
+
+       input, one channel (PAIR of them in bf16)         accumulators
+                                                         (each a vector of output channels)
+       ky 0   .  x  x  x  x  ...  x  .
+       ky 1   .  x  x  x  x  ...  x  .      kernel       a0  a1  a2  a3  ...  a15
+       ky 2   .  x  x  x  x  ...  x  .
+
+   A pixel x is broadcast once and meets the taps of kx 0, 1 and 2, which add to the accumulators of
+   its neighbours: a processor can multiply only as often in a cycle as it can fetch. Where an image
+   is 8 or 4 pixels wide the tile is 2 x 8 or 4 x 4 pixels, and a pixel meets up to 9 taps. */
 
 #pragma once
 
 #include "norm.h"
 #include "vectors.h"
 
-enum { PIXELS = 16, MOST_SUMS = 24, MOST_CHANNELS = 1024 };
+enum { TILE = 16, MAX_SUMS = 24, MAX_CHANNELS = 1024 };
 
-#define APART static __attribute__((noinline, noclone)) void
+#define NEVER_INLINE static __attribute__((noinline, noclone))
 #define UNROLLED _Pragma("GCC unroll 24")
 
-static const value BEYOND[MOST_CHANNELS]; /* a pixel of the border */
+/* The convolution before BatchNorm, whose shape says how many output channels there are.
+   conv_norm_pool_relu.py has the same structure. */
+struct convolution {
+    int64_t in_channels;
+    int64_t chunk;       /* images that are worked on at a time; divides the batch */
+    const float *kernel; /* (out_channels, 3, 3, in_channels) */
+};
 
-/* Where a weight lies among the taps, in the order in which they are wanted: (vector of output
-   channels, row of the kernel, units of input channels / step, column of the kernel, lane, pair). */
-GIVES(long) place(long o, long above, long beside, long i, long I, const long pair, const long step)
-{
-    const long wide = LANES / step, many = pair * step;
-    const long vector = ((o / wide * 3 + above) * (I / many) + i / many) * 3 + beside;
-    return (vector * LANES + o % wide * step) * pair + i % many;
-}
-
-/* Each weight of a kernel (O, 3, 3, channels). Three channels are taken for four. */
-#define EACH_WEIGHT                                                         \
-    for (long o = 0; o < O; o++)                                            \
-        for (long above = 0; above < 3; above++)                            \
-            for (long beside = 0; beside < 3; beside++, kernel += channels) \
-                for (long i = 0; i < channels; i++)
+/* An image's channels where three are padded to four. */
 #define PADDED(channels) (((channels) + 3) / 4 * 4)
 
-INLINED to_taps(const float *kernel, long O, long channels, values_out taps, const long step)
+static const value ZERO_PIXEL[MAX_CHANNELS];
+
+ALWAYS_INLINE int fills_vectors(int64_t channels)
 {
-    EACH_WEIGHT taps[place(o, above, beside, i, PADDED(channels), PAIR, step)]
-        = value_of(kernel[i]);
-}
-APART taps_from(in kernel, long O, long channels, values_out taps)
-{
-    WITH_STEP(O, to_taps, kernel, O, channels, taps);
+    return channels == LANES / 2 || (channels % LANES == 0 && channels <= MAX_CHANNELS);
 }
 
-/* Of the convolution that takes a gradient back: turned round, from O channels to those it had. */
-INLINED to_taps_back(const float *kernel, long O, long channels, values_out taps, const long step)
+/* Whether the tiles fit the images, and the channels the vectors. Images of three channels get a
+   fourth. */
+static int is_conv_supported(int64_t height, int64_t width, int64_t in_channels,
+                             int64_t out_channels)
 {
-    EACH_WEIGHT taps[place(i, 2 - above, 2 - beside, o, O, PAIR, step)] = value_of(kernel[i]);
-}
-APART taps_back_from(in kernel, long O, long channels, values_out taps)
-{
-    WITH_STEP(channels, to_taps_back, kernel, O, channels, taps);
-}
-
-INLINED to_kernel(in taps, long O, long channels, float *kernel, const long step)
-{
-    EACH_WEIGHT kernel[i] = taps[place(o, above, beside, i, PADDED(channels), 1, step)];
-}
-APART kernel_from(in taps, long O, long channels, out kernel)
-{
-    WITH_STEP(O, to_kernel, taps, O, channels, kernel);
+    const int narrow = (width == 4 || width == 8) && height * width % TILE == 0;
+    return (width % TILE == 0 || narrow) && (in_channels == 3 || fills_vectors(in_channels))
+           && fills_vectors(out_channels);
 }
 
-/* Adds to the sums of a tile, rows x columns, what channels of a row of pixels give to them: to the
-   tile's first row by row top of the kernel, to the next by the one above it. left, right: the
-   pixels beside x, null at the border. line: from a row of taps to the next. */
-INLINED add_row(const value *x, const value *left, const value *right, const long top,
-                const value *taps, long line, long channels, long I, lanes *sum, const long columns,
-                const long step)
+/* Packed kernels. The taps lie in the order in which a tile wants them:
+
+       [output vector][ky][input channels / (PAIR * in_lanes)][kx][lane][PAIR]
+
+   so that a vector of taps is one load, and the next one follows it. `pair` is 1 for sums, which
+   are not packed in pairs. */
+ALWAYS_INLINE int64_t packed_index(int64_t o, int64_t ky, int64_t kx, int64_t i,
+                                   int64_t in_channels, const int64_t pair, const int64_t in_lanes)
 {
-    const long rows = PIXELS / columns;
-    for (long i = 0; i < channels; i += PAIR * step, taps += 3 * VECTOR)
-        UNROLLED for (long n = 0; n < columns + 2; n++) {
-            const long at = n * 7 % (columns + 2) - 1; /* neighbours would wait for each other */
-            const value *pixel = at < 0 ? left : at == columns ? right : x + at * I;
+    const int64_t outputs = LANES / in_lanes, inputs = pair * in_lanes; /* of a vector */
+    const int64_t vector = ((o / outputs * 3 + ky) * (in_channels / inputs) + i / inputs) * 3 + kx;
+    return (vector * LANES + o % outputs * in_lanes) * pair + i % inputs;
+}
+
+/* Weights of a kernel (out_channels, 3, 3, in_channels), in their order. */
+#define FOR_EACH_WEIGHT(o, ky, kx, i)                   \
+    for (int64_t o = 0; o < out_channels; o++)          \
+        for (int64_t ky = 0; ky < 3; ky++)              \
+            for (int64_t kx = 0; kx < 3; kx++)          \
+                for (int64_t i = 0; i < in_channels; i++)
+#define WEIGHT(o, ky, kx, i) ((((o) * 3 + (ky)) * 3 + (kx)) * in_channels + (i))
+
+ALWAYS_INLINE void pack(floats_in kernel, int64_t out_channels, int64_t in_channels,
+                        values_out packed, const int64_t in_lanes)
+{
+    FOR_EACH_WEIGHT(o, ky, kx, i)
+    packed[packed_index(o, ky, kx, i, PADDED(in_channels), PAIR, in_lanes)]
+        = from_float(kernel[WEIGHT(o, ky, kx, i)]);
+}
+NEVER_INLINE void pack_kernel(floats_in kernel, int64_t out_channels, int64_t in_channels,
+                              values_out packed)
+{
+    WITH_IN_LANES(out_channels, pack, kernel, out_channels, in_channels, packed);
+}
+
+/* For the gradient of the images, which is a convolution too: of the gradient of y with the kernel
+   rotated by half a turn, from out_channels to in_channels. */
+ALWAYS_INLINE void pack_rotated(floats_in kernel, int64_t out_channels, int64_t in_channels,
+                                values_out packed, const int64_t in_lanes)
+{
+    FOR_EACH_WEIGHT(o, ky, kx, i)
+    packed[packed_index(i, 2 - ky, 2 - kx, o, out_channels, PAIR, in_lanes)]
+        = from_float(kernel[WEIGHT(o, ky, kx, i)]);
+}
+NEVER_INLINE void pack_rotated_kernel(floats_in kernel, int64_t out_channels, int64_t in_channels,
+                                      values_out packed)
+{
+    WITH_IN_LANES(in_channels, pack_rotated, kernel, out_channels, in_channels, packed);
+}
+
+ALWAYS_INLINE void unpack(floats_in packed, int64_t out_channels, int64_t in_channels,
+                          floats_out grad_kernel, const int64_t in_lanes)
+{
+    FOR_EACH_WEIGHT(o, ky, kx, i)
+    grad_kernel[WEIGHT(o, ky, kx, i)]
+        = packed[packed_index(o, ky, kx, i, PADDED(in_channels), 1, in_lanes)];
+}
+NEVER_INLINE void unpack_grad_kernel(floats_in packed, int64_t out_channels, int64_t in_channels,
+                                     floats_out grad_kernel)
+{
+    WITH_IN_LANES(out_channels, unpack, packed, out_channels, in_channels, grad_kernel);
+}
+
+/* A row of input pixels under a tile, and the pixels beside its two ends (null: padding). */
+struct input_row {
+    const value *first, *left, *right;
+};
+
+/* Adds to a tile's sums what `channels` channels of one row of pixels give to them: to the tile's
+   first row by row ky of the kernel, to its second row by row ky - 1, and so on. ky_stride: values
+   from a ky's taps to the next one's. columns: of the tile. */
+ALWAYS_INLINE void accumulate_row(struct input_row row, const int64_t ky, const value *taps,
+                                  int64_t ky_stride, int64_t channels, int64_t in_channels,
+                                  accumulator *sum, const int64_t columns, const int64_t in_lanes)
+{
+    const int64_t tile_rows = TILE / columns;
+    for (int64_t i = 0; i < channels; i += PAIR * in_lanes, taps += 3 * VECTOR_VALUES)
+        UNROLLED for (int64_t n = 0; n < columns + 2; n++) {
+            /* Not from left to right: multiply-adds to neighbouring sums would wait for each other. */
+            const int64_t at = n * 7 % (columns + 2) - 1;
+            const value *pixel = row.first + at * in_channels;
+            pixel = at < 0 ? row.left : at == columns ? row.right : pixel;
             if ((at < 0 || at == columns) && !pixel)
                 continue;
-            const units here = everywhere(pixel + i, step);
-            UNROLLED for (long row = 0; row < rows; row++)
-                UNROLLED for (long beside = 0; beside < 3; beside++) {
-                    const long above = top - row, column = at + 1 - beside;
-                    const value *tap = taps + above * line + beside * VECTOR;
-                    if (above >= 0 && above < 3 && column >= 0 && column < columns)
-                        multiply_add(&sum[row * columns + column], here, outputs(tap, 1));
+            const vector x = broadcast(pixel + i, in_lanes);
+            UNROLLED for (int64_t r = 0; r < tile_rows; r++)
+                UNROLLED for (int64_t kx = 0; kx < 3; kx++) {
+                    const int64_t column = at + 1 - kx;
+                    const value *tap = taps + (ky - r) * ky_stride + kx * VECTOR_VALUES;
+                    if (ky - r >= 0 && ky - r < 3 && column >= 0 && column < columns)
+                        multiply_add(&sum[r * columns + column], x, load(tap, 1));
                 }
         }
 }
 
-/* Images (count, height, width, I) to y of O channels, a tile of 16 pixels and a vector of output
-   channels at a time. columns: those of a tile, 16 or all of them. */
-INLINED convolve_by(values_in images, long count, long height, long width, const value *taps,
-                    values_out y, long I, long O, const long columns, const long step)
+/* (images, height, width, in_channels) to y of out_channels, tile by tile. columns: of a tile. */
+ALWAYS_INLINE void convolve_tiles(values_in x, int64_t images, int64_t height, int64_t width,
+                                  const value *taps, values_out y, int64_t in_channels,
+                                  int64_t out_channels, const int64_t columns,
+                                  const int64_t in_lanes)
 {
-    const long rows = PIXELS / columns, some = PAIR * step, line = I / some * 3 * VECTOR;
-    for (long o = 0; o < O; o += LANES / step, taps += 3 * line)
-        for (long image = 0; image < count * height; image += height)
-            for (long row = 0; row < height; row += rows)
-                for (long column = 0; column < width; column += columns) {
-                    lanes sum[PIXELS];
-                    UNROLLED for (long p = 0; p < PIXELS; p++)
-                        sum[p] = (lanes){0};
-                    const value *x = images + ((image + row - 1) * width + column) * I;
-                    if (rows == 1)
-                        for (long above = row == 0; above < (row == height - 1 ? 2 : 3); above++) {
-                            const value *pixels = x + above * width * I;
-                            const value *left = column ? pixels - I : 0;
-                            const value *right = column + PIXELS < width ? pixels + PIXELS * I : 0;
-                            add_row(pixels, left, right, 0, taps + above * line, line, I, I, sum,
-                                    columns, step);
+    const int64_t tile_rows = TILE / columns, inputs = PAIR * in_lanes;
+    const int64_t ky_stride = in_channels / inputs * 3 * VECTOR_VALUES;
+    for (int64_t o = 0; o < out_channels; o += LANES / in_lanes, taps += 3 * ky_stride)
+        for (int64_t image = 0; image < images * height; image += height)
+            for (int64_t row = 0; row < height; row += tile_rows)
+                for (int64_t column = 0; column < width; column += columns) {
+                    accumulator sum[TILE];
+                    UNROLLED for (int64_t p = 0; p < TILE; p++)
+                        sum[p] = (accumulator){0};
+                    const value *above = x + ((image + row - 1) * width + column) * in_channels;
+                    if (tile_rows == 1)
+                        for (int64_t ky = row == 0; ky < (row == height - 1 ? 2 : 3); ky++) {
+                            const value *first = above + ky * width * in_channels;
+                            const struct input_row pixels = {
+                                first, column ? first - in_channels : 0,
+                                column + TILE < width ? first + TILE * in_channels : 0};
+                            accumulate_row(pixels, 0, taps + ky * ky_stride, ky_stride, in_channels,
+                                           in_channels, sum, columns, in_lanes);
                         }
                     else /* a channel's taps are fetched once for all rows */
-                        for (long i = 0; i < I; i += some)
-                            UNROLLED for (long top = 0; top < rows + 2; top++)
-                                if (row + top > 0 && row + top <= height)
-                                    add_row(x + top * width * I + i, 0, 0, top,
-                                            taps + i / some * 3 * VECTOR, line, some, I, sum,
-                                            columns, step);
-                    UNROLLED for (long p = 0; p < PIXELS; p += step) {
-                        const long at = (image + row + p / columns) * width + column + p % columns;
-                        keep(step == 1 ? sum[p] : both(sum[p], sum[p + 1]), y + at * O + o);
+                        for (int64_t i = 0; i < in_channels; i += inputs)
+                            UNROLLED for (int64_t ky = 0; ky < tile_rows + 2; ky++)
+                                if (row + ky > 0 && row + ky <= height) {
+                                    const struct input_row pixels
+                                        = {above + ky * width * in_channels + i, 0, 0};
+                                    accumulate_row(pixels, ky, taps + i / inputs * 3 * VECTOR_VALUES,
+                                                   ky_stride, inputs, in_channels, sum, columns,
+                                                   in_lanes);
+                                }
+                    UNROLLED for (int64_t p = 0; p < TILE; p += in_lanes) {
+                        const int64_t at
+                            = (image + row + p / columns) * width + column + p % columns;
+                        store(in_lanes == 1 ? sum[p] : pair_sum(sum[p], sum[p + 1]),
+                              y + at * out_channels + o);
                     }
                 }
 }
 
-/* Adds to the gradients of a kernel's taps what these images give to them, with the gradients dx of
-   what was made of them. many x 3 taps at a time. In bf16 both are pairs of a row's pixels: of
-   images (0, 1), (2, 3) and so on, of dx (border, 0), (0, 1), (1, 2) to (width - 1, border). */
-INLINED add_taps(values_in images, values_in dx, long count, long height, long width, float *dtaps,
-                 long I, long O, const long many, const long step)
+#define CONVOLVE(in_channels, columns)                                                         \
+    WITH_IN_LANES(out_channels, convolve_tiles, x, images, height, width, taps, y, in_channels, \
+                  out_channels, columns)
+#define WITH_IN_CHANNELS(channels) \
+    case channels:                 \
+        CONVOLVE(channels, TILE);  \
+        break;
+
+/* taps: a packed kernel. The common numbers of input channels are constants: addresses that contain
+   them then take no instructions of their own. */
+NEVER_INLINE void convolve(values_in x, int64_t images, int64_t height, int64_t width,
+                           values_in taps, values_out y, int64_t in_channels, int64_t out_channels)
 {
-    const long line = (PAIR == 1 ? width : (width + 1) * PAIR) * O;
-    for (long o = 0; o < O; o += LANES / step)
-        for (long above = 0; above < 3; above++)
-            for (long i = 0; i < I; i += many * step, dtaps += 3 * many * LANES) {
-                lanes sum[MOST_SUMS];
-                UNROLLED for (long t = 0; t < 3 * many; t++)
-                    sum[t] = (lanes){0};
-                for (long image = 0; image < count * height; image += height)
-                    for (long row = above == 0; row < height - (above == 2); row++) {
-                        const value *x = images + (image + row + above - 1) * width * I + i * PAIR;
-                        const value *g = dx + (image + row) * line + o * PAIR;
-                        units after = outputs(g, step);
-                        units before = PAIR == 1 ? (units){0} : after;
-                        for (long column = PAIR; column <= width; column += PAIR, x += PAIR * I) {
-                            const units here = PAIR == 1 ? after : outputs(g + O * PAIR, step);
-                            g += PAIR * PAIR * O;
-                            after = PAIR == 2 || column < width ? outputs(g, step) : (units){0};
-                            UNROLLED for (long t = 0; t < many; t++) {
-                                const units of = everywhere(x + t * PAIR * step, step);
-                                multiply_add(&sum[3 * t], of, after);
-                                multiply_add(&sum[3 * t + 1], of, here);
-                                multiply_add(&sum[3 * t + 2], of, before);
+    if (width == 4)
+        CONVOLVE(in_channels, 4);
+    else if (width == 8)
+        CONVOLVE(in_channels, 8);
+    else
+        switch (in_channels) {
+            WITH_IN_CHANNELS(4)
+            WITH_IN_CHANNELS(8)
+            WITH_IN_CHANNELS(16)
+            WITH_IN_CHANNELS(32)
+            WITH_IN_CHANNELS(64)
+            WITH_IN_CHANNELS(128)
+            default:
+                CONVOLVE(in_channels, TILE);
+        }
+}
+
+/* Adds to the gradients of a kernel's taps what these images x give to them, where grad is the
+   gradient of the convolution's output. inputs x 3 taps are summed in registers at a time. In bf16
+   both are pairs of pixels, as pair_pixels makes them: x of pixels (0, 1), (2, 3) and so on, grad of
+   (padding, 0), (0, 1), (1, 2) to (width - 1, padding). */
+ALWAYS_INLINE void accumulate_taps(values_in x, values_in grad, int64_t images, int64_t height,
+                                   int64_t width, float *grad_taps, int64_t in_channels,
+                                   int64_t out_channels, const int64_t inputs,
+                                   const int64_t in_lanes)
+{
+    const int64_t grad_row = (PAIR == 1 ? width : (width + 1) * PAIR) * out_channels;
+    for (int64_t o = 0; o < out_channels; o += LANES / in_lanes)
+        for (int64_t ky = 0; ky < 3; ky++)
+            for (int64_t i = 0; i < in_channels;
+                 i += inputs * in_lanes, grad_taps += 3 * inputs * LANES) {
+                accumulator sum[MAX_SUMS];
+                UNROLLED for (int64_t t = 0; t < 3 * inputs; t++)
+                    sum[t] = (accumulator){0};
+                for (int64_t image = 0; image < images * height; image += height)
+                    for (int64_t row = ky == 0; row < height - (ky == 2); row++) {
+                        const value *pixel
+                            = x + (image + row + ky - 1) * width * in_channels + i * PAIR;
+                        const value *g = grad + (image + row) * grad_row + o * PAIR;
+                        vector after = load(g, in_lanes);
+                        vector before = PAIR == 1 ? (vector){0} : after;
+                        for (int64_t column = PAIR; column <= width;
+                             column += PAIR, pixel += PAIR * in_channels) {
+                            const vector here
+                                = PAIR == 1 ? after : load(g + out_channels * PAIR, in_lanes);
+                            g += PAIR * PAIR * out_channels;
+                            after = PAIR == 2 || column < width ? load(g, in_lanes) : (vector){0};
+                            UNROLLED for (int64_t t = 0; t < inputs; t++) {
+                                const vector input
+                                    = broadcast(pixel + t * PAIR * in_lanes, in_lanes);
+                                multiply_add(&sum[3 * t], input, after);
+                                multiply_add(&sum[3 * t + 1], input, here);
+                                multiply_add(&sum[3 * t + 2], input, before);
                             }
                             before = PAIR == 1 ? here : after;
                         }
                     }
-                UNROLLED for (long t = 0; t < 3 * many; t++)
-                    UNROLLED for (long lane = 0; lane < LANES; lane++)
-                        dtaps[t * LANES + lane] += sum[t][lane];
+                UNROLLED for (int64_t t = 0; t < 3 * inputs; t++)
+                    UNROLLED for (int64_t lane = 0; lane < LANES; lane++)
+                        grad_taps[t * LANES + lane] += sum[t][lane];
             }
 }
 
-/* For each channel of a pixel its value beside that of the pixel after it: in a row for every other
-   pixel, or, with the border, for every one. Returns where they end. */
-static value *pair_up(const value *x, long rows, long width, long channels, const int border,
-                      value *pairs)
+/* For each channel of a pixel its value beside that of the pixel to the right: for every other pixel
+   of a row, or, with_padding, for every pixel and for the padding on the left. Returns where the
+   pairs end. */
+static value *pair_pixels(const value *x, int64_t rows, int64_t width, int64_t channels,
+                          const int with_padding, value *pairs)
 {
-    for (long row = 0; row < rows; row++, x += width * channels)
-        for (long column = border ? -1 : 0; column < width; column += border ? 1 : 2) {
-            values_in one = column < 0 ? BEYOND : x + column * channels;
-            values_in next = column + 1 < width ? x + (column + 1) * channels : BEYOND;
-            _Pragma("omp simd") for (long c = 0; c < channels; c++)
-                pairs[2 * c] = one[c], pairs[2 * c + 1] = next[c];
+    for (int64_t row = 0; row < rows; row++, x += width * channels)
+        for (int64_t column = with_padding ? -1 : 0; column < width;
+             column += with_padding ? 1 : 2) {
+            values_in left = column < 0 ? ZERO_PIXEL : x + column * channels;
+            values_in right = column + 1 < width ? x + (column + 1) * channels : ZERO_PIXEL;
+            _Pragma("omp simd") for (int64_t c = 0; c < channels; c++)
+                pairs[2 * c] = left[c], pairs[2 * c + 1] = right[c];
             pairs += 2 * channels;
         }
     return pairs;
 }
 
-#define CONVOLVE(I, columns) \
-    WITH_STEP(O, convolve_by, images, count, height, width, taps, y, I, O, columns)
-#define WITH_CHANNELS_IN(channels) \
-    case channels:                 \
-        CONVOLVE(channels, 16);    \
-        break;
-
-/* Where addresses have their number of channels in them they take no instructions of their own. */
-APART convolve(values_in images, long count, long height, long width, values_in taps, values_out y,
-               long I, long O)
+/* Adds the gradient of a packed kernel. pairs: in bf16 scratch memory for both pair_pixels. */
+NEVER_INLINE void accumulate_grad_kernel(values_in x, values_in grad, int64_t images,
+                                         int64_t height, int64_t width, floats_out grad_taps,
+                                         int64_t in_channels, int64_t out_channels, value *pairs)
 {
-    if (width == 4)
-        CONVOLVE(I, 4);
-    else if (width == 8)
-        CONVOLVE(I, 8);
-    else
-        switch (I) {
-            WITH_CHANNELS_IN(4)
-            WITH_CHANNELS_IN(8)
-            WITH_CHANNELS_IN(16)
-            WITH_CHANNELS_IN(32)
-            WITH_CHANNELS_IN(64)
-            WITH_CHANNELS_IN(128)
-            default:
-                CONVOLVE(I, 16);
-        }
-}
-
-/* room: in bf16 for what pair_up makes of both. */
-APART convolve_back(values_in images, values_in dx, long count, long height, long width, out dtaps,
-                    long I, long O, value *room)
-{
-    const value *x = images, *g = dx;
+    const value *inputs = x, *gradients = grad;
     if (PAIR == 2) {
-        value *after = pair_up(images, count * height, width, I, 0, room);
-        pair_up(dx, count * height, width, O, 1, after);
-        x = room, g = after;
+        value *end = pair_pixels(x, images * height, width, in_channels, 0, pairs);
+        pair_pixels(grad, images * height, width, out_channels, 1, end);
+        inputs = pairs, gradients = end;
     }
-#define WITH_MANY(many) WITH_STEP(O, add_taps, x, g, count, height, width, dtaps, I, O, many)
-    const long steps = I / STEP(O);
+#define WITH_INPUTS(count)                                                                     \
+    WITH_IN_LANES(out_channels, accumulate_taps, inputs, gradients, images, height, width,     \
+                  grad_taps, in_channels, out_channels, count)
+    const int64_t steps = out_channels == LANES / 2 ? in_channels / 2 : in_channels;
     if (steps % 8 == 0)
-        WITH_MANY(8);
+        WITH_INPUTS(8);
     else if (steps % 4 == 0)
-        WITH_MANY(4);
+        WITH_INPUTS(4);
     else
-        WITH_MANY(2);
+        WITH_INPUTS(2);
 }

@@ -1,91 +1,117 @@
-/* A 3x3 convolution, BatchNorm, max-pool and ReLU, a few images at a time, so that what one of them
-   leaves is in the cache when the next wants it: a convolution's output for its mean, variance and
-   pool, and its gradient, which never leaves the cache, for the two convolutions back. Called by
-   conv_norm_pool_relu.py; its tests compare both ways with torch in double precision. */
+/* A 3x3 convolution, BatchNorm, max-pool and ReLU, a chunk of images at a time, so that what one step
+   leaves is in the cache when the next one wants it: the convolution's output for its statistics and
+   the pool, and its gradient, which never leaves the cache, for the two convolutions of the backward
+   pass. conv_norm_pool_relu.py calls these functions; tests compare both ways with torch in double
+   precision. */
 
 #include <string.h>
 
 #include "conv.h"
 
-/* Images as convolve takes them: three channels become four, in room, the last of zeros. */
-static const value *padded(const value *images, long pixels, long channels, value *room)
+/* Memory that a call needs for itself. conv_norm_pool_relu.py has the same structure and the sizes. */
+struct scratch {
+    value *taps;          /* a packed kernel */
+    value *padded_images; /* of a chunk, where three channels become four, else null */
+    float *grad_taps;     /* backward: the gradient of a packed kernel */
+    value *pairs;         /* backward: in bf16 for pair_pixels, else null */
+    value *grad_conv;     /* backward: the gradient of a chunk's convolution */
+};
+
+/* Images as convolve takes them: three channels become four, the last of zeros. */
+static const value *pad_channels(const value *images, int64_t pixels, int64_t channels,
+                                 value *padded)
 {
     if (channels != 3)
         return images;
-    for (long pixel = 0; pixel < pixels; pixel++) {
-        memcpy(room + pixel * 4, images + pixel * 3, 3 * sizeof *room);
-        room[pixel * 4 + 3] = 0;
+    for (int64_t pixel = 0; pixel < pixels; pixel++) {
+        memcpy(padded + pixel * 4, images + pixel * 3, 3 * sizeof *padded);
+        padded[pixel * 4 + 3] = 0;
     }
-    return room;
+    return padded;
 }
 
-INLINED there(values_in images, long batch, long few, long height, long width, long channels,
-              in kernel, long pool, in weight, in bias, out running_mean, out running_variance,
-              double momentum, double eps, values_out taps, values_out room, out moments,
-              values_out x, values_out y, values_out picked, const long C)
+/* Packs the kernel; the taps of padded channels are zeros. */
+static void prepare_taps(struct convolution conv, int64_t out_channels, value *taps)
 {
-    const long pixels = height * width, I = PADDED(channels);
-    double sum[C], squares[C];
-    EACH_CHANNEL sum[c] = squares[c] = 0;
-    memset(taps, 0, 9 * I * C * sizeof *taps);
-    taps_from(kernel, C, channels, taps);
-    for (long image = 0; image < batch; image += few) {
-        const long at = image * pixels * C;
-        values_in some = padded(images + image * pixels * channels, few * pixels, channels, room);
-        convolve(some, few, height, width, taps, x + at, I, C);
-        gather(x + at, few * height, width, pool, weight, x, sum, squares,
-               picked + at / (pool * pool), C);
+    memset(taps, 0, 9 * PADDED(conv.in_channels) * out_channels * sizeof *taps);
+    pack_kernel(conv.kernel, out_channels, conv.in_channels, taps);
+}
+
+ALWAYS_INLINE void forward_channels(struct shape shape, struct convolution conv,
+                                    struct batch_norm norm, struct scratch scratch,
+                                    values_in images, values_out x, values_out y,
+                                    values_out pooled, const int64_t C)
+{
+    const int64_t height = shape.height, width = shape.width, pixels = height * width;
+    const int64_t chunk = conv.chunk, in_channels = conv.in_channels;
+    double sum[C], sum_of_squares[C];
+    EACH_CHANNEL sum[c] = sum_of_squares[c] = 0;
+    prepare_taps(conv, C, scratch.taps);
+    for (int64_t image = 0; image < shape.images; image += chunk) {
+        const int64_t at = image * pixels * C;
+        values_in inputs = pad_channels(images + image * pixels * in_channels, chunk * pixels,
+                                        in_channels, scratch.padded_images);
+        convolve(inputs, chunk, height, width, scratch.taps, x + at, PADDED(in_channels), C);
+        accumulate_stats(x + at, chunk * height, width, shape.pool, norm.weight, x, sum,
+                         sum_of_squares, pooled + at / (shape.pool * shape.pool), C);
     }
-    normalise(picked, (double)batch * pixels, pool, sum, squares, x, weight, bias, running_mean,
-              running_variance, momentum, eps, moments, y, C);
+    normalize(pooled, shape, sum, sum_of_squares, x, norm, y, C);
 }
 
-/* Writes x, the convolution's output, then what norm_pool_relu.c's forward writes. batch: a
-   multiple of few. Room is needed for taps, 9 times the input channels times C, and where three
-   channels become four for few images. */
-void forward(const value *images, long batch, long few, long height, long width, long channels,
-             const float *kernel, long C, long pool, const float *weight, const float *bias,
-             float *running_mean, float *running_variance, double momentum, double eps, value *taps,
-             value *room, float *moments, value *x, value *y, value *picked)
+/* Writes x, the convolution's output, then what forward in norm_pool_relu.c writes. */
+void forward(const struct shape *shape, const struct convolution *conv,
+             const struct batch_norm *norm, const struct scratch *scratch, const value *images,
+             value *x, value *y, value *pooled)
 {
-    WITH_CHANNELS(there, images, batch, few, height, width, channels, kernel, pool, weight, bias,
-                  running_mean, running_variance, momentum, eps, taps, room, moments, x, y, picked)
+    WITH_CHANNELS(shape->channels, forward_channels, *shape, *conv, *norm, *scratch, images, x, y,
+                  pooled)
 }
 
-INLINED back(values_in gradient, values_in picked, values_in x, values_in images, long batch,
-             long few, long height, long width, long channels, in kernel, long pool, in weight,
-             in bias, in moments, values_out taps, out dtaps, values_out room, value *pairs,
-             values_out dx, out dweight, out dbias, out dkernel, values_out dimages, const long C)
+ALWAYS_INLINE void backward_channels(struct shape shape, struct convolution conv,
+                                     struct batch_norm norm, struct scratch scratch,
+                                     values_in grad_y, values_in pooled, values_in x,
+                                     values_in images, floats_out grad_weight,
+                                     floats_out grad_bias, floats_out grad_kernel,
+                                     values_out grad_images, const int64_t C)
 {
-    const long pixels = height * width, I = PADDED(channels);
+    const int64_t height = shape.height, width = shape.width, pixels = height * width;
+    const int64_t chunk = conv.chunk, in_channels = conv.in_channels;
     float scale[C], shift[C], slope[C], offset[C];
-    memset(dtaps, 0, 9 * I * C * sizeof *dtaps);
-    if (dimages)
-        taps_back_from(kernel, C, channels, taps);
-    settle_back(gradient, picked, batch * height, width, pool, weight, bias, moments, dweight,
-                dbias, scale, shift, slope, offset, C);
-    for (long image = 0; image < batch; image += few) {
-        const long at = image * pixels * C, pooled = at / (pool * pool);
-        spread(gradient + pooled, picked + pooled, x + at, few * height, width, pool, scale, shift,
-               slope, offset, dx, C);
-        values_in some = padded(images + image * pixels * channels, few * pixels, channels, room);
-        convolve_back(some, dx, few, height, width, dtaps, I, C, pairs);
-        if (dimages)
-            convolve(dx, few, height, width, taps, dimages + image * pixels * channels, C,
-                     channels);
+    const struct affine affine = {scale, shift};
+    const struct input_gradient input = {slope, offset};
+    const struct shape part = {chunk, height, width, C, shape.pool};
+    memset(scratch.grad_taps, 0, 9 * PADDED(in_channels) * C * sizeof *scratch.grad_taps);
+    if (grad_images)
+        pack_rotated_kernel(conv.kernel, C, in_channels, scratch.taps);
+    finalize_gradients(grad_y, pooled, shape, norm, grad_weight, grad_bias, affine, input, C);
+    for (int64_t image = 0; image < shape.images; image += chunk) {
+        const int64_t at = image * pixels * C, at_y = at / (shape.pool * shape.pool);
+        const int64_t at_input = image * pixels * in_channels;
+        grad_input(grad_y + at_y, pooled + at_y, x + at, part, affine, input, scratch.grad_conv, C);
+        values_in inputs = pad_channels(images + at_input, chunk * pixels, in_channels,
+                                        scratch.padded_images);
+        accumulate_grad_kernel(inputs, scratch.grad_conv, chunk, height, width, scratch.grad_taps,
+                               PADDED(in_channels), C, scratch.pairs);
+        if (grad_images)
+            convolve(scratch.grad_conv, chunk, height, width, scratch.taps, grad_images + at_input,
+                     C, in_channels);
     }
-    kernel_from(dtaps, C, channels, dkernel);
+    unpack_grad_kernel(scratch.grad_taps, C, in_channels, grad_kernel);
 }
 
-/* Writes the gradients of weight, bias, kernel and, unless they are null, the images. Room as in
-   forward, for the gradients of taps and those of few images, and for convolve_back. */
-void backward(const value *gradient, const value *picked, const value *x, const value *images,
-              long batch, long few, long height, long width, long channels, const float *kernel,
-              long C, long pool, const float *weight, const float *bias, const float *moments,
-              value *taps, float *dtaps, value *room, value *pairs, value *dx, float *dweight,
-              float *dbias, float *dkernel, value *dimages)
+/* Writes the gradients of weight, bias, kernel and, unless grad_images is null, the images. x, pooled
+   and norm's statistics: as forward wrote them. */
+void backward(const struct shape *shape, const struct convolution *conv,
+              const struct batch_norm *norm, const struct scratch *scratch, const value *grad_y,
+              const value *pooled, const value *x, const value *images, float *grad_weight,
+              float *grad_bias, float *grad_kernel, value *grad_images)
 {
-    WITH_CHANNELS(back, gradient, picked, x, images, batch, few, height, width, channels, kernel,
-                  pool, weight, bias, moments, taps, dtaps, room, pairs, dx, dweight, dbias,
-                  dkernel, dimages)
+    WITH_CHANNELS(shape->channels, backward_channels, *shape, *conv, *norm, *scratch, grad_y,
+                  pooled, x, images, grad_weight, grad_bias, grad_kernel, grad_images)
+}
+
+/* Whether the others take images of this shape. */
+int is_supported(const struct shape *shape, const struct convolution *conv)
+{
+    return is_conv_supported(shape->height, shape->width, conv->in_channels, shape->channels);
 }

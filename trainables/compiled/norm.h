@@ -1,10 +1,10 @@
-/* BatchNorm, max-pool and ReLU of a convolution's output, in as few passes over it as there can be.
+/* BatchNorm, then max-pool, then ReLU, in as few passes over memory as there can be.
 
-   Images lie pixel by pixel, the C channels of a pixel beside each other (channels last); rows are
-   those of as many images as are given. pool is 1 or 2. picked holds, for each pixel of y,
-   the value of x that it came from; where pool is 1 it is x itself. moments are per channel the
-   batch's mean and then 1/deviation. Sums are kept in float over a row of pixels and in double over
-   all rows. */
+   x is BatchNorm's input, y the ReLU's output. Both lie in NHWC order: the C channels of a pixel
+   beside each other. `pooled` holds, for each pixel of y, the value of x that the pool selected; it
+   is what the backward pass needs of the pool. Without a pool it is x itself.
+
+   Sums over the batch are kept in float over a row of pixels and in double over the rows. */
 
 #pragma once
 
@@ -12,192 +12,276 @@
 
 #include "values.h"
 
-#define EACH_CHANNEL _Pragma("omp simd") for (long c = 0; c < C; c++)
+/* What BatchNorm's input looks like. norm_pool_relu.py has the same structure. */
+struct shape {
+    int64_t images, height, width, channels;
+    int64_t pool; /* side of the max-pool's window and its stride: 1 (no pool) or 2 */
+};
 
-/* Of few channels, known when this is compiled, a pixel is one or two instructions. */
-#define WITH_CHANNELS(function, ...)                       \
-    switch (C) {                                           \
-    case 8: function(__VA_ARGS__, 8); break;               \
-    case 16: function(__VA_ARGS__, 16); break;             \
-    case 32: function(__VA_ARGS__, 32); break;             \
-    default: function(__VA_ARGS__, C);                     \
+/* BatchNorm, (channels) each. norm_pool_relu.py has the same structure. */
+struct batch_norm {
+    const float *weight, *bias;
+    float *running_mean, *running_var;
+    float *mean, *inverse_std; /* of this batch: forward writes them, backward reads them */
+    double momentum, eps;
+};
+
+/* BatchNorm as a function of one value, (channels) each: scale * x + shift. */
+struct affine {
+    float *scale, *shift;
+};
+
+/* The gradient of x is slope * x + offset everywhere, plus scale * grad_y where the pool and the
+   ReLU let grad_y through. (channels) each. */
+struct input_gradient {
+    float *slope, *offset;
+};
+
+#define EACH_CHANNEL _Pragma("omp simd") for (int64_t c = 0; c < C; c++)
+
+/* Calls function with the number of channels as its last argument. It is a constant where it is
+   small: a pixel is then one or two instructions. */
+#define WITH_CHANNELS(channels, function, ...)      \
+    switch (channels) {                             \
+    case 8: function(__VA_ARGS__, 8); break;        \
+    case 16: function(__VA_ARGS__, 16); break;      \
+    case 32: function(__VA_ARGS__, 32); break;      \
+    default: function(__VA_ARGS__, channels);       \
     }
 
-/* Of two rows by two the value that BatchNorm, which has no weight but its sign in this, makes the
-   largest of all; of equal ones the first, as in torch. */
-INLINED pick(values_in x, long width, in weight, values_out picked, const long C)
+/* The max-pool of two rows. BatchNorm comes first, but it is monotonic: it keeps the order of x where
+   the weight is positive and reverses it where the weight is negative. Of equal values the first is
+   taken, as in torch. */
+ALWAYS_INLINE void max_pool(values_in x, int64_t width, floats_in weight, values_out pooled,
+                            const int64_t C)
 {
-    for (long column = 0; column < width; column += 2) {
+    for (int64_t column = 0; column < width; column += 2) {
         values_in above = x + column * C, below = above + width * C;
         EACH_CHANNEL
         {
             const float sign = (weight[c] > 0) - (weight[c] < 0);
-            const float x1 = number(above[C + c]);
-            const float x2 = number(below[c]), x3 = number(below[C + c]);
-            float best = number(above[c]);
+            const float x1 = to_float(above[C + c]);
+            const float x2 = to_float(below[c]), x3 = to_float(below[C + c]);
+            float best = to_float(above[c]);
             best = x1 * sign > best * sign ? x1 : best;
             best = x2 * sign > best * sign ? x2 : best;
             best = x3 * sign > best * sign ? x3 : best;
-            picked[column / 2 * C + c] = value_of(best);
+            pooled[column / 2 * C + c] = from_float(best);
         }
     }
 }
 
-/* Adds the sums of x - origin and of its square, and where pool is 2 writes picked. A pixel is
-   taken off, or the difference of two large numbers would be left where a mean is far from 0. */
-INLINED gather(values_in x, long rows, long width, long pool, in weight, const value *origin,
-               double *sum, double *squares, values_out picked, const long C)
+/* Adds up x - origin and its square, and writes pooled where there is a pool. origin is a pixel of x:
+   without it, the variance would be a small difference of two large numbers where a mean is far from
+   zero. rows: those of all images, one after another. */
+ALWAYS_INLINE void accumulate_stats(values_in x, int64_t rows, int64_t width, int64_t pool,
+                                    floats_in weight, const value *origin, double *sum,
+                                    double *sum_of_squares, values_out pooled, const int64_t C)
 {
-    float ones[C], twos[C];
-    for (long row = 0; row < rows; row++) {
-        EACH_CHANNEL ones[c] = twos[c] = 0;
-        for (long pixel = row * width; pixel < (row + 1) * width; pixel++)
+    float row_sum[C], row_squares[C];
+    for (int64_t row = 0; row < rows; row++) {
+        EACH_CHANNEL row_sum[c] = row_squares[c] = 0;
+        for (int64_t pixel = row * width; pixel < (row + 1) * width; pixel++)
             EACH_CHANNEL
             {
-                const float v = number(x[pixel * C + c]) - number(origin[c]);
-                ones[c] += v;
-                twos[c] += v * v;
+                const float v = to_float(x[pixel * C + c]) - to_float(origin[c]);
+                row_sum[c] += v;
+                row_squares[c] += v * v;
             }
-        EACH_CHANNEL sum[c] += ones[c];
-        EACH_CHANNEL squares[c] += twos[c];
+        EACH_CHANNEL sum[c] += row_sum[c];
+        EACH_CHANNEL sum_of_squares[c] += row_squares[c];
         if (pool == 2 && row % 2)
-            pick(x + (row - 1) * width * C, width, weight, picked + row / 2 * (width / 2) * C, C);
+            max_pool(x + (row - 1) * width * C, width, weight, pooled + row / 2 * (width / 2) * C,
+                     C);
     }
 }
 
-/* The batch's mean and 1/deviation from those sums over count pixels, and the running ones. */
-INLINED settle(const double *sum, const double *squares, const value *origin, double count,
-               out running_mean, out running_variance, double momentum, double eps, out moments,
-               const long C)
+/* From those sums over count pixels: the batch's statistics, and the running ones updated. */
+ALWAYS_INLINE void finalize_stats(const double *sum, const double *sum_of_squares,
+                                  const value *origin, double count, struct batch_norm norm,
+                                  const int64_t C)
 {
-    out mean = moments, inverse = moments + C;
-    for (long c = 0; c < C; c++) {
-        const double shifted = sum[c] / count, variance = squares[c] / count - shifted * shifted;
-        mean[c] = shifted + number(origin[c]);
-        inverse[c] = 1 / sqrt(variance + eps);
-        running_mean[c] += momentum * (mean[c] - running_mean[c]);
-        running_variance[c] += momentum * (variance * count / (count - 1) - running_variance[c]);
+    floats_out mean = norm.mean, inverse_std = norm.inverse_std;
+    floats_out running_mean = norm.running_mean, running_var = norm.running_var;
+    for (int64_t c = 0; c < C; c++) {
+        const double shifted = sum[c] / count, var = sum_of_squares[c] / count - shifted * shifted;
+        mean[c] = shifted + to_float(origin[c]);
+        inverse_std[c] = 1 / sqrt(var + norm.eps);
+        running_mean[c] += norm.momentum * (mean[c] - running_mean[c]);
+        running_var[c] += norm.momentum * (var * count / (count - 1) - running_var[c]);
     }
 }
 
-/* What BatchNorm does to a value: the same both ways, which decide by its sign. */
-INLINED affine(in weight, in bias, in moments, out scale, out shift, const long C)
+/* With the batch's statistics. Forward and backward both call this, so that both decide alike where
+   the ReLU is 0. */
+ALWAYS_INLINE void batch_affine(struct batch_norm norm, struct affine affine, const int64_t C)
 {
-    for (long c = 0; c < C; c++) {
-        scale[c] = weight[c] * moments[C + c];
-        shift[c] = bias[c] - moments[c] * scale[c];
+    floats_in weight = norm.weight, bias = norm.bias;
+    floats_in mean = norm.mean, inverse_std = norm.inverse_std;
+    floats_out scale = affine.scale, shift = affine.shift;
+    for (int64_t c = 0; c < C; c++) {
+        scale[c] = weight[c] * inverse_std[c];
+        shift[c] = bias[c] - mean[c] * scale[c];
     }
 }
 
-INLINED apply(values_in x, long pixels, in scale, in shift, values_out y, const long C)
+/* Two pixels of 8 channels are worked on as one of 16, where nothing is summed: GCC makes poor code of
+   the conversion of 8 values to bf16. This repeats what belongs to a channel. */
+ALWAYS_INLINE void repeat(floats_in eight, float *sixteen)
 {
-    for (long pixel = 0; pixel < pixels; pixel++)
+    for (int64_t c = 0; c < 16; c++)
+        sixteen[c] = eight[c % 8];
+}
+
+ALWAYS_INLINE void affine_relu_pixels(values_in x, int64_t pixels, floats_in scale, floats_in shift,
+                                      values_out y, const int64_t C)
+{
+    for (int64_t pixel = 0; pixel < pixels; pixel++)
         EACH_CHANNEL
         {
-            const float v = number(x[pixel * C + c]) * scale[c] + shift[c];
-            y[pixel * C + c] = value_of(v < 0 ? 0 : v); /* a NaN stays one */
+            const float v = to_float(x[pixel * C + c]) * scale[c] + shift[c];
+            y[pixel * C + c] = from_float(v < 0 ? 0 : v); /* a NaN stays a NaN */
         }
 }
 
-/* BatchNorm and ReLU of count values a channel whose sums were gathered: those of picked, which has
-   pool * pool times less. Writes moments and y. */
-INLINED normalise(values_in picked, double count, long pool, const double *sum, const double *squares,
-                  const value *origin, in weight, in bias, out running_mean, out running_variance,
-                  double momentum, double eps, out moments, values_out y, const long C)
+ALWAYS_INLINE void affine_relu(values_in x, int64_t pixels, struct affine affine, values_out y,
+                               const int64_t C)
 {
-    float scale[C], shift[C];
-    settle(sum, squares, origin, count, running_mean, running_variance, momentum, eps, moments, C);
-    affine(weight, bias, moments, scale, shift, C);
-    apply(picked, count / (pool * pool), scale, shift, y, C);
+    if (C == 8 && pixels % 2 == 0) {
+        float scale[16], shift[16];
+        repeat(affine.scale, scale), repeat(affine.shift, shift);
+        affine_relu_pixels(x, pixels / 2, scale, shift, y, 16);
+    } else
+        affine_relu_pixels(x, pixels, affine.scale, affine.shift, y, C);
 }
 
-/* Of the gradient where the ReLU let it through: its sum, and that of its product with x - mean. */
-INLINED gradient_sums(values_in gradient, values_in picked, long rows, long width, in scale,
-                      in shift, in mean, double *sum, double *product, const long C)
+/* The forward pass after accumulate_stats has seen the whole batch: statistics, then y. */
+ALWAYS_INLINE void normalize(values_in pooled, struct shape shape, const double *sum,
+                             const double *sum_of_squares, const value *origin,
+                             struct batch_norm norm, values_out y, const int64_t C)
 {
-    float ones[C], products[C];
-    EACH_CHANNEL sum[c] = product[c] = 0;
-    for (long row = 0; row < rows; row++) {
-        EACH_CHANNEL ones[c] = products[c] = 0;
-        for (long pixel = row * width; pixel < (row + 1) * width; pixel++)
+    float scale[C], shift[C];
+    const struct affine affine = {scale, shift};
+    const int64_t pixels = shape.images * shape.height * shape.width;
+    finalize_stats(sum, sum_of_squares, origin, pixels, norm, C);
+    batch_affine(norm, affine, C);
+    affine_relu(pooled, pixels / (shape.pool * shape.pool), affine, y, C);
+}
+
+/* Sums of grad_y where the ReLU let it through, and of its product with x - mean. rows and width are
+   those of y. */
+ALWAYS_INLINE void accumulate_gradients(values_in grad_y, values_in pooled, int64_t rows,
+                                        int64_t width, floats_in scale, floats_in shift,
+                                        floats_in mean, double *sum, double *sum_of_products,
+                                        const int64_t C)
+{
+    float row_sum[C], row_products[C];
+    EACH_CHANNEL sum[c] = sum_of_products[c] = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        EACH_CHANNEL row_sum[c] = row_products[c] = 0;
+        for (int64_t pixel = row * width; pixel < (row + 1) * width; pixel++)
             EACH_CHANNEL
             {
-                const long i = pixel * C + c;
-                const float p = number(picked[i]);
-                const float g = p * scale[c] + shift[c] > 0 ? number(gradient[i]) : 0;
-                ones[c] += g;
-                products[c] += g * (p - mean[c]);
+                const int64_t i = pixel * C + c;
+                const float p = to_float(pooled[i]);
+                const float g = p * scale[c] + shift[c] > 0 ? to_float(grad_y[i]) : 0;
+                row_sum[c] += g;
+                row_products[c] += g * (p - mean[c]);
             }
-        EACH_CHANNEL sum[c] += ones[c];
-        EACH_CHANNEL product[c] += products[c];
+        EACH_CHANNEL sum[c] += row_sum[c];
+        EACH_CHANNEL sum_of_products[c] += row_products[c];
     }
 }
 
-/* Writes the gradients of weight and bias, and what makes that of x: where the ReLU let it through
-   a gradient times scale, and everywhere slope * x + offset. rows and width are those of x. */
-INLINED settle_back(values_in gradient, values_in picked, long rows, long width, long pool,
-                    in weight, in bias, in moments, out dweight, out dbias, out scale, out shift,
-                    out slope, out offset, const long C)
+/* The first half of the backward pass, over the whole batch: writes the gradients of weight and bias,
+   and what grad_input needs. */
+ALWAYS_INLINE void finalize_gradients(values_in grad_y, values_in pooled, struct shape shape,
+                                      struct batch_norm norm, floats_out grad_weight,
+                                      floats_out grad_bias, struct affine affine,
+                                      struct input_gradient input, const int64_t C)
 {
-    in mean = moments, inverse = moments + C;
-    double sum[C], product[C];
-    affine(weight, bias, moments, scale, shift, C);
-    gradient_sums(gradient, picked, rows / pool, width / pool, scale, shift, mean, sum, product, C);
-    const double count = (double)rows * width;
-    for (long c = 0; c < C; c++) {
-        dbias[c] = sum[c];
-        dweight[c] = product[c] * inverse[c];
-        slope[c] = -scale[c] * inverse[c] * dweight[c] / count;
+    floats_in mean = norm.mean, inverse_std = norm.inverse_std;
+    floats_out scale = affine.scale, slope = input.slope, offset = input.offset;
+    const int64_t rows = shape.images * shape.height;
+    double sum[C], sum_of_products[C];
+    batch_affine(norm, affine, C);
+    accumulate_gradients(grad_y, pooled, rows / shape.pool, shape.width / shape.pool, affine.scale,
+                         affine.shift, mean, sum, sum_of_products, C);
+    const double count = (double)rows * shape.width;
+    for (int64_t c = 0; c < C; c++) {
+        grad_bias[c] = sum[c];
+        grad_weight[c] = sum_of_products[c] * inverse_std[c];
+        slope[c] = -scale[c] * inverse_std[c] * grad_weight[c] / count;
         offset[c] = -scale[c] * sum[c] / count - slope[c] * mean[c];
     }
 }
 
-INLINED spread_plain(values_in gradient, values_in x, long rows, long width, in scale, in shift,
-                     in slope, in offset, values_out dx, const long C)
+ALWAYS_INLINE void grad_input_pixels(values_in grad_y, values_in x, int64_t pixels, floats_in scale,
+                                     floats_in shift, floats_in slope, floats_in offset,
+                                     values_out grad_x, const int64_t C)
 {
-    for (long pixel = 0; pixel < rows * width; pixel++)
+    for (int64_t pixel = 0; pixel < pixels; pixel++)
         EACH_CHANNEL
         {
-            const float v = number(x[pixel * C + c]), dy = number(gradient[pixel * C + c]);
+            const float v = to_float(x[pixel * C + c]), dy = to_float(grad_y[pixel * C + c]);
             const float g = v * scale[c] + shift[c] > 0 ? dy * scale[c] : 0;
-            dx[pixel * C + c] = value_of(v * slope[c] + offset[c] + g);
+            grad_x[pixel * C + c] = from_float(v * slope[c] + offset[c] + g);
         }
 }
 
-INLINED spread_pooled(values_in gradient, values_in picked, values_in x, long rows, long width,
-                      in scale, in shift, in slope, in offset, values_out dx, const long C)
+ALWAYS_INLINE void grad_input_without_pool(values_in grad_y, values_in x, int64_t pixels,
+                                           struct affine affine, struct input_gradient input,
+                                           values_out grad_x, const int64_t C)
 {
-    for (long row = 0; row < rows; row += 2)
-        for (long column = 0; column < width; column += 2) {
-            const long at = (row * width + column) * C, line = width * C;
-            values_in above = x + at, below = above + line;
-            values_out dx_above = dx + at, dx_below = dx_above + line;
-            const long from = (row / 2 * (width / 2) + column / 2) * C;
+    if (C == 8 && pixels % 2 == 0) {
+        float scale[16], shift[16], slope[16], offset[16];
+        repeat(affine.scale, scale), repeat(affine.shift, shift);
+        repeat(input.slope, slope), repeat(input.offset, offset);
+        grad_input_pixels(grad_y, x, pixels / 2, scale, shift, slope, offset, grad_x, 16);
+    } else
+        grad_input_pixels(grad_y, x, pixels, affine.scale, affine.shift, input.slope, input.offset,
+                          grad_x, C);
+}
+
+ALWAYS_INLINE void grad_input_with_pool(values_in grad_y, values_in pooled, values_in x,
+                                        int64_t rows, int64_t width, floats_in scale,
+                                        floats_in shift, floats_in slope, floats_in offset,
+                                        values_out grad_x, const int64_t C)
+{
+    for (int64_t row = 0; row < rows; row += 2)
+        for (int64_t column = 0; column < width; column += 2) {
+            const int64_t at = (row * width + column) * C, row_values = width * C;
+            values_in above = x + at, below = above + row_values;
+            values_out grad_above = grad_x + at, grad_below = grad_above + row_values;
+            const int64_t from = (row / 2 * (width / 2) + column / 2) * C;
             EACH_CHANNEL
             {
-                const float p = number(picked[from + c]), k = slope[c], b = offset[c];
-                const float dy = number(gradient[from + c]);
+                const float p = to_float(pooled[from + c]), k = slope[c], b = offset[c];
+                const float dy = to_float(grad_y[from + c]);
                 const float g = p * scale[c] + shift[c] > 0 ? dy * scale[c] : 0;
-                const float x0 = number(above[c]), x1 = number(above[C + c]);
-                const float x2 = number(below[c]), x3 = number(below[C + c]);
-                const int is0 = x0 == p; /* of equal ones the first is it, as in torch */
+                const float x0 = to_float(above[c]), x1 = to_float(above[C + c]);
+                const float x2 = to_float(below[c]), x3 = to_float(below[C + c]);
+                const int is0 = x0 == p; /* of equal values the first gets it, as in torch */
                 const int is1 = !is0 & (x1 == p);
                 const int is2 = !is0 & !is1 & (x2 == p);
                 const int is3 = !is0 & !is1 & !is2;
-                dx_above[c] = value_of(x0 * k + b + (is0 ? g : 0));
-                dx_above[C + c] = value_of(x1 * k + b + (is1 ? g : 0));
-                dx_below[c] = value_of(x2 * k + b + (is2 ? g : 0));
-                dx_below[C + c] = value_of(x3 * k + b + (is3 ? g : 0));
+                grad_above[c] = from_float(x0 * k + b + (is0 ? g : 0));
+                grad_above[C + c] = from_float(x1 * k + b + (is1 ? g : 0));
+                grad_below[c] = from_float(x2 * k + b + (is2 ? g : 0));
+                grad_below[C + c] = from_float(x3 * k + b + (is3 ? g : 0));
             }
         }
 }
 
-/* The gradient of x. */
-INLINED spread(values_in gradient, values_in picked, values_in x, long rows, long width, long pool,
-               in scale, in shift, in slope, in offset, values_out dx, const long C)
+/* The second half of the backward pass, for as many images as shape says: the gradient of x. */
+ALWAYS_INLINE void grad_input(values_in grad_y, values_in pooled, values_in x, struct shape shape,
+                              struct affine affine, struct input_gradient input, values_out grad_x,
+                              const int64_t C)
 {
-    if (pool == 1)
-        spread_plain(gradient, x, rows, width, scale, shift, slope, offset, dx, C);
+    const int64_t rows = shape.images * shape.height;
+    if (shape.pool == 1)
+        grad_input_without_pool(grad_y, x, rows * shape.width, affine, input, grad_x, C);
     else
-        spread_pooled(gradient, picked, x, rows, width, scale, shift, slope, offset, dx, C);
+        grad_input_with_pool(grad_y, pooled, x, rows, shape.width, affine.scale, affine.shift,
+                             input.slope, input.offset, grad_x, C);
 }

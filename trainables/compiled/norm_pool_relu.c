@@ -1,42 +1,42 @@
-/* Two passes over a convolution's output, and two back: norm.h has them, norm_pool_relu.py calls
-   them, and tests compare both ways with torch in double precision. */
+/* BatchNorm, max-pool and ReLU: two passes over memory forward and two backward. norm.h has the
+   passes, norm_pool_relu.py calls these functions, and tests compare both ways with torch in double
+   precision. */
 
 #include "norm.h"
 
-INLINED there(values_in x, long rows, long width, long pool, in weight, in bias, out running_mean,
-              out running_variance, double momentum, double eps, out moments, values_out y,
-              values_out picked, const long C)
+ALWAYS_INLINE void forward_channels(struct shape shape, struct batch_norm norm, values_in x,
+                                    values_out y, values_out pooled, const int64_t C)
 {
-    double sum[C], squares[C];
-    EACH_CHANNEL sum[c] = squares[c] = 0;
-    gather(x, rows, width, pool, weight, x, sum, squares, picked, C);
-    normalise(picked, (double)rows * width, pool, sum, squares, x, weight, bias, running_mean,
-              running_variance, momentum, eps, moments, y, C);
+    double sum[C], sum_of_squares[C];
+    EACH_CHANNEL sum[c] = sum_of_squares[c] = 0;
+    accumulate_stats(x, shape.images * shape.height, shape.width, shape.pool, norm.weight, x, sum,
+                     sum_of_squares, pooled, C);
+    normalize(pooled, shape, sum, sum_of_squares, x, norm, y, C);
 }
 
-/* Writes y, picked (where pool is 2) and moments. */
-void forward(const value *x, long rows, long width, long C, long pool, const float *weight,
-             const float *bias, float *running_mean, float *running_variance, double momentum,
-             double eps, float *moments, value *y, value *picked)
+/* Writes y, the statistics in norm and, where there is a pool, pooled. Without one pooled is x. */
+void forward(const struct shape *shape, const struct batch_norm *norm, const value *x, value *y,
+             value *pooled)
 {
-    WITH_CHANNELS(there, x, rows, width, pool, weight, bias, running_mean, running_variance,
-                  momentum, eps, moments, y, picked)
+    WITH_CHANNELS(shape->channels, forward_channels, *shape, *norm, x, y, pooled)
 }
 
-INLINED back(values_in gradient, values_in picked, values_in x, long rows, long width, long pool,
-             in weight, in bias, in moments, values_out dx, out dweight, out dbias, const long C)
+ALWAYS_INLINE void backward_channels(struct shape shape, struct batch_norm norm, values_in grad_y,
+                                     values_in pooled, values_in x, values_out grad_x,
+                                     floats_out grad_weight, floats_out grad_bias, const int64_t C)
 {
     float scale[C], shift[C], slope[C], offset[C];
-    settle_back(gradient, picked, rows, width, pool, weight, bias, moments, dweight, dbias, scale,
-                shift, slope, offset, C);
-    spread(gradient, picked, x, rows, width, pool, scale, shift, slope, offset, dx, C);
+    const struct affine affine = {scale, shift};
+    const struct input_gradient input = {slope, offset};
+    finalize_gradients(grad_y, pooled, shape, norm, grad_weight, grad_bias, affine, input, C);
+    grad_input(grad_y, pooled, x, shape, affine, input, grad_x, C);
 }
 
-/* Writes the gradients of x, weight and bias. */
-void backward(const value *gradient, const value *picked, const value *x, long rows, long width,
-              long C, long pool, const float *weight, const float *bias, const float *moments,
-              value *dx, float *dweight, float *dbias)
+/* Writes the gradients of x, weight and bias. norm's statistics and pooled: as forward wrote them. */
+void backward(const struct shape *shape, const struct batch_norm *norm, const value *grad_y,
+              const value *pooled, const value *x, value *grad_x, float *grad_weight,
+              float *grad_bias)
 {
-    WITH_CHANNELS(back, gradient, picked, x, rows, width, pool, weight, bias, moments, dx, dweight,
-                  dbias)
+    WITH_CHANNELS(shape->channels, backward_channels, *shape, *norm, grad_y, pooled, x, grad_x,
+                  grad_weight, grad_bias)
 }

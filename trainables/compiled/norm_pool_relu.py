@@ -1,33 +1,64 @@
 """BatchNorm, max-pool and ReLU in one, for training on one thread of a CPU.
 
-As torch's own operations each is a pass or several over memory, together two fifths of a step at
-width 8. ``norm_pool_relu.c`` takes two passes there and two back, in fp32 and bf16. Where it does
-not serve torch's operations do the same (docs/decisions/compiled.md).
+As torch's own operations each is one or several passes over memory, together two fifths of a step
+at width 8. ``norm_pool_relu.c`` takes two passes forward and two backward, in fp32 and bf16. Where
+it cannot be used torch's operations do the same (docs/decisions/compiled.md).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from trainables.compiled.compiler import in_each_format
+from trainables.compiled.compiler import compile_per_dtype
 
-FUNCTIONS = in_each_format(Path(__file__).with_suffix(".c"))
+FUNCTIONS = compile_per_dtype(Path(__file__).with_suffix(".c"))
 
 
-def fits(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether ``run`` takes these: see above."""
-    return is_plain(x, norm, pool) and x.dtype in FUNCTIONS and FUNCTIONS[x.dtype].serves(x)
+class Shape(NamedTuple):
+    """BatchNorm's input (images, channels, height, width), and the pool's window: norm.h."""
+
+    images: int
+    height: int
+    width: int
+    channels: int
+    pool: int
+
+    @classmethod
+    def of(cls, x: Tensor, pool: int) -> Shape:
+        """Of BatchNorm's input."""
+        images, channels, height, width = x.shape
+        return cls(images, height, width, channels, pool)
+
+
+class BatchNorm(NamedTuple):
+    """Parameters, running statistics and those of the batch, (channels) each: norm.h."""
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    mean: Tensor
+    inverse_std: Tensor
+    momentum: float
+    eps: float
+
+
+def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
+    """Whether ``apply`` takes these: see above."""
+    return is_plain(x, norm, pool) and x.dtype in FUNCTIONS and FUNCTIONS[x.dtype].is_available(x)
 
 
 def is_plain(x: Tensor, norm: nn.Module, pool: int) -> bool:
     """Whether this is training, channels last, and the norm and pool are as usual."""
     return (
         type(norm) is nn.BatchNorm2d
+        and norm.affine
+        and norm.track_running_stats
         and norm.weight.dtype == torch.float32
         and norm.training
         and isinstance(norm.momentum, float)
@@ -38,20 +69,34 @@ def is_plain(x: Tensor, norm: nn.Module, pool: int) -> bool:
     )
 
 
-def run(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
+def apply(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     """(B, C, H, W) → (B, C, H/pool, W/pool); updates the running statistics, as ``norm`` would."""
     return _NormPoolReLU.apply(x, norm.weight, norm.bias, norm, pool)
 
 
-def counted(norm: nn.BatchNorm2d) -> tuple[Tensor | float | None, ...]:
-    """Running statistics, momentum and eps, for a batch that is counted herewith."""
+def update_batch_count(norm: nn.BatchNorm2d) -> None:
+    """Counts a batch, as ``norm`` would."""
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    return norm.running_mean, norm.running_var, norm.momentum, norm.eps
+
+
+def training_norm(norm: nn.BatchNorm2d, batch_stats: Tensor) -> BatchNorm:
+    """For the forward pass; batch_stats: (2, C), for the batch's mean and 1/deviation."""
+    assert isinstance(norm.momentum, float)
+    return BatchNorm(
+        *(norm.weight, norm.bias, norm.running_mean, norm.running_var),
+        *(*batch_stats.unbind(), norm.momentum, norm.eps),
+    )
+
+
+def backward_norm(weight: Tensor, bias: Tensor, batch_stats: Tensor) -> BatchNorm:
+    """For the backward pass, which does not know running statistics."""
+    mean, inverse_std = batch_stats.unbind()
+    return BatchNorm(weight, bias, None, None, mean, inverse_std, momentum=0.0, eps=0.0)
 
 
 def empty_results(x: Tensor, pool: int) -> tuple[Tensor, Tensor]:
-    """Memory for what comes of x, and for the values of x that it was made of (norm.h)."""
+    """Memory for the ReLU's output, and for the values of x that the pool selects (norm.h)."""
     batch, channels, height, width = x.shape
     shape = batch, channels, height // pool, width // pool
     y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
@@ -68,28 +113,24 @@ class _NormPoolReLU(torch.autograd.Function):
         norm: nn.BatchNorm2d,
         pool: int,
     ) -> Tensor:
-        batch, channels, height, width = x.shape
-        y, picked = empty_results(x, pool)
-        moments = torch.empty(2, channels)
-        FUNCTIONS[x.dtype].call(
-            "forward",
-            *(x, batch * height, width, channels, pool, weight, bias),
-            *(*counted(norm), moments, y, picked),
-        )
-        ctx.save_for_backward(x, picked, weight, bias, moments)
-        ctx.pool = pool
+        shape = Shape.of(x, pool)
+        y, pooled = empty_results(x, pool)
+        batch_stats = torch.empty(2, shape.channels)
+        update_batch_count(norm)
+        FUNCTIONS[x.dtype].call("forward", shape, training_norm(norm, batch_stats), x, y, pooled)
+        ctx.save_for_backward(x, pooled, weight, bias, batch_stats)
+        ctx.shape = shape
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, picked, weight, bias, moments = ctx.saved_tensors
-        batch, channels, height, width = x.shape
-        dx, dweight, dbias = (torch.empty_like(one) for one in (x, weight, weight))
+        x, pooled, weight, bias, batch_stats = ctx.saved_tensors
+        grad_x, grad_weight, grad_bias = (torch.empty_like(one) for one in (x, weight, weight))
         FUNCTIONS[x.dtype].call(
             "backward",
-            *(gradient.contiguous(memory_format=torch.channels_last), picked, x),
-            *(batch * height, width, channels, ctx.pool, weight, bias, moments),
-            *(dx, dweight, dbias),
+            *(ctx.shape, backward_norm(weight, bias, batch_stats)),
+            *(gradient.contiguous(memory_format=torch.channels_last), pooled, x),
+            *(grad_x, grad_weight, grad_bias),
         )
-        return dx, dweight, dbias, None, None
+        return grad_x, grad_weight, grad_bias, None, None

@@ -1,30 +1,29 @@
-/* What activations and their gradients are kept as: fp32, or with -DBF16 bf16, a float's upper half.
-   All that is computed, parameters, statistics and sums are fp32. */
+/* The number format of activations and of their gradients: fp32, or bf16 with -DBF16.
+
+   Arithmetic, parameters, statistics and sums are fp32 in both (where double is used, it says so). */
 
 #pragma once
 
-typedef const float *restrict in;
-typedef float *restrict out;
+#include <stdint.h>
 
-#define INLINED static inline __attribute__((always_inline)) void
-#define GIVES(type) static inline __attribute__((always_inline)) type
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #ifdef BF16
 
-typedef unsigned short value; /* what it holds is bits: GCC 12 has no bf16 to compute with */
+typedef uint16_t value; /* the upper half of a float's bits: GCC 12 has no bf16 to compute with */
 
-GIVES(float) number(value v)
+ALWAYS_INLINE float to_float(value v)
 {
-    const unsigned bits = (unsigned)v << 16;
+    const uint32_t bits = (uint32_t)v << 16;
     float x;
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-/* To the nearest, of two the even one; a NaN stays one. */
-GIVES(value) value_of(float x)
+/* Rounds to nearest, ties to even. A NaN stays a NaN. */
+ALWAYS_INLINE value from_float(float x)
 {
-    unsigned bits;
+    uint32_t bits;
     __builtin_memcpy(&bits, &x, sizeof x);
     return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fc0;
 }
@@ -32,10 +31,13 @@ GIVES(value) value_of(float x)
 #else
 
 typedef float value;
-#define number(v) (v)
-#define value_of(x) (x)
+#define to_float(v) (v)
+#define from_float(x) (x)
 
 #endif
 
+/* Arrays that no other pointer of the same function overlaps. */
 typedef const value *restrict values_in;
 typedef value *restrict values_out;
+typedef const float *restrict floats_in;
+typedef float *restrict floats_out;

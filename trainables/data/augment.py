@@ -67,7 +67,7 @@ class Augmenter:
 
     def augmented(self, draws: Tensor) -> Tensor:
         """The images of these rows of ``draw_epoch``: (B, 3, 32, 32), channels last."""
-        if FUNCTIONS.serves(self._pixels):
+        if FUNCTIONS.is_available(self._pixels):
             return self._augmented_at_once(draws.contiguous())
         image, crop, cut = draws.unbind(1)
         start = (image * PIXELS).to(torch.int32).unsqueeze(1)

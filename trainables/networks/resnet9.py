@@ -29,13 +29,13 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, H/pool, W/pool)."""
-        if conv_norm_pool_relu.fits(x, self.norm, self.pool):
+        if conv_norm_pool_relu.is_supported(x, self.norm, self.pool):
             kernel = whole_kernel(self.conv)
             if kernel is not None:
-                return conv_norm_pool_relu.run(x, kernel, self.norm, self.pool)
+                return conv_norm_pool_relu.apply(x, kernel, self.norm, self.pool)
         x = self.conv(x)
-        if norm_pool_relu.fits(x, self.norm, self.pool):
-            return norm_pool_relu.run(x, self.norm, self.pool)
+        if norm_pool_relu.is_supported(x, self.norm, self.pool):
+            return norm_pool_relu.apply(x, self.norm, self.pool)
         x = self.norm(x)
         if self.pool > 1:
             x = F.max_pool2d(x, self.pool)

@@ -1,6 +1,8 @@
 """C files of the project are compiled once a machine, and where that fails torch does the work."""
 
+import ctypes
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from trainables.compiled import norm_pool_relu
-from trainables.compiled.compiler import Compiled
+from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
+from trainables.compiled.compiler import Compiled, c_structure
+from trainables.compiled.conv_norm_pool_relu import Convolution, Scratch
+from trainables.compiled.norm_pool_relu import BatchNorm, Shape
 from trainables.networks.resnet9 import ConvNorm
 
 SOURCE = Path(norm_pool_relu.__file__).with_suffix(".c")
@@ -20,7 +24,10 @@ compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C 
 @pytest.fixture
 def source(tmp_path):
     path = tmp_path / "double.c"
-    path.write_text("void twice(const float *x, long n, float *y) { while (n--) y[n] = 2 * x[n]; }")
+    path.write_text(
+        "#include <stdint.h>\n"
+        "void twice(const float *x, int64_t n, float *y) { while (n--) y[n] = 2 * x[n]; }"
+    )
     return path
 
 
@@ -36,7 +43,7 @@ def kept(tmp_path, monkeypatch):
 
 @compiler
 def test_a_function_is_compiled_once_a_machine(source, kept, monkeypatch):
-    assert Compiled(source).serves(torch.empty(0))
+    assert Compiled(source).is_available(torch.empty(0))
     (file,) = kept.iterdir()
     monkeypatch.setenv("PATH", "")
     again, y = Compiled(source), torch.empty(3)
@@ -58,28 +65,56 @@ def test_changed_source_is_compiled_anew(source, kept):
 @compiler
 def test_it_serves_one_thread_of_a_cpu(source):
     functions = Compiled(source)
-    assert functions.serves(torch.empty(0))
-    assert not functions.serves(torch.empty(0, device="meta"))
+    assert functions.is_available(torch.empty(0))
+    assert not functions.is_available(torch.empty(0, device="meta"))
     torch.set_num_threads(2)
-    assert not functions.serves(torch.empty(0))
+    assert not functions.is_available(torch.empty(0))
 
 
 @compiler
 def test_source_that_does_not_compile_leaves_nothing_behind(source, kept, caplog):
     source.write_text("int f( {")
-    assert not Compiled(source).serves(torch.empty(0))
+    assert not Compiled(source).is_available(torch.empty(0))
     assert "error" in caplog.text
     assert list(kept.iterdir()) == []
 
 
 def test_without_a_compiler_torchs_operations_do_it_and_the_log_says_so_once(monkeypatch, caplog):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setitem(norm_pool_relu.FUNCTIONS, torch.float32, Compiled(SOURCE))
+    monkeypatch.setattr(conv_norm_pool_relu, "HAS_LANES", True)
+    for module in (conv_norm_pool_relu, norm_pool_relu):
+        source = Path(module.__file__).with_suffix(".c")
+        monkeypatch.setitem(module.FUNCTIONS, torch.float32, Compiled(source))
     block = ConvNorm(nn.Conv2d(3, 8, 3, padding=1), 8, pool=2)
-    x = torch.randn(2, 3, 6, 6).to(memory_format=torch.channels_last)  # not a tile of the other's
+    x = torch.randn(2, 3, 16, 16).to(memory_format=torch.channels_last)
     with caplog.at_level(logging.WARNING):
         y = block(x)
         block(x)
     assert torch.equal(y, F.relu(F.max_pool2d(block.norm(block.conv(x)), 2)))
-    (line,) = [record.message for record in caplog.records]
-    assert line.startswith("norm_pool_relu.c is not compiled; torch is slower: ")
+    reason = "is not compiled; torch is slower: "
+    lines = [record.message.partition(reason)[0] for record in caplog.records]
+    assert lines == ["conv_norm_pool_relu.c ", "norm_pool_relu.c "]
+
+
+C_TYPES = {"int64_t": ctypes.c_int64, "double": ctypes.c_double}
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "file"),
+    [
+        (Shape, "shape", "norm.h"),
+        (BatchNorm, "batch_norm", "norm.h"),
+        (Convolution, "convolution", "conv.h"),
+        (Scratch, "scratch", "conv_norm_pool_relu.c"),
+    ],
+)
+def test_a_structure_has_the_same_fields_in_python_and_in_c(kind, declared, file):
+    text = re.sub(r"/\*.*?\*/", "", SOURCE.with_name(file).read_text(), flags=re.DOTALL)
+    body = re.search(rf"struct {declared} {{(.*?)}}", text, re.DOTALL)[1]
+    fields = []
+    for line in filter(None, (part.strip() for part in body.split(";"))):
+        c_type, names = re.fullmatch(r"(?:const )?(\w+) (.*)", line).groups()
+        for name in names.split(", "):
+            pointer = name.startswith("*")
+            fields.append((name.strip("*"), ctypes.c_void_p if pointer else C_TYPES[c_type]))
+    assert c_structure(kind)._fields_ == fields

@@ -12,7 +12,7 @@ from tests.trainables.compiled.test_norm_pool_relu import kept, make_norm
 from tests.trainables.compiled.test_norm_pool_relu import kept_in_bf16 as norm_kept_in_bf16
 from trainables.compiled import conv_norm_pool_relu
 from trainables.compiled.compiler import Compiled
-from trainables.compiled.conv_norm_pool_relu import fits, run
+from trainables.compiled.conv_norm_pool_relu import apply, is_supported
 from trainables.layers.build import build_conv
 from trainables.networks.resnet9 import ConvNorm, whole_kernel
 from trainables.sizes.rank_rule import RankRule
@@ -72,8 +72,8 @@ def test_values_gradients_and_running_statistics_are_torchs_in_double(
     exact_x = x.detach().double().requires_grad_(into > 3)
     exact_kernel = kernel.detach().double().requires_grad_()
     exact_norm = copy.deepcopy(norm).double()
-    assert fits(x, norm, pool)
-    ours = results(run, x, kernel, norm, pool, gradient)
+    assert is_supported(x, norm, pool)
+    ours = results(apply, x, kernel, norm, pool, gradient)
     exact = results(by_torch, exact_x, exact_kernel, exact_norm, pool, gradient)
     for mine, wanted in zip(ours, exact, strict=True):
         assert mine.shape == wanted.shape
@@ -100,8 +100,8 @@ def test_in_bf16_only_what_is_kept_is_rounded(
     exact_kernel = kernel.detach().bfloat16().double().requires_grad_()
     exact_norm = copy.deepcopy(norm).double()
     with torch.autocast("cpu", torch.bfloat16):
-        assert fits(x, norm, pool)
-        ours = results(run, x, kernel, norm, pool, gradient)
+        assert is_supported(x, norm, pool)
+        ours = results(apply, x, kernel, norm, pool, gradient)
     exact = results(kept_in_bf16, exact_x, exact_kernel, exact_norm, pool, gradient)
     for mine, wanted in zip(ours, exact, strict=True):
         assert mine.shape == wanted.shape
@@ -112,32 +112,32 @@ def test_in_bf16_only_what_is_kept_is_rounded(
 def test_a_nan_reaches_the_pixels_around_it_and_then_its_channels_mean(dtype):
     x = make_images(8, 16, 16).detach().to(dtype)
     x[2, 5, 1, 1] = torch.nan
-    y = run(x.requires_grad_(), torch.randn(16, 8, 3, 3), make_norm(16), 1)
+    y = apply(x.requires_grad_(), torch.randn(16, 8, 3, 3), make_norm(16), 1)
     assert y.isnan().all()
 
 
 def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training(monkeypatch):
     monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", False)
     x, norm = make_images(8, 16, 16), make_norm(16)
-    assert fits(x, norm, 2)
-    assert not fits(x.contiguous(), norm, 2)
-    assert not fits(x[..., :8], norm, 2)
-    assert not fits(x, make_norm(12), 2)
-    assert not fits(make_images(24, 16, 16), norm, 2)
-    assert not fits(make_images(8, 16, 12), norm, 2)
-    assert not fits(make_images(8, 3, 8), norm, 1)
-    assert not fits(make_images(3, 16, 16).requires_grad_(), norm, 2)
+    assert is_supported(x, norm, 2)
+    assert not is_supported(x.contiguous(), norm, 2)
+    assert not is_supported(x[..., :8], norm, 2)
+    assert not is_supported(x, make_norm(12), 2)
+    assert not is_supported(make_images(24, 16, 16), norm, 2)
+    assert not is_supported(make_images(8, 16, 12), norm, 2)
+    assert not is_supported(make_images(8, 3, 8), norm, 1)
+    assert not is_supported(make_images(3, 16, 16).requires_grad_(), norm, 2)
     with torch.autocast("cpu", torch.bfloat16):
-        assert fits(x, norm, 2)
+        assert is_supported(x, norm, 2)
         monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", True)
-        assert not fits(x, norm, 2)
-    assert fits(x, norm, 2)
+        assert not is_supported(x, norm, 2)
+    assert is_supported(x, norm, 2)
     with torch.autocast("cpu", torch.float16):
-        assert not fits(x, norm, 2)
+        assert not is_supported(x, norm, 2)
     with torch.no_grad():
-        assert not fits(x, norm, 2)
+        assert not is_supported(x, norm, 2)
     torch.set_num_threads(2)
-    assert not fits(x, norm, 2)
+    assert not is_supported(x, norm, 2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
-from trainables.compiled.norm_pool_relu import fits, run
+from trainables.compiled.norm_pool_relu import apply, is_supported
 from trainables.training.trainer import Trainer
 
 compiled = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
@@ -85,8 +85,8 @@ def test_values_gradients_and_running_statistics_are_torchs_in_double(channels, 
     near = 1e-5 if mean == 0 else 1e-4  # of what fp32 can hold of x itself
     assert before.abs().min() > near / 100, "a value so near the ReLU's corner may go either way"
     gradient = torch.randn(6, channels, side // pool, side // pool)
-    assert fits(x, norm, pool)
-    ours = results(run, x, norm, pool, gradient)
+    assert is_supported(x, norm, pool)
+    ours = results(apply, x, norm, pool, gradient)
     exact = results(by_torch, exact_x, exact_norm, pool, gradient)
     for mine, wanted in zip(ours, exact, strict=True):
         assert mine.shape == wanted.shape
@@ -100,8 +100,8 @@ def test_in_bf16_only_what_is_kept_is_rounded(channels, side, pool):
     exact_x = x.detach().double().requires_grad_()
     norm, exact_norm = make_norm(channels), make_norm(channels).double()
     gradient = torch.randn(6, channels, side // pool, side // pool).bfloat16()
-    assert fits(x, norm, pool)
-    ours = results(run, x, norm, pool, gradient)
+    assert is_supported(x, norm, pool)
+    ours = results(apply, x, norm, pool, gradient)
     exact = results(kept_in_bf16, exact_x, exact_norm, pool, gradient)
     for mine, wanted in zip(ours, exact, strict=True):
         assert (mine - wanted).norm() <= 1e-3 * wanted.norm(), "a value in a thousand may go apart"
@@ -113,7 +113,7 @@ def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
     gradient = torch.randn(4, 8, 4, 4)
     ours, torchs = (
         results(function, x.clone().requires_grad_(), make_norm(8), 2, gradient)
-        for function in (run, by_torch)
+        for function in (apply, by_torch)
     )
     for mine, wanted in zip(ours, torchs, strict=True):
         assert torch.allclose(mine, wanted, atol=1e-5)
@@ -125,7 +125,7 @@ def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
 def test_a_nan_stays_one(pool, dtype):
     x = make_images(8, 4).detach().to(dtype)
     x[2, 5, 1, 1] = torch.nan
-    y = run(x.requires_grad_(), make_norm(8), pool)
+    y = apply(x.requires_grad_(), make_norm(8), pool)
     assert y[:, 5].isnan().all()
     assert not y[:, :5].isnan().any()
 
@@ -133,17 +133,20 @@ def test_a_nan_stays_one(pool, dtype):
 @compiled
 def test_it_takes_fp32_and_bf16_on_one_thread_of_a_cpu_while_training():
     x, norm = make_images(8, 4), make_norm(8)
-    assert fits(x, norm, 2)
-    assert fits(x.bfloat16(), norm, 2)
-    assert not fits(x.half(), norm, 2)
-    assert not fits(x.contiguous(), norm, 2)
-    assert not fits(x[:, :, :3], norm, 2)
-    assert not fits(x, norm.eval(), 2)
+    assert is_supported(x, norm, 2)
+    assert is_supported(x.bfloat16(), norm, 2)
+    assert not is_supported(x.half(), norm, 2)
+    assert not is_supported(x.contiguous(), norm, 2)
+    assert not is_supported(x[:, :, :3], norm, 2)
+    assert not is_supported(x, nn.BatchNorm2d(8, affine=False), 2)
+    assert not is_supported(x, nn.BatchNorm2d(8, track_running_stats=False), 2)
+    assert not is_supported(x, nn.BatchNorm2d(8, momentum=None), 2)
+    assert not is_supported(x, norm.eval(), 2)
     norm.train()
     with torch.no_grad():
-        assert not fits(x, norm, 2)
+        assert not is_supported(x, norm, 2)
     torch.set_num_threads(2)
-    assert not fits(x, norm, 2)
+    assert not is_supported(x, norm, 2)
 
 
 @compiled
@@ -153,8 +156,8 @@ def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkey
     networks = []
     for compiled in (True, False):
         if not compiled:
-            monkeypatch.setattr(conv_norm_pool_relu, "fits", lambda *_: False)
-            monkeypatch.setattr(norm_pool_relu, "fits", lambda *_: False)
+            monkeypatch.setattr(conv_norm_pool_relu, "is_supported", lambda *_: False)
+            monkeypatch.setattr(norm_pool_relu, "is_supported", lambda *_: False)
         trainer = Trainer(tiny.replace(precision="fp32"), digits, threads=1)
         assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
         networks.append(trainer.network.state_dict())
@@ -168,6 +171,6 @@ def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkey
 def test_the_variance_of_many_images_is_exact():
     x = make_images(8, 32, mean=0.1).detach().repeat(40, 1, 1, 1)
     norm = nn.BatchNorm2d(8, momentum=1.0)
-    run(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
+    apply(x.to(memory_format=torch.channels_last).requires_grad_(), norm, 1)
     exact = x.double().var((0, 2, 3))
     assert ((norm.running_var - exact) / exact).abs().max() < 1e-6
