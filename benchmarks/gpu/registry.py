@@ -1,6 +1,8 @@
 """Every stage by its name, the most valuable first."""
 
 from benchmarks.gpu.stage import Stage
-from benchmarks.gpu.stages import check
+from benchmarks.gpu.stages import accuracy, check, epoch
 
-STAGES: dict[str, Stage] = {stage.name: stage for stage in (check.STAGE,)}
+STAGES: dict[str, Stage] = {
+    stage.name: stage for stage in (check.STAGE, epoch.STAGE, accuracy.STAGE)
+}
