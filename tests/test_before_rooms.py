@@ -94,7 +94,8 @@ def test_an_interrupted_study_of_before_goes_on_from_its_checkpoints(tmp_path: P
     )
     assert done.returncode == 0, done.stdout + done.stderr
     new = read_record(tmp_path / "before_rooms_interrupted").rows[len(before) :]
-    assert not [row for row in new if isinstance(row, Planned)]  # every id is the one of before
+    added = [row.config["seed"] for row in new if isinstance(row, Planned)]
+    assert added == [1000, 1001, 1002, 1003, 1004]  # what was chosen; every id of before is known
     again = {(row.trial_id, row.epoch) for row in new if isinstance(row, Epoch)}
     assert len(again & trained) <= 2  # each of the two goes on from its last checkpoint
-    assert sum(isinstance(row, Ended) and row.status == "finished" for row in new) == 2
+    assert sum(isinstance(row, Ended) and row.status == "finished" for row in new) == 2 + 5

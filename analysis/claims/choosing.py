@@ -17,6 +17,7 @@ from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.study.conditional import existing
 from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import outcomes
+from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 
 
@@ -201,6 +202,4 @@ def split_reference(question: Smallest, frame: pd.DataFrame) -> tuple[pd.DataFra
 
 def _steps(sizes: pd.Series) -> pd.Series:
     """The step of size that each lies in, as its lower end in parameters."""
-    from analysis.study.best_by_size import size_step
-
     return sizes.map(lambda size: size_step(size)[0])

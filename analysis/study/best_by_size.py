@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import math
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,14 +13,12 @@ from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.status import TrialStatus
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
+from analysis.study.size_steps import size_step
 from trainables.config.installation import command_line
 from trainables.config.train_config import ConfigError, TrainConfig
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
-
-STEPS = (1, 2, 5)
-"""Sizes are cut at 1, 2 and 5 of each decade: 10k–20k, 20k–50k, 50k–100k parameters."""
 
 
 def best_at_each_size(study: Study) -> pd.DataFrame:
@@ -44,13 +40,6 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
         trial_id=best["configuration"].map(_first_trials(study)),
     )
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
-
-
-def size_step(size: float) -> tuple[int, int]:
-    """The step that a size lies in: 79,248 → (50,000, 100,000)."""
-    decade = 10 ** math.floor(math.log10(max(size, 1)))
-    edges = [*(int(step * decade) for step in STEPS), 10 * decade]
-    return next((a, b) for a, b in itertools.pairwise(edges) if a <= size < b)
 
 
 def _first_trials(study: Study) -> dict[str, str]:

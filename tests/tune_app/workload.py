@@ -16,6 +16,7 @@ def space(**changes) -> SearchSpace:
     fields = {
         "name": "scripted",
         "question": "Which learning rate?",
+        "estimating_seeds": 0,
         "source": "a made-up curve",
         "fixed": {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 9},
         "keys": {"learning_rate": Key(Float(0.01, 1.0, log=True))},

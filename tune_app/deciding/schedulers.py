@@ -92,7 +92,8 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
     """Hands trials to a scheduler of Ray's by content; the order of starting stays the searcher's.
 
     ``size_bin`` names the group a trial is compared within (all in one by default), ``on_stop``
-    hears the trial id when a trial is stopped. Epochs already judged are not judged again: a
+    hears the trial id when a trial is stopped. Trials that ``spares`` names are never judged, nor
+    is another against them. Epochs already judged are not judged again: a
     retried trial may repeat some.
     """
 
@@ -102,9 +103,11 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
         *,
         size_bin: Callable[[str], Hashable] = lambda trial_id: None,
         on_stop: Callable[[str], None] = lambda trial_id: None,
+        spares: Callable[[str], bool] = lambda trial_id: False,
     ) -> None:
         super().__init__()
         self._make, self._size_bin, self._on_stop = make, size_bin, on_stop
+        self._spares = spares
         self._inner: dict[Hashable, TrialScheduler] = {}
         self._stubs: dict[str, TrialProxy] = {}
         self._judged: dict[str, int] = {}
@@ -142,14 +145,14 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
 
     def admit(self, trial_id: str) -> None:
         """A trial enters; further attempts of it change nothing."""
-        if trial_id not in self._stubs:
+        if trial_id not in self._stubs and not self._spares(trial_id):
             self._stubs[trial_id] = TrialProxy(trial_id)
             self._scheduler(trial_id).on_trial_add(NullController(), self._stubs[trial_id])
 
     def judge(self, row: EpochResult) -> str:
         """Whether the trial goes on after an epoch that is not its last."""
         value = score(row)
-        if value is None or not self._is_new(row):
+        if value is None or not self._is_new(row) or self._spares(row.trial_id):
             return TrialScheduler.CONTINUE
         self._judged[row.trial_id] = row.epoch
         decision = self._scheduler(row.trial_id).on_trial_result(
@@ -159,7 +162,7 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
 
     def finish(self, row: EpochResult) -> None:
         """The trial ended for good with this epoch."""
-        if row.trial_id in self._ended:
+        if row.trial_id in self._ended or self._spares(row.trial_id):
             return
         self._ended.add(row.trial_id)
         value = score(row)

@@ -11,6 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from analysis.record.record import Ended, SearchRow
 from analysis.record.status import TrialStatus
+from search_spaces.grammar.seeds import is_choosing
 from tune_app.command.errors import RayLostError
 from tune_app.deciding.failures import Failure, classify
 from tune_app.deciding.horizon import horizon
@@ -164,7 +165,11 @@ class TuneLoop:
             planned = self.dispatcher.history[trial_id].planned
             return size_bin(planned.parameters) if by_size and planned else None
 
-        return ContentScheduler(lambda: make(ahead), size_bin=group)
+        def estimates(trial_id: str) -> bool:
+            planned = self.dispatcher.history[trial_id].planned
+            return planned is not None and not is_choosing(planned.config["seed"])
+
+        return ContentScheduler(lambda: make(ahead), size_bin=group, spares=estimates)
 
     def _location_of(self, actor: Any) -> tuple[str, str]:
         device = "gpu" if self.placement.resources(0).gpus else "cpu"

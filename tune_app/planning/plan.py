@@ -40,6 +40,9 @@ class Plan:
     proposes as it goes (Optuna) leaves ``trials`` empty and is asked for ``open_ended`` points ×
     ``seeds``, each judged by ``points.plan_point(whole_point(space, values, seed), rules, known)``.
     ``examples`` are some trials that it may propose. ``notes`` tell a person what a preset changed.
+
+    All of these run on choosing ``seeds``. What they choose then runs on ``estimating_seeds``; the
+    record says what that is, once they have ended (``second_stage``).
     """
 
     space: SearchSpace  # after --set, --preset and --dataset
@@ -51,6 +54,7 @@ class Plan:
     open_ended: int = 0
     examples: tuple[PlannedTrial, ...] = ()
     seeds: tuple[int, ...] = (0,)
+    estimating_seeds: tuple[int, ...] = ()
     rules: PointRules = field(default_factory=PointRules)
     notes: tuple[str, ...] = ()
 
@@ -79,6 +83,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         duplicates=tuple(duplicates),
         infeasible=tuple(infeasible),
         seeds=resolved_space.seeds,
+        estimating_seeds=resolved_space.estimating_seeds,
         rules=rules,
         notes=(
             *resolved_space.notes,

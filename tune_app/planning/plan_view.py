@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
@@ -12,6 +13,7 @@ from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from tune_app.command.text_table import text_table
+from tune_app.planning.evidence import evidence_lines
 from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.planning.progress import StudyProgress
@@ -31,9 +33,11 @@ def plan_json(plan: Plan, progress: StudyProgress) -> str:
     ``status`` says how a trial stands on record, "never_ran" where it has not begun.
     """
     trials = [_trial_json(trial, progress) for trial in plan.trials]
+    estimating = [_trial_json(trial, progress) for trial in progress.estimating]
     duplicates = [{"config": one.config, "same_as": one.same_as} for one in plan.duplicates]
     infeasible = [{"config": one.config, "reason": one.reason} for one in plan.infeasible]
-    lists = {"trials": trials, "duplicates": duplicates, "infeasible": infeasible}
+    lists = {"trials": trials, "estimating": estimating}
+    lists |= {"duplicates": duplicates, "infeasible": infeasible}
     # a trial a line: an indented document takes five times as long to write
     parts = [f'"{name}": [{_lines(ones)}]' for name, ones in lists.items()]
     return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
@@ -41,7 +45,8 @@ def plan_json(plan: Plan, progress: StudyProgress) -> str:
 
 def plan_text(plan: Plan, progress: StudyProgress) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns."""
-    parts = [_heading(plan), _on_record(plan, progress), _trials(plan)]
+    parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress), _trials(plan)]
+    parts += [_estimating(plan, progress)]
     parts += [_duplicates(plan), _infeasible(plan), forecast(plan, progress).lines()]
     parts += [["nothing was started; the same command without --plan starts it"]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
@@ -106,6 +111,20 @@ def _counts(plan: Plan) -> str:
     return ", ".join(counts)
 
 
+def _evidence(plan: Plan, progress: StudyProgress) -> list[str]:
+    """The two stages, and what they can show."""
+    told = evidence_lines(plan, len(progress.estimating), progress.spread)
+    return [line for text in told for line in _wrapped(text, "", "  ")]
+
+
+def _estimating(plan: Plan, progress: StudyProgress) -> list[str]:
+    """The trials of the second stage, once it is known what they are."""
+    if not progress.estimating:
+        return []
+    chosen = dataclasses.replace(plan, trials=progress.estimating)
+    return ["stage 2, what was chosen:", *_fitted(chosen)]
+
+
 def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
     """What is on record already, or that the folder holds something else."""
     if progress.differences:
@@ -127,15 +146,21 @@ def _trials(plan: Plan) -> list[str]:
     """One line a trial, in a table as exact as the width allows."""
     if not plan.trials:
         return _range(plan.examples)
+    lines = _fitted(plan)
+    fixed = {trial.size.fixed_parameters for trial in plan.trials}
+    if len(fixed) == 1:
+        lines += ["", f"parameters include {fixed.pop():,} that are never decomposed;"]
+    return [*lines, *LEGEND]
+
+
+def _fitted(plan: Plan) -> list[str]:
+    """The table as exact as the width allows."""
     lines = _table(plan, "{:,}".format)
     if _widest(lines) > WIDTH:
         lines = _table(plan, short)
     if _widest(lines) > WIDTH:
         lines = _table(plan, short, keys_below=True)
-    fixed = {trial.size.fixed_parameters for trial in plan.trials}
-    if len(fixed) == 1:
-        lines += ["", f"parameters include {fixed.pop():,} that are never decomposed;"]
-    return [*lines, *LEGEND]
+    return lines
 
 
 def _range(examples: Sequence[PlannedTrial]) -> list[str]:

@@ -6,14 +6,17 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 
 from analysis.record.record import EpochResult, Planned, RecordError, Run, SearchRow, read_record
 from analysis.record.status import TrialStatus
+from search_spaces.grammar.seeds import is_choosing
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
+from tune_app.planning.evidence import most_chosen, seed_spread
 from tune_app.planning.identity import identity_difference, study_identity
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.planning.resolution import stored_identity
@@ -29,7 +32,9 @@ class StudyProgress:
     ``statuses`` and ``epochs`` (finished ones) are by trial id; ``epoch_seconds`` are mean measured
     seconds of an epoch by its network's multiply-adds per image; ``slots`` is how many trials ran
     at once the last time; where the study has not begun both are those of studies beside it, and
-    ``elsewhere`` says so. ``differences`` say why the folder holds another study.
+    ``elsewhere`` says so. ``differences`` say why the folder holds another study. ``estimating``
+    are the trials of the second stage, once the first has ended; ``spread`` is the standard
+    deviation between seeds, a fraction.
     """
 
     statuses: Mapping[str, TrialStatus] = field(default_factory=dict)
@@ -38,17 +43,20 @@ class StudyProgress:
     slots: int = 0
     elsewhere: bool = False
     differences: tuple[str, ...] = ()
+    estimating: tuple[PlannedTrial, ...] = ()
+    spread: float | None = None
 
     def counts(self, plan: Plan) -> Counter[TrialStatus]:
         """The planned trials that have begun, by status."""
-        found = (self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN) for trial in plan.trials)
+        listed = (*plan.trials, *self.estimating)
+        found = (self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN) for trial in listed)
         return Counter(status for status in found if status != TrialStatus.NEVER_RAN)
 
     def left(self, plan: Plan) -> list[tuple[PlannedTrial, int]]:
         """What would still run, with the epochs that each trial needs."""
         return [
             (trial, trial.config.epochs - self.epochs.get(trial.trial_id, 0))
-            for trial in plan.trials
+            for trial in (*plan.trials, *self.estimating)
             if not self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN).is_final
         ]
 
@@ -56,16 +64,22 @@ class StudyProgress:
         """Time that is left on one slot; None where nothing was measured or nothing is listed.
 
         An epoch takes as long as it took the measured network nearest in multiply-adds, and for a
-        larger one longer in proportion.
+        larger one longer in proportion. A second stage that is not chosen yet is as long as its
+        most runs, each as long as the first stage's mean.
         """
         if not (self.epoch_seconds and plan.trials):
             return None
-        total = 0.0
-        for trial, epochs in self.left(plan):
-            macs = trial.size.macs(trial.config.batch_size)
-            nearest = min(self.epoch_seconds, key=lambda known: abs(math.log(known / macs)))
-            total += epochs * self.epoch_seconds[nearest] * max(1.0, macs / nearest)
-        return total
+        total = sum(epochs * self._seconds(trial) for trial, epochs in self.left(plan))
+        if self.estimating or not plan.estimating_seeds:
+            return total
+        mean = fmean(trial.config.epochs * self._seconds(trial) for trial in plan.trials)
+        return total + mean * most_chosen(plan) * len(plan.estimating_seeds)
+
+    def _seconds(self, trial: PlannedTrial) -> float:
+        """Of one epoch."""
+        macs = trial.size.macs(trial.config.batch_size)
+        nearest = min(self.epoch_seconds, key=lambda known: abs(math.log(known / macs)))
+        return self.epoch_seconds[nearest] * max(1.0, macs / nearest)
 
 
 def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
@@ -87,7 +101,25 @@ def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
         epoch_seconds=_epoch_seconds(rows),
         slots=max((row.slots for row in rows if isinstance(row, Run)), default=0),
         differences=tuple(differences),
+        estimating=() if differences else _estimating(plan, paths.folder, history),
+        spread=seed_spread(history),
     )
+
+
+def _estimating(plan: Plan, folder: Path, history: History) -> tuple[PlannedTrial, ...]:
+    """The trials of the second stage, where the record says that the first has ended."""
+    chosen = [one for one in history.trials.values() if one.planned and _is_estimating(one.planned)]
+    ended = plan.trials and all(history[trial.trial_id].status.is_final for trial in plan.trials)
+    if not plan.estimating_seeds or not (ended or (plan.open_ended and chosen)):
+        return ()
+    from analysis.study.study import load_study  # imports pandas
+    from tune_app.planning.second_stage import second_stage
+
+    return second_stage(plan, load_study(folder)).trials
+
+
+def _is_estimating(planned: Planned) -> bool:
+    return not is_choosing(planned.config["seed"])
 
 
 def _not_begun(plan: Plan, options: RunOptions) -> StudyProgress:

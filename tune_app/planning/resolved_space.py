@@ -22,6 +22,11 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.present_names import space_in_present_names
 
+ONE_STAGE = (
+    "one stage: what is best of several is not run on seeds of its own, so that nothing is claimed "
+    "of it (--estimating-seeds 5 adds them)"
+)
+
 QUICK: Mapping[str, Scalar] = {
     # at 8 epochs dense > separable > low-rank shows; half of that is a first look
     "width": 8,
@@ -67,6 +72,7 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     notes = [f"preset quick: {told}"] * bool(quick) + _unasked(space, changed)
     count = options.estimating_seeds
     estimating = estimating_seeds(space.estimating_seeds if count is None else count)
+    notes += [ONE_STAGE] * (not estimating)
     return ResolvedSpace(changed, seeds, estimating, tuple(notes))
 
 

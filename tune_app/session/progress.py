@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from analysis.record.record import Epoch
 from analysis.record.status import TrialStatus
+from tune_app.planning.plan import PlannedTrial
 from tune_app.record.history import History, score
 
 WIDTH = 80
@@ -52,6 +53,14 @@ class Progress:
             self._live = None
 
     # Events.
+
+    def begin_stage(self, words: str, trials: Sequence[PlannedTrial]) -> None:
+        """These trials are to run as well, now that the first stage is done."""
+        self.planned = max(self.planned, self.ended) + len(trials)
+        done = self.epochs_here + self.epochs_saved
+        left = sum(one.config.epochs - self.history[one.trial_id].epoch for one in trials)
+        self.epochs_to_go = max(self.epochs_to_go, done) + left
+        self.say(words)
 
     def epoch(self, row: Epoch) -> None:
         """An epoch is on record."""

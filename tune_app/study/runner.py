@@ -21,6 +21,7 @@ from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS
+from tune_app.deciding.two_stages import TwoStages
 from tune_app.engine.workload import PRELOAD, Workload, cifar_workload
 from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
@@ -38,6 +39,7 @@ from tune_app.session.progress import Progress, duration
 from tune_app.session.session import Session
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.session.watchdog import HangTimeouts, Watchdog
+from tune_app.study.estimating import EstimatingStage
 from tune_app.study.finalize import COMPLETE, Outcome, best_trial, count, exit_code
 from tune_app.study.provenance import describe
 from tune_app.study.resume import borrowed_rows, entry_rows, settle_ends, to_run_again
@@ -172,8 +174,20 @@ class StudyRunner:
             again,
             searcher_rows,
         )
+        self.stage = EstimatingStage(
+            self.plan,
+            self.paths.folder,
+            self.history,
+            again,
+            write=searcher_rows,
+            borrow=lambda plan: borrowed_rows(plan, self.history, self.options.reuse_from),
+            begun=lambda words, trials: session.progress.begin_stage(words, trials),
+        )
+        searcher = SEARCHERS[self.plan.search](context)
+        if self.plan.estimating_seeds:
+            searcher = TwoStages(searcher, self.stage.begin)
         dispatcher = Dispatcher(
-            searcher=SEARCHERS[self.plan.search](context),
+            searcher=searcher,
             history=self.history,
             write=ledger.append,
             policy=RetryPolicy(self.options.max_failures, memory_tiers=self._memory_tiers()),
@@ -259,6 +273,7 @@ class StudyRunner:
         dispatcher = session.dispatcher
         proposed = {name for name, one in self.history.trials.items() if one.planned}
         planned = {one.trial_id for one in self.plan.trials} or proposed
+        planned |= {one.trial_id for one in self.stage.trials}
         counts = count(self.history, planned)
         left = sum(counts[status] for status in OPEN)
         complete = dispatcher.searcher.exhausted and not left

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search_spaces.grammar.domains import Choice, Domain
-from search_spaces.grammar.question import question_json
-from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.space_json import space_json
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import CHECKOUT
 from tune_app.command.options import RunOptions
@@ -37,6 +35,7 @@ def study_information(
         "search": plan.search,
         "scheduler": plan.scheduler,
         "seeds": list(plan.seeds),
+        "estimating_seeds": list(plan.estimating_seeds),
         "options": _plain(dataclasses.asdict(options)),
         "command": options.command,
         "git_revision": git_revision(),
@@ -45,41 +44,6 @@ def study_information(
         "identity": dict(identity),
         **more,
     }
-
-
-def space_json(space: SearchSpace) -> dict[str, Any]:
-    """A space as the report reads it."""
-    return {
-        "name": space.name,
-        "question": space.question,
-        "source": space.source,
-        "keys": {
-            name: {
-                "role": key.role,
-                "domain": _domain_json(key.domain),
-                "when": {other: list(values) for other, values in key.when.items()},
-            }
-            for name, key in space.keys.items()
-        },
-        "fixed": dict(space.fixed),
-        "questions": [question_json(one) for one in space.questions],
-        "contrast": _contrast_json(space),
-        "search": space.search,
-        "scheduler": space.scheduler,
-    }
-
-
-def _contrast_json(space: SearchSpace) -> dict[str, Any] | None:
-    """The first contrast, as readers of before ``questions`` expect it."""
-    if space.contrast is None:
-        return None
-    return {name: getattr(space.contrast, name) for name in ("key", "baseline", "treatment")}
-
-
-def _domain_json(domain: Domain) -> dict[str, Any]:
-    if isinstance(domain, Choice):
-        return {"kind": "choice", "values": list(domain.values)}
-    return {"kind": type(domain).__name__.lower(), **_plain(dataclasses.asdict(domain))}
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A plan of a study that has begun knows what is left and how long it takes."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from analysis.record.record import Ended, Epoch, Opened, Run, Started, encode
 from search_spaces.registry import SPACES
 from tune_app.command.options import RunOptions
+from tune_app.planning.evidence import most_chosen
 from tune_app.planning.forecast import forecast
 from tune_app.planning.identity import study_identity
 from tune_app.planning.plan import Plan, make_plan
@@ -23,7 +25,7 @@ SPACE = SPACES["quickstart"]
 
 @pytest.fixture
 def options(tmp_path: Path) -> RunOptions:
-    return RunOptions(space="quickstart", results_dir=tmp_path)
+    return RunOptions(space="quickstart", results_dir=tmp_path, seeds=1, estimating_seeds=0)
 
 
 @pytest.fixture
@@ -81,6 +83,17 @@ def test_measured_epochs_forecast_the_time_that_is_left(options: RunOptions, pla
     assert cost.slots == 4
     assert cost.slot_seconds == pytest.approx(expected)
     assert f"about {expected / 4 / 60:.0f} minutes at 4 trials at once" in cost.lines()[1]
+
+
+@pytest.mark.usefixtures("begun")
+def test_the_hours_count_what_the_second_stage_may_come_to(options: RunOptions, plan: Plan) -> None:
+    first = read_progress(plan, options).slot_seconds(plan)
+    longer = dataclasses.replace(plan, estimating_seeds=(1000, 1001))
+    both = read_progress(longer, options).slot_seconds(longer)
+    macs = [trial.size.macs(trial.config.batch_size) for trial in plan.trials]
+    nearest = [min(macs[:2], key=lambda known: abs(math.log(known / one))) for one in macs]
+    mean = sum(6 * 60 * max(1.0, a / b) for a, b in zip(macs, nearest, strict=True)) / len(macs)
+    assert both - first == pytest.approx(mean * 2 * most_chosen(longer))
 
 
 @pytest.mark.usefixtures("begun")

@@ -1,0 +1,50 @@
+"""A space as plain JSON: what ``study.json`` holds of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search_spaces.grammar.domains import Choice, Domain
+from search_spaces.grammar.question import question_json
+from search_spaces.grammar.space import SearchSpace
+
+
+def space_json(space: SearchSpace) -> dict[str, Any]:
+    """A space as the report reads it."""
+    return {
+        "name": space.name,
+        "question": space.question,
+        "questions": [question_json(one) for one in space.questions],
+        "source": space.source,
+        "keys": {
+            name: {
+                "role": key.role,
+                "domain": _domain_json(key.domain),
+                "when": {other: list(values) for other, values in key.when.items()},
+            }
+            for name, key in space.keys.items()
+        },
+        "fixed": dict(space.fixed),
+        "contrast": _contrast_json(space),
+        "search": space.search,
+        "scheduler": space.scheduler,
+    }
+
+
+def _contrast_json(space: SearchSpace) -> dict[str, Any] | None:
+    """The first contrast, as readers of before ``questions`` expect it."""
+    if space.contrast is None:
+        return None
+    return {name: getattr(space.contrast, name) for name in ("key", "baseline", "treatment")}
+
+
+def _domain_json(domain: Domain) -> dict[str, Any]:
+    if isinstance(domain, Choice):
+        return {"kind": "choice", "values": list(domain.values)}
+    return {
+        "kind": type(domain).__name__.lower(),
+        "low": domain.low,
+        "high": domain.high,
+        "log": domain.log,
+        "grid": list(domain.grid),
+    }

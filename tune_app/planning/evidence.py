@@ -1,0 +1,151 @@
+"""What the planned runs can show: how many each stage has, and the least lead that shows."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import NormalDist, variance
+from typing import Any
+
+from analysis.study.size_steps import size_step
+from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+from tune_app.planning.plan import Plan
+from tune_app.record.history import History, score
+
+POWER = 0.8
+LEVEL = 0.05
+
+Point = dict[str, Any]
+
+
+def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> list[str]:
+    """Both stages and what they can show, in sentences; nothing for a plan of one stage.
+
+    ``runs`` of the second stage, 0 where they are not chosen yet. ``spread`` is the standard
+    deviation between seeds on record, a fraction; None where none is.
+    """
+    if not plan.estimating_seeds:
+        return []
+    seeds = len(plan.estimating_seeds)
+    lines = [f"stage 1: every point on {_seeds(len(plan.seeds))}, which choose"]
+    chosen = most_chosen(plan)
+    if runs:
+        words = f"{runs:,} runs"
+    elif chosen:
+        words = f"at most {chosen * seeds:,} runs of {chosen:,} configurations"
+    else:
+        words = "as many runs as configurations are chosen, times the seeds"
+    lines += [f"stage 2: what each arm chose, on {seeds} fresh seeds, which estimate: {words}"]
+    return [*lines, _lead(plan, seeds, spread)]
+
+
+def least_lead(runs: int, blocks: int = 1) -> float:
+    """The lead, in standard deviations between seeds, that shows four times in five.
+
+    Two groups of ``runs`` in each of ``blocks`` architectures; two-sided t test at 5 %. Infinite
+    with one run and no other block.
+    """
+    freedom = 2 * (runs - 1) * blocks if runs > 1 else blocks - 1
+    if freedom < 1:
+        return math.inf
+    quantiles = _t_quantile(1 - LEVEL / 2, freedom) + _t_quantile(POWER, freedom)
+    return quantiles * math.sqrt(2 / (runs * blocks))
+
+
+def _t_quantile(share: float, freedom: int) -> float:
+    """Within 1 % from two degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5).
+
+    SciPy has it exactly, and takes longer to import than a plan takes.
+    """
+    z = NormalDist().inv_cdf(share)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return sum(term / freedom**power for power, term in enumerate(terms))
+
+
+def _lead(plan: Plan, seeds: int, spread: float | None) -> str:
+    runs, blocks = seeds, 1
+    main = plan.space.questions[0] if plan.space.questions else None
+    if isinstance(main, Contrast):
+        blocks = max(1, _arms(plan, main, _points(plan)) // 2)
+        runs = seeds if plan.space.nuisance_keys else len(plan.seeds)
+    lead = least_lead(runs, blocks)
+    if not math.isfinite(lead):
+        return "one run of each cannot show a lead of any size"
+    over = f" over {blocks} architectures" if blocks > 1 else ""
+    text = f"what they can show: a lead of {lead:.2g} standard deviations between seeds{over}"
+    if spread:
+        text += f", {100 * lead * spread:.2g} points at the {100 * spread:.2g} on record"
+    return f"{text} (in four of five studies)"
+
+
+def most_chosen(plan: Plan) -> int:
+    """The most configurations that the questions of a plan can choose; 0 where none is listed."""
+    points = _points(plan)
+    if not points or not plan.estimating_seeds:
+        return 0
+    chosen = 1  # the best of all
+    for question in plan.space.questions:
+        if isinstance(question, Contrast) and not plan.space.nuisance_keys:
+            continue  # nothing is tuned, so that nothing is chosen
+        chosen += _arms(plan, question, points)
+    return min(_distinct(plan, points, plan.space.keys), chosen)
+
+
+def _arms(plan: Plan, question: Question, points: Sequence[Point]) -> int:
+    """How many configurations a question chooses at most, each arm one."""
+    networks = plan.space.scientific_keys
+    match question:
+        case Select():
+            return _distinct(plan, points, (question.within, *question.keys))
+        case Contrast():
+            arms = (question.baseline, question.treatment)
+            return _distinct(plan, [one for one in points if one[question.key] in arms], networks)
+        case Carry():
+            return 2 * _distinct(plan, points, networks)
+        case Smallest():
+            return 1 + len({size_step(trial.size.parameters) for trial in plan.trials})
+        case Trend():
+            return 0
+
+
+def _points(plan: Plan) -> list[Point]:
+    return [trial.config.to_dict() for trial in plan.trials]
+
+
+def _distinct(plan: Plan, points: Iterable[Point], names: Iterable[str]) -> int:
+    """How many points differ in these keys; a key that does not apply has no value."""
+    keys = {name: plan.space.keys[name] for name in names}
+    return len(
+        {
+            tuple(point[name] if key.applies(point) else None for name, key in keys.items())
+            for point in points
+        }
+    )
+
+
+def seed_spread(history: History) -> float | None:
+    """The pooled standard deviation between seeds of the finished trials; None without pairs."""
+    scores: dict[tuple, list[float]] = defaultdict(list)
+    for trial in history.trials.values():
+        if trial.planned is None or trial.last is None or trial.status != "finished":
+            continue
+        value = score(trial.last)
+        if value is not None:
+            config = {**trial.planned.config, "seed": None}
+            scores[tuple(sorted(config.items(), key=str))].append(value)
+    groups = [values for values in scores.values() if len(values) > 1]
+    freedom = sum(len(values) - 1 for values in groups)
+    if not freedom:
+        return None
+    return math.sqrt(sum(variance(values) * (len(values) - 1) for values in groups) / freedom)
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"

@@ -1,0 +1,81 @@
+"""The second stage of a study: what each arm of its questions chose, on estimating seeds.
+
+Selection is not evidence. The choosing seeds say which configuration each arm takes; the claims
+rest on runs that took no part in the choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.grammar.space_json import space_json
+from tune_app.planning.parsed_point import Duplicate, PlannedTrial, plan_point
+from tune_app.planning.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.study.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStage:
+    """``trials`` in the order they start, a seed after the other; ``duplicates`` are spellings of
+    them; ``configurations`` counts what was chosen."""
+
+    trials: tuple[PlannedTrial, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    configurations: int = 0
+
+
+def second_stage(plan: Plan, study: Study) -> SecondStage:
+    """What the study's finished choosing runs choose, within the plan's limits."""
+    chosen = list(_chosen(plan, study))
+    trials: dict[str, PlannedTrial] = {}
+    duplicates: list[Duplicate] = []
+    for seed in plan.estimating_seeds:
+        for configuration in chosen:
+            match plan_point({**configuration, "seed": seed}, plan.rules, trials):
+                case PlannedTrial() as trial:
+                    trials[trial.trial_id] = trial
+                case Duplicate() as duplicate:
+                    duplicates.append(duplicate)
+    each = max(1, len(plan.estimating_seeds))
+    return SecondStage(tuple(trials.values()), tuple(duplicates), len(trials) // each)
+
+
+def as_plan(plan: Plan, stage: SecondStage) -> Plan:
+    """The plan of the second stage alone."""
+    return dataclasses.replace(
+        plan,
+        trials=stage.trials,
+        duplicates=stage.duplicates,
+        infeasible=(),
+        open_ended=0,
+        seeds=plan.estimating_seeds,
+        estimating_seeds=(),
+    )
+
+
+def _chosen(plan: Plan, study: Study) -> Iterator[dict[str, Any]]:
+    """The configurations that the arms of every question chose, and the best of all."""
+    from analysis.claims.choosing import choose  # imports pandas
+
+    space, runs = space_json(plan.space), _within_limits(plan, study.grid)
+    seen: set[str] = set()
+    for question in (*plan.space.questions, None):
+        for one in choose(question, space, runs, study.metric):
+            if one.id not in seen:
+                seen.add(one.id)
+                yield dict(one.configuration)
+
+
+def _within_limits(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    limits = {"parameters": plan.rules.max_parameters, "macs": plan.rules.max_macs}
+    for name, limit in limits.items():
+        if limit is not None:
+            runs = runs[runs[name] <= limit]
+    return runs
