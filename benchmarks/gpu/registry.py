@@ -1,8 +1,8 @@
 """Every stage by its name, the most valuable first."""
 
 from benchmarks.gpu.stage import Stage
-from benchmarks.gpu.stages import accuracy, check, epoch
+from benchmarks.gpu.stages import accuracy, check, epoch, sharing
 
 STAGES: dict[str, Stage] = {
-    stage.name: stage for stage in (check.STAGE, epoch.STAGE, accuracy.STAGE)
+    stage.name: stage for stage in (check.STAGE, epoch.STAGE, accuracy.STAGE, sharing.STAGE)
 }
