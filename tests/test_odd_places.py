@@ -93,8 +93,11 @@ def test_the_quickstart_runs_for_a_user_without_a_name_or_a_home_to_write(tmp_pa
     home, homeless, work = (tmp_path / name for name in ("home", "homeless", "work"))
     for folder in (home, homeless, work):
         folder.mkdir()
+    files_alone = tmp_path / "nsswitch.conf"  # else systemd would make an entry up
+    files_alone.write_text("passwd: files\ngroup: files\n")
     before = with_mounts(
         "mount --bind /dev/null /etc/passwd",
+        f"mount --bind {files_alone} /etc/nsswitch.conf",
         f"mount --bind {home} {home}",
         f"mount -o remount,bind,ro {home}",
     )

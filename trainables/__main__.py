@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import typer
 
-from trainables.commands.registry import COMMANDS
-from trainables.config.installation import INSTALLED, is_installed
+from trainables.commands.registry import COMMANDS, EXAMPLES
+from trainables.config.installation import INSTALLED, command_line, is_installed
 
 WRONG_USE = 2
 
@@ -24,7 +24,8 @@ def main(argv: Sequence[str]) -> int:
     )
     app.callback()(lambda: None)  # keeps a single command a subcommand
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        example = f"Example: {command_line(name)} {EXAMPLES[name]}"
+        app.command(name, epilog=example)(command)
     program = INSTALLED if is_installed() else "python -m trainables"
     try:
         app(args=list(argv), prog_name=program)

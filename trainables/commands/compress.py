@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +11,19 @@ import typer
 
 from trainables.commands.columns import WIDTH, lay_out, shorten
 from trainables.config.former_names import present_name
+from trainables.config.installation import command_here
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     import torch
 
 MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
+ADVISED_IMAGES = 2048
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
-Trial = Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's id.")]
+Trial = Annotated[
+    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; the only one need not be named.")
+]
 Layer = Annotated[str, typer.Option(metavar="NAME", help="The family to compress to.")]
 Compression = Annotated[
     float | None, typer.Option(metavar="SHARE", help="Of the dense network's parameters, (0, 1].")
@@ -58,8 +63,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print what the starting poin
 
 def compress(
     study: StudyFolder,
-    trial: Trial,
     layer: Layer,
+    trial: Trial = "",
     compression: Compression = None,
     parameters: Parameters = None,
     rank: Rank = None,
@@ -73,10 +78,7 @@ def compress(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Decompose a trained dense network and write a starting point for fine-tuning.
-
-    Example: python -m trainables compress STUDY TRIAL --layer tt_conv --compression 0.1
-    """
+    """Decompose a trained dense network and write a starting point for fine-tuning."""
     from trainables.compression.target import Target
 
     target = Target(
@@ -90,13 +92,15 @@ def compress(
     from trainables.compression.fine_tune_space import write_space
     from trainables.compression.start_writer import start_folder, write_start
     from trainables.compression.trained import find_data_dir, load_trained
+    from trainables.data.split import split_training_images
     from trainables.training.batchnorm import measure_batchnorm
 
     if threads:
         torch.set_num_threads(threads)
     trained = load_trained(study, trial)
     compressed = decompose(trained, target, dtype=dtype)
-    data = load_data(trained, data_dir or find_data_dir(study))
+    data_dir = data_dir or find_data_dir(study)
+    data = load_data(trained, data_dir)
     if batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
     before, after = (
@@ -108,7 +112,9 @@ def compress(
     )
     space = write_space(start, trained)
     state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
-    print(json.dumps(state, indent=1) if as_json else _report(state, space))
+    held = len(split_training_images(trained.config, data).train)
+    command = _fine_tune_command(space, data_dir)
+    print(json.dumps(state, indent=1) if as_json else _report(state, space, command, held))
 
 
 def _dtype(precision: str) -> torch.dtype:
@@ -129,8 +135,13 @@ def _dtype(precision: str) -> torch.dtype:
     return torch.float32
 
 
-def _report(state: dict[str, Any], space: Path) -> str:
-    """The table and what came of it, no line wider than 80 columns."""
+def _fine_tune_command(space: Path, data_dir: Path | None) -> str:
+    words = ["--space", str(space), *(["--data-dir", str(data_dir)] if data_dir else [])]
+    return f"{command_here()} {shlex.join(words)}"
+
+
+def _report(state: dict[str, Any], space: Path, command: str, training_images: int) -> str:
+    """The table and what came of it; paths and commands alone may be wider than 80 columns."""
     network, source = state["network"], state["source"]
     epochs = f"{source['epochs_done']} of {source['config']['epochs']} epochs"
     lines = [
@@ -144,11 +155,10 @@ def _report(state: dict[str, Any], space: Path) -> str:
         f"multiply-adds  {network['dense_macs'] / 1e6:,.2f} M -> {network['macs'] / 1e6:,.2f} M "
         "an image",
         *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
-        *_advice(state),
+        *_advice(state, training_images),
         "",
         f"starting point in {space.parent}",
-        "fine-tune it: python run_tune.py --space \\",
-        f"  {space}",
+        f"fine-tune it: {command}",
     ]
     return "\n".join(lines)
 
@@ -163,7 +173,7 @@ def _judged(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list
     ]
 
 
-def _advice(state: dict[str, Any]) -> list[str]:
+def _advice(state: dict[str, Any], training_images: int) -> list[str]:
     if images := state["asked"]["batchnorm_images"]:
         return [f"BatchNorm      measured anew on {images:,} training images"]
     before, after = (state["held_out"].get(name) for name in ("before", "after"))
@@ -171,7 +181,8 @@ def _advice(state: dict[str, Any]) -> list[str]:
         return []
     return [
         "               BatchNorm keeps the dense network's statistics;",
-        "               --batchnorm-images 2048 measures them anew",
+        f"               --batchnorm-images {min(ADVISED_IMAGES, training_images)} measures "
+        "them anew",
     ]
 
 

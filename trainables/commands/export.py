@@ -13,7 +13,9 @@ from trainables.commands.columns import lay_out
 IMAGES = 512  # real ones on which the outputs are compared
 
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
-Trial = Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's id.")]
+Trial = Annotated[
+    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; the only one need not be named.")
+]
 Batch = Annotated[
     int, typer.Option(metavar="N", min=1, help="Images at once that it is made fast for.")
 ]
@@ -42,7 +44,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the card instead of a 
 
 def export(
     study: StudyFolder,
-    trial: Trial,
+    trial: Trial = "",
     form: Form = "factors",
     onnx: Onnx = False,
     int8: Int8 = False,
@@ -53,10 +55,7 @@ def export(
     threads: Threads = 1,
     as_json: Json = False,
 ) -> None:
-    """Export a trained network: a torch.export program, safetensors and a card, with latencies.
-
-    Example: python -m trainables export STUDY TRIAL --batch 512
-    """
+    """Export a trained network: a torch.export program, safetensors and a card, with latencies."""
     import torch
 
     from trainables.compression.evaluation import (

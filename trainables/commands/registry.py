@@ -8,6 +8,12 @@ from trainables.commands.compress import compress
 from trainables.commands.export import export
 from trainables.commands.train import train
 
+EXAMPLES = {
+    "train": "--set layer=tucker --set rank_scale=0.5",
+    "compress": "STUDY TRIAL --layer tt_conv --compression 0.1",
+    "export": "STUDY TRIAL --batch 512",
+}
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "compress": compress,

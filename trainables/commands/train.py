@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
+from trainables.config.installation import command_here
 from trainables.config.metrics import EpochMetrics
 from trainables.data.datasets.registry import count_dataset, load_dataset
 from trainables.data.sources import DataRequest
@@ -47,7 +48,7 @@ Out = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="CPU threads [default: every core].")
+    int, typer.Option(metavar="N", min=1, help="CPU threads; a search's trial has one, too.")
 ]
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")
@@ -60,14 +61,12 @@ def train(
     download: Download = None,
     skip_unreadable: SkipUnreadable = False,
     out: Out = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     device: Device = None,
 ) -> None:
     """Train one network and write its checkpoint.
 
     The same command again goes on where an interrupted one stopped.
-
-    Example: python -m trainables train --set layer=tucker --set rank_scale=0.5
     """
     config = read_settings(settings or ())
     config.network_size()  # an infeasible one is told before torch is imported
@@ -80,12 +79,20 @@ def train(
 
     data = load_dataset(request)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(config, data, device=chosen, threads=threads or os.cpu_count())
+    trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     if (folder / "checkpoint").is_dir():
         trainer.load(folder / "checkpoint")
     print(_headline(trainer))
-    raise typer.Exit(_run(trainer, folder / "checkpoint"))
+    code = _run(trainer, folder / "checkpoint")
+    if code == 0:
+        print(f"export it: {_export_command(folder, data_dir or download)}")
+    raise typer.Exit(code)
+
+
+def _export_command(folder: Path, data_dir: Path | None) -> str:
+    words = [str(folder), *(["--data-dir", str(data_dir)] if data_dir else [])]
+    return f"{command_here('export')} {shlex.join(words)}"
 
 
 def _run(trainer: Trainer, checkpoint: Path) -> int:

@@ -1,4 +1,4 @@
-"""A trial that a study has trained: its furthest checkpoint, opened."""
+"""A trained network: a study's trial by its furthest checkpoint, or what ``train`` wrote."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from trainables.networks.resnet9 import ResNet9, build_network
 from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoint_store import CheckpointName, CheckpointStore
+
+TRAINED_ALONE = "checkpoint"
+"""In the folder of a network that ``trainables train`` trained, without a study."""
+
+MOST_LISTED = 5
 
 
 class TrialError(ValueError):
@@ -76,13 +81,22 @@ def _information(study: Path) -> dict[str, Any]:
         raise TrialError(f"{study / 'study.json'} is no JSON ({problem}); restore it") from problem
 
 
-def load_trained(study: Path, trial_id: str) -> Trained:
+def load_trained(study: Path, trial_id: str = "") -> Trained:
     """The trial's furthest checkpoint that is whole.
+
+    Args:
+        study: a study folder, one that ``trainables train`` wrote, or the folder of those.
+        trial_id: may be left out where the folder holds one trial.
 
     Raises:
         TrialError: where the study has no such trial; names the nearest.
     """
     storage = find_storage(study)
+    for folder in (study / TRAINED_ALONE, study / trial_id / TRAINED_ALONE):
+        if (folder / "state.json").is_file():
+            return _trained_alone(folder, trial_id)
+    if not trial_id:
+        trial_id = _only_trial(study, storage)
     store = CheckpointStore(storage, trial_id)
     names = store.names()
     if not names:
@@ -96,9 +110,33 @@ def load_trained(study: Path, trial_id: str) -> Trained:
     raise TrialError(f"no checkpoint of {trial_id} can be read: {'; '.join(damaged)}")
 
 
+def _trained_alone(folder: Path, trial_id: str) -> Trained:
+    try:
+        trained = _read(folder, TRAINED_ALONE)
+    except CheckpointError as problem:
+        raise TrialError(f"the checkpoint cannot be read: {problem}") from problem
+    if trial_id not in ("", trained.trial_id):
+        raise TrialError(f"{folder} holds {trained.trial_id}, not {trial_id!r}")
+    return trained
+
+
+def _only_trial(study: Path, storage: str) -> str:
+    trials = _trials(storage)
+    if len(trials) == 1:
+        return trials[0]
+    if not trials:
+        raise TrialError(_unknown(study, storage, ""))
+    listed = ", ".join(trials[:MOST_LISTED]) + (", …" if len(trials) > MOST_LISTED else "")
+    raise TrialError(f"{study} has {len(trials)} trials; name one of {listed}")
+
+
 def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
     with store.read(name) as folder:
-        tensors, state = read_checkpoint(folder)
+        return _read(folder, str(name))
+
+
+def _read(folder: Path, name: str) -> Trained:
+    tensors, state = read_checkpoint(folder)
     config = TrainConfig.from_trial(state["config"])
     size = config.network_size()
     network = build_network(size, batch=config.batch_size, seed=config.seed)
@@ -112,7 +150,7 @@ def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
         config=config,
         size=size,
         network=network.eval(),
-        checkpoint=str(name),
+        checkpoint=name,
         epochs_done=state["epochs_done"],
         dataset_checksum=state["dataset_checksum"],
     )

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -113,6 +114,24 @@ def _short_temp_dir() -> str | None:
     return "/tmp/ray" if os.access("/tmp", os.W_OK) else None
 
 
+def _keep_token_without_home() -> None:
+    """Gives Ray its token by the environment where it could not be written to ``~/.ray``.
+
+    Ray 2.60 locks what it starts with a token that it reads from there, or writes there. There may
+    be no home, or one that cannot be written.
+    """
+    if os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+        return
+    try:
+        folder = Path.home() / ".ray"
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "auth_token").is_file() or os.access(folder, os.W_OK):
+            return
+    except (OSError, RuntimeError):
+        pass
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
 def _silence() -> None:
     """Ray prints what a raylet reports to standard output, forty lines of a dump when it ends; the
     search says in its own words what came of it. No option turns that off."""
@@ -142,6 +161,7 @@ def _start_here(
     import ray
 
     _shield_from_signals()
+    _keep_token_without_home()
     for attempt in range(STARTS):
         try:
             with _fewer_processes(), _patient_start():

@@ -1,0 +1,69 @@
+"""Commands that are printed run as they stand, in the folder where they were printed."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
+SETTINGS = ["width=4", "epochs=1", "batch_size=8", "dataset=folder", "precision=fp32"]
+
+pytestmark = pytest.mark.seconds
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose name, and whose images' name, a shell would take apart."""
+    folder = tmp_path_factory.mktemp("a place & more")
+    shutil.copytree(IMAGES, folder / "our images")
+    return folder
+
+
+def run(words: list[str] | str, folder: Path) -> str:
+    shell = isinstance(words, str)
+    done = subprocess.run(
+        words, shell=shell, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def start(folder: Path, *words: str) -> str:
+    return run([sys.executable, str(ROOT / "run_tune.py"), *words], folder)
+
+
+def printed(said: str, what: str) -> str:
+    (command,) = re.findall(rf"^{what}: (.+)$", said, re.MULTILINE)
+    return command
+
+
+@pytest.fixture(scope="module")
+def said_by_train(place: Path) -> str:
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    return start(place, "train", *settings, "--data-dir", "our images", "--out", "net 1")
+
+
+def test_a_trained_network_is_exported(said_by_train: str, place: Path) -> None:
+    said = run(f"{printed(said_by_train, 'export it')} --seconds 0.01", place)
+    assert "model.pt2" in said
+    assert list((place / "net 1" / "exports").glob("*/model.pt2"))
+
+
+def test_a_compressed_network_is_fine_tuned(said_by_train: str, place: Path) -> None:
+    assert said_by_train
+    words = ["compress", "net 1", "--layer", "tucker2", "--rank", "2", "--data-dir", "our images"]
+    said = start(place, *words)
+    planned = run(f"{printed(said, 'fine-tune it')} --plan", place)
+    assert "4 trials" in planned
+
+
+def test_a_trial_that_the_folder_does_not_hold_is_named(said_by_train: str, place: Path) -> None:
+    assert said_by_train
+    command = [sys.executable, str(ROOT / "run_tune.py"), "export", "net 1", "dense-nonsense"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "not 'dense-nonsense'" in done.stderr
