@@ -12,7 +12,7 @@ from trainables.data.sources import DatasetError
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.command.output import show
+from tune_app.command.output import log_lines, print_line, terminal
 from tune_app.command.programs import PROGRAMS, run_program
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.plan_view import plan_json, plan_text, spaces_text
@@ -36,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parse_options(argv)
         if options.list_spaces:
-            show(spaces_text())
+            print_line(spaces_text())
             return 0
         options, plan = planned(options)
         if options.plan_only:
             view = plan_json if options.as_json else plan_text
-            show(view(plan, read_progress(plan, options)))
+            print_line(view(plan, read_progress(plan, options)))
             return 0
         return searched(plan, options)
     except (UsageError, SpaceError, DatasetError, RecordError) as wrong:
@@ -79,9 +79,12 @@ def searched(plan: Plan, options: RunOptions) -> int:
     from tune_app.planning.preflight import check_start
 
     check_start(plan, options)
+    from tune_app.engine.runner_config import RunnerConfig
     from tune_app.study.run_study import run_study
 
-    return run_study(plan, options).exit_code
+    console = terminal()
+    with log_lines(console):
+        return run_study(plan, options, RunnerConfig(console=console)).exit_code
 
 
 if __name__ == "__main__":

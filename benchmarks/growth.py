@@ -24,10 +24,11 @@ from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, trial_id
 from tune_app.command.options import RunOptions
+from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
 from tune_app.planning.parsed_point import PlannedTrial
 from tune_app.planning.plan import Plan
-from tune_app.study.run_study import RunnerConfig, run_study
+from tune_app.study.run_study import run_study
 
 FIXED = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 24, "precision": "fp32"}
 
@@ -107,7 +108,7 @@ def main() -> None:
         outcome = run_study(
             plan(given.trials),
             options,
-            RunnerConfig(scripted, ("ray.tune",), say=quiet, report=False),
+            RunnerConfig(scripted, ("ray.tune",), report=False),
         )
         seconds = time.time() - began
         points = curve(outcome.folder, watch, max(10, given.trials // 10))
@@ -126,10 +127,6 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
-
-
-def quiet(line: str) -> None:
-    """A line a trial would be the loudest part of the benchmark."""
 
 
 if __name__ == "__main__":

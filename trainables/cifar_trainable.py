@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.config.metrics import EpochMetrics
+from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
@@ -23,10 +23,6 @@ from trainables.data.sources import DataRequest
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
-
-WORST_SCORE = 0.0
-"""An accuracy: what a trial gets that diverged, or that was not evaluated yet. Never NaN, which no
-scheduler stops."""
 
 WAITING_REPORT_SECONDS = 10.0
 """A trial that is trained, and whose last checkpoint waits for its storage, says so this often."""
@@ -41,13 +37,11 @@ class DeviceMemoryError(RuntimeError):
     """The trial does not fit its share of the device."""
 
 
-def score(metrics: EpochMetrics) -> float:
-    """What searchers and schedulers go by: accuracy on the held-out images, else on the test
-    set."""
-    for accuracy in (metrics.val_accuracy, metrics.test_accuracy):
-        if accuracy is not None:
-            return accuracy
-    return WORST_SCORE
+def reported_score(metrics: EpochMetrics) -> float:
+    """The score that Ray is told, which takes numbers alone: ``WORST_SCORE`` without an
+    evaluation."""
+    value = score(metrics)
+    return WORST_SCORE if value is None else value
 
 
 class CifarTrainable(tune.Trainable):
@@ -182,7 +176,7 @@ class CifarTrainable(tune.Trainable):
             self._job.attempt,
             metrics.epoch,
             metrics.train_loss,
-            score(metrics),
+            reported_score(metrics),
             metrics.train_seconds + metrics.eval_seconds,
         )
         if self._checkpoints.is_due() and metrics.epoch < self._trainer.config.epochs:
@@ -194,7 +188,7 @@ class CifarTrainable(tune.Trainable):
         return self._checkpoints.stop_requested() or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:
-        scores = [score(metrics) for metrics in self._trainer.history]
+        scores = [reported_score(metrics) for metrics in self._trainer.history]
         self._checkpoints.save(self._trainer, scores)
         self._saved_batch = self._trainer.batches_done
 
@@ -212,14 +206,14 @@ class CifarTrainable(tune.Trainable):
 
     def _last_score(self) -> float:
         history = self._trainer.history
-        return score(history[-1]) if history else WORST_SCORE
+        return reported_score(history[-1]) if history else WORST_SCORE
 
     def _result(self, metrics: list[EpochMetrics]) -> dict[str, Any]:
         last = metrics[-1]
         ends = last.epoch >= self._trainer.config.epochs
         return {
             **dataclasses.asdict(last),
-            **self._outcome(metrics, epoch=last.epoch, score=score(last), done=ends),
+            **self._outcome(metrics, epoch=last.epoch, score=reported_score(last), done=ends),
         }
 
     def _outcome(self, metrics: list[EpochMetrics], **values: Any) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import pytest
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 from trainables.config.train_config import trial_id
-from trainables.training.checkpoint_store import STOP_FILE
-from trainables.training.job import TrialJob
+from trainables.training.job import STOP_FILE, TrialJob
 from trainables.training.trainer import Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")

@@ -1,10 +1,12 @@
 """One Ray for all tests of a module that need no more than that."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from tests.tune_app.ray_engine import PRELOAD, Engine
+from tune_app.command.output import log_to
 from tune_app.nodes import cluster
 from tune_app.session.signal_handler import SIGNALS
 
@@ -20,6 +22,14 @@ def ray_here():
 @pytest.fixture
 def engine(ray_here, tmp_path) -> Engine:
     return Engine(tmp_path)
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What a search tells a person during the test."""
+    logged: list[str] = []
+    with log_to(logged.append):
+        yield logged
 
 
 @pytest.fixture

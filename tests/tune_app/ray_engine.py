@@ -6,8 +6,11 @@ from pathlib import Path
 from analysis.record.record import Ended, Epoch, Started, read_record
 from analysis.study.study import load_study
 from tune_app.command.options import RunOptions
+from tune_app.command.output import log_to
+from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
-from tune_app.study.run_study import Outcome, RunnerConfig, run_study
+from tune_app.study.finalize import Outcome
+from tune_app.study.run_study import run_study
 
 SCRIPTED = "tests.tune_app.scripted:ScriptedTrainable"
 PRELOAD = ("ray.tune",)
@@ -31,7 +34,6 @@ class Engine:
         chosen = RunnerConfig(
             workload=Workload(SCRIPTED, {"script": script or {}}),
             preload=PRELOAD,
-            say=self.lines.append,
             report=False,
             **(setting or {}),
         )
@@ -43,7 +45,8 @@ class Engine:
             max_concurrent=slots,
             **options,
         )
-        return run_study(plan, asked, chosen)
+        with log_to(self.lines.append):
+            return run_study(plan, asked, chosen)
 
     @property
     def rows(self):

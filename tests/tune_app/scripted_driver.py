@@ -9,8 +9,10 @@ from pathlib import Path
 from tests.tune_app.ray_engine import PRELOAD, SCRIPTED
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.options import RunOptions
+from tune_app.command.output import log_lines
+from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
-from tune_app.study.run_study import RunnerConfig, run_study
+from tune_app.study.run_study import run_study
 
 
 def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
@@ -20,7 +22,8 @@ def main(folder: str, trials: str, seconds: str, hangs: str = "") -> int:
         space="scripted", results_dir=Path(folder), command="run_tune.py again", cpus_per_trial=1
     )
     workload = Workload(SCRIPTED, {"script": {"seconds": float(seconds), "faults": faults}})
-    return run_study(plan, options, RunnerConfig(workload, PRELOAD, report=False)).exit_code
+    with log_lines(None):
+        return run_study(plan, options, RunnerConfig(workload, PRELOAD, report=False)).exit_code
 
 
 if __name__ == "__main__":

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Protocol
+
+WORST_SCORE = 0.0
+"""The score of a trial that diverged: no accuracy is lower. Never NaN, which no scheduler stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,29 @@ class EpochMetrics:
     peak_memory_bytes: int | None = None  # of the device; None on the CPU
     test_loss: float | None = None
     test_accuracy: float | None = None
+
+
+class Scored(Protocol):
+    """An epoch, as training reports it or as the record holds it."""
+
+    @property
+    def train_loss(self) -> float | None: ...
+    @property
+    def val_accuracy(self) -> float | None: ...
+    @property
+    def test_accuracy(self) -> float | None: ...
+
+
+def score(epoch: Scored) -> float | None:
+    """What drives the search: validation accuracy, the test set's where no image is held out.
+
+    Returns:
+        A fraction in [0, 1]; ``WORST_SCORE`` where training has diverged; None where the epoch was
+        not evaluated.
+    """
+    if epoch.train_loss is None or not math.isfinite(epoch.train_loss):
+        return WORST_SCORE
+    value = epoch.test_accuracy if epoch.val_accuracy is None else epoch.val_accuracy
+    if value is None:
+        return None
+    return value if math.isfinite(value) else WORST_SCORE

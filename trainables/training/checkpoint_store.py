@@ -25,9 +25,7 @@ from tenacity import (
 )
 
 from trainables.training.checkpoint import STATE, checkpoint_files
-
-STOP_FILE = "STOP"
-"""A file of this name in the storage asks every worker to save and end."""
+from trainables.training.job import STOP_FILE
 
 RETRY_SECONDS = 90  # an S3 outage of 20 s is survived with nothing redone
 

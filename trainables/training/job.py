@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+STOP_FILE = "STOP"
+"""A file of this name in a study's storage asks every worker of it to save and end."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:

@@ -11,6 +11,7 @@ from analysis.record.record import AnyRow, Ended, Epoch, Started
 from analysis.record.status import TrialStatus
 from tune_app.deciding.failure_streak import FailureStreak
 from tune_app.deciding.failures import Failure, RetryPolicy
+from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import Searcher
 from tune_app.planning.plan import PlannedTrial
 from tune_app.planning.rows import planned_row
@@ -52,14 +53,15 @@ class Dispatcher:
         write: Callable[..., None],
         policy: RetryPolicy,
         search: str = "",
+        halt: Halt | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.searcher, self.history, self.policy = searcher, history, policy
         self.search, self.clock = search, clock
         self._write_rows = write
         self.streak = FailureStreak()
+        self._halt = halt or Halt()
         self.running: dict[str, RunningAttempt] = {}
-        self.halted = ""
         self._waiting: dict[int, deque[PlannedTrial]] = {}
 
     # What starts.
@@ -167,7 +169,12 @@ class Dispatcher:
 
     def halt(self, reason: str) -> None:
         """Nothing more starts; the first reason stays."""
-        self.halted = self.halted or reason
+        self._halt(reason)
+
+    @property
+    def halted(self) -> str:
+        """Why nothing more is to start, in words; "" while the search goes on."""
+        return self._halt.reason
 
     def write(self, *rows: AnyRow) -> None:
         """Puts rows on record."""

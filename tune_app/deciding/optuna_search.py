@@ -16,11 +16,12 @@ from analysis.record.status import TrialStatus
 from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.metrics import WORST_SCORE, score
 from tune_app.command.choices import OBJECTIVES
 from tune_app.deciding.searcher import SearchContext
 from tune_app.planning.parsed_point import plan_point, whole_point
 from tune_app.planning.plan import Plan, PlannedTrial, Rejected
-from tune_app.record.history import WORST_SCORE, TrialHistory, score
+from tune_app.record.history import TrialHistory
 
 MAX_REPEATS = 200
 """Points in a row that bring nothing new, after which a space counts as exhausted."""

@@ -21,9 +21,9 @@ from ray.tune.schedulers import (
 
 from analysis.record.record import Ended, EpochResult, SearchRow, Started
 from analysis.record.status import COMPARABLE, TrialStatus
+from trainables.config.metrics import WORST_SCORE, score
 from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.planning.rows import epoch_row
-from tune_app.record.history import WORST_SCORE, score
 
 REDUCTION = 3
 """One trial in three goes on past a rung (the eta that Li et al. 2020 recommend is 3 or 4)."""

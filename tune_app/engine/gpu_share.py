@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tune_app.command.errors import UsageError
+from tune_app.command.output import LOG
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan
 from tune_app.record.json_cache import read_cache, write_cache
@@ -112,9 +113,7 @@ class Card(Protocol):
     ) -> ShareMeasurement | None: ...
 
 
-def auto_share(
-    plan: Plan, device: Card, data: Any, memory: ShareCache, say: Callable[[str], None]
-) -> float:
+def auto_share(plan: Plan, device: Card, data: Any, memory: ShareCache) -> float:
     """Measures the plan's largest network on a card of this cluster, or remembers it.
 
     ``data`` is the data set, or a reference to it in Ray's object store.
@@ -130,12 +129,12 @@ def auto_share(
     key = f"{device.name}, {largest.size.parameters} parameters, batch {largest.config.batch_size}"
     known = memory.get(key)
     if known is not None:
-        say(f"--gpus-per-trial auto: {known:.3g}, as measured before for {key}")
+        LOG.info("--gpus-per-trial auto: %.3g, as measured before for %s", known, key)
         return known
     fraction, table = search_share(
         lambda together: device.measure(largest.config.to_dict(), data, together), device.bytes
     )
-    say(table_text(table))
-    say(f"--gpus-per-trial auto: {fraction:.3g} for {key}")
+    LOG.info("%s", table_text(table))
+    LOG.info("--gpus-per-trial auto: %.3g for %s", fraction, key)
     memory.put(key, fraction, table)
     return fraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import tune
@@ -18,32 +18,42 @@ from tune_app.deciding.pickles_empty import PicklesEmpty
 from tune_app.planning.rows import epoch_row
 
 
-class LedgerCallback(PicklesEmpty, tune.Callback):
-    """Translates Ray's events into the dispatcher's.
+class SearchListener(Protocol):
+    """Hears what is new on record, and is called between Ray's events."""
 
-    ``on_epoch`` hears each epoch that is new on record, ``on_change`` each trial that starts or
-    ends, ``on_tick`` is called between events, several times a second. ``location_of`` tells an
-    actor's host and device. ``killed`` holds the trials that the watchdog ended.
-    """
+    def on_tick(self) -> None:
+        """Several times a second."""
+
+    def on_start(self, trial_id: str) -> None:
+        """An attempt took a slot."""
+
+    def on_epoch(self, row: Epoch) -> None:
+        """An epoch was finished."""
+
+    def on_end(self, trial_id: str) -> None:
+        """An attempt ended; the dispatcher's history says how."""
+
+
+class LedgerCallback(PicklesEmpty, tune.Callback):
+    """Translates Ray's events into the dispatcher's; ``location_of`` tells an actor's host and
+    device."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
+        listener: SearchListener,
         *,
-        on_epoch: Callable[[Epoch], None] = lambda row: None,
-        on_change: Callable[[str, str], None] = lambda trial_id, what: None,
-        on_tick: Callable[[], None] = lambda: None,
         location_of: Callable[[Any], tuple[str, str]] = lambda actor: ("", ""),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.dispatcher, self.clock, self.location_of = dispatcher, clock, location_of
-        self.on_epoch, self.on_change, self.on_tick = on_epoch, on_change, on_tick
-        self.actors: dict[str, Any] = {}
-        self.last_heard: dict[str, float] = {}
-        self.killed: set[str] = set()
+        self.dispatcher, self.listener = dispatcher, listener
+        self.clock, self.location_of = clock, location_of
+        self._actors: dict[str, Any] = {}
+        self._heard: set[str] = set()  # trials whose attempt has started
+        self._timed_out: set[str] = set()
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        self.on_tick()
+        self.listener.on_tick()
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
@@ -54,40 +64,48 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
     ) -> None:
         trial_id = trial.config["trial_id"]
-        self.last_heard[trial_id] = time.monotonic()
+        self._heard.add(trial_id)
         attempt = trial.config["attempt"]
         now = self.clock()
         reports = result.get("epochs", [result])
         rows = [epoch_row(report, trial_id, attempt, now) for report in reports]
         for row in self.dispatcher.epochs(rows):
-            self.on_epoch(row)
+            self.listener.on_epoch(row)
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
         if self.forget(trial_id):
-            status = self._status(trial_id, trial.last_result or {})
-            self.dispatcher.ended(trial_id, status)
-            self.on_change(trial_id, status)
+            self.dispatcher.ended(trial_id, self._status(trial_id, trial.last_result or {}))
+            self.listener.on_end(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
         if self.forget(trial_id):
-            retry = self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
-            self.on_change(trial_id, "retry" if retry else TrialStatus.FAILED)
+            self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
+            self.listener.on_end(trial_id)
 
-    def _start(self, trial_id: str, actor: Any) -> None:
-        self.actors[trial_id] = actor
-        self.last_heard[trial_id] = time.monotonic()
-        self.dispatcher.started(trial_id, *self.location_of(actor))
-        self.on_change(trial_id, "started")
+    def end_worker(self, trial_id: str) -> bool:
+        """Kills the worker of a trial that hangs; whether there was one to kill."""
+        if trial_id not in self._actors or trial_id in self._timed_out:
+            return False
+        self._timed_out.add(trial_id)
+        ray.kill(self._actors[trial_id])
+        return True
 
     def forget(self, trial_id: str) -> bool:
         """The attempt is over; whether it was running."""
-        self.actors.pop(trial_id, None)
+        self._actors.pop(trial_id, None)
         running = trial_id in self.dispatcher.running
-        if running and self.last_heard.pop(trial_id, None) is None:
+        if running and trial_id not in self._heard:
             self.dispatcher.started(trial_id)  # its worker died before it was ready
+        self._heard.discard(trial_id)
         return running
+
+    def _start(self, trial_id: str, actor: Any) -> None:
+        self._actors[trial_id] = actor
+        self._heard.add(trial_id)
+        self.dispatcher.started(trial_id, *self.location_of(actor))
+        self.listener.on_start(trial_id)
 
     def _status(self, trial_id: str, result: dict) -> TrialStatus:
         known = self.dispatcher.history[trial_id]
@@ -100,8 +118,8 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         return TrialStatus.INTERRUPTED if asked_to_stop else TrialStatus.STOPPED
 
     def _failure(self, trial_id: str, trial: Any) -> Failure:
-        if trial_id in self.killed:
-            self.killed.discard(trial_id)
+        if trial_id in self._timed_out:
+            self._timed_out.discard(trial_id)
             return Failure("timeout", "no result within the time that ten of its epochs take")
         error = _pickled_error(trial)
         return classify(error) if error else classify_text(_written_error(trial))

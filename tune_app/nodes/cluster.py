@@ -8,18 +8,22 @@ import os
 import re
 import secrets
 import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from trainables.config.installation import child_environment
-from tune_app.command.errors import RayLostError, UsageError
+from tune_app.command.errors import UsageError
 from tune_app.machine.resources import Node
+from tune_app.nodes.ray_internals import (
+    fewer_processes,
+    patient_start,
+    shield_from_signals,
+    silence_raylet,
+)
 from tune_app.session.signal_handler import signals_kept
 
 ENVIRONMENT = {
@@ -92,7 +96,7 @@ def start(
     import ray
 
     if not ray.is_initialized():
-        _silence()
+        silence_raylet()
         with signals_kept():
             if address is None:
                 _start_here(cpus, gpus, preload, store_bytes)
@@ -132,14 +136,6 @@ def _keep_token_without_home() -> None:
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _silence() -> None:
-    """Ray prints what a raylet reports to standard output, forty lines of a dump when it ends; the
-    search says in its own words what came of it. No option turns that off."""
-    from ray._private import worker
-
-    worker.print_to_stdstream = lambda *arguments, **options: None
-
-
 def _join(address: str) -> None:
     import ray
 
@@ -160,11 +156,11 @@ def _start_here(
 ) -> None:
     import ray
 
-    _shield_from_signals()
+    shield_from_signals()
     _keep_token_without_home()
     for attempt in range(STARTS):
         try:
-            with _fewer_processes(), _patient_start():
+            with fewer_processes(), patient_start(_raylet_lives, START_SECONDS):
                 ray.init(
                     address="local",  # or Ray might join a cluster that it finds
                     num_cpus=cpus,
@@ -188,56 +184,6 @@ def _start_here(
             time.sleep(2.0 * (attempt + 1))
 
 
-SPARED = ("start_monitor", "start_log_monitor", "start_api_server")
-"""Of Ray's processes on one machine: the autoscaler, the log forwarder and the dashboard (which
-``include_dashboard=False`` only makes smaller). Together 3.5 s of a core at every start."""
-
-
-@contextlib.contextmanager
-def _fewer_processes() -> Iterator[None]:
-    """Ray has no option for it."""
-    from ray._private.node import Node as RayNode
-
-    before = {name: getattr(RayNode, name) for name in SPARED if hasattr(RayNode, name)}
-    for name in before:
-        setattr(RayNode, name, lambda *arguments, **options: None)
-    try:
-        yield
-    finally:
-        for name, method in before.items():
-            setattr(RayNode, name, method)
-
-
-@contextlib.contextmanager
-def _patient_start() -> Iterator[None]:
-    """Ray asks for its node for 30 s, dead or alive; here for as long as the raylet lives, up to
-    ``START_SECONDS``.
-
-    The control store's list comes first: Ray's own question has no limit below half a minute.
-    """
-    from ray._private import services
-    from ray._raylet import GcsClient, NodeID
-
-    ask = services.get_node
-
-    def patiently(gcs_address: str, node_id: str) -> Any:
-        store = GcsClient(address=gcs_address)
-        until = time.monotonic() + START_SECONDS
-        while NodeID.from_hex(node_id) not in store.get_all_node_info(timeout=START_SECONDS):
-            if not _parts_alive("raylet"):
-                raise RayLostError("Ray's raylet ended as it started")
-            if time.monotonic() > until:
-                raise RayLostError(f"Ray's raylet was not ready after {START_SECONDS:.0f} s")
-            time.sleep(0.05)
-        return ask(gcs_address, node_id)
-
-    services.get_node = patiently
-    try:
-        yield
-    finally:
-        services.get_node = ask
-
-
 def _parts_alive(*names: str) -> list[psutil.Process]:
     """This process's children of these names, those that have ended and wait to be asked aside."""
     found = []
@@ -248,6 +194,10 @@ def _parts_alive(*names: str) -> list[psutil.Process]:
     return found
 
 
+def _raylet_lives() -> bool:
+    return bool(_parts_alive("raylet"))
+
+
 def _end_what_is_left() -> None:
     """A start that failed leaves Ray's processes running until this process ends."""
     left = _parts_alive("gcs_server", "raylet")
@@ -255,22 +205,6 @@ def _end_what_is_left() -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=10)
-
-
-def _shield_from_signals() -> None:
-    """Gives Ray's processes a session of their own.
-
-    A terminal, ``timeout`` or a batch system signals the whole process group; Ray's processes would
-    end before the trials had saved. They still go with the driver (PR_SET_PDEATHSIG).
-    """
-    from ray._private import services
-
-    class SessionPopen(subprocess.Popen):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **{**options, "start_new_session": True})
-
-    if issubclass(getattr(services, "ConsolePopen", int), subprocess.Popen):
-        services.ConsolePopen = SessionPopen
 
 
 def stop() -> None:

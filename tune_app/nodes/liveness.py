@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tune_app.command.errors import RayLostError
+from tune_app.nodes.ray_internals import ended_processes
 
 
 def check_alive(*, ask: bool = True) -> None:
@@ -16,11 +17,8 @@ def check_alive(*, ask: bool = True) -> None:
         RayLostError: where Ray has ended.
     """
     import ray
-    from ray._private import worker
 
-    started = worker._global_node
-    ended = [str(name) for name, _ in started.dead_processes()] if started else []
-    if ended:
+    if ended := ended_processes():
         raise RayLostError(f"Ray's {' and '.join(ended)} ended")
     if not ask:
         return

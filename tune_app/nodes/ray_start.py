@@ -11,6 +11,7 @@ from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
 from tune_app.machine.resources import Node
 from tune_app.nodes.cluster import prepare_environment, start, stop
+from tune_app.nodes.ray_internals import keep_starting_workers, use_ready_workers
 
 SHORTER_TMPDIR = "set RAY_TMPDIR to a folder with a shorter path, /tmp say"
 
@@ -59,11 +60,6 @@ class RayStart:
         except Exception as problem:
             remedy = f"; {SHORTER_TMPDIR}" if "AF_UNIX path" in str(problem) else ""
             raise RayLostError(f"Ray did not start: {problem}{remedy}") from problem
-        from tune_app.nodes.actors import (  # imports ray.tune
-            keep_starting_workers,
-            use_ready_workers,
-        )
-
         keep_starting_workers()
         if self._is_local:
             use_ready_workers()

@@ -10,8 +10,9 @@ from typing import Any
 
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+from trainables.config.metrics import score
 from tune_app.planning.plan import Plan
-from tune_app.record.history import History, score
+from tune_app.record.history import History
 
 POWER = 0.8
 LEVEL = 0.05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,28 +16,13 @@ from analysis.record.record import (
     Started,
 )
 from analysis.record.status import TrialStatus
+from trainables.config.metrics import score
 
 LOST = ("lost_worker", "lost_node")
 """Kinds of failures that took a worker."""
 
 WAITED_FOR = ("full_disk", "storage")
 """Kinds of failures that say nothing of a trial: it is tried again for as long as it takes."""
-
-WORST_SCORE = 0.0
-"""What schedulers and searchers see of a trial that diverged: no accuracy is lower."""
-
-
-def score(row: EpochResult) -> float | None:
-    """What drives the search: validation accuracy, the test set's where no image is held out.
-
-    ``WORST_SCORE`` where training has diverged; None where the epoch was not evaluated.
-    """
-    if row.train_loss is None or not math.isfinite(row.train_loss):
-        return WORST_SCORE
-    value = row.test_accuracy if row.val_accuracy is None else row.val_accuracy
-    if value is None:
-        return None
-    return value if math.isfinite(value) else WORST_SCORE
 
 
 @dataclass(slots=True)
@@ -129,3 +113,16 @@ class History:
 
     def __contains__(self, trial_id: str) -> bool:
         return trial_id in self.trials
+
+
+def best_trial(history: History) -> tuple[float, str]:
+    """The highest accuracy of a last epoch among finished trials, and whose it is; (0.0, "") for
+    none. Of equal ones the trial that entered the study first, as in ``python -m analysis``."""
+    finished = history.with_status(TrialStatus.FINISHED)
+    scores = [(final_score(history[name]), name) for name in finished]
+    return max(scores, key=lambda scored: scored[0], default=(0.0, ""))
+
+
+def final_score(trial: TrialHistory) -> float:
+    """The score of the last epoch; 0.0 where it was not evaluated."""
+    return (score(trial.last) if trial.last else None) or 0.0

@@ -20,14 +20,17 @@ STALE_SECONDS = 20.0
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds a study. ``place`` tells one process table from another, ``born`` one process from
-    another that got its number; ``renewed`` is in seconds since the epoch by the holder's clock."""
+    """Who holds a study.
+
+    ``pid_namespace`` says in which process table ``pid`` counts; ``started_at`` tells a reused
+    process id apart. Both times are in seconds since the epoch, by the holder's clock.
+    """
 
     token: str
     host: str
     pid: int
-    born: float
-    place: str
+    started_at: float = msgspec.field(name="born")
+    pid_namespace: str = msgspec.field(name="place")
     renewed: float
 
 
@@ -46,7 +49,7 @@ class LeaseHeldError(RuntimeError):
 class Lease:
     """Holds ``<study>/lease.json`` from entering to leaving; a thread renews it.
 
-    ``lost`` is set when another driver took the lease over, after this one was asleep for long.
+    ``lost_event`` is set when another driver took the lease over, after this one slept for long.
 
     Raises:
         LeaseHeldError: on entering, when another driver holds the study.
@@ -55,7 +58,7 @@ class Lease:
     def __init__(self, study: Path, *, renew: float = RENEW_SECONDS, stale: float = STALE_SECONDS):
         self.study, self.path = study, study / LEASE
         self.renew, self.stale = renew, stale
-        self.lost = threading.Event()
+        self.lost_event = threading.Event()
         self._leaving = threading.Event()
         self._token = secrets.token_hex(8)
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -72,7 +75,7 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
         self._thread.join()
-        if self._mine():
+        if self._is_own():
             self.path.unlink(missing_ok=True)
 
     def _take(self, previous: Holder | None) -> None:
@@ -86,7 +89,7 @@ class Lease:
         else:
             self._write()
             time.sleep(min(0.3, self.renew))  # the last of several takers stays
-        if not self._mine():
+        if not self._is_own():
             self._lose_race()
 
     def _lose_race(self) -> None:
@@ -95,13 +98,13 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):
-            if not self._mine():
-                self.lost.set()
+            if not self._is_own():
+                self.lost_event.set()
                 return
             with contextlib.suppress(OSError):  # a full or absent disk: the next renewal may do
                 self._write()
 
-    def _mine(self) -> bool:
+    def _is_own(self) -> bool:
         holder = _read(self.path)
         return holder is not None and holder.token == self._token
 
@@ -112,8 +115,10 @@ class Lease:
 
     def _holder(self) -> Holder:
         pid = os.getpid()
-        born = psutil.Process(pid).create_time()
-        return Holder(self._token, socket.gethostname(), pid, born, _place(), time.time())
+        started_at = psutil.Process(pid).create_time()
+        return Holder(
+            self._token, socket.gethostname(), pid, started_at, _pid_namespace(), time.time()
+        )
 
 
 def _read(path: Path) -> Holder | None:
@@ -125,7 +130,7 @@ def _read(path: Path) -> Holder | None:
 
 
 def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
-    if holder.place and holder.place == _place():
+    if holder.pid_namespace and holder.pid_namespace == _pid_namespace():
         return _runs(holder)
     if abs(time.time() - holder.renewed) < stale:
         return True
@@ -137,14 +142,14 @@ def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
 def _runs(holder: Holder) -> bool:
     try:
         process = psutil.Process(holder.pid)
-        same = abs(process.create_time() - holder.born) < 1.0
+        same = abs(process.create_time() - holder.started_at) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def _place() -> str:
-    """Names this process table, so that a process number means something; "" if it has no name."""
+def _pid_namespace() -> str:
+    """Names the process table of this boot and container; "" where it has no name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"

@@ -7,9 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-STOP_FILE = "STOP"
-"""Its presence asks every worker to save and end (``training.checkpoint_store`` looks)."""
-
 
 def write_file(storage: str, name: str, text: str) -> None:
     """Writes a small file, and the folder where there is none."""

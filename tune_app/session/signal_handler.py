@@ -7,10 +7,12 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
+
+from tune_app.command.output import LOG
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -49,7 +51,6 @@ class SignalHandler:
     come, with the code of the first: what is on record stays.
     """
 
-    say: Callable[[str], None] = print
     signal: int = 0
     deadline: float = float("inf")
     _first_at: float = 0.0
@@ -83,4 +84,4 @@ class SignalHandler:
         self.signal, self._first_at = number, time.monotonic()
         self.stop_in(GRACE_SECONDS)
         name = signal.Signals(number).name
-        self.say(f"{name}: running trials save and end, at most 30 s; again: stops at once")
+        LOG.info("%s: running trials save and end, at most 30 s; again: stops at once", name)

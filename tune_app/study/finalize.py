@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.record.record import Closed
 from analysis.record.status import OPEN, TrialStatus
 from trainables.config.installation import SCRIPT, command_here
-from tune_app.record.history import History, score
+from tune_app.command.output import LOG
+from tune_app.engine.open_study import OpenStudy
+from tune_app.planning.plan import PlannedTrial
+from tune_app.planning.speed_cache import save_speeds
+from tune_app.record.history import History, best_trial
 from tune_app.record.paths import StudyPaths
+from tune_app.session.session import Session
+from tune_app.study.retention import remove_checkpoints, surplus
 
 COMPLETE = "every planned trial is accounted for"
 
@@ -30,17 +38,24 @@ class Outcome:
     best_accuracy: float = 0.0
     complete: bool = True
 
-    def tell(self, command: str, say: Callable[[str], None]) -> None:
-        """For a person: how many ended how, the best, where the report is and how to go on."""
+    def summary(self, command: str) -> list[str]:
+        """Lines for a person: how many ended how, the best, the report, and how to continue."""
         parts = [f"{self.counts[name]} {name}" for name in TrialStatus if self.counts[name]]
-        say(": ".join(filter(None, [self.reason, ", ".join(parts)])))
+        lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
         if self.best:
-            say(f"best: {self.best_accuracy:.4f} {self.best}")
+            lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
         report = StudyPaths(self.folder).report
         if report.is_file():
-            say(f"report: {report}")
+            lines.append(f"report: {report}")
         if not self.complete and command:
-            say(f"to continue: {command_here()} {command.removeprefix(SCRIPT).lstrip()}")
+            words = command.removeprefix(SCRIPT).lstrip()
+            lines.append(f"to continue: {command_here()} {words}")
+        return lines
+
+    def log(self, command: str) -> None:
+        """Logs the summary."""
+        for line in self.summary(command):
+            LOG.info("%s", line)
 
 
 def count(history: History, planned: Iterable[str]) -> Counter[TrialStatus]:
@@ -67,17 +82,34 @@ def exit_code(
     return 0
 
 
-def best_trial(history: History) -> tuple[float, str]:
-    """The highest accuracy of a last epoch among finished trials, and whose it is."""
-    finished = [
-        (score(trial.last) or 0.0, name)
-        for name, trial in history.trials.items()
-        if trial.status == TrialStatus.FINISHED and trial.last
-    ]
-    return max(finished, default=(0.0, ""))
+def finalize(
+    study: OpenStudy, session: Session, estimating: Sequence[PlannedTrial] = ()
+) -> Outcome:
+    """Closes the record: says why the search ended and what became of each trial.
+
+    ``estimating`` are the second stage's trials, which the plan does not list.
+    """
+    dispatcher, history = session.dispatcher, study.history
+    proposed = {name for name, trial in history.trials.items() if trial.planned}
+    planned = {trial.trial_id for trial in study.plan.trials} or proposed
+    counts = count(history, planned | {trial.trial_id for trial in estimating})
+    left = sum(counts[status] for status in OPEN)
+    complete = dispatcher.searcher.exhausted and not left
+    reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
+    study.ledger.append(Closed(time.time(), reason))
+    remove_checkpoints(study.storage, surplus(history))
+    save_speeds(study.paths.folder.parent, history, study.placement.slots())
+    code = exit_code(
+        counts,
+        signalled=session.signals.exit_code if session.signals.signal else 0,
+        budget_used=time.monotonic() > session.ends_at,
+        complete=complete,
+    )
+    accuracy, best = best_trial(history)
+    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, complete)
 
 
-def write_results(folder: Path, say: Callable[[str], None], *, report: bool = True) -> None:
+def write_results(folder: Path, *, report: bool = True) -> None:
     """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
     again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
     try:
@@ -86,7 +118,7 @@ def write_results(folder: Path, say: Callable[[str], None], *, report: bool = Tr
         study = load_study(folder)
         study.write_tables()
     except Exception as problem:
-        say(f"the tables could not be written: {problem!r}; {again} tries again")
+        LOG.info("the tables could not be written: %r; %s tries again", problem, again)
         return
     if not report:
         return
@@ -98,4 +130,4 @@ def write_results(folder: Path, say: Callable[[str], None], *, report: bool = Tr
 
             write_report(study, pictures)
     except Exception as problem:
-        say(f"the report could not be written: {problem!r}; {again} tries again")
+        LOG.info("the report could not be written: %r; %s tries again", problem, again)

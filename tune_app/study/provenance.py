@@ -6,30 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tune_app.command.options import RunOptions
-from tune_app.engine.workload import Workload
 from tune_app.machine.placement import Placement
-from tune_app.planning.plan import Plan
-from tune_app.record.paths import StudyPaths
+from tune_app.study.prepare import PreparedStudy
 from tune_app.study.study_file import read_information, study_information, write_information
 
 
-def describe(
-    paths: StudyPaths,
-    plan: Plan,
-    options: RunOptions,
-    identity: Mapping[str, Any],
-    workload: Workload,
-    placement: Placement,
-) -> None:
+def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
     """Space, options, versions and device as they are now; the identity as the study began."""
+    paths, options, placement = prepared.paths, prepared.options, prepared.placement
     stored = read_information(paths.study) or {}
     document = study_information(
-        plan,
+        prepared.plan,
         options,
         paths.folder.name,
         stored.get("identity", identity),
-        dataset=dict(workload.dataset),
+        dataset=dict(prepared.workload.dataset),
         device=_device(placement),
         share=str(placement.resources(0)),
         slots=placement.slots(),

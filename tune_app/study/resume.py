@@ -1,4 +1,4 @@
-"""Opening a study: is it the same one, what is on record, what is borrowed from other studies."""
+"""Opens a study or continues it: is it the same one, what is on record, what is borrowed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
     return rows
 
 
-def settle_ends(history: History, now: float) -> list[AnyRow]:
+def missing_ends(history: History, now: float) -> list[AnyRow]:
     """Trials whose last epoch is on record, but not that they finished."""
     return [
         Ended(name, trial.attempt, now, TrialStatus.FINISHED, trial.epoch)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from analysis.record.status import TrialStatus
 from tune_app.planning.forecast import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, score
+from tune_app.record.history import History, final_score
 from tune_app.record.storage import filesystem
 
 
@@ -17,7 +17,7 @@ def surplus(history: History, keep: int = KEPT_WHEN_FINISHED) -> list[str]:
     A stopped or interrupted trial keeps its own, so that the study can grow.
     """
     finished = history.with_status(TrialStatus.FINISHED)
-    finished.sort(key=lambda name: _score(history, name), reverse=True)
+    finished.sort(key=lambda name: final_score(history[name]), reverse=True)
     return finished[keep:] + history.with_status(TrialStatus.DIVERGED)
 
 
@@ -36,8 +36,3 @@ def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
             system.delete_dir(f"{root}/{trial_id}")
             removed += 1
     return removed
-
-
-def _score(history: History, trial_id: str) -> float:
-    last = history[trial_id].last
-    return (score(last) if last else None) or 0.0

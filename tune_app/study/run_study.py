@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from tune_app.command.errors import RayLostError, UsageError
 from tune_app.command.options import RunOptions
-from tune_app.command.output import show
+from tune_app.command.output import LOG
+from tune_app.engine.runner_config import RunnerConfig
 from tune_app.nodes.gc_paused import gc_paused
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.identity import study_identity
@@ -16,10 +18,11 @@ from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, study_paths
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.study.finalize import Outcome, write_results
+from tune_app.study.open import open_study
+from tune_app.study.prepare import prepare_study
+from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
-from tune_app.study.runner import RunnerConfig, StudyRunner
-
-__all__ = ["Outcome", "RunnerConfig", "run_study"]
+from tune_app.study.search import search_study
 
 
 def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = None) -> Outcome:
@@ -29,33 +32,38 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
         UsageError: the study is another one, in use, or its trials fit on no node; nothing started.
     """
     config = config or RunnerConfig()
-    say = config.say or show
+    began = time.monotonic()
     paths = study_paths(options, plan.space.name)
     identity = study_identity(plan)
-    with SignalHandler(say) as signals:
-        with _polite():
+    with SignalHandler() as signals:
+        with lease_errors_as_usage():
             if options.fresh and (aside := move_aside(paths)):
-                say(f"the study of that name is now {aside}")
+                LOG.info("the study of that name is now %s", aside)
         check_identity(paths, identity)
         with _leased(paths) as lease, RayStart(options, config.preload) as ray_start:
-            run = StudyRunner(plan, options, config, paths, signals, lease)
             try:
                 with gc_paused():
-                    run.open(ray_start)
+                    prepared = prepare_study(plan, options, config, paths, ray_start)
             except RayLostError as problem:
                 reason = f"the search did not begin, and nothing is lost: {problem}"
                 outcome = Outcome(paths.folder, 1, reason, complete=False)
-                outcome.tell(options.command, say)
+                outcome.log(options.command)
                 return outcome
-            outcome = run.search(ray_start, identity)
-        write_results(paths.folder, say, report=config.report)
-    outcome.tell(options.command, say)
+            for folder in (paths.folder, paths.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            describe(prepared, identity)
+            budget = options.time_budget_seconds
+            ends_at = began + budget if budget else float("inf")
+            study = open_study(prepared)
+            outcome = search_study(study, config, signals, lease, ray_start, ends_at)
+        write_results(paths.folder, report=config.report)
+    outcome.log(options.command)
     return outcome
 
 
 @contextlib.contextmanager
-def _polite() -> Iterator[None]:
-    """A study that is in use is wrong use."""
+def lease_errors_as_usage() -> Iterator[None]:
+    """A study that another driver works on is wrong use, not a fault."""
     try:
         yield
     except LeaseHeldError as problem:
@@ -65,6 +73,6 @@ def _polite() -> Iterator[None]:
 @contextlib.contextmanager
 def _leased(paths: StudyPaths) -> Iterator[Lease]:
     with contextlib.ExitStack() as stack:
-        with _polite():
+        with lease_errors_as_usage():
             lease = stack.enter_context(Lease(paths.folder))
         yield lease

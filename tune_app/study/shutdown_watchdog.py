@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from tune_app.command.errors import RayLostError
+from tune_app.command.output import LOG
 from tune_app.nodes.liveness import check_alive
 from tune_app.session.session import Session
 from tune_app.study.finalize import Outcome, write_results
@@ -48,19 +49,21 @@ class ShutdownWatchdog:
     def _watch(self) -> None:
         while not self._disarmed.wait(1.0):
             now, session = time.monotonic(), self.session
-            asleep = session.looked and now - session.looked > session.watchdog.timeouts.standstill
-            if asleep or now > session.signals.deadline + OVERTIME_SECONDS:
+            idle = now - session.polled_at if session.polled_at else 0.0
+            late = now > session.signals.deadline + OVERTIME_SECONDS
+            if late or idle > session.watchdog.timeouts.standstill:
                 self._end("Ray hangs")
-            elif ended := self._blocked_on_the_dead(now):
+            elif ended := self._blocked_by_dead_ray(now):
                 self._end(f"{ended}, and a call to it hangs")
 
-    def _blocked_on_the_dead(self, now: float) -> str:
-        """Which part of Ray ended long ago, if the session has not had a look since."""
+    def _blocked_by_dead_ray(self, now: float) -> str:
+        """Which part of Ray died long ago, if the session has not polled since; else ""."""
         try:
             check_alive(ask=False)
         except RayLostError as problem:
             self._dead_since = min(self._dead_since, now)
-            if now > self._dead_since + DEAD_RAY_SECONDS and self.session.looked < self._dead_since:
+            blocked = self.session.polled_at < self._dead_since
+            if blocked and now > self._dead_since + DEAD_RAY_SECONDS:
                 return str(problem)
         else:
             self._dead_since = float("inf")
@@ -69,9 +72,9 @@ class ShutdownWatchdog:
     def _end(self, reason: str) -> None:
         session = self.session
         session.dispatcher.halt(reason)
-        session.progress.say("Ray does not end the search: the record is closed without it")
+        LOG.info("Ray does not end the search: the record is closed without it")
         outcome = self.close()
         session.ledger.sync()
-        write_results(outcome.folder, session.progress.say)
-        outcome.tell(self.command, session.progress.say)
+        write_results(outcome.folder)
+        outcome.log(self.command)
         os._exit(outcome.exit_code or 1)

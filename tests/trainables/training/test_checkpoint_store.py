@@ -10,12 +10,12 @@ from pyarrow import fs
 
 from trainables.training.checkpoint import STATE, CheckpointError, read_checkpoint, write_checkpoint
 from trainables.training.checkpoint_store import (
-    STOP_FILE,
     BackgroundPoll,
     CheckpointName,
     CheckpointStore,
     StorageError,
 )
+from trainables.training.job import STOP_FILE
 
 
 @pytest.fixture(params=["folder", "uri"])

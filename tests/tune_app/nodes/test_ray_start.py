@@ -72,15 +72,14 @@ def ray_processes(*names: str) -> list[psutil.Process]:
     return [child for child in running if child.name() in names]
 
 
-def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there(handlers):
+def test_a_signal_is_the_studys_to_answer_as_soon_as_ray_is_there(handlers, lines):
     """Ray's own handler would end this process; the main thread has done nothing since."""
-    said = []
     options = RunOptions(space="quickstart", results_dir=Path())
-    with SignalHandler(said.append) as signals, RayStart(options, ()) as ray_start:
+    with SignalHandler() as signals, RayStart(options, ()) as ray_start:
         wait([ray_start._started])
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.exit_code == 143
-        assert len(said) == 1
+        assert len(lines) == 1
 
 
 def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeypatch):

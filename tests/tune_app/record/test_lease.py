@@ -33,7 +33,8 @@ def other_driver(tmp_path):
 
 
 def write_holder(study, **changes):
-    fields = {"token": "t", "host": "far", "pid": 1, "born": 0.0, "place": "", "renewed": 0.0}
+    who = {"token": "t", "host": "far", "pid": 1, "renewed": 0.0}
+    fields = {**who, "started_at": 0.0, "pid_namespace": ""}
     (study / LEASE).write_bytes(msgspec.json.encode(Holder(**{**fields, **changes})))
 
 
@@ -99,5 +100,5 @@ while True:
 def test_a_driver_that_slept_while_another_took_over_learns_it(tmp_path):
     with Lease(tmp_path, renew=0.05) as lease:
         write_holder(tmp_path, token="another", renewed=time.time())
-        assert lease.lost.wait(5)
+        assert lease.lost_event.wait(5)
     assert (tmp_path / LEASE).exists()  # the other's lease is left alone

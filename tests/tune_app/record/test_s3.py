@@ -10,11 +10,12 @@ from analysis.record.record import Epoch, read_record
 from tests.tune_app.workload import plan_of, planned, space
 from trainables.training.checkpoint import read_checkpoint
 from tune_app.command.options import RunOptions
+from tune_app.engine.runner_config import RunnerConfig
 from tune_app.planning.forecast import KEPT_WHEN_FINISHED
 from tune_app.planning.preflight import storage_problems
 from tune_app.record.storage import filesystem, join, without_secrets
 from tune_app.study.retention import remove_checkpoints
-from tune_app.study.run_study import RunnerConfig, run_study
+from tune_app.study.run_study import run_study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 

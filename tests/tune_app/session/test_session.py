@@ -8,13 +8,15 @@ import pytest
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
+from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS
-from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import free_bytes
-from tune_app.session.progress import Progress, duration
+from tune_app.session.disk_space import DiskSpace
+from tune_app.session.duration import format_duration
+from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.session.watchdog import HangTimeouts, Watchdog
@@ -22,50 +24,58 @@ from tune_app.session.watchdog import HangTimeouts, Watchdog
 
 @pytest.fixture
 def session(tmp_path):
-    said = []
-    history = History()
+    history, halt = History(), Halt()
     searcher = SEARCHERS["grid"](SearchContext(plan_of(some_trials(3)), history))
+    storage = tmp_path / "checkpoints"
+    storage.mkdir()
     with Ledger(tmp_path) as ledger:
-        made = Session(
+        yield Session(
             ledger=ledger,
             dispatcher=Dispatcher(
-                searcher=searcher, history=history, write=ledger.append, policy=RetryPolicy()
+                searcher=searcher,
+                history=history,
+                write=ledger.append,
+                policy=RetryPolicy(),
+                halt=halt,
             ),
-            progress=Progress(history, planned=3, say_elsewhere=said.append),
-            signals=SignalHandler(said.append),
+            disk=DiskSpace(str(storage), 0, halt),
+            progress=ProgressDisplay(history, planned=3),
+            signals=SignalHandler(),
             watchdog=Watchdog(HangTimeouts()),
-            storage=str(tmp_path / "checkpoints"),
-            lost=threading.Event(),
+            storage=str(storage),
+            lost_event=threading.Event(),
         )
-        (tmp_path / "checkpoints").mkdir()
-        made.said = said
-        yield made
 
 
 def tick(session):
-    session.looked = 0.0
+    session.polled_at = 0.0
     session.tick()
 
 
-def test_no_trial_starts_on_a_full_disk_and_the_search_says_what_it_needs(session):
-    free = free_bytes(session.storage)
-    session.room_bytes = 2 * free
+def test_no_trial_starts_on_a_full_disk_and_the_search_says_what_it_needs(session, lines):
+    session.disk.needed_bytes = 2 * free_bytes(session.storage)
     assert not session.may_start()
     assert not session.may_start()
-    (line,) = session.said
+    (line,) = lines
     assert "the disk is full" in line
     assert "are needed" in line
-    session.room_bytes = 0
+    session.disk.needed_bytes = 0
     assert session.may_start()
-    assert "room on the disk again" in session.said[-1]
+    assert "room on the disk again" in lines[-1]
 
 
 def test_a_disk_that_stays_full_ends_the_search(session):
-    session.room_bytes = 2 * free_bytes(session.storage)
+    session.disk.needed_bytes = 2 * free_bytes(session.storage)
     session.may_start()
-    session._full_since -= 601
+    session.disk._full_since -= 601
     session.may_start()
     assert "stayed full" in session.dispatcher.halted
+
+
+def test_the_ledger_waits_for_room_until_the_search_is_halted(session):
+    assert session.disk.wait(100)
+    session.dispatcher.halt("enough")
+    assert not session.disk.wait(100)
 
 
 def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_path):
@@ -81,14 +91,13 @@ def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_
 
 
 def test_losing_the_lease_stops_the_search(session):
-    session.lost.set()
+    session.lost_event.set()
     tick(session)
     assert "another driver" in session.dispatcher.halted
 
 
 def test_a_standstill_stops_the_search(session):
     session.watchdog.moved -= 100_000
-    session.callback = LedgerCallback(session.dispatcher)
     tick(session)
     assert "nothing moved" in session.dispatcher.halted
 
@@ -103,4 +112,4 @@ def test_the_first_reason_stays(session):
     ("seconds", "text"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (86400, "24.0 h")]
 )
 def test_durations_are_short(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from analysis.record.record import Ended, Epoch, Started
-from tune_app.record.history import History
+from tune_app.record.history import History, best_trial
 from tune_app.session.signal_handler import SIGNALS, SignalHandler
-from tune_app.study.finalize import best_trial, count, exit_code
+from tune_app.study.finalize import count, exit_code
 from tune_app.study.retention import remove_checkpoints, surplus
 
 
@@ -67,19 +67,18 @@ def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
 
 
-def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers):
-    said = []
-    with SignalHandler(said.append) as signals:
+def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers, lines):
+    with SignalHandler() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)  # as timeout does: the process, then its group
     assert signals.signal == signal.SIGTERM
     assert signals.exit_code == 143
-    assert len(said) == 1
+    assert len(lines) == 1
     os.kill(os.getpid(), signal.SIGTERM)  # the process is on its way out: still its echo
     assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
 
 
 def test_without_a_signal_the_handlers_are_given_back(handlers):
-    with SignalHandler(print):
+    with SignalHandler():
         assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
     assert {number: signal.getsignal(number) for number in SIGNALS} == handlers

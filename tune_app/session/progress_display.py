@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,37 +12,42 @@ from rich.text import Text
 
 from analysis.record.record import Epoch
 from analysis.record.status import TrialStatus
+from trainables.config.metrics import score
+from tune_app.command.output import LOG
 from tune_app.planning.plan import PlannedTrial
-from tune_app.record.history import History, score
+from tune_app.record.history import History, best_trial
+from tune_app.session.duration import format_duration
 
 WIDTH = 80
 REFRESH_SECONDS = 0.5
 
 
 @dataclass
-class Progress:
-    """Counts trials and epochs. ``epochs_to_go`` is 0 where a search decides as it goes;
-    ``say_elsewhere`` takes the lines in place of the console."""
+class ProgressDisplay:
+    """Counts trials and epochs, and logs how trials end.
+
+    ``epochs_to_go`` is 0 where a search decides as it goes. ``console`` shows a table of the
+    running trials; None: lines alone.
+    """
 
     history: History
     planned: int
     epochs_to_go: int = 0
-    say_elsewhere: Callable[[str], None] | None = None
-    console: Console = field(default_factory=Console)
+    console: Console | None = None
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self.ended = sum(not one.status.is_open for one in self.history.trials.values())
+        self.ended = sum(not trial.status.is_open for trial in self.history.trials.values())
         self.epochs_here = 0
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
-        self.best: tuple[float, str] = self._best_so_far()
+        self.best = best_trial(self.history)
         self._live: Live | None = None
         self._drawn = 0.0
 
-    def __enter__(self) -> Progress:
-        if self.console.is_terminal and self.say_elsewhere is None:
+    def __enter__(self) -> ProgressDisplay:
+        if self.console is not None:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
         return self
@@ -60,57 +65,52 @@ class Progress:
         done = self.epochs_here + self.epochs_saved
         left = sum(one.config.epochs - self.history[one.trial_id].epoch for one in trials)
         self.epochs_to_go = max(self.epochs_to_go, done) + left
-        self.say(words)
+        LOG.info("%s", words)
 
-    def epoch(self, row: Epoch) -> None:
+    def on_start(self, trial_id: str) -> None:
+        """An attempt took a slot."""
+        self.running[trial_id] = self.clock()
+
+    def on_epoch(self, row: Epoch) -> None:
         """An epoch is on record."""
         self.epochs_here += 1
         value = score(row)
-        if value is not None and value > self.best[0] and self._is_last(row):
-            self.best = (value, row.trial_id)
+        better = value is not None and (not self.best[1] or value > self.best[0])
+        if better and row.epoch >= self._epochs(row.trial_id):
+            self.best = (value or 0.0, row.trial_id)
 
-    def change(self, trial_id: str, what: str) -> None:
-        """A trial started, ended ("finished", "stopped", …) or failed ("retry", "failed")."""
-        if what == "started":
-            self.running[trial_id] = self.clock()
-            return
+    def on_end(self, trial_id: str) -> None:
+        """An attempt ended; one that failed may be followed by another."""
         self.running.pop(trial_id, None)
         trial = self.history[trial_id]
-        if what == "retry":
+        if trial.status == TrialStatus.RUNNING:
             kind = trial.ended.kind if trial.ended else "unknown"
-            self.say(f"{trial_id} failed ({kind}), tries again after epoch {trial.epoch}")
+            LOG.info("%s failed (%s), tries again after epoch %d", trial_id, kind, trial.epoch)
             return
-        self.ended += what != TrialStatus.INTERRUPTED
+        self.ended += not trial.status.is_open
         self.epochs_saved += max(0, self._epochs(trial_id) - trial.epoch)
         if not self._live:
-            self.say(self._end_line(trial_id, what))
+            LOG.info(self._end_line(trial_id))
 
     def tick(self) -> None:
         """Draws the table, at most twice a second."""
         if self._live and self.clock() - self._drawn > REFRESH_SECONDS:
             self._drawn = self.clock()
-            self._live.update(self._table(), refresh=True)
-
-    def say(self, text: str) -> None:
-        """One line that stays."""
-        if self.say_elsewhere is not None:
-            self.say_elsewhere(text)
-            return
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._live.update(self._table(self._live.console), refresh=True)
 
     # What is shown.
 
-    def _end_line(self, trial_id: str, what: str) -> str:
+    def _end_line(self, trial_id: str) -> str:
         trial = self.history[trial_id]
         value = score(trial.last) if trial.last else None
         shown = f"{value:.4f}" if value is not None else "   –  "
         counted = f"[{self.ended}/{self.planned}]"
-        return f"{counted} {what:<11} {shown} after {trial.epoch:>3} epochs  {trial_id}"
+        return f"{counted} {trial.status:<11} {shown} after {trial.epoch:>3} epochs  {trial_id}"
 
-    def _table(self) -> Group:
+    def _table(self, console: Console) -> Group:
         lines = [Text(self._summary()[:WIDTH], style="bold")]
-        for trial_id in list(self.running)[: max(4, self.console.height - 4)]:
-            lines.append(Text(self._running_line(trial_id)[: self.console.width]))
+        for trial_id in list(self.running)[: max(4, console.height - 4)]:
+            lines.append(Text(self._running_line(trial_id)[: console.width]))
         return Group(*lines)
 
     def _running_line(self, trial_id: str) -> str:
@@ -127,7 +127,7 @@ class Progress:
         parts = [f"{self.ended}/{self.planned} trials", f"{len(self.running)} running"]
         left = self.seconds_left()
         if left is not None:
-            parts.append(f"about {duration(left)} left")
+            parts.append(f"about {format_duration(left)} left")
         name = self.best[1]
         parts.append(f"best {self.best[0]:.4f} {name}" if name else "no result yet")
         return " · ".join(parts)
@@ -143,23 +143,3 @@ class Progress:
     def _epochs(self, trial_id: str) -> int:
         planned = self.history[trial_id].planned
         return int(planned.config["epochs"]) if planned else 0
-
-    def _is_last(self, row: Epoch) -> bool:
-        return row.epoch >= self._epochs(row.trial_id)
-
-    def _best_so_far(self) -> tuple[float, str]:
-        finished: list[tuple[float, str]] = [
-            (score(trial.last) or 0.0, name)
-            for name, trial in self.history.trials.items()
-            if trial.status == TrialStatus.FINISHED and trial.last
-        ]
-        return max(finished, default=(-1.0, ""))
-
-
-def duration(seconds: float) -> str:
-    """45 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,53 @@
+"""A full disk holds a search back for a while, and then ends it."""
+
+from __future__ import annotations
+
+import time
+
+import humanize
+
+from tune_app.command.output import LOG
+from tune_app.deciding.halt import Halt
+from tune_app.record.storage import free_bytes
+from tune_app.session.duration import format_duration
+
+FULL_DISK_SECONDS = 600.0
+"""A search without room on its disk waits this long before it gives up."""
+
+
+class DiskSpace:
+    """Watches the room in ``storage``: ``needed_bytes`` must be free before a trial starts."""
+
+    def __init__(self, storage: str, needed_bytes: int, halt: Halt) -> None:
+        self.storage, self.needed_bytes, self.halt = storage, needed_bytes, halt
+        self._full_since: float | None = None
+
+    def has_room(self) -> bool:
+        """Whether another trial may start; returns False while the disk is full, for up to
+        ``FULL_DISK_SECONDS``, and then halts the search."""
+        free = free_bytes(self.storage)
+        if free is None or free >= self.needed_bytes:
+            if self._full_since is not None:
+                LOG.info("there is room on the disk again: going on")
+            self._full_since = None
+            return True
+        self._note_full(self.needed_bytes, free)
+        return False
+
+    def wait(self, needed_bytes: int) -> bool:
+        """Blocks for a second; whether the ledger, which found no room, is to try again."""
+        self._note_full(needed_bytes, 0)
+        time.sleep(1.0)
+        return not self.halt.reason
+
+    def _note_full(self, needed: int, free: int) -> None:
+        limit = format_duration(FULL_DISK_SECONDS)
+        if self._full_since is None:
+            self._full_since = time.monotonic()
+            need, have = humanize.naturalsize(needed), humanize.naturalsize(free)
+            LOG.info(
+                "the disk is full: %s are needed in %s, %s are free; waiting %s for room",
+                *(need, self.storage, have, limit),
+            )
+        elif time.monotonic() - self._full_since > FULL_DISK_SECONDS:
+            self.halt(f"the disk stayed full for {limit}")

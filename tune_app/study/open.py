@@ -1,0 +1,84 @@
+"""Opens a prepared study: from here on its folder says that this run works on it."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from analysis.record.record import AnyRow, Run
+from tune_app.command.output import LOG
+from tune_app.deciding.halt import Halt
+from tune_app.deciding.searcher import SearchContext
+from tune_app.engine.open_study import OpenStudy
+from tune_app.planning.forecast import checkpoint_bytes
+from tune_app.record.history import History
+from tune_app.record.ledger import Ledger
+from tune_app.record.storage import without_secrets
+from tune_app.session.disk_space import DiskSpace
+from tune_app.study.prepare import PreparedStudy
+from tune_app.study.resume import entry_rows, missing_ends, to_run_again
+
+SPARE_BYTES = 20_000_000
+"""Kept free for record, logs and tables, besides the checkpoints being written."""
+
+
+def open_study(prepared: PreparedStudy) -> OpenStudy:
+    """Puts this run, what it borrows and what it plans on record."""
+    plan, record, slots = prepared.plan, prepared.record, prepared.placement.slots()
+    halt = Halt()
+    disk = DiskSpace(prepared.storage, _needed_bytes(prepared), halt)
+    ledger = Ledger(prepared.paths.folder, wait_for_space=disk.wait)
+    history = History(record.rows)
+
+    def write(*rows: AnyRow) -> None:
+        ledger.append(*rows)
+        for row in rows:
+            history.apply(row)
+
+    now, command = time.time(), without_secrets(prepared.options.command)
+    write(Run(now, command, slots, socket.gethostname()))
+    write(*prepared.borrowed)
+    ends = missing_ends(history, now)
+    write(*ends)
+    rows = [*record.rows, *prepared.borrowed, *ends]
+    write(*entry_rows(plan, history, now))
+    _log_repairs(ledger, prepared)
+    options = prepared.options
+    again = to_run_again(plan, history)
+    return OpenStudy(
+        plan=plan,
+        options=options,
+        paths=prepared.paths,
+        storage=prepared.storage,
+        placement=prepared.placement,
+        workload=prepared.workload,
+        ledger=ledger,
+        rows=rows,
+        context=SearchContext(plan, history, options.objective, options.search_seed, again, write),
+        disk=disk,
+        halt=halt,
+    )
+
+
+def first_line(study: OpenStudy) -> str:
+    """What this run has to do, in one line."""
+    slots, resources = study.placement.slots(), study.placement.resources(0)
+    listed = {trial.trial_id for trial in study.plan.trials}
+    known = len(listed - study.again)
+    to_run = (
+        f"{len(listed & study.again)} trials to run" if listed else f"{study.plan.search} proposes"
+    )
+    return f"{study.paths.folder}: {to_run}, {known} known; {slots} at a time, {resources} each"
+
+
+def _needed_bytes(prepared: PreparedStudy) -> int:
+    """Room for a checkpoint of every running trial beside its last one."""
+    largest = max((checkpoint_bytes(trial) for trial in prepared.plan.trials), default=0)
+    return SPARE_BYTES + 2 * largest * prepared.placement.slots()
+
+
+def _log_repairs(ledger: Ledger, prepared: PreparedStudy) -> None:
+    if ledger.repaired is not None:
+        LOG.info("the ledger's last line was torn and is removed: %s…", repr(ledger.repaired[:60]))
+    for damage in prepared.record.damage:
+        LOG.info("ledger line %d is damaged and passed over: %r", damage.line, damage.content[:60])

@@ -1,0 +1,96 @@
+"""What a study needs before anything of it is written: its record, its data, its resources."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from analysis.record.record import LEDGER, AnyRow, Record, read_record
+from trainables.data.datasets.registry import load_dataset
+from tune_app.command.errors import UsageError
+from tune_app.command.options import RunOptions
+from tune_app.engine.runner_config import RunnerConfig
+from tune_app.engine.workload import Workload, cifar_workload
+from tune_app.machine.placement import Placement, assign_resources
+from tune_app.machine.resources import Node
+from tune_app.nodes.ray_start import RayStart
+from tune_app.planning.data_request import data_request
+from tune_app.planning.plan import Plan
+from tune_app.record.history import History
+from tune_app.record.paths import StudyPaths
+from tune_app.record.storage import join
+from tune_app.study.resume import borrowed_rows
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """Everything read and checked; nothing of the study was touched yet.
+
+    ``borrowed`` are rows of other studies that this one takes over. ``storage`` is where its
+    checkpoints go, a path or URI.
+    """
+
+    plan: Plan
+    options: RunOptions
+    paths: StudyPaths
+    storage: str
+    record: Record
+    borrowed: Sequence[AnyRow]
+    workload: Workload
+    placement: Placement
+
+
+def prepare_study(
+    plan: Plan, options: RunOptions, config: RunnerConfig, paths: StudyPaths, ray_start: RayStart
+) -> PreparedStudy:
+    """Reads the record and the data while Ray starts, then checks what Ray found.
+
+    Raises:
+        UsageError, DatasetError, RayLostError: nothing of the study was touched.
+    """
+    exists = (paths.folder / LEDGER).is_file()
+    record = read_record(paths.folder, rates=False) if exists else Record(())
+    borrowed = borrowed_rows(plan, History(record.rows), options.reuse_from)
+    put_data = read_data(plan, options, config)
+    importlib.import_module("tune_app.engine.tune_loop")  # ray.tune: seconds, while Ray starts
+    nodes = ray_start.nodes()
+    workload = put_data()
+    gpus = _gpus_per_trial(nodes, plan, options, paths, workload)
+    placement = assign_resources(nodes, options, gpus)
+    storage = _storage(options, paths)
+    if len(placement.nodes) > 1:
+        from tune_app.nodes.shared_storage import check_shared
+
+        check_shared(storage)
+    return PreparedStudy(plan, options, paths, storage, record, borrowed, workload, placement)
+
+
+def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:
+    """Reads the data into memory; what is returned puts them into the Ray that then runs."""
+    if given := config.workload:
+        return lambda: given
+    return partial(cifar_workload, load_dataset(data_request(plan.space.fixed, options)))
+
+
+def _storage(options: RunOptions, paths: StudyPaths) -> str:
+    if options.storage:
+        return join(options.storage, paths.folder.name)
+    return str(paths.checkpoints)
+
+
+def _gpus_per_trial(
+    nodes: Sequence[Node], plan: Plan, options: RunOptions, paths: StudyPaths, workload: Workload
+) -> float | None:
+    """A trial's part of a card; "auto" is measured, which needs the data."""
+    asked = options.gpus_per_trial
+    if not isinstance(asked, str):
+        return asked
+    if not any(node.gpus for node in nodes):
+        raise UsageError(["--gpus-per-trial auto measures a card, and there is no GPU here"])
+    from tune_app.engine.gpu_share import ShareCache, auto_share
+    from tune_app.engine.gpu_trial import card
+
+    cache = ShareCache(paths.folder.parent / ".gpu_shares.json")
+    return auto_share(plan, card(), workload.parameters["data"], cache)

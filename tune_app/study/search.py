@@ -1,0 +1,117 @@
+"""Searches an open study, and closes its record in order, whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tune_app.command.output import LOG
+from tune_app.deciding.dispatcher import Dispatcher
+from tune_app.deciding.failures import RetryPolicy
+from tune_app.deciding.searchers import SEARCHERS
+from tune_app.deciding.two_stages import TwoStages
+from tune_app.engine.open_study import OpenStudy
+from tune_app.engine.runner_config import RunnerConfig
+from tune_app.engine.workload import Workload
+from tune_app.nodes.ray_start import RayStart
+from tune_app.record.lease import Lease
+from tune_app.session.duration import format_duration
+from tune_app.session.progress_display import ProgressDisplay
+from tune_app.session.session import Session, TrialLog
+from tune_app.session.signal_handler import SignalHandler
+from tune_app.session.watchdog import Watchdog
+from tune_app.study.estimating import EstimatingStage
+from tune_app.study.finalize import Outcome, finalize
+from tune_app.study.open import first_line
+from tune_app.study.prepare import read_data
+from tune_app.study.resume import borrowed_rows
+from tune_app.study.shutdown_watchdog import ShutdownWatchdog
+
+
+def search_study(
+    study: OpenStudy,
+    config: RunnerConfig,
+    signals: SignalHandler,
+    lease: Lease,
+    ray_start: RayStart,
+    ends_at: float,
+) -> Outcome:
+    """Runs what is missing until ``ends_at`` (monotonic seconds) at the latest."""
+    from tune_app.engine.tune_loop import TuneLoop  # imports ray.tune
+
+    def restart() -> Workload:
+        """A new Ray, given the data anew: it was gone with the old one."""
+        ray_start.again()
+        return read_data(study.plan, study.options, config)()
+
+    with study.ledger:
+        progress = _progress(study, config)
+        stage = EstimatingStage(
+            study,
+            borrow=lambda plan: borrowed_rows(plan, study.history, study.options.reuse_from),
+            begun=progress.begin_stage,
+        )
+        session = _session(study, stage, progress, config, signals, lease, ends_at)
+        LOG.info("%s", first_line(study))
+
+        def close() -> Outcome:
+            return finalize(study, session, stage.trials)
+
+        watchdog = ShutdownWatchdog(session, close, study.options.command)
+        with watchdog, session.progress:
+            session.clear_stop()
+            loop = TuneLoop(study, session, config)
+            loop.replay()
+            loop.run(restart)
+            watchdog.disarm()
+        return close()
+
+
+def _session(
+    study: OpenStudy,
+    stage: EstimatingStage,
+    progress: ProgressDisplay,
+    config: RunnerConfig,
+    signals: SignalHandler,
+    lease: Lease,
+    ends_at: float,
+) -> Session:
+    options = study.options
+    searcher = SEARCHERS[study.plan.search](study.context)
+    if study.plan.estimating_seeds:
+        searcher = TwoStages(searcher, stage.begin)
+    budget = options.time_budget_seconds
+    return Session(
+        ledger=study.ledger,
+        dispatcher=Dispatcher(
+            searcher=searcher,
+            history=study.history,
+            write=study.ledger.append,
+            policy=RetryPolicy(options.max_failures, memory_tiers=len(study.placement.tiers) - 1),
+            search=study.plan.search,
+            halt=study.halt,
+        ),
+        disk=study.disk,
+        progress=progress,
+        signals=signals,
+        watchdog=Watchdog(config.timeouts),
+        storage=study.storage,
+        lost_event=lease.lost_event,
+        trial_log=_tensorboard(study.paths.tensorboard),
+        searched_keys=tuple(study.plan.space.keys),
+        ends_at=ends_at,
+        budget=format_duration(budget) if budget else "",
+    )
+
+
+def _progress(study: OpenStudy, config: RunnerConfig) -> ProgressDisplay:
+    plan, history = study.plan, study.history
+    epochs = {trial.trial_id: trial.config.epochs for trial in plan.trials}
+    to_go = sum(epochs[name] - history[name].epoch for name in study.again & epochs.keys())
+    points = plan.open_ended * len(plan.seeds)
+    return ProgressDisplay(history, len(epochs) or points, to_go, config.console)
+
+
+def _tensorboard(folder: Path) -> TrialLog:
+    from analysis.tensorboard.writer import TensorBoardLog
+
+    return TensorBoardLog(folder)
