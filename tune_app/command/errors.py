@@ -24,3 +24,7 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {name!r}: choose from {', '.join(choices)}{hint}"
+
+
+class HeadLostError(RayLostError):
+    """The head of a joined cluster is gone, and will not be started from here."""

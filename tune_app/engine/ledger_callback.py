@@ -30,6 +30,9 @@ class SearchListener(Protocol):
     def on_epoch(self, row: Epoch) -> None:
         """An epoch was finished."""
 
+    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+        """A trial says for how long its storage has refused it; ``waits``: that is all it does."""
+
     def on_end(self, trial_id: str) -> None:
         """An attempt ended; the dispatcher's history says how."""
 
@@ -71,6 +74,8 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         rows = [epoch_row(report, trial_id, attempt, now) for report in reports]
         for row in self.dispatcher.epochs(rows):
             self.listener.on_epoch(row)
+        away = result.get("storage_away_seconds", 0.0)
+        self.listener.on_storage(trial_id, away, waits=not reports)
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]

@@ -54,7 +54,8 @@ class RaySearchAdapter(PicklesEmpty, RaySearcher):
     """Feeds one ``fit()``: at most ``limit`` attempts, all in the resource tier ``tier``.
 
     Ray is told that the search is over only when nothing runs that could come back: a failed
-    attempt returns as another one. ``may_start`` is asked first, and can hold the search back.
+    attempt returns as another one. ``may_start`` is asked first, and can hold the search back;
+    ``slots`` says how many attempts may run at once, which changes with the cluster.
     """
 
     def __init__(
@@ -64,18 +65,21 @@ class RaySearchAdapter(PicklesEmpty, RaySearcher):
         *,
         tier: int = 0,
         limit: int = 1000,
+        slots: Callable[[], int],
         may_start: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self.dispatcher, self.settings = dispatcher, settings
         self.tier, self.left, self.may_start = tier, limit, may_start
+        self.slots = slots
 
     def suggest(self, trial_id: str) -> Any:
         """Ray's own ``trial_id`` means nothing here: the attempt carries the content's."""
         may_start = self.may_start()
         if self.dispatcher.is_done(self.tier) or self._full():
             return RaySearcher.FINISHED
-        attempt = self.dispatcher.next_attempt(self.tier) if may_start and self.left > 0 else None
+        free = may_start and self.left > 0 and len(self.dispatcher.running) < self.slots()
+        attempt = self.dispatcher.next_attempt(self.tier) if free else None
         if attempt is None:
             return RaySearcher.FINISHED if self.dispatcher.is_done(self.tier) else None
         self.left -= 1

@@ -25,6 +25,7 @@ from tune_app.engine.workload import Workload
 from tune_app.nodes.cluster import stop
 from tune_app.nodes.liveness import check_alive
 from tune_app.nodes.ray_internals import host_of_actor
+from tune_app.nodes.slot_count import SlotCount
 from tune_app.record.history import LOST
 from tune_app.record.ledger import DiskFullError
 from tune_app.session.session import Session
@@ -92,6 +93,10 @@ class TuneLoop:
         """An epoch was finished."""
         self.session.on_epoch(row)
 
+    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+        """A trial says for how long its storage has refused it."""
+        self.session.on_storage(trial_id, away_seconds, waits=waits)
+
     def on_end(self, trial_id: str) -> None:
         """An attempt ended."""
         self.session.on_end(trial_id)
@@ -113,7 +118,7 @@ class TuneLoop:
             self.scheduler,
             self._settings(tier),
             resources=placement.resources(tier),
-            slots=placement.slots(tier),
+            slots=SlotCount(placement, tier),
             tier=tier,
             limit=self.config.attempts_per_fit,
             callback=self.callback,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from ray import tune
@@ -20,6 +21,11 @@ from tune_app.session.session import Session
 
 LIMIT = 1000
 """Attempts a fit: Ray keeps 50 MB for a thousand trials and drops its actors with each fit."""
+
+
+MOST_PENDING = 100_000
+"""Trials that Tune lets wait for a slot: all that the searcher gives it, which counts the slots.
+Without a number Tune lets one wait, and its workers are not used again."""
 
 
 class DeadlineStopper(PicklesEmpty, Stopper):
@@ -42,17 +48,24 @@ def fit_tuner(
     settings: WorkerSettings,
     *,
     resources: TrialResources,
-    slots: int,
+    slots: Callable[[], int],
     tier: int = 0,
     limit: int = LIMIT,
     callback: LedgerCallback,
 ) -> None:
     """Runs until this tier has nothing left, ``limit`` attempts have run, or the session stops.
 
+    ``slots`` is asked again and again how many attempts may run at once.
+
     Ray's result grid is ignored: the ledger has the results. Ray's own files are thrown away.
     """
     feeder = RaySearchAdapter(
-        session.dispatcher, settings, tier=tier, limit=limit, may_start=session.may_start
+        session.dispatcher,
+        settings,
+        tier=tier,
+        limit=limit,
+        slots=slots,
+        may_start=session.may_start,
     )
     bundle = PlacementGroupFactory([{"CPU": resources.cpus, "GPU": resources.gpus}])
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
@@ -62,7 +75,7 @@ def fit_tuner(
                 search_alg=feeder,
                 scheduler=scheduler,
                 num_samples=-1,
-                max_concurrent_trials=slots,
+                max_concurrent_trials=MOST_PENDING,
                 reuse_actors=True,
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,

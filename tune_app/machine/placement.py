@@ -21,11 +21,13 @@ from tune_app.machine.resources import (
 @dataclass(frozen=True)
 class Placement:
     """``tiers`` holds the ordinary resources first, then larger ones for trials that ran out of
-    memory; ``max_concurrent`` is --max-concurrent."""
+    memory; ``max_concurrent`` is --max-concurrent. ``is_joined``: the nodes are a cluster's, whose
+    number changes."""
 
     nodes: tuple[Node, ...]
     tiers: tuple[TrialResources, ...]
     max_concurrent: int | None = None
+    is_joined: bool = False
 
     def resources(self, tier: int) -> TrialResources:
         """The resources of a tier; those of the last one where there are fewer."""
@@ -47,7 +49,11 @@ def assign_resources(nodes: Sequence[Node], options: RunOptions, gpus: float | N
         UsageError: where no single node has what a trial asks for: Ray would wait for ever.
     """
     resources = choose_resources(nodes, options.cpus_per_trial, gpus)
+    joined = options.address is not None
     found = problems(nodes, resources)
-    if found:
+    if found and not (joined and options.max_concurrent):
+        if joined:
+            found.append("on a cluster that grows by itself, say how far: --max-concurrent N")
         raise UsageError(found)
-    return Placement(tuple(nodes), resource_tiers(nodes, resources), options.max_concurrent)
+    tiers = (resources,) if found else resource_tiers(nodes, resources)
+    return Placement(tuple(nodes), tiers, options.max_concurrent, joined)

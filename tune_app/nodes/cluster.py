@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from trainables.compiled.user_cache import home
 from trainables.config.installation import child_environment
 from tune_app.command.errors import UsageError
 from tune_app.machine.resources import Node
+from tune_app.nodes.liveness import forget_head, watch_head
 from tune_app.nodes.ray_internals import (
     fewer_processes,
     patient_start,
@@ -76,7 +76,6 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     os.environ.update(child_environment())
-    os.environ.setdefault("HOME", str(home()))  # Ray expands ~ as it is imported
 
 
 def start(
@@ -129,11 +128,11 @@ def _keep_token_without_home() -> None:
     if os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
         return
     try:
-        folder = home() / ".ray"
-        folder.mkdir(exist_ok=True)
+        folder = Path.home() / ".ray"
+        folder.mkdir(parents=True, exist_ok=True)
         if (folder / "auth_token").is_file() or os.access(folder, os.W_OK):
             return
-    except OSError:
+    except (OSError, RuntimeError):
         pass
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
@@ -146,6 +145,7 @@ def _join(address: str) -> None:
             host, _, port = address.partition(":")
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        watch_head(ray.get_runtime_context().gcs_address)
     except (OSError, ValueError, RuntimeError) as problem:
         reason = str(problem).strip().partition("\n")[0]
         raise UsageError(
@@ -213,6 +213,7 @@ def stop() -> None:
     """Ends this process's part of Ray; what was started here ends with it."""
     import ray
 
+    forget_head()
     with signals_kept(), contextlib.suppress(Exception):
         ray.shutdown()
 

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from tune_app.command.errors import RayLostError
+from tune_app.command.errors import HeadLostError, RayLostError
+from tune_app.nodes.head_watch import HeadWatch
 from tune_app.nodes.ray_internals import ended_processes
+
+_head: list[HeadWatch] = []
+"""Of the cluster that this process has joined, as Ray's own client is one a process."""
+
+
+def watch_head(address: str) -> None:
+    """From now on ``check_alive`` knows whether the head of a joined cluster answers."""
+    forget_head()
+    _head.append(HeadWatch(address))
+
+
+def forget_head() -> None:
+    """The cluster was left."""
+    while _head:
+        _head.pop().close()
 
 
 def check_alive(*, ask: bool = True) -> None:
@@ -14,12 +30,16 @@ def check_alive(*, ask: bool = True) -> None:
     never asked: nothing is sent.
 
     Raises:
-        RayLostError: where Ray has ended.
+        RayLostError: where Ray has ended; a HeadLostError where it is a joined cluster's head.
     """
     import ray
 
     if ended := ended_processes():
         raise RayLostError(f"Ray's {' and '.join(ended)} ended")
+    if _head and (silent := _head[0].silent_seconds) is not None:
+        raise HeadLostError(
+            f"the cluster's head {_head[0].address} has not answered for {silent:.0f} s"
+        )
     if not ask:
         return
     try:

@@ -66,7 +66,14 @@ class RayStart:
         return found
 
     def again(self) -> list[Node]:
-        """Starts Ray anew after it broke."""
+        """Starts Ray anew after it broke, or joins its cluster anew.
+
+        Raises:
+            RayLostError: where that fails.
+        """
         stop()
         self._started = self._pool.submit(self._begin)
-        return self.nodes()
+        try:
+            return self.nodes()
+        except UsageError as problem:  # the command was right, and the cluster is gone
+            raise RayLostError("; ".join(problem.problems)) from problem

@@ -30,7 +30,8 @@ class TrialHistory:
     """One trial: its last finished epoch, its last attempt, and how that ended.
 
     ``failures`` counts failed attempts by kind, and ``fruitless`` those in a row without a new
-    epoch between them, both since the last attempt that ended for good.
+    epoch between them, both since the last attempt that ended for good. ``host`` is where the last
+    attempt ran; "" where that is not known.
     """
 
     planned: Planned | None = None
@@ -39,6 +40,7 @@ class TrialHistory:
     ended: Ended | None = None
     failures: Counter[str] = field(default_factory=Counter)
     fruitless: int = 0
+    host: str = ""
 
     @property
     def epoch(self) -> int:
@@ -64,7 +66,7 @@ class TrialHistory:
 
     def start(self, row: Started) -> None:
         """Takes the beginning of an attempt in."""
-        self.attempt, self.ended = row.attempt, None
+        self.attempt, self.ended, self.host = row.attempt, None, row.host
 
     def end(self, row: Ended) -> None:
         """Takes the end of an attempt in."""

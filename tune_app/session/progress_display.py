@@ -17,6 +17,7 @@ from tune_app.command.output import LOG
 from tune_app.planning.plan import PlannedTrial
 from tune_app.record.history import History, best_trial
 from tune_app.session.duration import format_duration
+from tune_app.session.retry_report import RetryReport
 
 WIDTH = 80
 REFRESH_SECONDS = 0.5
@@ -43,6 +44,7 @@ class ProgressDisplay:
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
         self.best = best_trial(self.history)
+        self._retries = RetryReport(self.clock)
         self._live: Live | None = None
         self._drawn = 0.0
 
@@ -53,6 +55,7 @@ class ProgressDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._retries.flush()
         if self._live:
             self._live.stop()
             self._live = None
@@ -84,8 +87,7 @@ class ProgressDisplay:
         self.running.pop(trial_id, None)
         trial = self.history[trial_id]
         if trial.status == TrialStatus.RUNNING:
-            kind = trial.ended.kind if trial.ended else "unknown"
-            LOG.info("%s failed (%s), tries again after epoch %d", trial_id, kind, trial.epoch)
+            self._retries.add(trial_id, trial)
             return
         self.ended += not trial.status.is_open
         self.epochs_saved += max(0, self._epochs(trial_id) - trial.epoch)
@@ -93,7 +95,8 @@ class ProgressDisplay:
             LOG.info(self._end_line(trial_id))
 
     def tick(self) -> None:
-        """Draws the table, at most twice a second."""
+        """Draws the table, at most twice a second, and says what is tried again."""
+        self._retries.tick()
         if self._live and self.clock() - self._drawn > REFRESH_SECONDS:
             self._drawn = self.clock()
             self._live.update(self._table(self._live.console), refresh=True)

@@ -19,6 +19,7 @@ from tune_app.record.storage import remove_file, write_file
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
+from tune_app.session.storage_outage import StorageOutage
 from tune_app.session.watchdog import Watchdog
 
 POLL_SECONDS = 0.5
@@ -57,6 +58,9 @@ class Session:
     polled_at: float = 0.0
     _stopping: bool = False
 
+    def __post_init__(self) -> None:
+        self._outage = StorageOutage(self.storage)
+
     # Between events.
 
     def tick(self) -> None:
@@ -93,6 +97,10 @@ class Session:
         self.dispatcher.halt(reason)
         self.signals.stop_in(GRACE_SECONDS)
         LOG.info("stopping: %s", reason)
+        threading.Thread(target=self._ask_to_save, args=(reason,), daemon=True).start()
+
+    def _ask_to_save(self, reason: str) -> None:
+        """In a thread of its own: a storage that hangs must not hold up the end of the search."""
         try:
             write_file(self.storage, STOP_FILE, reason)
         except OSError as problem:
@@ -107,6 +115,12 @@ class Session:
         """Takes the request to stop back, before a search begins."""
         with contextlib.suppress(OSError):
             remove_file(self.storage, STOP_FILE)
+
+    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+        """A trial says for how long its storage has refused it; ``waits``: that is all it does."""
+        self._outage.heard(trial_id, away_seconds)
+        if waits:
+            self.watchdog.waits(trial_id)
 
     # What became of a trial; each is on record already.
 
@@ -128,6 +142,7 @@ class Session:
     def on_end(self, trial_id: str) -> None:
         """An attempt ended, whether another follows or not."""
         self.watchdog.ended(trial_id)
+        self._outage.forget(trial_id)
         ended = self.dispatcher.history[trial_id].ended
         if ended is not None:
             self._log(lambda log: log.ended(ended))

@@ -47,6 +47,10 @@ class Watchdog:
             self._epochs[trial_id].append(now - self.heard[trial_id])
         self.heard[trial_id] = self.moved = now
 
+    def waits(self, trial_id: str) -> None:
+        """A trial is alive, and waits for its storage."""
+        self.heard[trial_id] = self.moved = self.clock()
+
     def ended(self, trial_id: str) -> None:
         """A trial let go of its slot."""
         self.heard.pop(trial_id, None)

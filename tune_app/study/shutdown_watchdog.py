@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tune_app.command.errors import RayLostError
+from tune_app.command.errors import HeadLostError, RayLostError
 from tune_app.command.output import LOG
 from tune_app.nodes.liveness import check_alive
 from tune_app.session.session import Session
@@ -19,6 +19,10 @@ OVERTIME_SECONDS = 9.0
 DEAD_RAY_SECONDS = 30.0
 """The session notices within a second that Ray has died, and starts it anew. If a Ray call blocks
 after Ray has died, the session stops polling, and Ray would end this process some time later."""
+
+
+LOST_HEAD_SECONDS = 2.0
+"""A head was asked for twelve seconds before it counts as lost, and nothing starts it anew."""
 
 
 class ShutdownWatchdog:
@@ -63,7 +67,8 @@ class ShutdownWatchdog:
         except RayLostError as problem:
             self._dead_since = min(self._dead_since, now)
             blocked = self.session.polled_at < self._dead_since
-            if blocked and now > self._dead_since + DEAD_RAY_SECONDS:
+            patience = LOST_HEAD_SECONDS if isinstance(problem, HeadLostError) else DEAD_RAY_SECONDS
+            if blocked and now > self._dead_since + patience:
                 return str(problem)
         else:
             self._dead_since = float("inf")

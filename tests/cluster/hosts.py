@@ -1,0 +1,193 @@
+"""Several hosts on one machine: each in network, process, mount, host name and IPC namespaces."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BRIDGE = "ranktune0"
+SUBNET = "10.77.31"
+GATEWAY = f"{SUBNET}.1"
+PORT = 6379
+
+
+def missing() -> str:
+    """Why hosts cannot be made here; empty where they can."""
+    if os.geteuid() != 0:
+        return "namespaces need root"
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        _sh("ip link add ranktune-try type bridge && ip link del ranktune-try")
+        _sh("unshare --pid --fork --mount --uts --ipc --net true")
+        return ""
+    return "this machine makes no network or process namespaces"
+
+
+def _sh(command: str) -> None:
+    subprocess.run(["sh", "-ec", command], check=True, capture_output=True, text=True)
+
+
+@dataclass
+class Host:
+    """A machine: ``kill -9`` of its first process is a loss of power.
+
+    What it writes under ``/dev/shm`` and its home is its own; the disk is shared, but for ``/tmp``.
+    """
+
+    name: str
+    number: int
+    home: Path
+    log: Path
+    _init: subprocess.Popen | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{SUBNET}.{self.number}"
+
+    @property
+    def link(self) -> str:
+        return f"rt{self.number}"
+
+    def boot(self) -> None:
+        """Ready in half a second."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        ready = self.home / "ready"
+        ready.unlink(missing_ok=True)
+        init = (
+            "mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /tmp; "
+            f"hostname {self.name}; ip link set lo up; touch {ready}; exec sleep infinity"
+        )
+        command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--uts"]
+        self._init = subprocess.Popen([*command, "--ipc", "--net", "sh", "-ec", init])
+        deadline = time.monotonic() + 20
+        while not ready.exists():
+            assert time.monotonic() < deadline, f"{self.name} did not boot"
+            time.sleep(0.02)
+        _sh(
+            f"ip link add {self.link} type veth peer name eth0 netns {self._inside()}; "
+            f"ip link set {self.link} master {BRIDGE} up"
+        )
+        self.run(
+            f"ip addr add {self.address}/24 dev eth0; ip link set eth0 up; "
+            f"ip route add default via {GATEWAY}"
+        )
+
+    def _inside(self) -> int:
+        """The process that is number 1 on the host, by its number here."""
+        assert self._init is not None
+        children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children")
+        return int(children.read_text().split()[0])
+
+    def start(self, command: str, **environment: str) -> subprocess.Popen:
+        """A process on the host; its output goes to the host's log."""
+        enter = ["nsenter", "-t", str(self._inside()), "-a", "sh", "-c", f"cd {ROOT}; {command}"]
+        values = {**self.environment(), **environment}
+        with self.log.open("a") as log:
+            log.write(f"$ {command}\n")
+            log.flush()
+            return subprocess.Popen(enter, stdout=log, stderr=log, env=values)
+
+    def run(self, command: str, timeout: float = 120, **environment: str) -> None:
+        """Runs a command to its end, which must be a good one."""
+        code = self.start(command, **environment).wait(timeout)
+        assert code == 0, (
+            f"{self.name}: {command} ended with {code}: {self.log.read_text()[-2000:]}"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What a login on the host would have."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.home.parent / "token"),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+
+    def power_off(self) -> None:
+        """Every process is gone at once, and no packet says so."""
+        if self._init is not None:
+            self.cut()
+            subprocess.run(["kill", "-9", str(self._inside())], check=True)
+            self._init.wait(10)
+            self._init = None
+            subprocess.run(["ip", "link", "del", self.link], check=False, capture_output=True)
+
+    def cut(self) -> None:
+        """Pulls the network cable."""
+        subprocess.run(["ip", "link", "set", self.link, "down"], check=False)
+
+    def mend(self) -> None:
+        """Plugs it in again."""
+        subprocess.run(["ip", "link", "set", self.link, "up"], check=True)
+
+
+@dataclass
+class Hosts:
+    """A network with a bridge; hosts get addresses from .11 on."""
+
+    folder: Path
+    hosts: list[Host] = field(default_factory=list)
+
+    def add(self, name: str) -> Host:
+        """Boots one more."""
+        number = 11 + len(self.hosts)
+        host = Host(name, number, self.folder / name, self.folder / f"{name}.log")
+        self.hosts.append(host)
+        host.boot()
+        return host
+
+
+@contextlib.contextmanager
+def network(folder: Path) -> Iterator[Hosts]:
+    """Hosts that end with the block."""
+    subprocess.run(["ip", "link", "del", BRIDGE], check=False, capture_output=True)
+    _sh(f"ip link add {BRIDGE} type bridge; ip addr add {GATEWAY}/24 dev {BRIDGE}; "
+        f"ip link set {BRIDGE} up")  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text(os.urandom(32).hex())
+    made = Hosts(folder)
+    try:
+        yield made
+    finally:
+        for host in made.hosts:
+            with contextlib.suppress(Exception):
+                host.power_off()
+        _sh(f"ip link del {BRIDGE}")
+
+
+HEALTH: Mapping[str, str] = {
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+}
+"""As the recipes set them: a silent host is given up after 12 s instead of a minute."""
+
+
+def start_head(host: Host, cpus: int = 0) -> str:
+    """Ray's head on a host; the cluster's address."""
+    options = shlex.join(["--num-cpus", str(cpus), "--node-ip-address", host.address])
+    quiet = "--include-dashboard=false --disable-usage-stats --object-store-memory 100000000"
+    host.run(f"ray start --head --port {PORT} {options} {quiet}", **HEALTH)
+    return f"{host.address}:{PORT}"
+
+
+def join(host: Host, address: str, cpus: int) -> None:
+    """One more node of the cluster."""
+    options = shlex.join(["--num-cpus", str(cpus), "--node-ip-address", host.address])
+    host.run(
+        f"ray start --address {address} {options} --disable-usage-stats "
+        "--object-store-memory 100000000",
+        **HEALTH,
+    )

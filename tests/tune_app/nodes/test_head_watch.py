@@ -1,0 +1,46 @@
+"""A head that is gone is noticed within seconds, by refusal and by silence."""
+
+import socket
+import time
+
+from tune_app.nodes.head_watch import HeadWatch
+
+
+def silent_within(watch: HeadWatch, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while watch.silent_seconds is None and time.monotonic() < end:
+        time.sleep(0.02)
+    return watch.silent_seconds is not None
+
+
+def test_a_head_that_answers_is_there_and_one_that_refuses_is_gone_until_it_answers():
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    watch = HeadWatch(f"127.0.0.1:{port}", period=0.05, timeout=0.5, tries=3)
+    assert not silent_within(watch, 0.5)
+    server.close()
+    assert silent_within(watch, 5)
+    server = socket.create_server(("127.0.0.1", port))
+    end = time.monotonic() + 5
+    while watch.silent_seconds is not None and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watch.silent_seconds is None
+    watch.close()
+    server.close()
+
+
+def test_a_head_that_says_nothing_is_gone():
+    """A full backlog answers no connection, as a host without power does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        waiting = []
+        for _ in range(4):  # nobody accepts them
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(server.getsockname())
+            waiting.append(one)
+        port = server.getsockname()[1]
+        watch = HeadWatch(f"127.0.0.1:{port}", period=0.05, timeout=0.2, tries=3)
+        assert silent_within(watch, 5)
+        watch.close()
+        for one in waiting:
+            one.close()

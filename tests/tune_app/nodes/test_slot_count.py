@@ -1,0 +1,34 @@
+"""Slots follow the cluster: nodes that come are used, those that are asked for waited for."""
+
+import itertools
+
+from tune_app.machine.placement import Placement
+from tune_app.machine.resources import Node, TrialResources
+from tune_app.nodes.slot_count import SlotCount
+
+ONE_CORE = (TrialResources(1),)
+
+
+def counts(changes, **placement) -> list[int]:
+    """What a count says after each change of the nodes, a minute apart."""
+    there = iter(changes)
+    minutes = itertools.count(0, 60)
+    made = Placement((), ONE_CORE, **placement)
+    count = SlotCount(made, 0, ask=lambda: next(there), clock=lambda: float(next(minutes)))
+    return [count() for _ in changes]
+
+
+def test_a_node_that_comes_is_used_and_one_that_goes_is_not():
+    one, two = [Node("a", 2)], [Node("a", 2), Node("b", 4)]
+    assert counts([one, two, one]) == [2, 6, 2]
+    assert counts([one, two, one], is_joined=True) == [2, 6, 2]
+    assert counts([one, two], max_concurrent=3) == [2, 3]
+
+
+def test_what_a_cluster_may_grow_to_waits_for_it_to_grow():
+    nodes = [[], [Node("a", 2)], [Node("a", 2), Node("b", 8)]]
+    assert counts(nodes, is_joined=True, max_concurrent=16) == [1, 4, 16]
+
+
+def test_a_cluster_without_nodes_still_asks_for_one():
+    assert counts([[]], is_joined=True) == [1]

@@ -1,0 +1,46 @@
+"""Notices that the head of a joined cluster is gone: Ray itself says nothing for two minutes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+
+class HeadWatch:
+    """Connects to the head's control store again and again, in a thread of its own.
+
+    Ray's client reconnects in silence for ``RAY_gcs_rpc_server_reconnect_timeout_s`` and then ends
+    the process from C++. A head that refuses, or does not answer, ``tries`` times in a row is gone:
+    within ``tries * (period + timeout)`` seconds.
+    """
+
+    def __init__(
+        self, address: str, *, period: float = 1.5, timeout: float = 2.5, tries: int = 3
+    ) -> None:
+        host, _, port = address.rpartition(":")
+        self.address = address
+        self._target = host, int(port)
+        self._period, self._timeout, self._tries = period, timeout, tries
+        self._missed = 0
+        self._answered_at = time.monotonic()
+        self._closed = threading.Event()
+        threading.Thread(target=self._work, daemon=True, name="head watch").start()
+
+    @property
+    def silent_seconds(self) -> float | None:
+        """For how long the head has not answered; None while it is held to be there."""
+        return time.monotonic() - self._answered_at if self._missed >= self._tries else None
+
+    def close(self) -> None:
+        """Asks no more."""
+        self._closed.set()
+
+    def _work(self) -> None:
+        while not self._closed.wait(self._period):
+            try:
+                socket.create_connection(self._target, timeout=self._timeout).close()
+            except OSError:
+                self._missed += 1
+            else:
+                self._missed, self._answered_at = 0, time.monotonic()

@@ -1,0 +1,42 @@
+"""How many trials may run at once on a cluster whose nodes come and go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tune_app.machine.placement import Placement
+from tune_app.machine.resources import Node, slots
+from tune_app.nodes.cluster import nodes
+
+REFRESH_SECONDS = 5.0
+
+
+class SlotCount:
+    """The slots of one resource tier, counted anew every few seconds.
+
+    A cluster that grows by itself adds nodes for what waits. Where ``--max-concurrent`` allows more
+    trials than there are slots, as many again as run now may wait, and at least one.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        tier: int,
+        *,
+        ask: Callable[[], list[Node]] = nodes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._placement, self._tier = placement, tier
+        self._ask, self._clock = ask, clock
+        self._asked_at = float("-inf")
+        self._counted = 1
+
+    def __call__(self) -> int:
+        if self._clock() - self._asked_at >= REFRESH_SECONDS:
+            self._asked_at = self._clock()
+            there = slots(self._ask(), self._placement.resources(self._tier))
+            most = self._placement.max_concurrent or there
+            waiting = max(1, there) if self._placement.is_joined else 0
+            self._counted = max(1, min(most, there + waiting))
+        return self._counted

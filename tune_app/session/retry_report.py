@@ -1,0 +1,65 @@
+"""Says what is tried again: one line for one cause, however many trials it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tune_app.command.output import LOG
+from tune_app.record.history import LOST, TrialHistory
+
+QUIET_SECONDS = 2.0
+"""What fails within so long of the last failure is told with it."""
+
+CAUSES = {
+    "lost_node": "the host {host} is gone",
+    "lost_worker": "workers on {host} ended without a word (killed, or the host is out of memory)",
+    "storage": "the storage does not answer",
+    "full_disk": "the disk of {host} is full",
+}
+
+
+@dataclass
+class RetryReport:
+    """Failures that another attempt follows, grouped by their kind and host."""
+
+    clock: Callable[[], float] = time.monotonic
+    _groups: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _last: float = 0.0
+
+    def add(self, trial_id: str, trial: TrialHistory) -> None:
+        """A trial whose attempt failed, and that is tried again."""
+        kind = (trial.ended and trial.ended.kind) or "exception"
+        if kind not in CAUSES:
+            error = (trial.ended and trial.ended.error) or ""
+            said = next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
+            LOG.info(
+                "%s failed (%s), tries again after epoch %d%s",
+                trial_id,
+                kind,
+                trial.epoch,
+                f": {said}" if said else "",
+            )
+            return
+        host = "" if kind == "storage" else trial.host
+        self._groups.setdefault((kind, host), []).append(f"{trial_id} after epoch {trial.epoch}")
+        self._last = self.clock()
+
+    def tick(self) -> None:
+        """Says what has gathered, once nothing more of it comes."""
+        if self._groups and self.clock() - self._last >= QUIET_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Says what has gathered."""
+        gone = {host for kind, host in self._groups if kind == "lost_node"}
+        for (kind, host), trials in self._groups.items():
+            if kind in LOST and host in gone:
+                kind = "lost_node"  # a host's workers are missed before the host itself
+            cause = CAUSES[kind].format(host=host or "a host")
+            if len(trials) == 1:
+                LOG.info("%s: %s goes on from its checkpoint", cause, trials[0])
+            else:
+                LOG.info("%s: %d trials go on from their checkpoints", cause, len(trials))
+        self._groups.clear()
