@@ -80,7 +80,8 @@ def make_ours(
     import torch
 
     from trainables.config.train_config import TrainConfig
-    from trainables.data.augment import Augmenter, draw_epoch
+    from trainables.data.augment import Augmenter
+    from trainables.data.augmentation import choose_augmentation, draw_epoch
     from trainables.data.dataset import make_dataset
     from trainables.data.device_data import place
     from trainables.training.trainer import Trainer
@@ -96,10 +97,11 @@ def make_ours(
         precision="auto",
     )
     trainer = Trainer(config, data, threads=1)
-    augmenter = Augmenter(place(data, torch.device("cpu")).train_pixels, data.mean, data.std)
+    how = choose_augmentation(trainer.config, data.image_size, flips=True)
+    augmenter = Augmenter(place(data, torch.device("cpu")).train_pixels, data.mean, data.std, how)
 
     def data_alone() -> None:
-        draws = draw_epoch(trainer.split.train, 0, 0, flips=True)
+        draws = draw_epoch(trainer.split.train, 0, 0, how)
         for first in range(0, count, batch):
             augmenter.augmented(draws[first : first + batch])
 

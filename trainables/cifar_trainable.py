@@ -19,7 +19,7 @@ from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
-from trainables.data.sources import DataRequest
+from trainables.data.sources import requested_data
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
@@ -115,7 +115,7 @@ class CifarTrainable(tune.Trainable):
         settings = TrainConfig.from_trial(job.config)
         if self._data is None:
             data_dir = Path(job.data_dir) if job.data_dir else None
-            self._data = load_dataset(DataRequest(settings.dataset, data_dir))
+            self._data = load_dataset(requested_data(settings, data_dir))
         self._device = "cuda" if job.device_fraction > 0 and torch.cuda.is_available() else "cpu"
         if hasattr(self, "_trainer"):
             del self._trainer  # frees the last trial's memory before the next one takes its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import signal
 import sys
@@ -17,7 +18,7 @@ from trainables.commands.settings import read_settings
 from trainables.config.installation import command_here
 from trainables.config.metrics import EpochMetrics
 from trainables.data.datasets.registry import count_dataset, load_dataset
-from trainables.data.sources import DataRequest
+from trainables.data.sources import requested_data
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     from trainables.training.trainer import Trainer
@@ -70,7 +71,9 @@ def train(
     """
     config = read_settings(settings or ())
     config.network_size()  # an infeasible one is told before torch is imported
-    request = DataRequest(config.dataset, data_dir, download, skip_unreadable=skip_unreadable)
+    request = dataclasses.replace(
+        requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
+    )
     if not config.init and not any(text.startswith("classes=") for text in settings or ()):
         config = config.replace(classes=count_dataset(request).classes)
     import torch

@@ -2,30 +2,99 @@
 
 #include <stdint.h>
 
-enum { PIXELS = 32 * 32, HOLE_PIXELS = 8 * 8, PACKED_BYTES = 4, CHANNELS = 3 };
+enum { PACKED_BYTES = 4, CHANNELS = 3 };
+enum { IMAGE, CROP, CUTOUT, TOP, LEFT, HEIGHT, WIDTH }; /* what is drawn for an image: draw_epoch */
 
-/* Of one epoch's draws, a row for each image of the batch: see draw_epoch. */
-struct draw {
-    int64_t image, crop, cutout;
+/* pixels: (all images, side, side, PACKED_BYTES). draws: (images, draw_width). cutout: the side of
+   the blanked square. scale, shift: (CHANNELS), from a byte to a normalized value. */
+struct batch {
+    const uint8_t *pixels;
+    const int64_t *draws;
+    int64_t draw_width, images, side, cutout;
+    const float *scale, *shift;
 };
 
-/* pixels: (all images, PIXELS, PACKED_BYTES). crops: (crops, PIXELS), which pixel of the image comes
-   where. holes: (cutouts, HOLE_PIXELS), which pixels are blanked. scale, shift: (CHANNELS), from a
-   byte to a normalized value. y: (batch, PIXELS, CHANNELS). */
-void augment(const uint8_t *restrict pixels, const struct draw *restrict draws, int64_t batch,
-             const int32_t *restrict crops, const int64_t *restrict holes,
-             const float *restrict scale, const float *restrict shift, float *restrict y)
+static const uint8_t *image_of(const struct batch *batch, const int64_t *draw)
 {
-    for (; batch--; draws++, y += PIXELS * CHANNELS) {
-        const uint8_t *image = pixels + draws->image * PIXELS * PACKED_BYTES;
-        const int32_t *from = crops + draws->crop * PIXELS;
-        const int64_t *hole = holes + draws->cutout * HOLE_PIXELS;
-        for (int64_t pixel = 0; pixel < PIXELS; pixel++)
-            for (int64_t c = 0; c < CHANNELS; c++)
-                y[pixel * CHANNELS + c]
-                    = image[from[pixel] * PACKED_BYTES + c] * scale[c] + shift[c];
-        for (int64_t pixel = 0; pixel < HOLE_PIXELS; pixel++)
-            for (int64_t c = 0; c < CHANNELS; c++)
-                y[hole[pixel] * CHANNELS + c] = 0; /* the mean colour */
+    return batch->pixels + draw[IMAGE] * batch->side * batch->side * PACKED_BYTES;
+}
+
+/* Cutout number `number` of an image y becomes the mean colour. */
+static void cut_out(float *y, const struct batch *batch, int64_t number)
+{
+    int64_t side = batch->side, cutout = batch->cutout, positions = side - cutout + 1;
+    float *corner = y + (number / positions * side + number % positions) * CHANNELS;
+    for (int64_t row = 0; row < cutout; row++, corner += side * CHANNELS)
+        for (int64_t i = 0; i < cutout * CHANNELS; i++)
+            corner[i] = 0;
+}
+
+/* rows: (positions, side), for each vertical position of the crop, which row of the image comes
+   where. columns: (positions, 2, side), the same for columns, as they are and mirrored.
+   y: (images, side, side, CHANNELS). */
+void augment(const struct batch *batch, int64_t positions, const int32_t *restrict rows,
+             const int32_t *restrict columns, float *restrict y)
+{
+    int64_t side = batch->side;
+    const float *restrict scale = batch->scale, *restrict shift = batch->shift;
+    const int64_t *draw = batch->draws;
+    for (int64_t n = batch->images; n--; draw += batch->draw_width, y += side * side * CHANNELS) {
+        const uint8_t *restrict image = image_of(batch, draw);
+        int64_t place = draw[CROP] / 2, flip = draw[CROP] % 2;
+        const int32_t *from_row = rows + place / positions * side;
+        const int32_t *from_column = columns + (place % positions * 2 + flip) * side;
+        for (int64_t row = 0; row < side; row++) {
+            const uint8_t *from = image + from_row[row] * side * PACKED_BYTES;
+            float *to = y + row * side * CHANNELS;
+            for (int64_t x = 0; x < side; x++)
+                for (int64_t c = 0; c < CHANNELS; c++)
+                    to[x * CHANNELS + c]
+                        = from[from_column[x] * PACKED_BYTES + c] * scale[c] + shift[c];
+        }
+        cut_out(y, batch, draw[CUTOUT]);
+    }
+}
+
+/* Where pixel i of `side` lies in the `length` pixels that fill it: the pixel before it, and how far
+   beyond. Bilinear with half-pixel centres; what lies beyond the part is not seen. */
+static float source(int64_t i, int64_t side, int64_t length, int64_t *before)
+{
+    float at = (i + 0.5f) * length / side - 0.5f;
+    at = at < 0 ? 0 : at > length - 1 ? length - 1 : at;
+    *before = (int64_t)at;
+    return at - *before;
+}
+
+/* Each image's drawn part, resized to the square, perhaps mirrored, cut out. before, weight: scratch
+   of `side` values each. */
+void augment_resized(const struct batch *batch, int64_t *restrict before, float *restrict weight,
+                     float *restrict y)
+{
+    int64_t side = batch->side;
+    const float *restrict scale = batch->scale, *restrict shift = batch->shift;
+    const int64_t *draw = batch->draws;
+    for (int64_t n = batch->images; n--; draw += batch->draw_width, y += side * side * CHANNELS) {
+        const uint8_t *restrict part
+            = image_of(batch, draw) + (draw[TOP] * side + draw[LEFT]) * PACKED_BYTES;
+        for (int64_t x = 0; x < side; x++)
+            weight[x]
+                = source(draw[CROP] % 2 ? side - 1 - x : x, side, draw[WIDTH], before + x);
+        for (int64_t row = 0; row < side; row++) {
+            int64_t line;
+            float down = source(row, side, draw[HEIGHT], &line);
+            const uint8_t *upper = part + line * side * PACKED_BYTES;
+            const uint8_t *lower = upper + (line + 1 < draw[HEIGHT] ? side * PACKED_BYTES : 0);
+            float *to = y + row * side * CHANNELS;
+            for (int64_t x = 0; x < side; x++) {
+                int64_t a = before[x] * PACKED_BYTES;
+                int64_t b = a + (before[x] + 1 < draw[WIDTH] ? PACKED_BYTES : 0);
+                for (int64_t c = 0; c < CHANNELS; c++) {
+                    float high = upper[a + c] + (upper[b + c] - upper[a + c]) * weight[x];
+                    float low = lower[a + c] + (lower[b + c] - lower[a + c]) * weight[x];
+                    to[x * CHANNELS + c] = (high + (low - high) * down) * scale[c] + shift[c];
+                }
+            }
+        }
+        cut_out(y, batch, draw[CUTOUT]);
     }
 }

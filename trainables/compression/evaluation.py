@@ -15,7 +15,7 @@ from trainables.data.augment import Augmenter
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.device_data import place
-from trainables.data.sources import DataRequest, DatasetError
+from trainables.data.sources import DatasetError, requested_data
 from trainables.data.split import split_training_images
 from trainables.training.evaluator import Judge
 
@@ -35,7 +35,7 @@ def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
     Raises:
         DatasetError: absent, damaged, or other images than the trial's.
     """
-    data = load_dataset(DataRequest(trained.config.dataset, data_dir))
+    data = load_dataset(requested_data(trained.config, data_dir))
     if data.checksum != trained.dataset_checksum:
         raise DatasetError(
             f"{trained.trial_id} was trained on other images of {data.name!r} (checksum "

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.former_names import former_name, with_present_names
+from trainables.config.image_keys import image_problems
 from trainables.config.starting_point import read_starting_point, split_init
 from trainables.sizes.network import Architecture, NetworkSize, size_network
 from trainables.sizes.ranks import read_ranks
@@ -54,7 +55,8 @@ class TrainConfig:
     """One training run, checked: whoever holds a TrainConfig may trust every value in it.
 
     ``None`` means "not given" for the sizes, "all" for ``train_images`` and "the dataset's own"
-    (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``.
+    (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``; for ``crop`` an
+    eighth and for ``cutout`` a quarter of ``image_size``, for ``flip`` what the data set allows.
     """
 
     # The network.
@@ -89,7 +91,13 @@ class TrainConfig:
     compile: bool = _key(False, OURS)
     init: str = _key("", OURS)  # "" draws at random, else a starting point: "folder#digest"
     # Data.
-    dataset: str = _key("cifar10", FAST, choices=("cifar10", "digits", "folder"))
+    dataset: str = _key("cifar10", FAST)  # a name of trainables.data.datasets.registry
+    image_size: int = _key(32, FAST, low=8, high=1024)
+    resize: str = _key("crop", OURS, choices=("crop", "pad", "stretch"))
+    crop: int | None = _key(None, FAST, low=0)
+    flip: bool | None = _key(None, FAST)
+    cutout: int | None = _key(None, FAST, low=0)
+    random_resized_crop: float = _key(0.0, "Szegedy et al. 2015", low=0, high=1)
     train_images: int | None = _key(None, OURS, low=1)
     validation_images: int | None = _key(None, OURS, low=0)
     data_seed: int = _key(0, OURS, low=0)
@@ -117,6 +125,8 @@ class TrainConfig:
                 problems.append(str(problem))
         if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
             problems += _clashes(values)
+        defaults = {name: field.default for name, field in known.items()}
+        problems += image_problems(values, defaults)
         if problems:
             raise ConfigError(sorted(problems))
         return cls(**values)

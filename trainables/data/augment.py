@@ -1,112 +1,181 @@
 """The images of a batch: normalised, and for training padded, cropped, mirrored and cut out.
 
-Everything random about an epoch is drawn before it starts, from its seed and number alone, so that
-a trial resumed in the middle of one needs only the batch's number. Whole batches at once, by
-gathering: the same few operations on the CPU and on a GPU, where they can be captured in a graph.
-On one thread of a CPU ``augment.c`` does them in one pass, to the same numbers in 4 µs an image
-instead of 11, and leaves out the fourth channel: to do that, torch's convolution copied them twice.
+Everything random about an epoch is drawn before it starts: see ``draw_epoch``. Whole batches at
+once, by gathering: the same few operations on the CPU and on a GPU, where they can be captured in a
+graph. On one thread of a CPU ``augment.c`` does them in one pass, to the same numbers in a third of
+the time, and leaves out the fourth channel: to do that, torch's convolution copied them twice.
 """
 
 from __future__ import annotations
 
-import functools
+from math import isqrt
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from trainables.compiled.compiler import Compiled
+from trainables.data.augmentation import Augmentation
 
 FUNCTIONS = Compiled(Path(__file__).parents[1] / "compiled" / "augment.c")
 
-SIDE = 32  # pixels, every image is square
-PAD = 4  # pixels, reflected
-CROPS = 2 * PAD + 1  # positions along each axis
-CUTOUT = 8  # pixels, square; always inside the image
-CUTS = SIDE - CUTOUT + 1
-PIXELS = SIDE * SIDE
 CHANNELS = 4  # red, green, blue, nothing: see Dataset
+LARGEST_INT32 = 2**31 - 1
 
 
-def draw_epoch(images: np.ndarray, seed: int, epoch: int, *, flips: bool) -> Tensor:
-    """What happens to each image in one epoch: (N, 3) int64 in the order they are trained on.
+class _Batch(NamedTuple):
+    """``struct batch`` of augment.c."""
 
-    Columns: index of the image, number of its crop (and flip), number of its cutout.
-    """
-    random = np.random.default_rng([seed, epoch])
-    order = random.permutation(images)
-    crop = random.integers(CROPS * CROPS, size=len(order)) * 2
-    flip = random.integers(2 if flips else 1, size=len(order))
-    cut = random.integers(CUTS * CUTS, size=len(order))
-    return torch.from_numpy(np.stack([order, crop + flip, cut], axis=1))
+    pixels: Tensor
+    draws: Tensor
+    draw_width: int
+    images: int
+    side: int
+    cutout: int
+    scale: Tensor
+    shift: Tensor
 
 
 class Augmenter:
     """Makes float32 batches of a device's packed images.
 
-    pixels: (N, 1024) int32, four bytes each.
+    pixels: (N, S·S) int32, four bytes each.
     mean, std: three numbers each, in pixel values.
+    augmentation: what ``augmented`` does; None where only ``plain`` is used.
     """
 
-    def __init__(self, pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        pixels: Tensor,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        augmentation: Augmentation | None = None,
+    ) -> None:
         self._pixels = pixels
         self._flat = pixels.view(-1)
+        self._count = pixels.shape[1]
+        self._side = isqrt(self._count)
         device = pixels.device
-        self._crops = _crop_table().to(device)
-        self._cuts = _cut_table().to(device)
         # A whole image of constants each: a broadcast over 3 channels is not vectorised.
         scale = [1 / max(value, 1e-6) for value in std]
-        self._scale = torch.tensor([*scale, 0.0]).repeat(PIXELS).to(device)
+        self._scale = torch.tensor([*scale, 0.0]).repeat(self._count).to(device)
         shift = [-m * s for m, s in zip(mean, scale, strict=True)]
-        self._shift = torch.tensor([*shift, 0.0]).repeat(PIXELS).to(device)
+        self._shift = torch.tensor([*shift, 0.0]).repeat(self._count).to(device)
+        self._how = how = augmentation or Augmentation(self._side, crop=0, flip=False, cutout=0)
+        if how.side != self._side:
+            raise ValueError(f"images have a side of {self._side}, augmentation of {how.side}")
+        self._rows = _crop_rows(how).to(device)
+        self._columns = _crop_columns(how).to(device)
+        small = pixels.numel() <= LARGEST_INT32
+        self._index = torch.int32 if small else torch.int64  # what a pixel's place is counted in
+
+    @property
+    def draw_width(self) -> int:
+        """Numbers that ``draw_epoch`` draws for each image."""
+        return self._how.draw_width
 
     def plain(self, images: Tensor) -> Tensor:
-        """The images at these indices (B,) as they are: (B, 3, 32, 32), channels last."""
-        return self._normalise(self._pixels.index_select(0, images))
+        """The images at these indices (B,) as they are: (B, 3, S, S), channels last."""
+        return self._normalise(self._to_float(self._pixels.index_select(0, images)))
 
     def augmented(self, draws: Tensor) -> Tensor:
-        """The images of these rows of ``draw_epoch``: (B, 3, 32, 32), channels last."""
+        """The images of these rows of ``draw_epoch``: (B, 3, S, S), channels last."""
         if FUNCTIONS.is_available(self._pixels):
             return self._augmented_at_once(draws.contiguous())
-        image, crop, cut = draws.unbind(1)
-        start = (image * PIXELS).to(torch.int32).unsqueeze(1)
-        where = self._crops.index_select(0, crop).add_(start)
-        words = self._flat.index_select(0, where.view(-1))
-        return self._normalise(words.view(-1, PIXELS), cut)
+        values = self._resized(draws) if self._how.area else self._cropped(draws)
+        return self._normalise(values, draws[:, 2])
 
     def _augmented_at_once(self, draws: Tensor) -> Tensor:
-        shape = len(draws), 3, SIDE, SIDE
+        how, side = self._how, self._side
+        shape = len(draws), 3, side, side
         out = torch.empty(shape, memory_format=torch.channels_last)
-        tables = self._crops, self._cuts, self._scale, self._shift
-        FUNCTIONS.call("augment", self._pixels, draws, len(draws), *tables, out)
+        sizes = how.draw_width, len(draws), side, how.cutout
+        batch = _Batch(self._pixels, draws, *sizes, self._scale, self._shift)
+        if how.area:
+            scratch = torch.empty(side, dtype=torch.int64), torch.empty(side)
+            FUNCTIONS.call("augment_resized", batch, *scratch, out)
+        else:
+            FUNCTIONS.call("augment", batch, how.crops, self._rows, self._columns, out)
         return out
 
-    def _normalise(self, words: Tensor, cut: Tensor | None = None) -> Tensor:
-        values = words.view(torch.uint8).to(torch.float32)  # (B, 4096)
+    def _cropped(self, draws: Tensor) -> Tensor:
+        """(B, S·S·4) float32: the window of the padded image, perhaps mirrored."""
+        image, crop = draws[:, 0], draws[:, 1]
+        place, flip = crop // 2, crop % 2
+        rows = self._rows.index_select(0, place // self._how.crops)  # (B, S)
+        columns = self._columns.index_select(0, place % self._how.crops * 2 + flip)
+        return self._gather(image, rows, columns)
+
+    def _resized(self, draws: Tensor) -> Tensor:
+        """(B, S·S·4) float32: the drawn part, resized to the square, perhaps mirrored."""
+        image, crop, _, top, left, height, width = draws.unbind(1)
+        upper, lower, down = self._neighbours(top, height)
+        before, after, right = self._neighbours(left, width)
+        mirrored = (crop % 2 == 1).unsqueeze(1)
+        before, after, right = (
+            torch.where(mirrored, one.flip(1), one) for one in (before, after, right)
+        )
+        across, along = right[:, None, :, None], down[:, :, None, None]
+        shape = len(draws), self._side, self._side, CHANNELS
+        high, low = (
+            torch.lerp(
+                self._gather(image, rows, before).view(shape),
+                self._gather(image, rows, after).view(shape),
+                across,
+            )
+            for rows in (upper, lower)
+        )
+        return torch.lerp(high, low, along).view(len(draws), -1)
+
+    def _neighbours(self, start: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, S) each: the pixels before and after a pixel's place in the part, and its weight.
+
+        Bilinear with half-pixel centres; what lies beyond the part is not seen.
+        """
+        length, start = length.unsqueeze(1), start.unsqueeze(1)
+        at = (torch.arange(self._side, device=start.device) + 0.5) * length / self._side - 0.5
+        at = torch.minimum(at.clamp(min=0), length - 1.0)
+        before = at.long()
+        after = torch.minimum(before + 1, length - 1)
+        return before + start, after + start, at - before
+
+    def _gather(self, image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """(B, S·S·4) float32: each image's pixels at those rows and columns, (B, S) each."""
+        start = (image * self._count).to(self._index)
+        lines = (rows * self._side).to(self._index).add_(start.unsqueeze(1))
+        where = lines.unsqueeze(2) + columns.to(self._index).unsqueeze(1)
+        words = self._flat.index_select(0, where.view(-1))
+        return self._to_float(words.view(-1, self._count))
+
+    def _to_float(self, words: Tensor) -> Tensor:
+        return words.view(torch.uint8).to(torch.float32)
+
+    def _normalise(self, values: Tensor, cut: Tensor | None = None) -> Tensor:
         torch.addcmul(self._shift, values, self._scale, out=values)
-        if cut is not None:  # the mean colour, which is 0 by now
-            rows = torch.arange(len(values), device=values.device).unsqueeze(1)
-            holes = self._cuts.index_select(0, cut).add_(rows * PIXELS)
-            values.view(-1, CHANNELS).index_fill_(0, holes.view(-1), 0.0)
-        images = values.view(-1, SIDE, SIDE, CHANNELS)
+        if cut is not None and self._how.cutout:  # the mean colour, which is 0 by now
+            values.view(-1, CHANNELS).index_fill_(0, self._holes(cut), 0.0)
+        images = values.view(-1, self._side, self._side, CHANNELS)
         return images[..., :3].permute(0, 3, 1, 2)
 
-
-@functools.cache
-def _crop_table() -> Tensor:
-    """(162, 1024) int32: for each crop and flip, which pixel of the image comes where."""
-    padded = torch.arange(-PAD, SIDE + PAD)
-    source = (SIDE - 1) - ((SIDE - 1) - padded.abs()).abs()  # reflected without repeating the edge
-    windows = source.unfold(0, SIDE, 1)  # (9, 32)
-    columns = torch.stack([windows, windows.flip(1)], dim=1)  # (9, 2, 32)
-    table = windows[:, None, None, :, None] * SIDE + columns[None, :, :, None, :]
-    return table.reshape(-1, PIXELS).to(torch.int32)
+    def _holes(self, cut: Tensor) -> Tensor:
+        """The pixels of a batch that its cutouts (B,) blank."""
+        span = torch.arange(self._how.cutout, device=cut.device)
+        top, left = (cut // self._how.cuts).view(-1, 1, 1), (cut % self._how.cuts).view(-1, 1, 1)
+        image = torch.arange(len(cut), device=cut.device).view(-1, 1, 1)
+        rows = image * self._side + top + span.view(1, -1, 1)
+        return (rows * self._side + left + span).view(-1)
 
 
-@functools.cache
-def _cut_table() -> Tensor:
-    """(625, 64) int64: for each cutout, the pixels of the image that it blanks."""
-    span = torch.arange(CUTS)[:, None] + torch.arange(CUTOUT)  # (25, 8)
-    pixels = span[:, None, :, None] * SIDE + span[None, :, None, :]  # (25, 25, 8, 8)
-    return pixels.reshape(CUTS * CUTS, -1)
+def _crop_rows(how: Augmentation) -> Tensor:
+    """(positions, S) int32: for each place of the window, which row of the image comes where."""
+    last = how.side - 1
+    padded = torch.arange(-how.crop, how.side + how.crop)
+    source = last - (last - padded.abs()).abs()  # reflected without repeating the edge
+    return source.unfold(0, how.side, 1).to(torch.int32).contiguous()
+
+
+def _crop_columns(how: Augmentation) -> Tensor:
+    """(positions · 2, S) int32: the same for columns, as they are and mirrored."""
+    windows = _crop_rows(how)
+    return torch.stack([windows, windows.flip(1)], dim=1).view(-1, how.side).contiguous()

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data.augment import PIXELS
 from trainables.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
 class DeviceData:
-    """Pixels (N, 1024) int32, a packed word each; labels (N,) int64."""
+    """Pixels (N, S·S) int32, a packed word each; labels (N,) int64."""
 
     train_pixels: Tensor
     train_labels: Tensor
@@ -44,7 +43,7 @@ def place(dataset: Dataset, device: torch.device) -> DeviceData:
 
 
 def _words(pixels: np.ndarray) -> Tensor:
-    return _tensor(pixels.view(np.int32).reshape(-1, PIXELS))
+    return _tensor(pixels.view(np.int32).reshape(len(pixels), -1))
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -54,6 +54,11 @@ class DataCounts:
     own_validation: int = 0
 
 
+def requested_data(config: TrainConfig, data_dir: Path | None = None) -> DataRequest:
+    """The images that a trial trains on."""
+    return DataRequest(config.dataset, data_dir, image_size=config.image_size, resize=config.resize)
+
+
 def default_data_dir() -> Path:
     """$RANKTUNE_DATA, else the user's cache folder; data sets are downloaded there."""
     if named := os.environ.get(DATA_VARIABLE):

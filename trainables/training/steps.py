@@ -45,7 +45,7 @@ class Sums:
 class TrainStep:
     """Trains on the next batch of an epoch.
 
-    draws: (images, 3) int64, see ``draw_epoch``; filled anew for each epoch.
+    draws: (images, 3 or 7) int64, see ``draw_epoch``; filled anew for each epoch.
     cursor: () int64, the first row of the next batch.
     """
 
@@ -63,7 +63,7 @@ class TrainStep:
         penalties: Sequence[tuple[nn.Module, float]],
     ) -> None:
         device = labels.device
-        self.draws = torch.zeros(draws, 3, dtype=torch.int64, device=device)
+        self.draws = torch.zeros(draws, images.draw_width, dtype=torch.int64, device=device)
         self.cursor = torch.zeros((), dtype=torch.int64, device=device)
         self.sums = Sums(device)
         self._forward = forward

@@ -15,7 +15,8 @@ from torch import Tensor
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
-from trainables.data.augment import Augmenter, draw_epoch
+from trainables.data.augment import Augmenter
+from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
 from trainables.data.split import split_training_images
@@ -71,6 +72,11 @@ class Trainer:
         if len(data.classes) > config.classes:
             count = len(data.classes)
             raise ConfigError([f"classes must be at least the {count} of {data.name}"])
+        if data.image_size != config.image_size:
+            side, wanted = data.image_size, config.image_size
+            raise ConfigError(
+                [f"images of {data.name} were read as {side}×{side}, not as {wanted}"]
+            )
         self.config = config
         self.device = torch.device(device)
         self._prepare_process(threads)
@@ -82,6 +88,7 @@ class Trainer:
         self.history: list[EpochMetrics] = []
         self._record = record if cuda_graphs else lambda step, *_: step
         self._data = data
+        self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
         self.split = split_training_images(config, data)
         self._batches = len(self.split.train) // config.batch_size
         self._batch = 0  # of the epoch in progress, done
@@ -200,12 +207,10 @@ class Trainer:
         self._judges: dict[str, Judge] = {}
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
-        return Augmenter(pixels, self._data.mean, self._data.std)
+        return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
 
     def _draw(self) -> None:
-        draws = draw_epoch(
-            self.split.train, self.config.seed, self.epochs_done, flips=self._data.flips
-        )
+        draws = draw_epoch(self.split.train, self.config.seed, self.epochs_done, self._augmentation)
         self._step.draws.copy_(draws)
 
     def _train_batches(self, should_stop: Callable[[], bool] | None) -> bool:

@@ -19,7 +19,7 @@ from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources
 from tune_app.machine.resources import problems as share_problems
-from tune_app.planning.data_request import data_request
+from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan
 from tune_app.record.paths import study_paths
@@ -115,8 +115,10 @@ def _nothing_to_run(plan: Plan) -> Iterable[str]:
 def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
     """Each dataset is looked at once, and whether every trial finds the images it asks for."""
     problems: dict[str, None] = {}  # a set that keeps its order
-    if "dataset" in plan.space.keys:
-        problems["a study trains on one data set: fix it with --set dataset=NAME"] = None
+    for key in DATA_KEYS:
+        if key in plan.space.keys:
+            wanted = "NAME" if key == "dataset" else "VALUE"
+            problems[f"a study trains on one data set: fix it with --set {key}={wanted}"] = None
     configs = [trial.config for trial in plan.trials or plan.examples]
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):

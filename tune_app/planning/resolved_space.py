@@ -18,8 +18,11 @@ from search_spaces.grammar.seeds import (
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.former_names import with_present_names
 from trainables.config.train_config import SIZE_KEYS
+from trainables.data.datasets.registry import count_dataset
+from trainables.data.sources import DatasetError
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.present_names import space_in_present_names
 
 ONE_STAGE = (
@@ -34,7 +37,8 @@ QUICK: Mapping[str, Scalar] = {
     "batch_size": 128,
     "learning_rate": 0.2,
 }
-QUICK_CIFAR10: Mapping[str, Scalar] = {"train_images": 10_240, "validation_images": 2_000}
+FEWER_IMAGES: Mapping[str, Scalar] = {"train_images": 10_240, "validation_images": 2_000}
+"""Of a data set that has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
     seeds = tuple(int(seed) for seed in _seeds(space, options))
-    quick = _quick(space, settings) if options.preset == "quick" else {}
+    quick = _quick(space, settings, options) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
     told = ", ".join(f"{name}={value}" for name, value in quick.items())
     notes = [f"preset quick: {told}"] * bool(quick) + _unasked(space, changed)
@@ -151,15 +155,33 @@ def _two_sizes(space: SearchSpace, settings: Mapping[str, tuple]) -> list[str]:
     ]
 
 
-def _quick(space: SearchSpace, settings: Mapping[str, tuple]) -> dict[str, Scalar]:
+def _quick(
+    space: SearchSpace, settings: Mapping[str, tuple], options: RunOptions
+) -> dict[str, Scalar]:
     """What the quick preset fixes: nothing that is searched or set by hand."""
-    dataset = settings.get("dataset", (space.fixed.get("dataset", "cifar10"),))[0]
-    wanted = {**QUICK, **(QUICK_CIFAR10 if dataset == "cifar10" else {})}
+    wanted = {**QUICK, **_fewer_images(space, settings, options)}
     return {
         name: value
         for name, value in wanted.items()
         if name not in space.keys and name not in settings and space.fixed.get(name) != value
     }
+
+
+def _fewer_images(
+    space: SearchSpace, settings: Mapping[str, tuple], options: RunOptions
+) -> Mapping[str, Scalar]:
+    """How many images the quick preset takes of a large data set; nothing of a small one."""
+    given = {name: values[0] for name, values in settings.items() if name in DATA_KEYS}
+    try:
+        counts = count_dataset(data_request({**space.fixed, **given}, options))
+    except DatasetError:  # whoever needs the images says so
+        return {}
+    if counts.train_images <= 12_240:
+        return {}
+    fewer = dict(FEWER_IMAGES)
+    if counts.own_validation:
+        del fewer["validation_images"]
+    return fewer
 
 
 def _fixing(space: SearchSpace, values: Mapping[str, Scalar]) -> SearchSpace:

@@ -105,14 +105,15 @@ def load_cifar10(request: DataRequest) -> Dataset:
     count_cifar10(request)
     folder = find_files(request) or _download(_download_dir(request))
     parts = _read(folder)
-    train = [part for name, part in parts.items() if name.startswith("data_batch")]
+    batches = [part for name, part in parts.items() if name.startswith("data_batch")]
+    side = request.image_size
     return make_dataset(
         "cifar10",
         parts["batches.meta"]["label_names"],
-        _images(train),
-        _images([parts["test_batch"]]),
+        _images(batches, side),
+        _images([parts["test_batch"]], side),
         validation_images=COUNTS.held_out,
-        measured=Measured(MEAN, STD, CHECKSUM),
+        measured=Measured(MEAN, STD, CHECKSUM) if side == SIDE else None,
     )
 
 
@@ -167,13 +168,15 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: pickle.loads(content, encoding="latin1") for name, content in contents.items()}
 
 
-def _images(parts: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 32, 32, 3) uint8 and labels (N,)."""
+def _images(parts: list[dict[str, Any]], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, side, side, 3) uint8 and labels (N,)."""
     import numpy as np
+
+    from trainables.data.reading.resize import resize_all
 
     planes = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, SIDE, SIDE)
     labels = [label for part in parts for label in part["labels"]]
-    return planes.transpose(0, 2, 3, 1), np.array(labels, np.int64)
+    return resize_all(planes.transpose(0, 2, 3, 1), side), np.array(labels, np.int64)
 
 
 CIFAR10 = DataSource(

@@ -22,18 +22,19 @@ COUNTS = DataCounts(classes=10, train_images=1_433, test_images=364, held_out=14
 
 
 def load_digits(request: DataRequest) -> Dataset:
-    """8×8 grey levels of 0 to 16, each pixel repeated to 32×32×3 and 0 to 255.
+    """8×8 grey levels of 0 to 16, each pixel repeated to 32×32×3 and 0 to 255, then resized.
 
     The test set is every fifth image of a class, in scikit-learn's order; no folder is read.
     """
     import numpy as np
 
     from trainables.data.dataset import make_dataset
+    from trainables.data.reading.resize import resize_all
 
     levels, labels = np.split(_bundled(), [SMALL * SMALL], axis=1)
     grey = np.rint(levels.reshape(-1, SMALL, SMALL) * (255 / 16)).astype(np.uint8)
     enlarged = grey.repeat(SIDE // SMALL, axis=1).repeat(SIDE // SMALL, axis=2)
-    images = np.repeat(enlarged[..., None], 3, axis=3)
+    images = resize_all(np.repeat(enlarged[..., None], 3, axis=3), request.image_size)
     labels = labels.ravel().astype(np.int64)
     test = _every_nth(labels, TEST_SHARE)
     return make_dataset(

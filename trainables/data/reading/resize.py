@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 BILINEAR = Image.Resampling.BILINEAR  # Pillow's: averages over the pixels that become one
@@ -40,3 +42,11 @@ RESIZES: dict[str, Callable[[Image.Image, int], Image.Image]] = {
     "pad": pad,
     "stretch": stretch,
 }
+
+
+def resize_all(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Square images (N, S, S, 3) at another size; at their own they come back as they are."""
+    if images.shape[1] == side:
+        return images
+    resized = (stretch(Image.fromarray(np.ascontiguousarray(image)), side) for image in images)
+    return np.stack([np.asarray(image) for image in resized])
