@@ -7,7 +7,7 @@ from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="low_rank",
-    question="Does weight decay scaled with compression beat plain decay at any rank?",
+    question="Does weight decay scaled with compression beat plain decay, over thirty ranks?",
     source="sweep A of the 2018 study (gngdb/cifar10-fast): 30 divisors, plain and scaled, 60 runs",
     fixed={
         "layer": "low_rank",
@@ -21,5 +21,6 @@ SPACE = SearchSpace(
         "rank_divisor": Key(Int(2, 31, log=True, grid=tuple(range(2, 32)))),
         "weight_decay_scaling": Key(Float(0, 1, grid=(0, 1))),
     },
+    seeds=2,
     questions=(Contrast("weight_decay_scaling", baseline=0, treatment=1),),
 )

@@ -2,11 +2,12 @@
 
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Smallest
 from search_spaces.grammar.space import SearchSpace
 
 SPACE = SearchSpace(
     name="quickstart",
-    question="Which small network reads handwritten digits best for its parameters?",
+    question="Which is the smallest network that reads digits within two points of the dense one?",
     source="scikit-learn's bundled digits, upsampled to 32x32: a first look, not a result",
     fixed={
         "dataset": "digits",
@@ -21,4 +22,6 @@ SPACE = SearchSpace(
             Choice((0.25, 0.5)), when={"layer": ("low_rank", "tensor_train", "tucker2")}
         ),
     },
+    seeds=2,
+    questions=(Smallest(margin=0.02, reference={"layer": "dense"}),),
 )

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from pathlib import Path
 
-from search_spaces import (
-    cp,
-    dense,
-    equal_budget,
-    low_rank,
-    quickstart,
-    separable,
-    tensor_train,
-    tensor_train_december,
-    tucker,
-    weight_decay,
-)
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.toml_file import SpaceError, read_space
 
+NAMES = (
+    "quickstart",
+    "dense",
+    "separable",
+    "low_rank",
+    "tensor_train",
+    "tensor_train_december",
+    "tucker",
+    "cp",
+    "weight_decay",
+    "equal_budget",
+)
+"""Each is a module beside this one, with a ``SPACE``."""
+
 SPACES: dict[str, SearchSpace] = {
-    "quickstart": quickstart.SPACE,
-    "dense": dense.SPACE,
-    "separable": separable.SPACE,
-    "low_rank": low_rank.SPACE,
-    "tensor_train": tensor_train.SPACE,
-    "tensor_train_december": tensor_train_december.SPACE,
-    "tucker": tucker.SPACE,
-    "cp": cp.SPACE,
-    "weight_decay": weight_decay.SPACE,
-    "equal_budget": equal_budget.SPACE,
+    name: importlib.import_module(f"search_spaces.{name}").SPACE for name in NAMES
 }
 
 

@@ -41,7 +41,7 @@ def loaded(*argv: str, cwd: Path) -> tuple[set[str], str]:
 
 def test_a_plan_of_a_thousand_trials_loads_no_heavy_library(tmp_path: Path) -> None:
     divisors = ",".join(map(str, range(2, 502)))
-    argv = ("--space", "low_rank", "--set", f"rank_divisor={divisors}", "--plan", "--json")
+    argv = ("--space=low_rank", "--seeds=1", f"--set=rank_divisor={divisors}", "--plan", "--json")
     modules, printed = loaded(*argv, cwd=tmp_path)
     document = json.loads(printed)
     assert len(document["trials"]) + len(document["duplicates"]) == 1000

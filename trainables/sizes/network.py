@@ -5,9 +5,8 @@ from functools import cached_property, lru_cache
 
 from trainables.sizes.budget import (
     Infeasible,
-    check_fill,
     count_parameters,
-    fit_rank,
+    fit_ranks,
     fit_width,
 )
 from trainables.sizes.layer_size import LayerSize
@@ -32,8 +31,9 @@ class Architecture:
     width: channels of prep; the rest have 2, 4 and 8 times as many. 64 is full size.
     Exactly one of rank_divisor, rank_scale, rank (see RankRule), parameters, compression, ranks for
     a family with ranks. dense and separable ignore ranks.
-    parameters: the largest network with at most so many. For dense it searches the width (the given
-    one is then only what `compression` refers to); separable has nothing to search.
+    parameters: the largest network with at most so many. For a family without ranks it searches the
+    width (the given one is then only what `compression` refers to), else the rank of all layers, or
+    one more in the first few.
     compression: the same as parameters = compression * those of the dense network at `width`.
     ranks: each layer's own, as `trainables.sizes.ranks` writes them.
     """
@@ -174,10 +174,11 @@ def size_network(architecture: Architecture) -> NetworkSize:
     """
     if architecture.ranks is not None and SIZES[architecture.layer].ranked:
         return _with_own_ranks(architecture, read_ranks(architecture.ranks))
-    width, rule = _resolve_budget(architecture)
-    family = SIZES[architecture.layer]
-    sizes = {spec: family.size(spec, rule) for spec in set(replaced_specs(width))}
-    return NetworkSize(architecture, width, tuple(sizes[s] for s in replaced_specs(width)))
+    width, rules = _resolve_budget(architecture)
+    family, specs = SIZES[architecture.layer], replaced_specs(width)
+    pairs = list(zip(specs, rules, strict=True))
+    sizes = {(spec, rule): family.size(spec, rule) for spec, rule in set(pairs)}
+    return NetworkSize(architecture, width, tuple(sizes[pair] for pair in pairs))
 
 
 def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
@@ -195,18 +196,14 @@ def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
     return NetworkSize(architecture, architecture.width, tuple(layers))
 
 
-def _resolve_budget(architecture: Architecture) -> tuple[int, RankRule]:
-    """The width and the rule that the budget, if there is one, comes down to."""
+def _resolve_budget(architecture: Architecture) -> tuple[int, tuple[RankRule, ...]]:
+    """The width, and the rule of each layer, that the budget, if there is one, comes down to."""
     layer, width, classes = architecture.layer, architecture.width, architecture.classes
     rule, budget = architecture.rule, architecture.budget
+    rules = (rule,) * len(replaced_specs(width))
     if budget is None:
-        return width, rule
-    if layer == "dense":
-        return fit_width(layer, classes, budget), rule
+        return width, rules
     if not SIZES[layer].ranked:
-        check_fill(
-            f"{layer} at width {width}", count_parameters(layer, width, classes, rule), budget
-        )
-        return width, rule
-    rank = fit_rank(layer, width, classes, rule.dims, budget)
-    return width, replace(rule, rank=rank)
+        return fit_width(layer, classes, budget), rules
+    ranks = fit_ranks(layer, width, classes, rule.dims, budget)
+    return width, tuple(replace(rule, rank=rank) for rank in ranks)

@@ -16,7 +16,8 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     """Plain JSON values, stored in study.json as ``identity``.
 
     ``fixed`` holds the fixed keys (after --set) that differ from their defaults, ``resolved`` what
-    the study put for open values such as ``precision="auto"``.
+    the study put for open values such as ``precision="auto"``, ``searched`` the other keys: one
+    that was fixed and is searched now widens the study.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
     fixed = {
@@ -30,12 +31,20 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     resolved = {
         name: value for name, value in plan.rules.resolved.items() if name not in plan.space.keys
     }
-    return {"dataset": dataset, "fixed": fixed, "recipe": RECIPE_VERSION, "resolved": resolved}
+    return {
+        "dataset": dataset,
+        "fixed": fixed,
+        "recipe": RECIPE_VERSION,
+        "resolved": resolved,
+        "searched": sorted(plan.space.keys),
+    }
 
 
 def identity_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, one sentence each; empty where both are the same study."""
     before, after = _flat(old), _flat(new)
+    for name in new.get("searched", ()):
+        before.pop(name, None)
     return [
         f"{name} was {before.get(name, 'the default')}, is {after.get(name, 'the default')}"
         for name in sorted({*before, *after})

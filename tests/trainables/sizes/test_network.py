@@ -1,5 +1,6 @@
 """Budgets are filled by the largest network there is, and equal networks are recognised."""
 
+import itertools
 import json
 import time
 
@@ -23,11 +24,7 @@ RANKED = [name for name, family in SIZES.items() if family.ranked]
 def test_a_budget_gives_the_largest_network_within_it(
     layer: str, width: int, dims: int, share: float
 ) -> None:
-    widest, family = ConvSpec(8 * width, 8 * width), SIZES[layer]
-    ranks = range(1, family.full_rank(widest, family.modes(widest, dims)) + 1)
-    sizes = [
-        size_network(Architecture(layer, width, rank=rank, dims=dims)).parameters for rank in ranks
-    ]
+    sizes = knob(layer, width, dims)
     budget = int(sizes[0] + share * (max(sizes) - sizes[0]))
     largest = max(size for size in sizes if size <= budget)
     asked = Architecture(layer, width, dims=dims, parameters=budget)
@@ -36,6 +33,41 @@ def test_a_budget_gives_the_largest_network_within_it(
             size_network(asked)
     else:
         assert size_network(asked).parameters == largest
+
+
+def knob(layer: str, width: int, dims: int) -> list[int]:
+    """Parameters of every network that a budget may come to: rank r, r + 1 in the first layers."""
+    widest, family = ConvSpec(8 * width, 8 * width), SIZES[layer]
+    highest = family.full_rank(widest, family.modes(widest, dims))
+    whole = [
+        size_network(Architecture(layer, width, rank=rank, dims=dims))
+        for rank in range(1, highest + 1)
+    ]
+    sizes = []
+    for low, high in itertools.pairwise(whole):
+        pairs = [(a.parameters, b.parameters) for a, b in zip(low.layers, high.layers, strict=True)]
+        for raised in range(len(pairs)):
+            layers = sum(b if layer < raised else a for layer, (a, b) in enumerate(pairs))
+            sizes.append(low.fixed_parameters + layers)
+    return [*sizes, whole[-1].parameters]
+
+
+@pytest.mark.parametrize("layer", RANKED)
+@settings(quick, max_examples=25)
+@given(width=st.integers(1, 8), dims=st.integers(2, 6))
+def test_a_larger_budget_never_gives_a_smaller_network(layer: str, width: int, dims: int) -> None:
+    sizes = knob(layer, width, dims)
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("compression", [0.1, 0.03, 0.01])
+@pytest.mark.parametrize(
+    ("layer", "dims"),
+    [(name, dims) for name in RANKED for dims in ((2, 3, 4) if SIZES[name].reshapes else (3,))],
+)
+def test_every_ranked_family_fills_small_budgets(layer: str, dims: int, compression: float) -> None:
+    size = size_network(Architecture(layer, dims=dims, compression=compression))
+    assert 0.98 * compression <= size.compression <= compression
 
 
 @pytest.mark.parametrize("layer", SIZES)
@@ -47,24 +79,22 @@ def test_a_budget_below_the_smallest_network_is_refused(layer: str) -> None:
 def test_an_infeasible_budget_names_the_nearest_sizes() -> None:
     with pytest.raises(Infeasible) as error:
         size_network(Architecture("tucker", dims=9, parameters=200_000))
-    below = size_network(Architecture("tucker", dims=9, rank=3)).parameters
-    above = size_network(Architecture("tucker", dims=9, rank=4)).parameters
     assert "tucker (dims 9)" in str(error.value)
-    assert f"{below:,} (rank 3" in str(error.value)
-    assert f"{above:,} (rank 4" in str(error.value)
+    assert "below it 153,859 (rank 3, 4 in the first 4 layers, 76.9% of it)" in str(error.value)
+    assert "above it 271,841 (rank 3, 4 in the first 5 layers)" in str(error.value)
 
 
-def test_a_budget_narrows_a_dense_network() -> None:
-    size = size_network(Architecture("dense", compression=0.5))
-    assert size.width == 45
-    assert 0.97 * 0.5 <= size.compression <= 0.5
-    assert size.identity == size_network(Architecture("dense", width=45)).identity
+@pytest.mark.parametrize("layer", ["dense", "separable"])
+def test_a_budget_narrows_a_network_without_ranks(layer: str) -> None:
+    size = size_network(Architecture(layer, compression=0.03))
+    assert size.width < 64
+    assert 0.97 * 0.03 <= size.compression <= 0.03
+    assert size.identity == size_network(Architecture(layer, width=size.width)).identity
 
 
-def test_separable_fills_only_its_own_size() -> None:
-    assert size_network(Architecture("separable", parameters=760_000)).parameters == 755_968
-    with pytest.raises(Infeasible, match="755,968"):
-        size_network(Architecture("separable", parameters=700_000))
+def test_the_separable_networks_own_size_is_a_budget_that_keeps_the_width() -> None:
+    size = size_network(Architecture("separable", parameters=760_000))
+    assert (size.width, size.parameters) == (64, 755_968)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,16 @@ def test_another_fixed_key_or_dataset_is_another_study(change: dict, difference:
     assert identity_difference(identity(), identity(**change)) == [difference]
 
 
+def test_a_fixed_key_that_is_searched_now_widens_the_study() -> None:
+    """As the ready space ``separable`` does: it compares the layer that was its only one."""
+    begun = {**identity("separable"), "searched": []}
+    begun["fixed"] = {**begun["fixed"], "layer": "separable"}
+    assert identity_difference(begun, identity("separable")) == []
+    assert identity_difference(identity("separable"), begun) != []
+    (difference,) = identity_difference({**begun, "fixed": {"layer": "cp", "epochs": 3}}, begun)[1:]
+    assert difference == "layer was cp, is separable"
+
+
 def test_all_differences_are_named() -> None:
     assert len(identity_difference(identity(), identity(preset="quick", dataset="digits"))) == 4
 

@@ -43,7 +43,7 @@ def space(keys: dict, **changes) -> SearchSpace:
 
 
 def test_divisors_28_and_27_build_one_network_and_so_do_30_and_29() -> None:
-    sweep = plan(SPACES["low_rank"])
+    sweep = plan(SPACES["low_rank"], seeds=1)
     assert (len(sweep.trials), len(sweep.duplicates), len(sweep.infeasible)) == (56, 4, 0)
     assert {one.config["rank_divisor"] for one in sweep.duplicates} == {28, 30}
     ids = {trial.trial_id: trial.config.rank_divisor for trial in sweep.trials}
@@ -75,7 +75,7 @@ def test_a_budget_that_cannot_be_filled_is_named_with_the_nearest_sizes() -> Non
 
 
 def test_limits_leave_out_larger_networks_and_say_which_limit() -> None:
-    limited = plan(SPACES["low_rank"], max_parameters=100_000, max_macs=7.5e6)
+    limited = plan(SPACES["low_rank"], seeds=1, max_parameters=100_000, max_macs=7.5e6)
     assert all(trial.size.parameters <= 100_000 for trial in limited.trials)
     assert all(trial.size.macs(512) <= 7.5e6 for trial in limited.trials)
     assert len(limited.trials) + len(limited.infeasible) + len(limited.duplicates) == 60
@@ -115,7 +115,7 @@ def test_a_random_search_draws_the_points_it_was_asked_for() -> None:
 
 
 def test_a_searcher_that_proposes_as_it_goes_has_no_list() -> None:
-    open_ended = plan(SPACES["dense"], num_samples=7)
+    open_ended = plan(SPACES["dense"], search="optuna", scheduler="asha", num_samples=7)
     assert (open_ended.search, open_ended.scheduler) == ("optuna", "asha")
     assert (open_ended.trials, open_ended.open_ended) == ((), 7)
     widths = {trial.config.width for trial in open_ended.examples}

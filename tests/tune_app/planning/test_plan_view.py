@@ -80,7 +80,7 @@ def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
 
 
 def test_a_search_that_proposes_as_it_goes_says_so() -> None:
-    text = plan_text(plan("dense"), StudyProgress())
+    text = plan_text(plan("dense", search="optuna"), StudyProgress())
     assert "32 points to be proposed as it goes" in text
     assert "networks of 26,340 to 6,573,120 parameters" in text
 
