@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from pathlib import Path
 
 from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.suggestion import did_you_mean
 from search_spaces.grammar.toml_file import SpaceError, read_space
 
 NAMES = (
@@ -39,7 +39,6 @@ def get_space(reference: str) -> SearchSpace:
         return read_space(Path(reference))
     if reference in SPACES:
         return SPACES[reference]
-    near = difflib.get_close_matches(reference, SPACES, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(reference, SPACES)
     choices = f"choose from {', '.join(SPACES)}, or name a .toml file"
     raise SpaceError([f"unknown space {reference!r}: {choices}{hint}"])

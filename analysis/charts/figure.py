@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE, VEGA_LITE
 from analysis.charts.registry import CHARTS
+from search_spaces.grammar.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -29,8 +29,7 @@ def chart(name: str) -> Chart:
         FigureError: with the names there are, and the nearest.
     """
     if name not in CHARTS:
-        near = difflib.get_close_matches(name, CHARTS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, CHARTS)
         raise FigureError(f"unknown chart {name!r}{hint}; the charts are {', '.join(CHARTS)}")
     return CHARTS[name]
 

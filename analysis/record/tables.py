@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +14,7 @@ import pyarrow.parquet
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables
 from analysis.record.record import LEDGER
+from trainables.config.whole_file import whole_file
 
 VERSION = 2
 """Raised when the frames change, so that older files are not read but built anew."""
@@ -58,9 +58,8 @@ def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Pat
 
 def _replace(path: Path, table: pa.Table, write) -> Path:  # type: ignore[no-untyped-def]
     """Readers see the old file or the new one, never half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    write(table, draft)
-    draft.replace(path)
+    with whole_file(path) as draft:
+        write(table, draft)
     return path
 
 

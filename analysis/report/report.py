@@ -24,6 +24,7 @@ from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import train_command
 from analysis.study.confirmation import original_folder
 from trainables.config.installation import command_line
+from trainables.config.whole_file import write_whole
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -83,9 +84,7 @@ def _clear(folder: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all: a reader may have the page open."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, text)
 
 
 def _template(name: str, *, escape: bool) -> jinja2.Template:

@@ -7,13 +7,13 @@ the carried key is one value for all networks, nuisance keys are tuned away with
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 from search_spaces.grammar.domains import Scalar
+from search_spaces.grammar.suggestion import did_you_mean, nearest
 
 MEASURED = ("compression", "parameters")
 """What a trend may run against: the share of the dense network's parameters, or their number."""
@@ -184,14 +184,13 @@ def _plain(value: Any) -> Any:
 
 def _choose(given: Any, choices: Iterable[str]) -> str:
     choices = list(choices)
-    near = difflib.get_close_matches(str(given), choices, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     got = "is missing" if given is None else f"got {given!r}"
+    hint = did_you_mean(str(given), choices)
     return f"one of {', '.join(choices)}, {got}{hint}"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
     return f"unknown; {hint}"

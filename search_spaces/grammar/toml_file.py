@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from search_spaces.grammar.key import ROLES, Key
 from search_spaces.grammar.question import Question, QuestionError, read_question
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
 from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.suggestion import nearest
 
 TYPES = {"float": Float, "int": Int, "choice": Choice}
 INTERVAL = {"low", "high", "log", "grid"}
@@ -214,6 +214,6 @@ class _Reader:
 
     def _unknown(self, path: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
         for name in table.keys() - set(known):
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(sorted(known))}"
             self.problems.append(f"{path + '.' if path else ''}{name}: unknown; {hint}")

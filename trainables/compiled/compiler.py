@@ -6,10 +6,8 @@ import ctypes
 import functools
 import hashlib
 import logging
-import os
 import platform
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -18,6 +16,7 @@ from torch import Tensor
 
 from trainables.compiled.precision import read_cpu_flags
 from trainables.compiled.user_cache import user_cache
+from trainables.config.whole_file import whole_file
 
 COMPILE = (
     *("cc", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno"),
@@ -111,17 +110,11 @@ def c_structure(kind: type) -> type[ctypes.Structure]:
 def _compile(command: list[str], path: Path) -> None:
     """Whole or not at all: several workers may compile it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    os.close(handle)
-    try:
+    with whole_file(path) as draft:
         subprocess.run(
-            [*command, "-o", name, "-lm"],
+            [*command, "-o", str(draft), "-lm"],
             check=True,
             capture_output=True,
             text=True,
             timeout=COMPILE_SECONDS,
         )
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

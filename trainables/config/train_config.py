@@ -7,7 +7,6 @@ mean, not the sum, of the per-image losses.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import json
@@ -22,6 +21,7 @@ from typing import Any
 from trainables.config.former_names import former_name, with_present_names
 from trainables.config.image_keys import image_problems
 from trainables.config.starting_point import read_starting_point, split_init
+from trainables.config.suggestion import did_you_mean
 from trainables.sizes.network import Architecture, NetworkSize, size_network
 from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
@@ -220,8 +220,7 @@ def _fields() -> dict[str, dataclasses.Field]:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, _fields(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, _fields())
     return f"unknown key {name!r}: the keys are {', '.join(_fields())}{hint}"
 
 
@@ -250,8 +249,7 @@ def _types(name: str) -> tuple[type, ...]:
 
 def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if "choices" in limits and value not in limits["choices"]:
-        near = difflib.get_close_matches(str(value), limits["choices"], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(value), limits["choices"])
         raise ValueError(
             f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
         )

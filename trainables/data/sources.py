@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.compiled.user_cache import user_cache
+from trainables.config.suggestion import nearest
 from trainables.config.train_config import TrainConfig
 
 DATA_VARIABLE = "RANKTUNE_DATA"
@@ -79,8 +79,8 @@ def existing_dir(folder: Path) -> Path:
         raise DatasetError(f"--data-dir {folder} is a file; name the folder that holds the data")
     parent = folder.absolute().parent
     beside = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, beside, n=1)
-    hint = f"did you mean {folder.parent / near[0]}?" if near else "name the folder of the data"
+    near = nearest(folder.name, beside)
+    hint = f"did you mean {folder.parent / near}?" if near else "name the folder of the data"
     raise DatasetError(f"--data-dir {folder} does not exist, and is not created; {hint}")
 
 

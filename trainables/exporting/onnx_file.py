@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.config.whole_file import whole_file
+
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
 EXTRA = "onnx"
@@ -109,19 +111,17 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
     _strip(model)
     with torch.inference_mode():
         wanted = module(images).numpy()
-    partial = path.with_name(f".{path.name}.partial")
-    onnx.save(model, partial)
-    run = OnnxProgram(partial)
-    scale = max(1.0, float(np.abs(wanted).max()))
-    together = np.abs(run(images) - wanted).max()
-    alone = np.abs(run(images[:1]) - wanted[:1]).max()
-    off = float(max(together, alone)) / scale
-    if not off <= tolerance:
-        partial.unlink()
-        raise OnnxError(
-            f"onnxruntime's outputs are off by {off:.2g}, at most {tolerance:g} allowed"
-        )
-    partial.replace(path)
+    with whole_file(path) as draft:
+        onnx.save(model, draft)
+        run = OnnxProgram(draft)
+        scale = max(1.0, float(np.abs(wanted).max()))
+        together = np.abs(run(images) - wanted).max()
+        alone = np.abs(run(images[:1]) - wanted[:1]).max()
+        off = float(max(together, alone)) / scale
+        if not off <= tolerance:
+            raise OnnxError(
+                f"onnxruntime's outputs are off by {off:.2g}, at most {tolerance:g} allowed"
+            )
     return off
 
 

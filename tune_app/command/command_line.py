@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 from typer.main import get_command
 
+from search_spaces.grammar.suggestion import nearest
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
@@ -83,6 +84,16 @@ def _flag(panel: str, name: str, text: str) -> Any:
 
 def _names(choices: Iterable[str]) -> str:
     return "|".join(choices)
+
+
+class _Command(TyperCommand):
+    """Shows ``--help`` as the flag that it is: typer would put ``<bool>`` behind it."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.metavar = ""
+        return option
 
 
 _app = typer.Typer(add_completion=False)
@@ -205,7 +216,9 @@ ListSpaces = Annotated[bool, _flag(SHOW, "--list-spaces", "Print the spaces and 
 
 
 @_app.command(
-    help=HELP, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+    cls=_Command,
+    help=HELP,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 def _command(
     context: typer.Context,
@@ -268,10 +281,8 @@ def _stray(context: typer.Context) -> Iterable[str]:
     flags = [flag for parameter in context.command.params for flag in parameter.opts]
     for argument in context.args:
         name = argument.partition("=")[0]
-        near = difflib.get_close_matches(name, flags, n=1)
-        hint = (
-            f"did you mean {near[0]}?" if near else f"{command_line()} --help lists what there is"
-        )
+        near = nearest(name, flags)
+        hint = f"did you mean {near}?" if near else f"{command_line()} --help lists what there is"
         yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from search_spaces.grammar.suggestion import did_you_mean
 
 
 class UsageError(ValueError):
@@ -21,9 +22,7 @@ class RayLostError(ConnectionError):
 def unknown(what: str, name: str, choices: Iterable[str]) -> str:
     """A sentence that names the choices and the one nearest to ``name``."""
     choices = list(choices)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}: choose from {', '.join(choices)}{hint}"
+    return f"unknown {what} {name!r}: choose from {', '.join(choices)}{did_you_mean(name, choices)}"
 
 
 class HeadLostError(RayLostError):

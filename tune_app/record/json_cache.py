@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from trainables.config.whole_file import write_whole
 
 
 def read_cache(path: Path) -> dict[str, Any]:
@@ -19,6 +20,4 @@ def read_cache(path: Path) -> dict[str, Any]:
 
 def write_cache(path: Path, facts: dict[str, Any]) -> None:
     """Whole or not at all, whoever else writes; raises OSError where it cannot be written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, json.dumps(facts, indent=1))

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from trainables.config.whole_file import whole_file
+
 LEASE = "lease.json"
 RENEW_SECONDS = 2.0
 STALE_SECONDS = 20.0
@@ -109,9 +111,8 @@ class Lease:
         return holder is not None and holder.token == self._token
 
     def _write(self) -> None:
-        draft = self.path.with_name(f".{LEASE}.{self._token}")
-        draft.write_bytes(msgspec.json.encode(self._holder()))
-        draft.replace(self.path)
+        with whole_file(self.path) as draft:
+            draft.write_bytes(msgspec.json.encode(self._holder()))
 
     def _holder(self) -> Holder:
         pid = os.getpid()

@@ -15,6 +15,7 @@ from typing import Any
 from search_spaces.grammar.space_json import space_json
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import CHECKOUT
+from trainables.config.whole_file import write_whole
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
 from tune_app.record.storage import without_secrets
@@ -90,9 +91,7 @@ def read_information(path: Path) -> dict[str, Any] | None:
 def write_information(path: Path, document: Mapping[str, Any]) -> None:
     """Replaces study.json as a whole; a URI's key and secret stay out of it."""
     text = without_secrets(json.dumps(document, indent=2, ensure_ascii=False))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, text + "\n")
 
 
 def _plain(value: Any) -> Any:

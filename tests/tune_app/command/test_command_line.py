@@ -134,3 +134,9 @@ def test_help_fits_eighty_columns_and_names_every_option(
     for name in list(inspect.signature(command_line._command).parameters)[1:]:
         flag = "--set" if name == "settings" else f"--{name.replace('_', '-')}"
         assert f"{flag} " in text
+
+
+def test_help_shows_flags_without_a_type(capsys):
+    with pytest.raises(SystemExit):
+        parse_options(["--help"])
+    assert "<bool>" not in capsys.readouterr().out

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from trainables.config.suggestion import did_you_mean
 from trainables.data.datasets.cifar10 import CIFAR10
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.datasets.digits import DIGITS
@@ -32,8 +32,7 @@ def find_source(name: str) -> DataSource:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, DATASETS)
     raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
 
 

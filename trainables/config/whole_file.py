@@ -1,0 +1,30 @@
+"""Writes a file whole or not at all: readers see the old one or the new one, never half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A draft beside ``path`` to write to, which takes its name on leaving.
+
+    Several processes may write the same file: each has a draft of its own, and the last one stays.
+    A draft that an exception left is removed; its folder must exist.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        yield draft
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a text file, in UTF-8; raises OSError where it cannot be written."""
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
