@@ -6,6 +6,7 @@ from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, trial_id
+from tune_app.planning.horizon import Horizon
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
 
@@ -38,6 +39,7 @@ def plan_of(trials, **changes) -> Plan:
         "scheduler": "none",
         "trials": tuple(trials),
         "rules": RULES,
+        "horizon": Horizon(max_t=9, grace_period=3),
     }
     return Plan(**{**fields, **changes})
 

@@ -21,6 +21,7 @@ from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
     OptionParser,
     ParseError,
+    above,
     above_zero,
     at_least,
     duration,
@@ -162,6 +163,14 @@ Scheduler = Annotated[
         one_of("scheduler", SCHEDULER_CHOICES),
     ),
 ]
+GracePeriod = Annotated[
+    Any,
+    _option(HOW, "N", "Epochs before a scheduler stops a trial; default: a quarter.", at_least(1)),
+]
+ReductionFactor = Annotated[
+    Any,
+    _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", above(1)),
+]
 NumSamples = Annotated[Any, _option(HOW, "N", "Points that random or optuna draws.", at_least(1))]
 Objective = Annotated[
     Any,
@@ -232,6 +241,8 @@ def _command(
     top: Top = None,
     search: Search = None,
     scheduler: Scheduler = None,
+    grace_period: GracePeriod = None,
+    reduction_factor: ReductionFactor = None,
     num_samples: NumSamples = None,
     objective: Objective = "val_accuracy",
     search_seed: SearchSeed = "0",

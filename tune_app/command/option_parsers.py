@@ -39,7 +39,19 @@ def at_least(least: int) -> OptionParser:
 
 def above_zero() -> OptionParser:
     """A finite number above 0."""
-    return _reader(_positive, "a number above 0")
+    return above(0)
+
+
+def above(least: int) -> OptionParser:
+    """A finite number above another."""
+
+    def read(text: str) -> float:
+        number = _positive(text)
+        if number <= least:
+            raise ValueError
+        return number
+
+    return _reader(read, f"a number above {least}")
 
 
 def share() -> OptionParser:

@@ -19,6 +19,8 @@ class RunOptions:
     space: str  # a registered name, or a path ending in .toml
     search: str | None = None
     scheduler: str | None = None
+    grace_period: int | None = None  # epochs before a scheduler stops a trial
+    reduction_factor: float | None = None  # at a rung of asha one trial in so many goes on
     num_samples: int | None = None
     seeds: int | None = None  # choosing seeds of each point
     estimating_seeds: int | None = None  # fresh seeds of what was chosen; 0 runs one stage

@@ -14,7 +14,6 @@ from search_spaces.grammar.seeds import is_choosing
 from tune_app.command.errors import RayLostError
 from tune_app.command.output import LOG
 from tune_app.deciding.failures import Failure, classify
-from tune_app.deciding.horizon import horizon
 from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, size_bin
 from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.engine.open_study import OpenStudy
@@ -165,7 +164,7 @@ class TuneLoop:
                 self.dispatcher.halt(str(lost))
 
     def _scheduler(self) -> ContentScheduler:
-        make, ahead = SCHEDULERS[self.study.plan.scheduler], horizon(self.study.plan)
+        make, horizon = SCHEDULERS[self.study.plan.scheduler], self.study.plan.horizon
         by_size = len(self.study.context.objectives) > 1
 
         def group(trial_id: str) -> int | None:
@@ -176,7 +175,7 @@ class TuneLoop:
             planned = self.dispatcher.history[trial_id].planned
             return planned is not None and not is_choosing(planned.config["seed"])
 
-        return ContentScheduler(lambda: make(ahead), size_bin=group, spares=estimates)
+        return ContentScheduler(lambda: make(horizon), size_bin=group, spares=estimates)
 
     def _location_of(self, actor: Any) -> tuple[str, str]:
         placement = self.study.placement

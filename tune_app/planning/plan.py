@@ -9,6 +9,7 @@ from random import Random
 
 from search_spaces.grammar.space import SearchSpace
 from trainables.data.datasets.registry import data_notes
+from tune_app.command.choices import STOPPING
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
 from tune_app.planning.enumeration import (
@@ -18,6 +19,7 @@ from tune_app.planning.enumeration import (
     expand,
     samples,
 )
+from tune_app.planning.horizon import Horizon, plan_horizon
 from tune_app.planning.parsed_point import (
     Duplicate,
     PlannedTrial,
@@ -56,6 +58,7 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
     estimating_seeds: tuple[int, ...] = ()
     rules: PointRules = field(default_factory=PointRules)
+    horizon: Horizon = field(default_factory=Horizon)  # of a scheduler that stops trials
     notes: tuple[str, ...] = ()
 
 
@@ -73,6 +76,8 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
     written = expand(resolved_space, search, options, rules)
     check_scheduler(scheduler, written)
+    configs = [config for _, config in written]
+    horizon = plan_horizon(resolved_space.space, configs, options, scheduler)
     trials, duplicates, infeasible = _sort(written, rules)
     Random(options.search_seed).shuffle(trials)
     plan = Plan(
@@ -85,8 +90,10 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         seeds=resolved_space.seeds,
         estimating_seeds=resolved_space.estimating_seeds,
         rules=rules,
+        horizon=horizon,
         notes=(
             *resolved_space.notes,
+            *([horizon.words(scheduler)] if scheduler in STOPPING else []),
             *data_notes(data_request(resolved_space.space.fixed, options)),
         ),
     )

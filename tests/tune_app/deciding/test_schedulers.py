@@ -9,11 +9,11 @@ from analysis.record.record import Ended, Epoch, Started
 from tune_app.deciding.schedulers import (
     SCHEDULERS,
     ContentScheduler,
-    Horizon,
     NullController,
     TrialProxy,
     size_bin,
 )
+from tune_app.planning.horizon import Horizon
 
 EPOCHS = 27
 HORIZON = Horizon(max_t=EPOCHS, grace_period=3)
@@ -171,3 +171,62 @@ def test_trials_compete_within_their_size_bin():
 def test_the_registry_holds_rays_own_classes():
     assert isinstance(SCHEDULERS["asha"](HORIZON), AsyncHyperBandScheduler)
     assert isinstance(SCHEDULERS["median"](HORIZON), MedianStoppingRule)
+
+
+def reached(scheduler: ContentScheduler, name: str, epoch: int, value: float) -> str:
+    scheduler.admit(name)
+    return scheduler.judge(Epoch(name, 1, 0.0, epoch, 1.0, 0.5, val_accuracy=value))
+
+
+def test_a_rung_stops_nobody_while_its_cut_off_may_be_chance():
+    """A trial at 13.99 % was stopped at the first rung, one at 9.79 % had gone on to 87 %."""
+    floor = Horizon(max_t=27, grace_period=1, noise_floor=0.145)
+    blind = Horizon(max_t=27, grace_period=1)
+    kept, stopped = (
+        ContentScheduler(lambda horizon=horizon: SCHEDULERS["asha"](horizon))
+        for horizon in (floor, blind)
+    )
+    for scheduler in (kept, stopped):
+        assert reached(scheduler, "first", 1, 0.144) == TrialScheduler.CONTINUE
+    assert reached(stopped, "second", 1, 0.0979) == TrialScheduler.STOP
+    assert reached(kept, "second", 1, 0.0979) == TrialScheduler.CONTINUE
+    for number in range(8):
+        reached(kept, f"good{number}", 1, 0.8)
+    assert reached(kept, "third", 1, 0.14) == TrialScheduler.STOP  # its cut-off is no chance now
+
+
+def test_the_median_stops_nobody_while_it_may_be_chance():
+    horizon = Horizon(max_t=27, grace_period=1, noise_floor=0.145)
+    scheduler = ContentScheduler(lambda: SCHEDULERS["median"](horizon))
+    for number in range(6):
+        for epoch in (1, 2, 3):
+            reached(scheduler, f"early{number}", epoch, 0.13)
+    assert reached(scheduler, "late", 3, 0.1) == TrialScheduler.CONTINUE
+    for number in range(8):
+        for epoch in (1, 2, 3, 4):
+            reached(scheduler, f"good{number}", epoch, 0.8)
+    assert reached(scheduler, "late", 4, 0.1) == TrialScheduler.STOP
+
+
+@pytest.mark.parametrize(
+    ("horizon", "rungs"),
+    [
+        (Horizon(24, 5), (5, 15)),
+        (Horizon(128, 32), (32, 96)),
+        (Horizon(24, 6, reduction_factor=2), (6, 12, 24)),
+        (Horizon(4, 1), (1, 3)),
+        (Horizon(6, 6), (6,)),
+        (Horizon(24, 5, reduction_factor=2.5), (5, 13)),
+    ],
+)
+def test_the_rungs_that_a_plan_prints_are_those_at_which_trials_are_judged(horizon, rungs):
+    assert horizon.rungs == rungs
+    scheduler = ContentScheduler(lambda: SCHEDULERS["asha"](horizon))
+    bad = {}
+    for epoch in range(1, horizon.max_t + 1):
+        reached(scheduler, "good", epoch, 0.9)
+        bad[epoch] = reached(scheduler, f"bad{epoch}", epoch, 0.2)
+    judged = [epoch for epoch, decision in bad.items() if decision == TrialScheduler.STOP]
+    assert min(judged) == rungs[0]
+    for rung in rungs:  # a trial that is bad at its very first report of a rung is stopped there
+        assert bad[rung] == TrialScheduler.STOP
