@@ -26,6 +26,13 @@ OBJECTIVES = {
 }
 """What a search may optimise, and in which direction; the first one named drives the scheduler."""
 
+CONFIRM_CHOICES = {
+    "best": "the best network",
+    "sizes": "the best at each size",
+    "families": "the best of each family",
+    "question": "what each arm of the questions chose",
+}
+
 PRESETS = {
     "full": "the space as it is",
     "quick": "a small version of the same question, for a first look",

@@ -16,7 +16,13 @@ from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
 from trainables.data.datasets.registry import DATASETS
-from tune_app.command.choices import OBJECTIVES, PRESETS, SCHEDULER_CHOICES, SEARCH_CHOICES
+from tune_app.command.choices import (
+    CONFIRM_CHOICES,
+    OBJECTIVES,
+    PRESETS,
+    SCHEDULER_CHOICES,
+    SEARCH_CHOICES,
+)
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import (
     OptionParser,
@@ -149,7 +155,19 @@ Confirm = Annotated[
         at_least(1),
     ),
 ]
-Top = Annotated[Any, _option(ASK, "K", "How many --confirm retrains; default 1.", at_least(1))]
+ConfirmWhat = Annotated[
+    Any,
+    _option(
+        ASK,
+        _names(CONFIRM_CHOICES),
+        "What --confirm retrains: the best, the best at each size or of each family, or what each "
+        "arm of the questions chose.",
+        one_of("choice", CONFIRM_CHOICES),
+    ),
+]
+Top = Annotated[
+    Any, _option(ASK, "K", "How many of each --confirm retrains; default 1.", at_least(1))
+]
 Search = Annotated[
     Any,
     _option(HOW, _names(SEARCH_CHOICES), "What proposes trials.", one_of("search", SEARCH_CHOICES)),
@@ -238,6 +256,7 @@ def _command(
     seeds: Seeds = None,
     estimating_seeds: EstimatingSeeds = None,
     confirm: Confirm = None,
+    confirm_what: ConfirmWhat = None,
     top: Top = None,
     search: Search = None,
     scheduler: Scheduler = None,
@@ -282,7 +301,7 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
     fields = {renamed.get(key, key): value for key, value in given.items()}
     fields["settings"] = dict(fields["settings"] or ())
     fields["reuse_from"] = tuple(fields["reuse_from"] or ())
-    empty = {"space": "", "confirm": 0, "top": 1}
+    empty = {"space": "", "confirm": 0, "confirm_what": "best", "top": 1}
     fields |= {key: value for key, value in empty.items() if fields[key] is None}
     return RunOptions(**fields, command=command)
 
@@ -320,8 +339,9 @@ def _misplaced(given: dict[str, Any]) -> Iterable[str]:
         yield f"--name is one folder's name, got {name!r}; --results-dir says where it lies"
     if given["json"] and not given["plan"]:
         yield "--json says how --plan prints; add --plan"
-    if given["top"] is not None and given["confirm"] is None:
-        yield "--top says how many --confirm retrains; add --confirm N"
+    for flag, key in (("--top", "top"), ("--confirm-what", "confirm_what")):
+        if given[key] is not None and given["confirm"] is None:
+            yield f"{flag} says what --confirm retrains; add --confirm N"
 
 
 def _space_problems(space: str | None) -> Iterable[str]:

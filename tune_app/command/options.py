@@ -44,6 +44,7 @@ class RunOptions:
     storage: str | None = None  # where checkpoints go; a path or URI that every node sees
     address: str | None = None  # of a running Ray cluster; None starts Ray on this machine
     confirm: int = 0  # fresh seeds for each of the best `top` configurations
+    confirm_what: str = "best"  # one of choices.CONFIRM_CHOICES
     top: int = 1
     reuse_from: tuple[Path, ...] = ()
     fresh: bool = False

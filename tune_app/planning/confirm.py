@@ -1,17 +1,16 @@
-"""The best of a study once more: fresh seeds, all training images, the test set read once."""
+"""What a study found, once more: fresh seeds, all training images, the test set read once."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from statistics import fmean
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from analysis.record.record import RecordError, read_record
-from analysis.record.status import TrialStatus
+from analysis.record.record import Planned, RecordError, read_record
 from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
 from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.space_json import space_json
 from trainables.config.train_config import TrainConfig, trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -19,92 +18,168 @@ from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
 from tune_app.planning.present_names import space_in_present_names
 from tune_app.planning.resolution import stored_resolution
-from tune_app.record.history import History, TrialHistory
+from tune_app.planning.second_stage import chosen_configurations, within_limits
 from tune_app.record.paths import StudyPaths, study_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.study.study import Study
 
 ALL_IMAGES: Mapping[str, Any] = {"train_images": None, "validation_images": 0}
 """What sets a confirmation apart: every training image, and the test set for held-out ones."""
 
 
+WORDS = {
+    "best": "the best",
+    "sizes": "the best at each size",
+    "families": "the best of each family",
+    "question": "what the questions chose",
+}
+"""What is confirmed, as the question says it."""
+
+
 def confirm_options(options: RunOptions, space: SearchSpace) -> RunOptions:
     """The same run under the name of its confirmation, ``<name>-confirm``."""
-    return dataclasses.replace(options, name=f"{options.name or space.name}-confirm")
+    name = study_paths(options, space.name).folder.name
+    return dataclasses.replace(options, name=f"{name}-confirm")
 
 
 def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
-    """The ``options.top`` best configurations of a study, each on ``options.confirm`` fresh seeds.
+    """Configurations of a study, each on ``options.confirm`` fresh seeds.
 
-    The study is the one that the same options without ``confirm`` search. Best is the mean
-    validation accuracy of the last epoch over a configuration's finished seeds.
+    The study is the one that the same options without ``confirm`` search. ``confirm_what`` says
+    which configurations, ``top`` how many of them (of each size, of each family): the best by their
+    mean over the choosing seeds, of equal ones the smaller network, within the limits of size.
 
     Raises:
         UsageError: for an option that would change what is confirmed, where there is no such study,
             or where too little of it has finished.
     """
     paths = study_paths(options, space.name)
-    history, problems = _history(paths), list(_misplaced(options))
-    ranked = _ranked(history.trials.values())
-    if len(ranked) < options.top:
-        problems.append(
-            f"--top {options.top}: {len(ranked)} configurations of {paths.folder} are finished "
-            "and validated; run the search first, or ask for fewer"
-        )
+    space = space_in_present_names(space)
+    rules = PointRules(stored_resolution(paths), options.max_parameters, options.max_macs)
+    problems = list(_misplaced(options))
+    study = _study(paths, problems)
+    chosen = list(_chosen(options, space, rules, study))
+    problems += _too_few(options, paths, len(chosen))
+    problems += _other_dataset(options, chosen)
     if problems:
         raise UsageError(problems)
-    best, seeds = ranked[: options.top], _fresh_seeds(history, options.confirm)
+    seeds = _fresh_seeds(study, confirm_options(options, space), options.confirm)
     return Plan(
-        space=_confirm_space(space, best, options),
+        space=_confirm_space(space, chosen, options, paths.folder.name),
         search="grid",
         scheduler="none",
-        trials=tuple(_retrained(config, seed) for seed in seeds for config in best),
+        trials=tuple(_retrained(config, seed) for seed in seeds for config in chosen),
         seeds=seeds,
-        rules=PointRules(stored_resolution(paths)),
+        rules=rules,
     )
 
 
 def _misplaced(options: RunOptions) -> Iterable[str]:
     given = {
         "--set": options.settings,
-        "--preset quick": options.preset == "quick",
         "--seeds": options.seeds,
+        "--estimating-seeds": options.estimating_seeds is not None,
         "--num-samples": options.num_samples,
         "--search": options.search,
+        "--search-seed": options.search_seed,
         "--scheduler": options.scheduler,
+        "--grace-period": options.grace_period,
+        "--reduction-factor": options.reduction_factor,
+        "--objective": options.objective != ("val_accuracy",),
     }
     for flag in (flag for flag, value in given.items() if value):
-        yield f"{flag} shapes a search; --confirm takes a study's best as they are: leave it out"
+        yield f"{flag} shapes a search; --confirm takes what a study found as it is: leave it out"
+    if options.confirm_what == "question" and options.top > 1:
+        yield "--top counts the best; what the questions chose is confirmed whole: leave it out"
 
 
-def _history(paths: StudyPaths) -> History:
+def _study(paths: StudyPaths, problems: Iterable[str]) -> Study:
+    from analysis.study.study import load_study  # imports pandas
+
     try:
-        return History(read_record(paths.folder, rates=False).rows)
+        return load_study(paths.folder)
     except RecordError as problem:
-        raise UsageError(
-            [f"--confirm retrains the best of a finished study: {problem}"]
-        ) from problem
+        missing = f"--confirm retrains the best of a finished study: {problem}"
+        raise UsageError([*problems, missing]) from problem
 
 
-def _ranked(trials: Iterable[TrialHistory]) -> list[TrainConfig]:
-    """Configurations apart from their seed, the best first; of equal ones the smaller network."""
-    scores: dict[TrainConfig, list[float]] = defaultdict(list)
-    sizes: dict[TrainConfig, int] = {}
-    for trial in trials:
-        planned, last = trial.planned, trial.last
-        if (
-            trial.status == TrialStatus.FINISHED
-            and planned
-            and last
-            and last.val_accuracy is not None
-        ):
-            config = TrainConfig.from_trial({**planned.config, "seed": 0})
-            scores[config].append(last.val_accuracy)
-            sizes[config] = planned.parameters
-    return sorted(scores, key=lambda config: (-fmean(scores[config]), sizes[config]))
+def _chosen(
+    options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
+) -> Iterator[TrainConfig]:
+    """The configurations that are confirmed, none twice, each with seed 0."""
+    from analysis.claims.choosing import candidates, configuration
+
+    if study.metric != "val_accuracy_last":
+        return  # the test set has chosen already
+    runs = within_limits(rules, study.grid)
+    if options.confirm_what == "question":
+        found: Iterable[Mapping[str, Any]] = chosen_configurations(
+            space.questions, space_json(space), runs, study.metric
+        )
+    else:
+        ranked = _ranked(options, candidates(space_json(space), runs, study.metric))
+        found = (configuration(row) for _, row in ranked.iterrows())
+    seen: set[str] = set()
+    for values in found:
+        config = TrainConfig.from_trial({**values, "seed": 0})
+        name = trial_id(config, config.network_size())
+        if name not in seen:
+            seen.add(name)
+            yield config
 
 
-def _fresh_seeds(history: History, count: int) -> tuple[int, ...]:
-    used = [trial.planned.config["seed"] for trial in history.trials.values() if trial.planned]
-    return tuple(range(max(used) + 1, max(used) + 1 + count))
+def _ranked(options: RunOptions, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are confirmed; ``frame`` has the best first."""
+    from analysis.study.size_steps import size_step
+
+    if options.confirm_what == "sizes":
+        steps = frame["parameters"].map(lambda size: size_step(float(size))[0])
+        return frame.groupby(steps, sort=True).head(options.top)
+    if options.confirm_what == "families":
+        return frame.groupby("layer", sort=False).head(options.top)
+    return frame.head(options.top)
+
+
+def _too_few(options: RunOptions, paths: StudyPaths, found: int) -> list[str]:
+    if found >= (options.top if options.confirm_what == "best" else 1):
+        return []
+    limits = {"--max-parameters": options.max_parameters, "--max-macs": options.max_macs}
+    within = ", ".join(f"{flag} {limit:,}" for flag, limit in limits.items() if limit)
+    what = f"--top {options.top}" if options.confirm_what == "best" else "--confirm-what question"
+    if options.confirm_what in ("sizes", "families"):
+        what = f"--confirm-what {options.confirm_what}"
+    return [
+        f"{what}: {found} configurations of {paths.folder} are finished and validated"
+        f"{f' within {within}' if within else ''}; run the search first, or ask for fewer"
+    ]
+
+
+def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[str]:
+    other = {config.dataset for config in chosen} - {options.dataset}
+    if options.dataset is None or not other:
+        return []
+    trained = ", ".join(sorted(other))
+    return [f"--dataset {options.dataset}: the study trains on {trained}; leave it out"]
+
+
+def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ...]:
+    """Seeds that took part in nothing: no choosing ones, so that what is found is evidence.
+
+    A confirmation that was begun with lower seeds, as all once were, goes on with them.
+    """
+    used = max(int(seed) for seed in study.trials["seed"])
+    begun = study_paths(options, "").folder
+    try:
+        rows = read_record(begun, rates=False).rows
+    except (RecordError, OSError):
+        rows = ()
+    seeds = [row.config["seed"] for row in rows if isinstance(row, Planned)]
+    least = 0 if seeds and is_choosing(min(seeds)) else ESTIMATING_SEEDS_FROM
+    first = max(least, used + 1)
+    return tuple(range(first, first + count))
 
 
 def _retrained(config: TrainConfig, seed: int) -> PlannedTrial:
@@ -113,9 +188,13 @@ def _retrained(config: TrainConfig, seed: int) -> PlannedTrial:
     return PlannedTrial(trial_id(retrained, size), retrained, size)
 
 
-def _confirm_space(space: SearchSpace, best: list[TrainConfig], options: RunOptions) -> SearchSpace:
-    """The searched keys narrowed to the best configurations' values; the rest as those have it."""
-    space = space_in_present_names(space)
+def _confirm_space(
+    space: SearchSpace, best: list[TrainConfig], options: RunOptions, study: str
+) -> SearchSpace:
+    """The searched keys narrowed to the best configurations' values; the rest as those have it.
+
+    A confirmation of what the questions chose asks them again, as far as they still can be.
+    """
     values = [config.to_dict() for config in best]
     keys = {
         name: dataclasses.replace(key, domain=Choice(tuple({one[name]: None for one in values})))
@@ -126,14 +205,16 @@ def _confirm_space(space: SearchSpace, best: list[TrainConfig], options: RunOpti
         for name, value in best[0].changed().items()
         if name not in space.keys and all(one[name] == value for one in values)
     }
+    fixed = {name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None}
+    if options.confirm_what != "question":
+        space = dataclasses.replace(space, questions=())
+    what = WORDS[options.confirm_what]
+    if options.top > 1:
+        what = what.replace("the best", f"the {options.top} best", 1)
+    verb = "is" if what in ("the best", WORDS["question"]) else "are"
     return dataclasses.replace(
-        space,
+        space.with_keys(keys, fixed),
         name=f"{space.name}-confirm",
-        question=f"How good are the {options.top} best of {space.name} on the test set?",
-        source=f"the study {options.name or space.name}: fresh seeds, all training images",
-        keys=keys,
-        fixed={
-            name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None
-        },
-        questions=(),
+        question=f"How good {verb} {what} of {study} on the test set?",
+        source=f"the study {study}: fresh seeds, all training images",
     )

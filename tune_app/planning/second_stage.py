@@ -7,12 +7,13 @@ rest on runs that took no part in the choice.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.grammar.question import Question
 from search_spaces.grammar.space_json import space_json
-from tune_app.planning.parsed_point import Duplicate, PlannedTrial, plan_point
+from tune_app.planning.parsed_point import Duplicate, PlannedTrial, PointRules, plan_point
 from tune_app.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -62,20 +63,31 @@ def as_plan(plan: Plan, stage: SecondStage) -> Plan:
 
 def _chosen(plan: Plan, study: Study) -> Iterator[dict[str, Any]]:
     """The configurations that the arms of every question chose, and the best of all."""
+    questions = (*plan.space.questions, None)
+    runs = within_limits(plan.rules, study.grid)
+    return chosen_configurations(questions, space_json(plan.space), runs, study.metric)
+
+
+def chosen_configurations(
+    questions: Iterable[Question | None],
+    space: Mapping[str, Any],
+    runs: pd.DataFrame,
+    metric: str,
+) -> Iterator[dict[str, Any]]:
+    """What each arm of the questions chose, as keys of ``TrainConfig``; none twice."""
     from analysis.claims.choosing import choose  # imports pandas
 
-    space, runs = space_json(plan.space), _within_limits(plan, study.grid)
     seen: set[str] = set()
-    for question in (*plan.space.questions, None):
-        for one in choose(question, space, runs, study.metric):
+    for question in questions:
+        for one in choose(question, space, runs, metric):
             if one.id not in seen:
                 seen.add(one.id)
                 yield dict(one.configuration)
 
 
-def _within_limits(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
-    limits = {"parameters": plan.rules.max_parameters, "macs": plan.rules.max_macs}
-    for name, limit in limits.items():
+def within_limits(rules: PointRules, runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of networks that exceed no limit."""
+    for name, limit in {"parameters": rules.max_parameters, "macs": rules.max_macs}.items():
         if limit is not None:
             runs = runs[runs[name] <= limit]
     return runs

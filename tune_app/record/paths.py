@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,5 +47,24 @@ class StudyPaths:
 
 
 def study_paths(options: RunOptions, space_name: str) -> StudyPaths:
-    """The study folder ``<results-dir>/<name>``, absolute; ``name`` defaults to the space's."""
-    return StudyPaths((options.results_dir / (options.name or space_name)).expanduser().absolute())
+    """The study folder ``<results-dir>/<name>``, absolute.
+
+    ``name`` defaults to the space's; a preset's study has a name of its own, ``<space>-<preset>``.
+    """
+    results = options.results_dir.expanduser().absolute()
+    if options.name or options.preset == "full":
+        return StudyPaths(results / (options.name or space_name))
+    own, plain = results / f"{space_name}-{options.preset}", StudyPaths(results / space_name)
+    begun_so = not own.exists() and _preset(plain) == options.preset
+    return plain if begun_so else StudyPaths(own)
+
+
+def _preset(paths: StudyPaths) -> str:
+    """The preset that a study runs with; "" where none can be read.
+
+    Studies of a preset once had the space's own name, and are still continued.
+    """
+    try:
+        return str(json.loads(paths.study.read_text(encoding="utf-8"))["options"]["preset"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

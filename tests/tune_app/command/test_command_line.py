@@ -100,7 +100,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "--set rank is given 2 times; write --set rank=A,B",
         "--name is one folder's name, got 'a/b'",
         "--json says how --plan prints; add --plan",
-        "--top says how many --confirm retrains; add --confirm N",
+        "--top says what --confirm retrains; add --confirm N",
         "unknown space 'low_rnk': choose from quickstart, dense",
     ]
     assert len(told) == len(beginnings)

@@ -1,38 +1,46 @@
 """A confirmation: the best of a real record, fresh seeds, every training image."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from analysis.record.record import Ended, Epoch, Opened, encode
+from analysis.study.size_steps import size_step
 from search_spaces.registry import SPACES
+from trainables.config.train_config import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.confirm import confirm_options, make_confirm_plan
+from tune_app.planning.parsed_point import PlannedTrial
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 
 SPACE = SPACES["quickstart"]
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
+def record(results: Path, gain: float) -> Path:
     """Two seeds of every quickstart point, better the larger the network; one failed."""
-    options = RunOptions(space="quickstart", results_dir=tmp_path, seeds=2)
+    options = RunOptions(space="quickstart", results_dir=results, seeds=2)
     rows = [Opened(format=1, name="quickstart", time=0.0)]
     for trial in make_plan(options, SPACE).trials:
         name, parameters = trial.trial_id, trial.size.parameters
         failed = trial.config.layer == "dense" and trial.config.seed == 1
-        accuracy = 0.5 + parameters / 300_000 + 0.001 * trial.config.seed
+        accuracy = 0.5 + gain * parameters + 0.001 * trial.config.seed
         rows += [
             planned_row(trial, time=0.0),
             Epoch(name, 1, 1.0, 6, 0.1, 0.9, 0.2, accuracy),
             Ended(name, 1, 2.0, "failed" if failed else "finished", 6),
         ]
-    folder = tmp_path / "quickstart"
+    folder = results / "quickstart"
     folder.mkdir()
     (folder / "ledger.jsonl").write_bytes(encode(rows))
     return folder
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return record(tmp_path, gain=1 / 300_000)
 
 
 def confirmed(study: Path, **options) -> Plan:
@@ -45,8 +53,8 @@ def confirmed(study: Path, **options) -> Plan:
 def test_the_best_run_again_on_fresh_seeds_with_every_training_image(study: Path) -> None:
     plan = confirmed(study)
     assert len(plan.trials) == 6
-    assert plan.seeds == (2, 3, 4)
-    assert {trial.config.seed for trial in plan.trials} == {2, 3, 4}
+    assert plan.seeds == (1000, 1001, 1002)  # what is found on them is evidence
+    assert {trial.config.seed for trial in plan.trials} == {1000, 1001, 1002}
     assert {trial.config.validation_images for trial in plan.trials} == {0}
     assert {trial.config.layer for trial in plan.trials} == {"dense", "tucker2"}
     assert {trial.config.rank_scale for trial in plan.trials} == {None, 0.5}
@@ -101,6 +109,106 @@ def test_there_is_nothing_to_confirm_without_a_study(tmp_path: Path) -> None:
 
 def test_options_that_shape_a_search_have_no_place_beside_it(study: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        confirmed(study, settings={"epochs": (2,)}, seeds=2, search="random", preset="quick")
+        confirmed(
+            study,
+            settings={"epochs": (2,)},
+            seeds=2,
+            estimating_seeds=0,
+            search="optuna",
+            search_seed=3,
+            scheduler="asha",
+            grace_period=2,
+            reduction_factor=2.0,
+            num_samples=4,
+            objective=("val_accuracy", "parameters"),
+        )
     flags = [problem.split(" shapes")[0] for problem in caught.value.problems]
-    assert flags == ["--set", "--preset quick", "--seeds", "--search"]
+    assert flags == [
+        *("--set", "--seeds", "--estimating-seeds", "--num-samples", "--search", "--search-seed"),
+        *("--scheduler", "--grace-period", "--reduction-factor", "--objective"),
+    ]
+
+
+def test_no_option_is_dropped_without_a_word() -> None:
+    """Each changes the confirmation, is refused, or says where and how it runs."""
+    refused = {
+        *("settings", "seeds", "estimating_seeds", "num_samples", "search", "search_seed"),
+        *("scheduler", "grace_period", "reduction_factor", "objective", "dataset"),
+    }
+    honoured = {"confirm", "confirm_what", "top", "max_parameters", "max_macs", "preset", "name"}
+    runs = {
+        *("space", "data_dir", "download", "skip_unreadable", "gpus_per_trial", "cpus_per_trial"),
+        *("max_concurrent", "max_failures", "time_budget_seconds", "results_dir", "storage"),
+        *("address", "reuse_from", "fresh", "plan_only", "as_json", "list_spaces", "command"),
+    }
+    assert {one.name for one in dataclasses.fields(RunOptions)} == refused | honoured | runs
+
+
+def test_a_limit_of_size_is_kept(study: Path) -> None:
+    limited = confirmed(study, top=1, max_parameters=20_000)
+    assert {trial.size.parameters <= 20_000 for trial in limited.trials} == {True}
+    assert {trial.config.layer for trial in confirmed(study, top=1).trials} == {"dense"}
+    few = confirmed(study, top=2, max_macs=1.3e6)
+    assert all(trial.size.macs(64) <= 1.3e6 for trial in few.trials)
+    with pytest.raises(UsageError, match=r"--top 2: 0 .* within --max-parameters 100; run the"):
+        confirmed(study, max_parameters=100)
+
+
+def test_the_best_at_each_size_and_of_each_family(study: Path) -> None:
+    every = {trial.config.replace(seed=0): trial.size for trial in quickstart(study).trials}
+    sizes = confirmed(study, top=1, confirm_what="sizes")
+    steps = {size_step(size.parameters) for size in every.values()}
+    assert {size_step(trial.size.parameters) for trial in sizes.trials} == steps
+    assert len(sizes.trials) == 3 * len(steps)
+    for step in steps:  # the record says: better, the larger
+        (best,) = {
+            one.size.parameters for one in sizes.trials if size_step(one.size.parameters) == step
+        }
+        within = [size.parameters for size in every.values() if size_step(size.parameters) == step]
+        assert best == max(within)
+    families = confirmed(study, top=1, confirm_what="families")
+    assert len(families.trials) == 3 * 5
+    assert {one.config.layer for one in families.trials} == set(SPACE.keys["layer"].domain.grid)
+    assert len(confirmed(study, top=2, confirm_what="families").trials) == 3 * 8
+    assert "the best of each family of quickstart on the test set" in families.space.question
+
+
+def test_what_the_questions_chose_is_confirmed_and_asked_again(tmp_path: Path) -> None:
+    study = record(tmp_path, gain=1e-8)
+    plan = confirmed(study, top=1, confirm_what="question")
+    assert "dense" in {trial.config.layer for trial in plan.trials}
+    assert plan.space.questions == SPACE.questions
+    assert (
+        plan.space.question == "How good is what the questions chose of quickstart on the test set?"
+    )
+    assert confirmed(study, top=1).space.questions == ()
+    with pytest.raises(UsageError, match="--top counts the best"):
+        confirmed(study, top=2, confirm_what="question")
+
+
+def test_another_data_set_is_not_confirmed(study: Path) -> None:
+    with pytest.raises(UsageError, match="--dataset cifar10: the study trains on digits"):
+        confirmed(study, dataset="cifar10")
+    assert confirmed(study, dataset="digits").trials
+
+
+def test_a_confirmation_that_was_begun_with_lower_seeds_goes_on_with_them(study: Path) -> None:
+    begun = confirmed(study).trials[0].config.replace(seed=2)
+    size = begun.network_size()
+    planned = planned_row(PlannedTrial(trial_id(begun, size), begun, size), time=0.0)
+    folder = study.parent / "quickstart-confirm"
+    folder.mkdir()
+    rows = [Opened(format=1, name="quickstart-confirm", time=0.0), planned]
+    (folder / "ledger.jsonl").write_bytes(encode(rows))
+    assert confirmed(study).seeds == (2, 3, 4)
+
+
+def test_a_presets_study_is_confirmed_by_the_command_that_began_it(study: Path) -> None:
+    study.rename(study.parent / "quickstart-quick")
+    assert confirmed(study, preset="quick").trials
+    options = RunOptions(space="quickstart", results_dir=study.parent, preset="quick")
+    assert confirm_options(options, SPACE).name == "quickstart-quick-confirm"
+
+
+def quickstart(study: Path) -> Plan:
+    return make_plan(RunOptions(space="quickstart", results_dir=study.parent, seeds=1), SPACE)
