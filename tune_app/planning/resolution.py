@@ -44,10 +44,14 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
 
 
 def _precision(options: RunOptions) -> str:
+    return resolve_precision("auto", gpu=_on_gpus(options), cpu_flags=read_cpu_flags())
+
+
+def _on_gpus(options: RunOptions) -> bool:
+    if options.gpus_per_trial == 0:
+        return False
     # the driver of a cluster need not have a card itself
-    cards = this_machine().gpus > 0 or (options.address is not None and options.gpus_per_trial)
-    gpu = options.gpus_per_trial != 0 and bool(cards)
-    return resolve_precision("auto", gpu=gpu, cpu_flags=read_cpu_flags())
+    return this_machine().gpus > 0 or bool(options.address and options.gpus_per_trial)
 
 
 def _classes(space: SearchSpace, options: RunOptions) -> int:
