@@ -24,6 +24,7 @@ from trainables.config.former_names import (
     with_present_layers,
     with_present_values,
 )
+from trainables.config.train_config import complete_config
 
 FORMAT = 1
 """Raised when a reader of this version could misread what is written."""
@@ -85,7 +86,8 @@ class Planned(Row, frozen=True, tag="trial"):
     search: str = ""
 
     def __post_init__(self) -> None:
-        force_setattr(self, "config", with_present_values(self.config))
+        if self.config:  # else a stand-in for a plan that is lost
+            force_setattr(self, "config", complete_config(self.config))
         routes = tuple(present_name("routes", route) for route in self.routes)
         force_setattr(self, "routes", routes)
 

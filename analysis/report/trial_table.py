@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.charts.labels import short
 from analysis.report.provenance import duration
 from analysis.study.configurations import configuration_ids
+from trainables.sizes.layer_size import short_routes
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -57,7 +58,7 @@ MEASURED = {
     "routes": (
         "routes",
         "routes",
-        "the seven layers in order: f runs its factors, r reconstructs its kernel",
+        "the replaced layers in order: f runs its factors, r reconstructs its kernel",
     ),
     "epochs_run": ("epochs", "epochs", "epochs finished"),
     "train_seconds": ("seconds", "time", "training time"),
@@ -111,7 +112,7 @@ def _cell(name: str, value: Any) -> Cell:
     if name == "train_seconds":
         return Cell(duration(value), f"{value:.6g}")
     if name == "routes":
-        letters = "".join(route[0] for route in value.split())
+        letters = short_routes(value.split())
         return Cell(letters, letters)
     if name in ("parameters", "factor_parameters", "macs", "epochs_run"):
         return Cell(f"{value:,.0f}", f"{value:.10g}")

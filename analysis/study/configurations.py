@@ -11,7 +11,8 @@ from analysis.record.dtypes import CONFIG_DTYPES, RENAMED
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import t_half_width
-from trainables.config.train_config import SIZE_KEYS, TrainConfig
+from trainables.config.train_config import TrainConfig
+from trainables.sizes.size_keys import SIZE_KEYS
 
 SIZE_COLUMNS = tuple(RENAMED.get(name, name) for name in SIZE_KEYS)
 DEFAULTS = {

@@ -83,14 +83,14 @@ def test_each_step_reports_an_epoch_and_the_last_one_is_done(worker, job, tiny, 
 
 
 def test_several_epochs_a_step_are_all_in_its_result(worker, job, tiny):
-    config = tiny.replace(epochs=3)
+    config = tiny.with_values(epochs=3)
     results = run(worker(job(config, epochs_per_step=2)))
     assert [result["epoch"] for result in results] == [2, 3]
     assert rows(results) == rows(run(worker(job(config, attempt=1, known_epochs=0))))
 
 
 def test_a_reset_worker_equals_a_fresh_one(worker, job, tiny):
-    other = tiny.replace(layer="tucker", rank=1, seed=3, batch_size=32)
+    other = tiny.with_values(layer="tucker", rank=1, seed=3, batch_size=32)
     reused = worker(job())
     run(reused)
     reused.reset(job(other, storage="reused"))
@@ -98,7 +98,7 @@ def test_a_reset_worker_equals_a_fresh_one(worker, job, tiny):
 
 
 def test_epochs_that_the_driver_missed_are_reported_again_one_a_step(worker, job, tiny):
-    config = tiny.replace(epochs=4)
+    config = tiny.with_values(epochs=4)
     first = run(worker(job(config)))
     again = run(worker(job(config, attempt=1, known_epochs=1)))
     assert [result["epoch"] for result in again] == [2, 3, 4]
@@ -107,7 +107,7 @@ def test_epochs_that_the_driver_missed_are_reported_again_one_a_step(worker, job
 
 
 def test_an_attempt_goes_on_from_the_furthest_checkpoint(worker, job, tiny):
-    config = tiny.replace(epochs=3)
+    config = tiny.with_values(epochs=3)
     straight = run(worker(job(config, storage="straight")))
     first = worker(job(config, checkpoint_seconds=0))
     first.train()
@@ -117,7 +117,7 @@ def test_an_attempt_goes_on_from_the_furthest_checkpoint(worker, job, tiny):
 
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_line_in_the_log(worker, job, tiny, tmp_path):
-    config = tiny.replace(epochs=3)
+    config = tiny.with_values(epochs=3)
     straight = run(worker(job(config, storage="straight")))
     first = worker(job(config, checkpoint_seconds=0))
     first.train()
@@ -132,7 +132,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line_in_the_log(worker, job,
 
 
 def test_only_the_last_and_the_best_checkpoint_are_kept(worker, job, tiny):
-    config = tiny.replace(epochs=6)
+    config = tiny.with_values(epochs=6)
     results = run(worker(job(config, checkpoint_seconds=0)))
     best = max(results, key=lambda result: (result["score"], -result["epoch"]))["epoch"]
     kept = {int(name.split("-")[0][1:]) for name in names(job(config))}
@@ -143,7 +143,7 @@ def test_only_the_last_and_the_best_checkpoint_are_kept(worker, job, tiny):
 
 
 def test_a_stop_request_saves_in_the_middle_of_an_epoch(worker, job, tiny, tmp_path):
-    config = tiny.replace(batch_size=4)
+    config = tiny.with_values(batch_size=4)
     straight = run(worker(job(config, storage="straight")))
     stopped = worker(job(config))
     stopped.train()
@@ -159,14 +159,14 @@ def test_a_stop_request_saves_in_the_middle_of_an_epoch(worker, job, tiny, tmp_p
 
 def test_a_long_epoch_is_saved_on_its_way(worker, job, tiny, tmp_path):
     log = tmp_path / "log"
-    config = tiny.replace(batch_size=8, epochs=1)
+    config = tiny.with_values(batch_size=8, epochs=1)
     run(worker(job(config, checkpoint_seconds=0.05, worker_log=str(log))))
     assert "saved checkpoint e0-a0-b" in log.read_text()
     assert names(job(config)) == ["e1-a0"]
 
 
 def test_a_trial_that_diverges_is_a_result_with_the_worst_score(worker, job, tiny):
-    result = worker(job(tiny.replace(learning_rate=1e20))).train()
+    result = worker(job(tiny.with_values(learning_rate=1e20))).train()
     assert (result["diverged"], result["done"], result["score"]) == (True, True, 0.0)
     assert result["epoch"] == 1
     assert result["epochs"] == []
@@ -181,7 +181,7 @@ def test_the_log_has_a_line_an_epoch_of_its_own_trial_only(worker, job, tiny, tm
     logs = [tmp_path / "first", tmp_path / "second"]
     reused = worker(job(worker_log=str(logs[0])))
     run(reused)
-    reused.reset(job(tiny.replace(seed=1), worker_log=str(logs[1])))
+    reused.reset(job(tiny.with_values(seed=1), worker_log=str(logs[1])))
     run(reused)
     for log in logs:
         assert log.read_text().count(" epoch 1 ") == 1
@@ -208,8 +208,8 @@ print(json.dumps(used))
 
 def test_memory_stays_flat_over_a_hundred_resets(job, tiny):
     """In a process of its own; the pages of libraries come and go, and are not counted."""
-    config = tiny.replace(train_images=64, epochs=1, width=8)
-    jobs = [job(config), *(job(config.replace(seed=seed)) for seed in range(100))]
+    config = tiny.with_values(train_images=64, epochs=1, width=8)
+    jobs = [job(config), *(job(config.with_values(seed=seed)) for seed in range(100))]
     done = subprocess.run(
         [sys.executable, "-c", RESETS], input=json.dumps(jobs), capture_output=True, text=True
     )
@@ -220,7 +220,7 @@ def test_memory_stays_flat_over_a_hundred_resets(job, tiny):
 
 def test_an_epoch_beyond_its_deadline_ends_the_process_and_leaves_its_stacks(job, tiny, tmp_path):
     log = tmp_path / "log"
-    config = tiny.replace(width=16, train_images=None, batch_size=16)
+    config = tiny.with_values(width=16, train_images=None, batch_size=16)
     script = f"""
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
@@ -236,7 +236,7 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
     worker, job, tiny, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(cifar_trainable, "WAITING_REPORT_SECONDS", 0.2)
-    config = tiny.replace(epochs=1)
+    config = tiny.with_values(epochs=1)
     keys = job(config, worker_log=str(tmp_path / "log"))
     blocker = tmp_path / "away"
     started = worker(keys | {"storage": blocker.as_uri()})

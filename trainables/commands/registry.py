@@ -6,16 +6,19 @@ from collections.abc import Callable
 
 from trainables.commands.compress import compress
 from trainables.commands.export import export
+from trainables.commands.layers import layers
 from trainables.commands.train import train
 
 EXAMPLES = {
     "train": "--set layer=tucker --set rank_scale=0.5",
     "compress": "STUDY TRIAL --layer tt_conv --compression 0.1",
     "export": "STUDY TRIAL --batch 512",
+    "layers": "torchvision:resnet18 --image-size 64",
 }
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "compress": compress,
     "export": export,
+    "layers": layers,
 }

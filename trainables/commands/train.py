@@ -75,7 +75,7 @@ def train(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
     )
     if not config.init and not any(text.startswith("classes=") for text in settings or ()):
-        config = config.replace(classes=count_dataset(request).classes)
+        config = config.with_values(classes=count_dataset(request).classes)
     import torch
 
     from trainables.training.trainer import Trainer

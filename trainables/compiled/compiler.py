@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from trainables.compiled.precision import read_cpu_flags
-from trainables.compiled.user_cache import user_cache
+from trainables.config.user_cache import user_cache
 from trainables.config.whole_file import whole_file
 
 COMPILE = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.compression.rank_choice import (
     ranks_by_greed,
@@ -94,7 +94,7 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
             f"{trained.trial_id} is a network of layer {trained.config.layer!r}; compress takes a "
             "trained dense one: name a trial with layer=dense"
         )
-    kernels = [layer.kernel().detach().to(dtype) for layer in trained.network.replaced]
+    kernels = [_kernel(trained.network, name).to(dtype) for name in trained.size.names]
     check_precision(kernels[0])
     attempts = [
         (rule, _decompose(trained, size, kernels))
@@ -102,6 +102,15 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
     ]
     rule, layers = max(attempts, key=lambda attempt: _kept(attempt[1]))
     return _assemble(trained, target, layers, rule)
+
+
+def _kernel(network: nn.Module, name: str) -> Tensor:
+    """The (out, in, k, k) kernel of a dense layer; of a matrix, k is 1."""
+    layer = network.get_submodule(name)
+    if isinstance(layer, FactorizedConv2d):
+        return layer.kernel().detach()
+    weight = layer.get_parameter("weight").detach()
+    return weight if weight.dim() == 4 else weight[:, :, None, None]
 
 
 def _kept(layers: Sequence[CompressedLayer]) -> float:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
+from torch import nn
 
 from trainables.config.train_config import TrainConfig
-from trainables.networks.resnet9 import ResNet9, build_network
+from trainables.networks.build import build_network
 from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoint_store import CheckpointName, CheckpointStore
@@ -38,7 +39,7 @@ class Trained:
     trial_id: str
     config: TrainConfig
     size: NetworkSize
-    network: ResNet9
+    network: nn.Module
     checkpoint: str
     epochs_done: int
     dataset_checksum: str

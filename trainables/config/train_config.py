@@ -10,27 +10,28 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
+import re
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from trainables.config.former_names import former_name, with_present_names
+from trainables.config.former_names import former_name, with_present_names, with_present_values
 from trainables.config.image_keys import image_problems
-from trainables.config.starting_point import read_starting_point, split_init
+from trainables.config.parsing import parse_value
+from trainables.config.resolution import WIDTH, with_network, with_start
+from trainables.config.starting_point import split_init
 from trainables.config.suggestion import did_you_mean
+from trainables.config.tables import load_table, split_network
+from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import Architecture, NetworkSize, size_network
 from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
+from trainables.sizes.size_keys import BUDGET_KEYS, SIZE_KEYS, given_sizes, size_problem
 
 RECIPE_VERSION = 1
 """Raised whenever the same configuration would train to other numbers; part of every trial's id."""
-
-SIZE_KEYS = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks")
-"""The ways of giving a decomposed layer its size; exactly one is used."""
 
 FAST = "cifar10-fast, dawn.py (Page 2018)"
 ORIGINAL = "the 2018 study (gngdb/cifar10-fast)"
@@ -68,8 +69,11 @@ class TrainConfig:
     compression: float | None = _key(None, OURS, above=0, high=1)
     ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
     dims: int = _key(3, ORIGINAL, low=1)
-    width: int = _key(64, FAST, low=1)
+    width: int = _key(WIDTH, FAST, low=1)  # resnet9's
     classes: int = _key(10, "CIFAR-10", low=2)
+    network: str = _key("resnet9", FAST)  # else "name#digest": see trainables.config.tables
+    replace: str = _key("", OURS)  # which layers: see trainables.sizes.selection
+    keep: str = _key("", OURS)
     # Optimisation.
     learning_rate: float = _key(0.4, FAST, above=0)
     schedule: str = _key("dawn", FAST, choices=("dawn", "cosine"))
@@ -114,13 +118,18 @@ class TrainConfig:
         Raises:
             ConfigError: with every unknown key, wrong type, value out of range and clash at once.
         """
-        raw, start_problems = _start(with_present_names(raw))
+        raw, network_problems = with_network(with_present_names(raw))
+        raw, start_problems = with_start(raw)
         known = _fields()
-        problems = start_problems + [_unknown(name) for name in raw if name not in known]
+        problems = (
+            network_problems
+            + start_problems
+            + [_unknown(name) for name in raw if name not in known]
+        )
         values: dict[str, Any] = {}
         for name in raw.keys() & known.keys():
             try:
-                values[name] = _parse(name, raw[name])
+                values[name] = parse_value(name, raw[name], _types(name), known[name].metadata)
             except ValueError as problem:
                 problems.append(str(problem))
         if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
@@ -143,19 +152,37 @@ class TrainConfig:
             if getattr(self, name) != key.default
         }
 
-    def replace(self, **values: Any) -> TrainConfig:
+    def with_values(self, **values: Any) -> TrainConfig:
         """A copy with other values, checked again."""
         return TrainConfig.from_trial({**self.to_dict(), **values})
 
     @property
     def architecture(self) -> Architecture:
         """The part that decides the network's shapes."""
-        names = [field.name for field in dataclasses.fields(Architecture)]
-        return Architecture(**{name: getattr(self, name) for name in names})
+        names = {field.name for field in dataclasses.fields(Architecture)} & _fields().keys()
+        return Architecture(**{name: getattr(self, name) for name in names}, table=self.table)
+
+    @property
+    def table(self) -> LayerTable | None:
+        """The network's layers; None for ResNet-9, whose width and classes say them."""
+        return load_table(self.network, image_size=self.image_size, classes=self.classes)
 
     def network_size(self) -> NetworkSize:
         """Shapes, parameters, multiply-adds; raises ``Infeasible`` if a budget cannot be filled."""
         return size_network(self.architecture)
+
+
+def complete_config(recorded: dict[str, Any]) -> dict[str, Any]:
+    """A configuration on record under present names, with the default of every key it lacks.
+
+    A key that came later was at its default when the trial was recorded.
+    """
+    return {**_defaults(), **with_present_values(recorded)}
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    return {name: key.default for name, key in _fields().items()}
 
 
 def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
@@ -182,14 +209,19 @@ def trial_id(config: TrainConfig, size: NetworkSize) -> str:
     digest = hashlib.blake2b(
         json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
     )
-    dims = f"-d{len(size.layers[-1].modes)}" if size.layers[-1].modes else ""
-    layer = former_name("layer", config.layer)
-    return f"{layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
+    modes = next((layer.modes for layer in size.layers if layer.modes), ())
+    dims = f"-d{len(modes)}" if modes else ""
+    foreign = size.architecture.table is not None
+    layer = former_name("layer", size.family if foreign else config.layer)
+    network = f"{_stem(config.network)}-" if foreign else ""
+    return (
+        f"{network}{layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
+    )
 
 
 def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     """What decides a trial's numbers: the resolved network and everything that is not a default."""
-    resolved = {field.name for field in dataclasses.fields(Architecture)}
+    resolved = {"network", *(field.name for field in dataclasses.fields(Architecture))}
     scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
     content = {
         name: former_name(name, value)
@@ -204,6 +236,12 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     layer, *shape = size.identity
     network = (former_name("layer", layer), *shape)
     return {**content, "network": network, "recipe": RECIPE_VERSION}
+
+
+def _stem(network: str) -> str:
+    """A network's name as part of a file's: torchvision:resnet18#… -> resnet18."""
+    name = split_network(network)[0].partition("(")[0].rpartition(":")[2]
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
 def _short(count: int) -> str:
@@ -224,64 +262,10 @@ def _unknown(name: str) -> str:
     return f"unknown key {name!r}: the keys are {', '.join(_fields())}{hint}"
 
 
-def _parse(name: str, value: Any) -> Any:
-    """The value in its key's type and range; raises ValueError saying what was expected."""
-    field = _fields()[name]
-    wanted = _types(name)
-    if value is None and type(None) in wanted:
-        return None
-    if float in wanted and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if int in wanted and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if type(value) not in wanted or (isinstance(value, float) and not math.isfinite(value)):
-        names = " or ".join(kind.__name__ for kind in wanted if kind is not type(None))
-        raise ValueError(f"{name} must be of type {names}, got {value!r}")
-    _check_range(name, value, field.metadata)
-    return value
-
-
 @functools.cache
 def _types(name: str) -> tuple[type, ...]:
     hint = typing.get_type_hints(TrainConfig)[name]
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
-def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
-    if "choices" in limits and value not in limits["choices"]:
-        hint = did_you_mean(str(value), limits["choices"])
-        raise ValueError(
-            f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
-        )
-    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
-    bad = (low is not None and value < low) or (high is not None and value > high)
-    if bad or (above is not None and value <= above):
-        start = f"({above}" if above is not None else f"[{low}"
-        end = f"{high}]" if high is not None else "∞)"
-        raise ValueError(f"{name} must lie in {start}, {end}, got {value}")
-
-
-def _start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with what a starting point that was not read yet decides; what contradicts it."""
-    values, init = dict(raw), raw.get("init")
-    if not isinstance(init, str) or not init or split_init(init)[1] is not None:
-        return values, []
-    try:
-        start = read_starting_point(Path(init))
-    except ValueError as problem:
-        return values | {"init": ""}, [str(problem)]
-    sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
-    drop = "(--set {0}=none drops it)".format
-    problems = [
-        f"init brings its own size: {name} must not be given {drop(name)}" for name in sizes
-    ]
-    problems += [
-        f"init brings a network of {name} {own}: no other can be given {drop(name)}"
-        for name, own in start.architecture.items()
-        if values.get(name) is not None and values[name] != own
-    ]
-    kept = {name: value for name, value in values.items() if name not in sizes}
-    return {**kept, **start.architecture, "init": start.init}, problems
 
 
 def _clashes(values: Mapping[str, Any]) -> list[str]:
@@ -289,17 +273,15 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
     layer, protocol = values.get("layer", "dense"), values.get("protocol", "corrected")
     if values.get("init") and protocol != "corrected":
         return [f"protocol {protocol!r} draws its own initialisation, got an init too; drop one"]
-    given = [name for name in SIZE_KEYS if values.get(name) is not None]
-    if len(given) > 1:
-        return [f"a size is given once, got {' and '.join(given)}; keep one of them"]
-    if layer in SIZES and SIZES[layer].ranked and not given:
-        return [f"layer {layer!r} needs one of {', '.join(SIZE_KEYS)}, got none"]
-    ranks = [name for name in given if name.startswith("rank")]
+    ranked = layer in SIZES and SIZES[layer].ranked
+    if problem := size_problem(layer, values, ranked=ranked):
+        return [problem]
+    ranks = [name for name in given_sizes(values) if name not in BUDGET_KEYS]
     if values.get("ranks") is not None:
         try:
             read_ranks(values["ranks"])
         except ValueError as problem:
             return [str(problem)]
-    if layer in SIZES and not SIZES[layer].ranked and ranks:
+    if layer in SIZES and not ranked and ranks:
         return [f"layer {layer!r} has no rank, got {ranks[0]}={values[ranks[0]]}; drop it"]
     return []

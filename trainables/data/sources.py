@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.compiled.user_cache import user_cache
 from trainables.config.suggestion import nearest
 from trainables.config.train_config import TrainConfig
+from trainables.config.user_cache import user_cache
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 

@@ -45,7 +45,8 @@ def make_plain(
             a layer that keeps its own factors.
     """
     plain = copy.deepcopy(network).double().eval()
-    sides = dict(zip(plain.replaced, (side for side, _ in size.input_hw), strict=True))
+    replaced = [plain.get_submodule(name) for name in size.names]
+    sides = dict(zip(replaced, (side for side, _ in size.input_hw), strict=True))
     for block in list(plain.modules()):
         if isinstance(block, ConvNorm):
             conv = block.conv
@@ -64,7 +65,8 @@ def plain_macs(network: ResNet9, size: NetworkSize, batch: int) -> float:
     is shared among the images.
     """
     total: float = fixed_macs(size.width, size.architecture.classes)
-    for layer, (side, _) in zip(network.replaced, size.input_hw, strict=True):
+    replaced = [network.get_submodule(name) for name in size.names]
+    for layer, (side, _) in zip(replaced, size.input_hw, strict=True):
         if isinstance(layer, FactorizedConv2d):
             total += layer.size.route_macs(side, side, batch)[layer.route]
         else:

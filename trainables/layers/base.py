@@ -85,7 +85,11 @@ class FactorizedConv2d(nn.Module, ABC):
         The reconstructed norm becomes `norm`, or stays what it is.
         """
         norms = torch.stack([factor.norm().double() for factor in self.factors])
-        if len(norms) == 1 or not norms.all():
+        if not norms.all():
+            return
+        if len(norms) == 1:
+            if norm is not None:
+                self.factors[0].mul_(norm / norms[0])
             return
         gain = norms.new_ones(()) if norm is None else (norm / self.reconstruct().norm()).double()
         # in logarithms, since a product of thirty norms can leave the range of a float

@@ -84,13 +84,6 @@ class ResNet9(nn.Module):
         self.residual3 = Residual(ConvNorm(*convs[5]), ConvNorm(*convs[6]))
         self.classifier = nn.Linear(out[-1], size.architecture.classes, bias=False)
 
-    @property
-    def replaced(self) -> tuple[nn.Module, ...]:
-        """The seven pluggable convolutions, in order."""
-        first, third = self.residual1, self.residual3
-        blocks = (self.layer1, first.first, first.second, self.layer2, self.layer3)
-        return tuple(block.conv for block in (*blocks, third.first, third.second))
-
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, 32, 32) → logits (B, classes)."""
         x = self.residual1(self.layer1(self.prep(x)))
@@ -99,7 +92,7 @@ class ResNet9(nn.Module):
         return self.classifier(x) * LOGIT_SCALE
 
 
-def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "kaiming") -> ResNet9:
+def build_resnet9(size: NetworkSize, *, batch: int, seed: int, init: str = "kaiming") -> ResNet9:
     """A ResNet-9 with freshly drawn parameters, in float32 on the CPU, channels last.
 
     ``batch`` decides which route a layer takes. ``init`` is "kaiming" (every convolution keeps the

@@ -1,11 +1,24 @@
 """What one resolved layer is and costs."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainables.sizes.spec import ConvSpec
+from trainables.sizes.spec import ConvSpec, Pair
 
 FACTORIZED = "factorized"
 RECONSTRUCTED = "reconstructed"
+
+
+MOST_LETTERS = 9
+
+
+def short_routes(routes: Sequence[str]) -> str:
+    """A letter for each layer, "ffrrrrr"; of more than nine layers the counts, "f×12 r×4"."""
+    letters = [route[0] for route in routes]
+    if len(letters) <= MOST_LETTERS:
+        return "".join(letters)
+    return " ".join(f"{letter}×{times}" for letter, times in sorted(Counter(letters).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,18 @@ class LayerSize:
         """The route of fewer multiply-adds; the factors where both count the same."""
         macs = self.route_macs(height, width, batch)
         return min(macs, key=macs.__getitem__)
+
+    def route_of_calls(self, inputs: Sequence[Pair], batch: int) -> str:
+        """The route of fewer multiply-adds over all calls, each with an input of its size."""
+        if len(inputs) == 1:
+            return self.route(*inputs[0], batch)
+        each = [self.route_macs(*hw, batch) for hw in inputs]
+        return min(each[0], key=lambda route: sum(macs[route] for macs in each))
+
+    def macs_of_calls(self, inputs: Sequence[Pair], batch: int) -> float:
+        """Multiply-adds per image of all calls by that route."""
+        route = self.route_of_calls(inputs, batch)
+        return sum(self.route_macs(*hw, batch)[route] for hw in inputs)
 
     def macs(self, height: int, width: int, batch: int) -> float:
         """Multiply-adds per image of the cheaper route."""

@@ -1,24 +1,26 @@
-"""A whole ResNet-9: what is asked for, and what it resolves to."""
+"""A whole network: what is asked for, and what it resolves to."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from trainables.sizes.budget import (
     Infeasible,
+    check_fill,
     count_parameters,
     fit_ranks,
     fit_width,
+    layer_at,
 )
 from trainables.sizes.layer_size import LayerSize
+from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.ranks import Ranks, read_ranks
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import (
-    REPLACED_SIDES,
-    fixed_macs,
-    fixed_parameters,
-    replaced_specs,
-)
+from trainables.sizes.resnet9 import replaced_specs, resnet9_skeleton, resnet9_table
+from trainables.sizes.selection import chosen_rows
+from trainables.sizes.size_keys import size_problem
+from trainables.sizes.skeleton import Skeleton
+from trainables.sizes.spec import ConvSpec, Pair
 
 __all__ = ["Architecture", "Infeasible", "NetworkSize", "size_network"]
 
@@ -27,15 +29,16 @@ __all__ = ["Architecture", "Infeasible", "NetworkSize", "size_network"]
 class Architecture:
     """A network as a trial asks for it.
 
-    layer: the family of the seven replaced convolutions, a key of SIZES.
-    width: channels of prep; the rest have 2, 4 and 8 times as many. 64 is full size.
+    layer: the family of the replaced layers, a key of SIZES.
+    width: ResNet-9's channels of prep; the rest have 2, 4 and 8 times as many. 64 is full size.
     Exactly one of rank_divisor, rank_scale, rank (see RankRule), parameters, compression, ranks for
     a family with ranks. dense and separable ignore ranks.
-    parameters: the largest network with at most so many. For a family without ranks it searches the
-    width (the given one is then only what `compression` refers to), else the rank of all layers, or
-    one more in the first few.
-    compression: the same as parameters = compression * those of the dense network at `width`.
+    parameters: the largest network with at most so many. For ResNet-9's dense and separable it
+    searches the width (the given one is then only what `compression` refers to); in another network
+    they have nothing to search.
+    compression: the same as parameters = compression * those of the dense network.
     ranks: each layer's own, as `trainables.sizes.ranks` writes them.
+    table: another network than ResNet-9. replace, keep: which of its layers, see `chosen_rows`.
     """
 
     layer: str
@@ -48,6 +51,9 @@ class Architecture:
     parameters: int | None = None
     compression: float | None = None
     ranks: str | None = None
+    table: LayerTable | None = None
+    replace: str = ""
+    keep: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError listing every problem."""
@@ -67,12 +73,9 @@ class Architecture:
         return problems + self._size_problems()
 
     def _size_problems(self) -> list[str]:
-        ways = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks")
-        given = [way for way in ways if getattr(self, way) is not None]
-        if len(given) > 1:
-            return [f"give one way of choosing the size, got {' and '.join(given)}"]
-        if not given and self.layer in SIZES and SIZES[self.layer].ranked:
-            return [f"{self.layer} needs one of {', '.join(ways)}, got none"]
+        ranked = self.layer in SIZES and SIZES[self.layer].ranked
+        if problem := size_problem(self.layer, vars(self), ranked=ranked):
+            return [problem]
         try:
             self.rule  # noqa: B018 (its ranges are checked where it is made)
             read_ranks(self.ranks or "1")
@@ -90,38 +93,65 @@ class Architecture:
         """The most parameters the network may have, None when a rank chooses its size."""
         if self.compression is None:
             return self.parameters
-        return int(
-            self.compression * count_parameters("dense", self.width, self.classes, RankRule())
-        )
+        return int(self.compression * count_parameters("dense", self.skeleton, RankRule()))
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The network without the family."""
+        if self.table is None:
+            return resnet9_skeleton(self.width, self.classes)
+        return _skeleton(self.table, self.replace, self.keep)
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """A ResNet-9 with every rank resolved.
+    """A network with every rank resolved.
 
     architecture: as it was asked for.
-    width: the network's own; another than the architecture's where a budget chose it.
-    layers: the seven convolutions after prep, in order.
+    width: ResNet-9's own; another than the architecture's where a budget chose it.
+    layers: those that the family may replace, in the order in which the image meets them; the
+        family is dense where factors would not be fewer numbers.
     """
 
     architecture: Architecture
     width: int
     layers: tuple[LayerSize, ...]
 
+    @cached_property
+    def table(self) -> LayerTable:
+        """The whole network, before anything is replaced."""
+        asked = self.architecture
+        return asked.table or resnet9_table(self.width, asked.classes)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Where each of the layers is in the network."""
+        return tuple(row.name for row in self._rows)
+
+    @cached_property
+    def inputs(self) -> tuple[tuple[Pair, ...], ...]:
+        """Rows and columns of each layer's input, one pair for each call in a forward pass."""
+        return tuple(row.inputs for row in self._rows)
+
     @property
-    def input_hw(self) -> tuple[tuple[int, int], ...]:
-        """Height and width in pixels of each replaced layer's input, for 32x32 images."""
-        return tuple((side, side) for side in REPLACED_SIDES)
+    def input_hw(self) -> tuple[Pair, ...]:
+        """Rows and columns of each layer's first input."""
+        return tuple(calls[0] for calls in self.inputs)
+
+    @property
+    def factorized(self) -> int:
+        """How many of the layers are not dense."""
+        return sum(layer.family != "dense" for layer in self.layers)
 
     @cached_property
     def factor_parameters(self) -> int:
-        """Parameters of the seven replaced layers."""
+        """Parameters of the layers, without their biases."""
         return sum(layer.parameters for layer in self.layers)
 
-    @property
+    @cached_property
     def fixed_parameters(self) -> int:
-        """Parameters of everything else: 11,328 at width 64 with 10 classes."""
-        return fixed_parameters(self.width, self.architecture.classes)
+        """Parameters of everything else: 11,328 of ResNet-9 at width 64 with 10 classes."""
+        return self.table.parameters - sum(row.parameters for row in self._rows)
 
     @property
     def parameters(self) -> int:
@@ -130,12 +160,12 @@ class NetworkSize:
 
     @property
     def dense_parameters(self) -> int:
-        """Parameters of the dense network of the width that was asked for."""
+        """Parameters of the dense network, of the width that was asked for."""
         return self._reference("dense")
 
     @property
     def separable_parameters(self) -> int:
-        """Parameters of the separable network of the width that was asked for."""
+        """Parameters of the separable network, of the width that was asked for."""
         return self._reference("separable")
 
     @property
@@ -144,25 +174,51 @@ class NetworkSize:
         return self.parameters / self.dense_parameters
 
     @property
+    def family(self) -> str:
+        """The family that the layers are of, those that stay dense aside."""
+        found = dict.fromkeys(layer.family for layer in self.layers if layer.family != "dense")
+        if not found:
+            return "dense"
+        return next(iter(found)) if len(found) == 1 else self.architecture.layer
+
+    @property
     def identity(self) -> tuple[object, ...]:
         """Nested tuples that are equal exactly when two networks are built alike."""
-        shapes = tuple((layer.modes, layer.ranks) for layer in self.layers)
-        return self.architecture.layer, self.width, self.architecture.classes, shapes
+        asked = self.architecture
+        if asked.table is None:
+            shapes = tuple((layer.modes, layer.ranks) for layer in self.layers)
+            return asked.layer, self.width, asked.classes, shapes
+        layers = tuple(
+            (name, layer.family, layer.modes, layer.ranks)
+            for name, layer in zip(self.names, self.layers, strict=True)
+            if layer.family != "dense"
+        )
+        return self.family, asked.table.digest, layers
 
     def macs(self, batch: int) -> float:
         """Multiply-adds per image forward, by the cheaper routes at `batch` images at once."""
-        layers = zip(self.layers, self.input_hw, strict=True)
-        replaced = sum(layer.macs(*hw, batch) for layer, hw in layers)
-        return replaced + fixed_macs(self.width, self.architecture.classes)
+        layers = zip(self.layers, self.inputs, strict=True)
+        replaced = sum(layer.macs_of_calls(calls, batch) for layer, calls in layers)
+        return replaced + self.table.macs - sum(row.macs for row in self._rows)
 
     def routes(self, batch: int) -> tuple[str, ...]:
         """The cheaper route of each replaced layer, "factorized" or "reconstructed"."""
-        layers = zip(self.layers, self.input_hw, strict=True)
-        return tuple(layer.route(*hw, batch) for layer, hw in layers)
+        layers = zip(self.layers, self.inputs, strict=True)
+        return tuple(layer.route_of_calls(calls, batch) for layer, calls in layers)
+
+    @cached_property
+    def _rows(self) -> tuple:
+        return chosen_rows(self.table, self.architecture.replace, self.architecture.keep)
 
     def _reference(self, layer: str) -> int:
-        asked = self.architecture
-        return count_parameters(layer, asked.width, asked.classes, RankRule())
+        return count_parameters(layer, self.architecture.skeleton, RankRule())
+
+
+@lru_cache(maxsize=512)
+def _skeleton(table: LayerTable, replace: str, keep: str) -> Skeleton:
+    rows = chosen_rows(table, replace, keep)
+    fixed = table.parameters - sum(row.parameters for row in rows)
+    return Skeleton(f"of {table.network}", fixed, tuple(row.spec for row in rows))
 
 
 @lru_cache(maxsize=4096)
@@ -170,25 +226,34 @@ def size_network(architecture: Architecture) -> NetworkSize:
     """Resolve every rank of a network.
 
     Raises Infeasible when a budget cannot be filled to 97 %, naming the nearest sizes, and when
-    `ranks` are more or fewer than the network has.
+    `ranks` are more or fewer than the network has; SelectionError for patterns without a match.
     """
     if architecture.ranks is not None and SIZES[architecture.layer].ranked:
         return _with_own_ranks(architecture, read_ranks(architecture.ranks))
     width, rules = _resolve_budget(architecture)
-    family, specs = SIZES[architecture.layer], replaced_specs(width)
-    pairs = list(zip(specs, rules, strict=True))
-    sizes = {(spec, rule): family.size(spec, rule) for spec, rule in set(pairs)}
-    return NetworkSize(architecture, width, tuple(sizes[pair] for pair in pairs))
+    may_stay_dense = architecture.skeleton.may_stay_dense
+    layers = tuple(
+        layer_at(architecture.layer, spec, rule, may_stay_dense=may_stay_dense)
+        for spec, rule in zip(_specs(architecture, width), rules, strict=True)
+    )
+    return NetworkSize(architecture, width, layers)
+
+
+def _specs(architecture: Architecture, width: int) -> tuple[ConvSpec, ...]:
+    if architecture.table is None:
+        return replaced_specs(width)
+    rows = chosen_rows(architecture.table, architecture.replace, architecture.keep)
+    return tuple(row.spec for row in rows)
 
 
 def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
-    """A network each of whose layers has ranks of its own."""
-    family, specs = SIZES[architecture.layer], replaced_specs(architecture.width)
+    """A network each of whose layers has ranks of its own; () is a layer that stays dense."""
+    specs = _specs(architecture, architecture.width)
     if len(ranks) != len(specs):
         raise Infeasible(f"ranks has {len(ranks)} layers, the network replaces {len(specs)}")
     try:
         layers = [
-            family.size_at(spec, own, architecture.dims)
+            SIZES[architecture.layer if own else "dense"].size_at(spec, own, architecture.dims)
             for spec, own in zip(specs, ranks, strict=True)
         ]
     except ValueError as error:
@@ -198,12 +263,15 @@ def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
 
 def _resolve_budget(architecture: Architecture) -> tuple[int, tuple[RankRule, ...]]:
     """The width, and the rule of each layer, that the budget, if there is one, comes down to."""
-    layer, width, classes = architecture.layer, architecture.width, architecture.classes
+    layer, width, skeleton = architecture.layer, architecture.width, architecture.skeleton
     rule, budget = architecture.rule, architecture.budget
-    rules = (rule,) * len(replaced_specs(width))
+    rules = (rule,) * len(skeleton.specs)
     if budget is None:
         return width, rules
-    if not SIZES[layer].ranked:
-        return fit_width(layer, classes, budget), rules
-    ranks = fit_ranks(layer, width, classes, rule.dims, budget)
-    return width, tuple(replace(rule, rank=rank) for rank in ranks)
+    if SIZES[layer].ranked:
+        ranks = fit_ranks(layer, skeleton, rule.dims, budget)
+        return width, tuple(replace(rule, rank=rank) for rank in ranks)
+    if architecture.table is None:
+        return fit_width(layer, architecture.classes, budget), rules
+    check_fill(f"{layer} {skeleton.name}", count_parameters(layer, skeleton, rule), budget)
+    return width, rules

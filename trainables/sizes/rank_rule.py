@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trainables.sizes.size_keys import RANK_KEYS
+
 
 @dataclass(frozen=True)
 class RankRule:
@@ -41,8 +43,7 @@ class RankRule:
     @property
     def given(self) -> list[str]:
         """Which of rank_divisor, rank_scale and rank were given."""
-        ways = ("rank_divisor", "rank_scale", "rank")
-        return [way for way in ways if getattr(self, way) is not None]
+        return [name for name in RANK_KEYS if getattr(self, name) is not None]
 
     def resolve(self, out_channels: int, dimensions: tuple[int, ...]) -> tuple[int, ...]:
         """The wanted rank for each of `dimensions`, before what is attainable caps it.

@@ -5,10 +5,13 @@ layer's first convolution, two residual convolutions after the pools of layers 1
 over 4x4, a linear classifier. Every convolution is 3x3 without bias, followed by BatchNorm.
 """
 
-from collections import Counter
 from functools import lru_cache
 
+from trainables.sizes.layer_table import LayerRow, LayerTable
+from trainables.sizes.skeleton import Skeleton
 from trainables.sizes.spec import ConvSpec
+
+RESNET9 = "resnet9"
 
 IMAGE_SIDE = 32
 IMAGE_CHANNELS = 3
@@ -31,12 +34,6 @@ def replaced_specs(width: int) -> tuple[ConvSpec, ...]:
     return tuple(ConvSpec(width * i, width * o) for i, o, _ in _REPLACED)
 
 
-@lru_cache(maxsize=512)
-def distinct_specs(width: int) -> tuple[tuple[ConvSpec, int], ...]:
-    """The replaced convolutions that differ, each with how often it occurs."""
-    return tuple(Counter(replaced_specs(width)).items())
-
-
 def fixed_parameters(width: int, classes: int) -> int:
     """Parameters that are never decomposed: prep, BatchNorm's scales and shifts, classifier."""
     prep = 9 * IMAGE_CHANNELS * width
@@ -47,3 +44,49 @@ def fixed_parameters(width: int, classes: int) -> int:
 def fixed_macs(width: int, classes: int) -> int:
     """Multiply-adds per image of prep and classifier; BatchNorm folds into its convolution."""
     return 9 * IMAGE_CHANNELS * width * IMAGE_SIDE**2 + 8 * width * classes
+
+
+@lru_cache(maxsize=512)
+def resnet9_skeleton(width: int, classes: int) -> Skeleton:
+    """ResNet-9 as a budget sees it."""
+    fixed = fixed_parameters(width, classes)
+    return Skeleton(f"at width {width}", fixed, replaced_specs(width), may_stay_dense=False)
+
+
+@lru_cache(maxsize=512)
+def resnet9_table(width: int, classes: int) -> LayerTable:
+    """The same network as a table of layers."""
+    sides = (IMAGE_SIDE, *REPLACED_SIDES)
+    first = ConvSpec(IMAGE_CHANNELS, width)
+    blocks = zip(NAMES, (first, *replaced_specs(width)), sides, strict=True)
+    rows = [
+        LayerRow(
+            f"{name}.conv",
+            "conv",
+            spec.in_channels,
+            spec.out_channels,
+            ((side, side),),
+            position,
+            kernel=(3, 3),
+            padding=(1, 1),
+        )
+        for position, (name, spec, side) in enumerate(blocks)
+    ]
+    last = LayerRow("classifier", "linear", 8 * width, classes, ((1, 1),), len(rows))
+    normalised = 2 * sum(row.out_channels for row in rows)
+    image = (IMAGE_CHANNELS, IMAGE_SIDE, IMAGE_SIDE)
+    default = tuple(row.name for row in rows[1:])
+    return LayerTable(RESNET9, image, classes, (*rows, last), default, normalised)
+
+
+NAMES = (
+    "prep",
+    "layer1",
+    "residual1.first",
+    "residual1.second",
+    "layer2",
+    "layer3",
+    "residual3.first",
+    "residual3.second",
+)
+"""Its blocks, as torch names them."""

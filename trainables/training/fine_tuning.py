@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from trainables.config.starting_point import split_init
-from trainables.networks.resnet9 import ResNet9
 from trainables.training.checkpoint import CheckpointError, read_checkpoint
 
 
-def start_from(network: ResNet9, init: str) -> None:
+def start_from(network: nn.Module, init: str) -> None:
     """Copies a starting point's tensors into a network of its shapes; ``init`` is resolved.
 
     Raises:

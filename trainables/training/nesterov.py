@@ -67,10 +67,14 @@ class Nesterov:
     def step(self) -> None:
         """Updates every parameter from its gradient."""
         for group, rate in zip(self.groups, self.rates, strict=True):
+            # a network may have weights that no image reaches
+            moved = [parameter for parameter in group.parameters if parameter.grad is not None]
+            if not moved:
+                continue
             sgd(
-                list(group.parameters),
-                [parameter.grad for parameter in group.parameters],
-                [self.momentum[parameter] for parameter in group.parameters],
+                moved,
+                [parameter.grad for parameter in moved],
+                [self.momentum[parameter] for parameter in moved],
                 fused=True,
                 weight_decay=group.decay,
                 momentum=MOMENTUM,

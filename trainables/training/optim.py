@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from trainables.config.train_config import TrainConfig, factor_decays
-from trainables.networks.resnet9 import ResNet9
+from trainables.networks.substitute import factorized_layers
 from trainables.sizes.network import NetworkSize
 from trainables.training.nesterov import Group, Nesterov
 from trainables.training.schedule import learning_rate
@@ -27,8 +27,12 @@ that it was given, so under two of its protocols the others stayed at the peak r
 long."""
 
 
-def make_groups(config: TrainConfig, size: NetworkSize, network: ResNet9) -> list[Group]:
-    """One group "factors" for each distinct decay, then "weights", then "batchnorm"."""
+def make_groups(config: TrainConfig, size: NetworkSize, network: nn.Module) -> list[Group]:
+    """One group "factors" for each distinct decay, then "weights", then "batchnorm".
+
+    "weights" are all other parameters of two dimensions or more, "batchnorm" those of fewer: scales
+    and shifts of normalisation, and biases. A group without parameters is left out.
+    """
     original = config.protocol != "corrected"
     decays = [ORIGINAL_DECAY] * len(size.layers) if original else list(factor_decays(config, size))
     penalised = bool(kernel_penalties(config, size, network))
@@ -37,28 +41,37 @@ def make_groups(config: TrainConfig, size: NetworkSize, network: ResNet9) -> lis
     annealed = ANNEALED[config.protocol]
 
     groups = []
-    for decay in dict.fromkeys(decays):
-        layers = [
-            layer for layer, own in zip(network.replaced, decays, strict=True) if own == decay
-        ]
-        factors = tuple(parameter for layer in layers for parameter in layer.parameters())
+    layers = factorized_layers(network)
+    own = {name: decay for name, decay in zip(size.names, decays, strict=True) if name in layers}
+    taken: set[nn.Parameter] = set()
+    for decay in dict.fromkeys(own.values()):
+        factors = tuple(
+            parameter
+            for name, layer in layers.items()
+            if own[name] == decay
+            for parameter in layer.parameters()
+            if parameter is not layer.bias
+        )
+        taken |= set(factors)
         rates = {"decay": 0.0, "penalty": decay} if penalised else {"decay": decay}
         groups.append(Group("factors", factors, **rates, annealed="factors" in annealed))
-    weights = (network.prep.conv.weight, network.classifier.weight)
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    affine = tuple(parameter for module in norms for parameter in module.parameters())
+    others = [one for one in network.parameters() if one.requires_grad and one not in taken]
+    weights = tuple(one for one in others if one.dim() > 1)
+    rest = tuple(one for one in others if one.dim() <= 1)
     groups.append(Group("weights", weights, fixed, annealed="weights" in annealed))
-    groups.append(Group("batchnorm", affine, norm, annealed="batchnorm" in annealed))
-    return groups
+    groups.append(Group("batchnorm", rest, norm, annealed="batchnorm" in annealed))
+    return [group for group in groups if group.parameters]
 
 
 def kernel_penalties(
-    config: TrainConfig, size: NetworkSize, network: ResNet9
+    config: TrainConfig, size: NetworkSize, network: nn.Module
 ) -> list[tuple[nn.Module, float]]:
-    """The replaced layers with the λ of their penalty ½λ‖W‖² (Khodak et al. 2021); [] for none."""
+    """The factorised layers with the λ of their penalty ½λ‖W‖² (Khodak et al. 2021)."""
     if config.regularizer != "frobenius" or config.protocol != "corrected":
         return []
-    return list(zip(network.replaced, factor_decays(config, size), strict=True))
+    layers = factorized_layers(network)
+    decays = zip(size.names, factor_decays(config, size), strict=True)
+    return [(layers[name], decay) for name, decay in decays if name in layers]
 
 
 def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -> None:

@@ -97,7 +97,8 @@ class TrainStep:
             loss = loss + penalty / 2 * layer.kernel().square().sum()
         (loss * self._loss_scale).backward()
         if self._loss_scale != 1.0:
-            gradients = [parameter.grad for parameter in self._optimizer.momentum]
+            found = (parameter.grad for parameter in self._optimizer.momentum)
+            gradients = [gradient for gradient in found if gradient is not None]
             torch._foreach_div_(gradients, self._loss_scale)
 
 

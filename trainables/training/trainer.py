@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
 from trainables.data.split import split_training_images
-from trainables.networks.resnet9 import build_network
+from trainables.networks.build import build_network
 from trainables.training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from trainables.training.cuda_graphs import record
 from trainables.training.evaluator import Judge
@@ -203,6 +204,9 @@ class Trainer:
             precision=self.precision,
             penalties=kernel_penalties(config, self.size, self.network),
         )
+        # ResNet-9 draws nothing as it trains; dropout and its kind draw from torch's generator
+        table = self.size.architecture.table
+        self._random = _seeded_state(config.seed) if table is not None else None
         self._replay: Callable[[], None] | None = None
         self._judges: dict[str, Judge] = {}
 
@@ -224,14 +228,15 @@ class Trainer:
             self._replay = self._record(self._step, self._tensors().values(), self.device)
         start = time.perf_counter()
         steps = self.config.epochs * self._batches
-        while self._batch < self._batches:
-            if should_stop is not None and should_stop():
-                self._seconds += time.perf_counter() - start
-                return False
-            step = self.epochs_done * self._batches + self._batch + 1
-            set_rates(self.optimizer, self.config, step, steps)
-            self._replay()
-            self._batch += 1
+        with _drawing_from(self._random):
+            while self._batch < self._batches:
+                if should_stop is not None and should_stop():
+                    self._seconds += time.perf_counter() - start
+                    return False
+                step = self.epochs_done * self._batches + self._batch + 1
+                set_rates(self.optimizer, self.config, step, steps)
+                self._replay()
+                self._batch += 1
         self._wait()
         self._seconds += time.perf_counter() - start
         return True
@@ -289,7 +294,10 @@ class Trainer:
         """Everything that a step changes, by name; the tensors themselves."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            tensors[f"momentum.{name}"] = self.optimizer.momentum[parameter]
+            if parameter in self.optimizer.momentum:
+                tensors[f"momentum.{name}"] = self.optimizer.momentum[parameter]
+        if self._random is not None:
+            tensors["random"] = self._random
         tensors["epoch.sums"] = self._step.sums.values
         tensors["epoch.cursor"] = self._step.cursor
         return tensors
@@ -304,3 +312,22 @@ class Trainer:
             raise CheckpointError(
                 f"{folder} holds tensors of other names or shapes than {self.trial_id} has"
             )
+
+
+def _seeded_state(seed: int) -> Tensor:
+    """The state of torch's generator of the CPU after it was seeded."""
+    return torch.Generator().manual_seed(seed).get_state()
+
+
+@contextlib.contextmanager
+def _drawing_from(state: Tensor | None) -> Iterator[None]:
+    """Lets torch's generator go on from a state, which is brought up to date; None does nothing."""
+    if state is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(state)
+        try:
+            yield
+        finally:
+            state.copy_(torch.get_rng_state())

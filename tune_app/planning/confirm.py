@@ -183,7 +183,7 @@ def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ..
 
 
 def _retrained(config: TrainConfig, seed: int) -> PlannedTrial:
-    retrained = config.replace(**ALL_IMAGES, seed=seed)
+    retrained = config.with_values(**ALL_IMAGES, seed=seed)
     size = retrained.network_size()
     return PlannedTrial(trial_id(retrained, size), retrained, size)
 

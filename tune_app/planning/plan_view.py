@@ -12,6 +12,7 @@ from analysis.record.status import TrialStatus
 from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
+from trainables.sizes.layer_size import short_routes
 from tune_app.command.text_table import text_table
 from tune_app.planning.evidence import evidence_lines
 from tune_app.planning.forecast import forecast
@@ -22,7 +23,7 @@ WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
 
 LEGEND = [
-    "MACs are per image, by the routes taken; routes of the seven layers in order:",
+    "MACs are per image, by the routes taken; routes of the layers in order:",
     "f runs the factors, r reconstructs the kernel",
 ]
 
@@ -224,7 +225,7 @@ def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> l
         *[count(size.factor_parameters)] * factors,
         short(size.macs(batch)),
         _percent(size.compression),
-        "".join(route[0] for route in size.routes(batch)),
+        short_routes(size.routes(batch)),
     ]
 
 

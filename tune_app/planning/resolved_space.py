@@ -17,9 +17,10 @@ from search_spaces.grammar.seeds import (
 )
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.former_names import with_present_names
-from trainables.config.train_config import SIZE_KEYS
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError
+from trainables.sizes.resnet9 import RESNET9
+from trainables.sizes.size_keys import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, data_request
@@ -70,6 +71,7 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
     seeds = tuple(int(seed) for seed in _seeds(space, options))
+    space = _without_width(space, settings)
     quick = _quick(space, settings, options) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
     told = ", ".join(f"{name}={value}" for name, value in quick.items())
@@ -160,6 +162,8 @@ def _quick(
 ) -> dict[str, Scalar]:
     """What the quick preset fixes: nothing that is searched or set by hand."""
     wanted = {**QUICK, **_fewer_images(space, settings, options)}
+    if not _has_width(space, settings):
+        del wanted["width"]
     return {
         name: value
         for name, value in wanted.items()
@@ -182,6 +186,26 @@ def _fewer_images(
     if counts.own_validation:
         del fewer["validation_images"]
     return fewer
+
+
+def _without_width(space: SearchSpace, settings: Mapping[str, tuple]) -> SearchSpace:
+    """A ready space fixes the width of ResNet-9, which no other network has."""
+    if _has_width(space, settings) or "width" in settings:
+        return space
+    keys = {name: key for name, key in space.keys.items() if name != "width"}
+    fixed = {name: value for name, value in space.fixed.items() if name != "width"}
+    return space.with_keys(keys, fixed)
+
+
+def _has_width(space: SearchSpace, settings: Mapping[str, tuple]) -> bool:
+    """Whether every network that is asked for is ResNet-9."""
+    if "network" in settings:
+        networks = settings["network"]
+    elif "network" in space.keys:
+        networks = space.keys["network"].domain.grid
+    else:
+        networks = (space.fixed.get("network", RESNET9),)
+    return set(networks) <= {RESNET9, None}
 
 
 def _fixing(space: SearchSpace, values: Mapping[str, Scalar]) -> SearchSpace:

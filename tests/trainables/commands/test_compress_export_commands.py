@@ -14,7 +14,7 @@ from trainables.config.train_config import TrainConfig
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, digits):
-    config = DENSE.replace(width=4, epochs=1)
+    config = DENSE.with_values(width=4, epochs=1)
     folder, trial = train_study(tmp_path_factory.mktemp("study"), digits, config)
     return str(folder), trial
 

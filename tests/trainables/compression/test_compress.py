@@ -145,7 +145,7 @@ def test_fine_tuning_starts_where_compression_ended(trained, digits, tmp_path):
         compressed.network, trained.config, digits
     )
     tuned = trainer.train_epoch()
-    fresh = Trainer(config.replace(init=""), digits, threads=1).train_epoch()
+    fresh = Trainer(config.with_values(init=""), digits, threads=1).train_epoch()
     assert tuned.train_loss < fresh.train_loss
 
 
@@ -164,7 +164,7 @@ def test_a_trial_is_named_by_what_its_starting_point_holds_not_by_where_it_lies(
         names.append(trial_id(config, config.network_size()))
     assert names[0] == names[1]
     assert len(set(names)) == 3
-    assert trial_id(config.replace(init=""), config.network_size()) not in names
+    assert trial_id(config.with_values(init=""), config.network_size()) not in names
 
 
 def test_a_configuration_with_a_starting_point_needs_the_folder_only_once(
@@ -207,7 +207,7 @@ def test_a_folder_that_is_no_starting_point_is_refused(tmp_path):
 
 
 def test_a_network_that_is_not_dense_is_refused(tmp_path, digits):
-    small = DENSE.replace(layer="low_rank", rank=2, epochs=1)
+    small = DENSE.with_values(layer="low_rank", rank=2, epochs=1)
     other = load_trained(*train_study(tmp_path, digits, small))
     with pytest.raises(TrialError, match="of layer 'low_rank'; compress takes a trained dense"):
         compress(other, Target("tt_conv", rank=3))
@@ -243,7 +243,7 @@ def test_a_target_that_cannot_be_meant_is_refused(keys, told):
 
 
 def test_an_unknown_trial_is_told_with_the_nearest(trained, tmp_path, digits):
-    study, known = train_study(tmp_path, digits, DENSE.replace(epochs=1))
+    study, known = train_study(tmp_path, digits, DENSE.with_values(epochs=1))
     with pytest.raises(TrialError, match=f"the nearest are {known}"):
         load_trained(study, known[:-2])
     with pytest.raises(TrialError, match="is no folder"):
@@ -251,7 +251,7 @@ def test_an_unknown_trial_is_told_with_the_nearest(trained, tmp_path, digits):
 
 
 def test_checkpoints_are_found_where_the_study_put_them(tmp_path, digits):
-    study, trial = train_study(tmp_path / "study", digits, DENSE.replace(width=2, epochs=1))
+    study, trial = train_study(tmp_path / "study", digits, DENSE.with_values(width=2, epochs=1))
     (tmp_path / "elsewhere").mkdir()
     (study / "checkpoints").rename(tmp_path / "elsewhere" / "study")
     information = {"name": "study", "storage": str(tmp_path / "elsewhere")}

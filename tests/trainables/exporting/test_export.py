@@ -18,12 +18,12 @@ from trainables.exporting.latency import Latency
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
-from trainables.networks.resnet9 import build_network
+from trainables.networks.build import build_network
 from trainables.sizes.network import Architecture, size_network
 from trainables.sizes.registry import SIZES
 
 SHORT = 0.01  # seconds of measuring: the least number of runs
-SMALL = DENSE.replace(width=4, epochs=1)
+SMALL = DENSE.with_values(width=4, epochs=1)
 RANKED = {"rank": 3, "dims": 4}
 
 

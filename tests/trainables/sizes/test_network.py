@@ -137,7 +137,7 @@ def _tuples(value: object) -> object:
 def test_every_problem_of_an_architecture_is_named_at_once() -> None:
     with pytest.raises(ValueError, match=r"layer must be one of .*; width must be at least 1"):
         Architecture("tucker3", width=0)
-    with pytest.raises(ValueError, match="tucker needs one of"):
+    with pytest.raises(ValueError, match="layer 'tucker' needs one of"):
         Architecture("tucker")
     with pytest.raises(ValueError, match="rank and parameters"):
         Architecture("tucker", rank=3, parameters=10_000)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from trainables.config.train_config import factor_decays
+from trainables.networks.substitute import factorized_layers
 from trainables.training.trainer import Trainer
 
 MEAN_LOSS_ORIGINAL_DECAY = 9.765625e-07  # the original's 5e-4 on a sum over 512 images
@@ -18,7 +19,7 @@ PROTOCOLS = {  # which of (factors, weights, batchnorm) follow the schedule
 
 def group_of(network):
     """The group of each parameter, by what the parameter is."""
-    replaced = {id(p) for layer in network.replaced for p in layer.parameters()}
+    replaced = {id(p) for layer in factorized_layers(network).values() for p in layer.parameters()}
     groups = {}
     for name, parameter in network.named_parameters():
         if id(parameter) in replaced:
@@ -73,7 +74,7 @@ def nesterov(before, gradient, momentum, rate, decay):
 )
 def test_every_parameter_moves_by_its_schedule_and_decay_at_every_step(digits, tiny, keys):
     keys = {"weight_decay": 0.05, **keys}  # large enough to show in a float32 update
-    config = tiny.replace(layer="low_rank", rank=1, **keys)
+    config = tiny.with_values(layer="low_rank", rank=1, **keys)
     trainer = Trainer(config, digits)
     groups, decays = group_of(trainer.network), expected_decays(config, trainer.size)
     annealed = dict(
@@ -108,7 +109,7 @@ def test_every_parameter_moves_by_its_schedule_and_decay_at_every_step(digits, t
 
 
 def test_a_scaled_decay_is_lambda_times_the_share_of_parameters_to_alpha(digits, tiny):
-    config = tiny.replace(layer="low_rank", rank=1, weight_decay=0.1, weight_decay_scaling=1.0)
+    config = tiny.with_values(layer="low_rank", rank=1, weight_decay=0.1, weight_decay_scaling=1.0)
     trainer = Trainer(config, digits)
     dense = sum(p.numel() for p in Trainer(tiny, digits).network.parameters())
     mine = sum(p.numel() for p in trainer.network.parameters())
@@ -119,24 +120,28 @@ def test_a_scaled_decay_is_lambda_times_the_share_of_parameters_to_alpha(digits,
 
 def test_decays_by_layer_differ_and_are_reported_as_their_mean(digits, tiny):
     keys = {"weight_decay": 0.1, "weight_decay_scaling": 1.0, "weight_decay_ratio": "layer"}
-    trainer = Trainer(tiny.replace(layer="low_rank", rank=1, **keys), digits)
+    trainer = Trainer(tiny.with_values(layer="low_rank", rank=1, **keys), digits)
     decay_of = {id(p): group.decay for group in trainer.optimizer.groups for p in group.parameters}
     total = 0.0
-    for layer in trainer.network.replaced:
+    for layer in factorized_layers(trainer.network).values():
         own = sum(p.numel() for p in layer.parameters())
         spec = layer.size.spec
         share = own / (9 * spec.in_channels * spec.out_channels)
         for p in layer.parameters():
             assert decay_of[id(p)] == pytest.approx(0.1 * share)
         total += own * 0.1 * share
-    factors = sum(p.numel() for layer in trainer.network.replaced for p in layer.parameters())
+    factors = sum(
+        p.numel()
+        for layer in factorized_layers(trainer.network).values()
+        for p in layer.parameters()
+    )
     assert trainer.train_epoch().weight_decays["factors"] == pytest.approx(total / factors)
 
 
 def test_a_frobenius_penalty_on_whole_kernels_is_weight_decay(digits, tiny):
     def trained(regularizer):
         keys = {"regularizer": regularizer, "weight_decay": 0.02, "learning_rate": 0.02}
-        trainer = Trainer(tiny.replace(**keys), digits)
+        trainer = Trainer(tiny.with_values(**keys), digits)
         metrics = trainer.train_epoch()
         return [p.detach() for p in trainer.network.parameters()], metrics.weight_decays
 
@@ -149,13 +154,13 @@ def test_a_frobenius_penalty_on_whole_kernels_is_weight_decay(digits, tiny):
 def test_a_frobenius_penalty_pulls_on_the_rebuilt_kernel(digits, tiny):
     keys = {"layer": "tensor_train", "rank": 1, "weight_decay": 0.3}
     trainers = [
-        Trainer(tiny.replace(regularizer=name, **keys), digits)
+        Trainer(tiny.with_values(regularizer=name, **keys), digits)
         for name in ("weight_decay", "frobenius")
     ]
     gradients = []
     for trainer in trainers:
         noted = []
-        layers = trainer.network.replaced
+        layers = list(factorized_layers(trainer.network).values())
         watch(
             trainer.optimizer,
             before=lambda layers=layers, noted=noted: noted.append(
@@ -164,9 +169,10 @@ def test_a_frobenius_penalty_pulls_on_the_rebuilt_kernel(digits, tiny):
         )
         trainer.train_epoch(iter([False, True]).__next__)  # one batch
         gradients.append(noted[0])
-    fresh = Trainer(tiny.replace(regularizer="frobenius", **keys), digits).network
-    sum(0.15 * layer.kernel().pow(2).sum() for layer in fresh.replaced).backward()
-    pull = [p.grad for layer in fresh.replaced for p in layer.parameters()]
+    fresh = Trainer(tiny.with_values(regularizer="frobenius", **keys), digits).network
+    layers = list(factorized_layers(fresh).values())
+    sum(0.15 * layer.kernel().pow(2).sum() for layer in layers).backward()
+    pull = [p.grad for layer in layers for p in layer.parameters()]
     plain, penalised = gradients
     for with_it, without, expected in zip(penalised, plain, pull, strict=True):
         torch.testing.assert_close(with_it - without, expected, rtol=1e-3, atol=1e-5)

@@ -50,7 +50,7 @@ def after(batches):
 def test_two_epochs_equal_one_a_save_a_load_into_a_fresh_object_and_one_more(
     digits, tiny, tmp_path, layer
 ):
-    config = tiny.replace(layer=layer, rank=None if layer == "dense" else 2)
+    config = tiny.with_values(layer=layer, rank=None if layer == "dense" else 2)
     straight = trained(config, digits)
     trained(config, digits, epochs=1).save(tmp_path / "checkpoint")
     resumed = Trainer(config, digits)
@@ -81,19 +81,19 @@ def test_stopping_and_going_on_in_one_object_changes_nothing(digits, tiny):
 
 def test_what_trained_before_in_the_process_changes_nothing(digits, tiny):
     first = trained(tiny, digits)
-    trained(tiny.replace(layer="cp", rank=2, seed=5), digits)
+    trained(tiny.with_values(layer="cp", rank=2, seed=5), digits)
     torch.manual_seed(99)
     assert_same(trained(tiny, digits), first)
 
 
 def test_another_seed_trains_to_other_numbers(digits, tiny):
     assert untimed(trained(tiny, digits).history) != untimed(
-        trained(tiny.replace(seed=1), digits).history
+        trained(tiny.with_values(seed=1), digits).history
     )
 
 
 def test_a_small_network_learns_the_digits(digits, tiny):
-    config = tiny.replace(width=4, epochs=4, train_images=None, batch_size=32)
+    config = tiny.with_values(width=4, epochs=4, train_images=None, batch_size=32)
     history = trained(config, digits).history
     assert history[-1].val_accuracy > 0.9
     assert history[-1].train_loss < history[0].train_loss / 2
@@ -103,7 +103,7 @@ def test_a_small_network_learns_the_digits(digits, tiny):
 def test_half_precision_learns_too(digits, tiny, precision):
     full, half = (
         [metrics.train_loss for metrics in trained(config, digits).history]
-        for config in (tiny.replace(precision="fp32"), tiny.replace(precision=precision))
+        for config in (tiny.with_values(precision="fp32"), tiny.with_values(precision=precision))
     )
     assert half == pytest.approx(full, rel=0.05)
     assert half != full
@@ -127,14 +127,14 @@ def test_the_test_set_is_read_after_the_last_epoch_only_and_only_when_nothing_is
 ):
     held_out = trained(tiny, digits).history
     assert all(metrics.test_accuracy is None for metrics in held_out)
-    confirming = trained(tiny.replace(validation_images=0), digits).history
+    confirming = trained(tiny.with_values(validation_images=0), digits).history
     assert [metrics.test_accuracy is None for metrics in confirming] == [True, False]
     assert all(metrics.val_accuracy is None for metrics in confirming)
 
 
 @pytest.mark.parametrize("protocol", ["original_a_plain", "original_a_scaled", "original_tt"])
 def test_the_original_protocols_read_the_test_set_after_every_epoch(digits, tiny, protocol):
-    config = tiny.replace(protocol=protocol, validation_images=None)
+    config = tiny.with_values(protocol=protocol, validation_images=None)
     assert all(metrics.test_accuracy is not None for metrics in trained(config, digits).history)
 
 
@@ -142,7 +142,7 @@ def test_the_original_protocols_start_as_the_original_did(digits, tiny):
     """torch's default: uniform within 1/sqrt(fan_in), a sixth of He's variance."""
     weights = {
         protocol: Trainer(
-            tiny.replace(width=16, protocol=protocol), digits
+            tiny.with_values(width=16, protocol=protocol), digits
         ).network.prep.conv.weight.detach()
         for protocol in ("corrected", "original_tt")
     }
@@ -152,7 +152,7 @@ def test_the_original_protocols_start_as_the_original_did(digits, tiny):
 
 
 def test_an_exploding_loss_ends_the_trial_with_its_epoch(digits, tiny):
-    trainer = Trainer(tiny.replace(learning_rate=1e20), digits)
+    trainer = Trainer(tiny.with_values(learning_rate=1e20), digits)
     with pytest.raises(Diverged, match="epoch 1"):
         trainer.train_epoch()
 
@@ -160,7 +160,7 @@ def test_an_exploding_loss_ends_the_trial_with_its_epoch(digits, tiny):
 def test_label_smoothing_enters_the_training_loss_only(digits, tiny):
     """With weights that learn nothing, ln 10 is the smoothed loss too: compare after learning."""
     keys = {"label_smoothing": 0.9, "epochs": 3}
-    smoothed = trained(tiny.replace(**keys), digits).history[-1]
+    smoothed = trained(tiny.with_values(**keys), digits).history[-1]
     assert smoothed.train_loss > 2.25  # the least that smoothing to almost uniform allows
     assert smoothed.val_loss != pytest.approx(smoothed.train_loss, rel=1e-3)
 
@@ -184,21 +184,21 @@ def test_a_checkpoint_carries_the_history_and_nothing_pickled(digits, tiny, tmp_
 
 def test_a_checkpoint_of_another_trial_is_refused_and_changes_nothing(digits, tiny, tmp_path):
     trained(tiny, digits, epochs=1).save(tmp_path / "checkpoint")
-    other = Trainer(tiny.replace(seed=1), digits)
+    other = Trainer(tiny.with_values(seed=1), digits)
     with pytest.raises(CheckpointError, match="is of trial"):
         other.load(tmp_path / "checkpoint")
-    assert_same(other, Trainer(tiny.replace(seed=1), digits))
+    assert_same(other, Trainer(tiny.with_values(seed=1), digits))
 
 
 def test_fewer_classes_than_the_data_has_are_refused(digits, tiny):
     with pytest.raises(ConfigError, match="at least the 10 of digits"):
-        Trainer(tiny.replace(classes=2), digits)
+        Trainer(tiny.with_values(classes=2), digits)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_replayed_graph_trains_as_single_steps_do(digits, tiny, monkeypatch):
-    config = tiny.replace(width=16, precision="fp32")
+    config = tiny.with_values(width=16, precision="fp32")
     graphed = Trainer(config, digits, device="cuda")
     graphed.train_epoch()
     monkeypatch.setattr("trainables.training.trainer.record", lambda step, *_: step)

@@ -86,7 +86,7 @@ def bucket():
 @pytest.fixture
 def attempt(bucket, tiny, digits):
     """An attempt at a trial of six epochs, and what it would save to."""
-    config = tiny.replace(epochs=6)
+    config = tiny.with_values(epochs=6)
     name = trial_id(config, config.network_size())
     checkpoints = TrialCheckpoints(TrialJob(name, config.to_dict(), bucket.uri))
     yield Trainer(config, digits, threads=1), checkpoints, CheckpointStore(bucket.uri, name)

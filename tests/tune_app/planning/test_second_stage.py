@@ -85,8 +85,8 @@ def test_what_each_arm_chose_runs_on_estimating_seeds(options: RunOptions) -> No
         one.config.seed for one in stage.trials
     )
     assert len(stage.trials) == 3 * stage.configurations
-    first = {one.config.replace(seed=0) for one in plan.trials}
-    assert {one.config.replace(seed=0) for one in stage.trials} <= first
+    first = {one.config.with_values(seed=0) for one in plan.trials}
+    assert {one.config.with_values(seed=0) for one in stage.trials} <= first
 
 
 def test_a_selection_estimates_the_best_of_every_arm_within_every_budget(

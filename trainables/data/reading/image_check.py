@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.compiled.user_cache import user_cache
+from trainables.config.user_cache import user_cache
 from trainables.data.reading.image_folder import ImageFolder, name
 from trainables.data.sources import DatasetError
 

@@ -1,0 +1,104 @@
+"""``python -m trainables layers NETWORK``: what each layer is, and what each family makes of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trainables.commands.columns import lay_out, shorten
+from trainables.sizes.budget import floor_and_ceiling, layer_at
+from trainables.sizes.layer_table import LayerRow, LayerTable
+from trainables.sizes.network import Architecture
+from trainables.sizes.rank_rule import RankRule
+from trainables.sizes.registry import SIZES
+from trainables.sizes.selection import why_kept
+
+Network = Annotated[str, typer.Argument(help="Such as torchvision:resnet18 or my.py:make.")]
+ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
+Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
+Width = Annotated[int, typer.Option(metavar="N", help="Channels of resnet9's first layer.")]
+Replace = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]
+Keep = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
+RankScale = Annotated[float, typer.Option(metavar="S", help="The rank_scale that is shown.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The table of layers as JSON.")]
+
+
+def layers(
+    network: Network = "resnet9",
+    image_size: ImageSize = 32,
+    classes: Classes = 10,
+    width: Width = 64,
+    replace: Replace = "",
+    keep: Keep = "",
+    rank_scale: RankScale = 0.25,
+    json: AsJson = False,
+) -> None:
+    """Print the layers of a network, and which of them a family would replace.
+
+    Names: resnet9, wrn-28-10, torchvision:NAME, timm:NAME, FILE.py:FUNCTION. PATTERNS are names
+    with *, and the words first, last, linear, downsample, separated by spaces.
+    """
+    from trainables.networks.registry import make_table
+
+    table = make_table(network, image_size=image_size, classes=classes, width=width)
+    print(table.to_json() if json else "\n".join(_text(table, replace, keep, rank_scale)))
+
+
+def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list[str]:
+    asked = Architecture("dense", table=table, replace=replace, keep=keep)
+    skeleton = asked.skeleton
+    reasons = {row.name: why_kept(table, row, replace, keep) for row in table.rows}
+    chosen = sum(not reason for reason in reasons.values())
+    channels, height, width = table.image
+    return [
+        f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds for "
+        f"{channels} x {height} x {width}, {table.classes} classes",
+        f"replaced {chosen} of {len(table.rows)} layers; {skeleton.fixed:,} parameters are in none "
+        "of them",
+        "",
+        *lay_out(
+            [
+                ["layer", "shape", "input", "parameters", "multiply-adds", ""],
+                *(_row(table, row, reasons[row.name]) for row in table.rows),
+            ],
+            right=(3, 4),
+        ),
+        "",
+        f"families: their smallest and largest network, and at rank_scale={rank_scale:g}:",
+        *lay_out(
+            [
+                ["family", "smallest", "largest", "here", "dense where factors do not save"],
+                *(_family(asked, name, rank_scale) for name in SIZES if name != "dense"),
+            ],
+            right=(1, 2, 3, 4),
+        ),
+    ]
+
+
+def _row(table: LayerTable, row: LayerRow, reason: str) -> list[str]:
+    inputs = " ".join(dict.fromkeys(_extent(row, hw) for hw in row.inputs))
+    return [
+        shorten(row.name, 32),
+        row.shape,
+        shorten(inputs, 16),
+        f"{row.parameters / max(table.parameters, 1):.1%}",
+        f"{row.macs / max(table.macs, 1):.1%}",
+        f"kept: {reason}" if reason else "",
+    ]
+
+
+def _extent(row: LayerRow, hw: tuple[int, int]) -> str:
+    return f"{hw[0]}x{hw[1]}" if row.kind == "conv" else f"{hw[0]}"
+
+
+def _family(asked: Architecture, name: str, rank_scale: float) -> list[str]:
+    skeleton, rule = asked.skeleton, RankRule(rank_scale=rank_scale)
+    smallest, largest = floor_and_ceiling(name, skeleton)
+    sizes = [
+        (layer_at(name, spec, rule, may_stay_dense=skeleton.may_stay_dense), times)
+        for spec, times in skeleton.distinct
+    ]
+    here = skeleton.fixed + sum(size.parameters * times for size, times in sizes)
+    dense = sum(times for size, times in sizes if size.family == "dense")
+    return [name, f"{smallest:,}", f"{largest:,}", f"{here:,}", f"{dense}"]

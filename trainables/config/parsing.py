@@ -1,0 +1,48 @@
+"""One value of a key: its type and its range. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.config.suggestion import did_you_mean
+
+
+def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[str, Any]) -> Any:
+    """The value as one of its key's types, within its range.
+
+    Args:
+        name: the key, for messages.
+        value: as JSON, TOML or a command line gave it.
+        kinds: types that it may have; a whole float is an int, an int is a float.
+        limits: ``low``, ``high`` (inclusive), ``above`` (exclusive) or ``choices``.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    if value is None and type(None) in kinds:
+        return None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if int in kinds and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
+        names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
+        raise ValueError(f"{name} must be of type {names}, got {value!r}")
+    _check_range(name, value, limits)
+    return value
+
+
+def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    if "choices" in limits and value not in limits["choices"]:
+        hint = did_you_mean(str(value), limits["choices"])
+        raise ValueError(
+            f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
+        )
+    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    bad = (low is not None and value < low) or (high is not None and value > high)
+    if bad or (above is not None and value <= above):
+        start = f"({above}" if above is not None else f"[{low}"
+        end = f"{high}]" if high is not None else "∞)"
+        raise ValueError(f"{name} must lie in {start}, {end}, got {value}")

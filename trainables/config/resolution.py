@@ -1,0 +1,73 @@
+"""Keys that name something to be read: a network, a starting point. They are read once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trainables.config.starting_point import read_starting_point, split_init
+from trainables.config.tables import TableError, load_table, resolve_network, split_network
+from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
+from trainables.sizes.selection import SelectionError, chosen_rows
+from trainables.sizes.size_keys import SIZE_KEYS
+
+CORRECTED = "corrected"
+WIDTH = 64
+"""The width of ResNet-9, unless another is given."""
+
+
+def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The keys with the digest of another network than ResNet-9, and what is wrong with it."""
+    values = dict(raw)
+    network = values.get("network", RESNET9)
+    if not isinstance(network, str):
+        return values, []  # told where it is parsed
+    if split_network(network)[0] == RESNET9:
+        given = [name for name in ("replace", "keep") if values.get(name)]
+        return values, [
+            f"{name} chooses layers of another network; resnet9 replaces its seven: drop it"
+            for name in given
+        ]
+    problems = []
+    if values.get("protocol", CORRECTED) != CORRECTED:
+        problems.append(
+            f"protocol {values['protocol']!r} repeats what the 2018 study did with resnet9, "
+            f"got {network}; drop it"
+        )
+    if values.get("width", WIDTH) != WIDTH:
+        problems.append(f"width is resnet9's, got {values['width']} for {network}; drop it")
+    image_size, classes = values.get("image_size", IMAGE_SIDE), values.get("classes", 10)
+    if type(image_size) is not int or type(classes) is not int:
+        return values, problems
+    try:
+        values["network"] = resolve_network(network, image_size=image_size, classes=classes)
+        table = load_table(values["network"], image_size=image_size, classes=classes)
+        if table is not None:
+            chosen_rows(table, str(values.get("replace", "")), str(values.get("keep", "")))
+    except (TableError, SelectionError) as problem:
+        problems += problem.problems
+    return values, problems
+
+
+def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The keys with what a starting point that was not read yet decides; what contradicts it."""
+    values, init = dict(raw), raw.get("init")
+    if not isinstance(init, str) or not init or split_init(init)[1] is not None:
+        return values, []
+    try:
+        start = read_starting_point(Path(init))
+    except ValueError as problem:
+        return values | {"init": ""}, [str(problem)]
+    sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
+    drop = "(--set {0}=none drops it)".format
+    problems = [
+        f"init brings its own size: {name} must not be given {drop(name)}" for name in sizes
+    ]
+    problems += [
+        f"init brings a network of {name} {own}: no other can be given {drop(name)}"
+        for name, own in start.architecture.items()
+        if values.get(name) is not None and values[name] != own
+    ]
+    kept = {name: value for name, value in values.items() if name not in sizes}
+    return {**kept, **start.architecture, "init": start.init}, problems

@@ -1,0 +1,145 @@
+"""Tables of layers, found by a network's name or by their digest. Standard library only.
+
+A table is made once, by a process that imports torch, and then lies among the user's caches: what
+plans and reads a study needs no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from trainables.config.installation import child_environment
+from trainables.config.user_cache import user_cache
+from trainables.config.whole_file import write_whole
+from trainables.sizes.layer_table import LayerTable
+from trainables.sizes.resnet9 import RESNET9
+
+_RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
+_LIBRARIES = ("torch", "torchvision", "timm")
+
+
+class TableError(ValueError):
+    """A network of which no table can be made; ``problems`` lists why."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def split_network(network: str) -> tuple[str, str | None]:
+    """The name of a value of the key ``network``, and its digest, None where it has none yet."""
+    found = _RESOLVED.fullmatch(network)
+    return (found["name"], found["digest"]) if found else (network, None)
+
+
+def resolve_network(network: str, *, image_size: int, classes: int) -> str:
+    """The value of the key ``network`` with the digest of its table: ``name#digest``.
+
+    ResNet-9 has none: its key ``width`` makes its table.
+
+    Raises:
+        TableError: where there is no such network, or it cannot be used.
+    """
+    name, digest = split_network(network)
+    if name == RESNET9 or digest is not None:
+        return network
+    return f"{name}#{_find(name, image_size, classes).digest}"
+
+
+def load_table(network: str, *, image_size: int, classes: int) -> LayerTable | None:
+    """The table of a resolved network; None for ResNet-9.
+
+    Raises:
+        TableError: where it is not at hand, and making it anew gives another one.
+    """
+    name, digest = split_network(network)
+    return None if digest is None else _load(name, digest, image_size, classes)
+
+
+@functools.lru_cache(maxsize=64)
+def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
+    stored = _read(_folder() / f"{digest}.json")
+    if stored is not None:
+        return stored
+    table = _find(name, image_size, classes)
+    if table.digest != digest:
+        raise TableError(
+            [
+                f"network {name} is another one now: its table was {digest}, it is {table.digest}; "
+                "bring back its file or its library's version, or plan a new study"
+            ]
+        )
+    return table
+
+
+@functools.lru_cache(maxsize=64)
+def _find(name: str, image_size: int, classes: int) -> LayerTable:
+    """From the cache where nothing that decides it has changed, else made anew."""
+    link = _folder() / f"{_key(name, image_size, classes)}.json"
+    table = _read(link)
+    if table is not None:
+        return table
+    table = _make(name, image_size, classes)
+    for path in (link, _folder() / f"{table.digest}.json"):
+        _write(path, table.to_json())
+    return table
+
+
+def _make(name: str, image_size: int, classes: int) -> LayerTable:
+    """By a process of its own: this one may never need torch, and the network may do anything."""
+    logging.getLogger("ranktune").info("looking at the layers of %s (once) …", name)
+    command = [sys.executable, "-m", "trainables", "layers", name, "--json"]
+    command += ["--image-size", str(image_size), "--classes", str(classes)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=child_environment()
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.strip().splitlines() if line]
+        problems = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        raise TableError(problems or [f"network {name}: {lines[-1] if lines else 'no table'}"])
+    return LayerTable.from_json(done.stdout.strip().splitlines()[-1])
+
+
+def _key(name: str, image_size: int, classes: int) -> str:
+    """Of all that can change a table: the name, the file's text, the libraries, what is asked."""
+    path, colon, _ = name.partition(".py:")
+    file = Path(f"{path}.py").expanduser()
+    text = file.read_text(encoding="utf-8") if colon and file.is_file() else ""
+    versions = [_version(library) for library in _LIBRARIES]
+    content = json.dumps([name, str(file.absolute()), text, versions, image_size, classes])
+    return "of-" + hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _folder() -> Path:
+    return user_cache() / "tables"
+
+
+def _read(path: Path) -> LayerTable | None:
+    """A stored table; None where there is none that can be read: it is made again."""
+    try:
+        return LayerTable.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Stores a table; a cache that cannot be written costs the time to make it again."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)

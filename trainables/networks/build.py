@@ -1,0 +1,28 @@
+"""Making the network of a size, ready to train."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.networks.registry import make_module
+from trainables.networks.resnet9 import build_resnet9
+from trainables.networks.substitute import substitute
+from trainables.sizes.network import NetworkSize
+
+
+def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "kaiming") -> nn.Module:
+    """A network with freshly drawn parameters, in float32 on the CPU, channels last.
+
+    ``batch`` decides which route a layer takes. ``init`` is ResNet-9's alone, see
+    ``build_resnet9``; any other network draws its own initial weights, and the factors start from
+    those that they replace.
+    """
+    table = size.architecture.table
+    if table is None:
+        return build_resnet9(size, batch=batch, seed=seed, init=init)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = make_module(table)
+    network = substitute(module, size, batch=batch, seed=seed)
+    return network.to(memory_format=torch.channels_last)

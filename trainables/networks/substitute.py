@@ -1,0 +1,80 @@
+"""A network some of whose layers are factorised: a plain Module again."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.layers.base import FactorizedConv2d
+from trainables.layers.linear import FactorizedLinear
+from trainables.layers.registry import LAYERS
+from trainables.networks.trace import NetworkError, layers_of
+from trainables.sizes.layer_size import LayerSize
+from trainables.sizes.network import NetworkSize
+from trainables.sizes.spec import Pair
+
+
+@torch.no_grad()
+def substitute(
+    module: nn.Module, size: NetworkSize, *, batch: int = 128, seed: int = 0
+) -> nn.Module:
+    """The same module, its layers replaced as the size says.
+
+    Factors start as a decomposition of the weight that they replace, with the norm of that weight;
+    biases are kept. A layer whose size is dense stays the module that it was.
+
+    Args:
+        module: the network that the size's table was traced from; it is changed.
+        size: what to replace, see ``fit``.
+        batch: images at once, which decides the cheaper route of each layer.
+        seed: of the numbers that fill ranks which a weight does not use.
+
+    Raises:
+        NetworkError: when the network has no such layer, or one of another shape.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    layers = dict(layers_of(module))
+    for name, layer, calls in zip(size.names, size.layers, size.inputs, strict=True):
+        found = layers.get(name)
+        if found is None or _shape(found) != layer.spec.kernel_shape:
+            what = "no such layer" if found is None else f"one of {_shape(found)}"
+            raise NetworkError(
+                f"the network has {what} at {name!r}; the size is of a network that has one of "
+                f"{layer.spec.kernel_shape} there"
+            )
+        if layer.family != "dense":
+            module.set_submodule(name, _replacement(found, layer, calls, batch, generator))
+    return module
+
+
+def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
+    """The factorised layers of a network, by the names of the layers that they replaced."""
+    return {
+        name.removesuffix(".pixel"): layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, FactorizedConv2d)
+    }
+
+
+def _replacement(
+    found: nn.Conv2d | nn.Linear,
+    layer: LayerSize,
+    calls: tuple[Pair, ...],
+    batch: int,
+    generator: torch.Generator,
+) -> nn.Module:
+    weight = found.weight.detach()
+    with torch.device("meta" if weight.is_meta else "cpu"):
+        factorized = LAYERS[layer.family](layer, layer.route_of_calls(calls, batch))
+    if not weight.is_meta:
+        kernel = weight.reshape(layer.spec.kernel_shape).float().cpu()
+        factorized.init_like(kernel, generator)
+        if found.bias is not None:
+            factorized.bias.copy_(found.bias)
+        factorized.to(device=weight.device, dtype=weight.dtype)
+    return FactorizedLinear(factorized) if isinstance(found, nn.Linear) else factorized
+
+
+def _shape(found: nn.Conv2d | nn.Linear) -> tuple[int, ...]:
+    shape = tuple(found.weight.shape)
+    return (*shape, 1, 1) if isinstance(found, nn.Linear) else shape
