@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 FILE = "sklearn/datasets/data/digits.csv.gz"
 SMALL = 8  # pixels, the side of an image there
 SIDE = 32  # pixels, as they are shown
-TEST_SHARE = 5  # every fifth image of each class
 COUNTS = DataCounts(classes=10, train_images=1_433, test_images=364, held_out=143)
 
 
@@ -29,6 +28,7 @@ def load_digits(request: DataRequest) -> Dataset:
     import numpy as np
 
     from trainables.data.dataset import make_dataset
+    from trainables.data.reading.parts import TEST_STEP, every_nth
     from trainables.data.reading.resize import resize_all
 
     levels, labels = np.split(_bundled(), [SMALL * SMALL], axis=1)
@@ -36,7 +36,7 @@ def load_digits(request: DataRequest) -> Dataset:
     enlarged = grey.repeat(SIDE // SMALL, axis=1).repeat(SIDE // SMALL, axis=2)
     images = resize_all(np.repeat(enlarged[..., None], 3, axis=3), request.image_size)
     labels = labels.ravel().astype(np.int64)
-    test = _every_nth(labels, TEST_SHARE)
+    test = every_nth(labels, TEST_STEP)
     return make_dataset(
         "digits",
         "0123456789",
@@ -55,16 +55,6 @@ def _bundled() -> np.ndarray:
 
     package = distribution("scikit-learn")
     return np.loadtxt(str(package.locate_file(FILE)), dtype=np.uint8, delimiter=",")
-
-
-def _every_nth(labels: np.ndarray, step: int) -> np.ndarray:
-    """A mask of every ``step``-th image of each class."""
-    import numpy as np
-
-    mask = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        mask[np.flatnonzero(labels == label)[::step]] = True
-    return mask
 
 
 DIGITS = DataSource(

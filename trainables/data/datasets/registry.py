@@ -9,6 +9,8 @@ from trainables.data.datasets.cifar10 import CIFAR10
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.datasets.digits import DIGITS
 from trainables.data.datasets.folder import FOLDER
+from trainables.data.datasets.python_file import PATTERN, PYTHON_FILE
+from trainables.data.datasets.torchvision_set import PREFIX, TORCHVISION
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ DATASETS: dict[str, DataSource] = {
         CIFAR10,
         DIGITS,
         FOLDER,
+        TORCHVISION,
+        PYTHON_FILE,
     )
 }
 
@@ -32,6 +36,10 @@ def find_source(name: str) -> DataSource:
     """
     if name in DATASETS:
         return DATASETS[name]
+    if name.startswith(PREFIX):
+        return TORCHVISION
+    if PATTERN.fullmatch(name):
+        return PYTHON_FILE
     hint = did_you_mean(name, DATASETS)
     raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
 

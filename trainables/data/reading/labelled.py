@@ -1,0 +1,140 @@
+"""Pictures with labels from a program, not from files: arrays, or a map-style data set of pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trainables.data.reading.image_file import UnreadableImage, to_rgb
+from trainables.data.reading.resize import RESIZES
+from trainables.data.sources import DatasetError
+
+NAMED = 5
+"""Problems that are told in full; of the others the number is told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """images: (N, S, S, 3) uint8; labels: (N,) int64; digest: of labels and pixels as they came."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    digest: str
+
+
+def read_labelled(part: Any, what: str, *, side: int, resize: str) -> Labelled:
+    """Reads arrays ``(images, labels)``, or a data set whose items are ``(image, label)``.
+
+    Args:
+        part: Images are uint8 arrays or tensors (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or
+            (3, H, W), or Pillow images; labels are whole numbers from 0 on.
+        what: Names the part in messages.
+        side: Pixels along each side of the result.
+        resize: How another shape becomes a square; a name of ``RESIZES``.
+
+    Raises:
+        DatasetError: with every picture and label that cannot be used.
+    """
+    pairs = _pairs(part, what)
+    images = np.empty((len(pairs), side, side, 3), np.uint8)
+    labels = np.empty(len(pairs), np.int64)
+    digest = hashlib.blake2b(digest_size=16)
+    problems = []
+    for number in range(len(pairs)):
+        try:
+            image, label = pairs[number]
+            picture = _to_picture(image)
+            labels[number] = _to_label(label)
+        except (UnreadableImage, DatasetError, TypeError, ValueError) as problem:
+            problems.append(f"{what}[{number}]: {problem}")
+            continue
+        pixels = np.asarray(picture)
+        digest.update(repr((pixels.shape, int(labels[number]))).encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+        square = pixels.shape[:2] == (side, side)
+        images[number] = pixels if square else np.asarray(RESIZES[resize](picture, side))
+    if problems:
+        more = f"; and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
+        raise DatasetError("; ".join(problems[:NAMED]) + more)
+    return Labelled(images, labels, digest.hexdigest())
+
+
+def check_labels(parts: Sequence[tuple[str, Labelled]], classes: Sequence[str]) -> None:
+    """Raises DatasetError where a part is empty, or a class is missing from it or unknown."""
+    problems = []
+    for name, part in parts:
+        if not len(part.labels):
+            problems.append(f"{name} has no pictures")
+            continue
+        absent = sorted(set(range(len(classes))) - set(part.labels.tolist()))
+        if absent and name == "train":
+            words = ", ".join(f"{label} ({classes[label]})" for label in absent[:NAMED])
+            problems.append(f"{name} has no pictures of the classes {words}")
+        if part.labels.max() >= len(classes):
+            problems.append(
+                f"{name} has labels up to {part.labels.max()}, of {len(classes)} classes"
+            )
+    if len(classes) < 2:
+        problems.append("there is 1 class, at least 2 are needed")
+    if problems:
+        raise DatasetError("; ".join(problems))
+
+
+def _pairs(part: Any, what: str) -> Any:
+    """Something with a length whose items are pairs."""
+    if isinstance(part, (tuple, list)) and len(part) == 2 and hasattr(part[0], "shape"):
+        images, labels = part
+        if len(images) != len(labels):
+            raise DatasetError(f"{what} has {len(images):,} images and {len(labels):,} labels")
+        return _Zipped(images, labels)
+    if not (hasattr(part, "__len__") and hasattr(part, "__getitem__")):
+        raise DatasetError(
+            f"{what} must be arrays (images, labels), or a data set with a length whose items are "
+            f"(image, label); got {type(part).__name__}"
+        )
+    return part
+
+
+class _Zipped:
+    """Arrays of images and labels as pairs."""
+
+    def __init__(self, images: Any, labels: Any) -> None:
+        self._images, self._labels = images, labels
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, number: int) -> tuple[Any, Any]:
+        return self._images[number], self._labels[number]
+
+
+def _to_picture(image: Any) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8:
+        raise DatasetError(f"an image must be of type uint8 (0 to 255), got {pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4) and pixels.shape[0] in (1, 3):
+        pixels = pixels.transpose(1, 2, 0)  # as torch has it
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise DatasetError(f"an image must be (H, W), (H, W, 3) or (3, H, W), got {pixels.shape}")
+    if 0 in pixels.shape:
+        raise DatasetError(f"an image has no pixels: {pixels.shape}")
+    return to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def _to_label(label: Any) -> int:
+    value = np.asarray(label)
+    if value.shape not in ((), (1,)) or value.dtype.kind not in "iu":
+        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}")
+    if int(value.reshape(())) < 0:
+        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}")
+    return int(value.reshape(()))
