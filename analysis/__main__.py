@@ -96,7 +96,7 @@ def best(
     results_dir: Results = RESULTS,
 ) -> None:
     """Copy the best trial's checkpoint and configuration into a folder."""
-    from analysis.study.best import copy_best
+    from analysis.study.best_checkpoint import copy_best
     from analysis.study.study import load_study
 
     ours = load_study(_chosen(study, results_dir))

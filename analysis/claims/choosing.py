@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.claims.matching import numbered, pair_architectures, tuned_columns
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.study.conditional import existing
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import best_first, configuration_ids, enough_runs
 from analysis.study.outcomes import outcomes
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
@@ -72,7 +72,10 @@ def choose(
 
 
 def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A row a configuration that ended on a choosing seed: its keys, ``id``, ``mean``, ``runs``.
+    """A row a configuration that ended on a choosing seed: its keys, ``mean`` and ``runs``, by id.
+
+    One that has half the runs of others or fewer, since a machine lost them, is no candidate: the
+    fewer the runs, the luckier the best of them.
 
     A row of ``Study.grid`` that is another spelling of a trial is a configuration of its own.
     """
@@ -81,10 +84,8 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
     runs = runs.assign(id=configuration_ids(runs))
     groups = runs.groupby("id", sort=False)
     first = groups.head(1).set_index("id")
-    means = groups["value"].mean()
-    return first.assign(mean=means, runs=groups.size()).sort_values(
-        ["mean", "parameters"], ascending=[False, True], kind="stable"
-    )
+    first = first.assign(mean=groups["value"].mean(), runs=groups.size())
+    return best_first(first[enough_runs(first["runs"])])
 
 
 def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:

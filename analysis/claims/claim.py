@@ -13,9 +13,10 @@ Verdict = Literal["shown", "not_shown", "cannot_say"]
 class Claim:
     """A sentence that may be printed, and what it rests on.
 
-    ``verdict``: "shown" where the interval excludes nothing-at-all, "not_shown" where it does not,
-    "cannot_say" where the runs allow no interval. ``effect``, ``low`` and ``high`` are in the
-    metric's own unit (a fraction for accuracies); ``n`` counts runs. NaN where there is no number.
+    ``verdict``: "shown" where the evidence allows the statement, "not_shown" where it does not,
+    "cannot_say" where the runs allow no interval. The words follow the verdict. ``effect``, ``low``
+    and ``high`` are in the metric's own unit (a fraction for accuracies); ``n`` counts runs. NaN
+    where there is no number.
     """
 
     words: str
@@ -44,3 +45,23 @@ def evidence(effect: float, low: float, high: float, p: float) -> str:
     """The numbers of a difference: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
     interval = f"95 % interval {points(low, True)} to {points(high, True)}"
     return f"{points(effect, True)} points ({interval}, {p_words(p)})"
+
+
+def value_words(value: object) -> str:
+    """A key's value in a sentence."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 run``, ``12 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def metric_words(metric: str) -> str:
+    """What an accuracy is measured on."""
+    return "test accuracy" if metric == "test_accuracy" else "validation accuracy"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital in front and a full stop behind."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -29,9 +29,17 @@ class Pairing:
     pairs: int
     words: str
 
+    @property
+    def shown(self) -> bool:
+        """Whether seeds pair: a correlation above 0, and more than chance."""
+        return self.p < 0.05 and self.correlation > 0
+
 
 def pairing(runs: pd.DataFrame) -> Pairing:
     """Measures it. ``runs``: columns ``block``, ``seed``, ``treated`` (bool) and ``value``."""
+    if not len(runs):
+        text = "whether seeds pair cannot be told from 0 pairs"
+        return Pairing(math.nan, math.nan, math.nan, math.nan, 0, text)
     wide = runs.groupby(["block", "seed", "treated"])["value"].mean().unstack("treated")
     wide = wide.dropna() if wide.shape[1] == 2 else wide.iloc[:0].reindex(columns=[False, True])
     centred = (wide - wide.groupby(level="block").transform("mean")).to_numpy(dtype=float)

@@ -11,6 +11,7 @@ from analysis.record.dtypes import CONFIG_DTYPES, RENAMED
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import t_half_width
+from analysis.study.outcomes import is_estimating, outcomes
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.size_keys import SIZE_KEYS
 
@@ -23,7 +24,9 @@ DEFAULTS = {
 """What a key is that is not given, by its column."""
 
 NETWORK = ("parameters", "macs", "compression", "factor_parameters")
-SUMMARY = ("n", "planned", "mean", "sd", "low", "high", "train_seconds")
+SUMMARY = (
+    "n", "planned", "collapsed", "estimated", "mean", "sd", "low", "high", "train_seconds",
+)  # fmt: skip
 
 
 def config_names(trials: pd.DataFrame) -> list[str]:
@@ -51,60 +54,105 @@ def varying(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) -> list[st
 
 
 def labels(trials: pd.DataFrame) -> pd.Series:
-    """What a person calls each configuration: its layer and what varies, "low_rank rank 8"."""
+    """What a person calls each configuration: its layer and what varies, "low_rank rank 8".
+
+    Numbers have as many digits as tell the values of a key apart, so that labels are unique.
+    """
     names = [name for name in varying(trials) if name != "layer"]
-    columns = [[_said(name, value) for value in trials[name]] for name in names]
+    columns = [_said(name, trials[name]) for name in names]
     parts = zip(trials["layer"], *columns, strict=True) if len(trials) else ()
     text = [" ".join(part for part in row if isinstance(part, str) and part) for row in parts]
     return pd.Series(text, index=trials.index, dtype="str")
 
 
-def _said(name: str, value: object) -> str:
-    if value is None or value is pd.NA or value != value:
-        return ""
-    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+def _said(name: str, values: pd.Series) -> list[str]:
+    known = values.notna()
+    words = distinct_numbers(values[known]) if len(values) else {}
+    return [
+        f"{name} {words[value]}" if there else ""
+        for value, there in zip(values, known, strict=True)
+    ]
+
+
+def distinct_numbers(values: Iterable[object]) -> dict[object, str]:
+    """Each value in words; floats with the fewest digits (three or more) that tell them apart."""
+    different = dict.fromkeys(values)
+    floats = [value for value in different if isinstance(value, float)]
+    enough = (n for n in range(3, 17) if len({f"{v:.{n}g}" for v in floats}) == len(floats))
+    digits = next(enough, 17)
+    return {v: f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in different}
 
 
 def replicates(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A row a configuration over its seeds, of finished trials alone.
+    """A row a configuration over its seeds, of trials that ran to their end.
 
     ``mean``, ``sd`` and ``low``–``high`` (95 % t interval) are of ``metric``; ``n`` counts the runs
-    they rest on, ``planned`` those there would be. With n = 1 there is no sd and no interval. A
-    configuration of which no trial finished has no row: a stopped one is not comparable.
+    they rest on, ``planned`` those there would be, ``collapsed`` those that diverged or learned
+    nothing, and count at chance. Where a configuration was ``estimated``, only those seeds count.
+    With n = 1 there is no sd and no interval. A configuration of which no trial finished has no
+    row: a stopped one is not comparable.
     """
     if metric not in trials or not pd.api.types.is_numeric_dtype(trials[metric]):
         numeric = [name for name in trials if pd.api.types.is_numeric_dtype(trials[name])]
         raise TableError(f"no numeric column {metric!r} in trials; there are {', '.join(numeric)}")
-    ids = configuration_ids(trials)
-    finished = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
-    groups = finished.groupby(ids.loc[finished.index], sort=False)
+    trials = trials.assign(configuration=configuration_ids(trials))
+    runs = judging_runs(outcomes(trials, metric))
+    groups = runs.groupby("configuration", sort=False)
     summary = pd.DataFrame(
         {
-            "n": groups[metric].size().astype("int64"),
-            "mean": groups[metric].mean().astype("float64"),
-            "sd": groups[metric].std(ddof=1).astype("float64"),
+            "n": groups["value"].size().astype("int64"),
+            "collapsed": groups["collapsed"].sum().astype("int64"),
+            "mean": groups["value"].mean().astype("float64"),
+            "sd": groups["value"].std(ddof=1).astype("float64"),
             "train_seconds": groups["train_seconds"].mean(),
+            "estimated": groups["estimating"].any().astype(bool),
         }
     )
     half = t_half_width(summary["sd"].to_numpy(), summary["n"].to_numpy())
     summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
-    summary["planned"] = ids.value_counts().reindex(summary.index).astype("int64")
-    first = finished.groupby(ids.loc[finished.index], sort=False).head(1)
-    first = first.set_index(pd.Index(ids.loc[first.index], name="configuration"))
+    summary["planned"] = planned_runs(trials).reindex(summary.index).astype("int64")
+    first = runs[runs["status"] == "finished"].drop_duplicates("configuration")
+    first = first.set_index("configuration")
     names = [name for name in config_names(trials) if name != "seed"]
     first = first.assign(label=labels(first))[["label", *names, *NETWORK]]
     return first.join(summary[list(SUMMARY)]).reset_index()
 
 
+def judging_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The ``outcomes`` that a configuration is judged by: on estimating seeds if it has some."""
+    estimated = runs.groupby("configuration")["estimating"].transform("any")
+    return runs[runs["estimating"] | ~estimated.astype(bool)]
+
+
+def planned_runs(trials: pd.DataFrame) -> pd.Series:
+    """How many runs each configuration has in the ledger, in the stage that it is judged by."""
+    estimating = is_estimating(trials)
+    estimated = estimating.groupby(trials["configuration"]).transform("any")
+    return trials.loc[estimating | ~estimated, "configuration"].value_counts()
+
+
+def best_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Configurations by ``mean``, of equal ones the smaller network first: what best means."""
+    mean = frame["mean"].round(12)  # sums in another order differ in the last digits
+    order = pd.DataFrame({"mean": -mean, "parameters": frame["parameters"].astype("float64")})
+    places = order.reset_index(drop=True).sort_values(["mean", "parameters"], kind="stable").index
+    return frame.iloc[places]
+
+
+def enough_runs(n: pd.Series) -> pd.Series:
+    """Which configurations have more than half as many runs as the one that has most."""
+    return n > n.max() / 2
+
+
 def isolation(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    """For each value of ``key`` the row of ``replicates`` with the highest mean.
+    """For each value of ``key`` the best row of ``replicates``.
 
     ``candidates`` counts the configurations the row is the best of: the more, the luckier.
     """
     if key not in frame:
         raise TableError(f"unknown key {key!r}; the keys are {', '.join(config_names(frame))}")
     ours = frame[frame[key].notna()]
-    best = ours.sort_values("mean", ascending=False, kind="stable").drop_duplicates(key)
+    best = best_first(ours).drop_duplicates(key)
     candidates = ours.groupby(key, observed=True)["mean"].size()
     best = best.assign(candidates=best[key].map(candidates).astype("int64"))
     first = [key, "mean", "sd", "n", "low", "high", "candidates"]

@@ -6,16 +6,16 @@ at chance in the mean of its own configuration. A run that a machine lost is mis
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
 
-HELD_OUT = {"cifar10": 5_000}
-FEW_HELD_OUT = 180
-"""Held-out images where nothing says how many: those of the smallest ready data set."""
+HELD_OUT = {"cifar10": 5_000, "digits": 143}
+FEW_HELD_OUT = 100
+"""Held-out images where a configuration does not say how many: few, so that chance reaches far."""
 BEYOND_CHANCE = 2.0
 """Standard errors above chance up to which a run counts as one that learned nothing."""
 
@@ -37,8 +37,13 @@ def outcomes(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     return runs.assign(
         value=np.where(collapsed, chance, accuracy),
         collapsed=collapsed.astype(bool),
-        estimating=(runs["seed"].astype("float64") >= ESTIMATING_SEEDS_FROM).astype(bool),
+        estimating=is_estimating(runs),
     )
+
+
+def is_estimating(trials: pd.DataFrame) -> pd.Series:
+    """Which trials run on estimating seeds."""
+    return (trials["seed"].astype("float64") >= ESTIMATING_SEEDS_FROM).astype(bool)
 
 
 def held_out(trials: pd.DataFrame) -> pd.Series:
@@ -48,6 +53,6 @@ def held_out(trials: pd.DataFrame) -> pd.Series:
     return given.where(given > 0, usual)
 
 
-def standard_error(accuracy: pd.Series | float, images: pd.Series | float) -> pd.Series | float:
+def standard_error(accuracy: Any, images: Any) -> Any:
     """The standard error of a share of ``images`` images: what other images would change."""
-    return (accuracy * (1 - accuracy) / images) ** 0.5 if images is not None else math.nan
+    return (accuracy * (1 - accuracy) / images) ** 0.5

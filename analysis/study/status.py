@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.record.record import LEDGER, RecordError
 from analysis.record.status import COMPARABLE, OPEN, TrialStatus
+from analysis.study.best import best_configuration, best_of_configuration
 from analysis.study.study import Study, load_study
 
 
@@ -110,19 +111,6 @@ def epochs_per_second(study: Study, now: float) -> float:
     return len(ours) / max(end - begin, 1e-9)
 
 
-def best_trial(study: Study) -> pd.Series:
-    """The finished trial with the highest accuracy after its last epoch.
-
-    Raises:
-        RecordError: where no trial has finished.
-    """
-    finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
-    finished = finished[finished[study.metric].notna()]
-    if not len(finished):
-        raise RecordError(f"{study.folder} has no best trial: none has finished")
-    return finished.loc[finished[study.metric].idxmax()]
-
-
 def find_studies(results: Path) -> list[Path]:
     """The study folders in a results folder, the one last written to first."""
     ledgers = results.glob(f"*/{LEDGER}") if results.is_dir() else ()
@@ -185,12 +173,15 @@ def _state(study: Study) -> str:
 
 def _best(study: Study) -> dict[str, Any] | None:
     try:
-        best = best_trial(study)
+        best = best_configuration(study)
     except RecordError:
         return None
+    trial = best_of_configuration(study, str(best["configuration"]))
     return {
-        "trial_id": str(best["trial_id"]),
-        "accuracy": float(best[study.metric]),
+        "trial_id": str(trial["trial_id"]),
+        "label": str(best["label"]),
+        "accuracy": float(best["mean"]),
+        "runs": int(best["n"]),
         "parameters": int(best["parameters"]),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import time
@@ -16,6 +17,7 @@ from analysis.record.frames import Tables, build_tables, settle
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import LEDGER, RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
+from analysis.study.conditional import existing
 from analysis.study.configurations import grid, isolation, replicates, rungs
 from trainables.config.former_names import with_present_names
 
@@ -162,6 +164,10 @@ def load_study(path: str | Path) -> Study:
     else:
         size = _size(folder / LEDGER)
     name = str(info.get("name") or folder.resolve().name)
+    space = info.get("space") or {}
+    tables = dataclasses.replace(
+        tables, trials=existing(tables.trials, space), aliases=existing(tables.aliases, space)
+    )
     return Study(folder, name, info, tables, size, is_held(folder))
 
 

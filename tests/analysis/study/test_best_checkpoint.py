@@ -5,8 +5,8 @@ import json
 import pytest
 
 from analysis.record.record import RecordError
-from analysis.study.best import copy_best
-from analysis.study.status import best_trial
+from analysis.study.best import best_trial
+from analysis.study.best_checkpoint import copy_best
 from analysis.study.study import load_study
 from tests.analysis.studies import empty, twelve
 from trainables.config.train_config import TrainConfig

@@ -1,0 +1,195 @@
+"""Which configuration of a study is best, how good it is, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.claims.arm import Arm, leads, make_arm
+from analysis.claims.claim import Claim, Verdict, evidence, metric_words, p_words, plural, points
+from analysis.statistics.intervals import Interval
+from analysis.statistics.moderation import moderate
+from analysis.statistics.power import runs_needed
+from analysis.statistics.winners import Lead, winner_interval
+from analysis.study.best import contenders
+from analysis.study.configurations import configuration_ids, judging_runs, planned_runs
+from analysis.study.held_out import judging_images
+from analysis.study.outcomes import outcomes, standard_error
+from analysis.study.study import Study
+
+WORTH_SHOWING = 0.005  # half a point: what a reader of accuracies would call a difference
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best of several arms: its interval, its leads, and the rival that it is least ahead of.
+
+    ``interval`` allows for its having been picked as the highest. ``hardest`` is None without
+    rivals, ``unknown`` names rivals of one run, which cannot be compared.
+    """
+
+    arm: Arm
+    interval: Interval
+    rivals: int
+    hardest: tuple[str, Lead] | None = None
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def p(self) -> float:
+        """The p-value against the rival that it is least ahead of; NaN where there is none."""
+        return self.hardest[1].p if self.hardest else math.nan
+
+
+def winner(arms: list[Arm]) -> Winner:
+    """The first of the arms, which are sorted, against the others."""
+    best, rivals = arms[0], arms[1:]
+    found = leads(best, rivals)
+    known = [
+        (rival.name, lead) for rival, lead in zip(rivals, found, strict=True) if lead.p == lead.p
+    ]
+    unknown = tuple(
+        rival.name for rival, lead in zip(rivals, found, strict=True) if lead.p != lead.p
+    )
+    hardest = max(known, key=lambda pair: (pair[1].p, -pair[1].effect), default=None)
+    return Winner(best, interval_of_best(arms), len(rivals), hardest, unknown)
+
+
+def interval_of_best(arms: list[Arm]) -> Interval:
+    """The 95 % interval of the first arm's true mean, given that it came out highest of all."""
+    best = arms[0]
+    variances = [arm.outcomes.var(ddof=1) if arm.n > 1 else math.nan for arm in arms]
+    counts = np.array([arm.n for arm in arms])
+    variance, df = moderate(np.array(variances), counts)
+    se = math.sqrt(float(variance[0]) / best.n) if best.n and variance[0] > 0 else math.nan
+    runner_up = arms[1].mean if len(arms) > 1 else -math.inf
+    return winner_interval(best.mean, se, float(df[0]), runner_up, len(arms))
+
+
+def best_claim(study: Study) -> Claim:
+    """Which configuration is best, by how much, and whether that is more than chance."""
+    frame = contenders(study.replicates)
+    if not len(frame):
+        return _nothing(study)
+    arms = study_arms(study)
+    best = winner(arms)
+    name = f"{best.arm.name} ({best.arm.parameters:,} parameters)"
+    scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
+    runs = sum(arm.n for arm in arms)
+    if not math.isfinite(best.interval.low):
+        text = f"One seed cannot say which is best: {name} came out highest, {scored} (n = 1)."
+        return Claim(text, "cannot_say", runs)
+    judged = bool(frame["estimated"].iloc[0])
+    scored += f" ({accuracy_words(best, fresh=judged)}{held_out_words(study, best.arm.mean)})"
+    if judged and not best.rivals:
+        best = _lead_of_choice(study, best)
+    return _claim(best, name, scored, runs)
+
+
+def accuracy_words(best: Winner, *, fresh: bool) -> str:
+    """The interval of a mean, its runs, and what became of them."""
+    arm, (low, high) = best.arm, best.interval
+    seeds = " fresh seeds" if fresh else ""
+    said = f"95 % interval {points(low)} to {points(high)}, n = {arm.n}{seeds}"
+    if arm.planned > arm.n:
+        said += f" of {arm.planned} planned"
+    if best.rivals and not fresh:
+        said += f", picked of {best.rivals + 1} on the same runs and corrected for it"
+    if arm.collapsed:
+        said += f", {arm.collapsed} of them diverged or learned nothing and count at chance"
+    return said
+
+
+def held_out_words(study: Study, mean: float) -> str:
+    """What other held-out images would change of an accuracy; not of differences."""
+    images = judging_images(study)
+    if not images:
+        return ""
+    error = points(standard_error(mean, images))
+    return (
+        f"; other held-out images would move it by ± {error}, standard error of {images:,} images"
+    )
+
+
+def study_arms(study: Study) -> list[Arm]:
+    """The configurations that compete, the best first."""
+    frame = contenders(study.replicates)
+    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    runs = judging_runs(outcomes(trials, study.metric))
+    return _arms(frame, runs, planned_runs(trials))
+
+
+def _arms(frame, runs, planned) -> list[Arm]:  # type: ignore[no-untyped-def]
+    groups = dict(list(runs.groupby("configuration", sort=False)))
+    return [
+        make_arm(row.label, groups[row.configuration], int(planned[row.configuration]))
+        for row in frame.itertuples()
+    ]
+
+
+def _lead_of_choice(study: Study, best: Winner) -> Winner:
+    """The lead on the choosing seeds, where what was chosen alone was estimated."""
+    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    runs = outcomes(trials, study.metric)
+    runs = runs[~runs["estimating"]]
+    groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
+    chosen = str(contenders(study.replicates)["configuration"].iloc[0])
+    if chosen not in groups or len(groups) < 2:
+        return best
+    labels = study.replicates.set_index("configuration")["label"]
+    arms = [
+        make_arm(str(labels.get(name, name)), rows, len(rows))
+        for name, rows in groups.items()
+        if name != chosen and not rows["collapsed"].all()
+    ]
+    ahead = winner([make_arm(best.arm.name, groups[chosen], len(groups[chosen])), *arms])
+    return Winner(best.arm, best.interval, ahead.rivals, ahead.hardest, ahead.unknown)
+
+
+def _claim(best: Winner, name: str, scored: str, runs: int) -> Claim:
+    if not best.rivals:
+        text = f"{name}: {scored}, and nothing else finished."
+        return Claim(text, "cannot_say", runs, best.arm.mean, *best.interval)
+    if best.hardest is None:
+        text = f"{name} came out highest: {scored}; its rivals have one run each, so that nothing"
+        return Claim(f"{text} can be said of its lead.", "cannot_say", runs)
+    rival, lead = best.hardest
+    return ranked_claim(name, scored, rival, lead, best, runs)
+
+
+def ranked_claim(
+    name: str, scored: str, rival: str, lead: Lead, best: Winner, runs: int, p: float | None = None
+) -> Claim:
+    """Best, or only the highest; ``p`` is the corrected p-value where several are asked for."""
+    p = lead.p if p is None else p
+    many = f", of {best.rivals} rivals the hardest to tell apart" if best.rivals > 1 else ""
+    numbers = evidence(lead.effect, lead.low, lead.high, lead.p)
+    if p != lead.p:
+        numbers += f", {p_words(p)} after Holm's correction"
+    left_out = ""
+    if best.unknown:
+        left_out = f"; {plural(len(best.unknown), 'rival')} with one run not compared"
+    verdict: Verdict = "shown" if p < 0.05 and lead.effect > 0 else "not_shown"
+    if verdict == "shown":
+        text = f"{name} is best: {scored}, ahead of {rival} by {numbers}{many}{left_out}."
+    else:
+        text = f"{name} came out highest: {scored}, but is not shown to be better than {rival}: "
+        text += f"{numbers}{many}{left_out}{_wanted(best)}."
+    return Claim(text, verdict, runs, lead.effect, lead.low, lead.high, p)
+
+
+def _wanted(best: Winner) -> str:
+    """How many runs would show a lead that is worth showing, with the spread of these runs."""
+    sd = float(best.arm.trained.std(ddof=1)) if len(best.arm.trained) > 1 else math.nan
+    if not sd > 0:
+        return ""
+    runs = runs_needed(WORTH_SHOWING, sd)
+    return f"; a lead of {points(WORTH_SHOWING)} points would take about {runs:,} runs of each"
+
+
+def _nothing(study: Study) -> Claim:
+    counts = study.trials["status"].value_counts()
+    seen = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
+    text = f"Nothing can be said: no trial has finished ({seen or 'none is planned'})."
+    return Claim(text, "cannot_say", 0)

@@ -1,0 +1,69 @@
+"""Whether a chosen value lies at an end of its grid: then the optimum may lie beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.statistics.contrasts import estimate
+
+NATURAL = {
+    "weight_decay": (0.0,),
+    "weight_decay_scaling": (0.0, 1.0),
+    "rank_scale": (1.0,),
+    "rank": (1,),
+    "dims": (2,),
+    "label_smoothing": (0.0,),
+}
+"""Values beyond which there is nothing: no decay, the full rank, the smallest rank."""
+
+
+GAINS = 0.05
+"""One-sided level at which the last value of a grid counts as better than the one before it."""
+
+
+def searched_values(space: Mapping[str, Any], key: str) -> list[float]:
+    """The numbers that a key was tried at, lowest first; its bounds where it was sampled."""
+    domain = ((space.get("keys") or {}).get(key) or {}).get("domain") or {}
+    values = domain.get("values") or domain.get("grid")
+    values = values or [domain.get("low"), domain.get("high")]
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return sorted(float(value) for value in numbers)
+
+
+def edge(space: Mapping[str, Any], key: str, value: float) -> str | None:
+    """The way to widen the key's grid, "upwards" or "downwards"; None where the value is inside."""
+    values = searched_values(space, key)
+    if len(values) < 2 or value in NATURAL.get(key, ()):
+        return None
+    if value <= values[0]:
+        return "downwards"
+    return "upwards" if value >= values[-1] else None
+
+
+def edges(space: Mapping[str, Any], key: str, values: Iterable[float]) -> list[str]:
+    """The ways in which a grid has to be widened for these values to lie inside."""
+    found = {edge(space, key, value) for value in values}
+    return [way for way in ("upwards", "downwards") if way in found]
+
+
+def open_ways(space: Mapping[str, Any], runs: pd.DataFrame, key: str) -> list[str]:
+    """The ways in which an arm still gains at the end of a key's grid, more than chance explains.
+
+    ``runs`` are one arm's ``outcomes`` on choosing seeds, with their ``block``. At each end the
+    last value is tested against the one before it, over all blocks.
+    """
+    values = sorted(runs[key].dropna().unique())
+    if len(values) < 2 or not searched_values(space, key):
+        return []
+    found = []
+    for way, last, before in (("upwards", -1, -2), ("downwards", 0, 1)):
+        if edge(space, key, float(values[last])) != way:
+            continue
+        ends = runs[runs[key].isin([values[last], values[before]])]
+        gain = estimate(ends.assign(treated=ends[key] == values[last]))
+        if gain.effect > 0 and gain.p < 2 * GAINS:
+            found.append(way)
+    return found

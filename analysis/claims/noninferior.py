@@ -1,0 +1,83 @@
+"""The smallest network that loses at most a margin against a reference (non-inferiority)."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.claims.arm import Arm
+from analysis.claims.choosing import choose
+from analysis.claims.claim import Claim, Verdict, p_words, plural, points
+from analysis.claims.evidence import UNTESTED, gather
+from analysis.statistics.contrasts import holm
+from analysis.statistics.winners import welch
+from analysis.study.study import Study
+from search_spaces.grammar.question import Smallest
+
+
+def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
+    """One claim: the smallest of the candidates that is shown to lie within the margin.
+
+    The candidates are the best of each step of size; each is tested against the reference at the
+    two-sided level of .05, with Holm's correction over them.
+    """
+    chosen = choose(question, study.space, study.grid, study.metric)
+    margin = f"{points(question.margin)} points"
+    named = " ".join(f"{key} {value}" for key, value in question.reference.items())
+    if len(chosen) < 2:
+        reason = "no smaller network comes within it" if chosen else "no reference has finished"
+        text = f"No network smaller than {named} can be said to lose at most {margin}: {reason}."
+        return [Claim(text, "cannot_say", 0)]
+    gathered = gather(study, chosen, fresh=True)
+    labels = {one.id: _label(one.configuration) for one in chosen}
+    reference, *small = [gathered.arm(labels[one.id], one) for one in chosen]
+    small = [arm for arm in small if arm.n > 1]
+    if not small or reference.n < 2:
+        text = f"Nothing can be said of networks within {margin} of {named}: {UNTESTED}."
+        return [Claim(text, "cannot_say", 0)]
+    tests = [_test(arm, reference, question.margin) for arm in small]
+    adjusted = holm([p for p, *_ in tests])
+    runs = reference.n + sum(arm.n for arm in small)
+    within = [
+        (arm.parameters, arm, test, p)
+        for arm, test, p in zip(small, tests, adjusted, strict=True)
+        if p < 0.05
+    ]
+    if not within:
+        text = f"No network smaller than {named} is shown to lose at most {margin}: "
+        text += (
+            f"{plural(len(small), 'candidate')} tested, the surest with {p_words(min(adjusted))}"
+        )
+        return [Claim(f"{text}, n = {runs} runs.", "not_shown", runs, p=min(adjusted))]
+    _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
+    text = (
+        f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at most"
+    )
+    text += f" {margin} against {named} ({reference.parameters:,} parameters): it differs by"
+    text += f" {points(effect, True)} points (95 % interval {points(low, True)} to"
+    text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
+    verdict: Verdict = "shown"
+    return [Claim(f"{text} n = {runs} runs).", verdict, runs, effect, low, high, p)]
+
+
+def _test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float, float]:
+    """Twice the one-sided p-value of "loses more than the margin"; the difference, its interval."""
+    theirs = reference.as_rival
+    spread = float(theirs.var(ddof=1)) if len(theirs) > 1 else math.nan
+    variance = (float(arm.outcomes.var(ddof=1)), spread)
+    n, df = (arm.n, len(theirs)), (arm.n - 1.0, len(theirs) - 1.0)
+    lead = welch((arm.mean, float(theirs.mean())), variance, n, df, alone=True)
+    above = welch((arm.mean + margin, float(theirs.mean())), variance, n, df, alone=True)
+    return (above.p if above.effect > 0 else 1.0), lead.effect, lead.low, lead.high
+
+
+def _label(configuration) -> str:  # type: ignore[no-untyped-def]
+    from trainables.config.train_config import TrainConfig
+
+    sizes = ("layer", "rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
+    default = TrainConfig().width
+    words = [
+        str(configuration[name]) if name == "layer" else f"{name} {configuration[name]}"
+        for name in sizes
+        if name in configuration and not (name == "width" and configuration[name] == default)
+    ]
+    return " ".join(words)

@@ -1,0 +1,136 @@
+"""Which value of a key is best within each budget, each arm tuned over its own nuisance keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pandas as pd
+
+from analysis.claims.arm import Arm, best_arm
+from analysis.claims.best import Winner, accuracy_words, held_out_words, ranked_claim, winner
+from analysis.claims.choosing import Chosen, choose, columns
+from analysis.claims.claim import Claim, metric_words, plural, points, value_words
+from analysis.claims.evidence import UNTESTED, gather
+from analysis.statistics.contrasts import holm
+from analysis.study.study import Study
+from search_spaces.grammar.question import Select
+
+
+def selection_claims(study: Study, question: Select) -> list[Claim]:
+    """What can be said over all budgets, then of each, smallest first.
+
+    Each budget is a comparison of its own; with Holm's correction over the budgets, what is said of
+    any of them is wrong one time in twenty at most.
+    """
+    chosen = choose(question, study.space, study.grid, study.metric)
+    if not chosen:
+        keys, within = " and ".join(question.keys), question.within
+        text = f"Nothing can be said of {keys} within {within}: no two arms have finished."
+        return [Claim(text, "cannot_say", 0)]
+    gathered = gather(study, chosen)
+    (within,) = columns([question.within])
+    budgets: dict[Any, list[Arm]] = {}
+    for one in chosen:
+        arm = gathered.arm(arm_name(one, within), one)
+        budgets.setdefault(one.arm[within], []).append(arm)
+    found = {
+        budget: _winner(arms) for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
+    }
+    adjusted = holm([one.p if one else math.nan for one in found.values()])
+    said = [
+        _claim(study, question, budget, one, budgets[budget], p, tuned=gathered.tuned)
+        for (budget, one), p in zip(found.items(), adjusted, strict=True)
+    ]
+    if len(said) < 2:
+        return said
+    return [_summary(question, found, said, adjusted), *said]
+
+
+def arm_name(chosen: Chosen, *without: str) -> str:
+    """An arm by the values that are compared: "tucker dims 3"."""
+    words = [
+        value_words(value) if key == "layer" else f"{key} {value_words(value)}"
+        for key, value in chosen.arm.items()
+        if key not in without and value is not None
+    ]
+    return " ".join(words)
+
+
+def _winner(arms: list[Arm]) -> Winner | None:
+    """The best of the arms that have runs; None where fewer than two have."""
+    ran = [arm for arm in arms if arm.n]
+    if len(ran) < 2:
+        return None
+    most = max(arm.n for arm in ran)
+    best = best_arm(arm for arm in ran if arm.n > most / 2)
+    rivals = sorted((arm for arm in ran if arm is not best), key=lambda arm: -arm.mean)
+    return winner([best, *rivals])
+
+
+def _claim(
+    study: Study,
+    question: Select,
+    budget: Any,
+    best: Winner | None,
+    arms: list[Arm],
+    p: float,
+    *,
+    tuned: bool,
+) -> Claim:
+    where = f"at {question.within} {value_words(budget)}"
+    if best is None:
+        reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} finished"
+        return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
+    runs = sum(arm.n for arm in arms)
+    name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"
+    scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
+    if best.hardest is None or not math.isfinite(best.interval.low):
+        text = f"{name} came out highest, {scored}; one run of each cannot say whether it is best."
+        return Claim(text, "cannot_say", runs)
+    chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
+    scored += f" ({accuracy_words(best, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
+    return ranked_claim(name, scored, *best.hardest, best, runs, p)
+
+
+def _summary(
+    question: Select, found: dict[Any, Winner | None], said: list[Claim], adjusted: list[float]
+) -> Claim:
+    """One sentence over all budgets; shown where something is shown at one of them."""
+    shown = {
+        budget: one.arm.name
+        for (budget, one), claim in zip(found.items(), said, strict=True)
+        if one is not None and claim.verdict == "shown"
+    }
+    n = sum(claim.n for claim in said)
+    keys = " and ".join(question.keys)
+    if not shown:
+        if all(claim.verdict == "cannot_say" for claim in said):
+            text = f"Nothing can be said yet of which {keys} is best at any {question.within}"
+            return Claim(
+                f"{text}: {said[0].words.partition(': ')[2] or said[0].words}", "cannot_say", n
+            )
+        text = f"No {keys} is shown to be best at any of {len(said)} values of {question.within}."
+        return Claim(text, "not_shown", n, p=_lowest(adjusted))
+    words = "; ".join(
+        f"{names} at {', '.join(value_words(b) for b in budgets)}"
+        for names, budgets in _grouped(shown).items()
+    )
+    rest = len(said) - len(shown)
+    text = f"Best {keys} by {question.within}: {words}"
+    text += f"; at the other {plural(rest, 'value')} none is shown." if rest else "."
+    first = next(claim for claim in said if claim.verdict == "shown")
+    text += f" Each is ahead of every rival (p < .05 after Holm's correction, n = {n} runs)."
+    return dataclasses.replace(first, words=text, n=n)
+
+
+def _lowest(p_values: list[float]) -> float:
+    return float(pd.Series(p_values, dtype="float64").min())
+
+
+def _grouped(shown: dict[Any, str]) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = {}
+    for budget, name in shown.items():
+        groups.setdefault(name, []).append(budget)
+    return groups

@@ -1,0 +1,90 @@
+"""By which power of the compression the best value of a key changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.claims.choosing import columns
+from analysis.claims.claim import Claim, Verdict, plural
+from analysis.claims.matching import numbered, tuned_columns
+from analysis.statistics.trend import COLUMNS, Exponent, exponent
+from analysis.study.conditional import existing
+from analysis.study.configurations import configuration_ids
+from analysis.study.outcomes import outcomes
+from analysis.study.study import Study
+from search_spaces.grammar.question import Trend
+
+SCALED_BY = {"weight_decay": "weight_decay_scaling"}
+"""A key whose value in force is already scaled with the compression, and by which exponent."""
+
+
+@dataclass(frozen=True)
+class Trended:
+    """The exponent and the runs that it rests on."""
+
+    exponent: Exponent
+    runs: int
+    blocks: int
+
+
+def trend_claims(study: Study, question: Trend) -> list[Claim]:
+    """One claim: the exponent with its interval."""
+    found = fit_trend(study, question)
+    alpha, name = found.exponent, f"{question.key} against {question.against}"
+    if not math.isfinite(alpha.estimate):
+        text = f"Nothing can be said of {name}: it takes at least two sizes and {COLUMNS + 2} more"
+        return [Claim(f"{text} settings than sizes, finished.", "cannot_say", found.runs)]
+    ran = f"n = {found.runs} runs of {plural(found.blocks, 'architecture')}"
+    interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
+    start = f"the best {question.key} follows {question.against} with the exponent"
+    if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
+        text = (
+            f"Which exponent {start.removesuffix(' with the exponent')} by cannot be told: the fit"
+        )
+        text += f" leaves its {interval} open ({ran}); try values further apart."
+        return [Claim(text[0].upper() + text[1:], "cannot_say", found.runs, alpha.estimate)]
+    numbers = (found.runs, alpha.estimate, alpha.low, alpha.high)
+    verdict: Verdict = "shown" if alpha.low > 0 or alpha.high < 0 else "not_shown"
+    if verdict == "shown":
+        text = f"The best {question.key} follows {question.against} with the exponent"
+        text += f" α̂ = {alpha.estimate:.2f} ({interval}, p < .05, {ran})."
+    else:
+        text = f"The best {question.key} is not shown to follow {question.against}:"
+        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {ran})."
+    return [Claim(text, verdict, *numbers)]
+
+
+def _end(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "unbounded"
+
+
+def fit_trend(study: Study, question: Trend) -> Trended:
+    """Fits all runs: no value is chosen here, so that every seed may speak."""
+    key, against = columns([question.key])[0], question.against
+    runs = outcomes(existing(study.grid, study.space), study.metric)
+    runs = runs[~runs["collapsed"]]
+    if key not in runs or not len(runs) or not (runs[key].fillna(0).astype("float64") > 0).any():
+        return Trended(Exponent(), 0, 0)
+    runs = runs[runs[key].fillna(0).astype("float64") > 0]
+    scaled = SCALED_BY.get(key)
+    tuned = set(tuned_columns(study.space)) - {key}
+    runs = runs.assign(
+        configuration=configuration_ids(runs),
+        block=numbered(runs, without={key, *tuned}),
+        size=np.log(runs[against].astype("float64")),
+        level=np.log(runs[key].astype("float64")),
+    )
+    if scaled in runs and key == "weight_decay":
+        share = np.log(runs["compression"].astype("float64"))
+        runs["level"] = runs["level"] + runs[scaled].astype("float64").fillna(0.0) * share
+    cells = runs.groupby("configuration", sort=False).agg(
+        mean=("value", "mean"), n=("value", "size"), level=("level", "first"),
+        size=("size", "first"), block=("block", "first"),
+    )  # fmt: skip
+    fitted = exponent(
+        *(cells[name].to_numpy(dtype=float) for name in ("mean", "n", "level", "size", "block"))
+    )
+    return Trended(fitted, len(runs), int(runs["size"].nunique()))

@@ -1,0 +1,85 @@
+"""The best trial of a study, taken out of it: its checkpoint and its configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import fs
+
+from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.record import RecordError
+from analysis.study.best import best_trial
+from analysis.study.configurations import DEFAULTS
+from analysis.study.study import Study
+
+CHECKPOINT = re.compile(r"e(\d+)-a(\d+)(?:-b(\d+))?")
+"""``e24-a1``: after 24 epochs, by attempt 1 (``trainables.training.checkpoint_store``)."""
+
+STATE = "state.json"  # written last: a checkpoint without it is half of one
+
+
+def trial_config(trial: pd.Series) -> dict[str, Any]:
+    """The trial's TrainConfig as plain JSON values."""
+    values = {name: trial.get(RENAMED.get(name, name)) for name in CONFIG_KEYS}
+    plain = {name: _plain(value) for name, value in values.items()}
+    return {
+        name: DEFAULTS.get(RENAMED.get(name, name)) if value is None else value
+        for name, value in plain.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or pd.isna(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def copy_best(study: Study, to: Path) -> str:
+    """Copies the best trial's last checkpoint and ``config.json`` into ``to``; says which.
+
+    Raises:
+        RecordError: where no trial finished, its checkpoint is gone, or ``to`` holds something.
+    """
+    trial = best_trial(study)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise RecordError(f"{to} is there already and not an empty folder: name another with --to")
+    system, storage = _storage(study)
+    source = _furthest(system, f"{storage}/{trial['trial_id']}")
+    to.mkdir(parents=True, exist_ok=True)
+    here = fs.LocalFileSystem()
+    fs.copy_files(source, str(to.absolute()), source_filesystem=system, destination_filesystem=here)
+    config = json.dumps(trial_config(trial), indent=2)
+    (to / "config.json").write_text(config + "\n", encoding="utf-8")
+    return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})"
+
+
+def _storage(study: Study) -> tuple[Any, str]:
+    """Where the study's checkpoints lie: beside the ledger, or where ``--storage`` put them."""
+    storage = (study.info.get("options") or {}).get("storage")
+    if storage is None:
+        return fs.LocalFileSystem(), str((study.folder / "checkpoints").absolute())
+    base, mark, query = str(storage).partition("?")
+    place = f"{base.rstrip('/')}/{study.folder.resolve().name}{mark}{query}"
+    if "://" in place:
+        system, path = fs.FileSystem.from_uri(place)
+        return system, path
+    return fs.LocalFileSystem(), str(Path(place).expanduser().absolute())
+
+
+def _furthest(system: Any, folder: str) -> str:
+    """The whole checkpoint of a trial that is furthest in training."""
+    entries = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    named = [(CHECKPOINT.fullmatch(entry.base_name), entry.path) for entry in entries]
+    found = [
+        ([int(part or 0) for part in name.group(1, 3, 2)], path)
+        for name, path in named
+        if name and system.get_file_info(f"{path}/{STATE}").type == fs.FileType.File
+    ]
+    if not found:
+        text = f"{folder} holds no checkpoint (wanted a folder like e24-a1 with a {STATE}): "
+        raise RecordError(text + "it was not kept, or lies elsewhere")
+    return str(max(found)[1])

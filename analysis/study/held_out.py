@@ -1,0 +1,23 @@
+"""On how many images a study's accuracies are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.study.outcomes import HELD_OUT
+from analysis.study.study import Study
+
+
+def judging_images(study: Study) -> int | None:
+    """On how many images a study's accuracies are measured; None where nothing says so."""
+    described = study.info.get("dataset")
+    data: Mapping[str, Any] = described if isinstance(described, dict) else {}
+    if study.metric == "test_accuracy":
+        return data.get("test_images")
+    given = study.trials["validation_images"].dropna()
+    if len(given):
+        return int(given.iloc[0])
+    if data.get("name") == "cifar10":
+        return HELD_OUT["cifar10"]
+    return round(data["train_images"] / 10) if data.get("train_images") else None

@@ -1,0 +1,210 @@
+"""The best of several, and the interval of what came out highest."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from analysis.claims.answers import best_claim
+from analysis.study.study import Study
+from benchmarks.calibration.design import (
+    CHOOSING,
+    COVERS,
+    ESTIMATING,
+    FALSE,
+    MIDDLE,
+    SHOWN,
+    SIGMA,
+    Design,
+    Draw,
+    noisy,
+)
+from benchmarks.calibration.simulated import Plan, choice, plan, space, two_stages
+
+
+@functools.cache
+def _best_plan(count: int, seeds: int) -> Plan:
+    keys = {"rank": choice(*range(2, 64))}
+    configs = [
+        {"layer": "low_rank", "rank": 2 + number, "seed": seed}
+        for number in range(count)
+        for seed in range(seeds)
+    ]
+    return plan(space(keys), configs)
+
+
+def equals(count: int, seeds: int, *, noisiest: float = 1.0, ahead: float = 0.0) -> Draw:
+    """Configurations without a difference; the first ``noisiest`` times noisier, ``ahead`` σ ahead.
+
+    A claim that any is best is false, but of the first where it is ahead.
+    """
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        ours = _best_plan(count, seeds)
+        number = np.arange(len(ours.configs)) // seeds
+        sigma = np.where(number == 0, noisiest * SIGMA, SIGMA)
+        mean = MIDDLE + ahead * SIGMA * (number == 0)
+        claim = best_claim(ours.study(noisy(ours, mean, sigma, rng)))
+        right = ahead > 0 and "rank 2 " in claim.words.split(":")[0]
+        return {"false": claim.verdict == "shown" and not right}
+
+    return draw
+
+
+def ahead(count: int, seeds: int, lead: float) -> Draw:
+    """One configuration ``lead`` σ ahead of all others."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        ours = _best_plan(count, seeds)
+        number = np.arange(len(ours.configs)) // seeds
+        accuracy = noisy(ours, MIDDLE + lead * SIGMA * (number == 1), SIGMA, rng)
+        return {"shown": best_claim(ours.study(accuracy)).verdict == "shown"}
+
+    return draw
+
+
+def collapsed_elsewhere(rng: np.random.Generator) -> dict[str, bool]:
+    """A run of a bad configuration ends at chance; another configuration leads by 10 σ."""
+    ours = _best_plan(8, 3)
+    number = np.arange(len(ours.configs)) // 3
+    accuracy = noisy(ours, MIDDLE + 10 * SIGMA * (number == 1), SIGMA, rng)
+    accuracy[-1] = 0.1
+    return {"shown": best_claim(ours.study(accuracy)).verdict == "shown"}
+
+
+def mostly_diverged(rng: np.random.Generator) -> dict[str, bool]:
+    """The highest configuration: three of its five runs diverged."""
+    ours = _best_plan(6, 5)
+    number = np.arange(len(ours.configs)) // 5
+    accuracy = noisy(ours, MIDDLE + 10 * SIGMA * (number == 1), SIGMA, rng)
+    status = ["finished"] * len(ours.configs)
+    status[5:8] = ["diverged"] * 3
+    claim = best_claim(ours.study(accuracy, status))
+    return {"false": claim.verdict == "shown" and "rank 3 " in claim.words.split(":")[0]}
+
+
+def winners_interval(count: int, seeds: int, lead: float = 0.0) -> Draw:
+    """Whether the interval in the sentence covers the true mean of what came out highest."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        ours = _best_plan(count, seeds)
+        number = np.arange(len(ours.configs)) // seeds
+        truth = MIDDLE + lead * SIGMA * (np.arange(count) == 1)
+        study = ours.study(noisy(ours, truth[number], SIGMA, rng))
+        at, low, high = _sentence_interval(study)
+        return {"covers": low <= truth[at] <= high}
+
+    return draw
+
+
+def _sentence_interval(study: Study) -> tuple[int, float, float]:
+    """The best configuration's number, and its interval as the sentence has it."""
+    try:
+        from analysis.claims.best import study_arms, winner
+    except ImportError:
+        frame = study.replicates.sort_values("mean", ascending=False, kind="stable")
+        half = float(best_claim(study).words.split("± ")[1].split()[0]) / 100
+        best = frame.iloc[0]
+        return int(best["rank"]) - 2, best["mean"] - half, best["mean"] + half
+    best = winner(study_arms(study))
+    return int(best.arm.name.split("rank ")[1]) - 2, *best.interval
+
+
+def fresh_interval(rng: np.random.Generator) -> dict[str, bool]:
+    """The chosen one of 60 equals on five fresh seeds."""
+    ours = _staged_best_plan()
+    study = two_stages(ours, ours.study(noisy(ours, MIDDLE, SIGMA, rng)), [None])
+    _, low, high = _sentence_interval(study)
+    return {"covers": low <= MIDDLE <= high}
+
+
+@functools.cache
+def _staged_best_plan() -> Plan:
+    keys = {"rank": choice(*range(2, 64))}
+    configs = [
+        {"layer": "low_rank", "rank": 2 + number, "seed": seed}
+        for number in range(60)
+        for seed in (*CHOOSING, *ESTIMATING)
+    ]
+    return plan(space(keys), configs)
+
+
+def _winner(values: np.ndarray) -> Any:
+    """The winner of (configurations, runs) accuracies; its name is the configuration's number."""
+    from analysis.claims.arm import Arm
+    from analysis.claims.best import winner
+
+    order = np.argsort(-values.mean(axis=1), kind="stable")
+    return winner([Arm(str(i), 1, values[i], values[i], values.shape[1]) for i in order])
+
+
+def numbers_equals(count: int, seeds: int, *, noisiest: float = 1.0, ahead: float = 0.0) -> Draw:
+    """As ``equals``, from the arms' numbers."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        values = MIDDLE + SIGMA * rng.normal(size=(count, seeds))
+        values[0] = MIDDLE + SIGMA * (ahead + noisiest * rng.normal(size=seeds))
+        best = _winner(values)
+        return {"false": best.p < 0.05 and not (ahead > 0 and best.arm.name == "0")}
+
+    return draw
+
+
+def numbers_ahead(count: int, seeds: int, lead: float) -> Draw:
+    """As ``ahead``, from the arms' numbers."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        values = MIDDLE + SIGMA * rng.normal(size=(count, seeds))
+        values[1] += lead * SIGMA
+        return {"shown": _winner(values).p < 0.05}
+
+    return draw
+
+
+def numbers_winner(count: int, seeds: int, lead: float = 0.0) -> Draw:
+    """As ``winners_interval``, from the arms' numbers."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        truth = MIDDLE + lead * SIGMA * (np.arange(count) == 1)
+        best = _winner(truth[:, None] + SIGMA * rng.normal(size=(count, seeds)))
+        return {"covers": best.interval.low <= truth[int(best.arm.name)] <= best.interval.high}
+
+    return draw
+
+
+def _equals_design(count: int, seeds: int, **more: Any) -> Design:
+    fast = numbers_equals(count, seeds, **more)
+    return Design("nothing is best", equals(count, seeds, **more), FALSE, fast=fast)
+
+
+BEST = {
+    "best of 2 equals, n = 3": _equals_design(2, 3),
+    "best of 2, n = 2, one 6 times noisier": _equals_design(2, 2, noisiest=6),
+    "best of 6 equals, n = 3": _equals_design(6, 3),
+    "best of 60 equals, n = 3": _equals_design(60, 3),
+    "best of 12, the truly best 6 times noisier": _equals_design(12, 3, noisiest=6, ahead=0.5),
+    "6.7 σ ahead of 17 rivals, n = 3": Design(
+        "true lead", ahead(18, 3, 6.7), SHOWN, fast=numbers_ahead(18, 3, 6.7)
+    ),
+    "a collapsed run in a bad configuration": Design(
+        "true lead 10 σ, 8 configurations, n = 3", collapsed_elsewhere, SHOWN
+    ),
+    "three of five seeds diverged": Design("the highest configuration's", mostly_diverged, FALSE),
+    "winner's interval, 60 equals, n = 3": Design(
+        "one stage",
+        winners_interval(60, 3),
+        {"covers": (0.94, 0.97)},
+        fast=numbers_winner(60, 3),
+    ),
+    "winner's interval, 6 equals, n = 5": Design(
+        "one stage", winners_interval(6, 5), COVERS, fast=numbers_winner(6, 5)
+    ),
+    "winner's interval, one 3 σ ahead of 11, n = 3": Design(
+        "one stage", winners_interval(12, 3, 3.0), COVERS, fast=numbers_winner(12, 3, 3.0)
+    ),
+    "winner's interval, 60 equals, five fresh seeds": Design(
+        "two stages", fresh_interval, {"covers": (0.93, 0.97)}, second_stage=True
+    ),
+}

@@ -1,0 +1,65 @@
+"""A design: a simulated study, and what of the report's words is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.claims.answers import answer
+from analysis.study.study import Study
+from benchmarks.calibration.simulated import NOISES, Plan
+
+SIGMA = 0.0015
+"""The usual run-to-run spread of an accuracy."""
+MIDDLE = 0.9
+CHOOSING, ESTIMATING = (0, 1, 2), tuple(range(1000, 1005))
+
+
+Draw = Callable[[np.random.Generator], dict[str, bool]]
+
+
+@dataclass(frozen=True)
+class Design:
+    """``draw`` gives counted outcomes of one study; ``asked`` bounds each one's rate.
+
+    ``fast`` draws the same numbers and asks the test alone. ``second_stage`` marks designs that
+    need the second stage or a question of the grammar.
+    """
+
+    what: str
+    draw: Draw
+    asked: dict[str, tuple[float, float]]
+    studies: int = 300
+    second_stage: bool = False
+    fast: Draw | None = None
+
+
+FALSE = {"false": (0.0, 0.06)}
+SHOWN = {"shown": (0.9, 1.0)}
+
+
+COVERS = {"covers": (0.9, 0.99)}
+
+
+def noisy(
+    ours: Plan, mean: Sequence[float], sigma: Any, rng: np.random.Generator, noise: str = "normal"
+) -> np.ndarray:
+    """An accuracy a trial."""
+    return np.asarray(mean) + np.asarray(sigma) * NOISES[noise](rng, len(ours.configs))
+
+
+def shown(study: Study) -> bool:
+    """Whether the study's main claim is one that is shown."""
+    return answer(study).verdict == "shown"
+
+
+def has_stages() -> bool:
+    """Whether the report at hand judges what was chosen by fresh seeds."""
+    try:
+        import analysis.claims.evidence  # noqa: F401
+    except ImportError:
+        return False
+    return True
