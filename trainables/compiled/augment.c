@@ -1,4 +1,5 @@
-/* A training batch from packed images, each pixel read once and written once: augment.py. */
+/* A batch of packed images, augmented for training or as they are, each pixel read once and written
+   once: augment.py. */
 
 #include <stdint.h>
 
@@ -96,5 +97,19 @@ void augment_resized(const struct batch *batch, int64_t *restrict before, float 
             }
         }
         cut_out(y, batch, draw[CUTOUT]);
+    }
+}
+
+/* Images as they are; of a draw only the image is read. */
+void plain(const struct batch *batch, float *restrict y)
+{
+    const int64_t pixels = batch->side * batch->side;
+    const float *restrict scale = batch->scale, *restrict shift = batch->shift;
+    const int64_t *draw = batch->draws;
+    for (int64_t n = batch->images; n--; draw += batch->draw_width) {
+        const uint8_t *restrict image = image_of(batch, draw);
+        for (int64_t pixel = 0; pixel < pixels; pixel++, y += CHANNELS)
+            for (int64_t c = 0; c < CHANNELS; c++)
+                y[c] = image[pixel * PACKED_BYTES + c] * scale[c] + shift[c];
     }
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import torch
-from torch import Tensor
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
 
 from trainables.compiled.precision import read_cpu_flags
 from trainables.config.user_cache import user_cache
@@ -44,11 +45,15 @@ class Compiled:
         self._command = (*COMPILE, *options)
 
     def is_available(self, x: Tensor) -> bool:
-        """Whether they can be called on x: on one thread of a CPU, where they could be compiled."""
+        """Whether they can be called on x: on one thread of a CPU, where they could be compiled.
+
+        Not while torch records operations, nor on a tensor that has no memory of its own.
+        """
         return (
             x.device.type == "cpu"
+            and type(x) in (Tensor, nn.Parameter)
             and torch.get_num_threads() == 1
-            and not torch.compiler.is_compiling()
+            and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
             and self.library is not None
         )
 
@@ -69,7 +74,7 @@ class Compiled:
         try:
             path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"
             if not path.is_file():
-                _compile([*self._command, str(self._source)], path)
+                _compile_once([*self._command, str(self._source)], path)
             return ctypes.CDLL(str(path))
         except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # or there's no home
             reason = getattr(problem, "stderr", None) or problem
@@ -107,9 +112,19 @@ def c_structure(kind: type) -> type[ctypes.Structure]:
     return type(kind.__name__, (ctypes.Structure,), {"_fields_": fields})
 
 
-def _compile(command: list[str], path: Path) -> None:
-    """Whole or not at all: several workers may compile it at once."""
+def _compile_once(command: list[str], path: Path) -> None:
+    """While another process of this machine compiles the same file, waits for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path.with_suffix(".lock"), timeout=COMPILE_SECONDS):
+            if not path.is_file():
+                _compile(command, path)
+    except (Timeout, NotImplementedError):  # or the file system does not lock
+        _compile(command, path)
+
+
+def _compile(command: list[str], path: Path) -> None:
+    """Writes the whole file or nothing: a process elsewhere may compile it at the same time."""
     with whole_file(path) as draft:
         subprocess.run(
             [*command, "-o", str(draft), "-lm"],

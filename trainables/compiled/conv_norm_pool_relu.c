@@ -14,7 +14,7 @@ struct scratch {
     value *padded_images; /* of a chunk, where three channels become four, else null */
     float *grad_taps;     /* backward: the gradient of a packed kernel */
     value *pairs;         /* backward: in bf16 for pair_pixels, else null */
-    value *grad_conv;     /* backward: the gradient of a chunk's convolution */
+    value *conv_chunk;    /* a chunk's convolution: backward its gradient, in evaluation itself */
 };
 
 /* Images as convolve takes them: three channels become four, the last of zeros. */
@@ -87,13 +87,13 @@ ALWAYS_INLINE void backward_channels(struct shape shape, struct convolution conv
     for (int64_t image = 0; image < shape.images; image += chunk) {
         const int64_t at = image * pixels * C, at_y = at / (shape.pool * shape.pool);
         const int64_t at_input = image * pixels * in_channels;
-        grad_input(grad_y + at_y, pooled + at_y, x + at, part, affine, input, scratch.grad_conv, C);
+        grad_input(grad_y + at_y, pooled + at_y, x + at, part, affine, input, scratch.conv_chunk, C);
         values_in inputs = pad_channels(images + at_input, chunk * pixels, in_channels,
                                         scratch.padded_images);
-        accumulate_grad_kernel(inputs, scratch.grad_conv, chunk, height, width, scratch.grad_taps,
+        accumulate_grad_kernel(inputs, scratch.conv_chunk, chunk, height, width, scratch.grad_taps,
                                PADDED(in_channels), C, scratch.pairs);
         if (grad_images)
-            convolve(scratch.grad_conv, chunk, height, width, scratch.taps, grad_images + at_input,
+            convolve(scratch.conv_chunk, chunk, height, width, scratch.taps, grad_images + at_input,
                      C, in_channels);
     }
     unpack_grad_kernel(scratch.grad_taps, C, in_channels, grad_kernel);
@@ -108,6 +108,36 @@ void backward(const struct shape *shape, const struct convolution *conv,
 {
     WITH_CHANNELS(shape->channels, backward_channels, *shape, *conv, *norm, *scratch, grad_y,
                   pooled, x, images, grad_weight, grad_bias, grad_kernel, grad_images)
+}
+
+ALWAYS_INLINE void evaluate_channels(struct shape shape, struct convolution conv,
+                                     struct batch_norm norm, struct scratch scratch,
+                                     values_in images, values_out y, const int64_t C)
+{
+    const int64_t height = shape.height, width = shape.width, pixels = height * width;
+    const int64_t in_channels = conv.in_channels;
+    float scale[C], shift[C];
+    const struct affine affine = {scale, shift};
+    running_affine(norm, affine, C);
+    prepare_taps(conv, C, scratch.taps);
+    for (int64_t image = 0; image < shape.images; image += conv.chunk) {
+        const int64_t left = shape.images - image, chunk = left < conv.chunk ? left : conv.chunk;
+        values_in inputs = pad_channels(images + image * pixels * in_channels, chunk * pixels,
+                                        in_channels, scratch.padded_images);
+        convolve(inputs, chunk, height, width, scratch.taps, scratch.conv_chunk,
+                 PADDED(in_channels), C);
+        pool_affine_relu(scratch.conv_chunk, chunk * height, width, shape.pool, norm.weight, affine,
+                         y + image * pixels * C / (shape.pool * shape.pool), C);
+    }
+}
+
+/* Writes y, with the running statistics. The convolution's output never leaves the cache. Here a
+   chunk need not divide the batch. */
+void evaluate(const struct shape *shape, const struct convolution *conv,
+              const struct batch_norm *norm, const struct scratch *scratch, const value *images,
+              value *y)
+{
+    WITH_CHANNELS(shape->channels, evaluate_channels, *shape, *conv, *norm, *scratch, images, y)
 }
 
 /* Whether the others take images of this shape. */

@@ -19,7 +19,9 @@ from trainables.compiled.compiler import compile_per_dtype
 from trainables.compiled.norm_pool_relu import (
     Shape,
     backward_norm,
+    empty_output,
     empty_results,
+    evaluation_norm,
     is_plain,
     training_norm,
     update_batch_count,
@@ -48,7 +50,7 @@ class Scratch(NamedTuple):
     padded_images: Tensor | None
     grad_taps: Tensor | None
     pairs: Tensor | None
-    grad_conv: Tensor | None
+    conv_chunk: Tensor | None
 
 
 def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
@@ -59,8 +61,8 @@ def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
     if dtype == torch.bfloat16 and HAS_MATRICES:
         return False
     images, in_channels, height, width = x.shape
-    if in_channels == IMAGE_CHANNELS and x.requires_grad:  # their gradient is not computed
-        return False
+    if in_channels == IMAGE_CHANNELS and x.requires_grad and norm.training:
+        return False  # their gradient is not computed
     if not FUNCTIONS[dtype].is_available(x):
         return False
     shape = Shape(images, height, width, norm.num_features, pool)
@@ -69,13 +71,31 @@ def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
 
 
 def apply(x: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
-    """(B, I, H, W), (C, I, 3, 3) → (B, C, H/pool, W/pool); updates the running statistics.
+    """(B, I, H, W), (C, I, 3, 3) → (B, C, H/pool, W/pool).
 
-    The convolution is padded by a pixel of zeros and has stride 1. Under autocast the result is
-    bf16, else x's format; parameters and their gradients are fp32 in both.
+    The convolution is padded by a pixel of zeros and has stride 1. In training the running
+    statistics are updated. Under autocast the result is bf16, else x's format; parameters and their
+    gradients are fp32 in both.
     """
     x, kernel = x.to(_compute_dtype(x)), kernel.float()
-    return _ConvNormPoolReLU.apply(x, kernel, norm.weight, norm.bias, norm, pool)
+    if norm.training:
+        return _ConvNormPoolReLU.apply(x, kernel, norm.weight, norm.bias, norm, pool)
+    return _evaluate(x, kernel, norm, pool)
+
+
+def _evaluate(images: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
+    batch, in_channels, height, width = images.shape
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    shape = Shape(batch, height, width, len(kernel), pool)
+    convolution = Convolution(in_channels, min(batch, _largest_chunk(images)), kernel)
+    scratch = _forward_scratch(shape, convolution, images)._replace(
+        conv_chunk=images.new_empty(convolution.chunk * height * width * len(kernel))
+    )
+    y = empty_output(shape, images.dtype)
+    FUNCTIONS[images.dtype].call(
+        "evaluate", shape, convolution, evaluation_norm(norm), scratch, images, y
+    )
+    return y
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:
@@ -130,9 +150,13 @@ class _ConvNormPoolReLU(torch.autograd.Function):
 
 
 def _chunk(images: Tensor) -> int:
-    """How many images are taken at a time: a divisor of the batch."""
-    batch, _, height, width = images.shape
-    return math.gcd(batch, max(1, CHUNK_BYTES // (height * width * images.element_size())))
+    """How many images are taken at a time in training: a divisor of the batch."""
+    return math.gcd(len(images), _largest_chunk(images))
+
+
+def _largest_chunk(images: Tensor) -> int:
+    pixels = images.shape[2] * images.shape[3]
+    return max(1, CHUNK_BYTES // (pixels * images.element_size()))
 
 
 def _forward_scratch(shape: Shape, convolution: Convolution, images: Tensor) -> Scratch:
@@ -144,7 +168,7 @@ def _forward_scratch(shape: Shape, convolution: Convolution, images: Tensor) -> 
         padded_images=images.new_empty(pixels * PADDED_CHANNELS) if pads else None,
         grad_taps=None,
         pairs=None,
-        grad_conv=None,
+        conv_chunk=None,
     )
 
 
@@ -155,5 +179,5 @@ def _backward_scratch(shape: Shape, convolution: Convolution, images: Tensor) ->
     return _forward_scratch(shape, convolution, images)._replace(
         grad_taps=torch.empty(9 * shape.channels * in_channels),
         pairs=images.new_empty(pairs) if images.dtype == torch.bfloat16 else None,
-        grad_conv=images.new_empty(rows * shape.width * shape.channels),
+        conv_chunk=images.new_empty(rows * shape.width * shape.channels),
     )

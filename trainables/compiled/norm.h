@@ -22,7 +22,8 @@ struct shape {
 struct batch_norm {
     const float *weight, *bias;
     float *running_mean, *running_var;
-    float *mean, *inverse_std; /* of this batch: forward writes them, backward reads them */
+    float *mean, *inverse_std; /* of this batch: forward writes them, backward reads them; null in
+                                  evaluation, which reads the running statistics */
     double momentum, eps;
 };
 
@@ -166,6 +167,32 @@ ALWAYS_INLINE void normalize(values_in pooled, struct shape shape, const double 
     finalize_stats(sum, sum_of_squares, origin, pixels, norm, C);
     batch_affine(norm, affine, C);
     affine_relu(pooled, pixels / (shape.pool * shape.pool), affine, y, C);
+}
+
+/* With the running statistics. */
+ALWAYS_INLINE void running_affine(struct batch_norm norm, struct affine affine, const int64_t C)
+{
+    for (int64_t c = 0; c < C; c++) {
+        affine.scale[c] = norm.weight[c] / sqrt(norm.running_var[c] + norm.eps);
+        affine.shift[c] = norm.bias[c] - norm.running_mean[c] * affine.scale[c];
+    }
+}
+
+/* Evaluation, whose statistics are known: all three operations on these rows in one pass. */
+ALWAYS_INLINE void pool_affine_relu(values_in x, int64_t rows, int64_t width, int64_t pool,
+                                    floats_in weight, struct affine affine, values_out y,
+                                    const int64_t C)
+{
+    if (pool == 1) {
+        affine_relu(x, rows * width, affine, y, C);
+        return;
+    }
+    const int64_t row_values = width / 2 * C;
+    value pooled[row_values];
+    for (int64_t row = 0; row < rows; row += 2, y += row_values) {
+        max_pool(x + row * width * C, width, weight, pooled, C);
+        affine_relu(pooled, width / 2, affine, y, C);
+    }
 }
 
 /* Sums of grad_y where the ReLU let it through, and of its product with x - mean. rows and width are

@@ -1,6 +1,6 @@
-/* BatchNorm, max-pool and ReLU: two passes over memory forward and two backward. norm.h has the
-   passes, norm_pool_relu.py calls these functions, and tests compare both ways with torch in double
-   precision. */
+/* BatchNorm, max-pool and ReLU: two passes over memory forward, two backward, and one in evaluation.
+   norm.h has the passes, norm_pool_relu.py calls these functions, and tests compare them with torch
+   in double precision. */
 
 #include "norm.h"
 
@@ -39,4 +39,20 @@ void backward(const struct shape *shape, const struct batch_norm *norm, const va
 {
     WITH_CHANNELS(shape->channels, backward_channels, *shape, *norm, grad_y, pooled, x, grad_x,
                   grad_weight, grad_bias)
+}
+
+ALWAYS_INLINE void evaluate_channels(struct shape shape, struct batch_norm norm, values_in x,
+                                     values_out y, const int64_t C)
+{
+    float scale[C], shift[C];
+    const struct affine affine = {scale, shift};
+    running_affine(norm, affine, C);
+    pool_affine_relu(x, shape.images * shape.height, shape.width, shape.pool, norm.weight, affine, y,
+                     C);
+}
+
+/* Writes y, with the running statistics. */
+void evaluate(const struct shape *shape, const struct batch_norm *norm, const value *x, value *y)
+{
+    WITH_CHANNELS(shape->channels, evaluate_channels, *shape, *norm, x, y)
 }

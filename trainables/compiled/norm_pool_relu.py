@@ -1,8 +1,9 @@
-"""BatchNorm, max-pool and ReLU in one, for training on one thread of a CPU.
+"""BatchNorm, max-pool and ReLU in one, on one thread of a CPU.
 
 As torch's own operations each is one or several passes over memory, together two fifths of a step
-at width 8. ``norm_pool_relu.c`` takes two passes forward and two backward, in fp32 and bf16. Where
-it cannot be used torch's operations do the same (docs/decisions/compiled.md).
+at width 8. ``norm_pool_relu.c`` takes two passes forward and two backward, and one in evaluation,
+in fp32 and bf16. Where it cannot be used torch's operations do the same
+(docs/decisions/compiled.md).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class BatchNorm(NamedTuple):
     bias: Tensor
     running_mean: Tensor | None
     running_var: Tensor | None
-    mean: Tensor
-    inverse_std: Tensor
+    mean: Tensor | None
+    inverse_std: Tensor | None
     momentum: float
     eps: float
 
@@ -54,15 +55,17 @@ def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
 
 
 def is_plain(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether this is training, channels last, and the norm and pool are as usual."""
+    """Whether norm and pool are as usual, and x is channels last.
+
+    Training needs gradients and evaluation must not: their gradient is not written.
+    """
     return (
         type(norm) is nn.BatchNorm2d
         and norm.affine
         and norm.track_running_stats
         and norm.weight.dtype == torch.float32
-        and norm.training
-        and isinstance(norm.momentum, float)
-        and torch.is_grad_enabled()
+        and norm.training == torch.is_grad_enabled()
+        and (isinstance(norm.momentum, float) or not norm.training)
         and x.is_contiguous(memory_format=torch.channels_last)
         and not any(side % pool for side in x.shape[2:])
         and pool in (1, 2)
@@ -70,8 +73,16 @@ def is_plain(x: Tensor, norm: nn.Module, pool: int) -> bool:
 
 
 def apply(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
-    """(B, C, H, W) → (B, C, H/pool, W/pool); updates the running statistics, as ``norm`` would."""
-    return _NormPoolReLU.apply(x, norm.weight, norm.bias, norm, pool)
+    """(B, C, H, W) → (B, C, H/pool, W/pool).
+
+    In training it updates the running statistics, as ``norm`` would.
+    """
+    if norm.training:
+        return _NormPoolReLU.apply(x, norm.weight, norm.bias, norm, pool)
+    shape = Shape.of(x, pool)
+    y = empty_output(shape, x.dtype)
+    FUNCTIONS[x.dtype].call("evaluate", shape, evaluation_norm(norm), x, y)
+    return y
 
 
 def update_batch_count(norm: nn.BatchNorm2d) -> None:
@@ -95,11 +106,22 @@ def backward_norm(weight: Tensor, bias: Tensor, batch_stats: Tensor) -> BatchNor
     return BatchNorm(weight, bias, None, None, mean, inverse_std, momentum=0.0, eps=0.0)
 
 
+def evaluation_norm(norm: nn.BatchNorm2d) -> BatchNorm:
+    """For evaluation, which knows no batch's statistics."""
+    running = norm.running_mean, norm.running_var
+    return BatchNorm(norm.weight, norm.bias, *running, None, None, momentum=0.0, eps=norm.eps)
+
+
+def empty_output(shape: Shape, dtype: torch.dtype) -> Tensor:
+    """Memory for the ReLU's output."""
+    height, width = shape.height // shape.pool, shape.width // shape.pool
+    size = shape.images, shape.channels, height, width
+    return torch.empty(size, dtype=dtype, memory_format=torch.channels_last)
+
+
 def empty_results(x: Tensor, pool: int) -> tuple[Tensor, Tensor]:
     """Memory for the ReLU's output, and for the values of x that the pool selects (norm.h)."""
-    batch, channels, height, width = x.shape
-    shape = batch, channels, height // pool, width // pool
-    y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
+    y = empty_output(Shape.of(x, pool), x.dtype)
     return y, x if pool == 1 else torch.empty_like(y)
 
 

@@ -77,6 +77,8 @@ class Augmenter:
 
     def plain(self, images: Tensor) -> Tensor:
         """The images at these indices (B,) as they are: (B, 3, S, S), channels last."""
+        if FUNCTIONS.is_available(self._pixels):
+            return self._plain_at_once(images.to(torch.int64).contiguous())
         return self._normalise(self._to_float(self._pixels.index_select(0, images)))
 
     def augmented(self, draws: Tensor) -> Tensor:
@@ -85,6 +87,14 @@ class Augmenter:
             return self._augmented_at_once(draws.contiguous())
         values = self._resized(draws) if self._how.area else self._cropped(draws)
         return self._normalise(values, draws[:, 2])
+
+    def _plain_at_once(self, images: Tensor) -> Tensor:
+        out = torch.empty(len(images), 3, self._side, self._side, memory_format=torch.channels_last)
+        batch = _Batch(
+            self._pixels, images, 1, len(images), self._side, 0, self._scale, self._shift
+        )
+        FUNCTIONS.call("plain", batch, out)
+        return out
 
     def _augmented_at_once(self, draws: Tensor) -> Tensor:
         how, side = self._how, self._side

@@ -2,8 +2,11 @@
 
 import ctypes
 import logging
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from trainables.compiled.conv_norm_pool_relu import Convolution, Scratch
 from trainables.compiled.norm_pool_relu import BatchNorm, Shape
 from trainables.networks.resnet9 import ConvNorm
 
+PROJECT = Path(norm_pool_relu.__file__).parents[2]
 SOURCE = Path(norm_pool_relu.__file__).with_suffix(".c")
 compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
@@ -44,12 +48,29 @@ def kept(tmp_path, monkeypatch):
 @compiler
 def test_a_function_is_compiled_once_a_machine(source, kept, monkeypatch):
     assert Compiled(source).is_available(torch.empty(0))
-    (file,) = kept.iterdir()
+    (file,) = kept.glob("*.so")
     monkeypatch.setenv("PATH", "")
     again, y = Compiled(source), torch.empty(3)
     again.call("twice", torch.tensor([1.0, 2.0, 4.0]), 3, y)
     assert y.tolist() == [2.0, 4.0, 8.0]
-    assert list(kept.iterdir()) == [file]
+    assert list(kept.glob("*.so")) == [file]
+
+
+@compiler
+def test_two_workers_that_need_a_function_at_once_compile_it_once(source, kept, tmp_path):
+    calls, compilers = tmp_path / "calls", tmp_path / "bin"
+    compilers.mkdir()
+    slow = compilers / "cc"
+    slow.write_text(f'#!/bin/sh\necho >> {calls}\nsleep 3\nexec {shutil.which("cc")} "$@"\n')
+    slow.chmod(0o755)
+    load = "import sys, pathlib; from trainables.compiled.compiler import Compiled\n"
+    load += "sys.exit(Compiled(pathlib.Path(sys.argv[1])).library is None)"
+    environment = {**os.environ, "PATH": f"{compilers}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-c", load, str(source)]
+    workers = [subprocess.Popen(command, cwd=PROJECT, env=environment) for _ in range(2)]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    assert calls.read_text().count("\n") == 1
+    assert len(list(kept.glob("*.so"))) == 1
 
 
 @compiler
@@ -59,7 +80,7 @@ def test_changed_source_is_compiled_anew(source, kept):
     y = torch.empty(1)
     Compiled(source).call("twice", torch.ones(1), 1, y)
     assert y.item() == 3
-    assert len(list(kept.iterdir())) == 2
+    assert len(list(kept.glob("*.so"))) == 2
 
 
 @compiler
@@ -76,7 +97,7 @@ def test_source_that_does_not_compile_leaves_nothing_behind(source, kept, caplog
     source.write_text("int f( {")
     assert not Compiled(source).is_available(torch.empty(0))
     assert "error" in caplog.text
-    assert list(kept.iterdir()) == []
+    assert [path.suffix for path in kept.iterdir()] in ([], [".lock"])
 
 
 def test_without_a_compiler_torchs_operations_do_it_and_the_log_says_so_once(monkeypatch, caplog):

@@ -42,9 +42,9 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def make_images(channels, rows, columns, mean=0.3):
+def make_images(channels, rows, columns, mean=0.3, images=IMAGES):
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(IMAGES, channels, rows, columns, generator=generator) + mean
+    x = torch.randn(images, channels, rows, columns, generator=generator) + mean
     x = x.to(memory_format=torch.channels_last)
     return x if channels == 3 else x.requires_grad_()
 
@@ -108,6 +108,38 @@ def test_in_bf16_only_what_is_kept_is_rounded(
         assert (mine - wanted).norm() <= 1e-3 * wanted.norm(), "a value in a thousand may go apart"
 
 
+@pytest.mark.parametrize("images", [IMAGES, 7])
+@pytest.mark.parametrize(("into", "out", "rows", "columns", "pool"), CASES)
+def test_evaluation_is_torchs_in_double_with_the_running_statistics(
+    into, out, rows, columns, pool, images
+):
+    x, norm = make_images(into, rows, columns, images=images).detach(), make_norm(out).eval()
+    kernel = torch.randn(out, into, 3, 3)
+    before = copy.deepcopy(norm.state_dict())
+    with torch.no_grad():
+        assert is_supported(x, norm, pool)
+        ours = apply(x, kernel, norm, pool)
+        exact = by_torch(x.double(), kernel.double(), copy.deepcopy(norm).double(), pool)
+    assert ours.shape == exact.shape
+    assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()
+    assert all(torch.equal(before[name], value) for name, value in norm.state_dict().items())
+
+
+@pytest.mark.parametrize(("into", "out", "rows", "columns", "pool"), CASES)
+def test_in_bf16_evaluation_rounds_only_what_is_kept(into, out, rows, columns, pool, monkeypatch):
+    monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", False)
+    x, norm = make_images(into, rows, columns).detach().bfloat16(), make_norm(out).eval()
+    kernel = torch.randn(out, into, 3, 3)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert is_supported(x, norm, pool)
+        ours = apply(x, kernel, norm, pool)
+    exact_kernel, exact_norm = kernel.bfloat16().double(), copy.deepcopy(norm).double()
+    with torch.no_grad():
+        exact = kept_in_bf16(x.double(), exact_kernel, exact_norm, pool)
+    assert ours.dtype == torch.bfloat16
+    assert (ours - exact).norm() <= 1e-3 * exact.norm(), "a value in a thousand may go apart"
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_nan_reaches_the_pixels_around_it_and_then_its_channels_mean(dtype):
     x = make_images(8, 16, 16).detach().to(dtype)
@@ -116,7 +148,7 @@ def test_a_nan_reaches_the_pixels_around_it_and_then_its_channels_mean(dtype):
     assert y.isnan().all()
 
 
-def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training(monkeypatch):
+def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread(monkeypatch):
     monkeypatch.setattr(conv_norm_pool_relu, "HAS_MATRICES", False)
     x, norm = make_images(8, 16, 16), make_norm(16)
     assert is_supported(x, norm, 2)
@@ -136,6 +168,7 @@ def test_it_takes_tiles_of_pixels_in_fp32_or_bf16_on_one_thread_while_training(m
         assert not is_supported(x, norm, 2)
     with torch.no_grad():
         assert not is_supported(x, norm, 2)
+        assert is_supported(x, make_norm(16).eval(), 2)
     torch.set_num_threads(2)
     assert not is_supported(x, norm, 2)
 

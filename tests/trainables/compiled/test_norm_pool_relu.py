@@ -1,5 +1,6 @@
 """The compiled BatchNorm, pool and ReLU against torch's own."""
 
+import copy
 import shutil
 
 import pytest
@@ -108,6 +109,36 @@ def test_in_bf16_only_what_is_kept_is_rounded(channels, side, pool):
 
 
 @compiled
+@pytest.mark.parametrize(("channels", "side", "pool"), CASES)
+def test_evaluation_is_torchs_in_double_with_the_running_statistics(channels, side, pool):
+    x, norm = make_images(channels, side).detach(), make_norm(channels).eval()
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    with torch.no_grad():
+        exact = by_torch(x.double(), make_norm(channels).eval().double(), pool)
+        assert is_supported(x, norm, pool)
+        ours = apply(x, norm, pool)
+        assert is_supported(x.bfloat16(), norm, pool)
+        rounded = apply(x.bfloat16(), norm, pool)
+        exact_rounded = kept_in_bf16(x.double(), make_norm(channels).eval().double(), pool)
+    assert ours.shape == exact.shape
+    assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()
+    assert (rounded - exact_rounded).norm() <= 1e-3 * exact_rounded.norm()
+    assert all(torch.equal(before[name], value) for name, value in norm.state_dict().items())
+
+
+@compiled
+def test_evaluation_of_a_network_is_torchs_in_double(tiny, digits):
+    trainer = Trainer(tiny.with_values(precision="fp32", width=8), digits, threads=1)
+    trainer.train_epoch()
+    network = trainer.network.eval()
+    images = torch.randn(7, 3, 32, 32).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        ours = network(images)
+        exact = copy.deepcopy(network).double()(images.double())
+    assert (ours - exact).abs().max() <= 1e-5 * exact.abs().max()
+
+
+@compiled
 def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch():
     x = torch.randint(0, 2, (4, 8, 8, 8)).float().to(memory_format=torch.channels_last)
     gradient = torch.randn(4, 8, 4, 4)
@@ -131,7 +162,7 @@ def test_a_nan_stays_one(pool, dtype):
 
 
 @compiled
-def test_it_takes_fp32_and_bf16_on_one_thread_of_a_cpu_while_training():
+def test_it_takes_fp32_and_bf16_on_one_thread_of_a_cpu():
     x, norm = make_images(8, 4), make_norm(8)
     assert is_supported(x, norm, 2)
     assert is_supported(x.bfloat16(), norm, 2)
@@ -141,9 +172,10 @@ def test_it_takes_fp32_and_bf16_on_one_thread_of_a_cpu_while_training():
     assert not is_supported(x, nn.BatchNorm2d(8, affine=False), 2)
     assert not is_supported(x, nn.BatchNorm2d(8, track_running_stats=False), 2)
     assert not is_supported(x, nn.BatchNorm2d(8, momentum=None), 2)
-    assert not is_supported(x, norm.eval(), 2)
-    norm.train()
+    assert not is_supported(x, norm.eval(), 2), "whose gradient is not written"
     with torch.no_grad():
+        assert is_supported(x, norm, 2)
+        norm.train()
         assert not is_supported(x, norm, 2)
     torch.set_num_threads(2)
     assert not is_supported(x, norm, 2)
