@@ -70,7 +70,9 @@ def check(folder: Path, done: "subprocess.CompletedProcess[str]") -> None:
     assert "Traceback" not in said
     assert "Warning" not in said
     study = folder / "results" / "quickstart"
-    assert list(load_study(study).trials["status"]) == ["finished"] * 8
+    statuses = list(load_study(study).trials["status"])
+    assert statuses == ["finished"] * len(statuses)
+    assert len(statuses) >= 8
     assert (study / "report.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert len(list((study / "figures").glob("*.png"))) > 3
 

@@ -74,16 +74,18 @@ def test_a_search_runs_and_is_read_in_another_folder(programs: Path, tmp_path: P
     said = run("ranktune --space quickstart --time-budget 1s", programs, tmp_path)
     (line,) = [line for line in said.splitlines() if line.startswith("to continue: ")]
     said = run(line.removeprefix("to continue: ").replace("1s", "20m"), programs, tmp_path)
-    assert "8 finished" in said
     study = tmp_path / "results" / "quickstart"
     page = (study / "report.html").read_text(encoding="utf-8")
     assert "vega" in page
     assert "ranktune train" in page
     assert "python -m" not in page
     assert list((study / "figures").glob("*.png"))
-    assert "8 finished" in run("ranktune analysis status results/quickstart", programs, tmp_path)
     script = "from analysis import load_study; print(len(load_study('results/quickstart').trials))"
-    assert run(f"python -c {shlex.quote(script)}", programs, tmp_path).strip() == "8"
+    count = int(run(f"python -c {shlex.quote(script)}", programs, tmp_path))
+    assert count >= 8
+    assert f"{count} finished" in said
+    status = run("ranktune analysis status results/quickstart", programs, tmp_path)
+    assert f"{count} finished" in status
 
 
 def test_what_is_compiled_from_c_is_there(programs: Path, tmp_path: Path) -> None:
