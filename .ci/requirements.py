@@ -30,6 +30,7 @@ def dependency_digest(pyproject: Path) -> str:
 
 
 def compile_requirements(uv: str, output: str, *options: str) -> None:
+    """Writes one file, headed by the digest of what it was compiled from."""
     command = [uv, *COMPILE, "--no-header", *options, "-o", output, "pyproject.toml"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     digest = dependency_digest(ROOT / "pyproject.toml")

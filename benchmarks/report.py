@@ -64,6 +64,7 @@ def _cpu() -> tuple[float, float]:
 
 
 def main() -> None:
+    """Measures, prints and records how long a report takes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)

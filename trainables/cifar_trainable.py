@@ -38,8 +38,7 @@ class DeviceMemoryError(RuntimeError):
 
 
 def reported_score(metrics: EpochMetrics) -> float:
-    """The score that Ray is told, which takes numbers alone: ``WORST_SCORE`` without an
-    evaluation."""
+    """The score that Ray is told, a number: ``WORST_SCORE`` without an evaluation."""
     value = score(metrics)
     return WORST_SCORE if value is None else value
 
@@ -231,8 +230,10 @@ class CifarTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Ends the process, stacks in its log, when the epoch takes too long: a hung device
-        answers no exception."""
+        """Ends the process when the epoch takes too long; its stacks go to the trial's log.
+
+        A device that hangs answers no exception.
+        """
         if self._job.epoch_deadline_seconds is None:
             yield
             return

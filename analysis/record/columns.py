@@ -80,8 +80,9 @@ class _NewGroupsError(Exception):
 
 
 def read_part(study: Path, start: int = 0, end: int = sys.maxsize) -> Columns:
-    """Reads ``<study>/ledger.jsonl`` between two line starts, places in the file; damaged lines are
-    reported, counted from ``start``, and the others kept.
+    """Reads ``<study>/ledger.jsonl`` between two places in the file, each the start of a line.
+
+    Damaged lines are reported, counted from ``start``; the others are kept.
 
     Raises:
         RecordError: where there is no ledger, or one of a newer format.

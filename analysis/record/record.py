@@ -264,8 +264,9 @@ def decode_lines(
     damage: list[Damage],
     decode: Callable[[bytes], Any] | None = None,
 ) -> list[Any]:
-    """The rows of a chunk, ``before`` lines into the ledger; a line that is no row is added to
-    ``damage``, so that each is one or the other.
+    """The rows of a chunk, ``before`` lines into the ledger.
+
+    A line that is no row is added to ``damage``, so that each is one or the other.
 
     ``decode`` reads a line of a chunk that ``decoder`` refuses as a whole.
     """

@@ -164,5 +164,6 @@ def _count(size: float) -> str:
 
 
 def data_dir(study: Study) -> str | None:
+    """The data folder that the study was run with; None where none was named."""
     given = (study.info.get("options") or {}).get("data_dir")
     return str(given) if given else None

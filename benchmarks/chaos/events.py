@@ -22,8 +22,10 @@ class Kill:
 
 @dataclass
 class End:
-    """How a run of the command ended: its exit code, the reason in its closing row ("" where it has
-    none), and what was killed in it."""
+    """How a run of the command ended: its exit code, and what was killed in it.
+
+    ``reason`` is that of its closing row, "" where it has none.
+    """
 
     code: int
     reason: str

@@ -19,8 +19,10 @@ OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol"}
 
 
 def write_space(start: StartingPoint, trained: Trained) -> Path:
-    """Writes ``fine_tune.toml`` into the starting point's folder: the trial's data and
-    regularisation, several rates."""
+    """Writes ``fine_tune.toml`` into the starting point's folder.
+
+    The space keeps the trial's data and regularisation, and searches the learning rate.
+    """
     config = trained.config
     network = {field.name for field in dataclasses.fields(Architecture)}
     kept = {key: value for key, value in config.changed().items() if key not in OWN | network}

@@ -39,11 +39,16 @@ class Scored(Protocol):
     """An epoch, as training reports it or as the record holds it."""
 
     @property
-    def train_loss(self) -> float | None: ...
+    def train_loss(self) -> float | None:
+        """Nats per image."""
+
     @property
-    def val_accuracy(self) -> float | None: ...
+    def val_accuracy(self) -> float | None:
+        """A fraction in [0, 1]; None where no image is held out."""
+
     @property
-    def test_accuracy(self) -> float | None: ...
+    def test_accuracy(self) -> float | None:
+        """A fraction in [0, 1]; None where it was not judged on the test set."""
 
 
 def score(epoch: Scored) -> float | None:

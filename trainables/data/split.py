@@ -85,8 +85,7 @@ def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indice
 
 
 def _quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """``total`` shared out in proportion to ``counts``; largest remainders get what is left
-    over."""
+    """``total`` shared out in proportion to ``counts``; the largest remainders get the rest."""
     exact = counts * (total / counts.sum())
     quotas = np.floor(exact).astype(np.int64)
     by_remainder = np.argsort(quotas - exact, kind="stable")

@@ -57,7 +57,9 @@ def write_onnx_files(
 
     Args:
         folder: that takes the files.
-        module, images, tolerance: as for ``write_onnx``.
+        module: as for ``write_onnx``.
+        images: as for ``write_onnx``.
+        tolerance: as for ``write_onnx``.
         calibration: as for ``write_int8``; None writes no file in 8 bits.
         held_out: gives batches of images and labels, anew at each call.
 

@@ -152,7 +152,7 @@ def _conv(
 
 
 def _fold(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> None:
-    """y = γ(Wx - μ)/√(σ² + ε) + β as a convolution with a bias."""
+    """Folds BatchNorm: y = γ(Wx - μ)/√(σ² + ε) + β as a convolution with a bias."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
     conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)

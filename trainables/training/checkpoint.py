@@ -1,5 +1,4 @@
-"""A training's state in a folder: tensors in safetensors, the rest in JSON, written whole or not
-at all."""
+"""A training's state in a folder: tensors in safetensors, the rest in JSON, whole or absent."""
 
 from __future__ import annotations
 

@@ -230,6 +230,7 @@ class BackgroundPoll:
         threading.Thread(target=self._work, daemon=True, name="stop request").start()
 
     def __call__(self) -> bool:
+        """The latest answer."""
         return self._answer
 
     def close(self) -> None:

@@ -13,8 +13,9 @@ STOP_FILE = "STOP"
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:
-    """One attempt: what to train, where to go on, how to behave. Plain values, so that Ray can
-    carry it.
+    """One attempt: what to train, where to go on, how to behave.
+
+    Its values are plain, so that Ray can carry it.
 
     config: every key of TrainConfig.
     attempt: counts the starts of this trial, from 0; every checkpoint's name bears it.

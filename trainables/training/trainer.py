@@ -263,8 +263,10 @@ class Trainer:
         )
 
     def _reads_test_set(self) -> bool:
-        """Once, after the last epoch; after every epoch where the original study's protocol is
-        kept."""
+        """Whether this epoch is judged on the test set.
+
+        The last one is; each is where the original study's protocol is kept.
+        """
         last = self.epochs_done + 1 == self.config.epochs
         return self.split.uses_test_set and (last or self.config.protocol != "corrected")
 

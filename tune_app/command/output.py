@@ -65,6 +65,7 @@ class LineHandler(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Shows a record as a line."""
         text = self.format(record)
         try:
             self._show(text)

@@ -35,7 +35,7 @@ def _break(header: str, width: int) -> list[str]:
 
 
 def _hyphenate(word: str, width: int) -> list[str]:
-    """compression → compress-, ion."""
+    """Breaks a word: "compression" into "compress-" and "ion"."""
     if len(word) <= width:
         return [word]
     return [f"{word[: width - 1]}-", *_hyphenate(word[width - 1 :], width)]

@@ -26,8 +26,11 @@ fraction ends: small networks gain up to a point, then take turns."""
 
 @dataclass(frozen=True, slots=True)
 class ShareMeasurement:
-    """``together`` trials on one card at the same time: images per second of all of them, peak
-    memory of each in bytes (its process' context included)."""
+    """``together`` trials on one card at the same time.
+
+    ``images_per_second`` is of all of them; ``peak_bytes`` is the peak memory of each, its process'
+    context included.
+    """
 
     together: int
     images_per_second: float

@@ -38,8 +38,10 @@ class SearchListener(Protocol):
 
 
 class LedgerCallback(PicklesEmpty, tune.Callback):
-    """Translates Ray's events into the dispatcher's; ``location_of`` tells an actor's host and
-    device."""
+    """Translates Ray's events into the dispatcher's.
+
+    ``location_of`` tells an actor's host and device.
+    """
 
     def __init__(
         self,

@@ -18,9 +18,10 @@ PRELOAD = ("tune_app.engine.preload",)
 
 @dataclass(frozen=True)
 class Workload:
-    """``trainable`` names a ``ray.tune.Trainable`` ("module:Class") that keeps the contract of
-    ``CifarTrainable``; it is imported by the workers alone, so that the driver needs no torch.
+    """What a worker runs, and on which data.
 
+    ``trainable`` names a ``ray.tune.Trainable`` ("module:Class") that keeps the contract of
+    ``CifarTrainable``. The workers alone import it, so that the driver needs no torch.
     ``parameters`` go to its ``setup``; references to Ray's object store are fetched in the worker.
     ``dataset`` describes the data for the record.
     """

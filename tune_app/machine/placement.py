@@ -20,9 +20,13 @@ from tune_app.machine.resources import (
 
 @dataclass(frozen=True)
 class Placement:
-    """``tiers`` holds the ordinary resources first, then larger ones for trials that ran out of
-    memory; ``max_concurrent`` is --max-concurrent. ``is_joined``: the nodes are a cluster's, whose
-    number changes."""
+    """The nodes, and what a trial gets of them.
+
+    ``tiers`` holds the ordinary resources first, then larger ones for trials that ran out of
+    memory.
+    ``max_concurrent`` is --max-concurrent. ``is_joined``: the nodes are a cluster's, whose number
+    changes.
+    """
 
     nodes: tuple[Node, ...]
     tiers: tuple[TrialResources, ...]

@@ -61,8 +61,10 @@ def missing_internals() -> list[str]:
 
 
 def silence_raylet() -> None:
-    """Ray prints what a raylet reports to standard output, forty lines of a dump when it ends; the
-    search says in its own words what came of it. No option turns that off."""
+    """Keeps what a raylet reports off standard output: forty lines of a dump when it ends.
+
+    No option of Ray's does. The search says in its own words what came of it.
+    """
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *arguments, **options: None
@@ -90,8 +92,7 @@ def fewer_processes() -> Iterator[None]:
 
 @contextlib.contextmanager
 def patient_start(raylet_lives: Callable[[], bool], seconds: float) -> Iterator[None]:
-    """Ray asks for its node for 30 s, dead or alive; here for as long as the raylet lives, up to
-    ``seconds``.
+    """Asks for a node as long as its raylet lives, up to ``seconds``; Ray asks 30 s, dead or alive.
 
     The control store's list comes first: Ray's own question has no limit below half a minute.
     """

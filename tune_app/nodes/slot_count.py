@@ -33,6 +33,7 @@ class SlotCount:
         self._counted = 1
 
     def __call__(self) -> int:
+        """How many trials fit now; Ray is asked again every few seconds."""
         if self._clock() - self._asked_at >= REFRESH_SECONDS:
             self._asked_at = self._clock()
             there = slots(self._ask(), self._placement.resources(self._tier))

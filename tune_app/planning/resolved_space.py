@@ -44,8 +44,10 @@ FEWER_IMAGES: Mapping[str, Scalar] = {"train_images": 10_240, "validation_images
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSpace:
-    """The space that is searched, the choosing seeds of each point, the estimating seeds of what is
-    chosen, and notes on what was changed."""
+    """The space that is searched, its seeds, and notes on what was changed.
+
+    ``seeds`` are the choosing seeds of each point, ``estimating_seeds`` those of what is chosen.
+    """
 
     space: SearchSpace
     seeds: tuple[int, ...]

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SecondStage:
-    """``trials`` in the order they start, a seed after the other; ``duplicates`` are spellings of
-    them; ``configurations`` counts what was chosen."""
+    """What runs on estimating seeds.
+
+    ``trials`` are in the order in which they start, a seed after the other; ``duplicates`` are
+    spellings of them; ``configurations`` counts what was chosen.
+    """
 
     trials: tuple[PlannedTrial, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()

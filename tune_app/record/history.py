@@ -118,8 +118,11 @@ class History:
 
 
 def best_trial(history: History) -> tuple[float, str]:
-    """The highest accuracy of a last epoch among finished trials, and whose it is; (0.0, "") for
-    none. Of equal ones the trial that entered the study first, as in ``python -m analysis``."""
+    """The highest accuracy of a last epoch among finished trials, and whose it is.
+
+    Of equal ones the trial that entered the study first, as in ``python -m analysis``; (0.0, "")
+    for none.
+    """
     finished = history.with_status(TrialStatus.FINISHED)
     scores = [(final_score(history[name]), name) for name in finished]
     return max(scores, key=lambda scored: scored[0], default=(0.0, ""))

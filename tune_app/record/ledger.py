@@ -28,8 +28,10 @@ class DiskFullError(OSError):
 
 
 class Ledger:
-    """An open ledger. A batch of rows is one ``write`` in append mode, so that a driver that is
-    killed leaves at most one torn line, the last; opening the ledger again removes it.
+    """An open ledger.
+
+    A batch of rows is one ``write`` in append mode. A driver that is killed leaves at most one torn
+    line, the last; opening the ledger again removes it.
 
     ``repaired`` is that torn line (None if there was none). ``wait_for_space(needed_bytes)`` is
     asked while the disk is full; it blocks for a while and says whether to try again.

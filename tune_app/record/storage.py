@@ -54,7 +54,7 @@ def join(storage: str, *names: str) -> str:
 
 
 def filesystem(storage: str) -> tuple[Any, str]:
-    """pyarrow's file system and the path within it."""
+    """The file system of pyarrow and the path within it."""
     from pyarrow import fs
 
     if "://" in storage:

@@ -23,8 +23,10 @@ class DiskSpace:
         self._full_since: float | None = None
 
     def has_room(self) -> bool:
-        """Whether another trial may start; returns False while the disk is full, for up to
-        ``FULL_DISK_SECONDS``, and then halts the search."""
+        """Whether another trial may start.
+
+        Returns False while the disk is full; after ``FULL_DISK_SECONDS`` it halts the search.
+        """
         free = free_bytes(self.storage)
         if free is None or free >= self.needed_bytes:
             if self._full_since is not None:

@@ -149,8 +149,7 @@ class Session:
         self.progress.on_end(trial_id)
 
     def _log(self, act: Callable[[TrialLog], None]) -> None:
-        """TensorBoard's files are a copy of the record: a fault there stops nothing, and is told
-        once."""
+        """Writes to TensorBoard's files, a copy of the record: a fault there is told once."""
         if self.trial_log is None:
             return
         try:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class HangTimeouts:
-    """Seconds. A trial may be silent for ``factor`` times its median epoch, at least ``floor``;
-    for ``first`` while there is no median (a worker starts, a graph is recorded). ``standstill``:
-    the whole search."""
+    """How long silence is taken for work, in seconds.
+
+    A trial may be silent for ``factor`` times its median epoch, at least ``floor``; for ``first``
+    while there is no median (a worker starts, a graph is recorded); the whole search for
+    ``standstill``.
+    """
 
     factor: float = 10.0
     floor: float = 60.0

@@ -26,9 +26,12 @@ COMPLETE = "every planned trial is accounted for"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run. ``counts`` are of the planned trials, by status; ``reason`` says in
-    words why the run ended; ``best`` is the id of the most accurate finished trial, "" for none;
-    ``complete`` tells whether another run would find nothing to do."""
+    """What became of a run.
+
+    ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
+    ``best`` is the id of the most accurate finished trial, "" for none. ``complete`` tells whether
+    another run would find nothing to do.
+    """
 
     folder: Path
     exit_code: int

@@ -132,7 +132,7 @@ def list_images(data_dir: Path) -> ImageFolder:
 
 
 def name(path: Path | str) -> str:
-    """A path as it can be printed: bytes that are no UTF-8 as \\xff."""
+    """A path as it can be printed: a byte that is no UTF-8 as a backslash, x and its digits."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
