@@ -119,7 +119,7 @@ def filled(command: str, folder: Path) -> str:
     for placeholder, value in FILLED.items():
         command = command.replace(placeholder, value)
     study = load_study(folder / "dense_study")
-    trials = study.trials.set_index("layer")["trial_id"]
+    trials = study.trials.groupby("layer")["trial_id"].first()
     command = command.replace("DENSE", trials["dense"]).replace("TRIAL", trials["low_rank"])
     starts = sorted((folder / "dense_study" / "starting_points").glob("*"))
     command = command.replace("NAME", starts[0].name if starts else "NAME")

@@ -30,7 +30,7 @@ def no_home(folder: Path) -> dict[str, str | None]:
 
 
 def a_home_that_is_not_there(folder: Path) -> dict[str, str | None]:
-    return {"HOME": "/nonexistent", "XDG_CACHE_HOME": None}
+    return {"HOME": str(folder / "gone"), "XDG_CACHE_HOME": None}
 
 
 def a_long_tmpdir(folder: Path) -> dict[str, str | None]:

@@ -35,7 +35,7 @@ def test_every_command_is_understood(command):
 
 
 def test_the_network_it_trains_is_one():
-    settings = re.search(r"python -m trainables train ([^`]+)`", README)[1]
+    settings = re.search(r"python -m trainables train (--set [^`]+)`", README)[1]
     pairs = [setting.split("=") for setting in re.findall(r"--set (\S+)", settings)]
     raw = {key: float(value) if value[0].isdigit() else value for key, value in pairs}
     assert TrainConfig.from_trial(raw).layer == "tucker"

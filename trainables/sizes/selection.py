@@ -75,7 +75,7 @@ def _matches(table: LayerTable, row: LayerRow, pattern: str) -> bool:
 
 
 def _end(table: LayerTable, row: LayerRow) -> str:
-    """ "first" or "last" for the layers at the ends of a network."""
+    """For the layers at the ends of a network, "first" or "last"."""
     called = [one.position for one in table.rows if one.position >= 0]
     if not called or row.position < 0:
         return ""

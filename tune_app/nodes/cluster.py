@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from trainables.config.installation import child_environment
+from trainables.config.user_cache import home
 from tune_app.command.errors import UsageError
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
@@ -76,6 +77,7 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     os.environ.update(child_environment())
+    os.environ.setdefault("HOME", str(home()))  # Ray expands ~ as it is imported
 
 
 def start(
@@ -128,11 +130,11 @@ def _keep_token_without_home() -> None:
     if os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
         return
     try:
-        folder = Path.home() / ".ray"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = home() / ".ray"
+        folder.mkdir(exist_ok=True)
         if (folder / "auth_token").is_file() or os.access(folder, os.W_OK):
             return
-    except (OSError, RuntimeError):
+    except OSError:
         pass
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 

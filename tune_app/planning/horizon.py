@@ -32,10 +32,11 @@ BEYOND_CHANCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Epochs (at least 1): ``max_t`` of the longest trial; no trial is stopped before
-    ``grace_period``. At each rung one trial in ``reduction_factor`` goes on.
+    """How long trials run, in epochs (at least 1), and when asha judges them.
 
-    A rung whose cut-off is not above ``noise_floor``, an accuracy in [0, 1], stops nobody.
+    ``max_t`` is the longest trial's; no trial is stopped before ``grace_period``. At each rung one
+    trial in ``reduction_factor`` goes on. A rung whose cut-off is not above ``noise_floor``, an
+    accuracy in [0, 1], stops nobody.
     """
 
     max_t: int = 1
