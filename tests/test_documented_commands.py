@@ -17,6 +17,7 @@ import pytest
 from analysis import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
 COMMAND = re.compile(r"^(?:python (?:run_tune\.py|-m (?:analysis|trainables))|tensorboard) \S")
 
 SMALL = "--dataset digits --set width=4 --set epochs=1"
@@ -123,6 +124,8 @@ def filled(command: str, folder: Path) -> str:
     command = command.replace("DENSE", trials["dense"]).replace("TRIAL", trials["low_rank"])
     starts = sorted((folder / "dense_study" / "starting_points").glob("*"))
     command = command.replace("NAME", starts[0].name if starts else "NAME")
+    if "--confirm" in command:  # takes what its study found as it is
+        return command
     added = [words for part, words in SCALE.items() if part in command]
     return " ".join([command, *added])
 
@@ -136,6 +139,7 @@ def test_there_are_pages_and_each_scale_and_placeholder_is_used() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run_in_order(page: str, dense_study: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copytree(IMAGES, tmp_path / "photos")
     shutil.copytree(dense_study, tmp_path / "dense_study")
     shutil.copytree(dense_study, tmp_path / "results" / "study")
     if page == "docs/spaces.md":

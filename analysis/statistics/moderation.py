@@ -58,7 +58,7 @@ def _prior(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:
 
 
 def _trigamma_inverse(value: float) -> float:
-    """x with trigamma(x) = value, by Newton's method on 1 ÷ trigamma (Smyth 2004, appendix)."""
+    """The x with trigamma(x) = value, by Newton's method on 1 ÷ trigamma (Smyth 2004, appendix)."""
     x = 0.5 + 1 / value
     for _ in range(50):
         now = float(special.polygamma(1, x))
