@@ -24,11 +24,7 @@ def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(network, str):
         return values, []  # told where it is parsed
     if split_network(network)[0] == RESNET9:
-        given = [name for name in ("replace", "keep") if values.get(name)]
-        return values, [
-            f"{name} chooses layers of another network; resnet9 replaces its seven: drop it"
-            for name in given
-        ]
+        return values, _resnet9_problems(values)
     problems = []
     if values.get("protocol", CORRECTED) != CORRECTED:
         problems.append(
@@ -48,6 +44,20 @@ def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     except (TableError, SelectionError) as problem:
         problems += problem.problems
     return values, problems
+
+
+def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f"{name} chooses layers of another network; resnet9 replaces its seven: drop it"
+        for name in ("replace", "keep")
+        if values.get(name)
+    ]
+    if values.get("image_size", IMAGE_SIDE) != IMAGE_SIDE:
+        problems.append(
+            f"resnet9 takes images of {IMAGE_SIDE} pixels, got {values['image_size']}: "
+            "drop image_size, or name a network that takes any size"
+        )
+    return problems
 
 
 def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

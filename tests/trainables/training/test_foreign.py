@@ -1,0 +1,107 @@
+"""Training a network that nobody here wrote."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from tests.trainables.networks.foreign import FILE, TEN_LINES
+from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
+from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.layers.registry import LAYERS
+from trainables.networks.substitute import factorized_layers
+from trainables.sizes.registry import SIZES
+from trainables.training.trainer import Trainer
+
+KEYS = {
+    "network": TEN_LINES,
+    "batch_size": 64,
+    "epochs": 2,
+    "learning_rate": 0.05,
+    "dataset": "digits",
+    "train_images": 256,
+    "validation_images": 100,
+    "precision": "fp32",
+}
+
+
+def config(**keys) -> TrainConfig:
+    return TrainConfig.from_trial({**KEYS, **keys})
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_family_trains_and_every_parameter_moves(digits, layer):
+    keys = {"layer": layer, "rank": 3} if SIZES[layer].ranked else {"layer": layer}
+    trainer = Trainer(config(**keys), digits)
+    before = {name: one.detach().clone() for name, one in trainer.network.named_parameters()}
+    metrics = trainer.train_epoch()
+    assert metrics.train_loss == pytest.approx(2.303, abs=0.3)  # of ten classes, at the start
+    still = [
+        name for name, one in trainer.network.named_parameters() if torch.equal(one, before[name])
+    ]
+    assert not still
+    count = sum(one.numel() for one in trainer.network.parameters())
+    assert count == trainer.size.parameters
+    assert len(factorized_layers(trainer.network)) == trainer.size.factorized
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_network_with_dropout_goes_on_bit_for_bit(digits, tmp_path):
+    chosen = config(layer="tucker2", rank=3)
+    straight = trained(chosen, digits)
+    torch.manual_seed(7)  # whatever ran in the process before
+    stopped = Trainer(chosen, digits)
+    assert stopped.train_epoch(after(2)) is None
+    stopped.save(tmp_path / "checkpoint")
+    torch.manual_seed(99)
+    resumed = Trainer(chosen, digits)
+    resumed.load(tmp_path / "checkpoint")
+    while not resumed.finished:
+        resumed.train_epoch()
+    assert_same(resumed, straight)
+    assert untimed(straight.history) != untimed(trained(config(), digits).history)
+
+
+def test_what_its_file_says_decides_the_trial_and_not_where_it_lies(tmp_path):
+    copy = shutil.copy(FILE, tmp_path)
+    first, second = config(), config(network=f"{copy}:make_net")
+    name = trial_id(first, first.network_size())
+    assert trial_id(second, second.network_size()) == name
+    assert name.startswith("make_net-dense-")
+    other = config(network=f"{TEN_LINES}(dropout=0.5)")
+    assert other.network_size().parameters == first.network_size().parameters
+    assert trial_id(other, other.network_size()) != name
+
+
+def test_a_configuration_survives_json_and_needs_the_file_no_more(tmp_path, digits):
+    copy = shutil.copy(FILE, tmp_path)
+    chosen = config(network=f"{copy}:make_net(channels=12)")
+    (tmp_path / FILE.name).unlink()
+    again = TrainConfig.from_trial(json.loads(json.dumps(chosen.to_dict())))
+    assert again == chosen
+    assert Trainer(again, digits).train_epoch().train_loss > 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"width": 8}, "width is resnet9's, got 8"),
+        ({"protocol": "original_tt"}, "repeats what the 2018 study did with resnet9"),
+        ({"replace": "convs.*"}, "replace 'convs.*' matches no layer"),
+        ({"network": "torchvision:resnet"}, "did you mean"),
+        ({"network": "resnet9", "keep": "last"}, "resnet9 replaces its seven"),
+        ({"network": "resnet9", "image_size": 64}, "resnet9 takes images of 32 pixels, got 64"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(keys, words):
+    with pytest.raises(ConfigError, match=words):
+        config(**keys)
