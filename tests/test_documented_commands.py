@@ -43,6 +43,7 @@ HARDWARE = {
 run without that option, for the rows after it."""
 
 FILLED = {
+    "--data-dir ../shared/cifar10": "",
     "[STUDY]": "",
     "[TRIAL]": "",
     "[CHART…]": "",
@@ -51,7 +52,7 @@ FILLED = {
     "compress STUDY TRIAL": "compress dense_study DENSE",
     "STUDY/starting_points/NAME": "dense_study/starting_points/NAME",
     "STUDY": "results/study",
-    "csv|parquet|json|md": "parquet",
+    "csv|parquet|json|md": "csv",
     "pdf|svg|png": "svg",
     "--to DIR": "--to new",
     "compare A B": "compare results/study results/study",
