@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from search_spaces.grammar.grid import Point, grid_points, gridless_keys
@@ -14,6 +15,9 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PointRules, configure, whole_point
 from tune_app.planning.resolved_space import ResolvedSpace
 from tune_app.planning.sampling import corner_points, random_points
+
+MOST_TRIALS = 100_000
+"""Trials that are listed beforehand: a plan of so many takes a minute, and a study years."""
 
 PROBES = 64
 """Random points that are checked beforehand where a searcher proposes as it goes."""
@@ -58,7 +62,17 @@ def expand(
     valid: list[ParsedPoint] = []
     wrong: dict[str, None] = {}  # a set that keeps its order
     seeds = resolved_space.seeds[:1] if search == "optuna" else resolved_space.seeds
-    for values in _points(resolved_space.space, search, options):
+    points = list(islice(_points(resolved_space.space, search, options), MOST_TRIALS + 1))
+    if len(points) * len(seeds) > MOST_TRIALS:
+        several = f" on {len(seeds)} seeds" if len(seeds) > 1 else ""
+        raise UsageError(
+            [
+                f"more than {MOST_TRIALS // len(seeds):,} points{several} are too many to list: "
+                "narrow the keys with --set KEY=A,B, or let --search random or optuna draw from "
+                "them (--num-samples N)"
+            ]
+        )
+    for values in points:
         for seed in seeds:
             point = whole_point(resolved_space.space, values, seed)
             try:
@@ -100,9 +114,10 @@ def _grid_problems(space: SearchSpace, options: RunOptions) -> Iterable[str]:
         yield "--num-samples is for --search random or optuna; a grid has the points it has"
 
 
-def _points(space: SearchSpace, search: str, options: RunOptions) -> list[Point]:
+def _points(space: SearchSpace, search: str, options: RunOptions) -> Iterable[Point]:
     if search == "grid":
-        return list(grid_points(space))
+        return grid_points(space)
     if search == "random":
-        return random_points(space, samples(space, options), options.search_seed)
+        most = min(samples(space, options), MOST_TRIALS + 1)
+        return random_points(space, most, options.search_seed)
     return corner_points(space) + random_points(space, PROBES, options.search_seed)

@@ -12,6 +12,9 @@ from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.grid import Point
 from search_spaces.grammar.space import SearchSpace
 
+MOST_COMBINATIONS = 1024
+"""Combinations of choices that are all checked beforehand."""
+
 
 def random_points(space: SearchSpace, count: int, seed: int) -> list[Point]:
     """Independent draws; the first n of a longer list are the list of n."""
@@ -19,16 +22,31 @@ def random_points(space: SearchSpace, count: int, seed: int) -> list[Point]:
 
 
 def corner_points(space: SearchSpace) -> list[Point]:
-    """For each combination of choices: every interval at its low end, and every one at its high."""
-    choices = [name for name, key in space.keys.items() if isinstance(key.domain, Choice)]
-    values = [space.keys[name].domain.grid for name in choices]
+    """Every interval at its low end and every one at its high, for each combination of choices.
+
+    Where there are more than ``MOST_COMBINATIONS``, each value of each choice is there with the
+    first of the others: that finds values that cannot be, not every two that exclude each other.
+    """
     corners = []
-    for combination in product(*values):
-        chosen = dict(zip(choices, combination, strict=True))
+    for chosen in _combinations(space):
         corners += [
             _applying(space, partial(_at_end, space, chosen, end)) for end in ("low", "high")
         ]
     return [dict(point) for point in dict.fromkeys(tuple(corner.items()) for corner in corners)]
+
+
+def _combinations(space: SearchSpace) -> Iterator[Point]:
+    choices = {
+        name: key.domain.grid for name, key in space.keys.items() if isinstance(key.domain, Choice)
+    }
+    if math.prod(map(len, choices.values())) <= MOST_COMBINATIONS:
+        for values in product(*choices.values()):
+            yield dict(zip(choices, values, strict=True))
+        return
+    first = {name: values[0] for name, values in choices.items()}
+    for name, values in choices.items():
+        for value in values:
+            yield {**first, name: value}
 
 
 def _at_end(space: SearchSpace, chosen: Point, end: str, name: str) -> Scalar:

@@ -1,5 +1,6 @@
 """The plan: what a space comes down to before anything starts."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,38 @@ def test_a_precision_given_by_hand_is_kept() -> None:
     trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, ())
     assert isinstance(trial, PlannedTrial)
     assert trial.config.precision == "fp32"
+
+
+MANY = {
+    "learning_rate": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "weight_decay": (1e-4, 2e-4, 3e-4, 4e-4, 5e-4),
+    "epochs": (1, 2, 3, 4, 5),
+    "batch_size": (32, 64, 128, 256, 512),
+    "label_smoothing": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "width": (8, 16, 24, 32, 40),
+    "data_seed": (0, 1, 2, 3, 4),
+}
+"""With the two keys of tensor_train nine, and 4 million points."""
+
+
+@pytest.mark.parametrize(
+    ("options", "beginning"),
+    [
+        ({"search": "grid", "settings": MANY}, "more than 100,000 points are too many to list"),
+        ({"search": "grid", "settings": MANY, "seeds": 10}, "more than 10,000 points on 10 seeds"),
+        ({"search": "random", "num_samples": 10**9}, "more than 100,000 points are too many"),
+        ({"seeds": 1_000_000}, "--seeds takes 1 to 1000, got 1,000,000"),
+    ],
+)
+def test_what_is_too_much_to_list_is_refused_at_once(options: dict, beginning: str) -> None:
+    began = time.monotonic()
+    (problem,) = refused(SPACES["tensor_train"], **options)
+    assert problem.startswith(beginning)
+    assert time.monotonic() - began < 10
+
+
+def test_a_search_over_nine_choices_is_planned_at_once() -> None:
+    began = time.monotonic()
+    made = plan(SPACES["tensor_train"], search="optuna", settings=MANY)
+    assert made.open_ended == 32
+    assert time.monotonic() - began < 10

@@ -69,3 +69,10 @@ def test_the_corners_are_both_ends_of_every_interval_for_every_choice() -> None:
     corners = corner_points(SPACE)
     assert len(corners) == 4
     assert all(corner in corners for corner in expected)
+
+
+def test_many_choices_have_few_corners_and_each_value_is_in_one() -> None:
+    keys = {f"key{number}": Key(Choice(tuple(range(5)))) for number in range(12)}
+    corners = corner_points(SearchSpace("s", "?", "", keys))
+    assert len(corners) <= 60
+    assert all({corner[name] for corner in corners} == set(range(5)) for name in keys)
