@@ -14,6 +14,8 @@ from search_spaces.grammar.toml_text import toml_text
 from search_spaces.registry import SPACES, get_space
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.registry import SIZES
+from tune_app.command.options import RunOptions
+from tune_app.planning.plan import make_plan
 from tune_app.planning.sampling import corner_points, random_points
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +94,13 @@ def test_every_ranked_family_fills_every_budget_of_equal_budget() -> None:
     for point in (one for one in grid_points(space) if SIZES[one["layer"]].ranked):
         size = TrainConfig.from_trial({**space.fixed, **point}).network_size()
         assert 0.98 * point["compression"] <= size.compression <= point["compression"]
+
+
+def test_equal_budget_runs_the_dense_networks_beside_its_smallest_budget() -> None:
+    made = make_plan(RunOptions(space="equal_budget", seeds=1), SPACES["equal_budget"])
+    assert made.infeasible == ()
+    beside = {one.config.layer for one in made.trials if one.config.budget_side != "within"}
+    assert beside == {"dense"}
 
 
 def test_a_space_is_added_by_its_file_and_one_line(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from trainables.config.resolution import WIDTH, with_network, with_start
 from trainables.config.starting_point import split_init
 from trainables.config.suggestion import did_you_mean
 from trainables.config.tables import load_table, split_network
+from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import Architecture, NetworkSize, size_network
 from trainables.sizes.ranks import read_ranks
@@ -74,6 +75,7 @@ class TrainConfig:
     network: str = _key("resnet9", FAST)  # else "name#digest": see trainables.config.tables
     replace: str = _key("", OURS)  # which layers: see trainables.sizes.selection
     keep: str = _key("", OURS)
+    budget_side: str = _key("within", OURS, choices=BUDGET_SIDES)  # see trainables.sizes.budget
     # Optimisation.
     learning_rate: float = _key(0.4, FAST, above=0)
     schedule: str = _key("dawn", FAST, choices=("dawn", "cosine"))

@@ -23,6 +23,9 @@ from trainables.sizes.spec import ConvSpec
 # Comparisons are at equal parameters within 3 %
 LEAST_FILL = 0.97
 
+BUDGET_SIDES = ("within", "below", "above")
+"""Which width stands for a budget: the widest within it, which has to fill it, or a neighbour."""
+
 
 class Infeasible(ValueError):  # noqa: N818 (a property of the request, not a fault)
     """No network of the family fills the budget; the message names the nearest sizes."""
@@ -56,9 +59,11 @@ def fit_ranks(layer: str, skeleton: Skeleton, dims: int, budget: int) -> tuple[i
     return ranks(_fit(f"{what} {skeleton.name}", words, parameters, highest, budget))
 
 
-def fit_width(layer: str, classes: int, budget: int) -> int:
+def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> int:
     """The largest width whose ResNet-9 of a layer without ranks has at most `budget` parameters.
 
+    Widths are few in small networks: `side` "below" takes that width however little it fills, and
+    "above" the next one.
     Raises Infeasible when even that fills less than 97 % of the budget, or width 1 exceeds it.
     """
     highest = isqrt(budget) + 1  # every such network has more than width^2 parameters
@@ -66,7 +71,12 @@ def fit_width(layer: str, classes: int, budget: int) -> int:
     def parameters(width: int) -> int:
         return count_parameters(layer, resnet9_skeleton(width, classes), RankRule())
 
-    return _fit(layer, "width {}".format, parameters, highest, budget)
+    if side == "within":
+        return _fit(layer, "width {}".format, parameters, highest, budget)
+    below = bisect_right(range(1, highest + 1), budget, key=parameters)
+    if below == 0:
+        raise Infeasible(f"{layer} has no width of {budget:,} parameters or fewer")
+    return below + (side == "above")
 
 
 def check_fill(what: str, parameters: int, budget: int) -> None:

@@ -37,6 +37,7 @@ class Architecture:
     searches the width (the given one is then only what `compression` refers to); in another network
     they have nothing to search.
     compression: the same as parameters = compression * those of the dense network.
+    budget_side: which width stands for a budget, where ResNet-9 is narrowed: see `fit_width`.
     ranks: each layer's own, as `trainables.sizes.ranks` writes them.
     table: another network than ResNet-9. replace, keep: which of its layers, see `chosen_rows`.
     """
@@ -50,6 +51,7 @@ class Architecture:
     dims: int = 3
     parameters: int | None = None
     compression: float | None = None
+    budget_side: str = "within"
     ranks: str | None = None
     table: LayerTable | None = None
     replace: str = ""
@@ -272,6 +274,6 @@ def _resolve_budget(architecture: Architecture) -> tuple[int, tuple[RankRule, ..
         ranks = fit_ranks(layer, skeleton, rule.dims, budget)
         return width, tuple(replace(rule, rank=rank) for rank in ranks)
     if architecture.table is None:
-        return fit_width(layer, architecture.classes, budget), rules
+        return fit_width(layer, architecture.classes, budget, architecture.budget_side), rules
     check_fill(f"{layer} {skeleton.name}", count_parameters(layer, skeleton, rule), budget)
     return width, rules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from search_spaces.grammar.grid import Point, grid_points, gridless_keys
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.sizes.network import Infeasible
+from trainables.sizes.registry import SIZES
 from tune_app.command.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
 from tune_app.command.errors import UsageError, unknown
 from tune_app.command.options import RunOptions
@@ -76,12 +79,31 @@ def expand(
         for seed in seeds:
             point = whole_point(resolved_space.space, values, seed)
             try:
-                valid.append((point, configure(point, rules)))
+                valid += _beside_the_budget(point, configure(point, rules))
             except ConfigError as error:
                 wrong.update(dict.fromkeys(error.problems))
     if wrong:
         raise UsageError(wrong)
     return valid
+
+
+def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[ParsedPoint]:
+    """The point; or, where no width fills its budget, the widths next to it.
+
+    Both run, and a claim has to hold against the larger.
+    """
+    asked = config.parameters is not None or config.compression is not None
+    if not asked or SIZES[config.layer].ranked or config.budget_side != "within":
+        return [(point, config)]
+    sides = [config.with_values(budget_side=side) for side in ("below", "above")]
+    try:
+        config.network_size()
+    except Infeasible:
+        with contextlib.suppress(Infeasible):
+            widths = [one.network_size().width for one in sides]
+            if widths[0] < widths[1]:
+                return [({**point, "budget_side": one.budget_side}, one) for one in sides]
+    return [(point, config)]
 
 
 def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import data_notes
 from tune_app.command.choices import STOPPING
 from tune_app.command.options import RunOptions
@@ -94,10 +95,21 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         notes=(
             *resolved_space.notes,
             *([horizon.words(scheduler)] if scheduler in STOPPING else []),
+            *_narrowed(configs),
             *data_notes(data_request(resolved_space.space.fixed, options)),
         ),
     )
     return _opened(plan, samples(resolved_space.space, options)) if search == "optuna" else plan
+
+
+def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:
+    layers = dict.fromkeys(one.layer for one in configs if one.budget_side != "within")
+    if not layers:
+        return []
+    return [
+        f"{' and '.join(layers)}: where no width fills a budget, the one below and the one above "
+        "it run, and a claim holds against the larger"
+    ]
 
 
 def _opened(plan: Plan, points: int) -> Plan:

@@ -92,6 +92,20 @@ def test_a_budget_narrows_a_network_without_ranks(layer: str) -> None:
     assert size.identity == size_network(Architecture(layer, width=size.width)).identity
 
 
+@pytest.mark.parametrize("layer", ["dense", "separable"])
+@given(budget=st.integers(2_000, 3_000_000))
+@quick
+def test_the_widths_beside_a_budget_are_neighbours(layer: str, budget: int) -> None:
+    below, above = (
+        size_network(Architecture(layer, parameters=budget, budget_side=side))
+        for side in ("below", "above")
+    )
+    assert below.parameters <= budget < above.parameters
+    assert above.width == below.width + 1
+    if below.parameters >= LEAST_FILL * budget:
+        assert size_network(Architecture(layer, parameters=budget)).identity == below.identity
+
+
 def test_the_separable_networks_own_size_is_a_budget_that_keeps_the_width() -> None:
     size = size_network(Architecture("separable", parameters=760_000))
     assert (size.width, size.parameters) == (64, 755_968)

@@ -155,7 +155,7 @@ def test_a_limit_of_size_is_kept(study: Path) -> None:
 
 
 def test_the_best_at_each_size_and_of_each_family(study: Path) -> None:
-    every = {trial.config.replace(seed=0): trial.size for trial in quickstart(study).trials}
+    every = {trial.config.with_values(seed=0): trial.size for trial in quickstart(study).trials}
     sizes = confirmed(study, top=1, confirm_what="sizes")
     steps = {size_step(size.parameters) for size in every.values()}
     assert {size_step(trial.size.parameters) for trial in sizes.trials} == steps
@@ -193,7 +193,7 @@ def test_another_data_set_is_not_confirmed(study: Path) -> None:
 
 
 def test_a_confirmation_that_was_begun_with_lower_seeds_goes_on_with_them(study: Path) -> None:
-    begun = confirmed(study).trials[0].config.replace(seed=2)
+    begun = confirmed(study).trials[0].config.with_values(seed=2)
     size = begun.network_size()
     planned = planned_row(PlannedTrial(trial_id(begun, size), begun, size), time=0.0)
     folder = study.parent / "quickstart-confirm"

@@ -21,6 +21,8 @@ from tune_app.planning.parsed_point import (
     whole_point,
 )
 from tune_app.planning.plan import Plan, make_plan
+from tune_app.planning.plan_view import plan_text
+from tune_app.planning.progress import StudyProgress
 
 
 @pytest.fixture(autouse=True)
@@ -219,6 +221,29 @@ def test_a_precision_given_by_hand_is_kept() -> None:
     trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, ())
     assert isinstance(trial, PlannedTrial)
     assert trial.config.precision == "fp32"
+
+
+def test_where_no_width_fills_a_budget_both_neighbours_run() -> None:
+    keys = {
+        "layer": Key(Choice(("dense", "separable", "low_rank"))),
+        "compression": Key(Choice((0.01, 0.03))),
+    }
+    made = plan(space(keys))
+    dense = {
+        (trial.config.compression, trial.config.budget_side): trial.size.compression
+        for trial in made.trials
+        if trial.config.layer == "dense"
+    }
+    assert set(dense) == {(0.01, "below"), (0.01, "above"), (0.03, "within")}
+    assert dense[0.01, "below"] < 0.0097 < 0.01 < dense[0.01, "above"]
+    assert len(made.trials) == 3 + 2 + 2
+    assert made.infeasible == ()
+    assert made.notes == (
+        "dense: where no width fills a budget, the one below and the one above it run, and a claim "
+        "holds against the larger",
+    )
+    text = plan_text(made, StudyProgress())
+    assert text.count("dense-") + text.count("separable-") == 5
 
 
 MANY = {
