@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis.record.record import Planned, RecordError, read_record
+from analysis.study.size_steps import size_step
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
 from search_spaces.grammar.space import SearchSpace
@@ -49,8 +50,8 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     """Configurations of a study, each on ``options.confirm`` fresh seeds.
 
     The study is the one that the same options without ``confirm`` search. ``confirm_what`` says
-    which configurations, ``top`` how many of them (of each size, of each family): the best by their
-    mean over the choosing seeds, of equal ones the smaller network, within the limits of size.
+    which configurations, ``top`` how many of them (of each size, of each family): the best, as all
+    outputs of the study have it, within the limits of size.
 
     Raises:
         UsageError: for an option that would change what is confirmed, where there is no such study,
@@ -110,17 +111,17 @@ def _chosen(
     options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
 ) -> Iterator[TrainConfig]:
     """The configurations that are confirmed, none twice, each with seed 0."""
-    from analysis.claims.choosing import candidates, configuration
+    from analysis.claims.choosing import configuration
 
     if study.metric != "val_accuracy_last":
         return  # the test set has chosen already
-    runs = within_limits(rules, study.grid)
     if options.confirm_what == "question":
+        runs = within_limits(rules, study.grid)
         found: Iterable[Mapping[str, Any]] = chosen_configurations(
             space.questions, space_json(space), runs, study.metric
         )
     else:
-        ranked = _ranked(options, candidates(space_json(space), runs, study.metric))
+        ranked = _ranked(options, within_limits(rules, study.replicates))
         found = (configuration(row) for _, row in ranked.iterrows())
     seen: set[str] = set()
     for values in found:
@@ -131,10 +132,17 @@ def _chosen(
             yield config
 
 
-def _ranked(options: RunOptions, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are confirmed; ``frame`` has the best first."""
-    from analysis.study.size_steps import size_step
+def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
+    """The configurations that are confirmed, by the study's own definition of best.
 
+    Those that do not compete, as they were not chosen, come after those that do.
+    """
+    import pandas as pd
+
+    from analysis.study.best import contenders
+
+    first = contenders(replicates)
+    frame = pd.concat([first, contenders(replicates.drop(first.index))])
     if options.confirm_what == "sizes":
         steps = frame["parameters"].map(lambda size: size_step(float(size))[0])
         return frame.groupby(steps, sort=True).head(options.top)

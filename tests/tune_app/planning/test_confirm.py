@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from analysis.record.record import Ended, Epoch, Opened, encode
+from analysis.study.best import best_configuration
 from analysis.study.size_steps import size_step
+from analysis.study.study import load_study
 from search_spaces.registry import SPACES
 from trainables.config.train_config import trial_id
 from tune_app.command.errors import UsageError
@@ -20,8 +22,8 @@ SPACE = SPACES["quickstart"]
 
 
 def record(results: Path, gain: float) -> Path:
-    """Two seeds of every quickstart point, better the larger the network; one failed."""
-    options = RunOptions(space="quickstart", results_dir=results, seeds=2)
+    """Three seeds of every quickstart point, better the larger the network; one failed."""
+    options = RunOptions(space="quickstart", results_dir=results, seeds=3)
     rows = [Opened(format=1, name="quickstart", time=0.0)]
     for trial in make_plan(options, SPACE).trials:
         name, parameters = trial.trial_id, trial.size.parameters
@@ -186,6 +188,28 @@ def test_what_the_questions_chose_is_confirmed_and_asked_again(tmp_path: Path) -
         confirmed(study, top=2, confirm_what="question")
 
 
+def test_the_best_is_the_one_that_the_reports_name(study: Path) -> None:
+    """What was chosen competes by its estimating seeds; what was not comes after it."""
+    chosen = next(one for one in quickstart(study).trials if one.config.layer == "low_rank")
+    rows = []
+    for seed in (1000, 1001, 1002):
+        config = chosen.config.with_values(seed=seed)
+        name = trial_id(config, chosen.size)
+        rows += [
+            planned_row(PlannedTrial(name, config, chosen.size), time=0.0),
+            Epoch(name, 1, 1.0, 6, 0.1, 0.9, 0.2, 0.4),
+            Ended(name, 1, 2.0, "finished", 6),
+        ]
+    with (study / "ledger.jsonl").open("ab") as ledger:
+        ledger.write(encode(rows))
+    best = best_configuration(load_study(study))
+    two = confirmed(study, top=2, confirm=1)
+    assert [trial.config.layer for trial in two.trials] == ["low_rank", "dense"]
+    assert best["layer"] == "low_rank"
+    assert best["parameters"] == two.trials[0].size.parameters
+    assert two.seeds == (1003,)
+
+
 def test_another_data_set_is_not_confirmed(study: Path) -> None:
     with pytest.raises(UsageError, match="--dataset cifar10: the study trains on digits"):
         confirmed(study, dataset="cifar10")
@@ -193,14 +217,14 @@ def test_another_data_set_is_not_confirmed(study: Path) -> None:
 
 
 def test_a_confirmation_that_was_begun_with_lower_seeds_goes_on_with_them(study: Path) -> None:
-    begun = confirmed(study).trials[0].config.with_values(seed=2)
+    begun = confirmed(study).trials[0].config.with_values(seed=3)
     size = begun.network_size()
     planned = planned_row(PlannedTrial(trial_id(begun, size), begun, size), time=0.0)
     folder = study.parent / "quickstart-confirm"
     folder.mkdir()
     rows = [Opened(format=1, name="quickstart-confirm", time=0.0), planned]
     (folder / "ledger.jsonl").write_bytes(encode(rows))
-    assert confirmed(study).seeds == (2, 3, 4)
+    assert confirmed(study).seeds == (3, 4, 5)
 
 
 def test_a_presets_study_is_confirmed_by_the_command_that_began_it(study: Path) -> None:
