@@ -63,6 +63,11 @@ STORE_BYTES = 300_000_000
 the memory."""
 
 
+ON_A_NODE = (
+    "run the command on a node of the cluster, on its head best, with --address HOST:PORT or auto; "
+    "from outside, `ray job submit` runs it there"
+)
+
 SOCKET_BYTES = 107
 SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 """The longest path of a socket that Linux takes, and Ray's under its folder."""
@@ -105,6 +110,7 @@ def start(
                 _start_here(cpus, gpus, preload, store_bytes)
             else:
                 _join(address)
+        tighten_token()
         logging.getLogger("ray").setLevel(logging.CRITICAL)  # a second start in a process resets it
     return nodes()
 
@@ -139,17 +145,37 @@ def _keep_token_without_home() -> None:
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+def tighten_token() -> None:
+    """Takes the token of Ray from other users: Ray writes it readable for all."""
+    try:
+        path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+        about = path.stat()
+        if about.st_uid == os.getuid() and about.st_mode & 0o077:
+            path.chmod(0o600)
+    except (OSError, RuntimeError):  # there is none, or no home
+        return
+
+
+def _has_raylet() -> bool:
+    """Whether Ray runs on this machine, whoever started it."""
+    return any(process.info["name"] == "raylet" for process in psutil.process_iter(["name"]))
+
+
 def _join(address: str) -> None:
     import ray
 
+    if "://" in address:
+        raise UsageError([f"--address {address}: a client's address; {ON_A_NODE}"])
     try:
         if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would go on asking for ever
             host, _, port = address.partition(":")
             socket.create_connection((host, int(port)), timeout=10).close()
+        if not _has_raylet():  # Ray would look for one for a minute
+            raise ConnectionError(f"this machine is no node of a cluster; {ON_A_NODE}")
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         watch_head(ray.get_runtime_context().gcs_address)
     except (OSError, ValueError, RuntimeError) as problem:
-        reason = str(problem).strip().partition("\n")[0]
+        reason = " ".join(str(problem).split())  # a mismatch of versions takes several lines
         raise UsageError(
             [f"--address {address}: no Ray cluster answers there: {reason}"]
         ) from problem
