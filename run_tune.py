@@ -15,8 +15,8 @@ from tune_app.command.options import RunOptions
 from tune_app.command.output import log_lines, print_line, terminal
 from tune_app.command.programs import PROGRAMS, run_program
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_json, plan_text, spaces_text
-from tune_app.planning.progress import read_progress
+from tune_app.preview.plan_view import plan_json, plan_text, spaces_text
+from tune_app.preview.progress import read_progress
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
@@ -67,7 +67,7 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
     except UsageError as wrong:
         if options.plan_only:
             raise
-        from tune_app.planning.preflight import environment_problems
+        from tune_app.preview.preflight import environment_problems
 
         raise UsageError(
             [*wrong.problems, *environment_problems(options, options.results_dir)]
@@ -76,7 +76,7 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
 
 def searched(plan: Plan, options: RunOptions) -> int:
     """Runs what is left of the plan; the study folder ends with tables and a report."""
-    from tune_app.planning.preflight import check_start
+    from tune_app.preview.preflight import check_start
 
     check_start(plan, options)
     from tune_app.engine.runner_config import RunnerConfig

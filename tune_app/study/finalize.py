@@ -15,7 +15,7 @@ from trainables.config.installation import SCRIPT, command_here
 from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
-from tune_app.planning.speed_cache import save_speeds
+from tune_app.preview.speed_cache import save_speeds
 from tune_app.record.history import History, best_trial
 from tune_app.record.paths import StudyPaths
 from tune_app.session.session import Session

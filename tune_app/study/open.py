@@ -10,7 +10,7 @@ from tune_app.command.output import LOG
 from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import SearchContext
 from tune_app.engine.open_study import OpenStudy
-from tune_app.planning.forecast import checkpoint_bytes
+from tune_app.preview.forecast import checkpoint_bytes
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import without_secrets

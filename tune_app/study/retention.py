@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 
 from analysis.record.status import TrialStatus
-from tune_app.planning.forecast import KEPT_WHEN_FINISHED
+from tune_app.preview.forecast import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, final_score
 from tune_app.record.storage import filesystem
 

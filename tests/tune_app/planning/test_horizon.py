@@ -10,8 +10,8 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.horizon import earliest_rung
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_text
-from tune_app.planning.progress import StudyProgress
+from tune_app.preview.plan_view import plan_text
+from tune_app.preview.progress import StudyProgress
 
 
 @pytest.fixture(autouse=True)

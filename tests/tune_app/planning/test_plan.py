@@ -21,8 +21,8 @@ from tune_app.planning.parsed_point import (
     whole_point,
 )
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_text
-from tune_app.planning.progress import StudyProgress
+from tune_app.preview.plan_view import plan_text
+from tune_app.preview.progress import StudyProgress
 
 
 @pytest.fixture(autouse=True)

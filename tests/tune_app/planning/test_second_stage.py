@@ -13,12 +13,12 @@ from search_spaces.grammar.question import Contrast, Select
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from tune_app.command.options import RunOptions
-from tune_app.planning.evidence import least_lead, most_chosen
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_json, plan_text
-from tune_app.planning.progress import StudyProgress, read_progress
 from tune_app.planning.rows import planned_row
 from tune_app.planning.second_stage import second_stage
+from tune_app.preview.evidence import least_lead, most_chosen
+from tune_app.preview.plan_view import plan_json, plan_text
+from tune_app.preview.progress import StudyProgress, read_progress
 
 FIXED = {"dataset": "digits", "width": 8, "epochs": 2, "batch_size": 64}
 RATES = {0.1: -0.02, 0.2: 0.0, 0.4: -0.01}

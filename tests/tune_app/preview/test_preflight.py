@@ -14,7 +14,7 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine
 from tune_app.planning.plan import make_plan
-from tune_app.planning.preflight import check_start, folder_problems, machine_problems
+from tune_app.preview.preflight import check_start, folder_problems, machine_problems
 
 
 @pytest.fixture(autouse=True)

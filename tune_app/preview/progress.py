@@ -16,11 +16,11 @@ from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
-from tune_app.planning.evidence import most_chosen, seed_spread
 from tune_app.planning.identity import identity_difference, study_identity
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.planning.resolution import stored_identity
-from tune_app.planning.speed_cache import load_speeds
+from tune_app.preview.evidence import most_chosen, seed_spread
+from tune_app.preview.speed_cache import load_speeds
 from tune_app.record.history import History
 from tune_app.record.paths import study_paths
 

@@ -20,8 +20,8 @@ from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources
 from tune_app.machine.resources import problems as share_problems
 from tune_app.planning.data_request import DATA_KEYS, data_request
-from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan
+from tune_app.preview.forecast import forecast
 from tune_app.record.paths import study_paths
 from tune_app.record.storage import read_file, remove_file, write_file
 

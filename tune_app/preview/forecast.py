@@ -9,7 +9,7 @@ import humanize
 
 from tune_app.command.choices import STOPPING
 from tune_app.planning.plan import Plan, PlannedTrial
-from tune_app.planning.progress import StudyProgress
+from tune_app.preview.progress import StudyProgress
 
 RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
 RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams

@@ -9,8 +9,8 @@ from search_spaces.registry import SPACES
 from tune_app.command.options import RunOptions
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_json, plan_text, short, spaces_text
-from tune_app.planning.progress import StudyProgress
+from tune_app.preview.plan_view import plan_json, plan_text, short, spaces_text
+from tune_app.preview.progress import StudyProgress
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,14 @@ import pytest
 from analysis.record.record import Ended, Epoch, Opened, Run, Started, encode
 from search_spaces.registry import SPACES
 from tune_app.command.options import RunOptions
-from tune_app.planning.evidence import most_chosen
-from tune_app.planning.forecast import forecast
 from tune_app.planning.identity import study_identity
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.planning.plan_view import plan_json, plan_text
-from tune_app.planning.progress import StudyProgress, read_progress
 from tune_app.planning.rows import planned_row
-from tune_app.planning.speed_cache import load_speeds, save_speeds
+from tune_app.preview.evidence import most_chosen
+from tune_app.preview.forecast import forecast
+from tune_app.preview.plan_view import plan_json, plan_text
+from tune_app.preview.progress import StudyProgress, read_progress
+from tune_app.preview.speed_cache import load_speeds, save_speeds
 from tune_app.record.history import History
 
 SPACE = SPACES["quickstart"]

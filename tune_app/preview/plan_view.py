@@ -14,10 +14,10 @@ from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from trainables.sizes.layer_size import short_routes
 from tune_app.command.text_table import text_table
-from tune_app.planning.evidence import evidence_lines
-from tune_app.planning.forecast import forecast
 from tune_app.planning.plan import Plan, PlannedTrial
-from tune_app.planning.progress import StudyProgress
+from tune_app.preview.evidence import evidence_lines
+from tune_app.preview.forecast import forecast
+from tune_app.preview.progress import StudyProgress
 
 WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
