@@ -24,7 +24,7 @@ BAND = (0.025, 0.975)
 
 
 def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) -> pd.DataFrame:
-    """The rows of ``replicates``, by size, with where each stands to the front of low x, high mean.
+    """The rows of ``replicates``, by size, each with its relation to the front of low x, high mean.
 
     ``on_front``: nothing of its size or smaller has a higher mean. ``probability``: that this holds
     again on fresh seeds. ``front_low``–``front_high``: 95 % band of the front's height at this x.

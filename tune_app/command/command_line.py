@@ -46,7 +46,7 @@ HELP = (
     "Which low-rank network is best for a parameter budget, and how sure are we?\n\n"
     "Searches a space of networks and writes one folder with the answer. "
     "The same command again continues where it stopped. "
-    "What is not given is as the space says.\n\n"
+    "Omitted options use the space's defaults.\n\n"
     f"Start with: {command_line()} --space quickstart\n\n"
     f"Other programs: {', '.join(PROGRAMS)}; {command_line()} NAME --help explains one."
 )
@@ -133,15 +133,16 @@ Dataset = Annotated[
     ),
 ]
 Seeds = Annotated[
-    Any, _option(ASK, "N", "Train every point with seeds 0 to N-1, which choose.", at_least(1))
+    Any,
+    _option(ASK, "N", "Train every point with seeds 0 to N-1; these choose the best.", at_least(1)),
 ]
 EstimatingSeeds = Annotated[
     Any,
     _option(
         ASK,
         "N",
-        "Train what was chosen with N fresh seeds, which estimate; default 5. "
-        "0 runs one stage, and nothing is claimed of what was tuned.",
+        "Train what was chosen with N new seeds, for an unbiased estimate; default 5. "
+        "0 skips that stage, and nothing is claimed of what was tuned.",
         at_least(0),
     ),
 ]
@@ -150,8 +151,8 @@ Confirm = Annotated[
     _option(
         ASK,
         "N",
-        "Retrain the best of a finished study on N fresh seeds and all training images, "
-        "and read the test set once.",
+        "Retrain the best of a finished study with N new seeds on all training images, "
+        "and evaluate on the test set once.",
         at_least(1),
     ),
 ]
@@ -170,14 +171,16 @@ Top = Annotated[
 ]
 Search = Annotated[
     Any,
-    _option(HOW, _names(SEARCH_CHOICES), "What proposes trials.", one_of("search", SEARCH_CHOICES)),
+    _option(
+        HOW, _names(SEARCH_CHOICES), "How trials are proposed.", one_of("search", SEARCH_CHOICES)
+    ),
 ]
 Scheduler = Annotated[
     Any,
     _option(
         HOW,
         _names(SCHEDULER_CHOICES),
-        "What stops trials early.",
+        "How trials are stopped early.",
         one_of("scheduler", SCHEDULER_CHOICES),
     ),
 ]
@@ -189,34 +192,41 @@ ReductionFactor = Annotated[
     Any,
     _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", above(1)),
 ]
-NumSamples = Annotated[Any, _option(HOW, "N", "Points that random or optuna draws.", at_least(1))]
+NumSamples = Annotated[
+    Any, _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1))
+]
 Objective = Annotated[
     Any,
     _option(
         HOW,
         "NAME[,NAME…]",
-        f"Of {', '.join(OBJECTIVES)}; several: a Pareto front.",
+        f"What to optimise: {', '.join(OBJECTIVES)}. Several give a Pareto front.",
         objectives,
     ),
 ]
 SearchSeed = Annotated[
-    Any, _option(HOW, "N", "Of the draws and the order, not the training.", at_least(0))
+    Any,
+    _option(HOW, "N", "Seed of sampling and trial order; training uses the key seed.", at_least(0)),
 ]
 TimeBudget = Annotated[Any, _option(HOW, "TIME", "Stop after 30m, 2h, 1d12h.", duration())]
 MaxFailures = Annotated[
     Any, _option(HOW, "N", "How often a failing trial is tried again; default 2.", at_least(0))
 ]
-MaxParameters = Annotated[Any, _option(SIZE, "N", "Leave out larger networks.", at_least(1))]
+MaxParameters = Annotated[
+    Any, _option(SIZE, "N", "Leave out networks with more parameters.", at_least(1))
+]
 MaxMacs = Annotated[
-    Any, _option(SIZE, "N", "Leave out networks of more multiply-adds per image.", above_zero())
+    Any, _option(SIZE, "N", "Leave out networks with more multiply-adds per image.", above_zero())
 ]
 GpusPerTrial = Annotated[
-    Any, _option(RUN, "X|auto", "A fraction of a card; auto measures what pays.", share())
+    Any, _option(RUN, "X|auto", "Fraction of a GPU; auto measures which is fastest.", share())
 ]
-CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores; default 1.", above_zero())]
-MaxConcurrent = Annotated[Any, _option(RUN, "N", "Trials at once, at most.", at_least(1))]
-ResultsDir = Annotated[Path, _option(WHERE, "DIR", "Holds one folder a study; default: results.")]
-Name = Annotated[str | None, _option(WHERE, "NAME", "Of the study; default: the space's.")]
+CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
+MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
+ResultsDir = Annotated[
+    Path, _option(WHERE, "DIR", "Folder that holds the studies; default: results.")
+]
+Name = Annotated[str | None, _option(WHERE, "NAME", "Name of the study; default: the space's.")]
 DataDir = Annotated[
     Path | None, _option(WHERE, "DIR", "An existing copy of the data set; it is never created.")
 ]
@@ -227,12 +237,12 @@ SkipUnreadable = Annotated[
     bool, _flag(WHERE, "--skip-unreadable", "Go on without images that cannot be read.")
 ]
 Storage = Annotated[
-    str | None, _option(WHERE, "PATH|URI", "Checkpoints, where every node sees them.")
+    str | None, _option(WHERE, "PATH|URI", "Where checkpoints go; every node must see it.")
 ]
 Address = Annotated[str | None, _option(WHERE, "ADDRESS", "A running Ray cluster; auto finds it.")]
 ReuseFrom = Annotated[
     list[Path] | None,
-    _option(WHERE, "STUDY", "Take results of equal trials from there; repeatable."),
+    _option(WHERE, "STUDY", "Take results of equal trials from this study; repeatable."),
 ]
 Fresh = Annotated[bool, _flag(WHERE, "--fresh", "Move a study of that name aside and begin anew.")]
 PlanOnly = Annotated[

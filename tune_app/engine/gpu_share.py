@@ -21,7 +21,7 @@ MARGIN = 0.10
 
 GAIN = 1.02
 """One trial more must raise the card's total throughput by this factor, or the search for a
-fraction ends: small networks gain up to a point, then take turns."""
+fraction ends: small networks gain up to a point, then serialize on the GPU."""
 
 
 @dataclass(frozen=True, slots=True)
