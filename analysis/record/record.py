@@ -51,11 +51,12 @@ class Row(
 
 
 class Opened(Row, frozen=True, tag="opened"):
-    """The first line: what this file is."""
+    """The first line: what this file is. ``study_id`` is random ("" in ledgers of before)."""
 
     format: int
     name: str
     time: float
+    study_id: str = ""
 
 
 class Run(Row, frozen=True, tag="run"):

@@ -63,7 +63,8 @@ def _storage(study: Study) -> tuple[Any, str]:
     if storage is None:
         return fs.LocalFileSystem(), str((study.folder / "checkpoints").absolute())
     base, mark, query = str(storage).partition("?")
-    place = f"{base.rstrip('/')}/{study.folder.resolve().name}{mark}{query}"
+    shared = study.info.get("shared_name") or study.info.get("name") or study.folder.resolve().name
+    place = f"{base.rstrip('/')}/{shared}{mark}{query}"
     if "://" in place:
         system, path = fs.FileSystem.from_uri(place)
         return system, path

@@ -55,7 +55,8 @@ def find_storage(study: Path) -> str:
     if not document.get("storage"):
         return str(study / "checkpoints")
     base, mark, query = str(document["storage"]).partition("?")
-    return f"{base.rstrip('/')}/{document.get('name', study.name)}{mark}{query}"
+    shared = document.get("shared_name") or document.get("name", study.name)
+    return f"{base.rstrip('/')}/{shared}{mark}{query}"
 
 
 def find_data_dir(study: Path) -> Path | None:

@@ -107,6 +107,7 @@ class TrainConfig:
     train_images: int | None = _key(None, OURS, low=1)
     validation_images: int | None = _key(None, OURS, low=0)
     data_seed: int = _key(0, OURS, low=0)
+    data_digest: str = _key("", OURS)  # of images of one's own: what they are, wherever they lie
     # Replication.
     seed: int = _key(0, OURS, low=0)
 

@@ -18,9 +18,10 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
 from tune_app.planning.present_names import space_in_present_names
-from tune_app.planning.resolution import stored_resolution
+from tune_app.planning.resolution import other_content
 from tune_app.planning.second_stage import chosen_configurations, within_limits
 from tune_app.record.paths import StudyPaths, study_paths
+from tune_app.record.study_document import stored_resolution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     chosen = list(_chosen(options, space, rules, study))
     problems += _too_few(options, paths, len(chosen))
     problems += _other_dataset(options, chosen)
+    problems += other_content(rules.resolved, space, options)
     if problems:
         raise UsageError(problems)
     seeds = _fresh_seeds(study, confirm_options(options, space), options.confirm)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trainables.config.starting_point import ARCHITECTURE
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig
+from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
+from tune_app.record.paths import StudyPaths
+from tune_app.record.study_document import planned_configs, read_information, stored_identity
 
 GROWS = ("seed", "dataset")  # the seed is growth; the dataset has an entry of its own
 
@@ -40,11 +44,32 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     }
 
 
-def identity_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs, one sentence each; empty where both are the same study."""
+def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[str]:
+    """Why the folder holds another study than the plan's, one sentence each.
+
+    Empty where it is the same, or has not begun. Where study.json is lost or
+    damaged, the trials on record say what the study is.
+    """
+    identity = study_identity(plan)
+    if stored := stored_identity(paths):
+        places = ((read_information(paths.study) or {}).get("options") or {}).get("data_dir")
+        return identity_difference(stored, identity, (places, options.data_dir))
+    return record_difference(planned_configs(paths), plan)
+
+
+def identity_difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], places: tuple[Any, Any] = (None, None)
+) -> list[str]:
+    """What differs, one sentence each; empty where both are the same study.
+
+    ``places`` are the folders of the old study's data and of the new one's.
+    """
     before, after = _flat(old), _flat(new)
     for name in new.get("searched", ()):
         before.pop(name, None)
+    if before.get(CONTENT) != after.get(CONTENT):
+        for values, place in zip((before, after), places, strict=True):
+            values[CONTENT] = f"{values.get(CONTENT)} ({place or 'unknown folder'})"
     return [
         f"{name} was {before.get(name, 'the default')}, is {after.get(name, 'the default')}"
         for name in sorted({*before, *after})
@@ -52,11 +77,34 @@ def identity_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[
     ]
 
 
+def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
+    """In which keys no trial on record is one that the plan may hold, one sentence each.
+
+    Searched keys and seeds are growth; a starting point brings its own network.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    expected = {**fields, **plan.space.fixed, **plan.rules.resolved}
+    grows = {"seed", *plan.space.keys}
+    if "init" in {*plan.space.fixed, *plan.space.keys}:
+        grows |= {"init", *ARCHITECTURE}
+    differences = []
+    for name in sorted(fields.keys() - grows):
+        found = {config.get(name, fields[name]): None for config in configs}
+        if found and expected[name] not in found:
+            was = " or ".join(map(str, found))
+            differences.append(f"{name} was {was}, is {expected[name]}")
+    return differences
+
+
+CONTENT = "content of the data"
+
+
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
     """One level: the fixed keys beside dataset and recipe version.
 
     ``precision`` stays out of it: a study keeps what it put for "auto" when it began.
     """
-    classes = identity.get("resolved", {}).get("classes")
+    resolved = identity.get("resolved", {})
     flat = {"dataset": identity.get("dataset"), "recipe version": identity.get("recipe")}
-    return {**flat, "classes": classes, **identity.get("fixed", {})}
+    content = {CONTENT: resolved.get("data_digest"), "classes": resolved.get("classes")}
+    return {**flat, **content, **identity.get("fixed", {})}

@@ -71,6 +71,11 @@ def configure(point: Mapping[str, Any], rules: PointRules) -> TrainConfig:
     Raises:
         ConfigError: with everything that is wrong with it.
     """
+    content = rules.resolved.get("data_digest", "")
+    if point.get("data_digest", content) != content:
+        raise ConfigError(
+            [f"data_digest is given as {point['data_digest']!r}, but the images are {content!r}"]
+        )
     open_keys = {name for name in rules.resolved if point.get(name, "auto") == "auto"}
     return TrainConfig.from_trial({**point, **{name: rules.resolved[name] for name in open_keys}})
 

@@ -16,9 +16,8 @@ from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
-from tune_app.planning.identity import identity_difference, study_identity
+from tune_app.planning.identity import study_difference
 from tune_app.planning.plan import Plan, PlannedTrial
-from tune_app.planning.resolution import stored_identity
 from tune_app.preview.evidence import most_chosen, seed_spread
 from tune_app.preview.speed_cache import load_speeds
 from tune_app.record.history import History
@@ -91,9 +90,7 @@ def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError):
         return _not_begun(plan, options)
-    differences = identity_difference(
-        stored_identity(paths) or study_identity(plan), study_identity(plan)
-    )
+    differences = study_difference(paths, plan, options)
     history = History(rows)
     return StudyProgress(
         statuses={name: trial.status for name, trial in history.trials.items()},

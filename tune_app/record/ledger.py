@@ -42,6 +42,7 @@ class Ledger:
         study: Path,
         *,
         name: str = "",
+        study_id: str = "",
         clock: Callable[[], float] = time.time,
         wait_for_space: Callable[[int], bool] = lambda needed_bytes: False,
     ) -> None:
@@ -55,7 +56,7 @@ class Ledger:
         self.repaired = _repair(self._file)
         self._size = os.fstat(self._file).st_size
         if self._size == 0:
-            self.append(Opened(format=FORMAT, name=name or study.name, time=clock()))
+            self.append(Opened(FORMAT, name or study.name, clock(), study_id))
 
     def append(self, *rows: AnyRow) -> None:
         """Writes the rows, all or none.

@@ -27,7 +27,9 @@ def open_study(prepared: PreparedStudy) -> OpenStudy:
     plan, record, slots = prepared.plan, prepared.record, prepared.placement.slots()
     halt = Halt()
     disk = DiskSpace(prepared.storage, _needed_bytes(prepared), halt)
-    ledger = Ledger(prepared.paths.folder, wait_for_space=disk.wait)
+    ledger = Ledger(
+        prepared.paths.folder, study_id=prepared.name.study_id, wait_for_space=disk.wait
+    )
     history = History(record.rows)
 
     def write(*rows: AnyRow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,9 @@ from tune_app.planning.plan import Plan
 from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths
 from tune_app.record.storage import join
+from tune_app.record.study_document import StudyName, stored_name
 from tune_app.study.resume import borrowed_rows
+from tune_app.study.same_data import check_data
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,13 @@ class PreparedStudy:
     """Everything read and checked; nothing of the study was touched yet.
 
     ``borrowed`` are rows of other studies that this one takes over. ``storage`` is where its
-    checkpoints go, a path or URI.
+    checkpoints go, a path or URI, and ``name`` says who the study is wherever it is shared.
     """
 
     plan: Plan
     options: RunOptions
     paths: StudyPaths
+    name: StudyName
     storage: str
     record: Record
     borrowed: Sequence[AnyRow]
@@ -59,12 +63,16 @@ def prepare_study(
     workload = put_data()
     gpus = _gpus_per_trial(nodes, plan, options, paths, workload)
     placement = assign_resources(nodes, options, gpus)
-    storage = _storage(options, paths)
+    check_data(plan, options, paths, borrowed, workload)
+    name = stored_name(paths, record.rows) or _new_name(paths)
+    if not name.study_id:  # it began before there were ids
+        name = StudyName(_new_name(paths).study_id, name.shared)
+    storage = join(options.storage, name.shared) if options.storage else str(paths.checkpoints)
     if len(placement.nodes) > 1:
         from tune_app.nodes.shared_storage import check_shared
 
         check_shared(storage)
-    return PreparedStudy(plan, options, paths, storage, record, borrowed, workload, placement)
+    return PreparedStudy(plan, options, paths, name, storage, record, borrowed, workload, placement)
 
 
 def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:
@@ -74,10 +82,9 @@ def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable
     return partial(cifar_workload, load_dataset(data_request(plan.space.fixed, options)))
 
 
-def _storage(options: RunOptions, paths: StudyPaths) -> str:
-    if options.storage:
-        return join(options.storage, paths.folder.name)
-    return str(paths.checkpoints)
+def _new_name(paths: StudyPaths) -> StudyName:
+    study_id = secrets.token_hex(6)
+    return StudyName(study_id, f"{paths.folder.name}-{study_id}")
 
 
 def _gpus_per_trial(

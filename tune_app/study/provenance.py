@@ -6,28 +6,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.record.record import Run, rows_of
+from tune_app.command.output import LOG
 from tune_app.machine.placement import Placement
+from tune_app.record.study_document import read_information
 from tune_app.study.prepare import PreparedStudy
-from tune_app.study.study_file import read_information, study_information, write_information
+from tune_app.study.study_file import study_information, write_information
 
 
 def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
     """Space, options, versions and device as they are now; the identity as the study began."""
     paths, options, placement = prepared.paths, prepared.options, prepared.placement
     stored = read_information(paths.study) or {}
+    if not stored and prepared.record.rows:
+        LOG.info("%s is missing or damaged: it is written anew, from the ledger", paths.study)
     document = study_information(
         prepared.plan,
         options,
         paths.folder.name,
-        stored.get("identity", identity),
+        prepared.name,
+        stored.get("identity") or identity,
         dataset=dict(prepared.workload.dataset),
         device=_device(placement),
         share=str(placement.resources(0)),
         slots=placement.slots(),
         storage=options.storage,
     )
-    commands = [*stored.get("commands", []), options.command]
+    known = stored.get("commands") or _recorded_commands(prepared)
+    commands = [*known, options.command]
     write_information(paths.study, {**document, "commands": commands})
+
+
+def _recorded_commands(prepared: PreparedStudy) -> list[str]:
+    return [row.command for row in rows_of(prepared.record.rows, Run)]
 
 
 def _device(placement: Placement) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from analysis.record.record import (
     Alias,
@@ -22,23 +21,22 @@ from analysis.record.record import (
 from analysis.record.status import TrialStatus
 from tune_app.command.choices import STOPPING
 from tune_app.command.errors import UsageError
-from tune_app.planning.identity import identity_difference
+from tune_app.command.options import RunOptions
+from tune_app.planning.identity import study_difference
 from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
 from tune_app.record.paths import StudyPaths
-from tune_app.study.study_file import read_information
 
 
-def check_identity(paths: StudyPaths, identity: dict[str, Any]) -> None:
+def check_identity(paths: StudyPaths, plan: Plan, options: RunOptions) -> None:
     """Refuses to go on with a study that asks something else.
 
     Raises:
         UsageError: with every difference.
     """
-    stored = read_information(paths.study) or {}
-    difference = identity_difference(stored.get("identity") or identity, identity)
+    difference = study_difference(paths, plan, options)
     if difference:
         advice = "--name starts another study, --fresh moves this one aside"
         raise UsageError(

@@ -39,7 +39,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
         with lease_errors_as_usage():
             if options.fresh and (aside := move_aside(paths)):
                 LOG.info("the study of that name is now %s", aside)
-        check_identity(paths, identity)
+        check_identity(paths, plan, options)
         with _leased(paths) as lease, RayStart(options, config.preload) as ray_start:
             try:
                 with gc_paused():

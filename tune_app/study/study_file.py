@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.grammar.space_json import space_json
-from trainables.config.former_names import with_present_names
 from trainables.config.installation import CHECKOUT
 from trainables.config.whole_file import write_whole
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
 from tune_app.record.storage import without_secrets
+from tune_app.record.study_document import StudyName
 
 PACKAGES = (
     *("ranktune", "torch", "torchvision", "tntorch"),
@@ -27,11 +27,18 @@ PACKAGES = (
 
 
 def study_information(
-    plan: Plan, options: RunOptions, name: str, identity: Mapping[str, Any], **more: Any
+    plan: Plan,
+    options: RunOptions,
+    name: str,
+    study_name: StudyName,
+    identity: Mapping[str, Any],
+    **more: Any,
 ) -> dict[str, Any]:
     """Everything that says where the numbers come from, as plain JSON; ``more`` is added."""
     return {
         "name": name,
+        "id": study_name.study_id,
+        "shared_name": study_name.shared,
         "space": space_json(plan.space),
         "search": plan.search,
         "scheduler": plan.scheduler,
@@ -77,15 +84,6 @@ def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout
-
-
-def read_information(path: Path) -> dict[str, Any] | None:
-    """What a study.json says; None where there is none, or nothing that can be read."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return with_present_names(document) if isinstance(document, dict) else None
 
 
 def write_information(path: Path, document: Mapping[str, Any]) -> None:

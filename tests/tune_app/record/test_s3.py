@@ -1,5 +1,7 @@
 """Checkpoints in a bucket of a real S3 server: trials go on from them, and the best is fetched."""
 
+import json
+
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
@@ -71,7 +73,8 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     )
     study = tmp_path / "study"
     best = run_study(plan, options, RunnerConfig(report=False)).best
-    kept = {trial for trial, name in states(join(storage, "study"))}
+    shared = json.loads((study / "study.json").read_text())["shared_name"]
+    kept = {trial for trial, name in states(join(storage, shared))}
     assert len(kept) == KEPT_WHEN_FINISHED
     assert best in kept
 

@@ -1,0 +1,148 @@
+"""A study goes on with its own images, its own keys and its own checkpoints, or is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import run_tune
+from analysis.record.record import Opened, encode, read_record
+from tests.tune_app.ray_engine import Engine
+from tests.tune_app.workload import plan_of, some_trials, space
+from tune_app.command.errors import UsageError
+from tune_app.command.options import RunOptions
+from tune_app.engine.workload import Workload
+from tune_app.planning.identity import study_difference, study_identity
+from tune_app.planning.plan import make_plan
+from tune_app.planning.rows import planned_row
+from tune_app.record.paths import StudyPaths, study_paths
+from tune_app.record.study_document import StudyName, stored_name
+from tune_app.study.same_data import check_data
+from tune_app.study.study_file import write_information
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "before_rooms"
+
+
+@pytest.fixture
+def images(tmp_path) -> tuple[Path, Path]:
+    """Two folders with equal counts and names; in the second the labels of two classes swap."""
+    own, swapped = tmp_path / "own", tmp_path / "swapped"
+    for folder in (own, swapped):
+        shutil.copytree(FIXTURES / "images", folder)
+    first, second, *_ = sorted(path.name for path in (own / "train").iterdir())
+    for part in ("train", "test"):
+        (swapped / part / first).rename(swapped / part / "between")
+        (swapped / part / second).rename(swapped / part / first)
+        (swapped / part / "between").rename(swapped / part / second)
+    return own, swapped
+
+
+def planned(tmp_path, data_dir):
+    options = RunOptions(
+        space="quickstart", dataset="folder", data_dir=data_dir, results_dir=tmp_path, name="study"
+    )
+    return options, make_plan(options, run_tune.get_space("quickstart"))
+
+
+def begin(tmp_path, options, plan, *, document=True) -> StudyPaths:
+    paths = study_paths(options, plan.space.name)
+    paths.folder.mkdir()
+    rows = [Opened(1, "study", 0.0), *(planned_row(trial, time=0.0) for trial in plan.trials)]
+    paths.ledger.write_bytes(encode(rows))
+    if document:
+        about = {"identity": study_identity(plan), "options": {"data_dir": str(options.data_dir)}}
+        write_information(paths.study, about)
+    return paths
+
+
+def test_swapped_labels_are_other_trials_and_another_study(tmp_path, images):
+    (options, plan), (other_options, other) = (planned(tmp_path, folder) for folder in images)
+    ids = [{trial.trial_id for trial in one.trials} for one in (plan, other)]
+    assert len(ids[0]) == len(ids[1])
+    assert ids[0].isdisjoint(ids[1])
+    paths = begin(tmp_path, options, plan)
+    assert study_difference(paths, plan, options) == []
+    (difference,) = study_difference(paths, other, other_options)
+    for folder in images:
+        assert str(folder) in difference
+
+
+def test_the_same_images_elsewhere_are_the_same_trials(tmp_path, images):
+    shutil.copytree(images[0], tmp_path / "copy")
+    plans = [planned(tmp_path, folder)[1] for folder in (images[0], tmp_path / "copy")]
+    assert plans[0].trials == plans[1].trials
+
+
+def test_a_ready_data_set_has_no_digest(tmp_path):
+    options = RunOptions(space="quickstart", results_dir=tmp_path)
+    plan = make_plan(options, run_tune.get_space("quickstart"))
+    assert {trial.config.data_digest for trial in plan.trials} == {""}
+
+
+def test_a_study_of_before_keeps_its_ids_and_refuses_other_images(tmp_path, images):
+    name = "before_rooms_folder"
+    shutil.copytree(FIXTURES / name, tmp_path / name)
+    paths = StudyPaths(tmp_path / name)
+    checksum = json.loads(paths.study.read_text())["dataset"]["checksum"]
+    options = RunOptions(space="x", data_dir=images[1])
+    same = Workload("x", dataset={"name": "folder", "checksum": checksum})
+    check_data(plan_of([]), options, paths, [], same)
+    other = Workload("x", dataset={"name": "folder", "checksum": "f" * 32})
+    with pytest.raises(UsageError) as caught:
+        check_data(plan_of([]), options, paths, [], other)
+    (problem,) = caught.value.problems
+    assert checksum[:8] in problem
+    assert "ffffffff" in problem
+    assert str(images[1]) in problem
+
+
+@pytest.mark.parametrize("damage", [None, "", "{", "[]", '{"identity": 3}', '{"name": "study"}'])
+def test_without_its_document_a_study_is_what_its_ledger_says(tmp_path, damage):
+    options = RunOptions(space="scripted", results_dir=tmp_path, name="study")
+    trials = some_trials(2)
+    paths = begin(tmp_path, options, plan_of(trials), document=False)
+    if damage is not None:
+        paths.study.write_text(damage)
+    assert study_difference(paths, plan_of(trials), options) == []
+    other = space(fixed={"layer": "low_rank", "rank": 4, "width": 16, "epochs": 3})
+    differences = study_difference(paths, plan_of(trials, space=other), options)
+    assert differences == ["epochs was 9, is 3", "width was 8, is 16"]
+
+
+def test_a_studys_place_in_a_shared_storage_follows_it(tmp_path):
+    paths = StudyPaths(tmp_path / "study")
+    assert stored_name(paths, ()) is None
+    new = (Opened(1, "study", 0.0, "a1b2"),)
+    assert stored_name(paths, new) == StudyName("a1b2", "study-a1b2")
+    assert stored_name(StudyPaths(tmp_path / "renamed"), new) == StudyName("a1b2", "study-a1b2")
+    before = (Opened(1, "study", 0.0),)
+    assert stored_name(StudyPaths(tmp_path / "renamed"), before) == StudyName("", "study")
+    paths.folder.mkdir()
+    write_information(paths.study, {"id": "c3", "shared_name": "study"})
+    assert stored_name(paths, before) == StudyName("c3", "study")
+
+
+@pytest.mark.ray
+def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path):
+    trials, storage = some_trials(2), str(tmp_path / "shared")
+    engines = [Engine(tmp_path / name) for name in ("first", "second")]
+    for engine in engines:
+        assert engine.run(plan_of(trials), storage=storage).exit_code == 0
+    begun = [sorted((tmp_path / "shared").glob(f"*/{one.trial_id}/worker.log")) for one in trials]
+    assert [len(logs) for logs in begun] == [2, 2]  # each trained its own
+    documents = [json.loads((one.folder / "study.json").read_text()) for one in engines]
+    assert documents[0]["id"] != documents[1]["id"]
+    for engine, document in zip(engines, documents, strict=True):
+        (opened,) = engine.of(Opened)
+        assert opened.study_id == document["id"]
+
+    moved = engines[0].folder.rename(tmp_path / "first" / "moved")
+    (moved / "study.json").unlink()
+    again = Engine(tmp_path / "first", "moved")
+    more = [*trials, *some_trials(3)[2:]]
+    assert again.run(plan_of(more), storage=storage).exit_code == 0
+    assert any("study.json is missing or damaged" in line for line in again.lines)
+    assert json.loads((moved / "study.json").read_text())["id"] == documents[0]["id"]
+    assert len(list((tmp_path / "shared").iterdir())) == 2
+    assert len(read_record(moved).rows) > 2

@@ -1,0 +1,78 @@
+"""``study.json`` as it was written, and what the ledger says where it is lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.record.record import Opened, Planned, RecordError, SearchRow, read_record, rows_of
+from trainables.config.former_names import with_present_names
+from tune_app.record.paths import StudyPaths
+
+RESOLVED = ("precision", "classes", "data_digest")
+"""Keys that a space leaves open and a study resolves once."""
+
+
+def read_information(path: Path) -> dict[str, Any] | None:
+    """What a study.json says; None where there is none, or nothing that can be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return with_present_names(document) if isinstance(document, dict) else None
+
+
+def stored_identity(paths: StudyPaths) -> dict[str, Any]:
+    """``identity`` of the study's study.json; empty where none can be read."""
+    identity = (read_information(paths.study) or {}).get("identity")
+    return identity if isinstance(identity, dict) else {}
+
+
+def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
+    """What the study put for open values when it began; empty where it has not begun.
+
+    Where study.json does not say, the first trial on record does.
+    """
+    identity = stored_identity(paths)
+    if identity:
+        return dict(identity.get("resolved") or {})
+    config = next(iter(planned_configs(paths)), {})
+    return {name: config[name] for name in RESOLVED if config.get(name)}
+
+
+def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
+    """The configurations on record, as they were planned; none where there is no study."""
+    try:
+        rows = read_record(paths.folder, rates=False).rows
+    except (RecordError, OSError):
+        return []
+    return [row.config for row in rows_of(rows, Planned)]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyName:
+    """Who a study is, wherever its folder lies.
+
+    ``study_id`` is random, so that two studies of one name share nothing; "" for a study that
+    began before there were ids. ``shared`` names its folder in a storage that others use too.
+    """
+
+    study_id: str
+    shared: str
+
+
+def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | None:
+    """Of a study that has begun; None where nothing is on record.
+
+    study.json is asked first, since a ledger of before has no id; then the ledger's first line.
+    """
+    document = read_information(paths.study) or {}
+    opened = next(iter(rows_of(rows, Opened)), None)
+    if opened is None and not document:
+        return None
+    study_id = document.get("id") or (opened.study_id if opened else "")
+    name = opened.name if opened else str(document.get("name") or paths.folder.name)
+    before = f"{name}-{opened.study_id}" if opened and opened.study_id else name
+    return StudyName(str(study_id), str(document.get("shared_name") or before))
