@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from trainables.data.sources import DataCounts
 
 Labels = NDArray[np.int64]
+
+PART = 1024
+"""Images that are looked at together; at 32×32 they fit a cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,7 @@ class Dataset:
     flips: whether mirroring an image left to right keeps its class.
     checksum: hex digest of every pixel and label.
     notes: sentences on layout and on what was passed over, which outputs repeat.
+    reopen: opens the data set on another node where its images are mapped from files, not held.
     """
 
     name: str
@@ -45,6 +50,11 @@ class Dataset:
     checksum: str
     own_validation: int = 0
     notes: tuple[str, ...] = ()
+    reopen: Callable[[], Dataset] | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Mapped images are not copied into a pickle: who unpickles it maps the node's own."""
+        return (self.reopen, ()) if self.reopen else super().__reduce_ex__(protocol)
 
     @property
     def image_size(self) -> int:
@@ -93,9 +103,11 @@ def make_dataset(
     own_validation: int = 0,
     measured: Measured | None = None,
     notes: Sequence[str] = (),
+    reopen: Callable[[], Dataset] | None = None,
 ) -> Dataset:
     """Packs (N, S, S, 3) images, and measures them where they are not known well.
 
+    Images that are packed already, (N, S, S, 4), are taken as they are.
     The last ``own_validation`` training images are the data set's own for validation.
     ``validation_images`` None: these, or one tenth of the training images.
     """
@@ -118,6 +130,7 @@ def make_dataset(
         checksum=measured.checksum,
         own_validation=own_validation,
         notes=tuple(notes),
+        reopen=reopen,
     )
 
 
@@ -126,10 +139,12 @@ def measure(
 ) -> Measured:
     """Of (N, S, S, 3) images and their labels."""
     mean, std = _channel_statistics(train[0])
-    return Measured(mean, std, _checksum(*train, *test))
+    return Measured(mean, std, _checksum(train[0][..., :3], train[1], test[0][..., :3], test[1]))
 
 
 def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if images.shape[3] == 4:
+        return images
     packed = np.zeros((*images.shape[:3], 4), np.uint8)
     _copy_channels(images, packed)
     return packed
@@ -149,8 +164,8 @@ def _channel_statistics(
     means, deviations = [], []
     for channel in range(3):
         total = squares = 0
-        for part in range(0, len(images), 1024):  # that many fit a cache
-            values = images[part : part + 1024, ..., channel].astype(np.int64).ravel()
+        for part in range(0, len(images), PART):
+            values = images[part : part + PART, ..., channel].astype(np.int64).ravel()
             total += int(values.sum())
             squares += int(values @ values)
         means.append(total / count)
@@ -159,13 +174,16 @@ def _channel_statistics(
 
 
 def _checksum(*arrays: NDArray) -> str:
+    """Of RGB images and labels, part by part: mapped images are never whole in memory."""
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(f"{array.shape}{array.dtype}".encode())
-        contiguous = np.empty(array.shape, array.dtype)
-        if array.ndim == 4:
-            _copy_channels(array, contiguous)
-        else:
-            contiguous[...] = array
-        digest.update(contiguous.data)
+        for first in range(0, len(array), PART):
+            part = array[first : first + PART]
+            contiguous = np.empty(part.shape, array.dtype)
+            if array.ndim == 4:
+                _copy_channels(part, contiguous)
+            else:
+                contiguous[...] = part
+            digest.update(contiguous.data)
     return digest.hexdigest()

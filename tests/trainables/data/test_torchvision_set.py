@@ -134,7 +134,7 @@ def test_the_digest_is_the_contents_not_the_folders(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no 'CIFAR1000'; did you mean torchvision:CIFAR100"):
+    with pytest.raises(DatasetError, match="no 'CIFAR1000'; did you mean 'CIFAR100"):
         count_dataset(asked("CIFAR1000", tmp_path))
 
 

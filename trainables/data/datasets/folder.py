@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainables.data.datasets.data_source import DataSource
-from trainables.data.reading.image_check import CheckedFolder, check_images
-from trainables.data.reading.image_folder import LAYOUT, ImageFolder, list_images
+from trainables.data.reading.image_check import CheckedFolder, check_images, on_every_core
+from trainables.data.reading.image_folder import LAYOUT, ImageFolder, list_images, name
 from trainables.data.sources import (
     DataCounts,
     DataRequest,
@@ -66,30 +68,42 @@ def count_folder(request: DataRequest) -> DataCounts:
 def load_folder(request: DataRequest) -> Dataset:
     """Every image as RGB in a square of ``image_size``; classes in the order of their names.
 
+    In memory where they fit, else mapped from a file that is written once on each node.
+
     Raises:
         DatasetError: naming every file that cannot be read, or what is wrong with the layout.
     """
-    import numpy as np
-
-    from trainables.data.dataset import make_dataset
+    from trainables.data import pixel_cache
+    from trainables.data.dataset import Measured, make_dataset, measure
 
     checked = check_folder(request)
-    folder = checked.folder
-    parts = {
-        part: _read(checked, classes, request) for part, classes in folder.parts.items() if classes
-    }
-    train, own_validation = parts["train"], 0
-    if "val" in parts:
-        own_validation = len(parts["val"][1])
-        images, labels = zip(train, parts["val"], strict=True)
-        train = np.concatenate(images), np.concatenate(labels)
+    files = _files(checked)
+    labels = {part: _labels(pairs) for part, pairs in files.items()}
+    counts = {part: len(pairs) for part, pairs in files.items()}
+    side = request.image_size
+
+    def fill(arrays: pixel_cache.Arrays) -> dict[str, Any]:
+        for part, pairs in files.items():
+            _read(pairs, request, arrays[part])
+        parts = [(arrays[part], labels[part]) for part in ("train", "test")]
+        return dataclasses.asdict(measure(parts[0], parts[1]))
+
+    fits = pixel_cache.packed_bytes(sum(counts.values()), side) <= pixel_cache.IN_MEMORY_BYTES
+    if fits:
+        arrays = pixel_cache.new_arrays(counts, side)
+        facts = fill(arrays)
+    else:
+        key = f"{checked.digest()}-{side}-{request.resize}"
+        arrays, facts = pixel_cache.map_arrays(key, counts, side, fill)
     return make_dataset(
         "folder",
-        folder.classes,
-        train,
-        parts["test"],
-        own_validation=own_validation,
+        checked.folder.classes,
+        (arrays["train"], labels["train"]),
+        (arrays["test"], labels["test"]),
+        own_validation=count_folder(request).own_validation,
+        measured=Measured(tuple(facts["mean"]), tuple(facts["std"]), str(facts["checksum"])),
         notes=_notes(checked, request),
+        reopen=None if fits else partial(load_folder, request),
     )
 
 
@@ -112,25 +126,48 @@ def _notes(checked: CheckedFolder, request: DataRequest) -> list[str]:
     return notes + checked.duplicates()
 
 
-def _read(
-    checked: CheckedFolder, classes: Mapping[str, Sequence[Path]], request: DataRequest
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, S, S, 3) uint8 and labels (N,)."""
+def _files(checked: CheckedFolder) -> dict[str, list[tuple[Path, int]]]:
+    """The readable files with their labels: train with its own validation images last, and test."""
+    folder = checked.folder
+
+    def pairs(classes: Mapping[str, Sequence[Path]]) -> list[tuple[Path, int]]:
+        return [
+            (path, label)
+            for label, paths in enumerate(classes.values())
+            for path in checked.readable(paths)
+        ]
+
+    return {"train": pairs(folder.train) + pairs(folder.validation), "test": pairs(folder.test)}
+
+
+def _labels(pairs: Sequence[tuple[Path, int]]) -> np.ndarray:
+    """(N,) int64."""
     import numpy as np
 
-    from trainables.data.reading.image_file import open_rgb
+    return np.array([label for _, label in pairs], np.int64)
+
+
+def _read(pairs: Sequence[tuple[Path, int]], request: DataRequest, images: np.ndarray) -> None:
+    """Fills (N, S, S, 4) packed images, on every core, with a bar where that takes long."""
+    import numpy as np
+
+    from trainables.data.reading.image_file import UnreadableImage, open_rgb
     from trainables.data.reading.resize import RESIZES
 
     resize, side = RESIZES[request.resize], request.image_size
-    files = [
-        (path, label)
-        for label, paths in enumerate(classes.values())
-        for path in checked.readable(paths)
-    ]
-    images = np.empty((len(files), side, side, 3), np.uint8)
-    for row, (path, _) in enumerate(files):
-        images[row] = np.asarray(resize(open_rgb(path), side))
-    return images, np.array([label for _, label in files], np.int64)
+
+    def read(row: int) -> None:
+        path = pairs[row][0]
+        try:
+            images[row, ..., :3] = np.asarray(resize(open_rgb(path), side))
+        except UnreadableImage as problem:
+            raise DatasetError(
+                f"{name(path)} could be read before and cannot now ({problem}); the same command "
+                "looks into every file again"
+            ) from problem
+
+    for _ in on_every_core(read, range(len(pairs)), "resizing images"):
+        pass
 
 
 FOLDER = DataSource(

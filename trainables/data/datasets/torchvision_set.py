@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.config.suggestion import did_you_mean
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.sources import (
     DataRequest,
@@ -54,9 +54,7 @@ def _open(name: str, request: DataRequest) -> Parts:
 
     kinds = [one for one in datasets.__all__ if inspect.isclass(getattr(datasets, one))]
     if name not in kinds:
-        near = difflib.get_close_matches(name, kinds, n=1)
-        hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
-        raise DatasetError(f"torchvision.datasets has no {name!r}{hint}")
+        raise DatasetError(f"torchvision.datasets has no {name!r}{did_you_mean(name, kinds)}")
     kind = getattr(datasets, name)
     root = existing_dir(request.data_dir) if request.data_dir else _download_dir(request)
     opener = _Opener(name, kind, root, may_download=request.data_dir is None)

@@ -10,18 +10,22 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from trainables.config.user_cache import user_cache
+from trainables.config.whole_file import write_whole
 from trainables.data.reading.image_folder import ImageFolder, name
 from trainables.data.sources import DatasetError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 FORMAT = 1
 """Raised when a picture would be decoded to other pixels than before."""
@@ -117,7 +121,9 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
         if path not in found:
             open_files.append(path)
     if open_files:
-        found |= dict(zip(open_files, _check_all(open_files), strict=True))
+        found |= dict(
+            zip(open_files, on_every_core(_check, open_files, "reading images"), strict=True)
+        )
         _remember(memory, folder.root, found)
     checked = CheckedFolder(folder, found)
     if checked.unreadable and not skip_unreadable:
@@ -149,17 +155,18 @@ def _refuse_empty(checked: CheckedFolder) -> None:
         )
 
 
-def _check_all(paths: Sequence[Path]) -> Iterator[CheckedFile]:
+def on_every_core(
+    read: Callable[[Item], Result], items: Sequence[Item], what: str
+) -> Iterator[Result]:
+    """The results in order; ``what`` is done stands on the terminal where there are many items."""
     from rich.progress import track  # imported where a bar is shown
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without Python's lock
-        results = pool.map(_check, paths)
-        if len(paths) < BAR_FROM:
+        results = pool.map(read, items)
+        if len(items) < BAR_FROM:
             yield from results
         else:
-            yield from track(
-                results, "reading images", total=len(paths), console=_console(), transient=True
-            )
+            yield from track(results, what, total=len(items), console=_console(), transient=True)
 
 
 def _console() -> Console:
@@ -210,8 +217,6 @@ def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> No
         str(path.relative_to(root)): (one.size, one.mtime_ns, one.pixels, one.problem, one.animated)
         for path, one in files.items()
     }
-    partial = memory.with_name(f".{memory.name}.{os.getpid()}")
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         memory.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"format": FORMAT, "files": rows}), encoding="utf-8")
-        partial.replace(memory)
+        write_whole(memory, json.dumps({"format": FORMAT, "files": rows}))

@@ -1,0 +1,120 @@
+"""Images that do not fit in memory are mapped from a file, and train to the same numbers."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainables.config.train_config import TrainConfig
+from trainables.data import pixel_cache
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest, DatasetError
+from trainables.training.trainer import Trainer
+
+
+@pytest.fixture
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRequest:
+    """Two classes of 32 training, 8 validation and 8 test images."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for part, count in (("train", 32), ("val", 8), ("test", 8)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "images" / part / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (20, 24, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    return DataRequest("folder", tmp_path / "images")
+
+
+@pytest.fixture
+def mapped(request_: DataRequest, monkeypatch: pytest.MonkeyPatch):
+    """Loads the same images as if they did not fit."""
+
+    def load():
+        monkeypatch.setattr(pixel_cache, "IN_MEMORY_BYTES", 1000)
+        return load_dataset(request_)
+
+    return load
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "cache" / "ranktune" / "pixels").glob("*/*.npy"))
+
+
+def test_mapped_images_are_those_in_memory(request_: DataRequest, mapped) -> None:
+    whole, large = load_dataset(request_), mapped()
+    assert isinstance(large.train_pixels, np.memmap)
+    assert not isinstance(whole.train_pixels, np.memmap)
+    for name in ("train_pixels", "test_pixels", "train_labels", "test_labels"):
+        assert (getattr(whole, name) == getattr(large, name)).all()
+    assert (whole.mean, whole.std, whole.checksum) == (large.mean, large.std, large.checksum)
+    assert whole.counts == large.counts
+
+
+def test_they_train_to_the_same_numbers(request_: DataRequest, mapped) -> None:
+    config = TrainConfig(width=2, batch_size=16, epochs=2, classes=2, dataset="folder")
+    losses = []
+    for data in (load_dataset(request_), mapped()):
+        trainer = Trainer(config, data, threads=1)
+        losses.append([trainer.train_epoch().train_loss for _ in range(2)])
+    assert losses[0] == losses[1]
+
+
+def test_the_files_are_written_once(mapped, tmp_path: Path) -> None:
+    mapped()
+    before = [path.stat().st_mtime_ns for path in files(tmp_path)]
+    mapped()
+    assert [path.stat().st_mtime_ns for path in files(tmp_path)] == before
+    assert len(before) == 2
+
+
+def test_a_worker_gets_no_copy_but_maps_the_nodes_own(mapped) -> None:
+    data = mapped()
+    text = pickle.dumps(data)
+    assert len(text) < 2_000
+    again = pickle.loads(text)
+    assert isinstance(again.train_pixels, np.memmap)
+    assert again.checksum == data.checksum
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_written_anew(mapped, tmp_path: Path, harm: str) -> None:
+    checksum = mapped().checksum
+    path = files(tmp_path)[-1]
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    if harm == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(content if harm == "flip" else content[:-100])
+    data = mapped()
+    assert data.checksum == checksum
+    assert (
+        pixel_cache._digest(files(tmp_path)[-1])
+        == json.loads((path.parent / pixel_cache.DONE).read_text())["files"][path.stem][2]
+    )
+
+
+def test_a_copied_file_is_read_once_and_kept(mapped, tmp_path: Path) -> None:
+    mapped()
+    path = files(tmp_path)[0]
+    path.write_bytes(path.read_bytes())  # the same content, another time
+    before = path.stat().st_mtime_ns
+    mapped()
+    assert path.stat().st_mtime_ns == before
+
+
+def test_another_size_has_files_of_its_own(request_: DataRequest, mapped, tmp_path: Path) -> None:
+    mapped()
+    load_dataset(DataRequest("folder", request_.data_dir, image_size=48))
+    assert len(files(tmp_path)) == 4
+
+
+def test_a_disk_without_room_is_told_with_both_sizes(mapped, monkeypatch) -> None:
+    monkeypatch.setattr(pixel_cache, "packed_bytes", lambda images, side: 10**18)
+    with pytest.raises(DatasetError, match=r"need 1.0 EB, .* are free.*lower image_size"):
+        mapped()

@@ -1,0 +1,131 @@
+"""Images that are too many for memory: packed in files that every process of a node maps.
+
+They are written once, a folder for each content, size and resize rule, and checked by a digest
+before they count. A process that maps them shares the pages with all others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import humanize
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from trainables.config.user_cache import user_cache
+from trainables.config.whole_file import write_whole
+from trainables.data.sources import DatasetError
+
+IN_MEMORY_BYTES = 200_000_000
+"""Of packed pixels; more would crowd Ray's object store, which has 300 MB, and every worker."""
+
+FORMAT = 1
+DONE = "done.json"
+
+Arrays = dict[str, NDArray[np.uint8]]
+
+
+def packed_bytes(images: int, side: int) -> int:
+    """Four bytes a pixel."""
+    return images * side * side * 4
+
+
+def new_arrays(counts: Mapping[str, int], side: int) -> Arrays:
+    """(N, side, side, 4) zeros for each part."""
+    return {part: np.zeros((count, side, side, 4), np.uint8) for part, count in counts.items()}
+
+
+def map_arrays(
+    key: str,
+    counts: Mapping[str, int],
+    side: int,
+    fill: Callable[[Arrays], Mapping[str, Any]],
+) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of a content, mapped read-only, and what ``fill`` returned of them.
+
+    Where they are not there yet, or not whole, one process of the node makes them and the others
+    wait.
+
+    Args:
+        key: Names content, size and resize rule.
+        counts: Images of each part.
+        side: Pixels along each side.
+        fill: Writes the pixels of every part and returns plain JSON values to keep beside them.
+
+    Raises:
+        DatasetError: the disk has no room.
+    """
+    folder = user_cache() / "pixels" / f"{key}-{FORMAT}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        facts = _read_facts(folder, counts)
+        if facts is None:
+            facts = _build(folder, counts, side, fill)
+    arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in counts}
+    return arrays, facts
+
+
+def _build(
+    folder: Path,
+    counts: Mapping[str, int],
+    side: int,
+    fill: Callable[[Arrays], Mapping[str, Any]],
+) -> dict[str, Any]:
+    shutil.rmtree(folder, ignore_errors=True)
+    needed, free = packed_bytes(sum(counts.values()), side), shutil.disk_usage(folder.parent).free
+    if needed > free:
+        sizes = f"{humanize.naturalsize(needed)}, {humanize.naturalsize(free)} are free"
+        raise DatasetError(
+            f"the images at {side}×{side} pixels need {sizes} in {folder.parent}: make room, name "
+            "another place with XDG_CACHE_HOME, or lower image_size"
+        )
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    arrays: Arrays = {
+        part: np.lib.format.open_memmap(
+            partial / f"{part}.npy", "w+", dtype=np.uint8, shape=(count, side, side, 4)
+        )
+        for part, count in counts.items()
+    }
+    facts = dict(fill(arrays))
+    for array in arrays.values():
+        array.flush()  # type: ignore[attr-defined]
+    paths = {part: partial / f"{part}.npy" for part in counts}
+    files = {part: [*_state(path), _digest(path)] for part, path in paths.items()}
+    write_whole(partial / DONE, json.dumps({"files": files, "facts": facts}))
+    partial.rename(folder)
+    return facts
+
+
+def _read_facts(folder: Path, counts: Mapping[str, int]) -> dict[str, Any] | None:
+    """What is kept beside whole files; None where one is missing or is not what was written.
+
+    The digest is compared where size or time of change are others: copied files are read once.
+    """
+    try:
+        document = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        for part in counts:
+            path = folder / f"{part}.npy"
+            size, mtime_ns, digest = document["files"][part]
+            if _state(path) != (size, mtime_ns) and _digest(path) != digest:
+                return None
+        return dict(document["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _state(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
