@@ -61,7 +61,8 @@ def _values(trials: pd.DataFrame, key: str) -> str:
 def _dataset(dataset: Any) -> str:
     if not isinstance(dataset, dict):
         return str(dataset or UNKNOWN)
-    return _pairs(dataset)
+    notes = "".join(f"; {note}" for note in dataset.get("notes", ()))
+    return _pairs({name: value for name, value in dataset.items() if name != "notes"}) + notes
 
 
 def _device(study: Study) -> str:

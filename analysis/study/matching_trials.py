@@ -57,11 +57,16 @@ def twins(study: Study) -> pd.DataFrame:
 
 def _relatives(study: Study) -> list[Path]:
     """The studies beside this one that trained on the same data."""
-    own, data = study.folder.resolve(), study.info.get("dataset")
+    own, data = study.folder.resolve(), _content(study.info.get("dataset"))
     if not data or not (study.trials["status"] == TrialStatus.STOPPED).any():
         return []
     folders = sorted(path for path in own.parent.iterdir() if (path / LEDGER).is_file())
-    return [path for path in folders if path != own and _dataset(path) == data]
+    return [path for path in folders if path != own and _content(_dataset(path)) == data]
+
+
+def _content(dataset: Any) -> Any:
+    """What the images are: their checksum, whatever else was recorded of them."""
+    return dataset.get("checksum", dataset) if isinstance(dataset, dict) else dataset
 
 
 def _dataset(folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
     Raises:
         DatasetError: absent, damaged, or other images than the trial's.
     """
-    data = load_dataset(requested_data(trained.config, data_dir))
+    # Files that the trial skipped are skipped again; whether the rest are its images, the checksum
+    # says.
+    request = dataclasses.replace(requested_data(trained.config, data_dir), skip_unreadable=True)
+    data = load_dataset(request)
     if data.checksum != trained.dataset_checksum:
         raise DatasetError(
             f"{trained.trial_id} was trained on other images of {data.name!r} (checksum "

@@ -5,7 +5,8 @@ checkpoints, and `<study>/latency/<trial_id>.json` for whoever reads the study. 
 
 trial_id, checkpoint, epochs_done, config: the trial and the state that was exported.
 input: shape, channel order, mean and std (in pixel values, 0 to 255) of the images the program
-    takes, already normalised; classes: the meaning of its outputs, in order.
+    takes, already normalised; preprocess is Python code that makes one of an image file, notes say
+    how the data were read; classes: the meaning of its outputs, in order.
 form ("factors", "folded"), batchnorm_folded: how it was exported, see ``plain_convs``.
 parameters, exported_parameters: numbers stored as trained, as exported.
 macs, trained_macs: multiply-adds per image of the exported program, of the network as trained at
@@ -26,6 +27,7 @@ from typing import Any
 
 from trainables.compression.trained import Trained, find_storage
 from trainables.data.dataset import Dataset
+from trainables.data.reading.preprocess_code import preprocess_code
 
 FORMAT = 1
 CARD = "card.json"
@@ -50,6 +52,9 @@ def make_card(
             "dtype": "float32",
             "mean": list(data.mean),
             "std": list(data.std),
+            "preprocess": preprocess_code(
+                data.image_size, trained.config.resize, data.mean, data.std
+            ),
             **({"notes": list(data.notes)} if data.notes else {}),
         },
         "classes": list(data.classes),

@@ -46,6 +46,8 @@ def cifar_workload(data: Dataset) -> Workload:
         "train_images": len(data.train_labels),
         "test_images": len(data.test_labels),
         "classes": len(data.classes),
+        "held_out": data.validation_images,
+        "image_size": data.image_size,
         **({"notes": list(data.notes)} if data.notes else {}),
     }
     try:
