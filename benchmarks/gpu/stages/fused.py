@@ -108,7 +108,7 @@ def _by_count(
         try:
             trainers = [
                 Trainer(
-                    config.replace(seed=seed, learning_rate=config.learning_rate * 0.9**seed),
+                    config.with_values(seed=seed, learning_rate=config.learning_rate * 0.9**seed),
                     setting.data,
                     device=setting.device,
                 )

@@ -71,7 +71,7 @@ def sample(setting: Setting, configs: tuple[TrainConfig, ...]) -> dict[str, Any]
     """Seconds of an epoch, training and evaluation, of networks spread over a sweep, alone."""
     seconds = {}
     for part in range(SAMPLES):
-        config = configs[(2 * part + 1) * len(configs) // (2 * SAMPLES)].replace(epochs=10**6)
+        config = configs[(2 * part + 1) * len(configs) // (2 * SAMPLES)].with_values(epochs=10**6)
         trainer = Trainer(config, setting.data, device=setting.device)
         trainer.train_epoch()
         timed = [trainer.train_epoch() for _ in range(2)]
