@@ -33,12 +33,11 @@ only be reconstructed; where a cut between modes separates outputs from inputs, 
 runs as two 1×1 convolutions through the bond at the cut.
 
 Layers of other networks may have any window, stride, padding and bias, and may be matrices; a bias
-stays
-beside the factors. A 1×1 window and a matrix have no depthwise stage: there `tucker2` and `tt_conv`
-are `low_rank`, and `separable` is dense. A window of one row or column leaves `tt_conv` two ranks.
-Grouped, depthwise and dilated convolutions stay dense, and so does a layer for which the factors
-would not be fewer numbers. `python -m trainables layers NETWORK` prints what each family makes of a
-network, and why a layer is kept.
+stays beside the factors. A 1×1 window and a matrix have no depthwise stage: there `tucker2` and
+`tt_conv` are `low_rank`, and `separable` is dense. A window of one row or column leaves `tt_conv`
+two ranks. Grouped, depthwise and dilated convolutions stay dense, and so does a layer for which the
+factors would not be fewer numbers. `python -m trainables layers NETWORK` prints what each family
+makes of a network, and why a layer is kept.
 
 Everything below is written by `python -m benchmarks.layers_page`; the times are those of
 `python -m benchmarks.layers`."""

@@ -29,7 +29,7 @@ def trace(
     make: Make,
     *,
     image: tuple[int, int, int],
-    classes: int,
+    classes: int | None = None,
     network: str = "",
     default: Callable[[tuple[LayerRow, ...]], tuple[str, ...]] | None = None,
     sources: Mapping[str, str] | None = None,
@@ -41,7 +41,7 @@ def trace(
         make: builds the network; called on the meta device, where tensors have shapes only. Where
             its constructor reads values, it is called on the CPU.
         image: channels, rows, columns.
-        classes: how many logits it must give each image.
+        classes: how many logits it must give each image; None takes as many as it gives.
         network: its name, for messages and in the table.
         default: which rows are replaced unless something else is asked for; every one that can be
             but the first and the last, where None.
@@ -56,7 +56,7 @@ def trace(
     calls: Calls = {}
     order: list[str] = []
     output = _call(module, image, name, calls, order)
-    _check_output(output, classes, name)
+    found = _count_classes(output, classes, name)
     rows = _rows(module, calls, order)
     counted = sum(row.parameters for row in rows)
     total = sum(parameter.numel() for parameter in module.parameters())
@@ -65,7 +65,7 @@ def trace(
     return LayerTable(
         network=name,
         image=image,
-        classes=classes,
+        classes=found,
         rows=table_rows,
         default=chosen,
         other_parameters=total - counted,
@@ -220,17 +220,18 @@ def _all_but_ends(rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
     return tuple(row.name for row in rows if not row.reason and row.position not in ends)
 
 
-def _check_output(output: Any, classes: int, name: str) -> None:
-    wanted = f"logits of shape (batch, {classes})"
+def _count_classes(output: Any, classes: int | None, name: str) -> int:
+    wanted = f"logits of shape (batch, {classes or 'classes'})"
     if not isinstance(output, Tensor):
         keys = f" with the keys {', '.join(map(str, output))}" if isinstance(output, dict) else ""
         raise NetworkError(
             f"{name} must return {wanted}, got a {type(output).__name__}{keys}; "
             "wrap it in a module that returns the logits alone"
         )
-    if tuple(output.shape) != (BATCH, classes):
+    if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
         got = ("batch", *output.shape[1:]) if output.shape[:1] == (BATCH,) else output.shape
         raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))})")
+    return output.shape[1]
 
 
 def _words(problem: Exception) -> str:

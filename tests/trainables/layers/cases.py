@@ -80,10 +80,18 @@ def einsum_kernel(state: State, size: LayerSize) -> Tensor:
     factors = [state[f"factors.{n}"] for n in range(sum("factors." in name for name in state))]
     if size.family in KERNELS:
         return KERNELS[size.family](factors, size.spec)
+    if size.family not in MATRICES:  # of another's making: its forward pass is still held to it
+        return _own_kernel(state, size)
     matrix = MATRICES[size.family](factors).reshape(size.spec.out_channels, size.spec.in_channels)
     if "depthwise" not in state:
         return matrix[:, :, None, None]
     return torch.einsum("oi,iab->oiab", matrix, state["depthwise"][:, 0])
+
+
+def _own_kernel(state: State, size: LayerSize) -> Tensor:
+    layer = LAYERS[size.family](size, routes(size)[0]).double()
+    layer.load_state_dict(state)
+    return layer.kernel().detach()
 
 
 def _train(cores: Sequence[Tensor]) -> Tensor:
