@@ -21,6 +21,7 @@ from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import requested_data
 from trainables.training.job import TrialJob
+from trainables.training.node_check import check_node
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
 
@@ -111,11 +112,12 @@ class CifarTrainable(tune.Trainable):
     def _start(self, config: dict[str, Any]) -> None:
         self._job = job = TrialJob.from_dict(config)
         self._log_to(job.worker_log)
+        check_node(job)
         settings = TrainConfig.from_trial(job.config)
         if self._data is None:
             data_dir = Path(job.data_dir) if job.data_dir else None
             self._data = load_dataset(requested_data(settings, data_dir))
-        self._device = "cuda" if job.device_fraction > 0 and torch.cuda.is_available() else "cpu"
+        self._device = "cuda" if job.device_fraction > 0 else "cpu"
         if hasattr(self, "_trainer"):
             del self._trainer  # frees the last trial's memory before the next one takes its own
         with self._explained():

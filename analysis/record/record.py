@@ -35,7 +35,14 @@ CHUNK_BYTES = 1 << 18
 """How much is read at once: the objects of a few hundred lines stay in the processor's cache."""
 
 FailureKind = Literal[
-    "out_of_memory", "exception", "lost_worker", "lost_node", "full_disk", "storage", "timeout"
+    "out_of_memory",
+    "exception",
+    "lost_worker",
+    "lost_node",
+    "full_disk",
+    "storage",
+    "timeout",
+    "unfit_node",
 ]
 
 

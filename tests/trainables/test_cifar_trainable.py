@@ -1,17 +1,21 @@
 """One trial in a Ray worker: its class, driven as Ray drives it, in this process."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
+from trainables.config.code_digest import code_digest
 from trainables.config.train_config import trial_id
 from trainables.training.job import STOP_FILE, TrialJob
+from trainables.training.node_check import UnfitNodeError
 from trainables.training.trainer import Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")
@@ -249,3 +253,13 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
     assert results[-1]["storage_away_seconds"] == 0
     assert (blocker / keys["trial_id"] / "e1-a0" / "state.json").is_file()
     assert "the storage has refused for" in (tmp_path / "log").read_text()
+
+
+def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job):
+    with pytest.raises(UnfitNodeError) as refused:
+        worker(job(device_fraction=0.5, code_digest="of another version"))
+    said = str(refused.value)
+    assert said.startswith(socket.gethostname())
+    assert "install one version on every node" in said
+    assert ("cannot use it" in said) == (not torch.cuda.is_available())
+    assert run(worker(job(code_digest=code_digest())))[-1]["done"]

@@ -29,6 +29,7 @@ class TrialJob:
     worker_log: file for this trial's log lines, on the worker's own disk or a shared one.
     epoch_deadline_seconds: an epoch that takes longer ends the worker's process.
     data_dir: where to read the data set when none is handed over.
+    code_digest: of the driver's code that trains; empty is not compared.
     """
 
     trial_id: str
@@ -43,6 +44,7 @@ class TrialJob:
     worker_log: str | None = None
     epoch_deadline_seconds: float | None = None
     data_dir: str | None = None
+    code_digest: str = ""
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> TrialJob:

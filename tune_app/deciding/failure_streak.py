@@ -14,7 +14,8 @@ class FailureStreak:
 
     A host that is switched off ends every attempt on it within seconds. Attempts that ran already
     when a cause struck may have fallen to it, and are counted with it; one that was proposed later
-    has met another. An exception is its trial's own, and each is a cause.
+    has met another. A node that refuses its trials is such a cause too. An exception is its trial's
+    own, and each is a cause.
     """
 
     most: int = 10
@@ -26,7 +27,7 @@ class FailureStreak:
         """Notes a failed attempt, by when it was proposed; whether the search should stop."""
         if kind in WAITED_FOR:
             return False
-        sort = "lost" if kind in LOST else kind
+        sort = "lost" if kind in (*LOST, "unfit_node") else kind
         if sort != self._sort:
             self.causes, self._sort = 0, sort
         if sort != "lost" or not self.causes or proposed_at > self._struck_at:

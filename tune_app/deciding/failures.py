@@ -22,6 +22,7 @@ _NAMES: dict[str, FailureKind] = {
     "WorkerCrashedError": "lost_worker",
     "OwnerDiedError": "lost_node",
     "ObjectLostError": "lost_node",
+    "UnfitNodeError": "unfit_node",  # trainables.training.node_check's
     "StorageError": "storage",  # trainables.training.checkpoint_store's
 }
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
@@ -110,7 +111,7 @@ class RetryPolicy:
 
     def retries(self, trial: TrialHistory, kind: FailureKind) -> bool:
         """Whether the trial gets another attempt after failing once more with ``kind``."""
-        if kind in WAITED_FOR:
+        if kind in (*WAITED_FOR, "unfit_node"):
             return True
         if kind == "out_of_memory":
             return trial.failures[kind] < self.memory_tiers

@@ -9,6 +9,7 @@ from typing import Any
 
 from ray.tune.search import Searcher as RaySearcher
 
+from trainables.config.code_digest import code_digest
 from trainables.training.job import TrialJob
 from tune_app.deciding.dispatcher import Dispatcher, RunningAttempt
 from tune_app.deciding.pickles_empty import PicklesEmpty
@@ -47,6 +48,7 @@ class WorkerSettings:
             device_fraction=self.device_fraction,
             worker_log=log or None,
             epoch_deadline_seconds=self.epoch_deadline_seconds,
+            code_digest=code_digest(),
         ).to_dict()
 
 

@@ -73,7 +73,7 @@ class TrialHistory:
         self.ended = row
         if row.status == TrialStatus.FAILED and row.retry:
             self.failures[row.kind or "exception"] += 1
-            self.fruitless += row.kind not in WAITED_FOR
+            self.fruitless += row.kind not in (*WAITED_FOR, "unfit_node")
         elif row.status != TrialStatus.INTERRUPTED:
             self.failures.clear()
             self.fruitless = 0

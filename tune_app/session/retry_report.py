@@ -17,6 +17,7 @@ CAUSES = {
     "lost_worker": "workers on {host} ended without a word (killed, or the host is out of memory)",
     "storage": "the storage does not answer",
     "full_disk": "the disk of {host} is full",
+    "unfit_node": "{host}",
 }
 
 
@@ -31,9 +32,9 @@ class RetryReport:
     def add(self, trial_id: str, trial: TrialHistory) -> None:
         """A trial whose attempt failed, and that is tried again."""
         kind = (trial.ended and trial.ended.kind) or "exception"
+        error = (trial.ended and trial.ended.error) or ""
+        said = next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
         if kind not in CAUSES:
-            error = (trial.ended and trial.ended.error) or ""
-            said = next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
             LOG.info(
                 "%s failed (%s), tries again after epoch %d%s",
                 trial_id,
@@ -42,7 +43,9 @@ class RetryReport:
                 f": {said}" if said else "",
             )
             return
-        host = "" if kind == "storage" else trial.host
+        host = {"storage": "", "unfit_node": said.partition("Error: ")[2] or said}.get(
+            kind, trial.host
+        )
         self._groups.setdefault((kind, host), []).append(f"{trial_id} after epoch {trial.epoch}")
         self._last = self.clock()
 

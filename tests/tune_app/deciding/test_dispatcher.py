@@ -181,6 +181,21 @@ def test_a_storage_that_is_away_spends_no_retries_and_stops_no_search():
     assert not made.failed(attempt.trial_id, CRASH)
 
 
+def test_a_node_that_refuses_its_trials_costs_them_no_retry_and_ends_a_search_of_its_own():
+    (trial,) = some_trials(1)
+    now = itertools.count()
+    made, _ = dispatcher([trial], max_failures=0, max_lost=0, clock=lambda: float(next(now)))
+    refusal = classify_text("trainables.training.node_check.UnfitNodeError: host-a: no GPU")
+    assert refusal.kind == "unfit_node"
+    attempts = 0
+    while attempt := made.next_attempt():
+        made.started(attempt.trial_id)
+        assert made.failed(attempt.trial_id, refusal)
+        attempts += 1
+    assert attempts == 10
+    assert "all of kind unfit node; last: trainables.training.node_check" in made.halted
+
+
 def test_a_trial_that_kills_its_worker_each_time_is_given_up():
     (trial,) = some_trials(1)
     made, _ = dispatcher([trial], max_lost=5)

@@ -1,0 +1,39 @@
+"""Whether the machine that a worker runs on may train a trial: asked by the worker itself.
+
+Ray may place a worker on a machine before any driver could ask it.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import torch
+
+from trainables.config.code_digest import code_digest
+from trainables.training.job import TrialJob
+
+
+class UnfitNodeError(RuntimeError):
+    """This machine would train to other numbers, or on another device; no fault of the trial."""
+
+
+def check_node(job: TrialJob) -> None:
+    """Compares this machine with what the driver expects of it.
+
+    Raises:
+        UnfitNodeError: with everything that is wrong, and the machine's name.
+    """
+    problems = []
+    if job.device_fraction > 0 and not torch.cuda.is_available():
+        built = torch.version.cuda or "no CUDA"
+        problems.append(
+            f"Ray counts a GPU here, and torch {torch.__version__} (built for {built}) cannot use "
+            "it: check the driver, or start Ray here with --num-gpus 0"
+        )
+    if job.code_digest and job.code_digest != code_digest():
+        problems.append(
+            f"the code that trains is another one here ({code_digest()}) than the driver's "
+            f"({job.code_digest}): install one version on every node"
+        )
+    if problems:
+        raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")
