@@ -88,7 +88,7 @@ class OptunaSearch:
         members: dict[str, PlannedTrial] = {}
         for seed in self.plan.seeds:
             written = whole_point(self.plan.space, values, seed)
-            judged = plan_point(written, self.plan.rules, ())
+            judged = plan_point(written, self.plan.rules, {})
             if isinstance(judged, Rejected):
                 self._reject(asked, judged)
                 return

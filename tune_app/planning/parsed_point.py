@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.twin import twin
 from trainables.sizes.network import Infeasible, NetworkSize
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One trial that would run: its content-derived id, its resolved configuration, its size."""
+    """One trial that would run: its content-derived id, its resolved configuration, its size.
+
+    ``twin`` is the id that the same trial has as another family writes it, "" for none.
+    """
 
     trial_id: str
     config: TrainConfig
     size: NetworkSize
+    twin: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Every id of the trial, with the one under which it is planned."""
+        return {name: self.trial_id for name in (self.trial_id, self.twin) if name}
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A configuration as written that resolves to a trial already planned."""
+    """A configuration as written that resolves to a trial already planned.
+
+    ``own`` is the id that it would have by itself: another one, where another family wrote it.
+    """
 
     config: dict[str, Any]
     same_as: str
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,9 @@ def whole_point(space: SearchSpace, values: Mapping[str, Scalar], seed: int) -> 
 
 
 def plan_point(
-    point: Mapping[str, Any], rules: PointRules, known: Container[str]
+    point: Mapping[str, Any], rules: PointRules, known: Mapping[str, str]
 ) -> PlannedTrial | Duplicate | Rejected:
-    """Judges a whole point; ``known`` holds the ids of the trials planned so far."""
+    """Judges a whole point; ``known`` holds the ``names`` of the trials planned so far."""
     try:
         return classify_point(point, configure(point, rules), rules, known)
     except ConfigError as problem:
@@ -81,7 +95,7 @@ def configure(point: Mapping[str, Any], rules: PointRules) -> TrainConfig:
 
 
 def classify_point(
-    point: Mapping[str, Any], config: TrainConfig, rules: PointRules, known: Container[str]
+    point: Mapping[str, Any], config: TrainConfig, rules: PointRules, known: Mapping[str, str]
 ) -> PlannedTrial | Duplicate | Rejected:
     """The same for a point whose configuration is known to be valid."""
     try:
@@ -90,10 +104,13 @@ def classify_point(
         return Rejected(dict(point), str(problem))
     if excess := _excess(size, config.batch_size, rules):
         return Rejected(dict(point), excess)
-    name = trial_id(config, size)
-    if name in known:
-        return Duplicate(dict(point), name)
-    return PlannedTrial(name, config, size)
+    other = twin(config, size)
+    twin_id = trial_id(other, other.network_size()) if other else ""
+    trial = PlannedTrial(trial_id(config, size), config, size, twin_id)
+    for name in trial.names:
+        if name in known:
+            return Duplicate(dict(point), known[name], trial.trial_id)
+    return trial
 
 
 def _excess(size: NetworkSize, batch: int, rules: PointRules) -> str:

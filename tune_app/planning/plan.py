@@ -123,15 +123,17 @@ def _sort(
     written: Iterable[ParsedPoint], rules: PointRules
 ) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
     """The points by what becomes of them; of equal ones the first is the trial."""
-    trials: dict[str, PlannedTrial] = {}
+    trials: list[PlannedTrial] = []
+    known: dict[str, str] = {}
     duplicates: list[Duplicate] = []
     infeasible: list[Rejected] = []
     for point, config in written:
-        match classify_point(point, config, rules, trials):
+        match classify_point(point, config, rules, known):
             case PlannedTrial() as trial:
-                trials[trial.trial_id] = trial
+                trials.append(trial)
+                known |= trial.names
             case Duplicate() as duplicate:
                 duplicates.append(duplicate)
             case Rejected() as rejected:
                 infeasible.append(rejected)
-    return list(trials.values()), duplicates, infeasible
+    return trials, duplicates, infeasible

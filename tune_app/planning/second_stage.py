@@ -38,17 +38,19 @@ class SecondStage:
 def second_stage(plan: Plan, study: Study) -> SecondStage:
     """What the study's finished choosing runs choose, within the plan's limits."""
     chosen = list(_chosen(plan, study))
-    trials: dict[str, PlannedTrial] = {}
+    trials: list[PlannedTrial] = []
+    known: dict[str, str] = {}
     duplicates: list[Duplicate] = []
     for seed in plan.estimating_seeds:
         for configuration in chosen:
-            match plan_point({**configuration, "seed": seed}, plan.rules, trials):
+            match plan_point({**configuration, "seed": seed}, plan.rules, known):
                 case PlannedTrial() as trial:
-                    trials[trial.trial_id] = trial
+                    trials.append(trial)
+                    known |= trial.names
                 case Duplicate() as duplicate:
                     duplicates.append(duplicate)
     each = max(1, len(plan.estimating_seeds))
-    return SecondStage(tuple(trials.values()), tuple(duplicates), len(trials) // each)
+    return SecondStage(tuple(trials), tuple(duplicates), len(trials) // each)
 
 
 def as_plan(plan: Plan, stage: SecondStage) -> Plan:

@@ -67,6 +67,7 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
         Alias(one.config, one.same_as)
         for one in plan.duplicates
         if Alias(one.config, one.same_as) not in history.aliases
+        and one.own not in history.trials.keys() - {one.same_as}  # it ran under its own id once
     ]
     rows += [
         Infeasible(one.config, one.reason)

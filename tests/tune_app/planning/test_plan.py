@@ -203,14 +203,15 @@ def test_one_point_is_a_trial_then_a_duplicate_or_rejected_with_the_reason() -> 
     sweep = SPACES["low_rank"]
     rules = PointRules({"precision": "fp32", "classes": 10}, max_parameters=100_000)
     point = whole_point(sweep, {"rank_divisor": 30, "weight_decay_scaling": 0}, seed=2)
-    trial = plan_point(point, rules, known=())
+    trial = plan_point(point, rules, known={})
     assert isinstance(trial, PlannedTrial)
     assert (trial.config.precision, trial.config.seed) == ("fp32", 2)
-    assert plan_point(point, rules, {trial.trial_id}) == Duplicate(point, trial.trial_id)
-    large = plan_point({**point, "rank_divisor": 2}, rules, ())
+    again = plan_point(point, rules, trial.names)
+    assert again == Duplicate(point, trial.trial_id, trial.trial_id)
+    large = plan_point({**point, "rank_divisor": 2}, rules, {})
     assert isinstance(large, Rejected)
     assert "--max-parameters" in large.reason
-    wrong = plan_point({**point, "rank_divisor": 0, "epochs": 0}, rules, ())
+    wrong = plan_point({**point, "rank_divisor": 0, "epochs": 0}, rules, {})
     assert isinstance(wrong, Rejected)
     assert "rank_divisor" in wrong.reason
     assert "epochs" in wrong.reason
@@ -218,7 +219,7 @@ def test_one_point_is_a_trial_then_a_duplicate_or_rejected_with_the_reason() -> 
 
 def test_a_precision_given_by_hand_is_kept() -> None:
     rules = PointRules({"precision": "bf16"})
-    trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, ())
+    trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, {})
     assert isinstance(trial, PlannedTrial)
     assert trial.config.precision == "fp32"
 
@@ -244,6 +245,36 @@ def test_where_no_width_fills_a_budget_both_neighbours_run() -> None:
     )
     text = plan_text(made, StudyProgress())
     assert text.count("dense-") + text.count("separable-") == 5
+
+
+@pytest.mark.parametrize("layers", [("low_rank", "tensor_train"), ("tensor_train", "low_rank")])
+def test_one_network_that_two_families_write_is_one_trial(layers: tuple[str, str]) -> None:
+    keys = {
+        "layer": Key(Choice(layers)),
+        "compression": Key(Choice((0.03, 0.1))),
+        "dims": Key(Choice((2, 3)), when={"layer": ("tensor_train",)}),
+    }
+    made = plan(space(keys), seeds=2)
+    assert len(made.trials) == 2 * (2 + 2)  # dims 2 is low_rank, dims 3 is not
+    ids = {trial.trial_id: trial.config for trial in made.trials}
+    assert len(made.duplicates) == 4
+    for one in made.duplicates:
+        assert one.config["layer"] == layers[1]
+        same = ids[one.same_as]
+        assert same.layer == layers[0]
+        assert (same.compression, same.seed) == (one.config["compression"], one.config["seed"])
+        assert one.own.startswith("low_rank-" if layers[1] == "low_rank" else "tensor_train-d2-")
+    alone = plan(space({**keys, "layer": Key(Choice(("tensor_train",)))}), seeds=2)
+    assert alone.duplicates == ()  # and its ids are its own
+    assert {one.trial_id for one in alone.trials if one.twin} == {
+        one.own if layers[0] == "low_rank" else one.same_as for one in made.duplicates
+    }
+
+
+def test_under_the_protocols_of_2018_the_two_are_drawn_apart() -> None:
+    keys = {"layer": Key(Choice(("low_rank", "tensor_train")))}
+    fixed = {"rank": 4, "dims": 2, "protocol": "original_tt"}
+    assert len(plan(space(keys, fixed=fixed)).trials) == 2
 
 
 MANY = {
