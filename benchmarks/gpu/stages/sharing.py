@@ -14,8 +14,8 @@ from benchmarks.gpu.networks import at_share
 from benchmarks.gpu.process_pool import ProcessPool, process_pool
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
-from tune_app.engine.gpu_share import MOST, ShareMeasurement, search_share
 
+MOST = 16  # processes, as many as the automatic search tries
 SECONDS = 3.0
 """Of training for each number of processes."""
 ENDLESS = 10**6
@@ -58,6 +58,9 @@ def share(setting: Setting, keys: Mapping[str, Any], service: bool) -> dict[str,
 
 
 def _scan(setting: Setting, pool: ProcessPool) -> dict[str, Any]:
+    # what plans a search is imported here: the stages before this one need none of it
+    from tune_app.engine.gpu_share import ShareMeasurement, search_share
+
     seconds = setting.pick(SECONDS, 0.3)
     scan = {}
     for together in range(1, pool.size + 1):

@@ -19,8 +19,6 @@ from benchmarks.gpu.trial_queue import TrialQueue
 from search_spaces.registry import SPACES
 from trainables.config.train_config import TrainConfig
 from trainables.training.trainer import Trainer
-from tune_app.command.options import RunOptions
-from tune_app.planning.plan import make_plan
 
 SWEEPS = {"low_rank": 60, "tensor_train": 57, "tucker": 72}
 """Sweeps A, B and C, and their runs; points that build the same network train once."""
@@ -34,6 +32,9 @@ RAY_SECONDS = 240.0
 
 def plans(setting: Setting) -> dict[str, tuple[TrainConfig, ...]]:
     """Each sweep's trials in the order of its plan."""
+    from tune_app.command.options import RunOptions
+    from tune_app.planning.plan import make_plan
+
     found = {}
     for name in SWEEPS:
         small = {key: (value,) for key, value in SMALL.items() if key != "dataset"}
