@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,10 +19,15 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 class Pictures(Dataset):
     """A PIL image at a time through a chain of transforms, as torchvision's data sets do it."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """images: (N, 32, 32, 3) uint8."""
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        transform: Callable[[Image.Image], torch.Tensor] | None = None,
+    ) -> None:
+        """images: (N, 32, 32, 3) uint8. transform: by default what training is shown."""
         self._images, self._labels = images, labels.tolist()
-        self._transform = transforms.Compose(
+        self._transform = transform or transforms.Compose(
             [
                 transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
                 transforms.RandomHorizontalFlip(),
