@@ -64,7 +64,12 @@ def export(
         read_images,
         training_images,
     )
-    from trainables.compression.trained import find_data_dir, find_max_parameters, load_trained
+    from trainables.compression.trained import (
+        find_data_dir,
+        find_max_parameters,
+        load_trained,
+        require_resnet9,
+    )
     from trainables.exporting.export import FORMS, TOLERANCE, describe, write_files
     from trainables.exporting.export import export as make
     from trainables.exporting.export_card import make_card, store_card
@@ -76,6 +81,7 @@ def export(
         check_packages()
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
+    require_resnet9(trained, "export")
     data = load_data(trained, data_dir or find_data_dir(study))
     images = read_images(trained.config, data, IMAGES)
     exported = make(

@@ -19,7 +19,7 @@ from trainables.compression.rank_choice import (
 )
 from trainables.compression.spectrum import Spectrum, measure_spectrum, singular_values
 from trainables.compression.target import Target
-from trainables.compression.trained import Trained, TrialError
+from trainables.compression.trained import Trained, TrialError, require_resnet9
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
@@ -89,6 +89,7 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
         Infeasible: when the size cannot be had, with the nearest.
         TypeError: for half precision, which no decomposition takes.
     """
+    require_resnet9(trained, "compress")
     if trained.config.layer != "dense":
         raise TrialError(
             f"{trained.trial_id} is a network of layer {trained.config.layer!r}; compress takes a "

@@ -18,7 +18,7 @@ from trainables.data.datasets.registry import load_dataset
 from trainables.data.device_data import place
 from trainables.data.sources import DatasetError, requested_data
 from trainables.data.split import split_training_images
-from trainables.training.evaluator import Judge
+from trainables.training.evaluator import Evaluator
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
     if not len(chosen):
         return None
     placed = place(data, torch.device("cpu"))
-    judge = Judge(
+    evaluator = Evaluator(
         network.eval(),
         Augmenter(placed.train_pixels, data.mean, data.std),
         placed.train_labels,
         chosen,
         precision="fp32",
     )
-    return Score(*judge(), images=len(chosen))
+    return Score(*evaluator(), images=len(chosen))
 
 
 def held_out_batches(

@@ -45,6 +45,16 @@ class Trained:
     dataset_checksum: str
 
 
+def require_resnet9(trained: Trained, command: str) -> None:
+    """Raises TrialError for a trial of another network, which the command cannot take yet."""
+    if trained.size.architecture.table is not None:
+        raise TrialError(
+            f"{trained.trial_id} is a network {trained.config.network.partition('#')[0]}; "
+            f"{command} takes trials of resnet9. load_network of trainables.api returns it as a "
+            "torch.nn.Module"
+        )
+
+
 def find_storage(study: Path) -> str:
     """Where a study's checkpoints lie: as its study.json says, else in its own folder.
 

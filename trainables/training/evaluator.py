@@ -13,7 +13,7 @@ from trainables.training.steps import EvaluationStep
 LARGEST_BATCH = {"cpu": 256, "cuda": 2048}  # images; activations of more leave a CPU's cache
 
 
-class Judge:
+class Evaluator:
     """Evaluates as often as it is called; the network must be in evaluation mode.
 
     chosen: (N,) int64 indices into ``images`` and ``labels``, on any device.

@@ -24,7 +24,7 @@ from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
 from trainables.training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from trainables.training.cuda_graphs import record
-from trainables.training.evaluator import Judge
+from trainables.training.evaluator import Evaluator
 from trainables.training.fine_tuning import start_from
 from trainables.training.memory import keep_freed_memory
 from trainables.training.nesterov import Nesterov
@@ -208,7 +208,7 @@ class Trainer:
         table = self.size.architecture.table
         self._random = _seeded_state(config.seed) if table is not None else None
         self._replay: Callable[[], None] | None = None
-        self._judges: dict[str, Judge] = {}
+        self._evaluators: dict[str, Evaluator] = {}
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
         return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
@@ -243,8 +243,8 @@ class Trainer:
 
     def _finish_epoch(self, loss: float, accuracy: float, images: int) -> EpochMetrics:
         start = time.perf_counter()
-        held_out = None if self.split.uses_test_set else self._judge("held_out")
-        test = self._judge("test") if self._reads_test_set() else None
+        held_out = None if self.split.uses_test_set else self._evaluate("held_out")
+        test = self._evaluate("test") if self._reads_test_set() else None
         peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
         return EpochMetrics(
             epoch=self.epochs_done + 1,
@@ -270,21 +270,21 @@ class Trainer:
         last = self.epochs_done + 1 == self.config.epochs
         return self.split.uses_test_set and (last or self.config.protocol != "corrected")
 
-    def _judge(self, which: str) -> tuple[float, float]:
+    def _evaluate(self, which: str) -> tuple[float, float]:
         """Mean loss and accuracy over the held-out images or the test set."""
-        if which not in self._judges:
-            self._judges[which] = self._make_judge(which)
+        if which not in self._evaluators:
+            self._evaluators[which] = self._make_evaluator(which)
         self.network.eval()
-        return self._judges[which]()
+        return self._evaluators[which]()
 
-    def _make_judge(self, which: str) -> Judge:
+    def _make_evaluator(self, which: str) -> Evaluator:
         data = self._placed
         pixels, labels = data.train_pixels, data.train_labels
         chosen = torch.from_numpy(self.split.held_out)
         if which == "test":
             pixels, labels = data.test_pixels, data.test_labels
             chosen = torch.arange(len(labels))
-        return Judge(
+        return Evaluator(
             self._forward, self._augmenter(pixels), labels, chosen, precision=self.precision
         )
 
