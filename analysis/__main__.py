@@ -41,7 +41,7 @@ def build(study: Folder) -> None:
         from analysis.report.report import write_report
         from analysis.study.study import load_study
 
-        ours = load_study(study)
+        ours = load_study(study, rebuild=True)
         for path in (*ours.write_tables(), write_report(ours, pictures)):
             _say(str(path))
         words = answer(ours).words

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import plural, short
+from analysis.charts.labels import plural, short, short_count
 from analysis.charts.metric_label import judged
 from analysis.charts.selection import IS_PICKED, PICKED
 
@@ -73,15 +73,8 @@ def _numbers(values: pd.Series, name: str) -> tuple[pd.Series, list[tuple[float,
     ends = np.geomspace(low, high, 4) if log else np.linspace(low, high, 4)
     ends = np.unique(np.round(ends)) if (values.dropna() % 1 == 0).all() else ends
     places = ((np.log(ends) if log else ends) - scaled.min()) / span
-    said = [f"{end:.1%}" if name == ACCURACY else _count(end) for end in ends]
+    said = [f"{end:.1%}" if name == ACCURACY else short_count(end) for end in ends]
     return (scaled - scaled.min()) / span, list(zip(places, said, strict=True))
-
-
-def _count(value: float) -> str:
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:.3g}{unit}"
-    return short(value)
 
 
 def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:

@@ -12,6 +12,8 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import short
 from analysis.charts.metric_label import nothing_finished
+from analysis.claims.grid_edge import NATURAL
+from analysis.study.configurations import best_first
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -29,7 +31,7 @@ def edges(study: Study) -> pd.DataFrame:
     """
     if study.replicates.empty:
         raise NothingToShow(nothing_finished(study.trials))
-    best = study.replicates.sort_values("mean", ascending=False).drop_duplicates("layer")
+    best = best_first(study.replicates).drop_duplicates("layer")
     counts = study.replicates.groupby("layer").size()
     rows = [
         {
@@ -37,7 +39,7 @@ def edges(study: Study) -> pd.DataFrame:
             "layer": layer,
             "role": role,
             "n": int(counts[layer]),
-            **_place(float(value), domain),
+            **_place(float(value), domain, NATURAL.get(key, ())),
         }
         for key, role, domain in _ranges(study)
         for layer, value in zip(best["layer"], best[key], strict=True)
@@ -55,16 +57,19 @@ def _ranges(study: Study) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (name, key.get("role", "scientific"), key["domain"])
         for name, key in named
-        if (key.get("domain") or {}).get("low") is not None and name in study.replicates
+        if (key.get("domain") or {}).get("low") is not None
+        and name in study.replicates
+        and _bounds(key["domain"])[0] < _bounds(key["domain"])[1]  # one value has no edges
     ]
 
 
-def _place(value: float, domain: dict[str, Any]) -> dict[str, Any]:
+def _place(value: float, domain: dict[str, Any], natural: tuple[float, ...]) -> dict[str, Any]:
     low, high = _bounds(domain)
     scale = np.log if domain.get("log") else float
     span = scale(high) - scale(low) or 1.0
     at = float((scale(value) - scale(low)) / span)
-    return {"value": value, "at": at, "low": low, "high": high, "edge": not EDGE < at < 1 - EDGE}
+    edge = not EDGE < at < 1 - EDGE and value not in natural
+    return {"value": value, "at": at, "low": low, "high": high, "edge": edge}
 
 
 def _bounds(domain: dict[str, Any]) -> tuple[float, float]:

@@ -104,7 +104,7 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     full["label"] = [f"dense {value:.1%}" for value in full["accuracy"]]
     layers = [
         alt.Chart(full).mark_rule(strokeDash=[2, 3], color=theme.INK).encode(y=y),
-        alt.Chart(full).mark_text(align="left", dy=-7, fontWeight=600).encode(
+        alt.Chart(full).mark_text(align="left", dy=13, fontWeight=600).encode(
             x=alt.X("at:Q", title=x["title"]), y=y, text="label:N"
         ),
     ]  # fmt: skip

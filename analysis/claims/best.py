@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis.claims.arm import Arm, leads, make_arm
 from analysis.claims.claim import Claim, Verdict, evidence, metric_words, p_words, plural, points
@@ -112,16 +113,36 @@ def held_out_words(study: Study, mean: float) -> str:
     )
 
 
+def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
+    """The interval of each row of ``best_at_each_size``, picked among its rivals.
+
+    The best of the whole study was picked among all, and has that interval everywhere.
+    """
+    if best.empty:
+        return []
+    overall = contenders(study.replicates)["configuration"].tolist()
+    arms = dict(zip(study.replicates["configuration"], _all_arms(study), strict=True))
+    found = []
+    for rivals in best["rivals"]:
+        names = overall if rivals[0] == overall[0] else rivals
+        found.append(interval_of_best([arms[name] for name in names]))
+    return found
+
+
+def _all_arms(study: Study) -> list[Arm]:
+    return _arms_of(study, study.replicates)
+
+
 def study_arms(study: Study) -> list[Arm]:
     """The configurations that compete, the best first."""
-    frame = contenders(study.replicates)
+    return _arms_of(study, contenders(study.replicates))
+
+
+def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
     trials = study.trials.assign(configuration=configuration_ids(study.trials))
     runs = judging_runs(outcomes(trials, study.metric))
-    return _arms(frame, runs, planned_runs(trials))
-
-
-def _arms(frame, runs, planned) -> list[Arm]:  # type: ignore[no-untyped-def]
-    groups = dict(list(runs.groupby("configuration", sort=False)))
+    planned = planned_runs(trials)
+    groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
     return [
         make_arm(row.label, groups[row.configuration], int(planned[row.configuration]))
         for row in frame.itertuples()

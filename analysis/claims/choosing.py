@@ -74,7 +74,7 @@ def choose(
 def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row a configuration that ended on a choosing seed: its keys, ``mean`` and ``runs``, by id.
 
-    One that has half the runs of others or fewer, since a machine lost them, is no candidate: the
+    One that has less than half the runs of another, since a machine lost them, is no candidate: the
     fewer the runs, the luckier the best of them.
 
     A row of ``Study.grid`` that is another spelling of a trial is a configuration of its own.

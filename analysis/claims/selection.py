@@ -64,7 +64,7 @@ def _winner(arms: list[Arm]) -> Winner | None:
     if len(ran) < 2:
         return None
     most = max(arm.n for arm in ran)
-    best = best_arm(arm for arm in ran if arm.n > most / 2)
+    best = best_arm(arm for arm in ran if arm.n >= most / 2)
     rivals = sorted((arm for arm in ran if arm is not best), key=lambda arm: -arm.mean)
     return winner([best, *rivals])
 

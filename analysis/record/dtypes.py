@@ -104,23 +104,37 @@ def typed_frame(rows: Sequence[Sequence[Any]], dtypes: dict[str, str]) -> pd.Dat
     )
 
 
-def _known(configs: Sequence[dict[str, Any]]) -> Sequence[Sequence[Any]]:
-    """The values of each of CONFIG_KEYS."""
+DEFAULTS: dict[str, Any] = {
+    name: key.default for name, key in TrainConfig.__dataclass_fields__.items()
+}
+
+
+def _known(configs: Sequence[dict[str, Any]], *, whole: bool) -> Sequence[Sequence[Any]]:
+    """The values of each of CONFIG_KEYS; a key that a ``whole`` one lacks is at its default."""
     known: list[Any]
     try:
         known = list(zip(*map(itemgetter(*CONFIG_KEYS), configs), strict=True))
     except KeyError:  # of a version that lacked a key
         known = []
-    return known or [[config.get(name) for config in configs] for name in CONFIG_KEYS]
+    return known or [
+        [config.get(name, DEFAULTS[name] if whole and config else None) for config in configs]
+        for name in CONFIG_KEYS
+    ]
 
 
-def config_columns(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A column for every key of TrainConfig, and for every other key that a configuration has."""
+def config_columns(configs: Sequence[dict[str, Any]], *, whole: bool = False) -> dict[str, Any]:
+    """A column for every key of TrainConfig, and for every other key that a configuration has.
+
+    ``whole`` configurations were resolved: a key that was not there yet when they were written had
+    its default.
+    """
     known = set(CONFIG_KEYS)
     found = dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(map(tuple, configs))))
     columns = {
         name: column(values, dtype)
-        for (name, dtype), values in zip(CONFIG_DTYPES.items(), _known(configs), strict=True)
+        for (name, dtype), values in zip(
+            CONFIG_DTYPES.items(), _known(configs, whole=whole), strict=True
+        )
     }
     for name in (name for name in found if name not in known):
         columns[name] = pd.Series([config.get(name) for config in configs]).array

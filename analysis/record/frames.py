@@ -56,7 +56,12 @@ def build_tables(columns: Columns) -> Tables:
         trials=_trials(list(planned.values()), codes, numbers, attempts),
         epochs=_epochs(names, codes, numbers, rates, decays),
         aliases=_configs(columns.rows, Alias, "same_as", ALIAS_DTYPES),
-        infeasible=_configs(columns.rows, Infeasible, "reason", INFEASIBLE_DTYPES),
+        infeasible=_configs(
+            _still_infeasible(columns.rows, planned.values()),
+            Infeasible,
+            "reason",
+            INFEASIBLE_DTYPES,
+        ),
         attempts=attempts_frame(attempts),
         runs=_runs(columns.rows),
         damage=_damage(columns),
@@ -131,7 +136,7 @@ def _trials(
     data: dict[str, Any] = {
         "trial_id": [row.trial_id for row in planned],
         **standing,
-        **config_columns([row.config for row in planned]),
+        **config_columns([row.config for row in planned], whole=True),
         "parameters": [row.parameters for row in planned],
         "macs": [row.macs for row in planned],
         "compression": [row.compression for row in planned],
@@ -186,6 +191,20 @@ def _configs(rows: Iterable[Any], kind: Any, name: str, dtypes: dict[str, str]) 
     ours = rows_of(rows, kind)
     named = {name: column([getattr(row, name) for row in ours], dtypes[name])}
     return pd.DataFrame({**named, **config_columns([row.config for row in ours])})
+
+
+def _still_infeasible(rows: Iterable[Any], planned: Iterable[Planned]) -> list[Infeasible]:
+    """Those of which no trial came to be: a limit may have been raised since."""
+    rows, configs = rows_of(rows, Infeasible), [row.config for row in planned]
+    ran: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+    kept = []
+    for row in rows:
+        names = tuple(sorted(row.config))
+        if names not in ran:
+            ran[names] = {tuple(config.get(name) for name in names) for config in configs}
+        if tuple(row.config[name] for name in names) not in ran[names]:
+            kept.append(row)
+    return kept
 
 
 def _runs(rows: Iterable[Any]) -> pd.DataFrame:

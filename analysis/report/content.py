@@ -10,14 +10,20 @@ from urllib.parse import quote
 import pandas as pd
 
 from analysis.charts import theme
-from analysis.charts.labels import percent
+from analysis.charts.labels import percent, short_count
 from analysis.charts.metric_label import measure
 from analysis.claims.answers import answer, claims
+from analysis.claims.best import picked_intervals
+from analysis.claims.claim import points
 from analysis.record.status import TrialStatus
 from analysis.report.provenance import duration, provenance
 from analysis.report.rendered import Drawn, Missing
+from analysis.statistics.intervals import Interval
+from analysis.study.best import best_configuration
 from analysis.study.best_by_size import best_at_each_size, train_command
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
+from analysis.study.held_out import judging_images
+from analysis.study.outcomes import standard_error
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -50,6 +56,7 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
     """Everything that both templates name."""
     said = answer(study)
     best = best_at_each_size(study)
+    best = best.assign(picked=picked_intervals(study, best))
     return {
         "name": study.name,
         "question": study.question,
@@ -113,8 +120,10 @@ def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
     note = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in others.items())
     facts = [Fact("Finished trials", f"{done:,} of {len(trials):,}", note)]
     if len(best):
-        top = best.loc[best["mean"].idxmax()]
-        facts.append(Fact(f"Best {measure(study)}", percent(top["mean"]), str(top["label"])))
+        found = best_configuration(study)["configuration"]
+        top = best[best["configuration"] == found].iloc[0]
+        note = f"{top['label']}{_interval_note(top['picked'])}{_images_note(study, top['mean'])}"
+        facts.append(Fact(f"Best {measure(study)}", percent(top["mean"]), note))
         size = f"{int(top['parameters']):,}"
         facts.append(Fact("Its parameters", size, f"{percent(top['compression'])} of dense"))
     seconds = float(trials["train_seconds"].sum()) if len(trials) else 0.0
@@ -126,19 +135,46 @@ def _best_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
     colour = theme.styles([row["layer"]])[row["layer"]].colour
     trial = study.trials.loc[study.trials["trial_id"] == row["trial_id"]].iloc[0]
     return {
-        "size": f"{_count(row['from_size'])} – {_count(row['to_size'])}",
+        "size": f"{short_count(row['from_size'])} – {short_count(row['to_size'])}",
         "label": row["label"],
         "colour": colour,
         "dark": theme.DARK[colour],
         "parameters": f"{int(row['parameters']):,}",
         "compression": percent(row["compression"]),
         "accuracy": percent(row["mean"]),
-        "interval": _interval(row["mean"], row["low"]),
-        "runs": int(row["n"]),
+        "interval": _range(row["picked"]),
+        "runs": _runs(row),
         "probability": _probability(row["probability"]),
         "test": _tested(row),
         "command": train_command(trial.to_dict(), data_dir(study)),
     }
+
+
+def _range(interval: Interval) -> str:
+    """From where to where, in per cent: "91.20 to 92.35"; nothing where there is no interval."""
+    if pd.isna(interval.low):
+        return ""
+    return f"{points(max(interval.low, 0.0))} to {points(min(interval.high, 1.0))}"
+
+
+def _interval_note(interval: Interval) -> str:
+    said = _range(interval)
+    return f", 95 % interval {said}" if said else ""
+
+
+def _images_note(study: Study, mean: float) -> str:
+    """What the held-out images leave open of any accuracy."""
+    images = judging_images(study)
+    if not images:
+        return ""
+    return f"; ± {points(standard_error(mean, images))} from the choice of {images:,} images"
+
+
+def _runs(row: dict[str, Any]) -> str:
+    """How many runs finished, of how many, and how many of them learned nothing."""
+    said = f"{row['n']} of {row['planned']}" if row["n"] < row["planned"] else f"{row['n']}"
+    said += " fresh" if row["estimated"] else ""
+    return f"{said}, {row['collapsed']} collapsed" if row["collapsed"] else said
 
 
 def _interval(mean: float, low: float) -> str:
@@ -154,13 +190,6 @@ def _tested(row: dict[str, Any]) -> str:
         return "–"
     interval = _interval(row["test_mean"], row["test_low"])
     return f"{percent(row['test_mean'])} {interval} (n = {int(row['test_n'])})"
-
-
-def _count(size: float) -> str:
-    for unit, divisor in (("M", 1_000_000), ("k", 1_000)):
-        if size >= divisor:
-            return f"{size / divisor:g}{unit}"
-    return f"{size:g}"
 
 
 def data_dir(study: Study) -> str | None:

@@ -26,10 +26,11 @@ BAND = (0.025, 0.975)
 def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) -> pd.DataFrame:
     """The rows of ``replicates``, by size, each with its relation to the front of low x, high mean.
 
-    ``on_front``: nothing of its size or smaller has a higher mean. ``probability``: that this holds
-    again on fresh seeds. ``front_low``–``front_high``: 95 % band of the front's height at this x.
-    The spread of one run is pooled over all configurations with two runs or more; where there are
-    none, probability and band are NaN, since nobody knows what one run is worth.
+    ``on_front``: nothing of its size has a higher mean, and nothing smaller one as high.
+    ``probability``: that this holds again on fresh seeds. ``front_low``–``front_high``: 95 % band
+    of the front's height at this x. The spread of one run is pooled over all configurations with
+    two runs or more; where there are none, probability and band are NaN, since nobody knows what
+    one run is worth.
 
     Raises:
         TableError: where ``x`` is no numeric column.
@@ -101,4 +102,9 @@ def _heights(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _on_front(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    return values >= _heights(values, groups)
+    """Who is as high as any of its size, and higher than everything smaller."""
+    if not len(groups):
+        return values >= values
+    starts = np.searchsorted(groups, groups, side="left")
+    smaller = np.maximum.accumulate(values, axis=1)[:, np.maximum(starts - 1, 0)]
+    return (values >= _heights(values, groups)) & ((starts == 0) | (values > smaller))

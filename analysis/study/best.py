@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.record.record import RecordError
+from analysis.record.status import TrialStatus
 from analysis.study.configurations import best_first, configuration_ids, enough_runs
+from analysis.study.outcomes import is_estimating
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``replicates`` that compete, the best first.
 
-    With few runs luck wins: a configuration that has half the runs of others or fewer does not
+    With few runs luck wins: a configuration that has less than half the runs of another does not
     compete.
     """
     ours = replicates[replicates["estimated"]] if replicates["estimated"].any() else replicates
@@ -50,7 +52,12 @@ def best_trial(study: Study) -> pd.Series:
 
 
 def best_of_configuration(study: Study, configuration: str) -> pd.Series:
-    """The finished trial of the highest accuracy, of equal ones the lowest seed."""
-    trials = study.trials[study.trials["status"] == "finished"]
+    """The finished trial of the highest accuracy, of equal ones the lowest seed.
+
+    Of the runs that the configuration is judged by: those on estimating seeds where it has some.
+    """
+    trials = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     ours = trials[(configuration_ids(trials) == configuration) & trials[study.metric].notna()]
+    estimating = is_estimating(ours)
+    ours = ours[estimating | (not estimating.any())]
     return ours.sort_values([study.metric, "seed"], ascending=[False, True], kind="stable").iloc[0]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.status import TrialStatus
+from analysis.study.best import contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.size_steps import size_step
@@ -25,18 +26,21 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
     """A row per step of size, smallest first: the configuration with the highest mean there.
 
     The columns of ``study.pareto()``, and ``from_size``, ``to_size`` (parameters), ``candidates``
-    (finished configurations of that size), ``trial_id`` (its first trial) and, where it was
+    (finished configurations of that size), ``rivals`` (the ids of those that competed, the best
+    first), ``trial_id`` (its first trial) and, where it was
     confirmed, ``test_mean, test_low, test_high, test_n``.
     """
     frame = study.pareto("parameters", study.metric)
     if frame.empty:
-        return frame.assign(from_size=[], to_size=[], candidates=[], trial_id=[])
+        return frame.assign(from_size=[], to_size=[], candidates=[], rivals=[], trial_id=[])
     steps = [size_step(float(size)) for size in frame["parameters"]]
     frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
-    best = frame.loc[frame.groupby("from_size")["mean"].idxmax()]
+    steps_of = {low: contenders(rows) for low, rows in frame.groupby("from_size")}
+    best = pd.concat([rows.head(1) for rows in steps_of.values()])
     counts = frame.groupby("from_size").size()
     best = best.assign(
         candidates=best["from_size"].map(counts),
+        rivals=[tuple(rows["configuration"]) for rows in steps_of.values()],
         trial_id=best["configuration"].map(_first_trials(study)),
     )
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)

@@ -42,7 +42,9 @@ def configuration_ids(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) 
     names = [name for name in config_names(trials) if name not in set(without)]
     if not len(trials):
         return pd.Series([], dtype="str", index=trials.index)
+    known = trials["layer"].notna() if "layer" in trials else pd.Series(True, index=trials.index)
     whole = trials[names].fillna({name: value for name, value in DEFAULTS.items() if name in names})
+    whole = whole.where(known, trials[names])  # of a trial whose configuration is lost nothing is
     hashes = pd.util.hash_pandas_object(whole, index=False)
     return pd.Series([f"{number:016x}"[:12] for number in hashes], index=trials.index, dtype="str")
 
@@ -140,8 +142,8 @@ def best_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def enough_runs(n: pd.Series) -> pd.Series:
-    """Which configurations have more than half as many runs as the one that has most."""
-    return n > n.max() / 2
+    """Which configurations have at least half as many runs as the one that has most."""
+    return n >= n.max() / 2
 
 
 def isolation(frame: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,10 +53,21 @@ def export_text(frame: pd.DataFrame, kind: str) -> str:
     if kind == "csv":
         return frame.to_csv(index=False)
     if kind == "json":
-        return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
+        return json.dumps(_records(frame), indent=1, ensure_ascii=False) + "\n"
     if kind == "md":
         return _markdown(frame)
     raise TableError(f"{kind!r} is no text: choose from csv, json, md, or give --to a file")
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows of plain values, every digit kept; what is missing or not finite is null."""
+    whole = frame.astype(object).where(frame.notna(), None)
+    return [{name: _plain(one) for name, one in row.items()} for row in whole.to_dict("records")]
+
+
+def _plain(value: object) -> object:
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def write_export(frame: pd.DataFrame, kind: str, path: Path) -> None:

@@ -146,8 +146,10 @@ class Study:
         return write_tables(self.folder, self.tables, ledger_bytes=self.ledger_bytes)
 
 
-def load_study(path: str | Path) -> Study:
+def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
     """Reads a study folder: its tables where they are as new as the ledger, else the ledger.
+
+    ``rebuild`` reads the ledger, where there is one, whatever tables lie beside it.
 
     Raises:
         RecordError: where the folder is no study, or one of a newer format.
@@ -157,13 +159,14 @@ def load_study(path: str | Path) -> Study:
     if not folder.is_dir():
         raise RecordError(f"{folder} is no folder; name a study folder that run_tune.py wrote")
     info = _information(folder)
-    tables = read_tables(folder)
+    rebuild = rebuild and (folder / LEDGER).is_file()
+    tables = None if rebuild else read_tables(folder)
     if tables is None:
         with without_collections():
             tables, size = _from_ledger(folder)
     else:
         size = _size(folder / LEDGER)
-    name = str(info.get("name") or folder.resolve().name)
+    name = folder.resolve().name  # a folder that was renamed is known by its new name everywhere
     space = info.get("space") or {}
     tables = dataclasses.replace(
         tables, trials=existing(tables.trials, space), aliases=existing(tables.aliases, space)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
@@ -74,9 +74,19 @@ def _column(key: str) -> api_pb2.HParamInfo:
     return info
 
 
-def start_event(planned: Planned, keys: Iterable[str]) -> Event:
-    """A trial's row in the HParams table, and its size."""
-    values = {key: planned.config[key] for key in keys if planned.config.get(key) is not None}
+Conditions = Mapping[str, Mapping[str, Sequence[Any]]]
+"""By the name of a searched key, where it exists: names of other keys with the values they need."""
+
+
+def start_event(planned: Planned, keys: Iterable[str], when: Conditions) -> Event:
+    """A trial's row in the HParams table, with the keys that exist for it, and its size."""
+    config = planned.config
+    values = {
+        key: config[key]
+        for key in keys
+        if config.get(key) is not None
+        and all(config.get(other) in values for other, values in when.get(key, {}).items())
+    }
     summary = summary_v2.hparams_pb(values, trial_id=planned.trial_id, start_time_secs=planned.time)
     summary.value.extend(
         _scalars({"size/parameters": planned.parameters, "size/macs": planned.macs})

@@ -15,7 +15,14 @@ from tensorboard.compat.proto.event_pb2 import Event
 from analysis.record.record import Ended, Epoch, Planned, read_record
 from analysis.record.status import TrialStatus
 from analysis.tensorboard import event_file
-from analysis.tensorboard.events import end_event, epoch_event, is_end, schema_events, start_event
+from analysis.tensorboard.events import (
+    Conditions,
+    end_event,
+    epoch_event,
+    is_end,
+    schema_events,
+    start_event,
+)
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -38,14 +45,17 @@ class TensorBoardLog:
         self._keys: tuple[str, ...] | None = None
 
     def trial(self, planned: Planned, searched_keys: Iterable[str]) -> None:
-        """Announces a trial with the values of its searched keys, and its seed."""
+        """Announces a trial with the values of its searched keys, and its seed.
+
+        Where the keys are a space's own, those are left out that do not exist for the trial.
+        """
         keys = _with_seed(searched_keys)
         if keys != self._keys:
             write_schema(self.folder, keys)
             self._keys = keys
         path = self._run(planned.trial_id).path
         if not path.is_file():
-            event_file.append(path, start_event(planned, keys))
+            event_file.append(path, start_event(planned, keys, conditions(searched_keys)))
 
     def epoch(self, row: Epoch) -> None:
         """Adds an epoch's scalars, unless that epoch is already there."""
@@ -112,7 +122,8 @@ def write_tensorboard(study: Study) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     keys = searched_keys(study.info)
     write_schema(fresh, keys)
-    for trial_id, events in _events_by_trial(study.folder, keys).items():
+    when = conditions((study.info.get("space") or {}).get("keys"))
+    for trial_id, events in _events_by_trial(study.folder, keys, when).items():
         event_file.replace(fresh / trial_id / event_file.NAME, event_file.encode(events))
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
@@ -124,19 +135,31 @@ def searched_keys(info: Mapping[str, Any]) -> tuple[str, ...]:
     return _with_seed((info.get("space") or {}).get("keys") or ())
 
 
+def conditions(keys: Any) -> Conditions:
+    """The ``when`` of each key of a space or of a ``study.json``; none of keys only named."""
+    if not isinstance(keys, Mapping):
+        return {}
+    return {
+        name: (key.get("when") or {}) if isinstance(key, Mapping) else key.when
+        for name, key in keys.items()
+    }
+
+
 def _with_seed(keys: Iterable[str]) -> tuple[str, ...]:
     """Replicates search the seed, whether the space names it or not."""
     return tuple(dict.fromkeys((*keys, "seed")))
 
 
-def _events_by_trial(study: Path, keys: tuple[str, ...]) -> dict[str, list[Event]]:
+def _events_by_trial(
+    study: Path, keys: tuple[str, ...], when: Conditions
+) -> dict[str, list[Event]]:
     """Each trial's events; of an epoch done twice the last one counts."""
     starts: dict[str, Event] = {}
     epochs: dict[str, dict[int, Event]] = {}
     ends: dict[str, list[Event]] = {}
     for row in read_record(study).rows:
         if isinstance(row, Planned):
-            starts[row.trial_id] = start_event(row, keys)
+            starts[row.trial_id] = start_event(row, keys, when)
         elif isinstance(row, Epoch):
             epochs.setdefault(row.trial_id, {})[row.epoch] = epoch_event(row)
         elif isinstance(row, Ended):

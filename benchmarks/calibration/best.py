@@ -109,7 +109,7 @@ def _sentence_interval(study: Study) -> tuple[int, float, float]:
         best = frame.iloc[0]
         return int(best["rank"]) - 2, best["mean"] - half, best["mean"] + half
     best = winner(study_arms(study))
-    return int(best.arm.name.split("rank ")[1]) - 2, *best.interval
+    return int(best.arm.name.rpartition(" ")[2]) - 2, *best.interval
 
 
 def fresh_interval(rng: np.random.Generator) -> dict[str, bool]:

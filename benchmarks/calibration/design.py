@@ -32,7 +32,7 @@ class Design:
     what: str
     draw: Draw
     asked: dict[str, tuple[float, float]]
-    studies: int = 300
+    studies: int = 200
     second_stage: bool = False
     fast: Draw | None = None
 

@@ -94,23 +94,23 @@ def smallest(lost: float) -> Draw:
 
 QUESTIONS = {
     "select, 4 budgets of 9 arms, no difference": Design(
-        "n = 3, nothing to tune", select((0.4,), 0.0), FALSE, 200, second_stage=True
+        "n = 3, nothing to tune", select((0.4,), 0.0), FALSE, 100, second_stage=True
     ),
     "select, one family 6.7 σ ahead": Design(
         "n = 3, nothing to tune; named at all 4 budgets",
         select((0.4,), 6.7),
         {**SHOWN, **FALSE},
-        200,
+        100,
         second_stage=True,
     ),
     "select, tuned over 3 rates, no difference": Design(
-        "2 choosing, 5 fresh seeds", select((0.2, 0.4, 0.8), 0.0), FALSE, 150, second_stage=True
+        "2 choosing, 5 fresh seeds", select((0.2, 0.4, 0.8), 0.0), FALSE, 60, second_stage=True
     ),
     "select, tuned over 3 rates, one family 6.7 σ ahead": Design(
         "2 choosing, 5 fresh seeds; named at all 4 budgets",
         select((0.2, 0.4, 0.8), 6.7),
         {**SHOWN, **FALSE},
-        150,
+        60,
         second_stage=True,
     ),
     "smallest, all exactly at the margin": Design(

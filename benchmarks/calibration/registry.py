@@ -7,4 +7,4 @@ from benchmarks.calibration.questions import QUESTIONS
 from benchmarks.calibration.trends import TRENDS
 from benchmarks.calibration.tuned import TUNED
 
-DESIGNS: dict[str, Design] = {**TUNED, **CONTRASTS, **BEST, **QUESTIONS, **TRENDS}
+DESIGNS: dict[str, Design] = {**CONTRASTS, **BEST, **TRENDS, **TUNED, **QUESTIONS}

@@ -91,6 +91,6 @@ TUNED = {
     "best of 10 against best of 1, 3 blocks": Design("no effect", tuned_unequally(3), FALSE),
     "best of 10 against best of 1, 8 blocks": Design("no effect", tuned_unequally(8), FALSE),
     "carry, the decay does nothing": Design(
-        "does a treatment cost less than another?", carry_flat, FALSE, 200, second_stage=True
+        "does a treatment cost less than another?", carry_flat, FALSE, 100, second_stage=True
     ),
 }

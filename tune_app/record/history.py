@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from analysis.record.record import (
     Alias,
@@ -16,6 +17,7 @@ from analysis.record.record import (
     Started,
 )
 from analysis.record.status import TrialStatus
+from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
 
 LOST = ("lost_worker", "lost_node")
@@ -105,9 +107,9 @@ class History:
             case Infeasible():
                 self.infeasible.append(row)
 
-    def with_status(self, status: TrialStatus) -> list[str]:
-        """The ids of the trials that have this status, in the order they entered."""
-        return [name for name, trial in self.trials.items() if trial.status == status]
+    def with_status(self, *statuses: TrialStatus) -> list[str]:
+        """The ids of the trials that have one of these statuses, in the order they entered."""
+        return [name for name, trial in self.trials.items() if trial.status in statuses]
 
     def __getitem__(self, trial_id: str) -> TrialHistory:
         """The trial's history; an empty one if the ledger does not know it."""
@@ -118,14 +120,60 @@ class History:
 
 
 def best_trial(history: History) -> tuple[float, str]:
-    """The highest accuracy of a last epoch among finished trials, and whose it is.
+    """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
-    Of equal ones the trial that entered the study first, as in ``python -m analysis``; (0.0, "")
-    for none.
+    Best as ``analysis.study.best`` has it: of equal means the smaller network; runs on estimating
+    seeds alone, where there are any; and no configuration with less than half the runs of another.
+    A run that diverged counts at chance.
     """
-    finished = history.with_status(TrialStatus.FINISHED)
-    scores = [(final_score(history[name]), name) for name in finished]
-    return max(scores, key=lambda scored: scored[0], default=(0.0, ""))
+    groups: dict[str, list[str]] = {}
+    for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
+        groups.setdefault(_configuration(name, history[name]), []).append(name)
+    judged = [_judging(history, names) for names in groups.values()]
+    judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]
+    fresh = [names for names in judged if _is_estimate(history[names[0]])] or judged
+    most = max(map(len, fresh), default=0)
+    ranked = [
+        (-round(fmean(_outcome(history[name]) for name in names), 12), _size(history[names[0]]), i)
+        for i, names in enumerate(fresh)
+        if len(names) >= most / 2
+    ]
+    if not ranked:
+        return 0.0, ""
+    loss, _, number = min(ranked)
+    names = [name for name in fresh[number] if _has_finished(history[name])]
+    return -loss, max(names, key=lambda name: final_score(history[name]))
+
+
+def _configuration(name: str, trial: TrialHistory) -> str:
+    """What trials share that differ in their seed alone."""
+    if trial.planned is None:
+        return name
+    return repr(sorted((key, one) for key, one in trial.planned.config.items() if key != "seed"))
+
+
+def _judging(history: History, names: list[str]) -> list[str]:
+    """The runs that a configuration is judged by: on estimating seeds, where it has some."""
+    return [name for name in names if _is_estimate(history[name])] or names
+
+
+def _is_estimate(trial: TrialHistory) -> bool:
+    return bool(trial.planned) and not is_choosing(int(trial.planned.config.get("seed", 0)))  # type: ignore[union-attr]
+
+
+def _size(trial: TrialHistory) -> int:
+    return trial.planned.parameters if trial.planned else 0
+
+
+def _has_finished(trial: TrialHistory) -> bool:
+    return trial.status == TrialStatus.FINISHED
+
+
+def _outcome(trial: TrialHistory) -> float:
+    """The final score; chance where the run diverged."""
+    if _has_finished(trial):
+        return final_score(trial)
+    return 1 / int(trial.planned.config.get("classes", 10)) if trial.planned else 0.0
 
 
 def final_score(trial: TrialHistory) -> float:

@@ -1,0 +1,107 @@
+"""Terminal, status, best, report and confirmation name one best, on studies where that is hard."""
+
+import json
+
+import pytest
+
+from analysis.claims.answers import best_claim
+from analysis.commands.terminal import status_text
+from analysis.record.record import read_record
+from analysis.report.content import content
+from analysis.study.best import best_configuration, contenders
+from analysis.study.best_checkpoint import copy_best
+from analysis.study.configurations import configuration_ids
+from analysis.study.status import study_status
+from analysis.study.study import load_study
+from tests.analysis import spaces
+from tests.analysis.model import Model
+from tests.analysis.simulation import Fate, write_study
+from tune_app.record.history import History, best_trial
+
+RANKS = (8, 16, 32)
+
+
+def configs(seeds, ranks=RANKS):
+    return [
+        {"layer": "low_rank", "rank": rank, "epochs": 4, "seed": seed}
+        for rank in ranks
+        for seed in seeds
+    ]
+
+
+class Fixed(Model):
+    """Accuracies by rank and seed, to the last digit."""
+
+    def __init__(self, values):
+        object.__setattr__(self, "values", values)
+
+    def draw(self, config, size, rng):
+        return self.values(config.rank, config.seed)
+
+
+HARD = {
+    "equal means, another size": (configs((0, 1)), Fixed(lambda rank, seed: 0.9), None),
+    "one lucky seed against two good ones": (
+        [*configs((0, 1, 2), (8, 16)), *configs((0,), (32,))],
+        Fixed(lambda rank, seed: 0.95 if rank == 32 else 0.9 - rank / 1000),
+        None,
+    ),
+    "the highest run is not of the highest mean": (
+        configs((0, 1)),
+        Fixed(lambda rank, seed: {8: 0.90, 16: 0.92 - 0.1 * seed, 32: 0.89}[rank]),
+        None,
+    ),
+    "a diverged run counts at chance": (
+        configs((0, 1)),
+        Fixed(lambda rank, seed: 0.8 + rank / 1000),
+        lambda number: (Fate("diverged", 2),) if number == 5 else (Fate(),),
+    ),
+    "what was chosen is judged by fresh seeds": (
+        [*configs((0, 1)), *configs((1000, 1001), (8, 16))],
+        Fixed(lambda rank, seed: {8: 0.90, 16: 0.89, 32: 0.93}[rank] + (seed < 1000) * 0.02),
+        None,
+    ),
+}
+BEST = {
+    "equal means, another size": 8,
+    "one lucky seed against two good ones": 8,
+    "the highest run is not of the highest mean": 8,
+    "a diverged run counts at chance": 16,
+    "what was chosen is judged by fresh seeds": 8,
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_every_place_names_one_best(name, tmp_path):
+    plan, model, fates = HARD[name]
+    more = {"fates": fates} if fates else {}
+    study = load_study(
+        write_study(tmp_path / "study", plan, space=spaces.FAMILIES, model=model, **more)
+    )
+    best = best_configuration(study)
+    assert best["rank"] == BEST[name]
+    status = study_status(study)
+    trial = study.trials[study.trials["trial_id"] == status.best["trial_id"]]
+    assert configuration_ids(trial).iloc[0] == best["configuration"]
+    assert status.best["label"] == best["label"]
+    assert f"{100 * best['mean']:.2f} %" in status_text(status)
+    claim = best_claim(study)
+    assert f"{best['label']} (" in claim.words
+    assert f"{100 * best['mean']:.2f} %" in claim.words
+    page = content(study, [])
+    fact = next(one for one in page["facts"] if one.name.startswith("Best"))
+    assert fact.value == f"{100 * best['mean']:.2f} %"
+    row = next(one for one in page["best"] if one["label"] == best["label"])
+    assert row["accuracy"] == fact.value
+    assert row["interval"] in claim.words
+    assert row["interval"] in fact.note
+    assert contenders(study.replicates).iloc[0]["configuration"] == best["configuration"]
+    accuracy, terminal = best_trial(History(read_record(study.folder, rates=False).rows))
+    assert terminal == status.best["trial_id"]
+    assert accuracy == pytest.approx(best["mean"])
+    checkpoint = study.folder / "checkpoints" / terminal / "e4-a1"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text("{}")
+    copy_best(study, tmp_path / "best")
+    copied = json.loads((tmp_path / "best" / "config.json").read_text())
+    assert (copied["rank"], copied["seed"]) == (BEST[name], int(trial["seed"].iloc[0]))
