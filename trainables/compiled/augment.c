@@ -56,8 +56,8 @@ void augment(const struct batch *batch, int64_t positions, const int32_t *restri
     }
 }
 
-/* Where pixel i of `side` lies in the `length` pixels that fill it: the pixel before it, and how far
-   beyond. Bilinear with half-pixel centres; what lies beyond the part is not seen. */
+/* Where pixel i of `side` lies in the `length` pixels that fill it: the pixel before it, and how
+   far beyond. Bilinear with half-pixel centres; what lies beyond the part is not seen. */
 static float source(int64_t i, int64_t side, int64_t length, int64_t *before)
 {
     float at = (i + 0.5f) * length / side - 0.5f;
@@ -66,8 +66,8 @@ static float source(int64_t i, int64_t side, int64_t length, int64_t *before)
     return at - *before;
 }
 
-/* Each image's drawn part, resized to the square, perhaps mirrored, cut out. before, weight: scratch
-   of `side` values each. */
+/* Each image's drawn part, resized to the square, perhaps mirrored, cut out. before, weight:
+   scratch of `side` values each. */
 void augment_resized(const struct batch *batch, int64_t *restrict before, float *restrict weight,
                      float *restrict y)
 {

@@ -130,7 +130,7 @@ ALWAYS_INLINE void accumulate_row(struct input_row row, const int64_t ky, const 
     const int64_t tile_rows = TILE / columns;
     for (int64_t i = 0; i < channels; i += PAIR * in_lanes, taps += 3 * VECTOR_VALUES)
         UNROLLED for (int64_t n = 0; n < columns + 2; n++) {
-            /* Not from left to right: multiply-adds to neighbouring sums would wait for each other. */
+            /* Not from left to right: multiply-adds to neighbouring sums wait for each other. */
             const int64_t at = n * 7 % (columns + 2) - 1;
             const value *pixel = row.first + at * in_channels;
             pixel = at < 0 ? row.left : at == columns ? row.right : pixel;
@@ -178,9 +178,9 @@ ALWAYS_INLINE void convolve_tiles(values_in x, int64_t images, int64_t height, i
                                 if (row + ky > 0 && row + ky <= height) {
                                     const struct input_row pixels
                                         = {above + ky * width * in_channels + i, 0, 0};
-                                    accumulate_row(pixels, ky, taps + i / inputs * 3 * VECTOR_VALUES,
-                                                   ky_stride, inputs, in_channels, sum, columns,
-                                                   in_lanes);
+                                    const value *tap = taps + i / inputs * 3 * VECTOR_VALUES;
+                                    accumulate_row(pixels, ky, tap, ky_stride, inputs, in_channels,
+                                                   sum, columns, in_lanes);
                                 }
                     UNROLLED for (int64_t p = 0; p < TILE; p += in_lanes) {
                         const int64_t at
@@ -222,9 +222,9 @@ NEVER_INLINE void convolve(values_in x, int64_t images, int64_t height, int64_t 
 }
 
 /* Adds to the gradients of a kernel's taps what these images x give to them, where grad is the
-   gradient of the convolution's output. inputs x 3 taps are summed in registers at a time. In bf16
-   both are pairs of pixels, as pair_pixels makes them: x of pixels (0, 1), (2, 3) and so on, grad of
-   (padding, 0), (0, 1), (1, 2) to (width - 1, padding). */
+   gradient of the convolution's output. inputs x 3 taps are summed in registers at a time. In
+   bf16 both are pairs of pixels, as pair_pixels makes them: x of pixels (0, 1), (2, 3) and so
+   on, grad of (padding, 0), (0, 1), (1, 2) to (width - 1, padding). */
 ALWAYS_INLINE void accumulate_taps(values_in x, values_in grad, int64_t images, int64_t height,
                                    int64_t width, float *grad_taps, int64_t in_channels,
                                    int64_t out_channels, const int64_t inputs,
@@ -267,9 +267,9 @@ ALWAYS_INLINE void accumulate_taps(values_in x, values_in grad, int64_t images, 
             }
 }
 
-/* For each channel of a pixel its value beside that of the pixel to the right: for every other pixel
-   of a row, or, with_padding, for every pixel and for the padding on the left. Returns where the
-   pairs end. */
+/* For each channel of a pixel its value beside that of the pixel to the right: for every other
+   pixel of a row, or, with_padding, for every pixel and for the padding on the left. Returns
+   where the pairs end. */
 static value *pair_pixels(const value *x, int64_t rows, int64_t width, int64_t channels,
                           const int with_padding, value *pairs)
 {

@@ -1,14 +1,15 @@
-/* A 3x3 convolution, BatchNorm, max-pool and ReLU, a chunk of images at a time, so that what one step
-   leaves is in the cache when the next one wants it: the convolution's output for its statistics and
-   the pool, and its gradient, which never leaves the cache, for the two convolutions of the backward
-   pass. conv_norm_pool_relu.py calls these functions; tests compare both ways with torch in double
-   precision. */
+/* A 3x3 convolution, BatchNorm, max-pool and ReLU, a chunk of images at a time, so that what one
+   step leaves is in the cache when the next one wants it: the convolution's output for its
+   statistics and the pool, and its gradient, which never leaves the cache, for the two
+   convolutions of the backward pass. conv_norm_pool_relu.py calls these functions; tests
+   compare both ways with torch in double precision. */
 
 #include <string.h>
 
 #include "conv.h"
 
-/* Memory that a call needs for itself. conv_norm_pool_relu.py has the same structure and the sizes. */
+/* Memory that a call needs for itself. conv_norm_pool_relu.py has the same structure and the
+   sizes. */
 struct scratch {
     value *taps;          /* a packed kernel */
     value *padded_images; /* of a chunk, where three channels become four, else null */
@@ -87,7 +88,8 @@ ALWAYS_INLINE void backward_channels(struct shape shape, struct convolution conv
     for (int64_t image = 0; image < shape.images; image += chunk) {
         const int64_t at = image * pixels * C, at_y = at / (shape.pool * shape.pool);
         const int64_t at_input = image * pixels * in_channels;
-        grad_input(grad_y + at_y, pooled + at_y, x + at, part, affine, input, scratch.conv_chunk, C);
+        grad_input(grad_y + at_y, pooled + at_y, x + at, part, affine, input, scratch.conv_chunk,
+                   C);
         values_in inputs = pad_channels(images + at_input, chunk * pixels, in_channels,
                                         scratch.padded_images);
         accumulate_grad_kernel(inputs, scratch.conv_chunk, chunk, height, width, scratch.grad_taps,
@@ -99,8 +101,8 @@ ALWAYS_INLINE void backward_channels(struct shape shape, struct convolution conv
     unpack_grad_kernel(scratch.grad_taps, C, in_channels, grad_kernel);
 }
 
-/* Writes the gradients of weight, bias, kernel and, unless grad_images is null, the images. x, pooled
-   and norm's statistics: as forward wrote them. */
+/* Writes the gradients of weight, bias, kernel and, unless grad_images is null, the images. x,
+   pooled and norm's statistics: as forward wrote them. */
 void backward(const struct shape *shape, const struct convolution *conv,
               const struct batch_norm *norm, const struct scratch *scratch, const value *grad_y,
               const value *pooled, const value *x, const value *images, float *grad_weight,

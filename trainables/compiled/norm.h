@@ -50,9 +50,9 @@ struct input_gradient {
     default: function(__VA_ARGS__, channels);       \
     }
 
-/* The max-pool of two rows. BatchNorm comes first, but it is monotonic: it keeps the order of x where
-   the weight is positive and reverses it where the weight is negative. Of equal values the first is
-   taken, as in torch. */
+/* The max-pool of two rows. BatchNorm comes first, but it is monotonic: it keeps the order of x
+   where the weight is positive and reverses it where the weight is negative. Of equal values
+   the first is taken, as in torch. */
 ALWAYS_INLINE void max_pool(values_in x, int64_t width, floats_in weight, values_out pooled,
                             const int64_t C)
 {
@@ -72,9 +72,9 @@ ALWAYS_INLINE void max_pool(values_in x, int64_t width, floats_in weight, values
     }
 }
 
-/* Adds up x - origin and its square, and writes pooled where there is a pool. origin is a pixel of x:
-   without it, the variance would be a small difference of two large numbers where a mean is far from
-   zero. rows: those of all images, one after another. */
+/* Adds up x - origin and its square, and writes pooled where there is a pool. origin is a pixel of
+   x: without it, the variance would be a small difference of two large numbers where a mean is
+   far from zero. rows: those of all images, one after another. */
 ALWAYS_INLINE void accumulate_stats(values_in x, int64_t rows, int64_t width, int64_t pool,
                                     floats_in weight, const value *origin, double *sum,
                                     double *sum_of_squares, values_out pooled, const int64_t C)
@@ -126,8 +126,8 @@ ALWAYS_INLINE void batch_affine(struct batch_norm norm, struct affine affine, co
     }
 }
 
-/* Two pixels of 8 channels are worked on as one of 16, where nothing is summed: GCC makes poor code of
-   the conversion of 8 values to bf16. This repeats what belongs to a channel. */
+/* Two pixels of 8 channels are worked on as one of 16, where nothing is summed: GCC makes poor
+   code of the conversion of 8 values to bf16. This repeats what belongs to a channel. */
 ALWAYS_INLINE void repeat(floats_in eight, float *sixteen)
 {
     for (int64_t c = 0; c < 16; c++)
@@ -195,8 +195,8 @@ ALWAYS_INLINE void pool_affine_relu(values_in x, int64_t rows, int64_t width, in
     }
 }
 
-/* Sums of grad_y where the ReLU let it through, and of its product with x - mean. rows and width are
-   those of y. */
+/* Sums of grad_y where the ReLU let it through, and of its product with x - mean. rows and width
+   are those of y. */
 ALWAYS_INLINE void accumulate_gradients(values_in grad_y, values_in pooled, int64_t rows,
                                         int64_t width, floats_in scale, floats_in shift,
                                         floats_in mean, double *sum, double *sum_of_products,
@@ -220,8 +220,8 @@ ALWAYS_INLINE void accumulate_gradients(values_in grad_y, values_in pooled, int6
     }
 }
 
-/* The first half of the backward pass, over the whole batch: writes the gradients of weight and bias,
-   and what grad_input needs. */
+/* The first half of the backward pass, over the whole batch: writes the gradients of weight and
+   bias, and what grad_input needs. */
 ALWAYS_INLINE void finalize_gradients(values_in grad_y, values_in pooled, struct shape shape,
                                       struct batch_norm norm, floats_out grad_weight,
                                       floats_out grad_bias, struct affine affine,

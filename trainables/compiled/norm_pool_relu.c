@@ -1,6 +1,6 @@
-/* BatchNorm, max-pool and ReLU: two passes over memory forward, two backward, and one in evaluation.
-   norm.h has the passes, norm_pool_relu.py calls these functions, and tests compare them with torch
-   in double precision. */
+/* BatchNorm, max-pool and ReLU: two passes over memory forward, two backward, and one in
+   evaluation. norm.h has the passes, norm_pool_relu.py calls these functions, and tests compare
+   them with torch in double precision. */
 
 #include "norm.h"
 
@@ -32,7 +32,7 @@ ALWAYS_INLINE void backward_channels(struct shape shape, struct batch_norm norm,
     grad_input(grad_y, pooled, x, shape, affine, input, grad_x, C);
 }
 
-/* Writes the gradients of x, weight and bias. norm's statistics and pooled: as forward wrote them. */
+/* Writes the gradients of x, weight and bias. norm's statistics, pooled: as forward wrote them. */
 void backward(const struct shape *shape, const struct batch_norm *norm, const value *grad_y,
               const value *pooled, const value *x, value *grad_x, float *grad_weight,
               float *grad_bias)
@@ -47,8 +47,8 @@ ALWAYS_INLINE void evaluate_channels(struct shape shape, struct batch_norm norm,
     float scale[C], shift[C];
     const struct affine affine = {scale, shift};
     running_affine(norm, affine, C);
-    pool_affine_relu(x, shape.images * shape.height, shape.width, shape.pool, norm.weight, affine, y,
-                     C);
+    pool_affine_relu(x, shape.images * shape.height, shape.width, shape.pool, norm.weight, affine,
+                     y, C);
 }
 
 /* Writes y, with the running statistics. */

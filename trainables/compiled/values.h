@@ -1,6 +1,7 @@
 /* The number format of activations and of their gradients: fp32, or bf16 with -DBF16.
 
-   Arithmetic, parameters, statistics and sums are fp32 in both (where double is used, it says so). */
+   Arithmetic, parameters, statistics and sums are fp32 in both (where double is used, it says
+   so). */
 
 #pragma once
 

@@ -1,8 +1,8 @@
 /* Vectors of 512 bits: multiply-add, broadcast, load and store.
 
-   A lane is 32 bits wide. An accumulator has an fp32 sum in each of its 16 lanes. What is multiplied
-   is a lane_t: an fp32 value, or two bf16 values whose products are both added to the lane's sum
-   (PAIR is how many). So one multiply-add takes PAIR input channels in fp32 sums.
+   A lane is 32 bits wide. An accumulator has an fp32 sum in each of its 16 lanes. What is
+   multiplied is a lane_t: an fp32 value, or two bf16 values whose products are both added to the
+   lane's sum (PAIR is how many). So one multiply-add takes PAIR input channels in fp32 sums.
 
    Output channels lie along the lanes. Where there are only 8 of them, two lanes in turn belong to
    one output channel and take different inputs; pair_sum adds them up at the end. The parameter
