@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.record.record import Opened, Planned, RecordError, SearchRow, read_record, rows_of
 from trainables.config.former_names import with_present_names
 from tune_app.record.paths import StudyPaths
+
+if TYPE_CHECKING:
+    from analysis.record.record import SearchRow
+
+# The record's reader is imported where it is used: a machine that only trains has no msgspec.
 
 RESOLVED = ("precision", "classes", "data_digest")
 """Keys that a space leaves open and a study resolves once."""
@@ -44,6 +48,10 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
 
 def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
     """The configurations on record, as they were planned; none where there is no study."""
+    if not paths.folder.is_dir():
+        return []
+    from analysis.record.record import Planned, RecordError, read_record, rows_of
+
     try:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError):
@@ -68,6 +76,8 @@ def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | N
 
     study.json is asked first, since a ledger of before has no id; then the ledger's first line.
     """
+    from analysis.record.record import Opened, rows_of
+
     document = read_information(paths.study) or {}
     opened = next(iter(rows_of(rows, Opened)), None)
     if opened is None and not document:
