@@ -35,7 +35,7 @@ def get_space(reference: str) -> SearchSpace:
         SpaceError: for an unknown name, with the choices and the nearest; for a file, with all that
             is wrong in it.
     """
-    if reference.endswith(".toml"):
+    if reference.lower().endswith(".toml"):
         return read_space(Path(reference))
     if reference in SPACES:
         return SPACES[reference]

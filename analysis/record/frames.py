@@ -199,7 +199,7 @@ def _still_infeasible(rows: Iterable[Any], planned: Iterable[Planned]) -> list[I
     ran: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
     kept = []
     for row in rows:
-        names = tuple(sorted(row.config))
+        names = tuple(sorted(name for name, value in row.config.items() if value != "auto"))
         if names not in ran:
             ran[names] = {tuple(config.get(name) for name in names) for config in configs}
         if tuple(row.config[name] for name in names) not in ran[names]:

@@ -282,13 +282,16 @@ def decode_lines(
         rows = decoder.decode_lines(lines)
         if len(rows) == lines.count(b"\n"):  # an empty line is passed over, but is damage
             return rows
-    except msgspec.DecodeError:  # ValidationError is one too: find which lines
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+    ):  # ValidationError is one too: find which lines
         pass
     rows = []
     for number, line in enumerate(lines.split(b"\n")[:-1], start=before + 1):
         try:
             rows.append((decode or decoder.decode)(line))
-        except msgspec.DecodeError as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             damage.append(Damage(number, line.decode(errors="replace"), str(problem)))
     return rows
 

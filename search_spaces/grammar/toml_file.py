@@ -41,7 +41,7 @@ def read_space(path: Path) -> SearchSpace:
         SpaceError: where it cannot be read, is no TOML, or with each problem under its key's path.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SpaceError(
             [f"no file {path}: --space takes a space's name or a .toml file"]

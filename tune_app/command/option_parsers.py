@@ -5,6 +5,7 @@ A reader that raised would end the parsing at the first mistake; this way all of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,9 @@ from tune_app.command.errors import unknown
 
 OptionParser = Callable[[str], Any]
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+NUMBER = r"\d+(?:\.\d*)?|\.\d+"
+DURATION = re.compile("".join(rf"(?:(?P<{unit}>{NUMBER}){unit})?" for unit in UNITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,17 @@ def share() -> OptionParser:
 
 
 def duration() -> OptionParser:
-    """Seconds in "90", "30m", "2h" or "1d12h"."""
+    """Seconds in "90", "30m", "2h" or "1d12h"; every number but a lone one has a unit."""
 
     def read(text: str) -> float:
-        seconds, number = 0.0, ""
-        for letter in text.strip().lower():
-            if letter in UNITS:
-                seconds, number = seconds + float(number) * UNITS[letter], ""
-            else:
-                number += letter
-        return _positive(str(seconds + float(number or 0)))
+        text = text.strip().lower()
+        if re.fullmatch(NUMBER, text):
+            return _positive(text)
+        parts = DURATION.fullmatch(text)
+        if not parts:
+            raise ValueError
+        numbers = {unit: parts[unit] for unit in UNITS if parts[unit]}
+        return _positive(str(sum(float(number) * UNITS[unit] for unit, number in numbers.items())))
 
     return _reader(read, "a time such as 90s, 30m, 2h or 1d12h")
 

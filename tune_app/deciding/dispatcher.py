@@ -140,7 +140,7 @@ class Dispatcher:
         """The attempt failed; whether another will follow. May halt the search."""
         attempt = self.running.pop(trial_id)
         known = self.history[trial_id]
-        retry = self.policy.retries(known, failure.kind)
+        retry = not failure.is_hopeless and self.policy.retries(known, failure.kind)
         end = Ended(
             trial_id,
             attempt.number,

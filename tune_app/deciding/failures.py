@@ -38,6 +38,11 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("actor died", "lost_worker"),
     ("worker died", "lost_worker"),
 )
+_SETUP = "error raised in its creation task"
+"""How Ray tells of an exception in a trial's set-up, in the words of a dead actor."""
+_HOPELESS = re.compile(
+    r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError)(?::|$)", re.MULTILINE
+)
 _NODE_WORDS = ("its node has died", "node was terminated", "node has crashed", "owner has died")
 
 
@@ -47,6 +52,11 @@ class Failure:
 
     kind: FailureKind
     error: str
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether every attempt would end alike: the configuration or the data are wrong."""
+        return self.kind == "exception" and bool(_HOPELESS.search(self.error))
 
     @property
     def summary(self) -> str:
@@ -61,6 +71,8 @@ def classify(error: BaseException) -> Failure:
     for one in _causes(error):
         if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
             return Failure("full_disk", text)
+        if _SETUP in str(one):
+            return classify_text(text)
         for kind in type(one).__mro__:
             if kind.__name__ in _NAMES:
                 return Failure(_node_or_worker(_NAMES[kind.__name__], one), text)
@@ -75,6 +87,7 @@ def classify_text(text: str) -> Failure:
 
 
 def _told(text: str) -> FailureKind:
+    text = text.rpartition(_SETUP)[2]  # all of it where nothing went wrong in a set-up
     named = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
     by_name = next((kind for name, kind in _NAMES.items() if name in named), None)
     by_words = next((kind for words, kind in _WORDS if words in text), None)

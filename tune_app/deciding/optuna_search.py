@@ -227,7 +227,7 @@ def _score(trial: TrialHistory) -> float:
 def _study(context: SearchContext, runs: int) -> optuna.Study:
     """A study in memory; a continued search draws from another seed, not the same points again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    seed = context.seed + 100_003 * runs
+    seed = (context.seed + 100_003 * runs) % 2**32  # numpy takes no larger one
     directions = [f"{OBJECTIVES[name]}imize" for name in context.objectives]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -91,6 +91,10 @@ SCHEDULERS: dict[str, Callable[[Horizon], TrialScheduler]] = {
 }
 
 
+class SchedulerError(RuntimeError):
+    """A scheduler asked for what a search cannot do."""
+
+
 class TrialProxy:
     """What Ray's schedulers see of a trial: an id that outlives attempts and drivers."""
 
@@ -178,7 +182,12 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
         decision = self._scheduler(row.trial_id).on_trial_result(
             NullController(), self._stubs[row.trial_id], {"epoch": row.epoch, "score": value}
         )
-        return TrialScheduler.STOP if decision == TrialScheduler.STOP else TrialScheduler.CONTINUE
+        if decision not in (TrialScheduler.STOP, TrialScheduler.CONTINUE):
+            raise SchedulerError(
+                f"the scheduler answered {decision} after epoch {row.epoch} of {row.trial_id}: one "
+                "that pauses trials is not supported, use one that stops or continues them"
+            )
+        return str(decision)
 
     def finish(self, row: EpochResult) -> None:
         """The trial ended for good with this epoch."""

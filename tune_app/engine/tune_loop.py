@@ -14,7 +14,7 @@ from search_spaces.grammar.seeds import is_choosing
 from tune_app.command.errors import RayLostError
 from tune_app.command.output import LOG
 from tune_app.deciding.failures import Failure, classify
-from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, size_bin
+from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, SchedulerError, size_bin
 from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
@@ -64,7 +64,7 @@ class TuneLoop:
             try:
                 self._fit(tier)
                 self._reap_lost_trials()
-            except DiskFullError as problem:
+            except (DiskFullError, SchedulerError) as problem:
                 self.session.stop(str(problem))
             except Exception as problem:
                 breaks = 1 if self.session.progress.epochs_here > before else breaks + 1

@@ -126,7 +126,7 @@ def _read(path: Path) -> Holder | None:
     """The lease's holder; None where there is none, or a half-written one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Holder)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -122,7 +122,7 @@ def _repair(file: int) -> str | None:
         return None
     try:
         msgspec.json.decode(tail, type=AnyRow)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         os.ftruncate(file, size - len(tail))
         return tail.decode(errors="replace")
     os.write(file, b"\n")

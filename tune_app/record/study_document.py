@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 RESOLVED = ("precision", "classes", "data_digest")
 """Keys that a space leaves open and a study resolves once."""
 
+OBJECTS = ("identity", "options", "dataset", "space")
+"""What study.json must hold as objects, where it holds them."""
+
 
 def read_information(path: Path) -> dict[str, Any] | None:
     """What a study.json says; None where there is none, or nothing that can be read."""
@@ -25,13 +28,21 @@ def read_information(path: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return with_present_names(document) if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    if not all(isinstance(document.get(name) or {}, dict) for name in OBJECTS):
+        return None
+    return with_present_names(document)
 
 
 def stored_identity(paths: StudyPaths) -> dict[str, Any]:
     """``identity`` of the study's study.json; empty where none can be read."""
     identity = (read_information(paths.study) or {}).get("identity")
-    return identity if isinstance(identity, dict) else {}
+    objects = ("fixed", "resolved")
+    if not isinstance(identity, dict) or not identity:
+        return {}
+    sound = all(isinstance(identity.get(name, {}), dict) for name in objects)
+    return identity if sound and isinstance(identity.get("searched", []), list) else {}
 
 
 def stored_resolution(paths: StudyPaths) -> dict[str, Any]:

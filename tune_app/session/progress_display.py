@@ -17,7 +17,7 @@ from tune_app.command.output import LOG
 from tune_app.planning.plan import PlannedTrial
 from tune_app.record.history import History, best_trial
 from tune_app.session.duration import format_duration
-from tune_app.session.retry_report import RetryReport
+from tune_app.session.retry_report import RetryReport, last_line
 
 WIDTH = 80
 REFRESH_SECONDS = 0.5
@@ -92,7 +92,9 @@ class ProgressDisplay:
         self.ended += not trial.status.is_open
         self.epochs_saved += max(0, self._epochs(trial_id) - trial.epoch)
         if not self._live:
-            LOG.info(self._end_line(trial_id))
+            LOG.info("%s", self._end_line(trial_id))
+        if trial.status == TrialStatus.FAILED and trial.ended:
+            LOG.info("%s failed: %s", trial_id, last_line(trial.ended.error or ""))
 
     def tick(self) -> None:
         """Draws the table, at most twice a second, and says what is tried again."""

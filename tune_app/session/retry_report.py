@@ -32,8 +32,7 @@ class RetryReport:
     def add(self, trial_id: str, trial: TrialHistory) -> None:
         """A trial whose attempt failed, and that is tried again."""
         kind = (trial.ended and trial.ended.kind) or "exception"
-        error = (trial.ended and trial.ended.error) or ""
-        said = next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
+        said = last_line((trial.ended and trial.ended.error) or "")
         if kind not in CAUSES:
             LOG.info(
                 "%s failed (%s), tries again after epoch %d%s",
@@ -66,3 +65,8 @@ class RetryReport:
             else:
                 LOG.info("%s: %d trials go on from their checkpoints", cause, len(trials))
         self._groups.clear()
+
+
+def last_line(error: str) -> str:
+    """The last line of a traceback that says something; "" where none does."""
+    return next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
