@@ -178,6 +178,10 @@ def test_pictures_on_both_sides_of_a_split_are_worth_a_word(images: Path) -> Non
     assert "2 images repeat another" in told
 
 
+def test_how_many_images_are_held_out_is_said(images: Path) -> None:
+    assert "20 images to train on, of which 2 are held out" in notes(images)
+
+
 def test_a_validation_folder_is_held_out(images: Path) -> None:
     shutil.copytree(images / "test", images / "val")
     counts = count_dataset(asked(images))

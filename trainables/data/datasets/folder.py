@@ -51,7 +51,10 @@ def check_folder(request: DataRequest) -> CheckedFolder:
 
 def count_folder(request: DataRequest) -> DataCounts:
     """Counts the images that can be read; raises DatasetError naming the others."""
-    checked = check_folder(request)
+    return _counts(check_folder(request))
+
+
+def _counts(checked: CheckedFolder) -> DataCounts:
     train, validation, test = (
         sum(len(checked.readable(paths)) for paths in classes.values())
         for classes in checked.folder.parts.values()
@@ -100,7 +103,7 @@ def load_folder(request: DataRequest) -> Dataset:
         checked.folder.classes,
         (arrays["train"], labels["train"]),
         (arrays["test"], labels["test"]),
-        own_validation=count_folder(request).own_validation,
+        own_validation=_counts(checked).own_validation,
         measured=Measured(tuple(facts["mean"]), tuple(facts["std"]), str(facts["checksum"])),
         notes=_notes(checked, request),
         reopen=None if fits else partial(load_folder, request),
@@ -113,9 +116,12 @@ def folder_notes(request: DataRequest) -> list[str]:
 
 
 def _notes(checked: CheckedFolder, request: DataRequest) -> list[str]:
+    counts = _counts(checked)
     notes = [
         f"{checked.folder.layout}; images become {request.image_size}×{request.image_size} pixels "
-        f"by the rule {request.resize!r}"
+        f"by the rule {request.resize!r}",
+        f"{counts.train_images:,} images to train on, of which {counts.held_out:,} are held out "
+        f"unless validation_images says otherwise; {counts.test_images:,} for the test",
     ]
     if words := checked.folder.passed_over_words():
         notes.append(f"passed over: {words}")
