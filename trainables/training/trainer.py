@@ -309,6 +309,12 @@ class Trainer:
             raise CheckpointError(
                 f"{folder} is of trial {state.get('trial_id')}, this one is {self.trial_id}"
             )
+        then, now = state.get("dataset_checksum"), self._data.checksum
+        if then != now:
+            raise CheckpointError(
+                f"{folder} was trained on other images of {self._data.name!r} (checksum "
+                f"{str(then)[:8]}, here {now[:8]})"
+            )
         mine = {name: tensor.shape for name, tensor in self._tensors().items()}
         if mine != {name: tensor.shape for name, tensor in tensors.items()}:
             raise CheckpointError(

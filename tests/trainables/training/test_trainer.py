@@ -206,3 +206,10 @@ def test_a_replayed_graph_trains_as_single_steps_do(digits, tiny, monkeypatch):
     eager.train_epoch()
     assert graphed.history[0].train_loss == pytest.approx(eager.history[0].train_loss, rel=1e-4)
     assert graphed.history[0].val_loss == pytest.approx(eager.history[0].val_loss, rel=1e-3)
+
+
+def test_a_checkpoint_of_other_images_is_refused_with_both_checksums(digits, tiny, tmp_path):
+    trained(tiny, digits, 1).save(tmp_path)
+    other = dataclasses.replace(digits, checksum="f" * 32)
+    with pytest.raises(CheckpointError, match=f"{digits.checksum[:8]}, here ffffffff"):
+        Trainer(tiny, other).load(tmp_path)
