@@ -90,13 +90,19 @@ def best_claim(study: Study) -> Claim:
 
 def accuracy_words(best: Winner, *, fresh: bool) -> str:
     """The interval of a mean, its runs, and what became of them."""
-    arm, (low, high) = best.arm, best.interval
-    seeds = " fresh seeds" if fresh else ""
-    said = f"95 % interval {points(low)} to {points(high)}, n = {arm.n}{seeds}"
+    low, high = best.interval
+    picked = best.rivals and not fresh
+    said = f"95 % interval {points(low)} to {points(high)}, {runs_words(best.arm, fresh=fresh)}"
+    if picked:
+        said += f", picked of {best.rivals + 1} on the same runs and corrected for it"
+    return said
+
+
+def runs_words(arm: Arm, *, fresh: bool) -> str:
+    """The runs of a mean, and what became of them."""
+    said = f"n = {arm.n}{' fresh seeds' if fresh else ''}"
     if arm.planned > arm.n:
         said += f" of {arm.planned} planned"
-    if best.rivals and not fresh:
-        said += f", picked of {best.rivals + 1} on the same runs and corrected for it"
     if arm.collapsed:
         said += f", {arm.collapsed} of them diverged or learned nothing and count at chance"
     return said

@@ -254,11 +254,12 @@ def _adjusted(study: Study, comparison: Comparison, p: float) -> Comparison:
         return comparison
     key = comparison.key
     runs = contrast_runs(study, key, comparison.baseline, comparison.treatment)
+    tuned = bool(runs["tuned"].any())
     names = (
         f"{key} {value_words(comparison.treatment)}",
         f"{key} {value_words(comparison.baseline)}",
     )
-    claim = _claim(comparison.effect, runs, names, study.metric, math.nan, p_holm=p)
+    claim = _claim(comparison.effect, runs, names, study.metric, math.nan, p_holm=p, tuned=tuned)
     return dataclasses.replace(comparison, claim=claim, p_holm=p)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm
-from analysis.claims.best import Winner, accuracy_words, held_out_words, ranked_claim, winner
+from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import Chosen, choose, columns
 from analysis.claims.claim import Claim, metric_words, plural, points, value_words
 from analysis.claims.evidence import UNTESTED, gather
@@ -90,7 +90,7 @@ def _claim(
         text = f"{name} came out highest, {scored}; one run of each cannot say whether it is best."
         return Claim(text, "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
-    scored += f" ({accuracy_words(best, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
+    scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
     return ranked_claim(name, scored, *best.hardest, best, runs, p)
 
 
@@ -111,7 +111,9 @@ def _summary(
             return Claim(
                 f"{text}: {said[0].words.partition(': ')[2] or said[0].words}", "cannot_say", n
             )
-        text = f"No {keys} is shown to be best at any of {len(said)} values of {question.within}."
+        text = (
+            f"Which {keys} is best is not shown at any of {len(said)} values of {question.within}."
+        )
         return Claim(text, "not_shown", n, p=_lowest(adjusted))
     words = "; ".join(
         f"{names} at {', '.join(value_words(b) for b in budgets)}"
