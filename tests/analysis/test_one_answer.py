@@ -1,0 +1,73 @@
+"""One question has one answer: labels, digits, ties, counts, keys that do not exist."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts.labels import short_count
+from analysis.record.dtypes import config_columns
+from analysis.record.record import Planned
+from analysis.statistics.pareto import pareto
+from analysis.study.configurations import configuration_ids, labels
+from analysis.study.export import export_text
+from analysis.study.study import load_study
+from analysis.tensorboard.events import start_event
+from tests.analysis import spaces
+from tests.analysis.simulation import write_study
+from trainables.config.train_config import TrainConfig
+
+
+def test_labels_have_as_many_digits_as_tell_configurations_apart(tmp_path):
+    rates = (0.20001, 0.20002, 0.20003, 0.4)
+    configs = [{"layer": "dense", "learning_rate": rate, "epochs": 2} for rate in rates]
+    study = load_study(write_study(tmp_path, configs, space=spaces.RATES))
+    assert labels(study.trials).nunique() == 4
+    assert "dense learning_rate 0.20001" in set(labels(study.trials))
+
+
+def test_json_keeps_every_digit():
+    values = [0.1 + 0.2, 1 / 3, 5e-324, float("nan")]
+    read = json.loads(
+        export_text(pd.DataFrame({"a": values, "b": pd.array([1, 2, 3, None])}), "json")
+    )
+    assert [row["a"] for row in read] == [*values[:3], None]
+    assert [row["b"] for row in read] == [1, 2, 3, None]
+
+
+def test_of_equal_means_the_smaller_network_is_on_the_front():
+    frame = pd.DataFrame(
+        {"parameters": [10, 20, 20, 30], "mean": [0.9, 0.9, 0.95, 0.95], "n": 1, "sd": np.nan}
+    )
+    assert pareto(frame, "parameters")["on_front"].tolist() == [True, False, True, False]
+
+
+def test_counts_have_three_digits_and_the_next_unit_in_time():
+    said = [short_count(value) for value in (950, 79_248, 999_999, 1_000_000, 379e6, 999.9e6)]
+    assert said == ["950", "79.2k", "1M", "1M", "379M", "1G"]
+
+
+def test_a_key_that_was_not_there_yet_is_at_its_default():
+    whole = TrainConfig(layer="dense").to_dict()
+    old = {name: value for name, value in whole.items() if name != "label_smoothing"}
+    frame = pd.DataFrame(config_columns([whole, old], whole=True))
+    assert frame["label_smoothing"].tolist() == [0.0, 0.0]
+    assert configuration_ids(frame).nunique() == 1
+
+
+def test_a_key_that_does_not_exist_is_in_no_frame_and_no_hparams(tmp_path):
+    keys = {
+        "layer": spaces._choice("dense", "tensor_train"),
+        "dims": spaces._choice(3, 4, layer=("tensor_train",)),
+    }
+    configs = [{"layer": "dense", "epochs": 2}]
+    configs += [{"layer": "tensor_train", "rank": 8, "dims": d, "epochs": 2} for d in (3, 4)]
+    study = load_study(write_study(tmp_path, configs, space={**spaces.FAMILIES, "keys": keys}))
+    dims = study.trials.set_index("layer")["dims"]
+    assert pd.isna(dims["dense"])
+    assert study.isolation("dims")["dims"].tolist() == [3, 4]
+    assert study.isolation("dims")["layer"].tolist() == ["tensor_train"] * 2
+    planned = Planned("a", {"layer": "dense", "dims": 3, "seed": 0}, 1, 1.0, 1.0)
+    when = {"dims": {"layer": ("tensor_train",)}}
+    assert b"dims" not in start_event(planned, ("layer", "dims"), when).SerializeToString()
+    assert b"dims" in start_event(planned, ("layer", "dims"), {}).SerializeToString()
