@@ -31,6 +31,7 @@ from tune_app.command.option_parsers import (
     above_zero,
     at_least,
     duration,
+    kept,
     objectives,
     one_of,
     setting,
@@ -240,6 +241,16 @@ Storage = Annotated[
     str | None, _option(WHERE, "PATH|URI", "Where checkpoints go; every node must see it.")
 ]
 Address = Annotated[str | None, _option(WHERE, "ADDRESS", "A running Ray cluster; auto finds it.")]
+Keep = Annotated[
+    Any,
+    _option(
+        WHERE,
+        "all|front|K",
+        "Checkpoints that stay: the front and the best of each size, and the K most accurate "
+        "(default 10).",
+        kept(),
+    ),
+]
 ReuseFrom = Annotated[
     list[Path] | None,
     _option(WHERE, "STUDY", "Take results of equal trials from this study; repeatable."),
@@ -289,6 +300,7 @@ def _command(
     skip_unreadable: SkipUnreadable = False,
     storage: Storage = None,
     address: Address = None,
+    keep: Keep = "10",
     reuse_from: ReuseFrom = None,
     fresh: Fresh = False,
     plan: PlanOnly = False,

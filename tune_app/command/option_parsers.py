@@ -40,6 +40,18 @@ def at_least(least: int) -> OptionParser:
     return _reader(read, f"a whole number of at least {least}")
 
 
+def kept() -> OptionParser:
+    """``all``, ``front`` or a whole number."""
+    number = at_least(0)
+    return lambda text: (
+        text
+        if text in ("all", "front")
+        else number(text)
+        if text.isdigit()
+        else ParseError(f"takes all, front or a whole number, got {text!r}")
+    )
+
+
 def above_zero() -> OptionParser:
     """A finite number above 0."""
     return above(0)

@@ -38,6 +38,7 @@ class RunOptions:
     cpus_per_trial: float | None = None
     max_concurrent: int | None = None
     max_failures: int = 2
+    keep: int | str = 10  # finished trials whose checkpoints stay, besides the front; front, all
     time_budget_seconds: float | None = None
     results_dir: Path = Path("results")
     name: str | None = None

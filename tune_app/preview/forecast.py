@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 
 import humanize
 
-from tune_app.command.choices import STOPPING
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.progress import StudyProgress
 
 RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
 RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
 KEPT_WHEN_FINISHED = 10
-"""Finished trials whose checkpoint stays; the others' goes when they finish."""
+"""Finished trials whose checkpoint stays besides the front; the others' goes when a run ends."""
+REPORT_BYTES = 5_000_000
+"""The report, its figures in three formats, and the tables of a study of some hundred trials."""
 SLOTS = 2  # where nothing has run yet
 
 
@@ -48,14 +49,18 @@ def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
     slots = progress.slots or SLOTS
     trials = plan.trials or _imagined(plan)
     checkpoints = sorted((checkpoint_bytes(trial) for trial in trials), reverse=True)
-    # a stopped trial keeps its last checkpoint, a running one has the one being written too
-    kept = checkpoints if plan.scheduler in STOPPING else checkpoints[:KEPT_WHEN_FINISHED]
+    # a stopped trial keeps its last checkpoint, a running one has the one being written too, and
+    # how many are on the front is not known beforehand
+    kept = checkpoints
     running = 2 * sum(checkpoints[:slots])
     records = sum(
         RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH for trial in trials
     )
     return Forecast(
-        sum(kept) + running + records, slots, progress.slot_seconds(plan), progress.elsewhere
+        sum(kept) + running + records + REPORT_BYTES,
+        slots,
+        progress.slot_seconds(plan),
+        progress.elsewhere,
     )
 
 

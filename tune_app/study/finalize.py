@@ -100,7 +100,7 @@ def finalize(
     complete = dispatcher.searcher.exhausted and not left
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
     study.ledger.append(Closed(time.time(), reason))
-    remove_checkpoints(study.storage, surplus(history))
+    remove_checkpoints(study.storage, surplus(history, study.options.keep))
     save_speeds(study.paths.folder.parent, history, study.placement.slots())
     code = exit_code(
         counts,

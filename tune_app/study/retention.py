@@ -6,19 +6,42 @@ import contextlib
 from collections.abc import Iterable
 
 from analysis.record.status import TrialStatus
+from analysis.study.size_steps import size_step
 from tune_app.preview.forecast import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, final_score
+from tune_app.record.history import History, best_trial, final_score
 from tune_app.record.storage import filesystem
 
 
-def surplus(history: History, keep: int = KEPT_WHEN_FINISHED) -> list[str]:
-    """Trials that will never go on and are not among the ``keep`` best: their checkpoints may go.
+def surplus(history: History, keep: int | str = KEPT_WHEN_FINISHED) -> list[str]:
+    """Trials that will never go on and whose checkpoints may go.
 
-    A stopped or interrupted trial keeps its own, so that the study can grow.
+    Those of the front of accuracy over parameters and over multiply-adds stay, the most accurate
+    one of each step of size, the one that is named as the best, and the ``keep`` most accurate.
+    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted trial keeps its own,
+    so that the study can grow.
     """
+    diverged = history.with_status(TrialStatus.DIVERGED)
     finished = history.with_status(TrialStatus.FINISHED)
+    if keep == "all":
+        return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
-    return finished[keep:] + history.with_status(TrialStatus.DIVERGED)
+    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_trial(history)[1]}
+    planned = {name: history[name].planned for name in finished}
+    for measure in ("parameters", "macs"):
+        smallest = float("inf")
+        for name in finished:  # the most accurate first: whoever is smaller than all before stays
+            row = planned[name]
+            size = getattr(row, measure) if row else None
+            if size is not None and size < smallest:
+                smallest = size
+                kept.add(name)
+    steps: set[tuple[int, int]] = set()
+    for name in finished:
+        row = planned[name]
+        if row and (step := size_step(row.parameters)) not in steps:
+            steps.add(step)
+            kept.add(name)
+    return [name for name in finished if name not in kept] + diverged
 
 
 def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:

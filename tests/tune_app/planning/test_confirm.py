@@ -140,7 +140,14 @@ def test_no_option_is_dropped_without_a_word() -> None:
     honoured = {"confirm", "confirm_what", "top", "max_parameters", "max_macs", "preset", "name"}
     runs = {
         *("space", "data_dir", "download", "skip_unreadable", "gpus_per_trial", "cpus_per_trial"),
-        *("max_concurrent", "max_failures", "time_budget_seconds", "results_dir", "storage"),
+        *(
+            "max_concurrent",
+            "max_failures",
+            "time_budget_seconds",
+            "results_dir",
+            "storage",
+            "keep",
+        ),
         *("address", "reuse_from", "fresh", "plan_only", "as_json", "list_spaces", "command"),
     }
     assert {one.name for one in dataclasses.fields(RunOptions)} == refused | honoured | runs

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from analysis.record.record import Ended, Epoch, Started
+from analysis.record.record import Ended, Epoch, Planned, Started
 from tune_app.record.history import History, best_trial
 from tune_app.session.signal_handler import SIGNALS, SignalHandler
 from tune_app.study.finalize import count, exit_code
@@ -65,6 +65,21 @@ def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
     removed = remove_checkpoints(str(tmp_path), surplus(history, keep=2))
     assert removed == 5
     assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
+
+
+def test_the_small_end_of_the_front_and_the_best_of_each_size_stay():
+    rows = []
+    sizes = {"large": (900_000, 0.9), "twin": (800_000, 0.89), "other": (790_000, 0.88),
+             "middle": (90_000, 0.5), "worse": (95_000, 0.4), "small": (9_000, 0.3)}  # fmt: skip
+    for name, (parameters, accuracy) in sizes.items():
+        rows += [
+            Planned(name, {"epochs": 1, "seed": 0}, parameters, 7.0 * parameters, 0.5, time=0.0)
+        ]
+        rows += ended(name, "finished", accuracy)
+    history = History(rows)
+    assert set(surplus(history, keep=2)) == {"worse"}
+    assert set(surplus(history, keep="front")) == {"worse"}
+    assert surplus(history, keep="all") == []
 
 
 def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers, lines):
