@@ -151,9 +151,9 @@ def test_a_stop_request_saves_in_the_middle_of_an_epoch(worker, job, tiny, tmp_p
     straight = run(worker(job(config, storage="straight")))
     stopped = worker(job(config))
     stopped.train()
-    time.sleep(1.0)  # the storage is asked once a second
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / STOP_FILE).touch()
+    time.sleep(2.0)  # a thread asks the storage once a second
     result = stopped.train()
     assert (result["interrupted"], result["done"], result["epoch"]) == (True, True, 1)
     (tmp_path / "checkpoints" / STOP_FILE).unlink()

@@ -97,10 +97,12 @@ class Session:
         self.dispatcher.halt(reason)
         self.signals.stop_in(GRACE_SECONDS)
         LOG.info("stopping: %s", reason)
-        threading.Thread(target=self._ask_to_save, args=(reason,), daemon=True).start()
+        if "://" in self.storage:  # one that hangs must not hold up the end of the search
+            threading.Thread(target=self._ask_to_save, args=(reason,), daemon=True).start()
+        else:
+            self._ask_to_save(reason)
 
     def _ask_to_save(self, reason: str) -> None:
-        """In a thread of its own: a storage that hangs must not hold up the end of the search."""
         try:
             write_file(self.storage, STOP_FILE, reason)
         except OSError as problem:
