@@ -6,6 +6,7 @@ A test runs the examples in them. The pages need no server.
 """
 
 import sys
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,7 +16,7 @@ import pdoc  # noqa: E402 - it imports the packages that it documents
 
 import analysis  # noqa: E402
 
-PACKAGES = ("analysis", "search_spaces", "trainables", "!__main__")
+PACKAGES = ("analysis", "search_spaces", "trainables", "!__main__", "!trainables.compiled")
 
 
 def write_api(folder: Path) -> None:
@@ -24,6 +25,8 @@ def write_api(folder: Path) -> None:
         setattr(analysis, name, getattr(analysis, name))
     pdoc.render.configure(docformat="google", footer_text="RankTune")
     rooms = [f"analysis.{path.parent.name}" for path in (ROOT / "analysis").glob("*/__init__.py")]
+    # pdoc cannot look up the fields of a named tuple where annotations are postponed
+    warnings.filterwarnings("ignore", "Error parsing type annotation")
     pdoc.pdoc(*PACKAGES, *rooms, output_directory=folder)  # __all__ hides rooms from pdoc
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import load_study
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
 COMMAND = re.compile(r"^(?:python (?:run_tune\.py|-m (?:analysis|trainables))|tensorboard) \S")
 
+NAMED_FILE = re.compile(r"^```python\n# (\S+\.py)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""A file that a page lets the reader write: its first line names it."""
+
 SMALL = "--dataset digits --set width=4 --set epochs=1"
 SCALE = {
     "--space tensor_train": f"{SMALL} --set rank_scale=0.25,0.5 --set dims=2,3",
@@ -27,6 +31,7 @@ SCALE = {
     "--space equal_budget": f"{SMALL} --set layer=low_rank,tucker2",
     "--space tucker": f"{SMALL} --set rank_scale=0.2,0.4,0.6 --set dims=2,3",
     "--space how_many_dims.toml": SMALL,
+    "--set network=net.py:make_net": "--set epochs=1 --seeds 1 --estimating-seeds 0",
     "fine_tune.toml": "--set learning_rate=0.05",
     "docs/results/first-search.toml": "--plan",  # CIFAR-10 for an hour
     "trainables train": "--set dataset=digits --set width=4 --set epochs=1",
@@ -147,6 +152,11 @@ def test_the_commands_of_a_page_run_in_order(page: str, dense_study: Path, tmp_p
         example = re.search(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert example
         (tmp_path / "how_many_dims.toml").write_text(example[1])
+    images, labels = np.zeros((60, 16, 16), np.uint8), np.arange(60) % 3
+    for part in ("train", "test"):  # what docs/data.md's function reads
+        np.savez(tmp_path / f"{part}.npz", images=images, labels=labels)
+    for name, text in NAMED_FILE.findall((ROOT / page).read_text(encoding="utf-8")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
     for written in commands_of(page):
         command = filled(written, tmp_path)
         needs = [option for option in HARDWARE if option in command]

@@ -9,7 +9,7 @@ import logging
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 import torch
 from filelock import FileLock, Timeout
@@ -57,7 +57,7 @@ class Compiled:
             and self.library is not None
         )
 
-    def call(self, name: str, *arguments: Tensor | NamedTuple | float | None) -> int:
+    def call(self, name: str, *arguments: Tensor | tuple | float | None) -> int:
         """Calls a function and returns what it returns, an ``int`` or nothing of meaning.
 
         Tensors are passed as pointers to their values, ints as ``int64_t``, floats as ``double``,
