@@ -93,6 +93,9 @@ def show(
 def best(
     to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder.")],
     study: AnyStudy = None,
+    max_parameters: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The best of networks so small.")
+    ] = None,
     results_dir: Results = RESULTS,
 ) -> None:
     """Copy the best trial's checkpoint and configuration into a folder."""
@@ -100,7 +103,7 @@ def best(
     from analysis.study.study import load_study
 
     ours = load_study(_chosen(study, results_dir))
-    _say(f"{copy_best(ours, to)} -> {to}")
+    _say(f"{copy_best(ours, to, max_parameters)} -> {to}")
 
 
 @app.command()

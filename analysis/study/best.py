@@ -29,25 +29,29 @@ def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
     return best_first(ours[enough_runs(ours["n"])])
 
 
-def best_configuration(study: Study) -> pd.Series:
-    """The best row of ``Study.replicates``.
+def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Series:
+    """The best row of ``Study.replicates``, of networks of at most ``max_parameters``.
 
     Raises:
-        RecordError: where no trial has finished.
+        RecordError: where no trial, or none so small, has finished.
     """
-    ranked = contenders(study.replicates)
+    rows = study.replicates
+    if max_parameters is not None:
+        rows = rows[rows["parameters"] <= max_parameters]
+    ranked = contenders(rows)
     if ranked.empty:
-        raise RecordError(f"{study.folder} has no best trial: none has finished")
+        within = f" of at most {max_parameters:,} parameters" if max_parameters else ""
+        raise RecordError(f"{study.folder} has no best trial{within}: none has finished")
     return ranked.iloc[0]
 
 
-def best_trial(study: Study) -> pd.Series:
+def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:
     """The best configuration's best finished trial: the one whose weights are worth having.
 
     Raises:
-        RecordError: where no trial has finished.
+        RecordError: where no trial, or none of at most ``max_parameters``, has finished.
     """
-    best = best_configuration(study)
+    best = best_configuration(study, max_parameters)
     return best_of_configuration(study, str(best["configuration"]))
 
 

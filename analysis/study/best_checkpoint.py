@@ -38,13 +38,15 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def copy_best(study: Study, to: Path) -> str:
+def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     """Copies the best trial's last checkpoint and ``config.json`` into ``to``; says which.
+
+    ``max_parameters`` leaves larger networks out.
 
     Raises:
         RecordError: where no trial finished, its checkpoint is gone, or ``to`` holds something.
     """
-    trial = best_trial(study)
+    trial = best_trial(study, max_parameters)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RecordError(f"{to} is there already and not an empty folder: name another with --to")
     system, storage = _storage(study)

@@ -65,3 +65,14 @@ def test_a_checkpoint_that_is_gone_and_a_study_without_a_best_are_told(tmp_path)
     with pytest.raises(RecordError, match="none has finished"):
         copy_best(load_study(empty(tmp_path / "empty")), tmp_path / "best")
     assert not (tmp_path / "best").exists()
+
+
+def test_the_best_of_small_networks_is_the_best_of_those(study):
+    rows = study.replicates
+    limit = int(rows["parameters"].sort_values().iloc[len(rows) // 2])
+    small = rows[rows["parameters"] <= limit]
+    chosen = best_trial(study, limit)
+    assert chosen["parameters"] <= limit < best_trial(study)["parameters"]
+    assert chosen["val_accuracy_last"] >= small["mean"].max()
+    with pytest.raises(RecordError, match="no best trial of at most 10 parameters"):
+        best_trial(study, 10)
