@@ -134,7 +134,7 @@ def cut_link(cluster: Cluster) -> None:
 
 def kill_trial(cluster: Cluster) -> None:
     """One worker process is killed."""
-    cluster.workers[0].run("pkill -9 -o -f [r]ay::Scripted")
+    cluster.workers[0].run("pkill -9 -o -f '[r]ay::[A-Za-z]*Trainable'")
 
 
 def add_node(cluster: Cluster) -> None:
