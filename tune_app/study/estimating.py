@@ -42,7 +42,7 @@ class EstimatingStage:
         left = [one for one in stage.trials if self._is_left(one.trial_id)]
         seeds = len(study.plan.estimating_seeds)
         self._begun(
-            f"stage 2: {stage.configurations} chosen configurations on {seeds} estimating seeds, "
+            f"stage 2: {stage.configurations} chosen, on {seeds} estimating seeds, "
             f"{len(left)} runs to go",
             left,
         )
