@@ -43,13 +43,14 @@ def at_least(least: int) -> OptionParser:
 def kept() -> OptionParser:
     """``all``, ``front`` or a whole number."""
     number = at_least(0)
-    return lambda text: (
-        text
-        if text in ("all", "front")
-        else number(text)
-        if text.isdigit()
-        else ParseError(f"takes all, front or a whole number, got {text!r}")
-    )
+
+    def read(text: str) -> Any:
+        if text in ("all", "front"):
+            return text
+        wrong = ParseError(f"takes all, front or a whole number, got {text!r}")
+        return number(text) if text.isdigit() else wrong
+
+    return read
 
 
 def above_zero() -> OptionParser:

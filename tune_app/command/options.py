@@ -7,6 +7,9 @@ from pathlib import Path
 
 from search_spaces.grammar.domains import Scalar
 
+KEPT_WHEN_FINISHED = 10
+"""Finished trials whose checkpoint stays besides the front; the others' goes when a run ends."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -38,7 +41,9 @@ class RunOptions:
     cpus_per_trial: float | None = None
     max_concurrent: int | None = None
     max_failures: int = 2
-    keep: int | str = 10  # finished trials whose checkpoints stay, besides the front; front, all
+    keep: int | str = (
+        KEPT_WHEN_FINISHED  # finished trials whose checkpoints stay, besides the front; front, all
+    )
     time_budget_seconds: float | None = None
     results_dir: Path = Path("results")
     name: str | None = None

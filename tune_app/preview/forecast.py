@@ -12,8 +12,6 @@ from tune_app.preview.progress import StudyProgress
 
 RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
 RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
-KEPT_WHEN_FINISHED = 10
-"""Finished trials whose checkpoint stays besides the front; the others' goes when a run ends."""
 REPORT_BYTES = 5_000_000
 """The report, its figures in three formats, and the tables of a study of some hundred trials."""
 SLOTS = 2  # where nothing has run yet

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
-from tune_app.preview.forecast import KEPT_WHEN_FINISHED
+from tune_app.command.options import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, best_trial, final_score
 from tune_app.record.storage import filesystem
 

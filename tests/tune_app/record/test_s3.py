@@ -11,9 +11,8 @@ from analysis.__main__ import main as analysis
 from analysis.record.record import Epoch, read_record
 from tests.tune_app.workload import plan_of, planned, space
 from trainables.training.checkpoint import read_checkpoint
-from tune_app.command.options import RunOptions
+from tune_app.command.options import KEPT_WHEN_FINISHED, RunOptions
 from tune_app.engine.runner_config import RunnerConfig
-from tune_app.preview.forecast import KEPT_WHEN_FINISHED
 from tune_app.preview.preflight import storage_problems
 from tune_app.record.storage import filesystem, join, without_secrets
 from tune_app.study.retention import remove_checkpoints
