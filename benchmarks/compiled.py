@@ -28,7 +28,7 @@ from benchmarks.hardware import hardware
 from benchmarks.yardsticks.convolutions import shapes
 from trainables.compiled import conv_norm_pool_relu
 from trainables.sizes.resnet9 import IMAGE_CHANNELS
-from trainables.training.memory import keep_freed_memory
+from trainables.training.process import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 BATCH = 128

@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from analysis.record.record import Ended, Epoch, Started, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended, Epoch, Started
 from benchmarks.hardware import hardware
 
 SPACE = """

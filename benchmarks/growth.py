@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record.record import Ended, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended
 from benchmarks.hardware import hardware
 from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key

@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from analysis.record.record import Ended, Epoch, Planned, Started, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended, Epoch, Planned, Started
 from analysis.record.status import TrialStatus
 from benchmarks.hardware import hardware
 from tune_app.record.history import History

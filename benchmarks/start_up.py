@@ -21,7 +21,8 @@ from typing import Any
 
 import psutil
 
-from analysis.record.record import Ended, RecordError, Row, Started, read_record, rows_of
+from analysis.record.record import RecordError, read_record
+from analysis.record.rows import Ended, Row, Started, rows_of
 from benchmarks.hardware import hardware
 
 RESULTS = Path(__file__).parent / "results" / "start_up.json"

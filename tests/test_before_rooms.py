@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from analysis import load_study
-from analysis.record.record import Ended, Epoch, Planned, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended, Epoch, Planned
 from analysis.report.report import write_report
 from trainables.config.former_names import FORMER, with_present_names
 from trainables.config.train_config import TrainConfig, trial_id

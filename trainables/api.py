@@ -33,7 +33,7 @@ def fit(table: LayerTable, layer: str, **size: Any) -> NetworkSize:
             and ``keep``.
 
     Raises:
-        Infeasible: where no network of the family fills the budget; names the nearest.
+        InfeasibleError: where no network of the family fills the budget; names the nearest.
         SelectionError: where ``replace`` or ``keep`` match nothing.
         ValueError: for an unknown family, and for a size that is given twice or not at all.
     """

@@ -10,22 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.claims.best import WORTH_SHOWING
 from analysis.claims.choosing import candidates
-from analysis.claims.claim import (
-    Claim,
-    Verdict,
-    evidence,
-    metric_words,
-    p_words,
-    plural,
-    points,
-    value_words,
-)
-from analysis.claims.evidence import UNTESTED
+from analysis.claims.claim import Claim, value_words
+from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
 from analysis.claims.grid_edge import open_ways
 from analysis.claims.matching import (
-    TOLERANCE,
     equals,
     numbered,
     pair_architectures,
@@ -36,7 +25,7 @@ from analysis.claims.questions import questions
 from analysis.record.dtypes import RENAMED
 from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, holm
 from analysis.statistics.intervals import pooled_sd
-from analysis.statistics.power import runs_needed, runs_table
+from analysis.statistics.power import runs_table
 from analysis.study.configurations import SIZE_COLUMNS, configuration_ids
 from analysis.study.outcomes import outcomes
 from analysis.study.study import Study
@@ -131,19 +120,19 @@ def _comparison(
 ) -> Comparison:
     table = cells(runs) if len(runs) else runs
     sd = pooled_sd(table["var"].to_numpy() ** 0.5, table["count"]) if len(table) else (math.nan, 0)
-    names = f"{key} {value_words(treatment)}", f"{key} {value_words(baseline)}"
+    names = _names(key, baseline, treatment)
     effect = by_direction(runs)
     alone: tuple[Claim, ...] = ()
     if _must_stand_alone(runs, key):
         alone = _family_claims(runs, names, study.metric, sd[0])
-        claim = _families_claim(alone, names)
+        claim = families_claim(alone, names)
         effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
     else:
         tuned = _is_tuned(study, runs, key)
-        claim = _claim(effect, runs, names, study.metric, sd[0], tuned=tuned)
+        claim = contrast_claim(effect, runs, names, study.metric, sd[0], tuned=tuned)
         wide = _open_grids(study, key, (baseline, treatment)) if tuned else []
         if wide:
-            claim = _unbounded_claim(names, wide)
+            claim = unbounded_claim(names, wide)
             effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
     return Comparison(
         key=key,
@@ -156,6 +145,11 @@ def _comparison(
         power=runs_table(sd[0]),
         claims=alone,
     )
+
+
+def _names(key: str, baseline: Any, treatment: Any) -> tuple[str, str]:
+    """The treatment and the baseline as a sentence calls them."""
+    return f"{key} {value_words(treatment)}", f"{key} {value_words(baseline)}"
 
 
 def _is_tuned(study: Study, runs: pd.DataFrame, key: str) -> bool:
@@ -180,11 +174,6 @@ def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
     return list(found)
 
 
-def _unbounded_claim(names: tuple[str, str], wide: list[str]) -> Claim:
-    text = f"Nothing can be said of {names[0]} against {names[1]}: accuracy still rises at the end"
-    return Claim(f"{text} of the grid; widen {' and '.join(wide)}.", "cannot_say", 0)
-
-
 def _must_stand_alone(runs: pd.DataFrame, key: str) -> bool:
     """Two to four families say nothing of families, and each may have an effect of its own."""
     return key != "layer" and 1 < runs["family"].nunique() < GENERALISES
@@ -201,25 +190,8 @@ def _family_claims(
     for family, effect, p in zip(families, effects, adjusted, strict=True):
         ours = runs[runs["family"] == family]
         named = f"{family} {names[0]}", f"{family} {names[1]}"
-        found.append(_claim(effect, ours, named, metric, sd, p_holm=p))
+        found.append(contrast_claim(effect, ours, named, metric, sd, p_holm=p))
     return tuple(found)
-
-
-def _families_claim(alone: tuple[Claim, ...], names: tuple[str, str]) -> Claim:
-    """What the families say together: no pooled number, since they are too few."""
-    shown = [claim for claim in alone if claim.verdict == "shown"]
-    n = sum(claim.n for claim in alone)
-    start = (
-        f"{names[0]} against {names[1]} is claimed family by family, since {len(alone)} families"
-    )
-    text = f"{start} say nothing of others: "
-    if not shown:
-        known = any(claim.verdict == "not_shown" for claim in alone)
-        verdict: Verdict = "not_shown" if known else "cannot_say"
-        return Claim(f"{text}no difference is shown in any of them.", verdict, n)
-    text += " ".join(claim.words for claim in shown)
-    first = shown[0]
-    return Claim(text, "shown", n, first.effect, first.low, first.high, first.p)
 
 
 def secondary_comparisons(study: Study) -> list[Comparison]:
@@ -254,76 +226,12 @@ def _adjusted(study: Study, comparison: Comparison, p: float) -> Comparison:
         return comparison
     key = comparison.key
     runs = contrast_runs(study, key, comparison.baseline, comparison.treatment)
+    names = _names(key, comparison.baseline, comparison.treatment)
     tuned = bool(runs["tuned"].any())
-    names = (
-        f"{key} {value_words(comparison.treatment)}",
-        f"{key} {value_words(comparison.baseline)}",
+    claim = contrast_claim(
+        comparison.effect, runs, names, study.metric, math.nan, p_holm=p, tuned=tuned
     )
-    claim = _claim(comparison.effect, runs, names, study.metric, math.nan, p_holm=p, tuned=tuned)
     return dataclasses.replace(comparison, claim=claim, p_holm=p)
-
-
-def _claim(
-    effect: Effect,
-    runs: pd.DataFrame,
-    names: tuple[str, str],
-    metric: str,
-    sd: float,
-    *,
-    p_holm: float = math.nan,
-    tuned: bool = False,
-) -> Claim:
-    """Words and tag from one verdict, after Holm's correction where there is one."""
-    treatment, baseline = names
-    if not effect.blocks:
-        reason = (
-            f"no two finished networks of equal size (within {TOLERANCE:.0%}) differ in it alone"
-        )
-        reason = UNTESTED if tuned else reason
-        return Claim(
-            f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
-        )
-    ran = (
-        f"n = {effect.n} {'fresh ' if tuned else ''}runs of {plural(effect.blocks, 'architecture')}"
-    )
-    ran += _failures(runs)
-    if not math.isfinite(effect.p):
-        text = (
-            f"One seed cannot say whether {treatment} differs from {baseline}: how far runs differ "
-        )
-        text += f"by chance is not known. Observed: {points(effect.effect, True)} points ({ran})."
-        return Claim(text, "cannot_say", effect.n, effect.effect)
-    p = p_holm if math.isfinite(p_holm) else effect.p
-    numbers = evidence(effect.effect, effect.low, effect.high, effect.p)
-    after = f"; {p_words(p)} after Holm's correction" if math.isfinite(p_holm) else ""
-    what = metric_words(metric)
-    verdict: Verdict = "shown" if p < 0.05 else "not_shown"
-    if verdict == "shown":
-        side = "raises" if effect.effect > 0 else "lowers"
-        text = f"{treatment} {side} {what} against {baseline}: {numbers}, {ran}{after}."
-    else:
-        text = f"No difference in {what} is shown between {treatment} and {baseline}: {numbers}, "
-        text += f"{ran}{after}{_wanted(sd)}."
-    return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
-
-
-def _failures(runs: pd.DataFrame) -> str:
-    """How many runs collapsed in each arm, where any did."""
-    if not len(runs) or not runs["collapsed"].any():
-        return ""
-    counts = runs.groupby("treated")["collapsed"].sum()
-    ours, theirs = int(counts.get(True, 0)), int(counts.get(False, 0))
-    return (
-        f"; {plural(ours, 'run')} of the treatment and {theirs} of the baseline diverged or learned"
-        " nothing, and count against the arm that is claimed to be better"
-    )
-
-
-def _wanted(sd: float) -> str:
-    if not math.isfinite(sd):
-        return ""
-    runs = runs_needed(WORTH_SHOWING, sd)
-    return f"; {points(WORTH_SHOWING)} points on one architecture would take {runs} runs of each"
 
 
 def _differences(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from operator import attrgetter
 import pandas as pd
 
 from analysis.record.dtypes import ATTEMPT_DTYPES, typed_frame
-from analysis.record.record import AnyRow, Ended, Run, Started, rows_of
+from analysis.record.rows import AnyRow, Ended, Run, Started, rows_of
 from analysis.record.status import TrialStatus
 
 

@@ -2,7 +2,7 @@
 
 Nearly all of a ledger are epochs. They are decoded into structs that hold no dictionaries and
 turned into arrays a chunk of lines at a time, so that memory stays small and in the cache: about
-half the time that rows of ``record.Epoch`` take.
+half the time that rows of ``rows.Epoch`` take.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ import numpy as np
 from msgspec.structs import astuple
 
 from analysis.record.record import (
-    AnyRow,
     Damage,
-    Epoch,
-    OtherRow,
     check_format,
     decode_lines,
     read_lines,
     without_collections,
 )
+from analysis.record.rows import AnyRow, Epoch, OtherRow
 
 GROUPS = ("factors", "weights", "batchnorm")
 """Parameter groups that always have their columns; others get theirs when they occur."""

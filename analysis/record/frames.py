@@ -23,7 +23,7 @@ from analysis.record.dtypes import (
     config_columns,
     typed_frame,
 )
-from analysis.record.record import Alias, Closed, Infeasible, Planned, Run, rows_of
+from analysis.record.rows import Alias, Closed, Infeasible, Planned, Run, rows_of
 from analysis.record.status import TrialStatus
 
 EPOCH_NUMBERS = (

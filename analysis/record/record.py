@@ -1,4 +1,4 @@
-"""The record of a study: the types of the ledger's rows, and its reader.
+"""The record of a study: its ledger, read.
 
 The ledger (``ledger.jsonl`` in the study folder) is one append-only log of JSON lines, written by
 the driver alone. A row states something that happened; what follows from the rows (a trial's
@@ -13,183 +13,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec.structs import force_setattr
 
-from analysis.record.status import ENDS, TrialStatus
-from trainables.config.former_names import (
-    present_name,
-    with_present_layers,
-    with_present_values,
-)
-from trainables.config.train_config import complete_config
-
-FORMAT = 1
-"""Raised when a reader of this version could misread what is written."""
+from analysis.record.rows import FORMAT, AnyRow, Opened, SearchRow
 
 LEDGER = "ledger.jsonl"
 
 CHUNK_BYTES = 1 << 18
 """How much is read at once: the objects of a few hundred lines stay in the processor's cache."""
-
-FailureKind = Literal[
-    "out_of_memory",
-    "exception",
-    "lost_worker",
-    "lost_node",
-    "full_disk",
-    "storage",
-    "timeout",
-    "unfit_node",
-]
-
-
-class Row(
-    msgspec.Struct,
-    frozen=True,
-    tag_field="type",
-    omit_defaults=True,
-    forbid_unknown_fields=False,
-    gc=False,  # rows hold plain JSON: no cycles, and a quarter of the reading time
-):
-    """One line of the ledger. ``time`` is in seconds since the epoch (UTC)."""
-
-
-class Opened(Row, frozen=True, tag="opened"):
-    """The first line: what this file is. ``study_id`` is random ("" in ledgers of before)."""
-
-    format: int
-    name: str
-    time: float
-    study_id: str = ""
-
-
-class Run(Row, frozen=True, tag="run"):
-    """A driver started to work on the study; ``slots`` is how many trials it can run at once."""
-
-    time: float
-    command: str
-    slots: int
-    host: str = ""
-
-
-class Planned(Row, frozen=True, tag="trial"):
-    """A trial enters the study. ``config`` holds every key of TrainConfig with its resolved value.
-
-    ``macs`` counts multiply-adds per image of the routes that the layers take at this batch size,
-    ``factor_parameters`` the replaced layers' parameters alone, ``compression`` parameters over
-    those of the dense network of the same width.
-    """
-
-    trial_id: str
-    config: dict[str, Any]
-    parameters: int
-    macs: float
-    compression: float
-    factor_parameters: int = 0
-    routes: tuple[str, ...] = ()
-    time: float = 0.0
-    search: str = ""
-
-    def __post_init__(self) -> None:
-        if self.config:  # else a stand-in for a plan that is lost
-            force_setattr(self, "config", complete_config(self.config))
-        routes = tuple(present_name("routes", route) for route in self.routes)
-        force_setattr(self, "routes", routes)
-
-
-class Alias(Row, frozen=True, tag="alias"):
-    """Another way of writing a planned trial; ``config`` holds the keys as written."""
-
-    config: dict[str, Any]
-    same_as: str
-
-    def __post_init__(self) -> None:
-        force_setattr(self, "config", with_present_values(self.config))
-
-
-class Infeasible(Row, frozen=True, tag="infeasible"):
-    """A configuration that cannot run, and why."""
-
-    config: dict[str, Any]
-    reason: str
-
-    def __post_init__(self) -> None:
-        force_setattr(self, "config", with_present_values(self.config))
-        force_setattr(self, "reason", with_present_layers(self.reason))
-
-
-class Started(Row, frozen=True, tag="started"):
-    """An attempt took a slot, going on after ``epoch`` finished epochs (0: from the beginning)."""
-
-    trial_id: str
-    attempt: int
-    time: float
-    epoch: int = 0
-    host: str = ""
-    device: str = ""
-
-
-class EpochResult(Row, frozen=True, tag="epoch"):
-    """What a finished epoch came to: all of its row that a search needs to know."""
-
-    trial_id: str
-    attempt: int
-    time: float
-    epoch: int
-    train_loss: float | None
-    train_accuracy: float
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    train_seconds: float = 0.0
-    eval_seconds: float = 0.0
-    images_per_second: float = 0.0
-    peak_memory_bytes: int | None = None
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-
-
-class Epoch(EpochResult, frozen=True, tag="epoch"):
-    """One finished epoch; the fields are those of ``trainables.config.metrics.EpochMetrics``."""
-
-    learning_rates: dict[str, float] = {}
-    weight_decays: dict[str, float] = {}
-
-
-class Ended(Row, frozen=True, tag="ended"):
-    """An attempt ended after ``epoch`` finished epochs in all.
-
-    ``retry`` says that another attempt will follow; ``kind`` and ``error`` (a traceback) are given
-    when it failed.
-    """
-
-    trial_id: str
-    attempt: int
-    time: float
-    status: TrialStatus
-    epoch: int
-    kind: FailureKind | None = None
-    error: str | None = None
-    retry: bool = False
-
-    def __post_init__(self) -> None:
-        if self.status not in ENDS:
-            raise ValueError(f"an attempt ends with one of {', '.join(ENDS)}, got {self.status}")
-
-
-class Closed(Row, frozen=True, tag="closed"):
-    """The driver let go of the study; ``reason`` in words."""
-
-    time: float
-    reason: str
-
-
-OtherRow = Opened | Run | Planned | Alias | Infeasible | Started | Ended | Closed
-AnyRow = Epoch | OtherRow
-SearchRow = EpochResult | OtherRow
-"""A row as a search reads it, epochs without their rates; an ``AnyRow`` is one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +149,6 @@ def ledger_path(study: Path) -> Path:
             f"{study} is no study: it holds no {LEDGER}; name a folder that run_tune.py wrote"
         )
     return path
-
-
-def rows_of(rows: Iterable[Any], *kinds: type[Row]) -> list[Any]:
-    """The rows of these kinds, by exact type: isinstance takes six times as long to say no."""
-    return [row for row in rows if type(row) in kinds]
 
 
 def check_format(study: Path, rows: Iterable[SearchRow]) -> None:

@@ -18,7 +18,7 @@ from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2, summary_v2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
-from analysis.record.record import Ended, Epoch, Planned
+from analysis.record.rows import Ended, Epoch, Planned
 from analysis.record.status import COMPARABLE
 from trainables.config.train_config import TrainConfig
 

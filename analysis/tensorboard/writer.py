@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from analysis.record.record import Ended, Epoch, Planned, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended, Epoch, Planned
 from analysis.record.status import TrialStatus
 from analysis.tensorboard import event_file
 from analysis.tensorboard.events import (

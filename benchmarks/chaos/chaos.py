@@ -19,7 +19,8 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record.record import LEDGER, Closed, read_record, rows_of
+from analysis.record.record import LEDGER, read_record
+from analysis.record.rows import Closed, rows_of
 from benchmarks.chaos.events import End, Kill
 
 TARGETS = ("driver", "driver", "driver", "worker", "worker", "worker", "raylet", "gcs", "agent")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.record.record import Closed, Epoch, Run, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Closed, Epoch, Run
 from analysis.record.status import TrialStatus
 from analysis.study.study import load_study
 from benchmarks.chaos.events import End, Kill

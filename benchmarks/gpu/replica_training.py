@@ -13,7 +13,7 @@ from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
-from trainables.training.cuda_graphs import record
+from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.nesterov import Nesterov
 from trainables.training.optim import set_rates
 from trainables.training.steps import autocast
@@ -99,7 +99,9 @@ class FusedTrainers:
             self._draws.copy_(self._draw(epoch))
             self._cursor.zero_()
         if self._replay is None:
-            self._replay = record(self._step, list(self._tensors()), self._trainers[0].device)
+            self._replay = capture_cuda_graph(
+                self._step, list(self._tensors()), self._trainers[0].device
+            )
         self._step_number += 1
         for trainer in self._trainers:
             steps = trainer.config.epochs * batches
@@ -125,5 +127,5 @@ class FusedTrainers:
         """Everything that a step changes."""
         yield from self._step.network.state_dict().values()
         for trainer in self._trainers:
-            yield from trainer.optimizer.momentum.values()
+            yield from trainer.optimizer.momentum_buffers.values()
         yield self._cursor

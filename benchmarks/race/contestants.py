@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.record.record import Ended, Epoch, RecordError, Started, read_record, rows_of
+from analysis.record.record import RecordError, read_record
+from analysis.record.rows import Ended, Epoch, Started, rows_of
 from benchmarks.race.task import Task
 
 SPACE = """

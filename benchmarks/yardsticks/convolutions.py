@@ -20,7 +20,7 @@ from trainables.sizes.resnet9 import (
     REPLACED_SIDES,
     replaced_specs,
 )
-from trainables.training.memory import keep_freed_memory
+from trainables.training.process import keep_freed_memory
 
 
 def shapes(width: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:

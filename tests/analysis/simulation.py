@@ -16,7 +16,21 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analysis.record import record
+from analysis.record.record import LEDGER, encode
+from analysis.record.rows import (
+    FORMAT,
+    Alias,
+    AnyRow,
+    Closed,
+    Ended,
+    Epoch,
+    FailureKind,
+    Infeasible,
+    Opened,
+    Planned,
+    Run,
+    Started,
+)
 from analysis.record.status import TrialStatus
 from tests.analysis.model import Model
 from trainables.config.train_config import TrainConfig, trial_id
@@ -34,7 +48,7 @@ class Fate:
 
     status: TrialStatus = TrialStatus.FINISHED
     epoch: int | None = None
-    kind: record.FailureKind | None = None
+    kind: FailureKind | None = None
     error: str | None = None
 
 
@@ -47,7 +61,7 @@ class _Attempt:
     """A running attempt, and everything it still has to report."""
 
     trial: int
-    planned: record.Planned
+    planned: Planned
     number: int
     fate: Fate
     accuracy: float
@@ -65,7 +79,7 @@ def write_study(
     fates: Fates = lambda trial: FINISHED,
     rungs: Sequence[int] = (),
     closes_after: int | None = None,
-    infeasible: Iterable[record.Infeasible] = (),
+    infeasible: Iterable[Infeasible] = (),
     random_seed: int = 0,
 ) -> Path:
     """Writes ``study.json`` and ``ledger.jsonl`` into ``folder``.
@@ -79,15 +93,15 @@ def write_study(
         planned, model, fates, rungs, closes_after, np.random.default_rng(random_seed)
     )
     command = COMMAND.format(space=space["name"])
-    rows: list[record.AnyRow] = [record.Opened(record.FORMAT, folder.name, BEGIN)]
-    rows += [record.Run(BEGIN, command, SLOTS, "laptop"), *planned, *aliases, *infeasible]
+    rows: list[AnyRow] = [Opened(FORMAT, folder.name, BEGIN)]
+    rows += [Run(BEGIN, command, SLOTS, "laptop"), *planned, *aliases, *infeasible]
     rows += simulation.rows()
     if closes_after is None:
-        rows.append(record.Closed(simulation.time + 1, "every planned trial is accounted for"))
+        rows.append(Closed(simulation.time + 1, "every planned trial is accounted for"))
     else:
         rows = _until(time.time(), rows)
         (folder / "lease.json").write_text(json.dumps({"renewed": time.time() + 86_400}))
-    (folder / record.LEDGER).write_bytes(record.encode(rows))
+    (folder / LEDGER).write_bytes(encode(rows))
     (folder / "study.json").write_text(
         json.dumps(study_information(folder.name, space, command), indent=2)
     )
@@ -113,7 +127,7 @@ def study_information(name: str, space: dict[str, Any], command: str) -> dict[st
     }
 
 
-def _until(now: float, rows: list[record.AnyRow]) -> list[record.AnyRow]:
+def _until(now: float, rows: list[AnyRow]) -> list[AnyRow]:
     """The rows with their times moved so that the last was written just now."""
     late = now - max(getattr(row, "time", 0.0) for row in rows)
     timed = [row for row in rows if hasattr(row, "time")]
@@ -126,17 +140,17 @@ def _size(architecture) -> NetworkSize:
     return size_network(architecture)
 
 
-def _plan(configs: Iterable[dict[str, Any]]) -> tuple[list[record.Planned], list[record.Alias]]:
-    planned: dict[str, record.Planned] = {}
+def _plan(configs: Iterable[dict[str, Any]]) -> tuple[list[Planned], list[Alias]]:
+    planned: dict[str, Planned] = {}
     aliases = []
     for raw in configs:
         config = TrainConfig.from_trial({"dataset": "digits", "precision": "fp32", **raw})
         size = _size(config.architecture)
         name = trial_id(config, size)
         if name in planned:
-            aliases.append(record.Alias(raw, name))
+            aliases.append(Alias(raw, name))
             continue
-        planned[name] = record.Planned(
+        planned[name] = Planned(
             trial_id=name,
             config=config.to_dict(),
             parameters=size.parameters,
@@ -162,9 +176,9 @@ class _Simulation:
             self._attempt(number, 0) for number in range(len(planned)) if fates(number)
         ]
         self._running: list[tuple[float, int, _Attempt]] = []
-        self._out: list[record.AnyRow] = []
+        self._out: list[AnyRow] = []
 
-    def rows(self) -> list[record.AnyRow]:
+    def rows(self) -> list[AnyRow]:
         """Everything the driver would have appended."""
         for _ in range(min(SLOTS, len(self._queue))):
             self._start(self._queue.pop(0))
@@ -187,7 +201,7 @@ class _Simulation:
         return _Attempt(trial, planned, number + 1, self.fates(trial)[number], accuracy, epoch)
 
     def _start(self, attempt: _Attempt) -> None:
-        row = record.Started(
+        row = Started(
             attempt.planned.trial_id, attempt.number, self.time, attempt.epoch, "laptop", "cpu"
         )
         self._out.append(row)
@@ -226,7 +240,7 @@ class _Simulation:
         retry = fate.status == "failed" and attempt.number < len(attempts)
         name = attempt.planned.trial_id
         self._out.append(
-            record.Ended(
+            Ended(
                 name,
                 attempt.number,
                 self.time,
@@ -245,7 +259,7 @@ class _Simulation:
             )
         attempt.over, attempt.retried = True, retry
 
-    def _epoch(self, attempt: _Attempt, last: int) -> record.Epoch:
+    def _epoch(self, attempt: _Attempt, last: int) -> Epoch:
         config = attempt.planned.config
         progress = (1 - math.exp(-4 * attempt.epoch / last)) / (1 - math.exp(-4))
         noise = 0.01 * (1 - attempt.epoch / last) * float(self.rng.normal())
@@ -256,7 +270,7 @@ class _Simulation:
         scaled = decay * attempt.planned.compression ** config["weight_decay_scaling"]
         seconds = self._seconds(attempt)
         tests = config["validation_images"] == 0
-        return record.Epoch(
+        return Epoch(
             trial_id=attempt.planned.trial_id,
             attempt=attempt.number,
             time=self.time,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.record import record
+from analysis.record.rows import Infeasible
 from tests.analysis import spaces
 from tests.analysis.simulation import FINISHED, Fate, Model, write_study
 
@@ -47,7 +47,7 @@ def twelve(folder: Path) -> Path:
     configs = [
         {**config, "seed": seed} for config in _families((8, 32), epochs=8) for seed in (0, 1)
     ]
-    infeasible = record.Infeasible({"layer": "cp", "parameters": 10}, "no rank fits 10 parameters")
+    infeasible = Infeasible({"layer": "cp", "parameters": 10}, "no rank fits 10 parameters")
     return write_study(folder, configs, space=spaces.FAMILIES, infeasible=[infeasible])
 
 

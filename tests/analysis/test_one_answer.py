@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.charts.labels import short_count
 from analysis.record.dtypes import config_columns
-from analysis.record.record import Planned
+from analysis.record.rows import Planned
 from analysis.statistics.pareto import pareto
 from analysis.study.configurations import configuration_ids, labels
 from analysis.study.export import export_text

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.record.record import Epoch, Started, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Epoch, Started
 from analysis.study.study import load_study
 from tests.cluster.hosts import Host, Hosts, join, network, start_head
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from analysis.record.record import Ended, Epoch, Started, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Ended, Epoch, Started
 from analysis.study.study import load_study
 from tune_app.command.options import RunOptions
 from tune_app.command.output import log_to

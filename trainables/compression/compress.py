@@ -25,7 +25,7 @@ from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
 from trainables.networks.resnet9 import ResNet9
 from trainables.sizes.family import Family
-from trainables.sizes.network import Architecture, Infeasible, NetworkSize, size_network
+from trainables.sizes.network import Architecture, InfeasibleError, NetworkSize, size_network
 from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 
@@ -86,7 +86,7 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
 
     Raises:
         TrialError: when the trial is not of a dense network.
-        Infeasible: when the size cannot be had, with the nearest.
+        InfeasibleError: when the size cannot be had, with the nearest.
         TypeError: for half precision, which no decomposition takes.
     """
     require_resnet9(trained, "compress")
@@ -139,7 +139,9 @@ def _sizes(
     ]
     sizes = [(rule, size_network(architecture)) for rule, architecture in choices]
     if target.chosen_rule == "greedy":
-        with contextlib.suppress(Infeasible):  # one rank for all can be too coarse for a budget
+        with contextlib.suppress(
+            InfeasibleError
+        ):  # one rank for all can be too coarse for a budget
             sizes.append(("uniform", size_network(target.architecture(width, classes))))
     return sizes
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from trainables.compression.spectrum import Spectrum
 from trainables.sizes.budget import LEAST_FILL
 from trainables.sizes.family import Family
-from trainables.sizes.network import Infeasible
+from trainables.sizes.network import InfeasibleError
 
 Ints = tuple[int, ...]
 
@@ -45,8 +45,8 @@ def ranks_of_energy(family: Family, spectra: Sequence[Spectrum], energy: float) 
 def ranks_of_equal_energy(family: Family, spectra: Sequence[Spectrum], budget: int) -> list[Ints]:
     """Within ``budget`` parameters the ranks that each cut the same, least, share of a kernel.
 
-    Raises Infeasible when even rank 1 exceeds the budget, or the nearest network below it fills
-    less than 97 % of it.
+    Raises InfeasibleError when even rank 1 exceeds the budget, or the nearest network below it
+    fills less than 97 % of it.
     """
 
     def ranks(digits: float) -> list[Ints]:
@@ -70,7 +70,7 @@ def ranks_by_greed(
     A step raises one rank of one layer by 1, or all ranks of a layer. Its worth is the growth of
     log(share kept) over its parameters: shares multiply from layer to layer, and a sum would starve
     some layers to nothing for the sake of others. ``nested`` is how the cuts of one layer add up.
-    Raises Infeasible as ``ranks_of_equal_energy`` does.
+    Raises InfeasibleError as ``ranks_of_equal_energy`` does.
     """
     _check_smallest(family, spectra, budget)
     ranks = [_smallest(family, layer) for layer in spectra]
@@ -95,9 +95,9 @@ def ranks_by_greed(
 
 
 def check_fill(rule: str, parameters: int, budget: int) -> None:
-    """Raise Infeasible where the replaced layers fill less than 97 % of their budget."""
+    """Raise InfeasibleError where the replaced layers fill less than 97 % of their budget."""
     if parameters < LEAST_FILL * budget:
-        raise Infeasible(
+        raise InfeasibleError(
             f"ranks by {rule} fill {parameters / budget:.1%} of the {budget:,} parameters that "
             f"the replaced layers may have: the nearest network has {parameters:,} there"
         )
@@ -106,7 +106,7 @@ def check_fill(rule: str, parameters: int, budget: int) -> None:
 def _check_smallest(family: Family, spectra: Sequence[Spectrum], budget: int) -> None:
     smallest = count(family, spectra, [_smallest(family, layer) for layer in spectra])
     if smallest > budget:
-        raise Infeasible(
+        raise InfeasibleError(
             f"{family.name} cannot have {max(budget, 0):,} parameters or fewer in its replaced "
             f"layers: its smallest network has {smallest:,} there (rank 1)"
         )

@@ -171,7 +171,7 @@ class TrainConfig:
         return load_table(self.network, image_size=self.image_size, classes=self.classes)
 
     def network_size(self) -> NetworkSize:
-        """Shapes, parameters, multiply-adds; raises ``Infeasible`` if a budget cannot be filled."""
+        """Shapes, parameters, multiply-adds; InfeasibleError where a budget cannot be filled."""
         return size_network(self.architecture)
 
 

@@ -27,7 +27,7 @@ BUDGET_SIDES = ("within", "below", "above")
 """Which width stands for a budget: the widest within it, which has to fill it, or a neighbour."""
 
 
-class Infeasible(ValueError):  # noqa: N818 (a property of the request, not a fault)
+class InfeasibleError(ValueError):
     """No network of the family fills the budget; the message names the nearest sizes."""
 
 
@@ -35,7 +35,7 @@ def fit_ranks(layer: str, skeleton: Skeleton, dims: int, budget: int) -> tuple[i
     """The `rank` of each layer in the largest network of at most `budget` parameters.
 
     All have one rank, or the first few of them one more.
-    Raises Infeasible when even that fills less than 97 % of the budget, or rank 1 exceeds it.
+    Raises InfeasibleError when even that fills less than 97 % of the budget, or rank 1 exceeds it.
     """
     specs = skeleton.specs
     highest = len(specs) * (highest_rank(layer, skeleton, dims) - 1) + 1
@@ -64,7 +64,7 @@ def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> in
 
     Widths are few in small networks: `side` "below" takes that width however little it fills, and
     "above" the next one.
-    Raises Infeasible when even that fills less than 97 % of the budget, or width 1 exceeds it.
+    Raises InfeasibleError when even that fills less than 97 % of the budget, or width 1 exceeds it.
     """
     highest = isqrt(budget) + 1  # every such network has more than width^2 parameters
 
@@ -75,14 +75,14 @@ def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> in
         return _fit(layer, "width {}".format, parameters, highest, budget)
     below = bisect_right(range(1, highest + 1), budget, key=parameters)
     if below == 0:
-        raise Infeasible(f"{layer} has no width of {budget:,} parameters or fewer")
+        raise InfeasibleError(f"{layer} has no width of {budget:,} parameters or fewer")
     return below + (side == "above")
 
 
 def check_fill(what: str, parameters: int, budget: int) -> None:
-    """Raise Infeasible unless the only size there is fits the budget and fills it to 97 %."""
+    """Raise InfeasibleError unless the only size there is fits the budget and fills it to 97 %."""
     if not LEAST_FILL * budget <= parameters <= budget:
-        raise Infeasible(
+        raise InfeasibleError(
             f"{what} cannot fill {LEAST_FILL:.0%} to 100% of {budget:,} parameters: "
             f"it has no rank, and always {parameters:,}"
         )
@@ -138,7 +138,7 @@ def _fit(
     """The largest setting 1..highest of a knob that never lowers the parameters."""
     setting = bisect_right(range(1, highest + 1), budget, key=parameters)
     if setting == 0:
-        raise Infeasible(
+        raise InfeasibleError(
             f"{what} cannot have {budget:,} parameters or fewer: "
             f"its smallest network has {parameters(1):,} ({words(1)})"
         )
@@ -150,6 +150,6 @@ def _fit(
         nearest += f", above it {parameters(setting + 1):,} ({words(setting + 1)})"
     else:
         nearest += ", which is its largest network"
-    raise Infeasible(
+    raise InfeasibleError(
         f"{what} cannot fill {LEAST_FILL:.0%} of {budget:,} parameters: the nearest are {nearest}"
     )

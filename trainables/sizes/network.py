@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from trainables.sizes.budget import (
-    Infeasible,
+    InfeasibleError,
     check_fill,
     count_parameters,
     fit_ranks,
@@ -22,7 +22,7 @@ from trainables.sizes.size_keys import size_problem
 from trainables.sizes.skeleton import Skeleton
 from trainables.sizes.spec import ConvSpec, Pair
 
-__all__ = ["Architecture", "Infeasible", "NetworkSize", "size_network"]
+__all__ = ["Architecture", "InfeasibleError", "NetworkSize", "size_network"]
 
 
 @dataclass(frozen=True)
@@ -227,8 +227,9 @@ def _skeleton(table: LayerTable, replace: str, keep: str) -> Skeleton:
 def size_network(architecture: Architecture) -> NetworkSize:
     """Resolve every rank of a network.
 
-    Raises Infeasible when a budget cannot be filled to 97 %, naming the nearest sizes, and when
-    `ranks` are more or fewer than the network has; SelectionError for patterns without a match.
+    Raises InfeasibleError when a budget cannot be filled to 97 %, naming the nearest sizes, and
+    when `ranks` are more or fewer than the network has; SelectionError for patterns that match
+    nothing.
     """
     if architecture.ranks is not None and SIZES[architecture.layer].ranked:
         return _with_own_ranks(architecture, read_ranks(architecture.ranks))
@@ -252,14 +253,14 @@ def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
     """A network each of whose layers has ranks of its own; () is a layer that stays dense."""
     specs = _specs(architecture, architecture.width)
     if len(ranks) != len(specs):
-        raise Infeasible(f"ranks has {len(ranks)} layers, the network replaces {len(specs)}")
+        raise InfeasibleError(f"ranks has {len(ranks)} layers, the network replaces {len(specs)}")
     try:
         layers = [
             SIZES[architecture.layer if own else "dense"].size_at(spec, own, architecture.dims)
             for spec, own in zip(specs, ranks, strict=True)
         ]
     except ValueError as error:
-        raise Infeasible(f"ranks: {error}") from error
+        raise InfeasibleError(f"ranks: {error}") from error
     return NetworkSize(architecture, architecture.width, tuple(layers))
 
 

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainables.data.dataset import Dataset
+
 FORMAT = 1
 """Raised when an older reader would misread what is written."""
 
@@ -79,6 +81,36 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         SafetensorError,
     ) as problem:
         raise CheckpointError(f"{folder} is damaged: {problem!r}") from problem
+
+
+def check_same_training(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    state: dict[str, Any],
+    trial_id: str,
+    data: Dataset,
+    own: dict[str, Tensor],
+) -> None:
+    """Refuses a checkpoint that a training of other images or tensors than ``own`` wrote.
+
+    Raises:
+        CheckpointError: of another trial, other images, or tensors of other names or shapes.
+    """
+    if state.get("trial_id") != trial_id:
+        raise CheckpointError(
+            f"{folder} is of trial {state.get('trial_id')}, this one is {trial_id}"
+        )
+    then, now = state.get("dataset_checksum"), data.checksum
+    if then != now:
+        raise CheckpointError(
+            f"{folder} was trained on other images of {data.name!r} (checksum "
+            f"{str(then)[:8]}, here {now[:8]})"
+        )
+    shapes = {name: tensor.shape for name, tensor in own.items()}
+    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise CheckpointError(
+            f"{folder} holds tensors of other names or shapes than {trial_id} has"
+        )
 
 
 def _digest(path: Path) -> str:

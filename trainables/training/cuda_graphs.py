@@ -1,4 +1,4 @@
-"""Recording a step once and replaying it: one launch where there were a hundred."""
+"""CUDA graphs: a step is captured once and replayed, one launch where there were a hundred."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-WARM_UP_STEPS = 3  # cuDNN chooses its algorithms and buffers are made before the recording
+WARM_UP_STEPS = 3  # cuDNN chooses its algorithms and buffers are made before the capture
 
 log = logging.getLogger(__name__)
 
 
-def record(
+def capture_cuda_graph(
     step: Callable[[], None], state: Iterable[Tensor], device: torch.device
 ) -> Callable[[], None]:
     """A function that does what ``step`` does, replayed from a CUDA graph where that is possible.
 
     ``state`` is every tensor that ``step`` changes; it is left as it was. On a CPU, and where the
-    recording fails (the reason is logged), ``step`` itself comes back.
+    capture fails (the reason is logged), ``step`` itself comes back.
     """
     if device.type != "cuda":
         return step

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from trainables.data.augment import Augmenter
-from trainables.training.cuda_graphs import record
+from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.steps import EvaluationStep
 
 LARGEST_BATCH = {"cpu": 256, "cuda": 2048}  # images; activations of more leave a CPU's cache
@@ -44,7 +44,7 @@ class Evaluator:
         """Mean loss in nats, and accuracy; waits for the device once."""
         step = self._step
         if self._replay is None:
-            self._replay = record(step, [step.cursor, step.sums.values], self._device)
+            self._replay = capture_cuda_graph(step, [step.cursor, step.sums.values], self._device)
         step.cursor.zero_()
         step.sums.values.zero_()
         for _ in range(step.batches):

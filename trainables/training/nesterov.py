@@ -33,18 +33,18 @@ class Nesterov:
 
     Making a torch.optim.SGD imports torch's compiler: 3 s of core time and 150 MB for each worker.
 
-    rates: one a group, in mean-loss units; on a GPU a device tensor, which a recorded graph reads
+    lr: one a group, in mean-loss units; on a GPU a device tensor, which a captured graph reads
         whenever it runs.
-    momentum: a buffer for each parameter, there from the start. Zeros give the same first step as
-        no buffer, can be saved before it, and lie still for a graph.
+    momentum_buffers: one a parameter, there from the start. Zeros give the same first step as no
+        buffer, can be saved before it, and are static buffers for a graph.
     """
 
     def __init__(self, groups: Sequence[Group], rate: float, device: torch.device) -> None:
-        self.groups = tuple(groups)
-        self.rates: list[float | Tensor] = [
+        self.param_groups = tuple(groups)
+        self.lr: list[float | Tensor] = [
             torch.tensor(rate, device=device) if device.type == "cuda" else rate for _ in groups
         ]
-        self.momentum: dict[nn.Parameter, Tensor] = {
+        self.momentum_buffers: dict[nn.Parameter, Tensor] = {
             parameter: torch.zeros_like(parameter, requires_grad=False)
             for group in groups
             for parameter in group.parameters
@@ -52,21 +52,21 @@ class Nesterov:
 
     def set_rate(self, index: int, rate: float) -> None:
         """Changes the rate of one group."""
-        held = self.rates[index]
+        held = self.lr[index]
         if isinstance(held, Tensor):
             held.fill_(rate)
         else:
-            self.rates[index] = rate
+            self.lr[index] = rate
 
     def zero_grad(self) -> None:
         """Forgets every gradient."""
-        for parameter in self.momentum:
+        for parameter in self.momentum_buffers:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """Updates every parameter from its gradient."""
-        for group, rate in zip(self.groups, self.rates, strict=True):
+        for group, rate in zip(self.param_groups, self.lr, strict=True):
             # a network may have weights that no image reaches
             moved = [parameter for parameter in group.parameters if parameter.grad is not None]
             if not moved:
@@ -74,7 +74,7 @@ class Nesterov:
             sgd(
                 moved,
                 [parameter.grad for parameter in moved],
-                [self.momentum[parameter] for parameter in moved],
+                [self.momentum_buffers[parameter] for parameter in moved],
                 fused=True,
                 weight_decay=group.decay,
                 momentum=MOMENTUM,

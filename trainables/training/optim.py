@@ -77,14 +77,14 @@ def kernel_penalties(
 def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -> None:
     """Gives every annealed group the rate of step ``step`` of ``steps``, counted from 1."""
     rate = learning_rate(config.schedule, config.learning_rate, step, steps)
-    for index, group in enumerate(optimizer.groups):
+    for index, group in enumerate(optimizer.param_groups):
         if group.annealed:
             optimizer.set_rate(index, rate)
 
 
 def read_rates(optimizer: Nesterov) -> dict[str, float]:
     """The learning rate in force, by group."""
-    rates = zip(optimizer.groups, optimizer.rates, strict=True)
+    rates = zip(optimizer.param_groups, optimizer.lr, strict=True)
     return {group.name: float(rate) for group, rate in rates}
 
 
@@ -95,8 +95,8 @@ def read_decays(optimizer: Nesterov) -> dict[str, float]:
     mean over parameters.
     """
     decays = {}
-    for name in dict.fromkeys(group.name for group in optimizer.groups):
-        mine = [group for group in optimizer.groups if group.name == name]
+    for name in dict.fromkeys(group.name for group in optimizer.param_groups):
+        mine = [group for group in optimizer.param_groups if group.name == name]
         counts = [sum(parameter.numel() for parameter in group.parameters) for group in mine]
         each = [group.decay + group.penalty for group in mine]
         total = sum(decay * count for decay, count in zip(each, counts, strict=True))

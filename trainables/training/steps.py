@@ -1,7 +1,7 @@
-"""One training step and one evaluation step, as functions of state that lies still on a device.
+"""One training step and one evaluation step, as functions of static buffers on a device.
 
-Nothing here waits for the device or reads a number back, so that a GPU can record a step once as a
-graph and replay it; the CPU calls the same functions.
+Nothing here waits for the device or reads a number back, so that a GPU can capture a step once as
+a graph and replay it; the CPU calls the same functions.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ class TrainStep:
             loss = loss + penalty / 2 * layer.kernel().square().sum()
         (loss * self._loss_scale).backward()
         if self._loss_scale != 1.0:
-            found = (parameter.grad for parameter in self._optimizer.momentum)
+            found = (parameter.grad for parameter in self._optimizer.momentum_buffers)
             gradients = [gradient for gradient in found if gradient is not None]
             torch._foreach_div_(gradients, self._loss_scale)
 
 
 class EvaluationStep:
-    """Judges the next batch of some images; a last, smaller batch is filled up and not counted."""
+    """Evaluates the next batch of images; a last, smaller one is padded and the padding ignored."""
 
     def __init__(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,11 +21,10 @@ from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
 from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
-from trainables.training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from trainables.training.cuda_graphs import record
+from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
+from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.evaluator import Evaluator
 from trainables.training.fine_tuning import start_from
-from trainables.training.memory import keep_freed_memory
 from trainables.training.nesterov import Nesterov
 from trainables.training.optim import (
     kernel_penalties,
@@ -35,6 +33,7 @@ from trainables.training.optim import (
     read_rates,
     set_rates,
 )
+from trainables.training.process import draw_from, prepare_process, seeded_state
 from trainables.training.steps import TrainStep
 
 
@@ -80,19 +79,20 @@ class Trainer:
             )
         self.config = config
         self.device = torch.device(device)
-        self._prepare_process(threads)
+        prepare_process(self.device, threads)
         self.size = config.network_size()
         self.trial_id = trial_id(config, self.size)
         self.precision = resolve_precision(
             config.precision, gpu=self.device.type == "cuda", cpu_flags=read_cpu_flags()
         )
         self.history: list[EpochMetrics] = []
-        self._record = record if cuda_graphs else lambda step, *_: step
+        self._capture = capture_cuda_graph if cuda_graphs else lambda step, *_: step
         self._data = data
         self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
         self.split = split_training_images(config, data)
-        self._batches = len(self.split.train) // config.batch_size
-        self._batch = 0  # of the epoch in progress, done
+        self.batches_per_epoch = len(self.split.train) // config.batch_size
+        """Full batches; the images of a last partial one wait for the next epoch."""
+        self._next_batch = 0  # of the epoch in progress
         self._seconds = 0.0  # of the epoch in progress
         self._build()
 
@@ -102,14 +102,9 @@ class Trainer:
         return len(self.history)
 
     @property
-    def batches_per_epoch(self) -> int:
-        """Full batches; the images of a last partial one wait for the next epoch."""
-        return self._batches
-
-    @property
     def batches_done(self) -> int:
         """Batches done of the epoch in progress."""
-        return self._batch
+        return self._next_batch
 
     @property
     def finished(self) -> bool:
@@ -131,16 +126,16 @@ class Trainer:
             )
         if not self._train_batches(should_stop):
             return None
-        images = self._batches * self.config.batch_size
+        images = self.batches_per_epoch * self.config.batch_size
         loss, accuracy = self._step.sums.means(images)
         if not math.isfinite(loss):
             raise Diverged(self.epochs_done + 1)
         metrics = self._finish_epoch(loss, accuracy, images)
-        judged = (metrics.val_loss, metrics.test_loss)
-        if any(value is not None and not math.isfinite(value) for value in judged):
+        losses = (metrics.val_loss, metrics.test_loss)
+        if any(value is not None and not math.isfinite(value) for value in losses):
             raise Diverged(self.epochs_done + 1)
         self.history.append(metrics)
-        self._batch, self._seconds = 0, 0.0
+        self._next_batch, self._seconds = 0, 0.0
         return metrics
 
     def save(self, folder: Path) -> None:
@@ -150,7 +145,7 @@ class Trainer:
             "config": self.config.to_dict(),
             "dataset_checksum": self._data.checksum,
             "epochs_done": self.epochs_done,
-            "batch": self._batch,
+            "batch": self._next_batch,
             "train_seconds": self._seconds,
             "history": [dataclasses.asdict(metrics) for metrics in self.history],
         }
@@ -163,23 +158,15 @@ class Trainer:
             CheckpointError: missing, damaged, or of another trial; the trainer is then as it was.
         """
         tensors, state = read_checkpoint(folder)
-        self._check_match(folder, tensors, state)
+        own = self._tensors()
+        check_same_training(folder, tensors, state, self.trial_id, self._data, own)
         with torch.no_grad():
-            for name, mine in self._tensors().items():
-                mine.copy_(tensors[name])  # in place: a recorded graph knows these tensors
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])  # in place: a captured graph knows these tensors
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
-        self._batch, self._seconds = state["batch"], state["train_seconds"]
-        if self._batch:
+        self._next_batch, self._seconds = state["batch"], state["train_seconds"]
+        if self._next_batch:
             self._draw()
-
-    def _prepare_process(self, threads: int | None) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        if self.device.type == "cpu":
-            keep_freed_memory()
-        else:
-            torch.backends.cudnn.benchmark = True
-            torch.cuda.reset_peak_memory_stats(self.device)
 
     def _build(self) -> None:
         config, device = self.config, self.device
@@ -206,9 +193,8 @@ class Trainer:
         )
         # ResNet-9 draws nothing as it trains; dropout and its kind draw from torch's generator
         table = self.size.architecture.table
-        self._random = _seeded_state(config.seed) if table is not None else None
+        self._random = seeded_state(config.seed) if table is not None else None
         self._replay: Callable[[], None] | None = None
-        self._evaluators: dict[str, Evaluator] = {}
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
         return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
@@ -220,31 +206,32 @@ class Trainer:
     def _train_batches(self, should_stop: Callable[[], bool] | None) -> bool:
         """Trains to the end of the epoch; False when stopped before it."""
         self.network.train()
-        if self._batch == 0:
+        if self._next_batch == 0:
             self._draw()
             self._step.cursor.zero_()
             self._step.sums.values.zero_()
         if self._replay is None:
-            self._replay = self._record(self._step, self._tensors().values(), self.device)
+            self._replay = self._capture(self._step, self._tensors().values(), self.device)
         start = time.perf_counter()
-        steps = self.config.epochs * self._batches
-        with _drawing_from(self._random):
-            while self._batch < self._batches:
+        before = self.epochs_done * self.batches_per_epoch
+        steps = self.config.epochs * self.batches_per_epoch
+        with draw_from(self._random):
+            while self._next_batch < self.batches_per_epoch:
                 if should_stop is not None and should_stop():
                     self._seconds += time.perf_counter() - start
                     return False
-                step = self.epochs_done * self._batches + self._batch + 1
+                step = before + self._next_batch + 1
                 set_rates(self.optimizer, self.config, step, steps)
                 self._replay()
-                self._batch += 1
+                self._next_batch += 1
         self._wait()
         self._seconds += time.perf_counter() - start
         return True
 
     def _finish_epoch(self, loss: float, accuracy: float, images: int) -> EpochMetrics:
         start = time.perf_counter()
-        held_out = None if self.split.uses_test_set else self._evaluate("held_out")
-        test = self._evaluate("test") if self._reads_test_set() else None
+        held_out = None if self.split.uses_test_set else self._evaluate(self._held_out_evaluator)
+        test = self._evaluate(self._test_evaluator) if self._reads_test_set() else None
         peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
         return EpochMetrics(
             epoch=self.epochs_done + 1,
@@ -263,30 +250,30 @@ class Trainer:
         )
 
     def _reads_test_set(self) -> bool:
-        """Whether this epoch is judged on the test set.
+        """Whether this epoch is evaluated on the test set.
 
         The last one is; each is where the original study's protocol is kept.
         """
         last = self.epochs_done + 1 == self.config.epochs
         return self.split.uses_test_set and (last or self.config.protocol != "corrected")
 
-    def _evaluate(self, which: str) -> tuple[float, float]:
-        """Mean loss and accuracy over the held-out images or the test set."""
-        if which not in self._evaluators:
-            self._evaluators[which] = self._make_evaluator(which)
+    def _evaluate(self, evaluator: Evaluator) -> tuple[float, float]:
         self.network.eval()
-        return self._evaluators[which]()
+        return evaluator()
 
-    def _make_evaluator(self, which: str) -> Evaluator:
-        data = self._placed
-        pixels, labels = data.train_pixels, data.train_labels
-        chosen = torch.from_numpy(self.split.held_out)
-        if which == "test":
-            pixels, labels = data.test_pixels, data.test_labels
-            chosen = torch.arange(len(labels))
-        return Evaluator(
-            self._forward, self._augmenter(pixels), labels, chosen, precision=self.precision
-        )
+    @functools.cached_property
+    def _held_out_evaluator(self) -> Evaluator:
+        held_out = torch.from_numpy(self.split.held_out)
+        return self._evaluator(self._placed.train_pixels, self._placed.train_labels, held_out)
+
+    @functools.cached_property
+    def _test_evaluator(self) -> Evaluator:
+        labels = self._placed.test_labels
+        return self._evaluator(self._placed.test_pixels, labels, torch.arange(len(labels)))
+
+    def _evaluator(self, pixels: Tensor, labels: Tensor, chosen: Tensor) -> Evaluator:
+        images = self._augmenter(pixels)
+        return Evaluator(self._forward, images, labels, chosen, precision=self.precision)
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
@@ -296,46 +283,10 @@ class Trainer:
         """Everything that a step changes, by name; the tensors themselves."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            if parameter in self.optimizer.momentum:
-                tensors[f"momentum.{name}"] = self.optimizer.momentum[parameter]
+            if parameter in self.optimizer.momentum_buffers:
+                tensors[f"momentum.{name}"] = self.optimizer.momentum_buffers[parameter]
         if self._random is not None:
             tensors["random"] = self._random
         tensors["epoch.sums"] = self._step.sums.values
         tensors["epoch.cursor"] = self._step.cursor
         return tensors
-
-    def _check_match(self, folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        if state.get("trial_id") != self.trial_id:
-            raise CheckpointError(
-                f"{folder} is of trial {state.get('trial_id')}, this one is {self.trial_id}"
-            )
-        then, now = state.get("dataset_checksum"), self._data.checksum
-        if then != now:
-            raise CheckpointError(
-                f"{folder} was trained on other images of {self._data.name!r} (checksum "
-                f"{str(then)[:8]}, here {now[:8]})"
-            )
-        mine = {name: tensor.shape for name, tensor in self._tensors().items()}
-        if mine != {name: tensor.shape for name, tensor in tensors.items()}:
-            raise CheckpointError(
-                f"{folder} holds tensors of other names or shapes than {self.trial_id} has"
-            )
-
-
-def _seeded_state(seed: int) -> Tensor:
-    """The state of torch's generator of the CPU after it was seeded."""
-    return torch.Generator().manual_seed(seed).get_state()
-
-
-@contextlib.contextmanager
-def _drawing_from(state: Tensor | None) -> Iterator[None]:
-    """Lets torch's generator go on from a state, which is brought up to date; None does nothing."""
-    if state is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(state)
-        try:
-            yield
-        finally:
-            state.copy_(torch.get_rng_state())

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from analysis.record.record import AnyRow, Ended, Epoch, Started
+from analysis.record.rows import AnyRow, Ended, Epoch, Started
 from analysis.record.status import TrialStatus
 from tune_app.deciding.failure_streak import FailureStreak
 from tune_app.deciding.failures import Failure, RetryPolicy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.record.record import FailureKind
+from analysis.record.rows import FailureKind
 from tune_app.record.history import LOST, WAITED_FOR
 
 

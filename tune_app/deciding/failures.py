@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.record.record import FailureKind
+from analysis.record.rows import FailureKind
 from tune_app.record.history import LOST, WAITED_FOR, TrialHistory
 
 _NAMES: dict[str, FailureKind] = {

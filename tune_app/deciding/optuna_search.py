@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from analysis.record.record import Alias, Infeasible, Planned
+from analysis.record.rows import Alias, Infeasible, Planned
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.key import Key

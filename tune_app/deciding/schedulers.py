@@ -19,7 +19,7 @@ from ray.tune.schedulers import (
 )
 from ray.tune.schedulers.async_hyperband import _Bracket
 
-from analysis.record.record import Ended, EpochResult, SearchRow, Started
+from analysis.record.rows import Ended, EpochResult, SearchRow, Started
 from analysis.record.status import COMPARABLE, TrialStatus
 from trainables.config.metrics import WORST_SCORE, score
 from tune_app.deciding.pickles_empty import PicklesEmpty

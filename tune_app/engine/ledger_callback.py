@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import ray
 from ray import tune
 
-from analysis.record.record import Epoch
+from analysis.record.rows import Epoch
 from analysis.record.status import TrialStatus
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, classify, classify_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.record.record import SearchRow
+from analysis.record.rows import SearchRow
 from tune_app.command.options import RunOptions
 from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import SearchContext

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
-from analysis.record.record import Ended, Epoch
+from analysis.record.rows import Ended, Epoch
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from tune_app.command.errors import RayLostError

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.record.record import Planned, RecordError, read_record
+from analysis.record.record import RecordError, read_record
+from analysis.record.rows import Planned
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing

@@ -10,7 +10,7 @@ from typing import Any
 from search_spaces.grammar.grid import Point, grid_points, gridless_keys
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.network import Infeasible
+from trainables.sizes.network import InfeasibleError
 from trainables.sizes.registry import SIZES
 from tune_app.command.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
 from tune_app.command.errors import UsageError, unknown
@@ -98,8 +98,8 @@ def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[Parse
     sides = [config.with_values(budget_side=side) for side in ("below", "above")]
     try:
         config.network_size()
-    except Infeasible:
-        with contextlib.suppress(Infeasible):
+    except InfeasibleError:
+        with contextlib.suppress(InfeasibleError):
             widths = [one.network_size().width for one in sides]
             if widths[0] < widths[1]:
                 return [({**point, "budget_side": one.budget_side}, one) for one in sides]

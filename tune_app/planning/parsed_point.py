@@ -10,7 +10,7 @@ from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
 from trainables.config.twin import twin
-from trainables.sizes.network import Infeasible, NetworkSize
+from trainables.sizes.network import InfeasibleError, NetworkSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def classify_point(
     """The same for a point whose configuration is known to be valid."""
     try:
         size = config.network_size()
-    except Infeasible as problem:
+    except InfeasibleError as problem:
         return Rejected(dict(point), str(problem))
     if excess := _excess(size, config.batch_size, rules):
         return Rejected(dict(point), excess)

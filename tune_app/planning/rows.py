@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.record.record import Epoch, Planned
+from analysis.record.rows import Epoch, Planned
 from trainables.config.metrics import EpochMetrics
 from tune_app.planning.parsed_point import PlannedTrial
 

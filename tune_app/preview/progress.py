@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from analysis.record.record import EpochResult, Planned, RecordError, Run, SearchRow, read_record
+from analysis.record.record import RecordError, read_record
+from analysis.record.rows import EpochResult, Planned, Run, SearchRow
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from trainables.data.datasets.registry import count_dataset

@@ -7,15 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from analysis.record.record import (
-    Alias,
-    Ended,
-    EpochResult,
-    Infeasible,
-    Planned,
-    SearchRow,
-    Started,
-)
+from analysis.record.rows import Alias, Ended, EpochResult, Infeasible, Planned, SearchRow, Started
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score

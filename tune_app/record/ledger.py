@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from analysis.record.record import FORMAT, LEDGER, AnyRow, Closed, Ended, Opened, encode
+from analysis.record.record import LEDGER, encode
+from analysis.record.rows import FORMAT, AnyRow, Closed, Ended, Opened
 
 SYNC_SECONDS = 1.0
 """Rows reach the disk's surface within this time, one that ends something at once. A driver that is

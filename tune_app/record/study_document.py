@@ -11,7 +11,7 @@ from trainables.config.former_names import with_present_names
 from tune_app.record.paths import StudyPaths
 
 if TYPE_CHECKING:
-    from analysis.record.record import SearchRow
+    from analysis.record.rows import SearchRow
 
 # The record's reader is imported where it is used: a machine that only trains has no msgspec.
 
@@ -61,7 +61,8 @@ def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
     """The configurations on record, as they were planned; none where there is no study."""
     if not paths.folder.is_dir():
         return []
-    from analysis.record.record import Planned, RecordError, read_record, rows_of
+    from analysis.record.record import RecordError, read_record
+    from analysis.record.rows import Planned, rows_of
 
     try:
         rows = read_record(paths.folder, rates=False).rows
@@ -87,7 +88,7 @@ def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | N
 
     study.json is asked first, since a ledger of before has no id; then the ledger's first line.
     """
-    from analysis.record.record import Opened, rows_of
+    from analysis.record.rows import Opened, rows_of
 
     document = read_information(paths.study) or {}
     opened = next(iter(rows_of(rows, Opened)), None)

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from analysis.record.record import Epoch
+from analysis.record.rows import Epoch
 from analysis.record.status import TrialStatus
 from trainables.config.metrics import score
 from tune_app.command.output import LOG

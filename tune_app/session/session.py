@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from analysis.record.record import Ended, Epoch, Planned
+from analysis.record.rows import Ended, Epoch, Planned
 from trainables.training.job import STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from analysis.record.record import AnyRow
+from analysis.record.rows import AnyRow
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.study.resume import entry_rows

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.record.record import Closed
+from analysis.record.rows import Closed
 from analysis.record.status import OPEN, TrialStatus
 from trainables.config.installation import SCRIPT, command_here
 from tune_app.command.output import LOG

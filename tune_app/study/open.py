@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from analysis.record.record import AnyRow, Run
+from analysis.record.rows import AnyRow, Run
 from tune_app.command.output import LOG
 from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import SearchContext

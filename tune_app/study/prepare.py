@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.record.record import LEDGER, AnyRow, Record, read_record
+from analysis.record.record import LEDGER, Record, read_record
+from analysis.record.rows import AnyRow
 from trainables.data.datasets.registry import load_dataset
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions

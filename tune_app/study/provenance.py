@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.record.record import Run, rows_of
+from analysis.record.rows import Run, rows_of
 from tune_app.command.output import LOG
 from tune_app.machine.placement import Placement
 from tune_app.record.study_document import read_information

@@ -6,17 +6,16 @@ import datetime
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from analysis.record.record import (
+from analysis.record.record import RecordError, read_record
+from analysis.record.rows import (
     Alias,
     AnyRow,
     Ended,
     Epoch,
     Infeasible,
     Planned,
-    RecordError,
     SearchRow,
     Started,
-    read_record,
 )
 from analysis.record.status import TrialStatus
 from tune_app.command.choices import STOPPING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analysis.record.record import AnyRow
+from analysis.record.rows import AnyRow
 from analysis.study.confirmation import SUFFIX
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions

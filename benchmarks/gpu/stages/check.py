@@ -20,7 +20,7 @@ from benchmarks.gpu.networks import some_rank
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
 from trainables.sizes.registry import SIZES
-from trainables.training.cuda_graphs import record
+from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.steps import autocast
 from trainables.training.trainer import Trainer
 
@@ -167,7 +167,7 @@ def fallback(setting: Setting) -> dict[str, Any]:
         total.item()
 
     with fallback_reasons() as reasons:
-        again = record(step, [total], setting.device)
+        again = capture_cuda_graph(step, [total], setting.device)
     untouched = float(total)
     again()
     synchronize(setting.device)

@@ -94,7 +94,8 @@ def trial(queue: TrialQueue, config: TrainConfig, together: int) -> dict[str, An
 
 def with_ray(setting: Setting) -> dict[str, Any]:
     """The command that a user types, stopped by its own time budget; what its ledger holds then."""
-    from analysis.record.record import Ended, read_record
+    from analysis.record.record import read_record
+    from analysis.record.rows import Ended
 
     results = setting.out / "study_with_ray"
     options = ["--space", "low_rank", "--results-dir", str(results), "--name", "first_part"]

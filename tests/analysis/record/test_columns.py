@@ -6,15 +6,8 @@ import pytest
 
 from analysis.record.columns import GROUPS, NUMBERS
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import (
-    LEDGER,
-    Epoch,
-    EpochResult,
-    Opened,
-    RecordError,
-    encode,
-    read_record,
-)
+from analysis.record.record import LEDGER, RecordError, encode, read_record
+from analysis.record.rows import Epoch, EpochResult, Opened
 from tests.analysis.studies import STUDIES
 
 

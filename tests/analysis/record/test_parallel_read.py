@@ -11,7 +11,8 @@ import pytest
 from analysis.record import parallel_read as parts
 from analysis.record.columns import Columns, read_part
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import LEDGER, Epoch, Opened, RecordError, encode
+from analysis.record.record import LEDGER, RecordError, encode
+from analysis.record.rows import Epoch, Opened
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis.record.record import LEDGER, Ended, Epoch, Opened, RecordError, encode, read_record
+from analysis.record.record import LEDGER, RecordError, encode, read_record
+from analysis.record.rows import Ended, Epoch, Opened
 
 ROWS = (
     Opened(format=1, name="tucker", time=1.0),

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from analysis.record.record import Ended, decode_lines, encode
+from analysis.record.record import decode_lines, encode
+from analysis.record.rows import Ended
 from analysis.record.status import COMPARABLE, ENDS, OPEN, TrialStatus
 
 

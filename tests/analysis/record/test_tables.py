@@ -5,7 +5,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from analysis.record.record import LEDGER, Started, encode
+from analysis.record.record import LEDGER, encode
+from analysis.record.rows import Started
 from analysis.record.tables import TABLES, TableError
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES, twelve

@@ -6,7 +6,8 @@ import math
 import pytest
 
 from analysis.commands.terminal import duration, status_text, trial_record, trial_text
-from analysis.record.record import LEDGER, Epoch, RecordError, encode
+from analysis.record.record import LEDGER, RecordError, encode
+from analysis.record.rows import Epoch
 from analysis.study.best import best_trial
 from analysis.study.status import find_trial, studies_frame, study_of, study_status
 from analysis.study.study import load_study

@@ -20,7 +20,8 @@ from tensorboard.plugins.hparams import (
     list_session_groups,
 )
 
-from analysis.record.record import LEDGER, Ended, Epoch, Opened, Planned, encode
+from analysis.record.record import LEDGER, encode
+from analysis.record.rows import Ended, Epoch, Opened, Planned
 from analysis.tensorboard.events import METRICS
 from analysis.tensorboard.writer import TensorBoardLog, event_file, write_tensorboard
 from trainables.config.train_config import TrainConfig

@@ -17,7 +17,7 @@ from trainables.compression.trained import Trained, TrialError, load_trained
 from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
 from trainables.data.sources import DatasetError
-from trainables.sizes.network import Infeasible, size_network
+from trainables.sizes.network import InfeasibleError, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm
@@ -215,7 +215,7 @@ def test_a_network_that_is_not_dense_is_refused(tmp_path, digits):
 
 def test_a_budget_below_the_smallest_network_is_refused(trained):
     for rule in ("uniform", "energy", "greedy"):
-        with pytest.raises(Infeasible, match="its smallest network has"):
+        with pytest.raises(InfeasibleError, match="its smallest network has"):
             compress(trained, Target("tt_conv", parameters=1500, rule=rule))
 
 

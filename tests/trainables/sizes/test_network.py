@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables.sizes.budget import LEAST_FILL
-from trainables.sizes.network import Architecture, Infeasible, size_network
+from trainables.sizes.network import Architecture, InfeasibleError, size_network
 from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
@@ -29,7 +29,7 @@ def test_a_budget_gives_the_largest_network_within_it(
     largest = max(size for size in sizes if size <= budget)
     asked = Architecture(layer, width, dims=dims, parameters=budget)
     if largest < LEAST_FILL * budget:
-        with pytest.raises(Infeasible, match=f"{largest:,}"):
+        with pytest.raises(InfeasibleError, match=f"{largest:,}"):
             size_network(asked)
     else:
         assert size_network(asked).parameters == largest
@@ -72,12 +72,12 @@ def test_every_ranked_family_fills_small_budgets(layer: str, dims: int, compress
 
 @pytest.mark.parametrize("layer", SIZES)
 def test_a_budget_below_the_smallest_network_is_refused(layer: str) -> None:
-    with pytest.raises(Infeasible, match=rf"{layer}.*(smallest|always)"):
+    with pytest.raises(InfeasibleError, match=rf"{layer}.*(smallest|always)"):
         size_network(Architecture(layer, parameters=100))
 
 
 def test_an_infeasible_budget_names_the_nearest_sizes() -> None:
-    with pytest.raises(Infeasible) as error:
+    with pytest.raises(InfeasibleError) as error:
         size_network(Architecture("tucker", dims=9, parameters=200_000))
     assert "tucker (dims 9)" in str(error.value)
     assert "below it 153,859 (rank 3, 4 in the first 4 layers, 76.9% of it)" in str(error.value)
@@ -166,7 +166,7 @@ def test_a_thousand_budgets_are_planned_within_a_second() -> None:
             asked = Architecture(layer, dims=dims, parameters=20_000 + 2_003 * step)
             try:
                 size_network(asked).macs(512)
-            except Infeasible:
+            except InfeasibleError:
                 continue
     assert time.process_time() - start < 1
 
@@ -188,5 +188,5 @@ def test_each_layer_can_have_ranks_of_its_own():
     ],
 )
 def test_ranks_that_no_layer_can_have_are_infeasible(ranks, told):
-    with pytest.raises(Infeasible, match=told):
+    with pytest.raises(InfeasibleError, match=told):
         size_network(Architecture("tt_conv", ranks=ranks))

@@ -84,7 +84,7 @@ def test_every_parameter_moves_by_its_schedule_and_decay_at_every_step(digits, t
 
     def note():
         for name, p in trainer.network.named_parameters():
-            momentum = trainer.optimizer.momentum[p]
+            momentum = trainer.optimizer.momentum_buffers[p]
             before[name] = [t.detach().double().clone() for t in (p, p.grad, momentum)]
 
     def check():
@@ -121,7 +121,9 @@ def test_a_scaled_decay_is_lambda_times_the_share_of_parameters_to_alpha(digits,
 def test_decays_by_layer_differ_and_are_reported_as_their_mean(digits, tiny):
     keys = {"weight_decay": 0.1, "weight_decay_scaling": 1.0, "weight_decay_ratio": "layer"}
     trainer = Trainer(tiny.with_values(layer="low_rank", rank=1, **keys), digits)
-    decay_of = {id(p): group.decay for group in trainer.optimizer.groups for p in group.parameters}
+    decay_of = {
+        id(p): group.decay for group in trainer.optimizer.param_groups for p in group.parameters
+    }
     total = 0.0
     for layer in factorized_layers(trainer.network).values():
         own = sum(p.numel() for p in layer.parameters())

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from analysis.record.record import Ended, Epoch, Planned, Started
+from analysis.record.rows import Ended, Epoch, Planned, Started
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, RetryPolicy, classify, classify_text

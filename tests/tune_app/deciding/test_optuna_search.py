@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from analysis.record.record import Ended, Epoch, Infeasible, Planned, Started
+from analysis.record.rows import Ended, Epoch, Infeasible, Planned, Started
 from search_spaces.grammar.domains import Choice, Float
 from search_spaces.grammar.key import Key
 from tests.tune_app.workload import RULES, plan_of, space

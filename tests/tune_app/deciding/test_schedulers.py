@@ -5,7 +5,7 @@ import random
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
-from analysis.record.record import Ended, Epoch, Started
+from analysis.record.rows import Ended, Epoch, Started
 from tune_app.deciding.schedulers import (
     SCHEDULERS,
     ContentScheduler,

@@ -1,6 +1,6 @@
 """The second stage begins when every trial of the first has ended for good."""
 
-from analysis.record.record import Ended, Epoch
+from analysis.record.rows import Ended, Epoch
 from tests.tune_app.workload import plan_of, planned, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, RetryPolicy

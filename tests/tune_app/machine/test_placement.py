@@ -94,7 +94,8 @@ def test_ray_runs_as_many_trials_at_once_as_fit_the_cards(
 
 def most_at_once(study: Path) -> int:
     """From the record's starts and ends."""
-    from analysis.record.record import Ended, Started, read_record
+    from analysis.record.record import read_record
+    from analysis.record.rows import Ended, Started
 
     running = most = 0
     events = [row for row in read_record(study).rows if isinstance(row, Started | Ended)]

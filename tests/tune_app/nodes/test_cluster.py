@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from analysis.record.record import Epoch, Started
+from analysis.record.rows import Epoch, Started
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.errors import UsageError

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import Ended, Epoch, Opened, encode
+from analysis.record.record import encode
+from analysis.record.rows import Ended, Epoch, Opened
 from analysis.study.best import best_configuration
 from analysis.study.size_steps import size_step
 from analysis.study.study import load_study

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import Alias, Ended, Epoch, Opened, encode
+from analysis.record.record import encode
+from analysis.record.rows import Alias, Ended, Epoch, Opened
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import Ended, Epoch, Opened, Run, Started, encode
+from analysis.record.record import encode
+from analysis.record.rows import Ended, Epoch, Opened, Run, Started
 from search_spaces.registry import SPACES
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import study_identity

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.record.record import LEDGER, Ended, Epoch, Opened, Run, encode, read_record
+from analysis.record.record import LEDGER, encode, read_record
+from analysis.record.rows import Ended, Epoch, Opened, Run
 from tune_app.record import ledger as module
 from tune_app.record.ledger import DiskFullError, Ledger
 
@@ -92,7 +93,7 @@ def test_a_full_disk_leaves_no_half_row_and_is_waited_for(tmp_path):
     script = """
 import resource, signal, sys, errno, os
 from pathlib import Path
-from analysis.record.record import Epoch
+from analysis.record.rows import Epoch
 from tune_app.record import ledger as module
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 module.FULL_DISK = (errno.EFBIG,)
@@ -139,7 +140,7 @@ def test_rows_outlive_a_writer_that_is_killed(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-from analysis.record.record import Run
+from analysis.record.rows import Run
 from tune_app.record import ledger as module
 from tune_app.record.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))

@@ -8,7 +8,8 @@ from pyarrow import fs
 
 import run_tune
 from analysis.__main__ import main as analysis
-from analysis.record.record import Epoch, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Epoch
 from tests.tune_app.workload import plan_of, planned, space
 from trainables.training.checkpoint import read_checkpoint
 from tune_app.command.options import KEPT_WHEN_FINISHED, RunOptions

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analysis.record.record import LEDGER, Closed, Epoch, Run, read_record
+from analysis.record.record import LEDGER, read_record
+from analysis.record.rows import Closed, Epoch, Run
 from analysis.study.study import load_study
 from benchmarks.chaos.chaos import Chaos, end_tree
 from benchmarks.chaos.inspection import inspect, same_tables

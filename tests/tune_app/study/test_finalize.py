@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from analysis.record.record import Ended, Epoch, Planned, Started
+from analysis.record.rows import Ended, Epoch, Planned, Started
 from tune_app.record.history import History, best_trial
 from tune_app.session.signal_handler import SIGNALS, SignalHandler
 from tune_app.study.finalize import count, exit_code

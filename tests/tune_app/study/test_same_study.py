@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import run_tune
-from analysis.record.record import Opened, encode, read_record
+from analysis.record.record import encode, read_record
+from analysis.record.rows import Opened
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials, space
 from tune_app.command.errors import UsageError

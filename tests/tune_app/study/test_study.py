@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import Alias, Closed, Ended, Epoch, Infeasible, Planned, Started
+from analysis.record.rows import Alias, Closed, Ended, Epoch, Infeasible, Planned, Started
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key

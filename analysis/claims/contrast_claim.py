@@ -1,0 +1,108 @@
+"""What may be said of two treatments: words and a tag from one verdict."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from analysis.claims.best import WORTH_SHOWING
+from analysis.claims.claim import (
+    Claim,
+    Verdict,
+    evidence,
+    metric_words,
+    p_words,
+    plural,
+    points,
+)
+from analysis.claims.evidence import UNTESTED
+from analysis.claims.matching import TOLERANCE
+from analysis.statistics.contrasts import Effect
+from analysis.statistics.power import runs_needed
+
+
+def contrast_claim(
+    effect: Effect,
+    runs: pd.DataFrame,
+    names: tuple[str, str],
+    metric: str,
+    sd: float,
+    *,
+    p_holm: float = math.nan,
+    tuned: bool = False,
+) -> Claim:
+    """Words and tag from one verdict, after Holm's correction where there is one."""
+    treatment, baseline = names
+    if not effect.blocks:
+        reason = (
+            f"no two finished networks of equal size (within {TOLERANCE:.0%}) differ in it alone"
+        )
+        reason = UNTESTED if tuned else reason
+        return Claim(
+            f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
+        )
+    ran = (
+        f"n = {effect.n} {'fresh ' if tuned else ''}runs of {plural(effect.blocks, 'architecture')}"
+    )
+    ran += _failures(runs)
+    if not math.isfinite(effect.p):
+        text = (
+            f"One seed cannot say whether {treatment} differs from {baseline}: how far runs differ "
+        )
+        text += f"by chance is not known. Observed: {points(effect.effect, True)} points ({ran})."
+        return Claim(text, "cannot_say", effect.n, effect.effect)
+    p = p_holm if math.isfinite(p_holm) else effect.p
+    numbers = evidence(effect.effect, effect.low, effect.high, effect.p)
+    after = f"; {p_words(p)} after Holm's correction" if math.isfinite(p_holm) else ""
+    what = metric_words(metric)
+    verdict: Verdict = "shown" if p < 0.05 else "not_shown"
+    if verdict == "shown":
+        side = "raises" if effect.effect > 0 else "lowers"
+        text = f"{treatment} {side} {what} against {baseline}: {numbers}, {ran}{after}."
+    else:
+        text = f"No difference in {what} is shown between {treatment} and {baseline}: {numbers}, "
+        text += f"{ran}{after}{_wanted(sd)}."
+    return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
+
+
+def families_claim(alone: tuple[Claim, ...], names: tuple[str, str]) -> Claim:
+    """What the families say together: no pooled number, since they are too few."""
+    shown = [claim for claim in alone if claim.verdict == "shown"]
+    n = sum(claim.n for claim in alone)
+    start = (
+        f"{names[0]} against {names[1]} is claimed family by family, since {len(alone)} families"
+    )
+    text = f"{start} say nothing of others: "
+    if not shown:
+        known = any(claim.verdict == "not_shown" for claim in alone)
+        verdict: Verdict = "not_shown" if known else "cannot_say"
+        return Claim(f"{text}no difference is shown in any of them.", verdict, n)
+    text += " ".join(claim.words for claim in shown)
+    first = shown[0]
+    return Claim(text, "shown", n, first.effect, first.low, first.high, first.p)
+
+
+def unbounded_claim(names: tuple[str, str], wide: list[str]) -> Claim:
+    """No claim, where the best settings lie at an end of the grid; ``wide`` says which to widen."""
+    text = f"Nothing can be said of {names[0]} against {names[1]}: accuracy still rises at the end"
+    return Claim(f"{text} of the grid; widen {' and '.join(wide)}.", "cannot_say", 0)
+
+
+def _failures(runs: pd.DataFrame) -> str:
+    """How many runs collapsed in each arm, where any did."""
+    if not len(runs) or not runs["collapsed"].any():
+        return ""
+    counts = runs.groupby("treated")["collapsed"].sum()
+    ours, theirs = int(counts.get(True, 0)), int(counts.get(False, 0))
+    return (
+        f"; {plural(ours, 'run')} of the treatment and {theirs} of the baseline diverged or learned"
+        " nothing, and count against the arm that is claimed to be better"
+    )
+
+
+def _wanted(sd: float) -> str:
+    if not math.isfinite(sd):
+        return ""
+    runs = runs_needed(WORTH_SHOWING, sd)
+    return f"; {points(WORTH_SHOWING)} points on one architecture would take {runs} runs of each"

@@ -1,0 +1,207 @@
+"""Each option of ``run_tune.py``: its flag, its help line and how its value is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainables.data.datasets.registry import DATASETS
+from tune_app.command.choices import (
+    CONFIRM_CHOICES,
+    OBJECTIVES,
+    PRESETS,
+    SCHEDULER_CHOICES,
+    SEARCH_CHOICES,
+)
+from tune_app.command.option_parsers import (
+    OptionParser,
+    above,
+    above_zero,
+    at_least,
+    duration,
+    kept,
+    objectives,
+    one_of,
+    setting,
+    share,
+)
+
+ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
+RUN, WHERE, SHOW = "What a trial may use", "Where", "Look before you start"
+
+
+def _option(
+    panel: str, metavar: str, text: str, read: OptionParser | None = None, name: str = ""
+) -> Any:
+    names = [name] if name else []
+    return typer.Option(
+        *names, metavar=metavar, help=text, parser=read, rich_help_panel=panel, show_default=False
+    )
+
+
+def _flag(panel: str, name: str, text: str) -> Any:
+    return _option(panel, "", text, name=name)
+
+
+def _names(choices: Iterable[str]) -> str:
+    return "|".join(choices)
+
+
+# Any: a value, a ParseError, or the default, which typer passes through the reader as well
+Space = Annotated[str | None, _option(ASK, "SPACE", "A space's name, or a .toml file.")]
+Set = Annotated[
+    list[Any] | None,
+    _option(
+        ASK,
+        "KEY=V[,V…]",
+        "Fix a key, or narrow it to several values; repeatable. KEY=none drops it.",
+        setting,
+        "--set",
+    ),
+]
+Preset = Annotated[
+    Any,
+    _option(
+        ASK,
+        _names(PRESETS),
+        "quick: narrow networks, few epochs, fewer images.",
+        one_of("preset", PRESETS),
+    ),
+]
+Dataset = Annotated[
+    str | None,
+    _option(
+        ASK, "NAME", "; ".join(f"{name}: {source.help}" for name, source in DATASETS.items()) + "."
+    ),
+]
+Seeds = Annotated[
+    Any,
+    _option(ASK, "N", "Train every point with seeds 0 to N-1; these choose the best.", at_least(1)),
+]
+EstimatingSeeds = Annotated[
+    Any,
+    _option(
+        ASK,
+        "N",
+        "Train what was chosen with N new seeds, for an unbiased estimate; default 5. "
+        "0 skips that stage, and nothing is claimed of what was tuned.",
+        at_least(0),
+    ),
+]
+Confirm = Annotated[
+    Any,
+    _option(
+        ASK,
+        "N",
+        "Retrain the best of a finished study with N new seeds on all training images, "
+        "and evaluate on the test set once.",
+        at_least(1),
+    ),
+]
+ConfirmWhat = Annotated[
+    Any,
+    _option(
+        ASK,
+        _names(CONFIRM_CHOICES),
+        "What --confirm retrains: the best, the best at each size or of each family, or what each "
+        "arm of the questions chose.",
+        one_of("choice", CONFIRM_CHOICES),
+    ),
+]
+Top = Annotated[
+    Any, _option(ASK, "K", "How many of each --confirm retrains; default 1.", at_least(1))
+]
+Search = Annotated[
+    Any,
+    _option(
+        HOW, _names(SEARCH_CHOICES), "How trials are proposed.", one_of("search", SEARCH_CHOICES)
+    ),
+]
+Scheduler = Annotated[
+    Any,
+    _option(
+        HOW,
+        _names(SCHEDULER_CHOICES),
+        "How trials are stopped early.",
+        one_of("scheduler", SCHEDULER_CHOICES),
+    ),
+]
+GracePeriod = Annotated[
+    Any,
+    _option(HOW, "N", "Epochs before a scheduler stops a trial; default: a quarter.", at_least(1)),
+]
+ReductionFactor = Annotated[
+    Any,
+    _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", above(1)),
+]
+NumSamples = Annotated[
+    Any, _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1))
+]
+Objective = Annotated[
+    Any,
+    _option(
+        HOW,
+        "NAME[,NAME…]",
+        f"What to optimise: {', '.join(OBJECTIVES)}. Several give a Pareto front.",
+        objectives,
+    ),
+]
+SearchSeed = Annotated[
+    Any,
+    _option(HOW, "N", "Seed of sampling and trial order; training uses the key seed.", at_least(0)),
+]
+TimeBudget = Annotated[Any, _option(HOW, "TIME", "Stop after 30m, 2h, 1d12h.", duration())]
+MaxFailures = Annotated[
+    Any, _option(HOW, "N", "How often a failing trial is tried again; default 2.", at_least(0))
+]
+MaxParameters = Annotated[
+    Any, _option(SIZE, "N", "Leave out networks with more parameters.", at_least(1))
+]
+MaxMacs = Annotated[
+    Any, _option(SIZE, "N", "Leave out networks with more multiply-adds per image.", above_zero())
+]
+GpusPerTrial = Annotated[
+    Any, _option(RUN, "X|auto", "Fraction of a GPU; auto measures which is fastest.", share())
+]
+CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
+MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
+ResultsDir = Annotated[
+    Path, _option(WHERE, "DIR", "Folder that holds the studies; default: results.")
+]
+Name = Annotated[str | None, _option(WHERE, "NAME", "Name of the study; default: the space's.")]
+DataDir = Annotated[
+    Path | None, _option(WHERE, "DIR", "An existing copy of the data set; it is never created.")
+]
+Download = Annotated[
+    Path | None, _option(WHERE, "DIR", "Where an absent data set is downloaded to.")
+]
+SkipUnreadable = Annotated[
+    bool, _flag(WHERE, "--skip-unreadable", "Go on without images that cannot be read.")
+]
+Storage = Annotated[
+    str | None, _option(WHERE, "PATH|URI", "Where checkpoints go; every node must see it.")
+]
+Address = Annotated[str | None, _option(WHERE, "ADDRESS", "A running Ray cluster; auto finds it.")]
+Keep = Annotated[
+    Any,
+    _option(
+        WHERE,
+        "all|front|K",
+        "Checkpoints that stay: the front and the best of each size, and the K most accurate "
+        "(default 10).",
+        kept(),
+    ),
+]
+ReuseFrom = Annotated[
+    list[Path] | None,
+    _option(WHERE, "STUDY", "Take results of equal trials from this study; repeatable."),
+]
+Fresh = Annotated[bool, _flag(WHERE, "--fresh", "Move a study of that name aside and begin anew.")]
+PlanOnly = Annotated[
+    bool, _flag(SHOW, "--plan", "Print every trial that would run; start nothing.")
+]
+AsJson = Annotated[bool, _flag(SHOW, "--json", "With --plan: one JSON object.")]
+ListSpaces = Annotated[bool, _flag(SHOW, "--list-spaces", "Print the spaces and their questions.")]
