@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from trainables.config.starting_point import read_starting_point, split_init
+from trainables.config.starting_point import ARCHITECTURE, read_starting_point, split_init
 from trainables.config.tables import TableError, load_table, resolve_network, split_network
+from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
 from trainables.sizes.selection import SelectionError, chosen_rows
 from trainables.sizes.size_keys import SIZE_KEYS
@@ -15,6 +15,15 @@ from trainables.sizes.size_keys import SIZE_KEYS
 CORRECTED = "corrected"
 WIDTH = 64
 """The width of ResNet-9, unless another is given."""
+
+
+def content(key: str, value: Any) -> Any:
+    """What a resolved value is, wherever its file or folder lies; of another key the value."""
+    if key == "network" and isinstance(value, str):
+        return split_network(value)[1] or value
+    if key == "init" and isinstance(value, str):
+        return split_init(value)[1] or value
+    return value
 
 
 def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -61,14 +70,24 @@ def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with what a starting point that was not read yet decides; what contradicts it."""
+    """The keys with what a starting point decides; what contradicts it.
+
+    Its folder is read where its network does not stand beside it: a configuration that came from
+    here needs the folder no more.
+    """
     values, init = dict(raw), raw.get("init")
-    if not isinstance(init, str) or not init or split_init(init)[1] is not None:
+    if not isinstance(init, str) or not init:
+        return values, []
+    folder, digest = split_init(init)
+    if digest is not None and _has_architecture(raw):
         return values, []
     try:
-        start = read_starting_point(Path(init))
+        start = read_starting_point(folder)
     except ValueError as problem:
         return values | {"init": ""}, [str(problem)]
+    if digest not in (None, start.digest):
+        changed = f"init: {folder} was written again: it was {digest}, it is {start.digest}"
+        return values | {"init": ""}, [f"{changed}; name the folder alone to start from what it is"]
     sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
     drop = "(--set {0}=none drops it)".format
     problems = [
@@ -81,3 +100,10 @@ def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     ]
     kept = {name: value for name, value in values.items() if name not in sizes}
     return {**kept, **start.architecture, "init": start.init}, problems
+
+
+def _has_architecture(values: Mapping[str, Any]) -> bool:
+    """Whether all that a starting point decides is there; a family without a rank has no ranks."""
+    layer = values.get("layer")
+    unranked = {"ranks"} if layer in SIZES and not SIZES[layer].ranked else set()
+    return values.keys() >= {*ARCHITECTURE} - unranked

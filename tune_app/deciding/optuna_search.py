@@ -17,6 +17,7 @@ from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.metrics import WORST_SCORE, score
+from trainables.config.resolution import content
 from tune_app.command.choices import OBJECTIVES
 from tune_app.deciding.searcher import SearchContext
 from tune_app.planning.parsed_point import plan_point, whole_point
@@ -172,20 +173,31 @@ def _past_points(context: SearchContext) -> dict[tuple, _Past]:
 
 
 def point_of(plan: Plan, planned: Planned) -> dict[str, Scalar] | None:
-    """The searched keys' values; None where the trial is no point of the plan's space."""
-    space, resolved = plan.space, plan.rules.resolved
-    config = planned.config
-    for name, value in space.fixed.items():
-        if name not in ("seed", *resolved) and config.get(name) != value:
-            return None
+    """The searched keys' values; None where the trial is no point of the plan's space.
+
+    It is one where these values, beside what the plan fixes and resolves, are that trial: what a
+    space does not name is at its default there, and has to be here.
+    """
+    space, config = plan.space, planned.config
     values: dict[str, Scalar] = {}
     for name, key in space.keys.items():
         if not key.applies({**space.fixed, **values}):
             continue
-        if not key.domain.contains(config.get(name)):
+        value = _of_domain(key.domain, name, config.get(name))
+        if value is None:
             return None
-        values[name] = config[name]
-    return values
+        values[name] = value
+    again = plan_point(whole_point(space, values, config["seed"]), plan.rules, {})
+    is_same = isinstance(again, PlannedTrial) and planned.trial_id in again.names
+    return values if is_same else None
+
+
+def _of_domain(domain: Domain, name: str, value: Any) -> Scalar | None:
+    """The value as the domain has it; None where it is not in it."""
+    if not isinstance(domain, Choice):
+        return value if domain.contains(value) else None
+    wanted = content(name, value)
+    return next((one for one in domain.values if content(name, one) == wanted), None)
 
 
 def suggest(asked: optuna.Trial, name: str, domain: Domain) -> Scalar:

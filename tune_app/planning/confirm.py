@@ -18,8 +18,8 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan
-from tune_app.planning.present_names import space_in_present_names
 from tune_app.planning.resolution import other_content
+from tune_app.planning.rewritten import space_in_present_names, space_in_resolved_values
 from tune_app.planning.second_stage import chosen_configurations, within_limits
 from tune_app.record.paths import StudyPaths, study_paths
 from tune_app.record.study_document import stored_resolution
@@ -60,8 +60,9 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
             or where too little of it has finished.
     """
     paths = study_paths(options, space.name)
-    space = space_in_present_names(space)
-    rules = PointRules(stored_resolution(paths), options.max_parameters, options.max_macs)
+    resolved = stored_resolution(paths)
+    space = space_in_resolved_values(space_in_present_names(space), resolved)
+    rules = PointRules(resolved, options.max_parameters, options.max_macs)
     problems = list(_misplaced(options))
     study = _study(paths, problems)
     chosen = list(_chosen(options, space, rules, study))

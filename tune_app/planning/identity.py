@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from trainables.config.starting_point import ARCHITECTURE
+from trainables.config.resolution import content
+from trainables.config.starting_point import ARCHITECTURE, split_init
+from trainables.config.tables import split_network
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan
@@ -73,7 +76,7 @@ def identity_difference(
     return [
         f"{name} was {before.get(name, 'the default')}, is {after.get(name, 'the default')}"
         for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
+        if not _same(name, before.get(name), after.get(name))
     ]
 
 
@@ -86,17 +89,26 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
     expected = {**fields, **plan.space.fixed, **plan.rules.resolved}
     grows = {"seed", *plan.space.keys}
     if "init" in {*plan.space.fixed, *plan.space.keys}:
-        grows |= {"init", *ARCHITECTURE}
+        grows |= {*ARCHITECTURE}
     differences = []
     for name in sorted(fields.keys() - grows):
         found = {config.get(name, fields[name]): None for config in configs}
-        if found and expected[name] not in found:
+        if found and not any(_same(name, one, expected[name]) for one in found):
             was = " or ".join(map(str, found))
             differences.append(f"{name} was {was}, is {expected[name]}")
     return differences
 
 
 CONTENT = "content of the data"
+
+
+def _same(name: str, old: Any, new: Any) -> bool:
+    """Whether two values of a key are one; a study of before has those of files as written."""
+    if content(name, old) == content(name, new):
+        return True
+    if name == "network":
+        return old == split_network(str(new))[0]
+    return name == "init" and Path(str(old)).expanduser().absolute() == split_init(str(new))[0]
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from tune_app.planning.parsed_point import (
 )
 from tune_app.planning.resolution import resolve_open_values
 from tune_app.planning.resolved_space import apply_overrides
+from tune_app.planning.rewritten import space_in_resolved_values
 
 __all__ = ["Duplicate", "Plan", "PlannedTrial", "Rejected", "make_plan"]
 
@@ -74,6 +75,9 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     scheduler = options.scheduler or resolved_space.space.scheduler
     check_choices(resolved_space.space, search, scheduler, options)
     resolved = resolve_open_values(resolved_space.space, options)
+    resolved_space = dataclasses.replace(
+        resolved_space, space=space_in_resolved_values(resolved_space.space, resolved)
+    )
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
     written = expand(resolved_space, search, options, rules)
     check_scheduler(scheduler, written)

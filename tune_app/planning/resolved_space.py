@@ -24,7 +24,7 @@ from trainables.sizes.size_keys import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, data_request
-from tune_app.planning.present_names import space_in_present_names
+from tune_app.planning.rewritten import space_in_present_names
 
 ONE_STAGE = (
     "one stage: what is best of several is not run on seeds of its own, so that nothing is claimed "

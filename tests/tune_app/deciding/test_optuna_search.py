@@ -1,5 +1,8 @@
 """Optuna as a searcher: the past is told, the running is not suggested again."""
 
+import json
+from pathlib import Path
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -7,13 +10,19 @@ from optuna.trial import TrialState
 from analysis.record.rows import Ended, Epoch, Infeasible, Planned, Started
 from search_spaces.grammar.domains import Choice, Float
 from search_spaces.grammar.key import Key
-from tests.tune_app.workload import RULES, plan_of, space
+from tests.tune_app.workload import RULES, plan_of, planned, space
+from tune_app.command.options import RunOptions
+from tune_app.deciding.optuna_search import point_of
 from tune_app.deciding.searcher import SearchContext
 from tune_app.deciding.searchers import SEARCHERS
 from tune_app.planning.parsed_point import PointRules
+from tune_app.planning.plan import make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 
+NETWORK = (
+    f"{Path(__file__).resolve().parents[2] / 'fixtures' / 'networks' / 'ten_lines.py'}:make_net"
+)
 CHOICES = space(
     keys={"rank": Key(Choice((2, 4, 8))), "learning_rate": Key(Choice((0.1, 0.2)))},
     fixed={"layer": "low_rank", "width": 8, "epochs": 9},
@@ -31,11 +40,13 @@ CONDITIONAL = space(
 class Search:
     """A searcher with a record in memory, run as the dispatcher runs it."""
 
-    def __init__(self, searched=CONDITIONAL, count=12, rows=(), again=frozenset(), **changes):
+    def __init__(
+        self, searched=CONDITIONAL, count=12, rows=(), again=frozenset(), plan=None, **changes
+    ):
         self.rows = list(rows)
         self.history = History(self.rows)
         objectives = changes.pop("objectives", ("val_accuracy",))
-        plan = plan_of([], space=searched, search="optuna", open_ended=count, **changes)
+        plan = plan or plan_of([], space=searched, search="optuna", open_ended=count, **changes)
         context = SearchContext(plan, self.history, objectives, 0, again, self.write)
         self.searcher = SEARCHERS["optuna"](context)
 
@@ -189,3 +200,55 @@ def test_results_of_a_grid_in_the_same_study_are_told_but_not_counted():
     search = Search(CHOICES, count=2, rows=rows)
     assert [one.value for one in search.searcher.study.trials] == [0.7]
     assert len(search.run()) == 2
+
+
+@pytest.fixture
+def start(tmp_path) -> str:
+    """A starting point, as far as a plan reads it."""
+    network = {"layer": "low_rank", "width": 4, "classes": 10, "dims": 3, "ranks": "2/2/2/2/2/2/2"}
+    state = {"starting_point": network, "tensors_blake2b": "0123456789abcdef" * 2}
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    return str(tmp_path)
+
+
+RATES = {"learning_rate": Key(Float(0.01, 1.0, log=True))}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fixed"),
+    [
+        ({}, {"init": "START"}),
+        ({"init": ("START",)}, {}),
+        ({"precision": ("auto", "fp16")}, {"width": 8}),
+        pytest.param({}, {"network": NETWORK}, marks=pytest.mark.seconds),
+        pytest.param({"network": (NETWORK, "resnet9")}, {}, marks=pytest.mark.seconds),
+    ],
+)
+def test_values_that_a_plan_resolves_are_recognised_on_record(keys, fixed, start, tmp_path):
+    """What is written as a folder or a file is on record with the digest of what it holds."""
+
+    def written(*values):
+        return tuple(start if value == "START" else value for value in values)
+
+    searched = space(
+        keys={name: Key(Choice(written(*values))) for name, values in keys.items()} | RATES,
+        fixed=dict(zip(fixed, written(*fixed.values()), strict=True)) | {"epochs": 9},
+    )
+    options = RunOptions(
+        space="", search="optuna", num_samples=3, dataset="digits", results_dir=tmp_path
+    )
+    first = Search(plan=make_plan(options, searched))
+    trials = first.run()
+    assert len({trial.trial_id for trial in trials}) == 3
+    again = Search(plan=make_plan(options, searched), rows=first.rows)
+    assert again.run() == []
+    assert again.states == [TrialState.COMPLETE] * 3
+
+
+@pytest.mark.parametrize("other", [{"dataset": "digits"}, {"precision": "bf16"}, {"dims": 4}])
+def test_a_trial_that_differs_where_the_space_says_nothing_is_no_point_of_it(other):
+    ours, others = planned(learning_rate=0.1), planned(learning_rate=0.1, **other)
+    plan = plan_of([], search="optuna", open_ended=3)
+    assert point_of(plan, planned_row(ours, time=0.0)) == {"learning_rate": 0.1}
+    if ours.trial_id != others.trial_id:
+        assert point_of(plan, planned_row(others, time=0.0)) is None

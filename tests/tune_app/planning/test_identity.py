@@ -1,5 +1,6 @@
 """What is another study, and what is growth of the same one."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -82,3 +83,21 @@ def test_a_study_keeps_the_precision_that_it_began_with(tmp_path: Path) -> None:
     assert {trial.config.precision for trial in continued.trials} == {other}
     assert identity_difference(begun, study_identity(continued)) == []
     assert identity(fresh=True)["resolved"]["precision"] != other
+
+
+def test_a_starting_point_is_what_its_folder_holds(tmp_path: Path) -> None:
+    def started(folder: str, digest: str) -> dict:
+        network = {"layer": "separable", "width": 4, "classes": 10, "dims": 3, "ranks": None}
+        state = {"starting_point": network, "tensors_blake2b": digest * 32}
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        space = dataclasses.replace(SPACES["weight_decay"], keys={}, questions=(), fixed={})
+        return study_identity(make_plan(RunOptions(space="", settings={"init": (folder,)}), space))
+
+    begun = started("start", "a")
+    assert identity_difference(begun, started("moved", "a")) == []
+    written = {**begun, "fixed": {"init": "start"}}  # by a version that did not resolve it
+    assert identity_difference(written, begun) == []
+    (difference,) = identity_difference(begun, started("start", "b"))
+    assert difference.startswith("init was ")
+    assert "bbbb" in difference
