@@ -84,10 +84,10 @@ def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     try:
         start = read_starting_point(folder)
     except ValueError as problem:
-        return values | {"init": ""}, [str(problem)]
+        return values, [str(problem)]
     if digest not in (None, start.digest):
         changed = f"init: {folder} was written again: it was {digest}, it is {start.digest}"
-        return values | {"init": ""}, [f"{changed}; name the folder alone to start from what it is"]
+        return values, [f"{changed}; name the folder alone to start from what it is"]
     sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
     drop = "(--set {0}=none drops it)".format
     problems = [
