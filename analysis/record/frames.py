@@ -30,7 +30,7 @@ EPOCH_NUMBERS = (
     "train_loss", "train_accuracy", "val_loss", "val_accuracy",
 )  # fmt: skip
 COSTS = ("train_seconds", "images_per_second", "eval_seconds", "peak_memory_bytes")
-TESTS = ("test_loss", "test_accuracy")
+TESTS = ("test_loss", "test_accuracy", "val_accuracy_half")
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ class EpochResult(Row, frozen=True, tag="epoch"):
     peak_memory_bytes: int | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+    val_accuracy_half: float | None = None
 
 
 class Epoch(EpochResult, frozen=True, tag="epoch"):

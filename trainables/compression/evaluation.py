@@ -65,7 +65,8 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
         chosen,
         precision="fp32",
     )
-    return Score(*evaluator(), images=len(chosen))
+    result = evaluator()
+    return Score(result.loss, result.accuracy, images=len(chosen))
 
 
 def held_out_batches(

@@ -18,6 +18,8 @@ class EpochMetrics:
     parameter group ("factors", "weights", "batchnorm"), read from the optimiser itself, in
     mean-loss units. ``val_*`` is None where no image is held out; ``test_*`` is None unless the
     trial evaluates on the test set (``validation_images=0``), then only after the last epoch.
+    ``val_accuracy_half`` and ``val_accuracy`` together give the accuracy on the other half, so that
+    a method that chose on one half can be judged on the other.
     """
 
     epoch: int  # epochs finished, from 1
@@ -33,6 +35,7 @@ class EpochMetrics:
     peak_memory_bytes: int | None = None  # of the device; None on the CPU
     test_loss: float | None = None
     test_accuracy: float | None = None
+    val_accuracy_half: float | None = None  # on every second held-out image, the first among them
 
 
 class Scored(Protocol):

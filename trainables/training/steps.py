@@ -27,18 +27,21 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 
 class Sums:
-    """Running sums over images: (2,) float64 on the device, of losses and of right answers."""
+    """Running sums over images: (count,) float64 on the device.
 
-    def __init__(self, device: torch.device) -> None:
-        self.values = torch.zeros(2, dtype=torch.float64, device=device)
+    The first is of losses, the second of right answers; what others are, who adds them knows.
+    """
 
-    def add(self, loss: Tensor, correct: Tensor) -> None:
-        """Adds a batch's sums."""
-        self.values.add_(torch.stack([loss.detach().double(), correct.double()]))
+    def __init__(self, device: torch.device, count: int = 2) -> None:
+        self.values = torch.zeros(count, dtype=torch.float64, device=device)
+
+    def add(self, *sums: Tensor) -> None:
+        """Adds a batch's sums, scalars."""
+        self.values.add_(torch.stack([one.detach().double() for one in sums]))
 
     def means(self, images: int) -> tuple[float, float]:
         """Mean loss and accuracy over ``images``; waits for the device."""
-        loss, correct = self.values.tolist()
+        loss, correct = self.values[:2].tolist()
         return loss / images, correct / images
 
 
@@ -103,7 +106,10 @@ class TrainStep:
 
 
 class EvaluationStep:
-    """Evaluates the next batch of images; a last, smaller one is padded and the padding ignored."""
+    """Evaluates the next batch of images; a last, smaller one is padded and the padding ignored.
+
+    ``sums`` has a third number: the right answers at even positions of ``chosen``.
+    """
 
     def __init__(
         self,
@@ -118,7 +124,7 @@ class EvaluationStep:
         self.count = len(chosen)
         self.batches = -(-self.count // largest_batch)
         self.cursor = torch.zeros((), dtype=torch.int64, device=labels.device)
-        self.sums = Sums(labels.device)
+        self.sums = Sums(labels.device, 3)
         self._batch = -(-self.count // self.batches)
         self._forward = forward
         self._images = images
@@ -138,5 +144,5 @@ class EvaluationStep:
             logits = self._forward(self._images.plain(chosen)).float()
         losses = F.cross_entropy(logits, labels, reduction="none")
         correct = (logits.argmax(1) == labels) & counted
-        self.sums.add((losses * counted).sum(), correct.sum())
+        self.sums.add((losses * counted).sum(), correct.sum(), (correct & (rows % 2 == 0)).sum())
         self.cursor.add_(self._batch)

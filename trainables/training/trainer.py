@@ -23,7 +23,7 @@ from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
 from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
 from trainables.training.cuda_graphs import capture_cuda_graph
-from trainables.training.evaluator import Evaluator
+from trainables.training.evaluator import Evaluation, Evaluator
 from trainables.training.fine_tuning import start_from
 from trainables.training.nesterov import Nesterov
 from trainables.training.optim import (
@@ -237,16 +237,17 @@ class Trainer:
             epoch=self.epochs_done + 1,
             train_loss=loss,
             train_accuracy=accuracy,
-            val_loss=held_out[0] if held_out else None,
-            val_accuracy=held_out[1] if held_out else None,
+            val_loss=held_out.loss if held_out else None,
+            val_accuracy=held_out.accuracy if held_out else None,
+            val_accuracy_half=held_out.half_accuracy if held_out else None,
             learning_rates=read_rates(self.optimizer),
             weight_decays=read_decays(self.optimizer),
             train_seconds=self._seconds,
             eval_seconds=time.perf_counter() - start,
             images_per_second=images / self._seconds,
             peak_memory_bytes=peak,
-            test_loss=test[0] if test else None,
-            test_accuracy=test[1] if test else None,
+            test_loss=test.loss if test else None,
+            test_accuracy=test.accuracy if test else None,
         )
 
     def _reads_test_set(self) -> bool:
@@ -257,7 +258,7 @@ class Trainer:
         last = self.epochs_done + 1 == self.config.epochs
         return self.split.uses_test_set and (last or self.config.protocol != "corrected")
 
-    def _evaluate(self, evaluator: Evaluator) -> tuple[float, float]:
+    def _evaluate(self, evaluator: Evaluator) -> Evaluation:
         self.network.eval()
         return evaluator()
 

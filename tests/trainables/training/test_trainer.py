@@ -119,7 +119,10 @@ def test_the_reported_loss_and_accuracy_are_those_of_the_held_out_images(digits,
     labels = torch.from_numpy(digits.train_labels[held_out])
     expected = torch.nn.functional.cross_entropy(logits, labels).item()
     assert metrics.val_loss == pytest.approx(expected, rel=1e-4)
-    assert metrics.val_accuracy == pytest.approx((logits.argmax(1) == labels).double().mean())
+    right = (logits.argmax(1) == labels).double()
+    assert metrics.val_accuracy == pytest.approx(right.mean())
+    assert metrics.val_accuracy_half == pytest.approx(right[::2].mean())
+    assert right[::2].mean() != right[1::2].mean()
 
 
 def test_the_test_set_is_read_after_the_last_epoch_only_and_only_when_nothing_is_held_out(
