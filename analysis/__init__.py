@@ -1,9 +1,9 @@
 """Reading a finished or running study: frames, statistics, charts, report, TensorBoard.
 
 Example:
-    >>> from analysis import load_study
+    >>> from analysis import load_study, replicates
     >>> study = load_study("docs/tour_study")
-    >>> study.replicates[["label", "n"]].head(1).values.tolist()
+    >>> replicates(study)[["label", "n"]].head(1).values.tolist()
     [['dense', 2]]
     >>> study.trials["status"].value_counts().to_dict()
     {'finished': 12}
@@ -16,16 +16,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.claims.comparison import named_contrast
+    from analysis.study.configurations import grid
     from analysis.study.confirmation import confirmations
+    from analysis.study.importances import key_importances
+    from analysis.study.replicates import best_by_value, pareto_front, replicates
+    from analysis.study.rungs import reached_rungs
     from analysis.study.study import Study, load_study
 
-__all__ = ["Study", "confirmations", "load_study", "named_contrast"]
+__all__ = [
+    "Study",
+    "best_by_value",
+    "confirmations",
+    "grid",
+    "key_importances",
+    "load_study",
+    "named_contrast",
+    "pareto_front",
+    "reached_rungs",
+    "replicates",
+]
 
 _MODULES = {
     "Study": "analysis.study.study",
-    "load_study": "analysis.study.study",
+    "best_by_value": "analysis.study.replicates",
     "confirmations": "analysis.study.confirmation",
+    "grid": "analysis.study.configurations",
+    "key_importances": "analysis.study.importances",
+    "load_study": "analysis.study.study",
     "named_contrast": "analysis.claims.comparison",
+    "pareto_front": "analysis.study.replicates",
+    "reached_rungs": "analysis.study.rungs",
+    "replicates": "analysis.study.replicates",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from analysis.study.study import write_study_tables
 from trainables.config.installation import command_line
 
 HELP = (
@@ -42,7 +43,7 @@ def build(study: Folder) -> None:
         from analysis.study.study import load_study
 
         ours = load_study(study, rebuild=True)
-        for path in (*ours.write_tables(), write_report(ours, pictures)):
+        for path in (*write_study_tables(ours), write_report(ours, pictures)):
             _say(str(path))
         words = answer(ours).words
     _say(words)

@@ -12,6 +12,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, plural, short
 from analysis.charts.metric_label import judged
 from analysis.charts.ranks import ranked
+from analysis.study.configurations import grid
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -31,7 +32,7 @@ def heat_map(study: Study) -> pd.DataFrame:
     Means over the finished trials of a cell; merged duplicates fill theirs, so that no cell is
     missing that was tried. ``ratio`` is accuracy (in per cent) per thousand parameters.
     """
-    rows = ranked(judged(study, study.grid))
+    rows = ranked(judged(study, grid(study)))
     if rows["dims"].nunique() < 2:
         raise NothingToShow("All trials have the same number of dimensions: no second axis.")
     cells = rows.groupby(["layer", "rank_value", "dims"], as_index=False).agg(

@@ -10,6 +10,8 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.metric_label import measure
+from analysis.study.importances import key_importances
+from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 
 def importances(study: Study) -> pd.DataFrame:
     """A row per key that varies: ``key, importance`` (a share of 1), ``values, n, role``."""
-    frame = study.importances()
+    frame = key_importances(study)
     if frame.empty:
         raise NothingToShow("Too few finished trials to say which keys matter (fANOVA needs 8).")
-    roles = {key: role for role in ("scientific", "nuisance") for key in study.keys(role)}
+    roles = {
+        key: role for role in ("scientific", "nuisance") for key in searched_keys(study.space, role)
+    }
     return frame.assign(
         role=[roles.get(key, "replicate") for key in frame["key"]], measure=measure(study)
     )

@@ -12,6 +12,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, plural, short
 from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.steps import neighbourhood
+from analysis.study.replicates import best_by_value, replicates
+from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -28,9 +30,9 @@ def isolation(study: Study) -> pd.DataFrame:
     interval ``low`` to ``high`` where it has several runs) or ``other`` (another configuration, at
     most ``CLOUD`` of them, evenly from best to worst).
     """
-    if study.replicates.empty:
+    if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
-    keys = [key for key in study.keys("scientific") if _values(study, key) > 1]
+    keys = [key for key in searched_keys(study.space, "scientific") if _values(study, key) > 1]
     if not keys:
         raise NothingToShow("No scientific key has two values with a finished trial.")
     frame = pd.concat([_of_key(study, key) for key in keys], ignore_index=True)
@@ -38,18 +40,18 @@ def isolation(study: Study) -> pd.DataFrame:
 
 
 def _values(study: Study, key: str) -> int:
-    return study.replicates[key].nunique() if key in study.replicates else 0
+    return replicates(study)[key].nunique() if key in replicates(study) else 0
 
 
 def _of_key(study: Study, key: str) -> pd.DataFrame:
-    numeric = _numeric(study.replicates[key])
-    best = study.isolation(key).assign(part="best")
+    numeric = _numeric(replicates(study)[key])
+    best = best_by_value(study, key).assign(part="best")
     if numeric:
         near = best.groupby(neighbourhood(best[key]))
         best = best.loc[near["mean"].idxmax()].assign(
             candidates=near["candidates"].sum().to_numpy()
         )
-    others = study.replicates[study.replicates[key].notna()].sort_values("mean")
+    others = replicates(study)[replicates(study)[key].notna()].sort_values("mean")
     others = others.iloc[:: max(1, -(-len(others) // CLOUD))].assign(part="other")
     rows = pd.concat([best, others], ignore_index=True).rename(columns={"mean": "accuracy"})
     domain = ((study.space.get("keys") or {}).get(key) or {}).get("domain") or {}

@@ -13,6 +13,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural, short
 from analysis.record.status import COMPARABLE, TrialStatus
+from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -32,7 +33,7 @@ def losses(study: Study) -> pd.DataFrame:
     if not ended["status"].isin(LOST).any():
         raise NothingToShow(f"None of the {plural(len(ended), 'ended trial')} diverged or failed.")
     groups = {"family": ended["layer"].astype(str)}
-    keys = study.keys()
+    keys = searched_keys(study.space)
     if "learning_rate" in keys and ended["learning_rate"].nunique() > 1:
         groups["learning rate"] = _rates(ended["learning_rate"])
     return pd.concat([_count(ended["status"], kind, group) for kind, group in groups.items()])

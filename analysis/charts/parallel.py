@@ -13,6 +13,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import plural, short, short_count
 from analysis.charts.metric_label import judged
 from analysis.charts.selection import IS_PICKED, PICKED
+from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -32,7 +33,7 @@ def parallel(study: Study) -> pd.DataFrame:
     logarithm. Trials beyond ``MANY`` are thinned evenly from best to worst, the best kept.
     """
     rows = judged(study).sort_values("accuracy", ascending=False).reset_index(drop=True)
-    searched = study.keys()
+    searched = searched_keys(study.space)
     keys = [key for key in searched if key in rows and rows[key].nunique(dropna=False) > 1]
     if not keys or len(rows) < 2:
         raise NothingToShow("Fewer than two finished trials differ in a searched key.")

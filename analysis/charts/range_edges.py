@@ -13,7 +13,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import short
 from analysis.charts.metric_label import nothing_finished
 from analysis.claims.grid_edge import NATURAL
-from analysis.study.configurations import best_first
+from analysis.study.replicates import best_first, replicates
+from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -29,10 +30,10 @@ def edges(study: Study) -> pd.DataFrame:
     (0 is ``low``, 1 is ``high``; by logarithm where the space says so), ``edge`` whether it lies
     within ``EDGE`` of an end.
     """
-    if study.replicates.empty:
+    if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
-    best = best_first(study.replicates).drop_duplicates("layer")
-    counts = study.replicates.groupby("layer").size()
+    best = best_first(replicates(study)).drop_duplicates("layer")
+    counts = replicates(study).groupby("layer").size()
     rows = [
         {
             "key": key,
@@ -53,12 +54,12 @@ def edges(study: Study) -> pd.DataFrame:
 def _ranges(study: Study) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, role and domain of the numeric keys, as columns of the frames."""
     keys = list((study.space.get("keys") or {}).values())
-    named = zip(study.keys(), keys, strict=True)
+    named = zip(searched_keys(study.space), keys, strict=True)
     return [
         (name, key.get("role", "scientific"), key["domain"])
         for name, key in named
         if (key.get("domain") or {}).get("low") is not None
-        and name in study.replicates
+        and name in replicates(study)
         and _bounds(key["domain"])[0] < _bounds(key["domain"])[1]  # one value has no edges
     ]
 

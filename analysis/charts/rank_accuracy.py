@@ -14,7 +14,9 @@ from analysis.charts.labels import axis, plural, short, spread
 from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
-from analysis.study.configurations import replicates
+from analysis.study.configurations import grid
+from analysis.study.replicates import replicates, summarize_runs
+from analysis.study.searched_keys import searched_keys
 from trainables.sizes.style import Style
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
     duplicates included: mean and 95 % t interval over its finished ``runs``, no interval where
     there is one alone. Sampled ranks are compared by neighbourhoods.
     """
-    if study.replicates.empty:
+    if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
-    rows = ranked(replicates(study.grid, study.metric))
+    rows = ranked(summarize_runs(grid(study), study.metric))
     rows = rows.assign(curve=_curves(rows, study))
     places = rows.groupby(["curve", neighbourhood(rows["rank_value"])])
     best = rows.loc[places["mean"].idxmax()].assign(candidates=places.size().to_numpy())
@@ -50,7 +52,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
     """The curve of each configuration: its family, its treatment, or both where both vary."""
     families, layers = rows["layer"].nunique(), rows["layer"].astype(str)
-    compared = study.keys("scientific")
+    compared = searched_keys(study.space, "scientific")
     for key in (key for key in TREATMENTS if key in compared):
         values = rows[key].nunique(dropna=False)
         if values > 1 and values * families <= FEW:

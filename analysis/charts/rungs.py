@@ -13,6 +13,7 @@ from analysis.charts.labels import percent, plural
 from analysis.charts.metric_label import protocols
 from analysis.charts.selection import IS_PICKED, PICKED
 from analysis.study.matching_trials import twins
+from analysis.study.rungs import reached_rungs
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -33,7 +34,7 @@ def rungs(study: Study) -> pd.DataFrame:
     ``at`` places the trial within its rung's column by when it came, because a scheduler judges by
     those that came before.
     """
-    frame = study.rungs
+    frame = reached_rungs(study)
     if frame.empty:
         raise NothingToShow("No scheduler stopped a trial: every trial ran as far as it could.")
     frame = frame[frame["val_accuracy"].notna()].copy()

@@ -16,6 +16,7 @@ from analysis.charts.metric_label import measure, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.statistics.pareto import pareto
 from analysis.study.latency import latencies
+from analysis.study.replicates import pareto_front, replicates
 from trainables.config.installation import command_line
 from trainables.sizes.style import Style
 
@@ -39,9 +40,11 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     finished trials, and what ``size_key`` counts. ``on_front, probability, front, front_low,
     front_high``: see ``analysis.statistics.pareto``.
     """
-    if study.replicates.empty:
+    if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
-    frame = _with_latency(study) if size == "latency_ms" else study.pareto(size, study.metric)
+    frame = (
+        _with_latency(study) if size == "latency_ms" else pareto_front(study, size, study.metric)
+    )
     frame = frame[frame[size] > 0].rename(columns={"mean": "accuracy"})
     if frame.empty:
         raise NothingToShow(f"No finished trial has {SIZES[size]} to compare.")
@@ -54,8 +57,8 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
 def _with_latency(study: Study) -> pd.DataFrame:
     """The front over the configurations of which some trial's latency was measured."""
     measured = latencies(study).groupby("configuration")["latency_ms"].mean()
-    frame = study.replicates.assign(
-        latency_ms=study.replicates["configuration"].map(measured).astype(float)
+    frame = replicates(study).assign(
+        latency_ms=replicates(study)["configuration"].map(measured).astype(float)
     )
     if frame["latency_ms"].isna().all():
         remedy = f"{command_line('export')} measures it."

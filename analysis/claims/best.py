@@ -15,9 +15,10 @@ from analysis.statistics.moderation import moderate
 from analysis.statistics.power import runs_needed
 from analysis.statistics.winners import Lead, winner_interval
 from analysis.study.best import contenders
-from analysis.study.configurations import configuration_ids, judging_runs, planned_runs
+from analysis.study.configurations import configuration_ids
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import outcomes, standard_error
+from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study
 
 WORTH_SHOWING = 0.005  # half a point: what a reader of accuracies would call a difference
@@ -70,7 +71,7 @@ def interval_of_best(arms: list[Arm]) -> Interval:
 
 def best_claim(study: Study) -> Claim:
     """Which configuration is best, by how much, and whether that is more than chance."""
-    frame = contenders(study.replicates)
+    frame = contenders(replicates(study))
     if not len(frame):
         return _nothing(study)
     arms = study_arms(study)
@@ -126,8 +127,8 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
     """
     if best.empty:
         return []
-    overall = contenders(study.replicates)["configuration"].tolist()
-    arms = dict(zip(study.replicates["configuration"], _all_arms(study), strict=True))
+    overall = contenders(replicates(study))["configuration"].tolist()
+    arms = dict(zip(replicates(study)["configuration"], _all_arms(study), strict=True))
     found = []
     for rivals in best["rivals"]:
         names = overall if rivals[0] == overall[0] else rivals
@@ -136,12 +137,12 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
 
 
 def _all_arms(study: Study) -> list[Arm]:
-    return _arms_of(study, study.replicates)
+    return _arms_of(study, replicates(study))
 
 
 def study_arms(study: Study) -> list[Arm]:
     """The configurations that compete, the best first."""
-    return _arms_of(study, contenders(study.replicates))
+    return _arms_of(study, contenders(replicates(study)))
 
 
 def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
@@ -161,10 +162,10 @@ def _lead_of_choice(study: Study, best: Winner) -> Winner:
     runs = outcomes(trials, study.metric)
     runs = runs[~runs["estimating"]]
     groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
-    chosen = str(contenders(study.replicates)["configuration"].iloc[0])
+    chosen = str(contenders(replicates(study))["configuration"].iloc[0])
     if chosen not in groups or len(groups) < 2:
         return best
-    labels = study.replicates.set_index("configuration")["label"]
+    labels = replicates(study).set_index("configuration")["label"]
     arms = [
         make_arm(str(labels.get(name, name)), rows, len(rows))
         for name, rows in groups.items()

@@ -16,6 +16,7 @@ from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
 from analysis.statistics.contrasts import Effect, effect_of_blocks, holm
+from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
 
@@ -38,7 +39,7 @@ class Carried:
 
 def carry_claims(study: Study, question: Carry) -> list[Claim]:
     """The cost at each treatment, after a sentence that compares the treatments."""
-    frame = candidates(study.space, study.grid, study.metric)
+    frame = candidates(study.space, grid(study), study.metric)
     key, treatment = columns([question.key, question.treatment])
     if frame.empty or key not in frame or treatment not in frame:
         return [

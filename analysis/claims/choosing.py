@@ -14,9 +14,10 @@ import pandas as pd
 
 from analysis.claims.matching import numbered, pair_architectures, tuned_columns
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
-from analysis.study.conditional import existing
-from analysis.study.configurations import best_first, configuration_ids, enough_runs
+from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import outcomes
+from analysis.study.replicates import best_first, enough_runs
+from analysis.study.searched_keys import existing
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 
@@ -77,7 +78,7 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
     One that has less than half the runs of another, since a machine lost them, is no candidate: the
     fewer the runs, the luckier the best of them.
 
-    A row of ``Study.grid`` that is another spelling of a trial is a configuration of its own.
+    A row of ``grid`` that is another spelling of a trial is a configuration of its own.
     """
     runs = outcomes(existing(trials, space), metric)
     runs = runs[~runs["estimating"]]

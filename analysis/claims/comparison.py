@@ -26,8 +26,9 @@ from analysis.record.dtypes import RENAMED
 from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, holm
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.power import runs_table
-from analysis.study.configurations import SIZE_COLUMNS, configuration_ids
+from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
 from analysis.study.outcomes import outcomes
+from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
 from search_spaces.grammar.question import Contrast
 
@@ -76,12 +77,12 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     ``outcomes`` with ``block`` (an architecture, or a pair of equal size), ``treated``, ``family``
     and ``tuned``. Where an arm tuned nuisance keys, only runs of what it chose on estimating seeds.
     """
-    frame = candidates(study.space, study.grid, study.metric)
+    frame = candidates(study.space, grid(study), study.metric)
     if key not in frame:
         return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
     tuned = bool(pairs["candidates"].gt(1).any())
-    trials = study.grid.assign(configuration=configuration_ids(study.grid))
+    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     runs = outcomes(trials, study.metric)
     if tuned:
         runs = runs[runs["estimating"]]
@@ -162,7 +163,7 @@ def _is_tuned(study: Study, runs: pd.DataFrame, key: str) -> bool:
 def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
     """What has to be widened before the arms are at their best: "weight_decay upwards"."""
     tuned = tuned_columns(study.space)
-    runs = outcomes(study.grid, study.metric)
+    runs = outcomes(grid(study), study.metric)
     runs = runs[~runs["estimating"]]
     found: dict[str, None] = {}
     for value in values:
@@ -204,7 +205,7 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
     named = next((one for one in questions(study.space) if isinstance(one, Contrast)), None)
     chosen = (named.key, frozenset((named.baseline, named.treatment))) if named else None
     comparisons = []
-    for key in study.keys("scientific"):
+    for key in searched_keys(study.space, "scientific"):
         if key in SIZE_COLUMNS or key not in study.trials:
             continue
         values = sorted(study.trials[key].dropna().unique())

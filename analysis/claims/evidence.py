@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
 from analysis.claims.choosing import Chosen
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study
 
@@ -45,7 +45,7 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
     """The runs that may judge what was chosen; ``fresh`` ones alone where the arms were picked."""
     chosen = list(chosen)
     tuned = fresh or any(one.candidates > 1 for one in chosen)
-    trials = study.grid.assign(configuration=configuration_ids(study.grid))
+    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     trials = trials[trials["configuration"].isin({one.id for one in chosen})]
     if tuned:
         trials = trials[is_estimating(trials)]

@@ -10,6 +10,7 @@ from analysis.claims.claim import Claim, Verdict, p_words, plural, points
 from analysis.claims.evidence import UNTESTED, gather
 from analysis.statistics.contrasts import holm
 from analysis.statistics.winners import welch
+from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest
 
@@ -20,7 +21,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     The candidates are the best of each step of size; each is tested against the reference at the
     two-sided level of .05, with Holm's correction over them.
     """
-    chosen = choose(question, study.space, study.grid, study.metric)
+    chosen = choose(question, study.space, grid(study), study.metric)
     margin = f"{points(question.margin)} points"
     named = " ".join(f"{key} {value}" for key, value in question.reference.items())
     if len(chosen) < 2:

@@ -14,6 +14,7 @@ from analysis.claims.choosing import Chosen, choose, columns
 from analysis.claims.claim import Claim, metric_words, plural, points, value_words
 from analysis.claims.evidence import UNTESTED, gather
 from analysis.statistics.contrasts import holm
+from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Select
 
@@ -24,7 +25,7 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     Each budget is a comparison of its own; with Holm's correction over the budgets, what is said of
     any of them is wrong one time in twenty at most.
     """
-    chosen = choose(question, study.space, study.grid, study.metric)
+    chosen = choose(question, study.space, grid(study), study.metric)
     if not chosen:
         keys, within = " and ".join(question.keys), question.within
         text = f"Nothing can be said of {keys} within {within}: no two arms have finished."

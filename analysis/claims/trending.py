@@ -11,9 +11,9 @@ from analysis.claims.choosing import columns
 from analysis.claims.claim import Claim, Verdict, plural
 from analysis.claims.matching import numbered, tuned_columns
 from analysis.statistics.trend import COLUMNS, Exponent, exponent
-from analysis.study.conditional import existing
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import outcomes
+from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from search_spaces.grammar.question import Trend
 
@@ -64,7 +64,7 @@ def _end(value: float) -> str:
 def fit_trend(study: Study, question: Trend) -> Trended:
     """Fits all runs: no value is chosen here, so that every seed may speak."""
     key, against = columns([question.key])[0], question.against
-    runs = outcomes(existing(study.grid, study.space), study.metric)
+    runs = outcomes(existing(grid(study), study.space), study.metric)
     runs = runs[~runs["collapsed"]]
     if key not in runs or not len(runs) or not (runs[key].fillna(0).astype("float64") > 0).any():
         return Trended(Exponent(), 0, 0)

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.charts.labels import short
 from analysis.report.provenance import duration
 from analysis.study.configurations import configuration_ids
+from analysis.study.searched_keys import searched_keys
 from trainables.sizes.layer_size import short_routes
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:
     trials = study.trials.sort_values(study.metric, ascending=False, kind="stable")
     measured = [name for name in MEASURED if trials[name].notna().any()]
     taken = {MEASURED[name][0] for name in measured}
-    keys = [key for key in dict.fromkeys((*study.keys(), "seed")) if key in trials]
+    keys = [key for key in dict.fromkeys((*searched_keys(study.space), "seed")) if key in trials]
     keys = [
         key for key in keys if key in ("layer", "seed") or trials[key].nunique(dropna=False) > 1
     ]

@@ -12,8 +12,9 @@ import pandas as pd
 
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
-from analysis.study.configurations import best_first, configuration_ids, enough_runs
+from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import is_estimating
+from analysis.study.replicates import best_first, enough_runs, replicates
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -30,12 +31,12 @@ def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Series:
-    """The best row of ``Study.replicates``, of networks of at most ``max_parameters``.
+    """The best row of ``replicates``, of networks of at most ``max_parameters``.
 
     Raises:
         RecordError: where no trial, or none so small, has finished.
     """
-    rows = study.replicates
+    rows = replicates(study)
     if max_parameters is not None:
         rows = rows[rows["parameters"] <= max_parameters]
     ranked = contenders(rows)

@@ -14,6 +14,7 @@ from analysis.record.status import TrialStatus
 from analysis.study.best import contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
+from analysis.study.replicates import pareto_front
 from analysis.study.size_steps import size_step
 from trainables.config.installation import command_line
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 def best_at_each_size(study: Study) -> pd.DataFrame:
     """A row per step of size, smallest first: the configuration with the highest mean there.
 
-    The columns of ``study.pareto()``, and ``from_size``, ``to_size`` (parameters), ``candidates``
+    The columns of ``pareto_front``, and ``from_size``, ``to_size`` (parameters), ``candidates``
     (finished configurations of that size), ``rivals`` (the ids of those that competed, the best
     first), ``trial_id`` (its first trial) and, where it was
     confirmed, ``test_mean, test_low, test_high, test_n``.
     """
-    frame = study.pareto("parameters", study.metric)
+    frame = pareto_front(study, "parameters", study.metric)
     if frame.empty:
         return frame.assign(from_size=[], to_size=[], candidates=[], rivals=[], trial_id=[])
     steps = [size_step(float(size)) for size in frame["parameters"]]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.statistics.contrasts import holm
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
+from analysis.study.replicates import replicates
 from analysis.study.study import Study
 
 DESCRIBED = ("command", "git_revision", "machine", "device", "dataset", "search", "scheduler")
@@ -23,8 +24,8 @@ def compare(a: Study, b: Study) -> pd.DataFrame:
     runs. ``same_runs`` counts trials of equal id whose accuracies are equal to the last bit.
     """
     keys = ["configuration", "label", "parameters", "mean", "sd", "n"]
-    both = a.replicates[keys].merge(
-        b.replicates[["configuration", "mean", "sd", "n"]],
+    both = replicates(a)[keys].merge(
+        replicates(b)[["configuration", "mean", "sd", "n"]],
         on="configuration",
         suffixes=("_a", "_b"),
     )

@@ -13,7 +13,8 @@ import pandas as pd
 
 from analysis.record.record import LEDGER, RecordError
 from analysis.record.tables import TableError
-from analysis.study.configurations import configuration_ids, replicates
+from analysis.study.configurations import configuration_ids
+from analysis.study.replicates import summarize_runs
 from analysis.study.study import Study, load_study
 
 SUFFIX = "-confirm"
@@ -58,7 +59,7 @@ def confirmations(study: Study) -> pd.DataFrame:
 
     In this study, and in the study ``<name>-confirm`` beside it.
     """
-    return replicates(confirming_trials(study), "test_accuracy")
+    return summarize_runs(confirming_trials(study), "test_accuracy")
 
 
 def shared_ids(trials: pd.DataFrame) -> pd.Series:

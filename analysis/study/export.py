@@ -10,7 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.record.tables import TableError
+from analysis.study.configurations import grid
 from analysis.study.confirmation import confirmations
+from analysis.study.importances import key_importances
+from analysis.study.replicates import pareto_front, replicates
+from analysis.study.rungs import reached_rungs
 from analysis.study.study import Study
 
 FORMATS = ("csv", "parquet", "json", "md")
@@ -19,12 +23,12 @@ TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
     "trials": lambda study: study.trials,
     "epochs": lambda study: study.epochs,
     "aliases": lambda study: study.aliases,
-    "grid": lambda study: study.grid,
-    "replicates": lambda study: study.replicates,
+    "grid": lambda study: grid(study),
+    "replicates": lambda study: replicates(study),
     "confirmations": confirmations,
-    "pareto": lambda study: study.pareto(),
-    "rungs": lambda study: study.rungs,
-    "importances": lambda study: study.importances(),
+    "pareto": lambda study: pareto_front(study),
+    "rungs": lambda study: reached_rungs(study),
+    "importances": lambda study: key_importances(study),
     "attempts": lambda study: study.attempts,
     "runs": lambda study: study.runs,
     "infeasible": lambda study: study.infeasible,

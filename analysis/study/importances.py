@@ -9,12 +9,19 @@ from typing import Any
 import pandas as pd
 
 from analysis.record.status import TrialStatus
+from analysis.study.searched_keys import searched_keys
+from analysis.study.study import Study
 
 ENOUGH = 8  # trials; below, a forest says nothing
 MOST = 500  # trials
 LEVELS = 8  # of a key
 TREES, DEPTH = 24, 8
 COLUMNS = {"key": "str", "importance": "float64", "values": "int64", "n": "int64"}
+
+
+def key_importances(study: Study) -> pd.DataFrame:
+    """How much of the variance of the results each searched key, and the random seed, explains."""
+    return importances(study.trials, study.metric, [*searched_keys(study.space), "seed"])
 
 
 def importances(trials: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import json
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from analysis.record.frames import Tables, build_tables, settle
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import LEDGER, RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
-from analysis.study.conditional import existing
-from analysis.study.configurations import grid, isolation, replicates, rungs
+from analysis.study.searched_keys import existing
 from trainables.config.former_names import with_present_names
 
 STUDY = "study.json"
@@ -29,9 +29,9 @@ HELD_SECONDS = 30.0
 """A driver renews its lease every other second; one unrenewed for this long is gone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
-    """Everything a study folder says.
+    """Everything a study folder says. What is worked out from it are functions that take it.
 
     ``info`` is ``study.json``; ``ledger_bytes`` how much of the ledger the tables hold; ``held``
     says whether a driver works on the study. The frames are worked out once and shared: copy one
@@ -80,11 +80,6 @@ class Study:
         """Lines of the ledger that could not be read."""
         return self.tables.damage
 
-    @functools.cached_property
-    def grid(self) -> pd.DataFrame:
-        """``trials``, and for every alias its twin's numbers under the keys as written."""
-        return grid(self.trials, self.aliases)
-
     @property
     def space(self) -> Mapping[str, Any]:
         """The searched space as ``study.json`` has it; empty where there is none."""
@@ -95,16 +90,6 @@ class Study:
         """What the study asks."""
         return str(self.space.get("question") or "")
 
-    def keys(self, role: str | None = None) -> tuple[str, ...]:
-        """The searched keys, or those of a role ("scientific", "nuisance"), as columns."""
-        from analysis.record.dtypes import RENAMED
-
-        keys = self.space.get("keys") or {}
-        wanted = [
-            name for name, key in keys.items() if role in (None, key.get("role", "scientific"))
-        ]
-        return tuple(RENAMED.get(name, name) for name in wanted)
-
     @functools.cached_property
     def metric(self) -> str:
         """The column that trials are judged by: the test set's only where none held images out."""
@@ -112,38 +97,23 @@ class Study:
         tested = self.trials["test_accuracy"].notna().any()
         return "test_accuracy" if tested and not validated else "val_accuracy_last"
 
-    @functools.cached_property
-    def replicates(self) -> pd.DataFrame:
-        """A row a configuration over its finished seeds: mean, sd, n, 95 % t interval."""
-        return replicates(self.trials, self.metric)
 
-    @functools.cached_property
-    def rungs(self) -> pd.DataFrame:
-        """Who reached which rung, with what, and who was stopped there."""
-        return rungs(self.trials, self.epochs)
+def per_study(frame: Callable[[Study], pd.DataFrame]) -> Callable[[Study], pd.DataFrame]:
+    """Lets a frame be worked out once for each study, and be shared: copy it to change it."""
+    known: weakref.WeakKeyDictionary[Study, pd.DataFrame] = weakref.WeakKeyDictionary()
 
-    def isolation(self, key: str) -> pd.DataFrame:
-        """For each value of a scientific key the best configuration over everything else."""
-        return isolation(self.replicates, key)
+    @functools.wraps(frame)
+    def once(study: Study) -> pd.DataFrame:
+        if study not in known:
+            known[study] = frame(study)
+        return known[study]
 
-    def pareto(self, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
-        """Every configuration, with the probability that it is on the front of low x, high y."""
-        from analysis.statistics.pareto import pareto
+    return once
 
-        frame = (
-            self.replicates if y in ("val_accuracy", self.metric) else replicates(self.trials, y)
-        )
-        return pareto(frame, x)
 
-    def importances(self) -> pd.DataFrame:
-        """How much of the variance of the results each searched key explains (fANOVA)."""
-        from analysis.study.importances import importances
-
-        return importances(self.trials, self.metric, [*self.keys(), "seed"])
-
-    def write_tables(self) -> list[Path]:
-        """Writes the tables into the study folder, as Parquet and CSV."""
-        return write_tables(self.folder, self.tables, ledger_bytes=self.ledger_bytes)
+def write_study_tables(study: Study) -> list[Path]:
+    """Writes the tables into the study folder, as Parquet and CSV."""
+    return write_tables(study.folder, study.tables, ledger_bytes=study.ledger_bytes)
 
 
 def load_study(path: str | Path, *, rebuild: bool = False) -> Study:

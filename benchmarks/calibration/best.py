@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.claims.answers import best_claim
+from analysis.study.replicates import replicates
 from analysis.study.study import Study
 from benchmarks.calibration.design import (
     CHOOSING,
@@ -104,7 +105,7 @@ def _sentence_interval(study: Study) -> tuple[int, float, float]:
     try:
         from analysis.claims.best import study_arms, winner
     except ImportError:
-        frame = study.replicates.sort_values("mean", ascending=False, kind="stable")
+        frame = replicates(study).sort_values("mean", ascending=False, kind="stable")
         half = float(best_claim(study).words.split("± ")[1].split()[0]) / 100
         best = frame.iloc[0]
         return int(best["rank"]) - 2, best["mean"] - half, best["mean"] + half

@@ -89,7 +89,7 @@ def plan(space: Mapping[str, Any], configs: Sequence[Config]) -> Plan:
 def _without_absent(trials: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
     """Keys where they exist, as a loaded study has them."""
     try:
-        from analysis.study.conditional import existing
+        from analysis.study.searched_keys import existing
     except ImportError:  # of before conditional keys were left out
         return trials
     return existing(trials, space)

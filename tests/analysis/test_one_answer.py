@@ -11,6 +11,7 @@ from analysis.record.rows import Planned
 from analysis.statistics.pareto import pareto
 from analysis.study.configurations import configuration_ids, labels
 from analysis.study.export import export_text
+from analysis.study.replicates import best_by_value
 from analysis.study.study import load_study
 from analysis.tensorboard.events import start_event
 from tests.analysis import spaces
@@ -65,8 +66,8 @@ def test_a_key_that_does_not_exist_is_in_no_frame_and_no_hparams(tmp_path):
     study = load_study(write_study(tmp_path, configs, space={**spaces.FAMILIES, "keys": keys}))
     dims = study.trials.set_index("layer")["dims"]
     assert pd.isna(dims["dense"])
-    assert study.isolation("dims")["dims"].tolist() == [3, 4]
-    assert study.isolation("dims")["layer"].tolist() == ["tensor_train"] * 2
+    assert best_by_value(study, "dims")["dims"].tolist() == [3, 4]
+    assert best_by_value(study, "dims")["layer"].tolist() == ["tensor_train"] * 2
     planned = Planned("a", {"layer": "dense", "dims": 3, "seed": 0}, 1, 1.0, 1.0)
     when = {"dims": {"layer": ("tensor_train",)}}
     assert b"dims" not in start_event(planned, ("layer", "dims"), when).SerializeToString()

@@ -11,6 +11,7 @@ from analysis.report.content import content
 from analysis.study.best import best_configuration, contenders
 from analysis.study.best_checkpoint import copy_best
 from analysis.study.configurations import configuration_ids
+from analysis.study.replicates import replicates
 from analysis.study.status import study_status
 from analysis.study.study import load_study
 from tests.analysis import spaces
@@ -95,7 +96,7 @@ def test_every_place_names_one_best(name, tmp_path):
     assert row["accuracy"] == fact.value
     assert row["interval"] in claim.words
     assert row["interval"] in fact.note
-    assert contenders(study.replicates).iloc[0]["configuration"] == best["configuration"]
+    assert contenders(replicates(study)).iloc[0]["configuration"] == best["configuration"]
     accuracy, terminal = best_trial(History(read_record(study.folder, rates=False).rows))
     assert terminal == status.best["trial_id"]
     assert accuracy == pytest.approx(best["mean"])

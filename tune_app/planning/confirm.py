@@ -115,17 +115,19 @@ def _chosen(
     options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
 ) -> Iterator[TrainConfig]:
     """The configurations that are confirmed, none twice, each with seed 0."""
-    from analysis.claims.choosing import configuration
+    from analysis.claims.choosing import configuration  # these import pandas
+    from analysis.study.configurations import grid
+    from analysis.study.replicates import replicates
 
     if study.metric != "val_accuracy_last":
         return  # the test set has chosen already
     if options.confirm_what == "question":
-        runs = within_limits(rules, study.grid)
+        runs = within_limits(rules, grid(study))
         found: Iterable[Mapping[str, Any]] = chosen_configurations(
             space.questions, space_json(space), runs, study.metric
         )
     else:
-        ranked = _ranked(options, within_limits(rules, study.replicates))
+        ranked = _ranked(options, within_limits(rules, replicates(study)))
         found = (configuration(row) for _, row in ranked.iterrows())
     seen: set[str] = set()
     for values in found:

@@ -68,8 +68,10 @@ def as_plan(plan: Plan, stage: SecondStage) -> Plan:
 
 def _chosen(plan: Plan, study: Study) -> Iterator[dict[str, Any]]:
     """The configurations that the arms of every question chose, and the best of all."""
+    from analysis.study.configurations import grid  # imports pandas
+
     questions = (*plan.space.questions, None)
-    runs = within_limits(plan.rules, study.grid)
+    runs = within_limits(plan.rules, grid(study))
     return chosen_configurations(questions, space_json(plan.space), runs, study.metric)
 
 

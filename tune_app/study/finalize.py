@@ -116,17 +116,17 @@ def write_results(folder: Path, *, report: bool = True) -> None:
     """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
     again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
     try:
-        from analysis.study.study import load_study
+        from analysis.study.study import load_study, write_study_tables  # imports pandas
 
         study = load_study(folder)
-        study.write_tables()
+        write_study_tables(study)
     except Exception as problem:
         LOG.info("the tables could not be written: %r; %s tries again", problem, again)
         return
     if not report:
         return
     try:
-        from analysis.charts.pictures import Pictures
+        from analysis.charts.pictures import Pictures  # this and the report import altair
 
         with Pictures() as pictures:  # its engine starts while the rest is imported
             from analysis.report.report import write_report

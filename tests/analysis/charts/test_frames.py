@@ -21,6 +21,7 @@ from analysis.charts import (
 )
 from analysis.charts.labels import log_ticks
 from analysis.charts.metric_label import judged
+from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
@@ -96,7 +97,7 @@ def test_no_interval_is_drawn_beyond_what_an_accuracy_can_be(tmp_path):
     ]
     folder = write_study(tmp_path / "wild", configs, space=spaces.FAMILIES, model=Model(noise=0.2))
     wild = load_study(folder)
-    assert wild.replicates["high"].max() > 1
+    assert replicates(wild)["high"].max() > 1
     for frame in (size_accuracy.size_accuracy(wild), rank_accuracy.rank_accuracy(wild)):
         assert frame["low"].min() >= 0
         assert frame["high"].max() == 1
@@ -149,8 +150,7 @@ def test_a_logarithmic_axis_has_ticks_however_narrow_it_is(values):
 def test_isolation_keeps_the_best_of_each_value(study):
     frame = isolation.isolation(study("twelve"))
     best = frame[(frame["key"] == "layer") & (frame["part"] == "best")].set_index("label")
-    replicates = study("twelve").replicates
-    for layer, group in replicates.groupby("layer"):
+    for layer, group in replicates(study("twelve")).groupby("layer"):
         assert best.loc[layer, "accuracy"] == pytest.approx(group["mean"].max())
         assert best.loc[layer, "candidates"] == len(group)
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from analysis.claims.choosing import choose
+from analysis.study.configurations import grid
 from analysis.study.study import load_study
 from search_spaces.grammar.question import Carry, Contrast, Select, Smallest, Trend
 from tests.analysis import spaces
@@ -54,7 +55,7 @@ def families(tmp_path_factory):
 
 
 def test_a_select_chooses_once_for_each_arm_and_budget(families):
-    chosen = choose(Select(("layer", "dims"), "compression"), families.space, families.grid)
+    chosen = choose(Select(("layer", "dims"), "compression"), families.space, grid(families))
     arms = {(one.arm["layer"], one.arm["dims"], one.arm["compression_budget"]) for one in chosen}
     assert len(chosen) == len(arms) == 8
     assert ("low_rank", None, 0.05) in arms  # it has no dims, and not the default 3

@@ -9,6 +9,7 @@ from analysis.record.frames import build_tables
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import LEDGER, encode
 from analysis.record.rows import Alias, Closed, Ended, Epoch, Opened, Planned, Run, Started
+from analysis.study.configurations import grid
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES
 from trainables.config.train_config import TrainConfig
@@ -139,18 +140,18 @@ def test_an_alias_fills_the_hole_in_the_grid_with_its_twins_numbers(tmp_path):
     config = TrainConfig.from_trial({"layer": "low_rank", "rank_divisor": 16}).to_dict()
     twin = Planned("a", config, 100, 5.0, 0.5)
     alias = Alias({"layer": "low_rank", "rank_divisor": 17}, "a")
-    grid = write(tmp_path, twin, alias, Started("a", 1, 0.0), epoch(1)).grid
-    assert grid["rank_divisor"].tolist() == [16, 17]
-    assert grid["val_accuracy_last"].tolist() == [0.5, 0.5]
-    assert grid["alias"].tolist() == [False, True]
+    frame = grid(write(tmp_path, twin, alias, Started("a", 1, 0.0), epoch(1)))
+    assert frame["rank_divisor"].tolist() == [16, 17]
+    assert frame["val_accuracy_last"].tolist() == [0.5, 0.5]
+    assert frame["alias"].tolist() == [False, True]
 
 
 def test_an_alias_that_sizes_another_way_does_not_keep_its_twins_way(tmp_path):
     config = TrainConfig.from_trial({"layer": "low_rank", "rank_divisor": 16}).to_dict()
     alias = Alias({"layer": "low_rank", "rank": 4}, "a")
-    grid = write(tmp_path, Planned("a", config, 100, 5.0, 0.5), alias).grid
-    assert grid.loc[1, "rank"] == 4
-    assert pd.isna(grid.loc[1, "rank_divisor"])
+    frame = grid(write(tmp_path, Planned("a", config, 100, 5.0, 0.5), alias))
+    assert frame.loc[1, "rank"] == 4
+    assert pd.isna(frame.loc[1, "rank_divisor"])
 
 
 def test_keys_that_this_version_does_not_know_are_columns_too(tmp_path):

@@ -18,6 +18,7 @@ from analysis.report.provenance import provenance
 from analysis.report.report import PAGE, SCRIPTS, write_report
 from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import best_at_each_size, train_command
+from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from trainables.config.train_config import TrainConfig
 from trainables.config.train_config import trial_id as name_of
@@ -138,8 +139,8 @@ def test_the_best_of_a_size_has_the_highest_mean_of_that_size(study_folder):
     study = load_study(study_folder("seeds"))
     best = best_at_each_size(study)
     for row in best.to_dict("records"):
-        sizes = study.replicates["parameters"].between(row["from_size"], row["to_size"] - 1)
-        assert row["mean"] == study.replicates.loc[sizes, "mean"].max()
+        sizes = replicates(study)["parameters"].between(row["from_size"], row["to_size"] - 1)
+        assert row["mean"] == replicates(study).loc[sizes, "mean"].max()
         assert row["candidates"] == sizes.sum()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.record.tables import TableError
 from analysis.statistics.pareto import pareto
+from analysis.study.replicates import pareto_front
 
 NOISE = 0.003
 
@@ -96,18 +97,18 @@ def test_where_nothing_was_replicated_nobody_knows():
 
 
 def test_an_empty_study_has_an_empty_front(study):
-    shown = study("empty").pareto()
+    shown = pareto_front(study("empty"))
     assert len(shown) == 0
     assert {"probability", "on_front", "front_low", "front_high"} <= set(shown)
 
 
 def test_an_unknown_axis_is_answered_with_those_there_are(study):
     with pytest.raises(TableError, match=r"no numeric column 'latency'.*parameters, macs"):
-        study("twelve").pareto(x="latency")
+        pareto_front(study("twelve"), x="latency")
     with pytest.raises(TableError, match=r"no numeric column 'bleu' in trials; there are"):
-        study("twelve").pareto(y="bleu")
+        pareto_front(study("twelve"), y="bleu")
 
 
 def test_multiply_adds_and_training_time_are_axes_too(study):
     for x in ("macs", "train_seconds"):
-        assert study("twelve").pareto(x=x)[x].is_monotonic_increasing
+        assert pareto_front(study("twelve"), x=x)[x].is_monotonic_increasing

@@ -7,6 +7,7 @@ import pytest
 from analysis.record.record import RecordError
 from analysis.study.best import best_trial
 from analysis.study.best_checkpoint import copy_best
+from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis.studies import empty, twelve
 from trainables.config.train_config import TrainConfig
@@ -68,7 +69,7 @@ def test_a_checkpoint_that_is_gone_and_a_study_without_a_best_are_told(tmp_path)
 
 
 def test_the_best_of_small_networks_is_the_best_of_those(study):
-    rows = study.replicates
+    rows = replicates(study)
     limit = int(rows["parameters"].sort_values().iloc[len(rows) // 2])
     small = rows[rows["parameters"] <= limit]
     chosen = best_trial(study, limit)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.study.importances import importances
+from analysis.study.importances import importances, key_importances
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_a_key_that_exists_for_some_trials_only_counts(trials):
 
 @pytest.mark.parametrize("name", ["empty", "one", "all_failed", "half_done"])
 def test_too_few_trials_give_no_rows(study, name):
-    frame = study(name).importances()
+    frame = key_importances(study(name))
     assert len(frame) == 0
     assert list(frame) == ["key", "importance", "values", "n"]
 
 
 def test_stopped_trials_do_not_count(study):
     finished = (study("asha").trials["status"] == "finished").sum()
-    assert (study("asha").importances()["n"] == finished).all()
+    assert (key_importances(study("asha"))["n"] == finished).all()
 
 
 def test_optunas_evaluator_brings_no_torch():

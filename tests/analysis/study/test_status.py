@@ -9,6 +9,7 @@ from analysis.commands.terminal import duration, status_text, trial_record, tria
 from analysis.record.record import LEDGER, RecordError, encode
 from analysis.record.rows import Epoch
 from analysis.study.best import best_trial
+from analysis.study.replicates import replicates
 from analysis.study.status import find_trial, studies_frame, study_of, study_status
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES, half_done, twelve
@@ -58,7 +59,7 @@ def test_failures_are_counted_by_kind(study):
 def test_a_finished_study_has_nothing_left(study):
     status = study_status(study("twelve"))
     assert (status.state, status.epochs_left, status.seconds_left) == ("complete", 0, 0)
-    assert status.best["accuracy"] == study("twelve").replicates["mean"].max()
+    assert status.best["accuracy"] == replicates(study("twelve"))["mean"].max()
 
 
 def test_a_study_without_trials_has_no_best_and_no_rate(study):

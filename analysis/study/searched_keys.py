@@ -1,4 +1,7 @@
-"""Conditional keys: where a space's ``when`` does not hold, a key has no value, not its default."""
+"""The keys of a searched space, as columns.
+
+Where the ``when`` of a conditional key does not hold, the key has no value, not its default.
+"""
 
 from __future__ import annotations
 
@@ -27,3 +30,10 @@ def existing(frame: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
         if not exists.all():
             absent[column] = frame[column].where(exists)
     return frame.assign(**absent) if absent else frame
+
+
+def searched_keys(space: Mapping[str, Any], role: str | None = None) -> tuple[str, ...]:
+    """The searched keys, or those of a role ("scientific", "nuisance"), as columns."""
+    keys = space.get("keys") or {}
+    named = [name for name, key in keys.items() if role in (None, key.get("role", "scientific"))]
+    return tuple(RENAMED.get(name, name) for name in named)
