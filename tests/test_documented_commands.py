@@ -59,7 +59,7 @@ FILLED = {
     "STUDY": "results/study",
     "csv|parquet|json|md": "csv",
     "pdf|svg|png": "svg",
-    "--to DIR": "--to new",
+    "--out DIR": "--out new",
     "compare A B": "compare results/study results/study",
 }
 """What a reader would write for a placeholder, in this order."""

@@ -1,1 +1,1 @@
-"""What ``python -m analysis`` prints on a terminal."""
+"""The commands of ``python -m analysis``, one a file, and what they print on a terminal."""

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from analysis.claims.answers import best_claim
-from analysis.commands.terminal import status_text
+from analysis.commands.best import copy_best
+from analysis.commands.status import status_text
 from analysis.record.record import read_record
 from analysis.report.content import content
 from analysis.study.best import best_configuration, contenders
-from analysis.study.best_checkpoint import copy_best
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import replicates
 from analysis.study.status import study_status

@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu.concurrency.mps import MpsUnavailable, mps
+from benchmarks.gpu.concurrency.process_pool import process_pool
+from benchmarks.gpu.concurrency.replica_training import FusedTrainers
+from benchmarks.gpu.concurrency.streams import Streams
 from benchmarks.gpu.deviation import deviation, parameters, train_steps
 from benchmarks.gpu.machine import synchronize
-from benchmarks.gpu.mps import MpsUnavailable, mps
 from benchmarks.gpu.networks import at_share, some_rank
-from benchmarks.gpu.process_pool import process_pool
-from benchmarks.gpu.replica_training import FusedTrainers
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
 from benchmarks.gpu.stages.check import ROUNDING, STEPS
-from benchmarks.gpu.streams import Streams
 from trainables.config.train_config import TrainConfig
 from trainables.training.trainer import Trainer
 

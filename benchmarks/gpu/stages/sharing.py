@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.mps import Mps, MpsUnavailable, mps
+from benchmarks.gpu.concurrency.mps import Mps, MpsUnavailable, mps
+from benchmarks.gpu.concurrency.process_pool import ProcessPool, process_pool
 from benchmarks.gpu.networks import at_share
-from benchmarks.gpu.process_pool import ProcessPool, process_pool
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
 

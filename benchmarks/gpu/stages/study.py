@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.gpu.concurrency.trial_queue import TrialQueue
 from benchmarks.gpu.machine import is_installed
 from benchmarks.gpu.setting import SMALL, Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
 from benchmarks.gpu.stage_file import read_cells
-from benchmarks.gpu.trial_queue import TrialQueue
 from search_spaces.registry import SPACES
 from trainables.config.train_config import TrainConfig
 from trainables.training.trainer import Trainer

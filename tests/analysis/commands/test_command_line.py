@@ -28,7 +28,7 @@ def test_status_list_and_show_are_plain_and_narrow(run, study_folder):
     for arguments in (
         ("status", study_folder("half_done")),
         ("list", "--results-dir", results),
-        ("show", "separable-756k-seed0", study_folder("twelve")),
+        ("show", study_folder("twelve"), "separable-756k-seed0"),
         ("compare", study_folder("twelve"), study_folder("one_seed")),
     ):
         code, out, err = run(*arguments)
@@ -43,7 +43,7 @@ def test_json_is_one_object(run, study_folder):
     for arguments in (
         ("status", twelve_folder),
         ("list", "--results-dir", twelve_folder.parent),
-        ("show", "separable-756k-seed0", twelve_folder),
+        ("show", twelve_folder, "separable-756k-seed0"),
         ("compare", twelve_folder, study_folder("one_seed")),
     ):
         code, out, _ = run(*arguments, "--json")
@@ -61,18 +61,18 @@ def test_the_study_last_written_to_is_meant_where_none_is_named(run, tmp_path):
 def test_export_writes_to_stdout_and_to_files(run, study_folder, tmp_path):
     code, out, _ = run("export", study_folder("twelve"), "--format", "csv")
     assert (code, len(out.splitlines())) == (0, 13)
-    run("export", study_folder("twelve"), "--format", "parquet", "--to", tmp_path / "t.parquet")
+    run("export", study_folder("twelve"), "--format", "parquet", "--out", tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size > 1000
 
 
 def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
     run, study_folder, tmp_path
 ):
-    code, out, err = run("figures", study_folder("twelve"), "slots", "curves", "--to", tmp_path)
+    code, out, err = run("figures", study_folder("twelve"), "slots", "curves", "--out", tmp_path)
     assert (code, err) == (0, "")
     assert out.split() == [str(tmp_path / "slots.pdf"), str(tmp_path / "curves.pdf")]
     assert (tmp_path / "slots.pdf").read_bytes().startswith(b"%PDF")
-    code, out, _ = run("figures", study_folder("one"), "--format", "svg", "--to", tmp_path / "all")
+    code, out, _ = run("figures", study_folder("one"), "--format", "svg", "--out", tmp_path / "all")
     drawn = {path.stem for path in (tmp_path / "all").glob("*.svg")}
     missing = set(re.findall(r"^no (\w+): [A-Z]", out, re.MULTILINE))
     assert code == 0
@@ -94,8 +94,9 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
         (["figures", "{study}", "curve"], "unknown chart 'curve'; did you mean 'curves'"),
         (["figures", "{study}", "--format", "gif"], "written as png, svg, pdf, got 'gif'"),
         (["figures", "{study}", "rungs"], "rungs of twelve: No scheduler stopped a trial"),
-        (["show", "nobody", "{study}"], "has no trial 'nobody'; it has dense"),
-        (["best", "--to", "{tmp}/best", "{study}"], "holds no checkpoint"),
+        (["show", "{study}", "nobody"], "has no trial 'nobody'; it has dense"),
+        (["show", "nobody", "{study}"], "has no trial 'nobody'; it has dense"),  # as before
+        (["best", "--out", "{tmp}/best", "{study}"], "holds no checkpoint"),
         (["compare", "{study}"], "Missing argument 'B'"),
         (["status", "--colour"], "No such option"),
     ],

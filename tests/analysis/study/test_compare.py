@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.commands.terminal import comparison_text
+from analysis.commands.compare import comparison_text
 from analysis.study.compare import compare, differences
 from analysis.study.study import load_study
 from tests.analysis import spaces

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.charts import rungs
 from analysis.charts.figure import draw
-from analysis.commands.terminal import comparison_text
+from analysis.commands.compare import comparison_text
 from analysis.study.compare import compare, differences
 from analysis.study.matching_trials import twins, would_have_won
 from analysis.study.study import load_study

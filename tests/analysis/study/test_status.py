@@ -5,7 +5,9 @@ import math
 
 import pytest
 
-from analysis.commands.terminal import duration, status_text, trial_record, trial_text
+from analysis.commands.show import trial_record, trial_text
+from analysis.commands.status import status_text
+from analysis.commands.terminal import duration
 from analysis.record.record import LEDGER, RecordError, encode
 from analysis.record.rows import Epoch
 from analysis.study.best import best_trial

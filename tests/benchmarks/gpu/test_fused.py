@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from benchmarks.gpu.concurrency.streams import Streams
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stages.fused import equal, summarise
-from benchmarks.gpu.streams import Streams
 from trainables.training.trainer import Trainer
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from benchmarks.gpu.concurrency.replica_training import FusedStep, FusedTrainers
+from benchmarks.gpu.concurrency.replicas import fuse
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.deviation import deviation, parameters, train_steps
 from benchmarks.gpu.networks import some_rank
-from benchmarks.gpu.replica_training import FusedStep, FusedTrainers
-from benchmarks.gpu.replicas import fuse
 from benchmarks.gpu.setting import Setting
 from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from benchmarks.gpu.concurrency.mps import CONTROL, MpsUnavailable, mps
+from benchmarks.gpu.concurrency.process_pool import process_pool
 from benchmarks.gpu.deadline import Deadline
-from benchmarks.gpu.mps import CONTROL, MpsUnavailable, mps
-from benchmarks.gpu.process_pool import process_pool
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stages.sharing import summarise
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 import torch
 
+from benchmarks.gpu.concurrency.trial_queue import TrialQueue
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Postponed
 from benchmarks.gpu.stages.study import SWEEPS, plans, projection, sample
-from benchmarks.gpu.trial_queue import TrialQueue
 
 
 @pytest.fixture

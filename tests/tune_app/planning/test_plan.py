@@ -1,48 +1,16 @@
 """The plan: what a space comes down to before anything starts."""
 
-import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from search_spaces.grammar.domains import Choice, Float, Int
+from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
-from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
-from tune_app.command.errors import UsageError
-from tune_app.command.options import RunOptions
-from tune_app.planning.parsed_point import (
-    Duplicate,
-    PlannedTrial,
-    PointRules,
-    Rejected,
-    plan_point,
-    whole_point,
-)
-from tune_app.planning.plan import Plan, make_plan
+from tests.tune_app.planning.plans import plan, space
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress
-
-
-@pytest.fixture(autouse=True)
-def _empty_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No study of an earlier run lies in the working directory."""
-    monkeypatch.chdir(tmp_path)
-
-
-def plan(space: SearchSpace, **options) -> Plan:
-    return make_plan(RunOptions(space=space.name, **options), space)
-
-
-def refused(space: SearchSpace, **options) -> tuple[str, ...]:
-    with pytest.raises(UsageError) as caught:
-        plan(space, **options)
-    return caught.value.problems
-
-
-def space(keys: dict, **changes) -> SearchSpace:
-    return SearchSpace(**{"name": "s", "question": "?", "source": "", "keys": keys, **changes})
 
 
 def test_divisors_28_and_27_build_one_network_and_so_do_30_and_29() -> None:
@@ -141,89 +109,6 @@ def test_a_folder_of_images_decides_the_number_of_classes(tmp_path: Path) -> Non
     assert {trial.config.classes for trial in made.trials} == {3}
 
 
-def test_a_folder_that_is_no_dataset_is_refused() -> None:
-    assert "--data-dir" in refused(SPACES["cp"], dataset="folder")[0]
-
-
-def test_everything_out_of_range_is_told_once() -> None:
-    told = refused(
-        SPACES["low_rank"],
-        settings={
-            "rank_divisor": (0, 4, -3),
-            "epochs": (0,),
-            "lr": (0.1,),
-            "schedule": ("dwan",),
-            "seed": (0, 1),
-        },
-    )
-    assert len(told) == 5
-    assert any("rank_divisor must lie in [1, ∞), got 0" in problem for problem in told)
-    assert any("rank_divisor must lie in [1, ∞), got -3" in problem for problem in told)
-    assert any("epochs must lie in [1, ∞), got 0" in problem for problem in told)
-    assert any("unknown key 'lr'" in problem for problem in told)
-    assert any("did you mean 'dawn'" in problem for problem in told)
-
-
-def test_an_unknown_layer_lists_the_layers_and_the_nearest() -> None:
-    (problem,) = refused(SPACES["low_rank"], settings={"layer": ("tuker",)})
-    assert "low_rank" in problem
-    assert "did you mean 'tucker'" in problem
-
-
-def test_an_open_ended_search_is_refused_for_what_its_corners_would_break() -> None:
-    wild = space({"rank_scale": Key(Float(0.5, 2.0))}, fixed={"layer": "cp"}, search="optuna")
-    assert any("rank_scale must lie in (0, 1], got 2.0" in one for one in refused(wild))
-
-
-def test_a_grid_without_points_names_the_key_and_what_to_do() -> None:
-    pointless = space({"rank": Key(Int(1, 8))}, fixed={"layer": "cp"})
-    (problem,) = refused(pointless)
-    assert problem.startswith("--search grid needs grid points, key 'rank' of space 's' has none")
-    assert plan(pointless, settings={"rank": (2, 4)}).search == "grid"
-
-
-def test_choices_of_a_space_that_do_not_exist_are_refused_together() -> None:
-    told = refused(space({"dims": Key(Choice((2,)))}, search="gird", scheduler="asha2"))
-    assert "did you mean 'grid'" in told[0]
-    assert "did you mean 'asha'" in told[1]
-
-
-def test_a_number_of_samples_means_nothing_to_a_grid() -> None:
-    assert "--num-samples" in refused(SPACES["cp"], num_samples=5)[0]
-
-
-def test_nothing_is_stopped_by_what_only_the_test_set_could_tell() -> None:
-    settings = {"validation_images": (0,)}
-    (problem,) = refused(SPACES["cp"], scheduler="asha", settings=settings)
-    assert "validation_images=0" in problem
-    assert plan(SPACES["cp"], settings=settings).scheduler == "none"
-
-
-def test_one_point_is_a_trial_then_a_duplicate_or_rejected_with_the_reason() -> None:
-    sweep = SPACES["low_rank"]
-    rules = PointRules({"precision": "fp32", "classes": 10}, max_parameters=100_000)
-    point = whole_point(sweep, {"rank_divisor": 30, "weight_decay_scaling": 0}, seed=2)
-    trial = plan_point(point, rules, known={})
-    assert isinstance(trial, PlannedTrial)
-    assert (trial.config.precision, trial.config.seed) == ("fp32", 2)
-    again = plan_point(point, rules, trial.names)
-    assert again == Duplicate(point, trial.trial_id, trial.trial_id)
-    large = plan_point({**point, "rank_divisor": 2}, rules, {})
-    assert isinstance(large, Rejected)
-    assert "--max-parameters" in large.reason
-    wrong = plan_point({**point, "rank_divisor": 0, "epochs": 0}, rules, {})
-    assert isinstance(wrong, Rejected)
-    assert "rank_divisor" in wrong.reason
-    assert "epochs" in wrong.reason
-
-
-def test_a_precision_given_by_hand_is_kept() -> None:
-    rules = PointRules({"precision": "bf16"})
-    trial = plan_point({"layer": "dense", "precision": "fp32"}, rules, {})
-    assert isinstance(trial, PlannedTrial)
-    assert trial.config.precision == "fp32"
-
-
 def test_where_no_width_fills_a_budget_both_neighbours_run() -> None:
     keys = {
         "layer": Key(Choice(("dense", "separable", "low_rank"))),
@@ -275,38 +160,3 @@ def test_under_the_protocols_of_2018_the_two_are_drawn_apart() -> None:
     keys = {"layer": Key(Choice(("low_rank", "tensor_train")))}
     fixed = {"rank": 4, "dims": 2, "protocol": "original_tt"}
     assert len(plan(space(keys, fixed=fixed)).trials) == 2
-
-
-MANY = {
-    "learning_rate": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "weight_decay": (1e-4, 2e-4, 3e-4, 4e-4, 5e-4),
-    "epochs": (1, 2, 3, 4, 5),
-    "batch_size": (32, 64, 128, 256, 512),
-    "label_smoothing": (0.0, 0.1, 0.2, 0.3, 0.4),
-    "width": (8, 16, 24, 32, 40),
-    "data_seed": (0, 1, 2, 3, 4),
-}
-"""With the two keys of tensor_train nine, and 4 million points."""
-
-
-@pytest.mark.parametrize(
-    ("options", "beginning"),
-    [
-        ({"search": "grid", "settings": MANY}, "more than 100,000 points are too many to list"),
-        ({"search": "grid", "settings": MANY, "seeds": 10}, "more than 10,000 points on 10 seeds"),
-        ({"search": "random", "num_samples": 10**9}, "more than 100,000 points are too many"),
-        ({"seeds": 1_000_000}, "--seeds takes 1 to 1000, got 1,000,000"),
-    ],
-)
-def test_what_is_too_much_to_list_is_refused_at_once(options: dict, beginning: str) -> None:
-    began = time.monotonic()
-    (problem,) = refused(SPACES["tensor_train"], **options)
-    assert problem.startswith(beginning)
-    assert time.monotonic() - began < 10
-
-
-def test_a_search_over_nine_choices_is_planned_at_once() -> None:
-    began = time.monotonic()
-    made = plan(SPACES["tensor_train"], search="optuna", settings=MANY)
-    assert made.open_ended == 32
-    assert time.monotonic() - began < 10

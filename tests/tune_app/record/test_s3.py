@@ -94,7 +94,7 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
         assert "secret" not in (study / name).read_text()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert analysis(["best", str(study), "--to", str(tmp_path / "best")]) == 0
+    assert analysis(["best", str(study), "--out", str(tmp_path / "best")]) == 0
     assert len(read_checkpoint(tmp_path / "best")[1]["history"]) == 2
 
 

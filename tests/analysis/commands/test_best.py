@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from analysis.commands.best import copy_best
 from analysis.record.record import RecordError
 from analysis.study.best import best_trial
-from analysis.study.best_checkpoint import copy_best
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis.studies import empty, twelve

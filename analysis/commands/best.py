@@ -1,25 +1,45 @@
-"""The best trial of a study, taken out of it: its checkpoint and its configuration."""
+"""Takes the best trial out of a study: its checkpoint and its configuration."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+import typer
 from pyarrow import fs
 
+from analysis.commands.arguments import RESULTS, AnyStudy, ResultsDir, chosen, print_text
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.record import RecordError
 from analysis.study.best import best_trial
 from analysis.study.configurations import DEFAULTS
-from analysis.study.study import Study
+from analysis.study.study import Study, load_study
 
 CHECKPOINT = re.compile(r"e(\d+)-a(\d+)(?:-b(\d+))?")
 """``e24-a1``: after 24 epochs, by attempt 1 (``trainables.training.checkpoint_store``)."""
 
 STATE = "state.json"  # written last: a checkpoint without it is half of one
+
+
+Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
+MaxParameters = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Leave out networks with more parameters."),
+]
+
+
+def run(
+    out: Out,
+    study: AnyStudy = None,
+    max_parameters: MaxParameters = None,
+    results_dir: ResultsDir = RESULTS,
+) -> None:
+    """Copies it; prints which trial it is."""
+    best = copy_best(load_study(chosen(study, results_dir)), out, max_parameters)
+    print_text(f"{best} -> {out}")
 
 
 def trial_config(trial: pd.Series) -> dict[str, Any]:
@@ -48,7 +68,7 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     """
     trial = best_trial(study, max_parameters)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise RecordError(f"{to} is there already and not an empty folder: name another with --to")
+        raise RecordError(f"{to} is there already and not an empty folder: name another with --out")
     system, storage = _storage(study)
     source = _furthest(system, f"{storage}/{trial['trial_id']}")
     to.mkdir(parents=True, exist_ok=True)

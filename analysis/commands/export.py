@@ -1,21 +1,25 @@
-"""Tables for other programs."""
+"""Writes a table of studies for another program."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
+import typer
 
+from analysis.commands.arguments import print_text
 from analysis.record.tables import TableError
 from analysis.study.configurations import grid
 from analysis.study.confirmation import confirmations
 from analysis.study.importances import key_importances
 from analysis.study.replicates import pareto_front, replicates
 from analysis.study.rungs import reached_rungs
-from analysis.study.study import Study
+from analysis.study.study import Study, load_study
 
 FORMATS = ("csv", "parquet", "json", "md")
 
@@ -34,6 +38,24 @@ TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
     "infeasible": lambda study: study.infeasible,
     "damage": lambda study: study.damage,
 }
+
+
+Studies = Annotated[list[Path], typer.Argument(metavar="STUDY…", help="Study folders.")]
+Kind = Annotated[
+    str, typer.Option("--format", metavar=f"{'|'.join(FORMATS)}", help="What to write.")
+]
+Table = Annotated[str, typer.Option(metavar="NAME", help=f"Which table: {', '.join(TABLES)}.")]
+Out = Annotated[Path | None, typer.Option("--out", "--to", metavar="FILE", help="Else to stdout.")]
+
+
+def run(studies: Studies, kind: Kind = "csv", table: Table = "trials", out: Out = None) -> None:
+    """Writes one table of every study."""
+    frame = export_frame([load_study(folder) for folder in studies], table)
+    if out is None:
+        sys.stdout.write(export_text(frame, kind))
+    else:
+        write_export(frame, kind, out)
+        print_text(f"{len(frame)} rows -> {out}")
 
 
 def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
@@ -60,7 +82,7 @@ def export_text(frame: pd.DataFrame, kind: str) -> str:
         return json.dumps(_records(frame), indent=1, ensure_ascii=False) + "\n"
     if kind == "md":
         return _markdown(frame)
-    raise TableError(f"{kind!r} is no text: choose from csv, json, md, or give --to a file")
+    raise TableError(f"{kind!r} is no text: choose from csv, json, md, or give --out a file")
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, object]]:

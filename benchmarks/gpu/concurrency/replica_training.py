@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.gpu.replicas import fuse
+from benchmarks.gpu.concurrency.replicas import fuse
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset

@@ -6,8 +6,8 @@ import json
 import pandas as pd
 import pytest
 
+from analysis.commands.export import FORMATS, TABLES, export_frame, export_text, write_export
 from analysis.record.tables import TableError
-from analysis.study.export import FORMATS, TABLES, export_frame, export_text, write_export
 
 
 @pytest.mark.parametrize("table", TABLES)

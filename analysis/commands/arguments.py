@@ -1,0 +1,59 @@
+"""Arguments and options that several commands take, and how they answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from analysis.record.record import RecordError
+from analysis.study.status import find_studies
+
+Study = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
+AnyStudy = Annotated[
+    Path | None,
+    typer.Argument(metavar="[STUDY]", help="A study folder; else the one last written to."),
+]
+ResultsDir = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the studies.")]
+RESULTS = Path("results")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+
+
+def chosen(study: Path | None, results_dir: Path) -> Path:
+    """The study that is named, else the one last written to.
+
+    Raises:
+        RecordError: where there is none.
+    """
+    if study is not None:
+        return study
+    found = find_studies(results_dir)
+    if not found:
+        raise RecordError(f"no studies in {results_dir}; name a study folder, or --results-dir")
+    return found[0]
+
+
+def print_text(text: str) -> None:
+    """Prints a text and one line end."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def print_json(value: Any) -> None:
+    """Prints one JSON object; what is missing or not finite is null."""
+    print_text(json.dumps(_plain(value), indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None

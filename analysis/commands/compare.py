@@ -1,0 +1,74 @@
+"""Two studies side by side."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from analysis.claims.claim import points
+from analysis.commands.arguments import AsJson, print_json, print_text
+from analysis.commands.terminal import WIDTH, table_text
+from analysis.study.compare import compare, differences
+from analysis.study.matching_trials import would_have_won
+from analysis.study.study import Study, load_study
+
+First = Annotated[Path, typer.Argument(metavar="A", help="A study folder.")]
+Second = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
+
+
+def run(a: First, b: Second, as_json: AsJson = False) -> None:
+    """Prints what two studies share, how their results differ and what else differs."""
+    first, second = load_study(a), load_study(b)
+    frame, other = compare(first, second), differences(first, second)
+    if as_json:
+        both = {"configurations": frame.to_dict("records"), "differences": other.to_dict("records")}
+        print_json(both)
+    else:
+        print_text(comparison_text(first, second, frame, other))
+
+
+def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Two studies: results first, then everything else that is not the same."""
+    lines = [f"a: {a.folder}", f"b: {b.folder}", ""]
+    lines.append(f"{len(frame)} configurations finished in both (b − a in points, 95 % interval)")
+    if len(frame):
+        shown = pd.DataFrame(
+            {
+                "configuration": [
+                    textwrap.shorten(label, 32, placeholder="…") for label in frame["label"]
+                ],
+                "n": [f"{x}, {y}" for x, y in zip(frame["n_a"], frame["n_b"], strict=True)],
+                "b − a": [points(value, True) for value in frame["difference"]],
+                "interval": [_interval(row.low, row.high) for row in frame.itertuples()],
+                "p (Holm)": ["" if math.isnan(p) else f"{p:.3f}" for p in frame["p_holm"]],
+            }
+        )
+        lines.append(table_text(shown))
+        same = int(frame["same_runs"].sum())
+        if same:
+            lines.append(f"the same in both to the last bit: {same} runs")
+    lines += _stopped_lines(a, b)
+    lines += ["", "differences"]
+    for row in other.itertuples():
+        lines += textwrap.wrap(f"{row.what}: {row.a or '(none)'} | {row.b or '(none)'}", WIDTH)
+    return "\n".join(lines if len(other) else [*lines, "(none but the results)"])
+
+
+def _stopped_lines(a: Study, b: Study) -> list[str]:
+    """Whether a scheduler of one study stopped what won in the other."""
+    lines = []
+    for ours, theirs, names in ((a, b, "ab"), (b, a, "ba")):
+        frame = would_have_won(ours, theirs)
+        if len(frame):
+            text = f"{len(frame)} trials that {names[0]} stopped finished in {names[1]}"
+            lines.append(f"{text}: {int(frame['won'].sum())} of them would have won {names[0]}")
+    return lines
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{points(low, True)} to {points(high, True)}"

@@ -1,0 +1,29 @@
+"""Writes charts for a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.commands.arguments import Study, print_text
+from analysis.report.rendered import write_figures
+from analysis.report.report import FIGURES
+from analysis.study.study import load_study
+
+Charts = Annotated[list[str] | None, typer.Argument(metavar="[CHART…]", help="Which; else all.")]
+Kind = Annotated[str, typer.Option("--format", metavar="pdf|svg|png", help="What to write.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "--to", metavar="DIR", help="Else the study's own figures folder."),
+]
+
+
+def run(study: Study, charts: Charts = None, kind: Kind = "pdf", out: Out = None) -> None:
+    """Writes them; prints their paths, and why a chart has nothing to show."""
+    for written in write_figures(load_study(study), charts or [], kind, out or study / FIGURES):
+        if isinstance(written, Path):
+            print_text(str(written))
+        else:
+            print_text(f"no {written.name}: {written.reason}")

@@ -1,0 +1,50 @@
+"""Every study in a results folder."""
+
+from __future__ import annotations
+
+import datetime
+import math
+
+import pandas as pd
+
+from analysis.claims.claim import points
+from analysis.commands.arguments import RESULTS, AsJson, ResultsDir, print_json, print_text
+from analysis.commands.terminal import table_text
+from analysis.study.status import studies_frame
+
+
+def run(results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+    """Prints a line a study."""
+    frame = studies_frame(results_dir)
+    if as_json:
+        print_json(frame.to_dict("records"))
+    elif len(frame):
+        print_text(studies_text(frame))
+    else:
+        print_text(f"no studies in {results_dir}; --results-dir names another folder")
+
+
+def studies_text(frame: pd.DataFrame) -> str:
+    """A line a study."""
+    shown = pd.DataFrame(
+        {
+            "study": frame["study"],
+            "state": frame["state"],
+            "finished": [
+                f"{a}/{b}" for a, b in zip(frame["finished"], frame["trials"], strict=True)
+            ],
+            "best": [_percent(value) for value in frame["best_accuracy"]],
+            "last heard of": [_when(value) for value in frame["seen"]],
+        }
+    )
+    return table_text(shown)
+
+
+def _percent(fraction: float) -> str:
+    return "" if math.isnan(fraction) else f"{points(fraction)} %"
+
+
+def _when(seconds: float) -> str:
+    if math.isnan(seconds):
+        return ""
+    return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%Y-%m-%d %H:%M} UTC"

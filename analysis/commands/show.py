@@ -1,0 +1,102 @@
+"""One trial of a study."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from analysis.commands.arguments import RESULTS, AsJson, ResultsDir, print_json, print_text
+from analysis.commands.terminal import WIDTH, duration, table_text
+from analysis.record.dtypes import CONFIG_DTYPES
+from analysis.record.tables import TableError
+from analysis.study.status import find_trial, study_of
+from analysis.study.study import Study, load_study
+
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[STUDY] TRIAL",
+        help="A trial's id or a part of it, and its study: else the one that has such a trial.",
+    ),
+]
+
+
+def run(words: Words, results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+    """Prints a trial."""
+    folder, trial = _places(words)
+    study = load_study(folder) if folder else study_of(trial, results_dir)
+    row = find_trial(study, trial)
+    if as_json:
+        print_json(trial_record(study, row))
+    else:
+        print_text(trial_text(study, row))
+
+
+def _places(words: list[str]) -> tuple[Path | None, str]:
+    """The study, if one is named, and the trial; TRIAL STUDY, the order of before, is read too."""
+    if len(words) > 2:
+        raise TableError(f"show takes [STUDY] TRIAL, got {len(words)} words: {' '.join(words)}")
+    if len(words) == 1:
+        return None, words[0]
+    first, last = words
+    if Path(last).is_dir() and not Path(first).is_dir():
+        return Path(last), first
+    return Path(first), last
+
+
+def trial_text(study: Study, trial: pd.Series) -> str:
+    """A trial: how it stands, what it is, how it learned, what went wrong."""
+    name = str(trial["trial_id"])
+    lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_said(trial['epochs'])} epochs"]
+    facts = {
+        "parameters": f"{_said(trial['parameters'])} ({float(trial['compression']):.2%} of dense)",
+        "macs": f"{float(trial['macs']):,.0f} multiply-adds an image",
+        "trained": f"{duration(float(trial['train_seconds']))} in {trial['attempts']} attempts",
+    }
+    lines += [f"{what:<11}{fact}" for what, fact in facts.items()]
+    lines += ["", *_config_lines(trial)]
+    epochs = study.epochs[study.epochs["trial_id"] == name]
+    if len(epochs):
+        lines += ["", *_epoch_lines(epochs)]
+    if isinstance(trial["error"], str):
+        lines += ["", f"{trial['error_kind']}:", trial["error"].rstrip()]
+    return "\n".join(lines)
+
+
+def _config_lines(trial: pd.Series) -> list[str]:
+    names = [name for name in CONFIG_DTYPES if name in trial and pd.notna(trial[name])]
+    pairs = [f"{name}={_said(trial[name])}" for name in names if trial[name] != ""]
+    return textwrap.wrap(" ".join(pairs), WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _epoch_lines(epochs: pd.DataFrame) -> list[str]:
+    names = ["epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "train_seconds"]
+    table = epochs[names].dropna(axis="columns", how="all").round(4)
+    return table_text(table).split("\n")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def trial_record(study: Study, trial: pd.Series) -> dict[str, Any]:
+    """A trial as plain values: its row, its attempts and its epochs."""
+    name = trial["trial_id"]
+    own = {what: _value(value) for what, value in trial.items()}
+    tables = {"attempts": study.attempts, "epochs": study.epochs}
+    for what, frame in tables.items():
+        ours = frame[frame["trial_id"] == name].drop(columns="trial_id")
+        own[f"{what}_rows"] = [
+            {key: _value(value) for key, value in row.items()} for row in ours.to_dict("records")
+        ]
+    return {str(what): value for what, value in own.items()}
+
+
+def _value(value: Any) -> Any:
+    return None if value is None or pd.isna(value) else value

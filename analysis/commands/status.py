@@ -1,0 +1,74 @@
+"""How a study stands."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import textwrap
+
+from analysis.claims.claim import points
+from analysis.commands.arguments import (
+    RESULTS,
+    AnyStudy,
+    AsJson,
+    ResultsDir,
+    chosen,
+    print_json,
+    print_text,
+)
+from analysis.commands.terminal import WIDTH, duration
+from analysis.record.status import TrialStatus
+from analysis.study.status import StudyStatus, study_status
+from analysis.study.study import load_study
+
+
+def run(study: AnyStudy = None, results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+    """Prints a study at a glance."""
+    status = study_status(load_study(chosen(study, results_dir)))
+    if as_json:
+        print_json(status.to_dict())
+    else:
+        print_text(status_text(status))
+
+
+def status_text(status: StudyStatus) -> str:
+    """A study at a glance."""
+    lines = textwrap.wrap(f"{status.name}: {status.state}{_since(status)}", WIDTH)
+    lines += textwrap.wrap(status.question, WIDTH)
+    words = {str(TrialStatus.NEVER_RAN): "waiting" if status.state == "running" else "never ran"}
+    counts = ", ".join(f"{n} {words.get(name, name)}" for name, n in status.counts.items())
+    lines.append(f"trials     {status.trials}: {counts or 'none'}")
+    if status.best:
+        best = status.best
+        what = "test" if status.metric == "test_accuracy" else "validation"
+        lines.append(f"best       {points(best['accuracy'])} % {what} accuracy  {best['trial_id']}")
+    if status.epochs_per_hour > 0:
+        lines.append(
+            f"rate       {status.epochs_per_hour:,.0f} epochs an hour, {status.slots} slots"
+        )
+    if status.epochs_left:
+        left = (
+            "no rate yet to say when"
+            if math.isnan(status.seconds_left)
+            else duration(status.seconds_left)
+        )
+        lines.append(f"left       about {status.epochs_left:,.0f} epochs: {left}")
+    if status.failures:
+        kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in status.failures.items())
+        lines.append(f"failures   {kinds} (attempts)")
+    if status.damaged_lines:
+        lines.append(f"damage     {status.damaged_lines} lines of the ledger cannot be read")
+    for trial in status.running:
+        accuracy = "" if trial["accuracy"] is None else f"  {points(trial['accuracy'])} %"
+        lines.append(
+            f"  epoch {trial['epoch']:>3}/{trial['epochs']:<3}{accuracy}  {trial['trial_id']}"
+        )
+    return "\n".join(lines)
+
+
+def _since(status: StudyStatus) -> str:
+    if math.isnan(status.seen):
+        return ""
+    seen = datetime.datetime.fromtimestamp(status.seen, datetime.UTC)
+    reason = f" ({status.reason})" if status.reason and status.state != "running" else ""
+    return f", last heard of {seen:%Y-%m-%d %H:%M} UTC{reason}"

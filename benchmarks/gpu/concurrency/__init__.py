@@ -1,0 +1,1 @@
+"""Ways to run several trials on one card at once."""
