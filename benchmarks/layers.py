@@ -209,7 +209,7 @@ def main() -> None:
     """Measure every shape, print the table, write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each layer")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = [
@@ -225,8 +225,8 @@ def main() -> None:
         "misses": misses(rows),
         "rows": [asdict(row) for row in rows],
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     print(table(rows))
     print("\n".join(result["misses"]) or "Every target is met.")
 

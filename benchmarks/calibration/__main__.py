@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--share", type=float, default=1.0, help="of the studies of each design")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--out", type=Path, help="write the figures here")
     parser.add_argument("--one-stage", action="store_true", help="leave out what needs two stages")
     parser.add_argument(
         "--frames", action="store_true", help="no short cuts past the report's words"
@@ -84,9 +84,9 @@ def main() -> int:
         for name, one in zip(names, pool.map(work, names), strict=True):
             found[name] = one
             print(_words(name, one), flush=True)
-            if given.json:
+            if given.out:
                 text = json.dumps(found, indent=1, ensure_ascii=False)
-                given.json.write_text(text + "\n", encoding="utf-8")
+                given.out.write_text(text + "\n", encoding="utf-8")
     return 0
 
 

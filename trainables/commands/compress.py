@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainables.commands.arguments import DataDir, StudyFolder, Trial
 from trainables.commands.columns import WIDTH, lay_out, shorten
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_here
@@ -20,10 +21,6 @@ MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a wor
 ADVISED_IMAGES = 2048
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
-Trial = Annotated[
-    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; the only one need not be named.")
-]
 Layer = Annotated[str, typer.Option(metavar="NAME", help="The family to compress to.")]
 Compression = Annotated[
     float | None, typer.Option(metavar="SHARE", help="Of the dense network's parameters, (0, 1].")
@@ -43,9 +40,8 @@ Ranks = Annotated[
     ),
 ]
 Dims = Annotated[int, typer.Option(metavar="D", help="Dimensions of families that reshape.")]
-Precision = Annotated[str, typer.Option(metavar="fp32", help="Number format of the kernels.")]
-DataDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the data set lies [default: the study's].")
+Precision = Annotated[
+    str, typer.Option(metavar="fp32|bf16|fp16", help="Number format of the kernels.")
 ]
 BatchnormImages = Annotated[
     int,

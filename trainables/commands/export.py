@@ -8,22 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from trainables.commands.arguments import DataDir, StudyFolder, Trial
 from trainables.commands.columns import lay_out
 
 IMAGES = 512  # real ones on which the outputs are compared
 
-StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
-Trial = Annotated[
-    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; the only one need not be named.")
-]
 Batch = Annotated[
     int, typer.Option(metavar="N", min=1, help="Images at once that it is made fast for.")
 ]
 Seconds = Annotated[
     float, typer.Option(metavar="S", min=0.01, help="About how long each latency is measured.")
-]
-DataDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the data set lies [default: the study's].")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
 Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]

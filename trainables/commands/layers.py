@@ -14,7 +14,9 @@ from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.selection import why_kept
 
-Network = Annotated[str, typer.Argument(help="Such as torchvision:resnet18 or my.py:make.")]
+Network = Annotated[
+    str, typer.Argument(metavar="[NETWORK]", help="Such as torchvision:resnet18 or my.py:make.")
+]
 ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
 Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
 Width = Annotated[int, typer.Option(metavar="N", help="Channels of resnet9's first layer.")]

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from trainables.commands.settings import read_settings
 from trainables.config.installation import command_here
 from trainables.config.metrics import EpochMetrics
-from trainables.data.datasets.registry import count_dataset, load_dataset
+from trainables.data.datasets.registry import DATASETS, count_dataset, load_dataset
 from trainables.data.sources import requested_data
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
@@ -29,6 +29,9 @@ DIVERGED = 1
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A key of the configuration; repeatable."),
+]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help=f"{', '.join(DATASETS)}.")
 ]
 DataDir = Annotated[
     Path | None,
@@ -58,6 +61,7 @@ Device = Annotated[
 
 def train(
     settings: Settings = None,
+    dataset: DatasetName = None,
     data_dir: DataDir = None,
     download: Download = None,
     skip_unreadable: SkipUnreadable = False,
@@ -69,12 +73,13 @@ def train(
 
     The same command again goes on where an interrupted one stopped.
     """
-    config = read_settings(settings or ())
+    settings = [*(settings or ()), *([f"dataset={dataset}"] if dataset else [])]
+    config = read_settings(settings)
     config.network_size()  # an infeasible one is told before torch is imported
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
     )
-    if not config.init and not any(text.startswith("classes=") for text in settings or ()):
+    if not config.init and not any(text.startswith("classes=") for text in settings):
         config = config.with_values(classes=count_dataset(request).classes)
     import torch
 

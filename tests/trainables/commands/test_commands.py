@@ -57,9 +57,11 @@ def test_an_unknown_option_or_command_is_wrong_use(words):
 
 
 def test_a_missing_data_set_is_wrong_use(tmp_path, capsys):
-    words = settings(dataset="folder")
-    assert main(["train", *words, "--data-dir", str(tmp_path)]) == 2
+    words = ["train", "--dataset", "folder", "--data-dir", str(tmp_path)]
+    assert main(words) == 2
     assert "train/<class>" in capsys.readouterr().err
+    assert main([*words, "--set", "dataset=digits"]) == 2
+    assert "dataset is given twice" in capsys.readouterr().err
 
 
 def test_a_trial_that_diverges_says_so(tmp_path, capsys):
