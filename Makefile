@@ -5,6 +5,7 @@ PYTHON ?= python3
 UV ?= uv==0.13.9
 QUICKSTART = .venv/bin/python run_tune.py --space quickstart
 BENCH = .venv/bin/python -m benchmarks
+STUDY = .venv/bin/python -m benchmarks.study $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 PYTEST_OPTIONS ?= -n auto --maxprocesses 4 --dist loadgroup
 TEST = .venv/bin/python -m pytest $(PYTEST_OPTIONS)
 
@@ -55,6 +56,12 @@ lint: $(DEVELOPMENT)  ## ruff, mypy and the import contracts, without the tests
 bench: $(DEVELOPMENT)  ## measure the speed of what matters and print it beside the recorded numbers
 	@$(BENCH)
 
+study: $(RUNTIME)  ## run or continue the published study (ten hours of two cores; DATA_DIR=DIR names CIFAR-10)
+	@$(STUDY)
+
+study-small: $(RUNTIME)  ## its smallest part: the order of families at equal size (15 minutes; DATA_DIR=DIR)
+	@$(STUDY) --small
+
 architecture: $(DEVELOPMENT)  ## draw docs/architecture.md from the import contracts
 	@.venv/bin/python .ci/architecture.py
 
@@ -98,4 +105,4 @@ $(DEVELOPMENT): requirements-dev.txt | .venv/bin/uv
 install = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r $(1) \
   || { echo "uv could not; pip tries (slower)"; .venv/bin/python -m pip install --quiet --require-hashes -r $(1); }
 
-.PHONY: help quickstart test test-slow test-fast lint format bench architecture api wheel requirements clean
+.PHONY: help quickstart test test-slow test-fast lint format bench study study-small architecture api wheel requirements clean

@@ -1,0 +1,1 @@
+"""Judges schedulers and searchers on recorded curves, without training."""
