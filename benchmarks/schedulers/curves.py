@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.record.dtypes import RENAMED
 from analysis.record.status import TrialStatus
-from analysis.study.conditional import existing
 from analysis.study.held_out import judging_images
+from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from trainables.config.metrics import WORST_SCORE
 
