@@ -13,7 +13,10 @@ import optuna
 from benchmarks.schedulers.curves import Curve
 from benchmarks.schedulers.replay import Outcome, best_seen, replay
 from trainables.config.metrics import WORST_SCORE
-from tune_app.deciding.schedulers import SCHEDULERS, fifo, size_bin
+from tune_app.command.lazy_import import import_named
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.deciding.content_scheduler import size_bin
+from tune_app.deciding.fifo import fifo
 from tune_app.planning.horizon import BEYOND_CHANCE, Horizon, earliest_rung
 
 KEPT = 8
@@ -67,7 +70,7 @@ def scheduled(
     """One of ``run_tune.py``'s schedulers; ``by_size``: within a factor of two of parameters."""
     horizon = setting.horizon(curves[0].epochs, reduction_factor)
     group = (lambda curve: size_bin(curve.parameters)) if by_size else (lambda curve: None)
-    make = functools.partial(SCHEDULERS[scheduler], horizon)
+    make = functools.partial(import_named(SCHEDULERS[scheduler].make), horizon)
     return replay(curves, make, slots=setting.slots, group=group)
 
 

@@ -10,7 +10,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from analysis.record.rows import EpochResult
 from benchmarks.schedulers.curves import Curve
-from tune_app.deciding.schedulers import ContentScheduler
+from tune_app.deciding.content_scheduler import ContentScheduler
 
 
 @dataclass(frozen=True, slots=True)

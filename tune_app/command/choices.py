@@ -1,23 +1,4 @@
-"""What can be chosen by name, importable without the libraries that do the work.
-
-``--help`` and ``--plan`` read these; `searchers.SEARCHERS` and `schedulers.SCHEDULERS` implement
-them.
-"""
-
-SEARCH_CHOICES = {
-    "grid": "every combination of the grid points",
-    "random": "draws independently of the results",
-    "optuna": "proposes from the results so far, as the search runs",
-}
-
-SCHEDULER_CHOICES = {
-    "none": "every trial runs to its end",
-    "asha": "stops the worse trials at growing numbers of epochs",
-    "median": "stops trials below the median of the others at the same epoch",
-}
-
-STOPPING = frozenset(SCHEDULER_CHOICES) - {"none"}
-"""Schedulers that judge a trial before its last epoch."""
+"""What can be chosen by name and needs no code of its own."""
 
 OBJECTIVES = {
     "val_accuracy": "max",

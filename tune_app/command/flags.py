@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -13,8 +13,6 @@ from tune_app.command.choices import (
     CONFIRM_CHOICES,
     OBJECTIVES,
     PRESETS,
-    SCHEDULER_CHOICES,
-    SEARCH_CHOICES,
 )
 from tune_app.command.option_parsers import (
     OptionParser,
@@ -28,6 +26,8 @@ from tune_app.command.option_parsers import (
     setting,
     share,
 )
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.command.searchers import SEARCHERS
 
 ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
 RUN, WHERE, SHOW = "What a trial may use", "Where", "Look before you start"
@@ -48,6 +48,16 @@ def _flag(panel: str, name: str, text: str) -> Any:
 
 def _names(choices: Iterable[str]) -> str:
     return "|".join(choices)
+
+
+class _Entry(Protocol):
+    @property
+    def help(self) -> str: ...
+
+
+def _helps(registry: Mapping[str, _Entry]) -> str:
+    """The help line of every entry."""
+    return "; ".join(f"{name}: {entry.help}" for name, entry in registry.items())
 
 
 # Any: a value, a ParseError, or the default, which typer passes through the reader as well
@@ -73,9 +83,7 @@ Preset = Annotated[
 ]
 Dataset = Annotated[
     str | None,
-    _option(
-        ASK, "NAME", "; ".join(f"{name}: {source.help}" for name, source in DATASETS.items()) + "."
-    ),
+    _option(ASK, "NAME", f"{_helps(DATASETS)}."),
 ]
 Seeds = Annotated[
     Any,
@@ -117,16 +125,19 @@ Top = Annotated[
 Search = Annotated[
     Any,
     _option(
-        HOW, _names(SEARCH_CHOICES), "How trials are proposed.", one_of("search", SEARCH_CHOICES)
+        HOW,
+        _names(SEARCHERS),
+        f"How trials are proposed. {_helps(SEARCHERS)}.",
+        one_of("search", SEARCHERS),
     ),
 ]
 Scheduler = Annotated[
     Any,
     _option(
         HOW,
-        _names(SCHEDULER_CHOICES),
-        "How trials are stopped early.",
-        one_of("scheduler", SCHEDULER_CHOICES),
+        _names(SCHEDULERS),
+        f"How trials are stopped early. {_helps(SCHEDULERS)}.",
+        one_of("scheduler", SCHEDULERS),
     ),
 ]
 GracePeriod = Annotated[

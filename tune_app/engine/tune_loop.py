@@ -12,9 +12,11 @@ from analysis.record.rows import Ended, Epoch
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from tune_app.command.errors import RayLostError
+from tune_app.command.lazy_import import import_named
 from tune_app.command.output import LOG
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.deciding.content_scheduler import ContentScheduler, SchedulerError, size_bin
 from tune_app.deciding.failures import Failure, classify
-from tune_app.deciding.schedulers import SCHEDULERS, ContentScheduler, SchedulerError, size_bin
 from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
@@ -164,7 +166,8 @@ class TuneLoop:
                 self.dispatcher.halt(str(lost))
 
     def _scheduler(self) -> ContentScheduler:
-        make, horizon = SCHEDULERS[self.study.plan.scheduler], self.study.plan.horizon
+        plan = self.study.plan
+        make, horizon = import_named(SCHEDULERS[plan.scheduler].make), plan.horizon
         by_size = len(self.study.context.objectives) > 1
 
         def group(trial_id: str) -> int | None:

@@ -10,8 +10,8 @@ from ray import tune
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.stopper import Stopper
 
+from tune_app.deciding.content_scheduler import ContentScheduler
 from tune_app.deciding.pickles_empty import PicklesEmpty
-from tune_app.deciding.schedulers import ContentScheduler
 from tune_app.engine.ledger_callback import LedgerCallback
 from tune_app.engine.search_adapter import RaySearchAdapter, WorkerSettings
 from tune_app.engine.worker import trainable

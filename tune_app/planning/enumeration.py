@@ -12,9 +12,10 @@ from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.sizes.network import InfeasibleError
 from trainables.sizes.registry import SIZES
-from tune_app.command.choices import SCHEDULER_CHOICES, SEARCH_CHOICES, STOPPING
 from tune_app.command.errors import UsageError, unknown
 from tune_app.command.options import RunOptions
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.command.searchers import SEARCHERS, Points
 from tune_app.planning.parsed_point import PointRules, configure, whole_point
 from tune_app.planning.resolved_space import ResolvedSpace
 from tune_app.planning.sampling import corner_points, random_points
@@ -41,11 +42,11 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
         UsageError: with every problem.
     """
     problems = []
-    if search not in SEARCH_CHOICES:
-        problems.append(unknown("search", search, SEARCH_CHOICES))
-    if scheduler not in SCHEDULER_CHOICES:
-        problems.append(unknown("scheduler", scheduler, SCHEDULER_CHOICES))
-    if search == "grid":
+    if search not in SEARCHERS:
+        problems.append(unknown("search", search, SEARCHERS))
+    if scheduler not in SCHEDULERS:
+        problems.append(unknown("scheduler", scheduler, SCHEDULERS))
+    if search in SEARCHERS and SEARCHERS[search].points is Points.GRID:
         problems += _grid_problems(space, options)
     if problems:
         raise UsageError(problems)
@@ -64,7 +65,8 @@ def expand(
     """
     valid: list[ParsedPoint] = []
     wrong: dict[str, None] = {}  # a set that keeps its order
-    seeds = resolved_space.seeds[:1] if search == "optuna" else resolved_space.seeds
+    proposed = SEARCHERS[search].points is Points.PROPOSED
+    seeds = resolved_space.seeds[:1] if proposed else resolved_space.seeds
     points = list(islice(_points(resolved_space.space, search, options), MOST_TRIALS + 1))
     if len(points) * len(seeds) > MOST_TRIALS:
         several = f" on {len(seeds)} seeds" if len(seeds) > 1 else ""
@@ -116,7 +118,7 @@ def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:
     blind = any(
         config.validation_images == 0 and config.protocol == "corrected" for _, config in written
     )
-    if scheduler in STOPPING and blind:
+    if SCHEDULERS[scheduler].stops and blind:
         raise UsageError(
             [
                 f"scheduler {scheduler!r} judges trials by validation images and "
@@ -137,9 +139,10 @@ def _grid_problems(space: SearchSpace, options: RunOptions) -> Iterable[str]:
 
 
 def _points(space: SearchSpace, search: str, options: RunOptions) -> Iterable[Point]:
-    if search == "grid":
+    points = SEARCHERS[search].points
+    if points is Points.GRID:
         return grid_points(space)
-    if search == "random":
+    if points is Points.SAMPLE:
         most = min(samples(space, options), MOST_TRIALS + 1)
         return random_points(space, most, options.search_seed)
     return corner_points(space) + random_points(space, PROBES, options.search_seed)

@@ -12,9 +12,9 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
 from trainables.training.schedule import DAWN_PEAK
-from tune_app.command.choices import STOPPING
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.command.schedulers import SCHEDULERS
 from tune_app.planning.data_request import data_request
 
 REDUCTION_FACTOR = 3.0
@@ -58,12 +58,12 @@ class Horizon:
             f"it stops nobody while its cut-off is not above {self.noise_floor:.1%}, two standard "
             "errors above chance"
         )
-        if scheduler == "median":
-            return f"median: from epoch {self.grace_period} on; {rule}"
+        if not SCHEDULERS[scheduler].has_rungs:
+            return f"{scheduler}: from epoch {self.grace_period} on; {rule}"
         epochs = ", ".join(map(str, self.rungs))
         several = "s" if len(self.rungs) > 1 else ""
         return (
-            f"asha: rung{several} at epoch{several} {epochs}, where one trial in "
+            f"{scheduler}: rung{several} at epoch{several} {epochs}, where one trial in "
             f"{self.reduction_factor:g} goes on; {rule}"
         )
 
@@ -91,7 +91,7 @@ def plan_horizon(
         max_t,
         options.grace_period or earliest,
         options.reduction_factor or REDUCTION_FACTOR,
-        noise_floor(space, configs, options) if scheduler in STOPPING else 0.0,
+        noise_floor(space, configs, options) if SCHEDULERS[scheduler].stops else 0.0,
     )
 
 
@@ -121,15 +121,16 @@ def noise_floor(space: SearchSpace, configs: Iterable[TrainConfig], options: Run
 
 def _problems(options: RunOptions, scheduler: str, max_t: int, earliest: int) -> Iterator[str]:
     grace = options.grace_period
-    if grace is not None and scheduler == "none":
+    if grace is not None and not SCHEDULERS[scheduler].stops:
         yield "--grace-period says when a scheduler may stop trials; add --scheduler asha"
     elif grace is not None and not earliest <= grace <= max_t:
         yield (
             f"--grace-period {grace}: trials of {max_t} epochs are judged from epoch {earliest} on "
             f"at the earliest, and at the latest after their last; name {earliest} to {max_t}"
         )
-    if options.reduction_factor is not None and scheduler != "asha":
-        yield "--reduction-factor is for --scheduler asha"
+    if options.reduction_factor is not None and not SCHEDULERS[scheduler].has_rungs:
+        rungs = " or ".join(name for name, entry in SCHEDULERS.items() if entry.has_rungs)
+        yield f"--reduction-factor is for --scheduler {rungs}"
 
 
 def _values(space: SearchSpace, name: str) -> Iterable[Scalar]:

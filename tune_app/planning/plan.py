@@ -10,8 +10,9 @@ from random import Random
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import data_notes
-from tune_app.command.choices import STOPPING
 from tune_app.command.options import RunOptions
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.command.searchers import SEARCHERS, Points
 from tune_app.planning.data_request import data_request
 from tune_app.planning.enumeration import (
     ParsedPoint,
@@ -98,12 +99,14 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         horizon=horizon,
         notes=(
             *resolved_space.notes,
-            *([horizon.words(scheduler)] if scheduler in STOPPING else []),
+            *([horizon.words(scheduler)] if SCHEDULERS[scheduler].stops else []),
             *_narrowed(configs),
             *data_notes(data_request(resolved_space.space.fixed, options)),
         ),
     )
-    return _opened(plan, samples(resolved_space.space, options)) if search == "optuna" else plan
+    if SEARCHERS[search].points is Points.PROPOSED:
+        return _opened(plan, samples(resolved_space.space, options))
+    return plan
 
 
 def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:

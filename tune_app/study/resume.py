@@ -18,9 +18,9 @@ from analysis.record.rows import (
     Started,
 )
 from analysis.record.status import TrialStatus
-from tune_app.command.choices import STOPPING
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.command.schedulers import SCHEDULERS
 from tune_app.planning.identity import study_difference
 from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
@@ -93,7 +93,7 @@ def to_run_again(plan: Plan, history: History) -> frozenset[str]:
 
     What a scheduler stopped goes on only where no scheduler stops trials now.
     """
-    stays_stopped = plan.scheduler in STOPPING
+    stays_stopped = SCHEDULERS[plan.scheduler].stops
     return frozenset(
         name
         for name, trial in history.trials.items()

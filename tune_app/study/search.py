@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tune_app.command.lazy_import import import_named
 from tune_app.command.output import LOG
+from tune_app.command.searchers import SEARCHERS
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
-from tune_app.deciding.searchers import SEARCHERS
+from tune_app.deciding.searcher import Searcher
 from tune_app.deciding.two_stages import TwoStages
 from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
@@ -76,7 +78,7 @@ def _session(
     ends_at: float,
 ) -> Session:
     options = study.options
-    searcher = SEARCHERS[study.plan.search](study.context)
+    searcher: Searcher = import_named(SEARCHERS[study.plan.search].make)(study.context)
     if study.plan.estimating_seeds:
         searcher = TwoStages(searcher, stage.begin)
     budget = options.time_budget_seconds

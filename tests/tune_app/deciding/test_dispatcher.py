@@ -10,8 +10,8 @@ from analysis.record.rows import Ended, Epoch, Planned, Started
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, RetryPolicy, classify, classify_text
+from tune_app.deciding.list_searcher import ListSearcher
 from tune_app.deciding.searcher import SearchContext
-from tune_app.deciding.searchers import SEARCHERS
 from tune_app.record.history import History
 
 CRASH = Failure("exception", "Traceback …\nRuntimeError: boom")
@@ -30,7 +30,7 @@ class Record:
 def dispatcher(trials, rows=(), again=frozenset(), clock=time.time, **policy):
     record, history = Record(), History(rows)
     context = SearchContext(plan_of(trials), history, again=again)
-    searcher = SEARCHERS["grid"](context)
+    searcher = ListSearcher(context)
     made = Dispatcher(
         searcher=searcher,
         history=history,

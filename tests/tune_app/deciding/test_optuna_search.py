@@ -12,9 +12,8 @@ from search_spaces.grammar.domains import Choice, Float
 from search_spaces.grammar.key import Key
 from tests.tune_app.workload import RULES, plan_of, planned, space
 from tune_app.command.options import RunOptions
-from tune_app.deciding.optuna_search import point_of
+from tune_app.deciding.optuna_search import OptunaSearch, point_of
 from tune_app.deciding.searcher import SearchContext
-from tune_app.deciding.searchers import SEARCHERS
 from tune_app.planning.parsed_point import PointRules
 from tune_app.planning.plan import make_plan
 from tune_app.planning.rows import planned_row
@@ -48,7 +47,7 @@ class Search:
         objectives = changes.pop("objectives", ("val_accuracy",))
         plan = plan or plan_of([], space=searched, search="optuna", open_ended=count, **changes)
         context = SearchContext(plan, self.history, objectives, 0, again, self.write)
-        self.searcher = SEARCHERS["optuna"](context)
+        self.searcher = OptunaSearch(context)
 
     def write(self, *rows):
         self.rows.extend(rows)

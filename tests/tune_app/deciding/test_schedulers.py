@@ -6,8 +6,9 @@ import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
 from analysis.record.rows import Ended, Epoch, Started
-from tune_app.deciding.schedulers import (
-    SCHEDULERS,
+from tune_app.command.lazy_import import import_named
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.deciding.content_scheduler import (
     ContentScheduler,
     NullController,
     TrialProxy,
@@ -19,11 +20,15 @@ EPOCHS = 27
 HORIZON = Horizon(max_t=EPOCHS, grace_period=3)
 
 
+def make(name: str):
+    return import_named(SCHEDULERS[name].make)
+
+
 class OwnScheduler:
     """Ray's scheduler, called as Ray's controller calls it in one run without interruptions."""
 
     def __init__(self, name):
-        self.inner = SCHEDULERS[name](HORIZON)
+        self.inner = make(name)(HORIZON)
         self.trials = {}
 
     def start(self, name):
@@ -50,7 +55,7 @@ class ContentOwn:
         self.scheduler = self._restarted()
 
     def _restarted(self):
-        scheduler = ContentScheduler(lambda: SCHEDULERS[self.name](HORIZON))
+        scheduler = ContentScheduler(lambda: make(self.name)(HORIZON))
         scheduler.replay(self.rows)
         return scheduler
 
@@ -135,7 +140,7 @@ def test_a_retried_trial_is_not_judged_twice():
 
 
 def test_a_trial_that_diverged_never_survives_a_rung():
-    scheduler = ContentScheduler(lambda: SCHEDULERS["asha"](HORIZON))
+    scheduler = ContentScheduler(lambda: make("asha")(HORIZON))
     for number in range(6):
         scheduler.admit(f"good{number}")
         row = Epoch(f"good{number}", 1, 0.0, 3, 0.5, 0.6, val_accuracy=0.6)
@@ -156,7 +161,7 @@ def test_no_trial_is_judged_during_warm_up():
 def test_trials_compete_within_their_size_bin():
     sizes = {"small0": 1_100, "small1": 1_200, "large0": 900_000, "large1": 910_000}
     scheduler = ContentScheduler(
-        lambda: SCHEDULERS["asha"](HORIZON), size_bin=lambda name: size_bin(sizes[name])
+        lambda: make("asha")(HORIZON), size_bin=lambda name: size_bin(sizes[name])
     )
     decisions = {}
     for name, value in (("large0", 0.9), ("small0", 0.5), ("large1", 0.91), ("small1", 0.4)):
@@ -169,8 +174,8 @@ def test_trials_compete_within_their_size_bin():
 
 
 def test_the_registry_holds_rays_own_classes():
-    assert isinstance(SCHEDULERS["asha"](HORIZON), AsyncHyperBandScheduler)
-    assert isinstance(SCHEDULERS["median"](HORIZON), MedianStoppingRule)
+    assert isinstance(make("asha")(HORIZON), AsyncHyperBandScheduler)
+    assert isinstance(make("median")(HORIZON), MedianStoppingRule)
 
 
 def reached(scheduler: ContentScheduler, name: str, epoch: int, value: float) -> str:
@@ -183,7 +188,7 @@ def test_a_rung_stops_nobody_while_its_cut_off_may_be_chance():
     floor = Horizon(max_t=27, grace_period=1, noise_floor=0.145)
     blind = Horizon(max_t=27, grace_period=1)
     kept, stopped = (
-        ContentScheduler(lambda horizon=horizon: SCHEDULERS["asha"](horizon))
+        ContentScheduler(lambda horizon=horizon: make("asha")(horizon))
         for horizon in (floor, blind)
     )
     for scheduler in (kept, stopped):
@@ -197,7 +202,7 @@ def test_a_rung_stops_nobody_while_its_cut_off_may_be_chance():
 
 def test_the_median_stops_nobody_while_it_may_be_chance():
     horizon = Horizon(max_t=27, grace_period=1, noise_floor=0.145)
-    scheduler = ContentScheduler(lambda: SCHEDULERS["median"](horizon))
+    scheduler = ContentScheduler(lambda: make("median")(horizon))
     for number in range(6):
         for epoch in (1, 2, 3):
             reached(scheduler, f"early{number}", epoch, 0.13)
@@ -221,7 +226,7 @@ def test_the_median_stops_nobody_while_it_may_be_chance():
 )
 def test_the_rungs_that_a_plan_prints_are_those_at_which_trials_are_judged(horizon, rungs):
     assert horizon.rungs == rungs
-    scheduler = ContentScheduler(lambda: SCHEDULERS["asha"](horizon))
+    scheduler = ContentScheduler(lambda: make("asha")(horizon))
     bad = {}
     for epoch in range(1, horizon.max_t + 1):
         reached(scheduler, "good", epoch, 0.9)

@@ -9,8 +9,8 @@ from tests.tune_app.workload import plan_of, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
 from tune_app.deciding.halt import Halt
+from tune_app.deciding.list_searcher import ListSearcher
 from tune_app.deciding.searcher import SearchContext
-from tune_app.deciding.searchers import SEARCHERS
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import free_bytes
@@ -25,7 +25,7 @@ from tune_app.session.watchdog import HangTimeouts, Watchdog
 @pytest.fixture
 def session(tmp_path):
     history, halt = History(), Halt()
-    searcher = SEARCHERS["grid"](SearchContext(plan_of(some_trials(3)), history))
+    searcher = ListSearcher(SearchContext(plan_of(some_trials(3)), history))
     storage = tmp_path / "checkpoints"
     storage.mkdir()
     with Ledger(tmp_path) as ledger:

@@ -11,84 +11,13 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from ray.tune.schedulers import (
-    AsyncHyperBandScheduler,
-    FIFOScheduler,
-    MedianStoppingRule,
-    TrialScheduler,
-)
-from ray.tune.schedulers.async_hyperband import _Bracket
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from analysis.record.rows import Ended, EpochResult, SearchRow, Started
 from analysis.record.status import COMPARABLE, TrialStatus
 from trainables.config.metrics import WORST_SCORE, score
 from tune_app.deciding.pickles_empty import PicklesEmpty
-from tune_app.planning.horizon import Horizon
 from tune_app.planning.rows import epoch_row
-
-
-def fifo(horizon: Horizon) -> TrialScheduler:
-    """Every trial runs to its end."""
-    return FIFOScheduler()
-
-
-def asha(horizon: Horizon) -> TrialScheduler:
-    """Asynchronous successive halving (Li et al. 2020, arXiv:1810.05934)."""
-    return Asha(horizon)
-
-
-def median(horizon: Horizon) -> TrialScheduler:
-    """The median stopping rule (Golovin et al. 2017, "Google Vizier")."""
-    return Median(horizon)
-
-
-class Asha(AsyncHyperBandScheduler):
-    """Ray's, except that a rung stops nobody while its cut-off may be chance."""
-
-    def __init__(self, horizon: Horizon) -> None:
-        super().__init__(
-            time_attr="epoch",
-            metric="score",
-            mode="max",
-            max_t=horizon.max_t,
-            grace_period=horizon.grace_period,
-            reduction_factor=horizon.reduction_factor,
-            brackets=1,
-        )
-        self._brackets = [Bracket(horizon)]
-
-
-class Bracket(_Bracket):
-    """The rungs of one search, and what each trial had there."""
-
-    def __init__(self, horizon: Horizon) -> None:
-        super().__init__(horizon.grace_period, horizon.max_t, horizon.reduction_factor, s=0)
-        self._floor = horizon.noise_floor
-
-    def cutoff(self, recorded: dict) -> float | None:
-        value = super().cutoff(recorded)
-        return None if value is None or value <= self._floor else value
-
-
-class Median(MedianStoppingRule):
-    """Ray's, except that nobody is stopped while the median may be chance."""
-
-    def __init__(self, horizon: Horizon) -> None:
-        super().__init__(
-            time_attr="epoch", metric="score", mode="max", grace_period=horizon.grace_period
-        )
-        self._floor = horizon.noise_floor
-
-    def _best_result(self, trial: Any) -> float:
-        """A median that is not above the floor exceeds no trial's best."""
-        return max(super()._best_result(trial), self._floor)
-
-
-SCHEDULERS: dict[str, Callable[[Horizon], TrialScheduler]] = {
-    "none": fifo,
-    "asha": asha,
-    "median": median,
-}
 
 
 class SchedulerError(RuntimeError):
