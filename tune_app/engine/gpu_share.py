@@ -28,8 +28,8 @@ fraction ends: small networks gain up to a point, then serialize on the GPU."""
 class ShareMeasurement:
     """``together`` trials on one card at the same time.
 
-    ``images_per_second`` is of all of them; ``peak_bytes`` is the peak memory of each, its process'
-    context included.
+    ``images_per_second`` is of all of them; ``peak_bytes`` is an equal part of what the card held,
+    the processes' contexts included.
     """
 
     together: int

@@ -34,8 +34,8 @@ class Card:
             return None
         if any(one is None for one in found):
             return None
-        speeds = [one[0] for one in found]
-        return ShareMeasurement(together, sum(speeds), max(one[1] for one in found))
+        used = max(one[1] for one in found)
+        return ShareMeasurement(together, sum(one[0] for one in found), -(-used // together))
 
 
 def card() -> Card:
@@ -51,21 +51,24 @@ def _describe() -> tuple[str, int]:
 
 
 def _train(config: dict[str, Any], data: Any, start_at: float) -> tuple[float, int] | None:
-    """Images per second while all trainings run, and peak bytes; None out of memory."""
+    """Images per second while all trainings run, and bytes in use on the card; None out of memory.
+
+    The card's bytes are read once all have trained together: what one process adds to them cannot
+    be told while others allocate. Torch keeps what it reserved, so that they hold every peak.
+    """
     import torch
 
     from trainables.config.train_config import TrainConfig
     from trainables.training.trainer import Trainer
 
     try:
-        before = torch.cuda.mem_get_info()[0]
         trainer = Trainer(TrainConfig.from_trial(config), data, device="cuda", threads=1)
         until = time.monotonic() + 2.0
         trainer.train_epoch(lambda: time.monotonic() > until)
         time.sleep(max(0.0, start_at - time.time()))
-        return _timed(trainer, config["batch_size"]), max(
-            torch.cuda.max_memory_reserved(), before - torch.cuda.mem_get_info()[0]
-        )
+        speed = _timed(trainer, config["batch_size"])
+        free, total = torch.cuda.mem_get_info()
+        return speed, total - free
     except torch.OutOfMemoryError:
         return None
 
