@@ -20,6 +20,7 @@ NAMES = (
     "cp",
     "weight_decay",
     "equal_budget",
+    "shrink",
 )
 """Each is a module beside this one, with a ``SPACE``."""
 

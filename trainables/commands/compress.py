@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainables.commands.arguments import DataDir, StudyFolder, Trial
-from trainables.commands.columns import WIDTH, lay_out, shorten
+from trainables.commands.arguments import DataDir, Trial
+from trainables.commands.compress_report import compress_report
+from trainables.commands.settings import read_settings
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_here
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     import torch
 
-MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
-ADVISED_IMAGES = 2048
+    from trainables.compression.trained import Trained
+    from trainables.data.dataset import Dataset
+
 PRECISIONS = ("fp32", "bf16", "fp16")
 
+StudyFolder = Annotated[
+    Path | None, typer.Argument(metavar="[STUDY]", help="A study folder; none with --network.")
+]
 Layer = Annotated[str, typer.Option(metavar="NAME", help="The family to compress to.")]
 Compression = Annotated[
     float | None, typer.Option(metavar="SHARE", help="Of the dense network's parameters, (0, 1].")
@@ -49,18 +55,41 @@ BatchnormImages = Annotated[
         metavar="N", min=0, help="Training images to measure BatchNorm's statistics anew on."
     ),
 ]
+Network = Annotated[
+    str, typer.Option(metavar="NAME", help="A network trained elsewhere, such as my.py:make.")
+]
+Weights = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Its state dict: safetensors, or torch's.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="What else is known of it: image_size, classes, dataset (which judges it).",
+    ),
+]
+Replace = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers.")]
+Keep = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers stay.")]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Starting point [default: in STUDY/starting_points]."),
+    typer.Option(
+        metavar="DIR", help="Starting point [default: in starting_points of STUDY or results]."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what the starting point's JSON holds.")]
 
 
 def compress(
-    study: StudyFolder,
     layer: Layer,
+    study: StudyFolder = None,
     trial: Trial = "",
+    network: Network = "",
+    weights: Weights = None,
+    settings: Settings = None,
+    replace: Replace = None,
+    keep: Keep = None,
     compression: Compression = None,
     parameters: Parameters = None,
     rank: Rank = None,
@@ -74,7 +103,11 @@ def compress(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Decompose a trained dense network and write a starting point for fine-tuning."""
+    """Decompose a trained dense network and write a starting point for fine-tuning.
+
+    The network is a trial of a study, or any other with --network and --weights.
+    """
+    _check_source(study, network, weights, settings or [])
     from trainables.compression.target import Target
 
     target = Target(
@@ -93,24 +126,73 @@ def compress(
 
     if threads:
         torch.set_num_threads(threads)
-    trained = load_trained(study, trial)
+    if study is not None:
+        data_dir = data_dir or find_data_dir(study)
+        trained = load_trained(study, trial)
+        data: Dataset | None = load_data(trained, data_dir)
+    else:
+        assert weights is not None
+        trained, data = _from_weights(network, weights, settings or [], data_dir)
+    if replace is not None or keep is not None:
+        trained = _choosing(trained, replace, keep)
+    if batchnorm_images and data is None:
+        raise ValueError("--batchnorm-images needs images: name them with --set dataset=NAME")
     compressed = decompose(trained, target, dtype=dtype)
-    data_dir = data_dir or find_data_dir(study)
-    data = load_data(trained, data_dir)
-    if batchnorm_images:
+    if data is not None and batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
     before, after = (
-        evaluate(network, trained.config, data) for network in (trained.network, compressed.network)
+        evaluate(one, trained.config, data) if data is not None else None
+        for one in (trained.network, compressed.network)
     )
-    folder = out or start_folder(study, trained, compressed)
+    folder = out or start_folder(study or Path("results"), trained, compressed)
     start = write_start(
         folder, compressed, trained, target, before, after, batchnorm_images=batchnorm_images
     )
     space = write_space(start, trained)
     state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
-    held = len(split_training_images(trained.config, data).train)
+    held = len(split_training_images(trained.config, data).train) if data is not None else 0
     command = _fine_tune_command(space, data_dir)
-    print(json.dumps(state, indent=1) if as_json else _report(state, space, command, held))
+    print(json.dumps(state, indent=1) if as_json else compress_report(state, space, command, held))
+
+
+def _check_source(
+    study: Path | None, network: str, weights: Path | None, settings: list[str]
+) -> None:
+    """Raises ValueError unless one network is named, in one way."""
+    if study is None and not (network and weights):
+        raise ValueError("name a STUDY folder, or a network with --network NAME --weights FILE")
+    if study is not None and (network or weights or settings):
+        raise ValueError(
+            f"{study} brings its networks with their weights: drop --network, --weights and --set, "
+            "or drop the folder"
+        )
+
+
+def _from_weights(
+    network: str, weights: Path, settings: list[str], data_dir: Path | None
+) -> tuple[Trained, Dataset | None]:
+    """The network, and the images that ``dataset`` names among its settings."""
+    from trainables.compression.evaluation import load_data
+    from trainables.compression.trained import from_weights
+    from trainables.data.datasets.registry import count_dataset
+    from trainables.data.sources import requested_data
+
+    config = read_settings([f"network={network}", *settings])
+    given = {text.partition("=")[0].strip() for text in settings}
+    if "dataset" not in given:
+        return from_weights(config, weights), None
+    classes = count_dataset(requested_data(config, data_dir)).classes
+    if "classes" in given and config.classes != classes:
+        raise ValueError(f"--set classes={config.classes}: {config.dataset} has {classes} classes")
+    trained = from_weights(config.with_values(classes=classes), weights)
+    return trained, load_data(trained, data_dir)
+
+
+def _choosing(trained: Trained, replace: str | None, keep: str | None) -> Trained:
+    """The same network with other layers to replace."""
+    asked = {"replace": replace, "keep": keep}
+    config = trained.config.with_values(**{k: v for k, v in asked.items() if v is not None})
+    return dataclasses.replace(trained, config=config, size=config.network_size())
 
 
 def _dtype(precision: str) -> torch.dtype:
@@ -134,76 +216,3 @@ def _dtype(precision: str) -> torch.dtype:
 def _fine_tune_command(space: Path, data_dir: Path | None) -> str:
     words = ["--space", str(space), *(["--data-dir", str(data_dir)] if data_dir else [])]
     return f"{command_here()} {shlex.join(words)}"
-
-
-def _report(state: dict[str, Any], space: Path, command: str, training_images: int) -> str:
-    """The table and what came of it; paths and commands alone may be wider than 80 columns."""
-    network, source = state["network"], state["source"]
-    epochs = f"{source['epochs_done']} of {source['config']['epochs']} epochs"
-    lines = [
-        f"{source['trial_id']} after {epochs}, as {state['starting_point']['layer']}, "
-        f"ranks {state['asked']['rule']}",
-        "",
-        *_table(state["layers"]),
-        "",
-        f"parameters     {network['dense_parameters']:,} -> {network['parameters']:,} "
-        f"({network['parameters'] / network['dense_parameters']:.1%})",
-        f"multiply-adds  {network['dense_macs'] / 1e6:,.2f} M -> {network['macs'] / 1e6:,.2f} M "
-        "an image",
-        *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
-        *_advice(state, training_images),
-        "",
-        f"starting point in {space.parent}",
-        f"fine-tune it: {command}",
-    ]
-    return "\n".join(lines)
-
-
-def _judged(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
-    if before is None or after is None:
-        return ["validation     none: the trial held no image out"]
-    return [
-        f"validation     accuracy {before['accuracy']:.2%} -> {after['accuracy']:.2%}, "
-        f"loss {before['loss']:.4f} -> {after['loss']:.4f}",
-        f"               (float32, {before['images']:,} held-out images)",
-    ]
-
-
-def _advice(state: dict[str, Any], training_images: int) -> list[str]:
-    if images := state["asked"]["batchnorm_images"]:
-        return [f"BatchNorm      measured anew on {images:,} training images"]
-    before, after = (state["held_out"].get(name) for name in ("before", "after"))
-    if before is None or after["accuracy"] > before["accuracy"] - MUCH_LOST:
-        return []
-    return [
-        "               BatchNorm keeps the dense network's statistics;",
-        f"               --batchnorm-images {min(ADVISED_IMAGES, training_images)} measures "
-        "them anew",
-    ]
-
-
-def _table(layers: list[dict[str, Any]]) -> list[str]:
-    header = ["layer", "shape", "ranks", "parameters", "error"]
-    rows = [
-        [
-            layer["name"].removesuffix(".conv"),
-            f"{layer['in_channels']}>{layer['out_channels']}",
-            shorten("-".join(map(str, layer["ranks"])), 16),
-            f"{layer['parameters']:,}",
-            f"{layer['relative_error']:.4f}",
-        ]
-        for layer in layers
-    ]
-    lines = lay_out([header, *rows], right={3, 4})
-    left = WIDTH - len(lines[0])
-    spectra = [_spectrum(layer["singular_values"], left) for layer in layers]
-    return [
-        f"{line}  {spectrum}".rstrip()
-        for line, spectrum in zip(lines, ["singular values"[: left - 2], *spectra], strict=True)
-    ]
-
-
-def _spectrum(values: list[float], width: int) -> str:
-    """As many leading singular values, over the largest, as fit."""
-    words = [f"{value:.2f}".removeprefix("0") for value in values[1 : (width - 3) // 4 + 1]]
-    return " ".join(["1", *words])

@@ -11,8 +11,6 @@ import typer
 from trainables.commands.arguments import DataDir, StudyFolder, Trial
 from trainables.commands.columns import lay_out
 
-IMAGES = 512  # real ones on which the outputs are compared
-
 Batch = Annotated[
     int, typer.Option(metavar="N", min=1, help="Images at once that it is made fast for.")
 ]
@@ -62,9 +60,14 @@ def export(
         find_data_dir,
         find_max_parameters,
         load_trained,
-        require_resnet9,
     )
-    from trainables.exporting.export import FORMS, TOLERANCE, describe, write_files
+    from trainables.exporting.export import (
+        FORMS,
+        TOLERANCE,
+        describe,
+        images_at_once,
+        write_files,
+    )
     from trainables.exporting.export import export as make
     from trainables.exporting.export_card import make_card, store_card
     from trainables.exporting.onnx_file import check_packages, write_onnx_files
@@ -75,9 +78,9 @@ def export(
         check_packages()
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
-    require_resnet9(trained, "export")
     data = load_data(trained, data_dir or find_data_dir(study))
-    images = read_images(trained.config, data, IMAGES)
+    at_once = images_at_once(data.image_size)
+    images = read_images(trained.config, data, at_once)
     exported = make(
         trained.network,
         trained.size,
@@ -95,8 +98,8 @@ def export(
             folder,
             exported.chosen.module,
             images,
-            training_images(trained.config, data, IMAGES) if int8 else None,
-            lambda: held_out_batches(trained.config, data),
+            training_images(trained.config, data, at_once) if int8 else None,
+            lambda: held_out_batches(trained.config, data, batch=-(-at_once // 2)),
             tolerance=TOLERANCE,
         )
         files |= {name: row["bytes"] for name, row in told["onnx"].items()}

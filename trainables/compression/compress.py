@@ -1,4 +1,4 @@
-"""A trained dense network, its seven convolutions decomposed into another family's factors."""
+"""A trained dense network, its layers decomposed into another family's factors."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ from trainables.compression.rank_choice import (
 )
 from trainables.compression.spectrum import Spectrum, measure_spectrum, singular_values
 from trainables.compression.target import Target
-from trainables.compression.trained import Trained, TrialError, require_resnet9
+from trainables.compression.trained import Trained, TrialError
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
-from trainables.networks.resnet9 import ResNet9
-from trainables.sizes.family import Family
-from trainables.sizes.network import Architecture, InfeasibleError, NetworkSize, size_network
+from trainables.networks.substitute import install
+from trainables.sizes.layer_size import LayerSize
+from trainables.sizes.network import InfeasibleError, NetworkSize, size_network
 from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 
 
 @dataclass(frozen=True, eq=False)
 class CompressedLayer:
-    """One convolution: its name in the network, what it became, how far that is from the kernel.
+    """One layer: its name in the network, what it became, how far that is from the kernel.
 
+    module: None where the layer stays dense, since factors would not be fewer numbers.
     kernel: (out, in, k, k), as it was trained. relative_error: ‖Ŵ - W‖ / ‖W‖ (Frobenius).
     """
 
     name: str
-    module: FactorizedConv2d
+    size: LayerSize
+    module: FactorizedConv2d | None
     kernel: Tensor
     relative_error: float
 
     def to_dict(self) -> dict[str, Any]:
         """As a starting point's JSON has it."""
-        size = self.module.size
+        size = self.size
         spectrum = singular_values(self.kernel).tolist()
         return {
             "name": self.name,
+            "family": size.family,
             "in_channels": size.spec.in_channels,
             "out_channels": size.spec.out_channels,
             "modes": list(size.modes),
@@ -66,7 +69,7 @@ class Compressed:
     rule: where uniform ranks kept more than greedy ones, "uniform".
     """
 
-    network: ResNet9
+    network: nn.Module
     size: NetworkSize
     layers: tuple[CompressedLayer, ...]
     rule: str
@@ -78,18 +81,20 @@ class Compressed:
 
 
 def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.float32) -> Compressed:
-    """Decomposes the seven replaced convolutions; everything else is kept as it was trained.
+    """Decomposes the layers that the network's size names; the rest is kept as it was trained.
+
+    Biases stay beside the factors. A layer whose factors would not be fewer numbers stays dense, in
+    every network but ResNet-9.
 
     "greedy" never keeps less than "uniform" within the same parameters: both are decomposed, and
     the one with the larger ``kept`` stays. A layer of which nothing is left is the end of a
     network, so that what is kept multiplies; while errors are small it is the sum of their squares.
 
     Raises:
-        TrialError: when the trial is not of a dense network.
+        TrialError: when the trial is not of a dense network, or a layer cannot be decomposed.
         InfeasibleError: when the size cannot be had, with the nearest.
         TypeError: for half precision, which no decomposition takes.
     """
-    require_resnet9(trained, "compress")
     if trained.config.layer != "dense":
         raise TrialError(
             f"{trained.trial_id} is a network of layer {trained.config.layer!r}; compress takes a "
@@ -102,7 +107,7 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
         for rule, size in _sizes(trained, target, kernels)
     ]
     rule, layers = max(attempts, key=lambda attempt: _kept(attempt[1]))
-    return _assemble(trained, target, layers, rule)
+    return _assemble(trained, layers, rule, target)
 
 
 def _kernel(network: nn.Module, name: str) -> Tensor:
@@ -122,77 +127,84 @@ def _sizes(
     trained: Trained, target: Target, kernels: Sequence[Tensor]
 ) -> list[tuple[str, NetworkSize]]:
     """The networks to try, by rule: of a greedy choice also the uniform one, where there is one."""
-    width, classes = trained.size.width, trained.config.classes
     if target.chosen_rule == "uniform" or not SIZES[target.layer].ranked:
-        return [("uniform", size_network(target.architecture(width, classes)))]
-    specs = [layer.spec for layer in trained.size.layers]
+        return [("uniform", size_network(target.architecture(trained.size)))]
+    may_stay_dense = trained.size.architecture.skeleton.may_stay_dense
     spectra = [
-        measure_spectrum(target.layer, kernel, spec, target.dims)
-        for kernel, spec in zip(kernels, specs, strict=True)
-    ]
-    choices = [
-        (
-            target.chosen_rule,
-            Architecture(target.layer, width, classes, dims=target.dims, ranks=write_ranks(ranks)),
+        measure_spectrum(
+            target.layer, kernel, layer.spec, target.dims, may_stay_dense=may_stay_dense
         )
+        for kernel, layer in zip(kernels, trained.size.layers, strict=True)
+    ]
+    sizes = [
+        (target.chosen_rule, size_network(target.with_ranks(trained.size, _stored(spectra, ranks))))
         for ranks in _ranks(trained, target, spectra)
     ]
-    sizes = [(rule, size_network(architecture)) for rule, architecture in choices]
     if target.chosen_rule == "greedy":
         with contextlib.suppress(
             InfeasibleError
         ):  # one rank for all can be too coarse for a budget
-            sizes.append(("uniform", size_network(target.architecture(width, classes))))
+            sizes.append(("uniform", size_network(target.architecture(trained.size))))
     return sizes
+
+
+def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> str:
+    """The ranks as text: none of a layer that stays dense."""
+    return write_ranks(
+        () if layer.stays_dense(own) else own for layer, own in zip(spectra, ranks, strict=True)
+    )
 
 
 def _ranks(
     trained: Trained, target: Target, spectra: Sequence[Spectrum]
 ) -> list[list[tuple[int, ...]]]:
     """What the rule proposes: greed goes by two guesses, since neither is always the better."""
-    family: Family = SIZES[target.layer]
     if target.energy is not None:
-        return [ranks_of_energy(family, spectra, target.energy)]
-    budget = target.architecture(trained.size.width, trained.config.classes).budget
-    budget = (budget or 0) - trained.size.fixed_parameters
+        return [ranks_of_energy(spectra, target.energy)]
+    budget = target.architecture(trained.size).budget or 0
+    budget -= trained.size.fixed_parameters
     if target.chosen_rule == "energy":
-        return [ranks_of_equal_energy(family, spectra, budget)]
-    return [ranks_by_greed(family, spectra, budget, nested=nested) for nested in (True, False)]
+        return [ranks_of_equal_energy(spectra, budget)]
+    return [ranks_by_greed(spectra, budget, nested=nested) for nested in (True, False)]
 
 
 def _decompose(
     trained: Trained, size: NetworkSize, kernels: Sequence[Tensor]
 ) -> list[CompressedLayer]:
-    names = [
-        name
-        for name, module in trained.network.named_modules()
-        if isinstance(module, FactorizedConv2d)
-    ]
     generator = torch.Generator().manual_seed(trained.config.seed)
     layers = []
-    for name, kernel, layer, hw in zip(names, kernels, size.layers, size.input_hw, strict=True):
-        module = build_from_kernel(
-            layer, kernel, input_hw=hw, batch=trained.config.batch_size, generator=generator
-        )
-        layers.append(CompressedLayer(name, module, kernel, relative_error(module, kernel)))
+    for name, kernel, layer, calls in zip(
+        size.names, kernels, size.layers, size.inputs, strict=True
+    ):
+        if layer.family == "dense":
+            layers.append(CompressedLayer(name, layer, None, kernel, 0.0))
+            continue
+        batch = trained.config.batch_size
+        try:
+            module = build_from_kernel(
+                layer,
+                kernel,
+                input_hw=calls[0],
+                batch=batch,
+                route=layer.route_of_calls(calls, batch),
+                generator=generator,
+            )
+        except ValueError as problem:
+            raise TrialError(f"layer {name} of {trained.trial_id}: {problem}") from problem
+        layers.append(CompressedLayer(name, layer, module, kernel, relative_error(module, kernel)))
     return layers
 
 
 def _assemble(
-    trained: Trained, target: Target, layers: Sequence[CompressedLayer], rule: str
+    trained: Trained, layers: Sequence[CompressedLayer], rule: str, target: Target
 ) -> Compressed:
     network = copy.deepcopy(trained.network)
     for layer in layers:
-        network.set_submodule(layer.name, layer.module)
+        if layer.module is not None:
+            install(network, layer.name, layer.module)
     network = network.to(memory_format=torch.channels_last).eval()
-    sizes = tuple(layer.module.size for layer in layers)
-    ranked = SIZES[target.layer].ranked
-    architecture = Architecture(
-        target.layer,
-        trained.size.width,
-        trained.config.classes,
-        dims=target.dims,
-        ranks=write_ranks(size.ranks for size in sizes) if ranked else None,
-    )
-    size = size_network(architecture)
+    ranks = None
+    if SIZES[target.layer].ranked:
+        ranks = write_ranks(layer.size.ranks for layer in layers)
+    size = size_network(target.with_ranks(trained.size, ranks))
     return Compressed(network, size, tuple(layers), rule)

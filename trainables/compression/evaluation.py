@@ -40,7 +40,7 @@ def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
     # says.
     request = dataclasses.replace(requested_data(trained.config, data_dir), skip_unreadable=True)
     data = load_dataset(request)
-    if data.checksum != trained.dataset_checksum:
+    if trained.dataset_checksum not in ("", data.checksum):
         raise DatasetError(
             f"{trained.trial_id} was trained on other images of {data.name!r} (checksum "
             f"{trained.dataset_checksum[:8]}, here {data.checksum[:8]}); name its own with "
@@ -72,7 +72,7 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
 def held_out_batches(
     config: TrainConfig, data: Dataset, batch: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Normalised held-out images (B, 3, 32, 32) and their labels (B,); none where none are held."""
+    """Normalised held-out images (B, 3, H, W) and their labels (B,); none where none are held."""
     placed = place(data, torch.device("cpu"))
     augmenter = Augmenter(placed.train_pixels, data.mean, data.std)
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
@@ -81,14 +81,14 @@ def held_out_batches(
 
 
 def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
-    """Up to ``count`` normalised training images (B, 3, 32, 32), in the order of the data set."""
+    """Up to ``count`` normalised training images (B, 3, H, W), in the order of the data set."""
     chosen = torch.from_numpy(split_training_images(config, data).train[:count].copy())
     pixels = place(data, torch.device("cpu")).train_pixels
     return Augmenter(pixels, data.mean, data.std).plain(chosen)
 
 
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
-    """Up to ``count`` normalised images (B, 3, 32, 32): held-out ones, else training ones."""
+    """Up to ``count`` normalised images (B, 3, H, W): held-out ones, else training ones."""
     split = split_training_images(config, data)
     chosen = split.train if split.uses_test_set else split.held_out
     pixels = place(data, torch.device("cpu")).train_pixels

@@ -24,7 +24,7 @@ def write_space(start: StartingPoint, trained: Trained) -> Path:
     The space keeps the trial's data and regularisation, and searches the learning rate.
     """
     config = trained.config
-    network = {field.name for field in dataclasses.fields(Architecture)}
+    network = {"network", *(field.name for field in dataclasses.fields(Architecture))}
     kept = {key: value for key, value in config.changed().items() if key not in OWN | network}
     fixed = {
         "init": str(start.folder),

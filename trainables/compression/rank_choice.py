@@ -1,8 +1,8 @@
 """Ranks for the layers of a network whose kernels are known: integers out, no tensors.
 
 "energy" cuts the same share of every layer, "greedy" spends each parameter where it keeps most.
-Both go by shares of each layer's own ‖W‖²: a BatchNorm follows every convolution, so that the scale
-of a kernel means nothing.
+Both go by shares of each layer's own ‖W‖², since the next layer multiplies whatever this one puts
+out: where a normalisation follows, the scale of a kernel means nothing at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from trainables.compression.spectrum import Spectrum
 from trainables.sizes.budget import LEAST_FILL
-from trainables.sizes.family import Family
 from trainables.sizes.network import InfeasibleError
 
 Ints = tuple[int, ...]
@@ -23,26 +22,21 @@ Step = tuple[float, Ints, int, int]  # -worth, the ranks it leads to, its parame
 LEAST = 1e-300  # what a step is worth that keeps nothing: it still fills the budget
 
 
-def count(family: Family, spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
+def count(spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
     """Parameters of the replaced layers at these ranks."""
-    return sum(
-        family.parameters(layer.spec, layer.modes, own)
-        for layer, own in zip(spectra, ranks, strict=True)
-    )
+    return sum(layer.parameters(own) for layer, own in zip(spectra, ranks, strict=True))
 
 
-def ranks_of_energy(family: Family, spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
+def ranks_of_energy(spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
     """The smallest ranks that keep a share ``energy`` in (0, 1] of what the family can represent.
 
     Each of a layer's ranks may cut an equal part of the rest (Oseledets 2011, algorithm 1), so that
     together they keep at least ``energy``.
     """
-    return [
-        _keep(family, layer, (1 - energy) * (1 - layer.lost) / len(layer.cuts)) for layer in spectra
-    ]
+    return [_keep(layer, (1 - energy) * (1 - layer.lost) / len(layer.cuts)) for layer in spectra]
 
 
-def ranks_of_equal_energy(family: Family, spectra: Sequence[Spectrum], budget: int) -> list[Ints]:
+def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints]:
     """Within ``budget`` parameters the ranks that each cut the same, least, share of a kernel.
 
     Raises InfeasibleError when even rank 1 exceeds the budget, or the nearest network below it
@@ -50,21 +44,19 @@ def ranks_of_equal_energy(family: Family, spectra: Sequence[Spectrum], budget: i
     """
 
     def ranks(digits: float) -> list[Ints]:
-        return [_keep(family, layer, 10.0**-digits) for layer in spectra]
+        return [_keep(layer, 10.0**-digits) for layer in spectra]
 
-    _check_smallest(family, spectra, budget)
+    _check_smallest(spectra, budget)
     low, high = 0.0, 18.0  # as many digits as a float64 spectrum holds, and some
     for _ in range(60):
         middle = (low + high) / 2
-        fits = count(family, spectra, ranks(middle)) <= budget
+        fits = count(spectra, ranks(middle)) <= budget
         low, high = (middle, high) if fits else (low, middle)
-    check_fill("energy", count(family, spectra, ranks(low)), budget)
+    check_fill("energy", count(spectra, ranks(low)), budget)
     return ranks(low)
 
 
-def ranks_by_greed(
-    family: Family, spectra: Sequence[Spectrum], budget: int, *, nested: bool
-) -> list[Ints]:
+def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) -> list[Ints]:
     """From rank 1, again and again the step that keeps most for its parameters, to the budget.
 
     A step raises one rank of one layer by 1, or all ranks of a layer. Its worth is the growth of
@@ -72,13 +64,13 @@ def ranks_by_greed(
     some layers to nothing for the sake of others. ``nested`` is how the cuts of one layer add up.
     Raises InfeasibleError as ``ranks_of_equal_energy`` does.
     """
-    _check_smallest(family, spectra, budget)
-    ranks = [_smallest(family, layer) for layer in spectra]
-    left = budget - count(family, spectra, ranks)
+    _check_smallest(spectra, budget)
+    ranks = [_smallest(layer) for layer in spectra]
+    left = budget - count(spectra, ranks)
 
     def step(number: int) -> Step:
         layer, now = spectra[number], ranks[number]
-        return (*_best_raise(family, layer, now, left, nested=nested), number)
+        return (*_best_raise(layer, now, left, nested=nested), number)
 
     queue = [step(number) for number in range(len(spectra))]
     heapq.heapify(queue)
@@ -103,23 +95,24 @@ def check_fill(rule: str, parameters: int, budget: int) -> None:
         )
 
 
-def _check_smallest(family: Family, spectra: Sequence[Spectrum], budget: int) -> None:
-    smallest = count(family, spectra, [_smallest(family, layer) for layer in spectra])
+def _check_smallest(spectra: Sequence[Spectrum], budget: int) -> None:
+    smallest = count(spectra, [_smallest(layer) for layer in spectra])
     if smallest > budget:
+        names = " and ".join(dict.fromkeys(layer.family.name for layer in spectra))
         raise InfeasibleError(
-            f"{family.name} cannot have {max(budget, 0):,} parameters or fewer in its replaced "
+            f"{names} cannot have {max(budget, 0):,} parameters or fewer in its replaced "
             f"layers: its smallest network has {smallest:,} there (rank 1)"
         )
 
 
-def _smallest(family: Family, layer: Spectrum) -> Ints:
-    return family.attainable(layer.spec, layer.modes, (1,) * len(layer.cuts))
+def _smallest(layer: Spectrum) -> Ints:
+    return layer.family.attainable(layer.spec, layer.modes, (1,) * len(layer.cuts))
 
 
-def _keep(family: Family, layer: Spectrum, allowed: float) -> Ints:
+def _keep(layer: Spectrum, allowed: float) -> Ints:
     """The smallest ranks that each cut at most a share ``allowed`` of the kernel."""
     wanted = tuple(_first(cuts, allowed) for cuts in layer.cuts)
-    return family.attainable(layer.spec, layer.modes, wanted)
+    return layer.family.attainable(layer.spec, layer.modes, wanted)
 
 
 def _first(cut: Sequence[float], allowed: float) -> int:
@@ -127,15 +120,13 @@ def _first(cut: Sequence[float], allowed: float) -> int:
     return next(rank for rank in range(1, len(cut)) if cut[rank] <= allowed or rank == len(cut) - 1)
 
 
-def _best_raise(
-    family: Family, layer: Spectrum, now: Ints, left: int, *, nested: bool
-) -> tuple[float, Ints, int]:
+def _best_raise(layer: Spectrum, now: Ints, left: int, *, nested: bool) -> tuple[float, Ints, int]:
     """A layer's best step that ``left`` parameters allow: (-worth, ranks, parameters it costs)."""
-    size = family.parameters(layer.spec, layer.modes, now)
+    size = layer.parameters(now)
     best = (0.0, now, 0)
     for wanted in _raises(now):
-        raised = family.attainable(layer.spec, layer.modes, wanted)
-        cost = family.parameters(layer.spec, layer.modes, raised) - size
+        raised = layer.family.attainable(layer.spec, layer.modes, wanted)
+        cost = layer.parameters(raised) - size
         if 0 < cost <= left:
             gain = math.log(layer.kept(raised, nested=nested) / layer.kept(now, nested=nested))
             best = min(best, (-max(gain, LEAST) / cost, raised, cost))

@@ -10,7 +10,13 @@ from trainables.compression.compress import Compressed
 from trainables.compression.evaluation import Score
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained
-from trainables.config.starting_point import ARCHITECTURE, StartingPoint, read_starting_point
+from trainables.config.starting_point import (
+    ARCHITECTURE,
+    OF_A_NETWORK,
+    StartingPoint,
+    read_starting_point,
+)
+from trainables.training.batchnorm import batchnorms
 from trainables.training.checkpoint import write_checkpoint
 
 
@@ -38,9 +44,7 @@ def write_start(
     asked = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
     held_out = {"before": before, "after": after}
     state = {
-        "starting_point": {
-            name: getattr(compressed.size.architecture, name) for name in ARCHITECTURE
-        },
+        "starting_point": _keys(compressed, trained),
         "source": {
             "trial_id": trained.trial_id,
             "checkpoint": trained.checkpoint,
@@ -59,6 +63,16 @@ def write_start(
     return read_starting_point(folder)
 
 
+def _keys(compressed: Compressed, trained: Trained) -> dict[str, Any]:
+    """The keys of the network, and of another than ResNet-9 the side of its images."""
+    config, architecture = trained.config, compressed.size.architecture
+    keys = {name: getattr(architecture, name) for name in ARCHITECTURE}
+    if architecture.table is None:
+        return keys
+    own = {name: getattr(config, name) for name in (*OF_A_NETWORK, "image_size")}
+    return {**keys, **own, "replace": architecture.replace, "keep": architecture.keep}
+
+
 def describe_size(compressed: Compressed, trained: Trained) -> dict[str, Any]:
     """Counts of the compressed network; multiply-adds per image at the trial's batch size."""
     size, batch = compressed.size, trained.config.batch_size
@@ -70,4 +84,5 @@ def describe_size(compressed: Compressed, trained: Trained) -> dict[str, Any]:
         "macs": size.macs(batch),
         "dense_macs": trained.size.macs(batch),
         "kept": compressed.kept,
+        "batchnorms": len(batchnorms(compressed.network)),
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from trainables.sizes.network import Architecture
+from trainables.sizes.network import Architecture, NetworkSize
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
@@ -97,7 +98,25 @@ class Target:
         family, spec = SIZES[self.layer], ConvSpec(1, 1)
         return bool(family.unfoldings(spec, family.modes(spec, self.dims)))
 
-    def architecture(self, width: int, classes: int) -> Architecture:
+    def architecture(self, dense: NetworkSize) -> Architecture:
         """The network with one rank for all, as the size was asked for."""
         asked = {name: getattr(self, name) for name in ("parameters", "compression", "rank")}
-        return Architecture(self.layer, width, classes, dims=self.dims, **asked)
+        return self._of(dense, **asked)
+
+    def with_ranks(self, dense: NetworkSize, ranks: str | None) -> Architecture:
+        """The network with each layer's own ranks; None where the family has none."""
+        return self._of(dense, ranks=ranks)
+
+    def _of(self, dense: NetworkSize, **size: Any) -> Architecture:
+        """The dense network's layers, of this family."""
+        own = dense.architecture
+        return Architecture(
+            self.layer,
+            dense.width,
+            own.classes,
+            dims=self.dims,
+            table=own.table,
+            replace=own.replace,
+            keep=own.keep,
+            **size,
+        )

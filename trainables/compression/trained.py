@@ -14,6 +14,7 @@ from torch import nn
 
 from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network
+from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoint_store import CheckpointName, CheckpointStore
@@ -32,8 +33,9 @@ class TrialError(ValueError):
 class Trained:
     """A trained network, in float32 on the CPU, in evaluation mode.
 
-    checkpoint: its name in the trial's folder, such as e24-a0.
-    dataset_checksum: of the images it was trained on.
+    trial_id, checkpoint: its name in the trial's folder, such as e24-a0; of a network that was
+        trained elsewhere those of the file of its weights.
+    dataset_checksum: of the images it was trained on; "" where that is not known.
     """
 
     trial_id: str
@@ -45,14 +47,28 @@ class Trained:
     dataset_checksum: str
 
 
-def require_resnet9(trained: Trained, command: str) -> None:
-    """Raises TrialError for a trial of another network, which the command cannot take yet."""
-    if trained.size.architecture.table is not None:
-        raise TrialError(
-            f"{trained.trial_id} is a network {trained.config.network.partition('#')[0]}; "
-            f"{command} takes trials of resnet9. load_network of trainables.api returns it as a "
-            "torch.nn.Module"
-        )
+def from_weights(config: TrainConfig, weights: Path) -> Trained:
+    """A network that was trained elsewhere: its weights in a file.
+
+    Args:
+        config: the dense network, the images it takes and how it may be fine-tuned.
+        weights: as ``read_weights`` takes them.
+
+    Raises:
+        WeightsError: where the file cannot be read, or holds the weights of another network.
+    """
+    size = config.network_size()
+    network = build_network(size, batch=config.batch_size, seed=config.seed)
+    load_weights(network, read_weights(weights), str(weights))
+    return Trained(
+        trial_id=weights.stem,
+        config=config,
+        size=size,
+        network=network.eval(),
+        checkpoint=weights.name,
+        epochs_done=0,
+        dataset_checksum="",
+    )
 
 
 def find_storage(study: Path) -> str:

@@ -55,6 +55,13 @@ def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, problems
 
 
+def _brings(name: str, given: Any, own: Any) -> bool:
+    """Whether a key was given as a starting point has it; a network by its name alone, too."""
+    if content(name, given) == content(name, own):
+        return True
+    return name == "network" and given == split_network(own)[0]
+
+
 def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:
     problems = [
         f"{name} chooses layers of another network; resnet9 replaces its seven: drop it"
@@ -96,8 +103,13 @@ def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     problems += [
         f"init brings a network of {name} {own}: no other can be given {drop(name)}"
         for name, own in start.architecture.items()
-        if values.get(name) is not None and values[name] != own
+        if values.get(name) is not None and not _brings(name, values[name], own)
     ]
+    side = values.get("image_size", IMAGE_SIDE)
+    if start.image_size is not None and side != start.image_size:
+        problems.append(
+            f"init brings a network for images of {start.image_size} pixels, got image_size {side}"
+        )
     kept = {name: value for name, value in values.items() if name not in sizes}
     return {**kept, **start.architecture, "init": start.init}, problems
 

@@ -18,6 +18,8 @@ from trainables.config.installation import command_line
 STATE = "state.json"
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
 """The keys of a configuration that a starting point decides."""
+OF_A_NETWORK = ("network", "replace", "keep")
+"""Those that one of another network than ResNet-9 decides, too."""
 
 _RESOLVED = re.compile(r"(?P<folder>.+)#(?P<digest>[0-9a-f]{32})")
 
@@ -27,12 +29,15 @@ class StartingPoint:
     """Where a compressed network lies, what it is, and what it holds.
 
     digest: checksum of its tensors; the one thing that enters the id of a trial that starts here.
-    architecture: a value for each of ARCHITECTURE; ranks None where the family has none.
+    architecture: a value for each of ARCHITECTURE, ranks None where the family has none; of another
+        network than ResNet-9 for each of OF_A_NETWORK, too.
+    image_size: side of the images that such a network was traced for; None for ResNet-9.
     """
 
     folder: Path
     digest: str
     architecture: dict[str, Any]
+    image_size: int | None = None
 
     @property
     def init(self) -> str:
@@ -50,8 +55,10 @@ def read_starting_point(folder: Path) -> StartingPoint:
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         stored = with_present_names(state["starting_point"])
-        architecture = {name: stored[name] for name in ARCHITECTURE}
-        return StartingPoint(folder, str(state["tensors_blake2b"]), architecture)
+        keys = (*ARCHITECTURE, *(OF_A_NETWORK if "network" in stored else ()))
+        architecture = {name: stored[name] for name in keys}
+        digest = str(state["tensors_blake2b"])
+        return StartingPoint(folder, digest, architecture, stored.get("image_size"))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ValueError(
             f"init must name a folder that `{command_line('compress')}` wrote, got {folder} "

@@ -26,6 +26,9 @@ from trainables.sizes.resnet9 import RESNET9
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 _LIBRARIES = ("torch", "torchvision", "timm")
 
+TRACED_FOR = ("classes", "image_size")
+"""Keys that a network's table depends on, beside its name."""
+
 
 class TableError(ValueError):
     """A network of which no table can be made; ``problems`` lists why."""
@@ -62,7 +65,18 @@ def load_table(network: str, *, image_size: int, classes: int) -> LayerTable | N
         TableError: where it is not at hand, and making it anew gives another one.
     """
     name, digest = split_network(network)
-    return None if digest is None else _load(name, digest, image_size, classes)
+    if digest is None:
+        return None
+    table = _load(name, digest, image_size, classes)
+    asked, has = (classes, image_size), (table.classes, table.image[-1])
+    if asked != has:
+        raise TableError(
+            [
+                f"network {name}#{digest} is of {has[0]} classes and images of {has[1]} pixels, "
+                f"got {asked[0]} and {asked[1]}; give its name without the digest"
+            ]
+        )
+    return table
 
 
 @functools.lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ from trainables.config.parsing import parse_value
 from trainables.config.resolution import WIDTH, with_network, with_start
 from trainables.config.starting_point import split_init
 from trainables.config.suggestion import did_you_mean
-from trainables.config.tables import load_table, split_network
+from trainables.config.tables import TRACED_FOR, load_table, split_network
 from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import Architecture, NetworkSize, size_network
@@ -121,8 +121,8 @@ class TrainConfig:
         Raises:
             ConfigError: with every unknown key, wrong type, value out of range and clash at once.
         """
-        raw, network_problems = with_network(with_present_names(raw))
-        raw, start_problems = with_start(raw)
+        raw, start_problems = with_start(with_present_names(raw))
+        raw, network_problems = with_network(raw)
         known = _fields()
         problems = (
             network_problems
@@ -156,7 +156,12 @@ class TrainConfig:
         }
 
     def with_values(self, **values: Any) -> TrainConfig:
-        """A copy with other values, checked again."""
+        """A copy with other values, checked again.
+
+        Another number of classes or side of images is another network of the same name.
+        """
+        if any(values.get(name, own := getattr(self, name)) != own for name in TRACED_FOR):
+            values = {"network": split_network(self.network)[0], **values}
         return TrainConfig.from_trial({**self.to_dict(), **values})
 
     @property

@@ -13,11 +13,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.exporting.latency import Forward, Latency, measure
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
-from trainables.networks.resnet9 import ResNet9
 from trainables.sizes.network import NetworkSize
 
 TOLERANCE = 1e-5
@@ -25,7 +24,8 @@ TOLERANCE = 1e-5
 
 PROGRAM = "model.pt2"
 WEIGHTS = "model.safetensors"
-BATCHES = (1, 512)
+PIXELS = 512 * 32 * 32
+"""Of the images that are run at once: 512 of ResNet-9's, fewer where they are larger."""
 FASTEST = "fastest"
 FORMS = (FACTORS, FOLDED, FASTEST)
 
@@ -44,7 +44,7 @@ class Candidate:
 
     form: str
     norm_folded: bool
-    module: ResNet9
+    module: nn.Module
     program: torch.export.ExportedProgram
     difference: float
 
@@ -66,7 +66,7 @@ class Exported:
 
 
 def export(
-    network: ResNet9,
+    network: nn.Module,
     size: NetworkSize,
     images: Tensor,
     *,
@@ -80,7 +80,7 @@ def export(
     Args:
         network: as it was trained.
         size: its size.
-        images: real, normalised ones, (B, 3, 32, 32). Outputs are compared on all of them, at once
+        images: real, normalised ones, (B, 3, H, W). Outputs are compared on all of them, at once
             and one alone. For the latencies they are repeated as often as a batch needs.
         batch: images at once that latencies are compared at.
         form: one of FORMS. FASTEST is FOLDED only where that was faster beyond the spread of both.
@@ -103,7 +103,7 @@ def export(
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
     chosen = _choose(rivals)
     latencies = {batch: rivals[chosen]}
-    for other in set(BATCHES) - {batch}:
+    for other in {1, images_at_once(images.shape[-1])} - {batch}:
         latencies |= {
             other: measure([forwards[chosen]], _repeat(images, other), seconds=seconds)[0]
         }
@@ -128,7 +128,9 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
         warnings.filterwarnings("ignore", "No complete tensor found", UserWarning)
         torch.export.save(exported.chosen.program, folder / PROGRAM)
     state = exported.chosen.module.state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / WEIGHTS)
+    # a copy each, since weights may be tied, and safetensors holds no tensor twice
+    weights = {name: tensor.clone().contiguous() for name, tensor in state.items()}
+    save_file(weights, folder / WEIGHTS)
     again = torch.export.load(folder / PROGRAM).module()
     if (off := _difference(again, images, _run(exported.chosen.module, images))) > TOLERANCE:
         for name in (PROGRAM, WEIGHTS):
@@ -162,6 +164,11 @@ def describe(exported: Exported, size: NetworkSize) -> dict[str, Any]:
     }
 
 
+def images_at_once(side: int) -> int:
+    """How many square images of that side are run at once: 512 of 32 pixels."""
+    return max(1, PIXELS // side**2)
+
+
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's model name, as far as the system tells."""
     try:
@@ -179,7 +186,7 @@ def _choose(rivals: Sequence[Latency]) -> int:
 
 
 def _make_candidates(
-    network: ResNet9, size: NetworkSize, images: Tensor, form: str
+    network: nn.Module, size: NetworkSize, images: Tensor, form: str
 ) -> list[Candidate]:
     """One for each form asked for that is faithful, FACTORS first, BatchNorm folded if it can be.
 
@@ -207,7 +214,7 @@ def _make_candidates(
     return list(candidates.values())
 
 
-def _forms(network: ResNet9, size: NetworkSize, form: str) -> tuple[str, ...]:
+def _forms(network: nn.Module, size: NetworkSize, form: str) -> tuple[str, ...]:
     """The forms to try: of FASTEST both, or FACTORS alone where folding changes no shape."""
     if form != FASTEST:
         return (form,)
@@ -217,9 +224,17 @@ def _forms(network: ResNet9, size: NetworkSize, form: str) -> tuple[str, ...]:
     return both[:1] if shapes[0] == shapes[1] else both
 
 
-def _export(module: ResNet9, images: Tensor) -> torch.export.ExportedProgram:
+def _export(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", min=1)
-    return torch.export.export(module, (_repeat(images, 2),), dynamic_shapes=({0: batch},))
+    example = (_repeat(images, 2),)
+    try:
+        return torch.export.export(module, example, dynamic_shapes=({0: batch},))
+    except Exception as problem:  # whatever somebody's forward pass does
+        first = str(problem).strip().partition("\n")[0]
+        raise ExportError(
+            "torch.export cannot write the network as one program for any batch: "
+            f"{type(problem).__name__}: {first}"
+        ) from problem
 
 
 @torch.inference_mode()
@@ -237,6 +252,6 @@ def _difference(forward: Forward, images: Tensor, wanted: Tensor) -> float:
 
 
 def _repeat(images: Tensor, batch: int) -> Tensor:
-    """(batch, 3, 32, 32), channels last, of as many images as there are."""
+    """(batch, 3, H, W), channels last, of as many images as there are."""
     chosen = torch.arange(batch) % len(images)
     return images[chosen].contiguous(memory_format=torch.channels_last)

@@ -30,7 +30,7 @@ Forward = Callable[[Tensor], Tensor]
 
 @torch.inference_mode()
 def measure(forwards: Sequence[Forward], images: Tensor, *, seconds: float) -> list[Latency]:
-    """Each forward pass on the same (B, 3, 32, 32) images, for about ``seconds`` in all.
+    """Each forward pass on the same (B, 3, H, W) images, for about ``seconds`` in all.
 
     The candidates take turns, so that a disturbance of the machine meets all of them alike. A
     first turn warms up and is not counted; at least 5 are.

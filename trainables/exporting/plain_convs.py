@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from trainables.exporting.batchnorm_pairs import batchnorm_pairs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.kernel_form import KernelForm
+from trainables.layers.linear import FactorizedLinear
 from trainables.layers.separable_form import SeparableForm
-from trainables.networks.resnet9 import ConvNorm, ResNet9
 from trainables.sizes.network import NetworkSize
-from trainables.sizes.resnet9 import fixed_macs
-from trainables.sizes.spec import Extent
+from trainables.sizes.spec import ConvSpec, Extent, Pair
 
 RANK_TOLERANCE = 1e-10  # of float64; what float32 factors reconstruct to is of their rank to 1e-15
 
@@ -27,66 +27,111 @@ FACTORS = "factors"
 FOLDED = "folded"
 
 Convolutions = list[nn.Conv2d]
+Calls = Sequence[Pair]  # rows and columns of a layer's input, a pair for each call
 
 
 @torch.no_grad()
 def make_plain(
-    network: ResNet9, size: NetworkSize, *, form: str, fold_norm: bool = True
-) -> ResNet9:
+    network: nn.Module, size: NetworkSize, *, form: str, fold_norm: bool = True
+) -> nn.Module:
     """An equal network for inference.
 
     Args:
-        network: ResNet-9 as it was trained, with any layers.
+        network: as it was trained, with any layers.
         size: the network's size.
         form: FACTORS stores each layer in at most as many numbers as training did, and among such
             ways takes the one of the fewest multiply-adds. FOLDED makes every kernel one
             convolution, or a depthwise and a pointwise one, however large.
-        fold_norm: whether BatchNorm becomes part of the convolution before it. It never does after
-            a layer that keeps its own factors.
+        fold_norm: whether BatchNorm becomes part of the convolution before it, where
+            ``batchnorm_pairs`` finds one. It never does after a layer that keeps its own factors.
     """
     plain = copy.deepcopy(network).double().eval()
-    replaced = [plain.get_submodule(name) for name in size.names]
-    sides = dict(zip(replaced, (side for side, _ in size.input_hw), strict=True))
-    for block in list(plain.modules()):
-        if isinstance(block, ConvNorm):
-            conv = block.conv
-            convs = [conv] if conv not in sides else _choose(conv, sides[conv], form)
-            if fold_norm and isinstance(convs[-1], nn.Conv2d):
-                _fold(block.norm, convs[-1])
-                block.norm = nn.Identity()
-            block.conv = convs[0] if len(convs) == 1 else nn.Sequential(*convs)
+    pairs = batchnorm_pairs(plain) if fold_norm else {}
+    for name, calls in zip(size.names, size.inputs, strict=True):
+        layer = plain.get_submodule(name)
+        if isinstance(layer, FactorizedLinear):
+            plain.set_submodule(name, _in_a_row(_matrices(_choose(layer.pixel, calls, form))))
+        elif isinstance(layer, FactorizedConv2d):
+            plain.set_submodule(name, _in_a_row(_choose(layer, calls, form)))
+    for name, norm in pairs.items():
+        last = _stages(plain.get_submodule(name))[-1]
+        if isinstance(last, nn.Conv2d):
+            _fold(plain.get_submodule(norm), last)
+            plain.set_submodule(norm, nn.Identity())
     return plain.float().to(memory_format=torch.channels_last).eval()
 
 
-def plain_macs(network: ResNet9, size: NetworkSize, batch: int) -> float:
+def plain_macs(network: nn.Module, size: NetworkSize, batch: int) -> float:
     """Multiply-adds per image of what ``make_plain`` made, ``batch`` images at once.
 
-    Prep and classifier are included; what a layer that keeps its factors does once per forward pass
-    is shared among the images.
+    Layers that are never replaced are included; what a layer that keeps its factors does once per
+    forward pass is shared among the images.
     """
-    total: float = fixed_macs(size.width, size.architecture.classes)
-    replaced = [network.get_submodule(name) for name in size.names]
-    for layer, (side, _) in zip(replaced, size.input_hw, strict=True):
-        if isinstance(layer, FactorizedConv2d):
-            total += layer.size.route_macs(side, side, batch)[layer.route]
+    total: float = size.fixed_macs
+    for name, calls in zip(size.names, size.inputs, strict=True):
+        layer = network.get_submodule(name)
+        kept = layer.pixel if isinstance(layer, FactorizedLinear) else layer
+        if isinstance(kept, FactorizedConv2d):
+            total += sum(kept.size.route_macs(*hw, batch)[kept.route] for hw in calls)
         else:
-            convs = list(layer) if isinstance(layer, nn.Sequential) else [layer]
-            total += count_macs(convs, side)
+            total += count_macs(_stages(layer), calls)
     return total
 
 
-def count_macs(convs: Sequence[nn.Conv2d], side: int) -> int:
-    """Multiply-adds per image for an input of side × side pixels."""
-    height = width = side
+def count_macs(stages: Sequence[nn.Module], calls: Calls) -> int:
+    """Multiply-adds per image of convolutions in a row, or of matrices, over all calls."""
     total = 0
-    for conv in convs:
-        height = (height + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
-        width = (width + 2 * conv.padding[1] - conv.kernel_size[1]) // conv.stride[1] + 1
-        total += conv.weight.numel() * height * width
+    for height, width in calls:
+        for stage in stages:
+            if isinstance(stage, nn.Conv2d):
+                height, width = _spec(stage).output_size(height, width)
+            total += stage.get_parameter("weight").numel() * height * width
     return total
 
 
-def _choose(layer: FactorizedConv2d, side: int, form: str) -> Convolutions | list[FactorizedConv2d]:
+def _spec(conv: nn.Conv2d) -> ConvSpec:
+    """The shape of a convolution without dilation, whatever its groups."""
+    padding = 0 if conv.padding == "valid" else conv.padding
+    return ConvSpec(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, padding)
+
+
+def _stages(layer: nn.Module) -> list[nn.Module]:
+    return [*layer] if isinstance(layer, nn.Sequential) else [layer]
+
+
+def _in_a_row(stages: Sequence[nn.Module]) -> nn.Module:
+    return stages[0] if len(stages) == 1 else nn.Sequential(*stages)
+
+
+def _matrices(stages: Sequence[nn.Module]) -> list[nn.Module]:
+    """Pointwise convolutions as matrices; what keeps its factors as a matrix that does."""
+    matrices: list[nn.Module] = []
+    for stage in stages:
+        if isinstance(stage, FactorizedConv2d):
+            matrices.append(FactorizedLinear(stage))
+            continue
+        weight = stage.get_parameter("weight").flatten(1)
+        matrix = nn.Linear(weight.shape[1], weight.shape[0], stage.bias is not None, device="meta")
+        matrix.weight = nn.Parameter(weight, requires_grad=False)
+        matrix.bias = stage.bias
+        matrices.append(matrix)
+    return matrices
+
+
+def _choose(
+    layer: FactorizedConv2d, calls: Calls, form: str
+) -> Convolutions | list[FactorizedConv2d]:
+    """The convolutions that stand for a layer, or the layer itself; its bias is in the last."""
+    convs = _plain_or_none(layer, calls, form)
+    if not convs:
+        return [layer]
+    if layer.bias is not None:
+        convs[-1].bias = nn.Parameter(layer.bias.detach().clone(), requires_grad=False)
+    return convs
+
+
+def _plain_or_none(layer: FactorizedConv2d, calls: Calls, form: str) -> Convolutions:
+    """The convolutions; none where they would store more numbers than the form allows."""
     folded = _fold_factors(layer)
     if form == FOLDED:
         return folded
@@ -95,44 +140,52 @@ def _choose(layer: FactorizedConv2d, side: int, form: str) -> Convolutions | lis
         for convs in (_keep_factors(layer), folded)
         if sum(conv.weight.numel() for conv in convs) <= layer.size.parameters
     ]
-    return min(allowed, key=lambda convs: count_macs(convs, side), default=[layer])
+    return min(allowed, key=lambda convs: count_macs(convs, calls), default=[])
 
 
 def _fold_factors(layer: FactorizedConv2d) -> Convolutions:
     spec = layer.size.spec
-    if isinstance(layer, SeparableForm):
+    if isinstance(layer, SeparableForm) and layer.depthwise is not None:
         return [_depthwise(layer), _conv(layer.reconstruct()[:, :, None, None])]
-    return [_conv(layer.kernel(), spec.stride, spec.padding)]
+    return [_conv(layer.kernel(), spec.stride, spec.padding, spec.padding_mode)]
 
 
 def _keep_factors(layer: FactorizedConv2d) -> Convolutions:
+    spec = layer.size.spec
     if isinstance(layer, SeparableForm):
-        return [_depthwise(layer), *_bottleneck(layer.reconstruct())]
+        contract, expand = _bottleneck(layer.reconstruct())
+        if layer.depthwise is None:  # a 1x1 window: the first matrix takes the stride
+            return [_conv(contract, spec.stride, spec.padding, spec.padding_mode), _conv(expand)]
+        return [_depthwise(layer), _conv(contract), _conv(expand)]
     assert isinstance(layer, KernelForm)
     return [
-        _conv(weight, stride, padding)
-        for weight, (stride, padding) in zip(
-            layer.factors, layer.steps(layer.size.spec), strict=True
-        )
+        _conv(weight, stride, padding, spec.padding_mode)
+        for weight, (stride, padding) in zip(layer.factors, layer.steps(spec), strict=True)
     ]
 
 
-def _bottleneck(matrix: Tensor) -> Convolutions:
-    """An (out, in) matrix of rank r as 1×1 in → r, 1×1 r → out: whatever its factors, exactly."""
+def _bottleneck(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """An (out, in) matrix of rank r as the weights of 1×1 in → r and 1×1 r → out, exactly."""
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     rank = int((values > RANK_TOLERANCE * values[0]).sum())
     root = values[:rank].sqrt()
     contract, expand = root[:, None] * right[:rank], left[:, :rank] * root
-    return [_conv(weight[:, :, None, None]) for weight in (contract, expand)]
+    return contract[:, :, None, None], expand[:, :, None, None]
 
 
 def _depthwise(layer: SeparableForm) -> nn.Conv2d:
     spec = layer.size.spec
-    return _conv(layer.depthwise, spec.stride, spec.padding, groups=spec.in_channels)
+    assert layer.depthwise is not None
+    steps = spec.stride, spec.padding, spec.padding_mode
+    return _conv(layer.depthwise, *steps, groups=spec.in_channels)
 
 
 def _conv(
-    weight: Tensor, stride: Extent = 1, padding: Extent | str = 0, groups: int = 1
+    weight: Tensor,
+    stride: Extent = 1,
+    padding: Extent | str = 0,
+    padding_mode: str = "zeros",
+    groups: int = 1,
 ) -> nn.Conv2d:
     """A convolution of a given (out, in / groups, h, w) weight, without bias."""
     out, narrow, *window = weight.shape
@@ -143,6 +196,7 @@ def _conv(
         stride=stride,
         padding=padding,
         groups=groups,
+        padding_mode=padding_mode,
         bias=False,
         device="meta",
         dtype=weight.dtype,
@@ -151,8 +205,13 @@ def _conv(
     return conv
 
 
-def _fold(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> None:
-    """Folds BatchNorm: y = γ(Wx - μ)/√(σ² + ε) + β as a convolution with a bias."""
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+def _fold(norm: nn.Module, conv: nn.Conv2d) -> None:
+    """Folds BatchNorm: y = γ(Wx + b - μ)/√(σ² + ε) + β as a convolution with a bias."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    scale = (norm.running_var + norm.eps).rsqrt()
+    shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    if norm.affine:
+        scale = norm.weight * scale
+    bias = shift * scale if not norm.affine else shift * scale + norm.bias
     conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
-    conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
+    conv.bias = nn.Parameter(bias, requires_grad=False)

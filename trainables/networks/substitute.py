@@ -43,8 +43,20 @@ def substitute(
                 f"{layer.spec.kernel_shape} there"
             )
         if layer.family != "dense":
-            module.set_submodule(name, _replacement(found, layer, calls, batch, generator))
+            install(module, name, _factorized(found, layer, calls, batch, generator))
     return module
+
+
+@torch.no_grad()
+def install(module: nn.Module, name: str, factorized: FactorizedConv2d) -> None:
+    """Puts a factorised layer in the place of a convolution or a matrix, whose bias it takes."""
+    found = module.get_submodule(name)
+    if isinstance(found, nn.Conv2d | nn.Linear):
+        if found.bias is not None and not found.bias.is_meta:
+            factorized.bias.copy_(found.bias)
+        factorized.to(device=found.weight.device, dtype=found.weight.dtype)
+    linear = isinstance(found, nn.Linear)
+    module.set_submodule(name, FactorizedLinear(factorized) if linear else factorized)
 
 
 def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
@@ -56,23 +68,20 @@ def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
     }
 
 
-def _replacement(
+def _factorized(
     found: nn.Conv2d | nn.Linear,
     layer: LayerSize,
     calls: tuple[Pair, ...],
     batch: int,
     generator: torch.Generator,
-) -> nn.Module:
+) -> FactorizedConv2d:
     weight = found.weight.detach()
     with torch.device("meta" if weight.is_meta else "cpu"):
         factorized = LAYERS[layer.family](layer, layer.route_of_calls(calls, batch))
     if not weight.is_meta:
         kernel = weight.reshape(layer.spec.kernel_shape).float().cpu()
         factorized.init_like(kernel, generator)
-        if found.bias is not None:
-            factorized.bias.copy_(found.bias)
-        factorized.to(device=weight.device, dtype=weight.dtype)
-    return FactorizedLinear(factorized) if isinstance(found, nn.Linear) else factorized
+    return factorized
 
 
 def _shape(found: nn.Conv2d | nn.Linear) -> tuple[int, ...]:

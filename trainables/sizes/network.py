@@ -197,11 +197,16 @@ class NetworkSize:
         )
         return self.family, asked.table.digest, layers
 
+    @property
+    def fixed_macs(self) -> int:
+        """Multiply-adds per image of all convolutions and matrices but the layers."""
+        return self.table.macs - sum(row.macs for row in self._rows)
+
     def macs(self, batch: int) -> float:
         """Multiply-adds per image forward, by the cheaper routes at `batch` images at once."""
         layers = zip(self.layers, self.inputs, strict=True)
         replaced = sum(layer.macs_of_calls(calls, batch) for layer, calls in layers)
-        return replaced + self.table.macs - sum(row.macs for row in self._rows)
+        return replaced + self.fixed_macs
 
     def routes(self, batch: int) -> tuple[str, ...]:
         """The cheaper route of each replaced layer, "factorized" or "reconstructed"."""

@@ -14,22 +14,36 @@ from trainables.data.split import split_training_images
 BATCH = 256  # images
 
 
+def batchnorms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """The normalisations that keep statistics of what they have seen."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
+
+
 @torch.no_grad()
 def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, images: int) -> None:
     """Running means and variances over up to ``images`` training images, as they are, in place.
 
     A decomposition lowers the variance of what a convolution puts out; statistics of the
-    undecomposed one then scale every layer wrongly.
+    undecomposed one then scale every layer wrongly. Nothing else of the network trains: dropout
+    drops nothing. A network without BatchNorm stays what it is.
     """
+    norms = batchnorms(network)
+    if not norms:
+        return
     chosen = torch.from_numpy(split_training_images(config, data).train[:images].copy())
     pixels = place(data, torch.device("cpu")).train_pixels
     augmenter = Augmenter(pixels, data.mean, data.std)
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over the batches
-    network.train()
+    network.eval()
+    for norm in norms:
+        norm.train()
     for batch in chosen.split(BATCH):
         network(augmenter.plain(batch))
     network.eval()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.resolution import content
-from trainables.config.starting_point import ARCHITECTURE, split_init
+from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.tables import split_network
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig
 from tune_app.command.options import RunOptions
@@ -89,7 +89,7 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
     expected = {**fields, **plan.space.fixed, **plan.rules.resolved}
     grows = {"seed", *plan.space.keys}
     if "init" in {*plan.space.fixed, *plan.space.keys}:
-        grows |= {*ARCHITECTURE}
+        grows |= {*ARCHITECTURE, *OF_A_NETWORK}
     differences = []
     for name in sorted(fields.keys() - grows):
         found = {config.get(name, fields[name]): None for config in configs}

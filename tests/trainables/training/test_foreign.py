@@ -10,9 +10,6 @@ from tests.trainables.networks.foreign import FILE, TEN_LINES
 from tests.trainables.trained_study import train_study
 from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
 from trainables.api import load_network
-from trainables.compression.compress import compress
-from trainables.compression.target import Target
-from trainables.compression.trained import TrialError, load_trained, require_resnet9
 from trainables.config.train_config import ConfigError, TrainConfig, trial_id
 from trainables.layers.registry import LAYERS
 from trainables.networks.substitute import factorized_layers
@@ -112,15 +109,9 @@ def test_what_cannot_be_meant_is_refused(keys, words):
         config(**keys)
 
 
-def test_a_trained_trial_comes_back_as_a_module_and_is_no_resnet9(digits, tmp_path):
+def test_a_trained_trial_comes_back_as_a_module(digits, tmp_path):
     chosen = config(layer="tucker2", rank=3, epochs=1)
     study, name = train_study(tmp_path, digits, chosen)
     network = load_network(study, name)
     assert len(factorized_layers(network)) == chosen.network_size().factorized
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
-    trained_trial = load_trained(study, name)
-    for command in ("compress", "export"):
-        with pytest.raises(TrialError, match=f"{command} takes trials of resnet9"):
-            require_resnet9(trained_trial, command)
-    with pytest.raises(TrialError, match="compress takes trials of resnet9"):
-        compress(trained_trial, Target("low_rank", rank=2))

@@ -1,0 +1,153 @@
+"""A study of networks and images that nobody here wrote, from the plan to the exported file.
+
+``python -m benchmarks.your_network FOLDER --cifar DIR`` makes 3,000 PNG files of 64×64 pixels from
+CIFAR-10, then runs the commands of docs/results/your-network.md one after another, kills each
+search once and starts it again. Every command, its exit code and its output go to
+``FOLDER/log.txt``. An hour and more on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from PIL import Image
+
+from trainables.config.installation import CHECKOUT, child_environment
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
+
+SIDE = 64
+PER_CLASS = {"train": 200, "test": 100}
+FAMILIES = {
+    "resnet18": ("cp", "tucker2", "tt_conv"),
+    "mobilenet_v2": ("low_rank", "tensor_train", "cp"),  # its 1x1 make tucker2 and tt_conv low_rank
+}
+TRAINING = {
+    "compression": "0.25",
+    "image_size": "64",
+    "epochs": "5",
+    "batch_size": "64",
+    "learning_rate": "0.03",
+    "validation_images": "400",
+}
+KILL_AFTER_TRIALS = 3
+
+
+def make_tree(cifar: Path, folder: Path) -> None:
+    """``train/`` and ``test/`` with a folder per class, of CIFAR-10's first images, enlarged."""
+    data = load_dataset(DataRequest("cifar10", data_dir=cifar))
+    parts = {
+        "train": (data.train_pixels, data.train_labels),
+        "test": (data.test_pixels, data.test_labels),
+    }
+    for part, (pixels, labels) in parts.items():
+        for label, name in enumerate(data.classes):
+            target = folder / part / name
+            target.mkdir(parents=True, exist_ok=True)
+            for number in np.flatnonzero(labels == label)[: PER_CLASS[part]]:
+                rgb = np.ascontiguousarray(pixels[number][..., :3])
+                image = Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+                image.save(target / f"{number:05}.png")
+
+
+class Transcript:
+    """Runs commands and writes down what each printed and how long it took."""
+
+    def __init__(self, folder: Path, log: TextIO) -> None:
+        self._folder = folder
+        self._log = log
+
+    def run(self, *words: str, expected: int = 0) -> str:
+        """Runs a Python command to its end.
+
+        Raises:
+            RuntimeError: where it ends with another code than expected.
+        """
+        start = time.monotonic()
+        done = subprocess.run(**self._how(words), check=False)
+        self._write(words, time.monotonic() - start, done.returncode, done.stdout)
+        if done.returncode != expected:
+            raise RuntimeError(f"{shlex.join(words)} ended with {done.returncode}")
+        return done.stdout
+
+    def kill_once(self, *words: str, study: Path) -> None:
+        """Starts a search and kills its driver with SIGKILL once some trials have finished."""
+        start = time.monotonic()
+        process = subprocess.Popen(**self._how(words), start_new_session=True)
+        while process.poll() is None and _finished(study) < KILL_AFTER_TRIALS:
+            time.sleep(5)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        killed = f"killed with SIGKILL after {_finished(study)} trials"
+        self._write(words, time.monotonic() - start, process.returncode, killed)
+
+    def _how(self, words: tuple[str, ...]) -> dict:
+        return {
+            "args": [sys.executable, *words],
+            "cwd": self._folder,
+            "env": child_environment(),
+            "text": True,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+        }
+
+    def _write(self, words: tuple[str, ...], seconds: float, code: int, text: str) -> None:
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        self._log.write(f"$ python {shlex.join(words)}\n{text}\n")
+        self._log.write(f"[exit code {code}, {seconds:.0f} s, load {load}]\n\n")
+        self._log.flush()
+
+
+def _finished(study: Path) -> int:
+    """How many trials the ledger holds the end of."""
+    ledger = study / "ledger.jsonl"
+    if not ledger.is_file():
+        return 0
+    lines = ledger.read_text(encoding="utf-8").splitlines()
+    kinds = [json.loads(line).get("type") for line in lines if line.endswith("}")]
+    return sum(kind == "ended" for kind in kinds)
+
+
+def main() -> None:
+    """Makes the images where there are none, then runs every step."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cifar", type=Path, required=True, help="a copy of CIFAR-10")
+    parser.add_argument("--networks", nargs="*", default=[*FAMILIES], choices=[*FAMILIES])
+    chosen = parser.parse_args()
+    folder = chosen.folder.absolute()
+    if not (folder / "photos").is_dir():
+        make_tree(chosen.cifar, folder / "photos")
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        for network in chosen.networks:
+            _study(Transcript(folder, log), folder, network)
+
+
+def _study(transcript: Transcript, folder: Path, network: str) -> None:
+    script = str(CHECKOUT / "run_tune.py") if CHECKOUT else "run_tune.py"
+    settings = {"network": f"torchvision:{network}", **TRAINING}
+    settings["layer"] = ",".join(("dense", *FAMILIES[network]))
+    search = [script, "--space", "shrink", "--dataset", "folder", "--data-dir", "photos"]
+    search += ["--name", network, "--seeds", "3", "--estimating-seeds", "3"]
+    for key, value in settings.items():
+        search += ["--set", f"{key}={value}"]
+    transcript.run(*search, "--plan")
+    study = folder / "results" / network
+    transcript.kill_once(*search, study=study)
+    transcript.run(*search)
+    transcript.run("-m", "analysis", str(study))
+    transcript.run(*search, "--confirm", "3", "--top", "1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Compressing a network that nobody here wrote: biases, windows of any shape, no BatchNorm."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from tests.trainables.networks.foreign import TEN_LINES
+from tests.trainables.trained_study import train_study
+from trainables.__main__ import main
+from trainables.compression.compress import compress
+from trainables.compression.evaluation import evaluate, read_images
+from trainables.compression.start_writer import write_start
+from trainables.compression.target import Target
+from trainables.compression.trained import TrialError, from_weights, load_trained
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.layers.registry import LAYERS
+from trainables.networks.registry import make_module
+from trainables.networks.substitute import factorized_layers
+from trainables.networks.weights import WeightsError, load_weights, read_weights
+from trainables.sizes.registry import SIZES
+from trainables.training.batchnorm import measure_batchnorm
+from trainables.training.trainer import Trainer
+
+KEYS = {
+    "network": TEN_LINES,
+    "batch_size": 64,
+    "epochs": 2,
+    "learning_rate": 0.05,
+    "dataset": "digits",
+    "train_images": 640,
+    "precision": "fp32",
+}
+CONFIG = TrainConfig.from_trial(KEYS)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, digits):
+    return train_study(tmp_path_factory.mktemp("study"), digits, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def trained(study):
+    return load_trained(*study)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("layer", [name for name in LAYERS if name != "dense"])
+def test_every_family_has_the_counted_parameters_and_the_biases_that_were_trained(trained, layer):
+    target = Target(layer, rank=2) if SIZES[layer].ranked else Target(layer)
+    compressed = compress(trained, target)
+    assert count(compressed.network) == compressed.size.parameters < trained.size.parameters
+    factors = factorized_layers(compressed.network)
+    # a separable 1x1 window is the matrix that it was
+    assert len(factors) == compressed.size.factorized == (2 if layer == "separable" else 3)
+    for name, one in factors.items():
+        assert torch.equal(one.bias, trained.network.get_submodule(name).bias)
+
+
+@pytest.mark.parametrize("layer", ["tt_conv", "tucker2"])
+def test_at_full_ranks_every_layer_stays_what_it_was(trained, digits, layer):
+    compressed = compress(trained, Target(layer, rank=10_000))
+    assert compressed.size.factorized == 0  # factors would be more numbers
+    images = read_images(CONFIG, digits, 32)
+    with torch.inference_mode():
+        assert torch.equal(compressed.network(images), trained.network(images))
+
+
+@pytest.mark.parametrize(
+    ("layer", "rule"), [("tt_conv", "greedy"), ("tucker2", "energy"), ("low_rank", "greedy")]
+)
+def test_a_budget_is_filled_layer_by_layer(trained, layer, rule):
+    compressed = compress(trained, Target(layer, compression=0.5, rule=rule))
+    size = compressed.size
+    budget = int(0.5 * trained.size.parameters)
+    assert 0.97 * (budget - size.fixed_parameters) <= size.factor_parameters
+    assert size.parameters <= budget
+    if rule == "greedy":
+        uniform = compress(trained, Target(layer, compression=0.5, rule="uniform"))
+        assert compressed.kept >= uniform.kept
+
+
+def test_fine_tuning_starts_where_compression_ended(trained, digits, tmp_path):
+    target = Target("tucker2", compression=0.5)
+    compressed = compress(trained, target)
+    after = evaluate(compressed.network, CONFIG, digits)
+    start = write_start(tmp_path, compressed, trained, target, after, after)
+    config = TrainConfig.from_trial(
+        {"init": str(start.folder), "dataset": "digits", "batch_size": 64, "epochs": 1}
+    )
+    assert config.network == CONFIG.network
+    trainer = Trainer(config, digits, threads=1)
+    assert evaluate(trainer.network, CONFIG, digits) == after
+    assert trainer.train_epoch().train_loss > 0
+    with pytest.raises(ConfigError, match="for images of 32 pixels, got image_size 64"):
+        TrainConfig.from_trial({"init": str(start.folder), "image_size": 64})
+    with pytest.raises(ConfigError, match="init brings a network of network"):
+        TrainConfig.from_trial({"init": str(start.folder), "network": "torchvision:resnet18"})
+
+
+def test_a_network_without_batchnorm_has_none_to_measure(trained, digits):
+    before = {name: one.clone() for name, one in trained.network.state_dict().items()}
+    measure_batchnorm(trained.network, CONFIG, digits, 64)
+    assert all(torch.equal(one, before[n]) for n, one in trained.network.state_dict().items())
+
+
+def test_layers_that_cannot_be_decomposed_are_named(trained):
+    module = trained.network.get_submodule("2")
+    kept = module.weight.detach().clone()
+    try:
+        nn.init.zeros_(module.weight)
+        with pytest.raises(TrialError, match=r"layer 2 of .* all zeros"):
+            compress(trained, Target("tucker2", rank=2))
+    finally:
+        with torch.no_grad():
+            module.weight.copy_(kept)
+
+
+def test_the_command_compresses_a_trial_and_prints_every_layer(study, tmp_path, capsys):
+    words = ["--layer", "tucker2", "--compression", "0.5", "--out", str(tmp_path / "start")]
+    assert main(["compress", str(study[0]), study[1], *words]) == 0
+    output = capsys.readouterr().out
+    assert [one for one in output.splitlines() if len(one) > 80 and str(tmp_path) not in one] == []
+    assert "validation     accuracy" in output
+    assert main(["compress", *map(str, study), *words, "--keep", "2", "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert [layer["name"] for layer in layers] == ["5", "10"]
+
+
+@pytest.fixture(scope="module")
+def weights(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "net.safetensors"
+    save_file({name: one.contiguous() for name, one in trained.network.state_dict().items()}, path)
+    return path
+
+
+def test_the_command_takes_a_network_with_a_file_of_weights(weights, tmp_path, capsys):
+    words = ["--network", TEN_LINES, "--weights", str(weights), "--layer", "tucker2"]
+    words += ["--compression", "0.5", "--out", str(tmp_path), "--json"]
+    assert main(["compress", *words]) == 0
+    blind = json.loads(capsys.readouterr().out)
+    assert blind["held_out"] == {}
+    judging = [f"--set={key}={KEYS[key]}" for key in ("dataset", "train_images", "batch_size")]
+    assert main(["compress", *words, *judging]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert seen["layers"] == blind["layers"]
+    assert seen["held_out"]["before"]["accuracy"] > seen["held_out"]["after"]["accuracy"] - 1
+    assert TrainConfig.from_trial({"init": str(tmp_path)}).network == CONFIG.network
+
+
+def test_weights_are_those_of_the_trial(weights, trained, digits):
+    again = from_weights(CONFIG, weights)
+    assert evaluate(again.network, CONFIG, digits) == evaluate(trained.network, CONFIG, digits)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}])
+def test_a_state_dict_of_torch_is_read_and_runs_no_code(trained, tmp_path, wrap):
+    state = trained.network.state_dict()
+    path = tmp_path / "net.pt"
+    torch.save(wrap({f"module.{name}": one for name, one in state.items()}), path)
+    assert read_weights(path).keys() == state.keys()
+    torch.save(nn.Linear(1, 1), path)
+    with pytest.raises(WeightsError, match="not a whole module"):
+        read_weights(path)
+
+
+def test_weights_that_do_not_fit_are_named_all_at_once():
+    module = make_module(CONFIG.table)
+    state = dict(module.state_dict())
+    before = {name: one.clone() for name, one in state.items()}
+    state["12.weight"] = torch.zeros(7, 64)
+    state["extra.weight"] = state.pop("0.weight")
+    with pytest.raises(WeightsError) as error:
+        load_weights(module, state, "net.pt")
+    told = "\n".join(error.value.problems)
+    for part in ("has no 0.weight", "extra.weight", "12.weight is (7, 64), the network has (10"):
+        assert part in told
+    assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--network", TEN_LINES], "--network NAME --weights FILE"),
+        (["--network", TEN_LINES, "--weights", "nothing.pt"], "No such file"),
+        (["STUDY", "--weights", "w.pt"], "drop --network, --weights and --set"),
+        (["--network", TEN_LINES, "--weights", "W", "--batchnorm-images", "9"], "needs images"),
+        (
+            ["--network", TEN_LINES, "--weights", "W", "--set=dataset=digits", "--set=classes=7"],
+            "digits has 10 classes",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_told(weights, capsys, words, told):
+    words = [str(weights) if word == "W" else word for word in words]
+    assert main(["compress", *words, "--layer", "tucker2", "--rank", "2"]) == 2
+    assert told in capsys.readouterr().err

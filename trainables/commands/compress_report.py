@@ -1,0 +1,89 @@
+"""What ``compress`` prints: each layer, the sizes, and what is left of the accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trainables.commands.columns import WIDTH, lay_out, shorten
+
+MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
+ADVISED_IMAGES = 2048
+
+
+def compress_report(state: dict[str, Any], space: Path, command: str, training_images: int) -> str:
+    """The table and what came of it; paths and commands alone may be wider than 80 columns."""
+    network, source = state["network"], state["source"]
+    done, epochs = source["epochs_done"], source["config"]["epochs"]
+    when = f"after {done} of {epochs} epochs" if done else f"({source['checkpoint']})"
+    lines = [
+        str(source["trial_id"]),
+        f"{when}, as {state['starting_point']['layer']}, ranks {state['asked']['rule']}",
+        "",
+        *_table(state["layers"]),
+        "",
+        f"parameters     {network['dense_parameters']:,} -> {network['parameters']:,} "
+        f"({network['parameters'] / network['dense_parameters']:.1%})",
+        f"multiply-adds  {network['dense_macs'] / 1e6:,.2f} M -> {network['macs'] / 1e6:,.2f} M "
+        "an image",
+        *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
+        *_advice(state, training_images),
+        "",
+        f"starting point in {space.parent}",
+        f"fine-tune it: {command}",
+    ]
+    return "\n".join(lines)
+
+
+def _judged(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
+    if before is None or after is None:
+        return ["validation     none: no image was held out or named"]
+    return [
+        f"validation     accuracy {before['accuracy']:.2%} -> {after['accuracy']:.2%}, "
+        f"loss {before['loss']:.4f} -> {after['loss']:.4f}",
+        f"               (float32, {before['images']:,} held-out images)",
+    ]
+
+
+def _advice(state: dict[str, Any], training_images: int) -> list[str]:
+    images = state["asked"]["batchnorm_images"]
+    if not state["network"]["batchnorms"]:
+        return ["BatchNorm      the network has none to measure"] if images else []
+    if images:
+        return [f"BatchNorm      measured anew on {images:,} training images"]
+    before, after = (state["held_out"].get(name) for name in ("before", "after"))
+    if before is None or after["accuracy"] > before["accuracy"] - MUCH_LOST:
+        return []
+    return [
+        "               BatchNorm keeps the dense network's statistics;",
+        f"               --batchnorm-images {min(ADVISED_IMAGES, training_images)} measures "
+        "them anew",
+    ]
+
+
+def _table(layers: list[dict[str, Any]]) -> list[str]:
+    header = ["layer", "shape", "ranks", "parameters", "error"]
+    rows = [
+        [
+            shorten(layer["name"].removesuffix(".conv"), 26),
+            f"{layer['in_channels']}>{layer['out_channels']}",
+            shorten("-".join(map(str, layer["ranks"])), 16) or layer["family"],
+            f"{layer['parameters']:,}",
+            f"{layer['relative_error']:.4f}",
+        ]
+        for layer in layers
+    ]
+    lines = lay_out([header, *rows], right={3, 4})
+    left = WIDTH - len(lines[0])
+    spectra = [_spectrum(layer["singular_values"], left) for layer in layers]
+    return [
+        f"{line}  {spectrum}".rstrip()
+        for line, spectrum in zip(lines, ["singular values"[: left - 2], *spectra], strict=True)
+    ]
+
+
+def _spectrum(values: list[float], width: int) -> str:
+    """As many leading singular values, over the largest, as fit."""
+    count = max((width - 3) // 4, 0)
+    words = [f"{value:.2f}".removeprefix("0")[:3] for value in values[1 : count + 1]]
+    return " ".join(["1", *words])
