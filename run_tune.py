@@ -10,7 +10,7 @@ from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.data.sources import DatasetError
 from tune_app.command.command_line import parse_options
-from tune_app.command.errors import UsageError
+from tune_app.command.errors import UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions
 from tune_app.command.output import log_lines, print_line, terminal
 from tune_app.command.programs import PROGRAMS, run_program
@@ -38,11 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.list_spaces:
             print_line(spaces_text())
             return 0
-        options, plan = planned(options)
+        with os_errors_as_usage():
+            options, plan = planned(options)
         if options.plan_only:
-            view = plan_json if options.as_json else plan_text
-            print_line(view(plan, read_progress(plan, options)))
-            return 0
+            return shown(plan, options)
         return searched(plan, options)
     except (UsageError, SpaceError, DatasetError, RecordError) as wrong:
         problems = getattr(wrong, "problems", [wrong])
@@ -74,11 +73,29 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
         ) from None
 
 
+def shown(plan: Plan, options: RunOptions) -> int:
+    """Prints the plan, and then whatever would keep a search from starting here.
+
+    Raises:
+        UsageError: with everything of that kind.
+    """
+    from tune_app.preview.preflight import start_problems
+
+    with os_errors_as_usage():
+        problems = start_problems(plan, options)
+    view = plan_json if options.as_json else plan_text
+    print_line(view(plan, read_progress(plan, options), problems))
+    if problems:
+        raise UsageError(problems)
+    return 0
+
+
 def searched(plan: Plan, options: RunOptions) -> int:
     """Runs what is left of the plan; the study folder ends with tables and a report."""
     from tune_app.preview.preflight import check_start
 
-    check_start(plan, options)
+    with os_errors_as_usage():
+        check_start(plan, options)
     from tune_app.engine.runner_config import RunnerConfig
     from tune_app.study.run_study import run_study
 

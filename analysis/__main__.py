@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from analysis.commands.registry import COMMANDS
+from trainables.config.file_problem import file_problem
 from trainables.config.installation import command_line
 
 HELP = (
@@ -55,7 +56,9 @@ def _message(problem: Exception) -> str | None:
 
     if hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
         return str(problem.format_message())
-    expected = (RecordError, TableError, FigureError, OSError)
+    if isinstance(problem, OSError):
+        return file_problem(problem)
+    expected = (RecordError, TableError, FigureError)
     return str(problem) if isinstance(problem, expected) else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from trainables.commands.registry import COMMANDS, EXAMPLES
+from trainables.config.file_problem import file_problem
 from trainables.config.installation import INSTALLED, command_line, is_installed
 
 WRONG_USE = 2
@@ -34,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
     except ValueError as wrong:  # of configurations, data sets, checkpoints: each says what to do
         problems = getattr(wrong, "problems", [wrong])
         print(*(f"error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
+        return WRONG_USE
+    except OSError as wrong:
+        print(f"error: {file_problem(wrong)}", file=sys.stderr)
         return WRONG_USE
     return 0
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -240,8 +241,11 @@ def test_an_image_that_is_no_square_becomes_one_as_the_rule_says(
     assert f"16×16 pixels by the rule {resize!r}" in notes(images, image_size=16, resize=resize)
 
 
-def run_tune(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart", *arguments]
+def run_tune(
+    *arguments: str, folder: Path, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart"]
+    command = [*before, *program, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -260,6 +264,83 @@ def test_the_plan_names_every_bad_file_or_goes_on_without_them(
     assert "train/ and test/ as they are" in planned.stdout
     listed = run_tune(*ask, "--skip-unreadable", "--json", folder=tmp_path)
     assert {trial["config"]["classes"] for trial in json.loads(listed.stdout)["trials"]} == {2}
+
+
+def test_the_plan_refuses_what_the_run_would_and_says_so(images: Path, tmp_path: Path) -> None:
+    ask = ["--dataset=folder", f"--data-dir={images}", "--set=batch_size=64", "--set=classes=3"]
+    (tmp_path / "results").touch()
+    planned = run_tune(*ask, "--plan", "--reuse-from=nowhere", folder=tmp_path)
+    assert planned.returncode == 2
+    assert "without --plan the same command would be refused here" in planned.stdout
+    for words in ("folder has 2 classes, classes says 3", "nowhere is no study", "cannot write to"):
+        assert words in planned.stderr
+    listed = run_tune(*ask[:3], "--plan", "--json", folder=tmp_path)
+    problems = json.loads(listed.stdout)["problems"]
+    assert problems[0] == "batch_size 64 is more than the 18 images to train on"
+    started = run_tune(*ask[:3], folder=tmp_path)
+    assert (started.returncode, started.stdout) == (2, "")
+    assert started.stderr == listed.stderr
+    assert (tmp_path / "results").stat().st_size == 0
+
+
+@pytest.fixture
+def unprivileged() -> list[str]:
+    """What to put before a command so that permissions bind it, whoever runs the tests."""
+    before = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv") or subprocess.run([*before, "true"], check=False).returncode:
+        pytest.skip("permissions do not bind this user, and setpriv cannot change that")
+    return before
+
+
+def test_what_may_not_be_read_is_named_with_the_rest(
+    images: Path, tmp_path: Path, unprivileged: list[str]
+) -> None:
+    closed = [images / "train" / "cat" / "closed", images / "test" / "dog" / "00.png"]
+    closed[0].mkdir()
+    for path in closed:
+        path.chmod(0)
+    ask = ["--dataset=folder", "--plan", "--set=batch_size=4"]
+    refused = run_tune(*ask, f"--data-dir={images}", folder=tmp_path, before=unprivileged)
+    assert refused.returncode == 2
+    assert all(f"{path} (Permission denied)" in refused.stderr for path in closed)
+    go_on = [*ask, f"--data-dir={images}", "--skip-unreadable"]
+    skipped = run_tune(*go_on, folder=tmp_path, before=unprivileged)
+    assert skipped.returncode == 0, skipped.stderr
+    assert "skipped: 2 files" in skipped.stdout
+    tmp_path.joinpath("shut").mkdir(mode=0)
+    for words in (
+        [f"--data-dir={tmp_path / 'shut' / 'images'}"],
+        [f"--data-dir={images}", "--skip-unreadable", "--results-dir=shut/results"],
+        [f"--data-dir={images}", "--skip-unreadable", "--set=network=shut/net.py:make"],
+    ):
+        done = run_tune(*ask, *words, folder=tmp_path, before=unprivileged)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("part", ["Train", "TEST", "training", "Validation"])
+def test_a_part_by_another_name_is_no_class(images: Path, part: str) -> None:
+    (images / "test").rename(images / part)
+    with pytest.raises(DatasetError, match=f"has {part}: name it train, val or test"):
+        count_dataset(asked(images))
+
+
+def test_parts_below_the_classes_are_not_mixed(images: Path, tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        for part in ("train", "test"):
+            shutil.copytree(images / part / label, tmp_path / "turned" / label / part)
+    with pytest.raises(DatasetError, match="put the classes into the parts"):
+        count_dataset(asked(tmp_path / "turned"))
+    shutil.rmtree(tmp_path / "turned" / "dog" / "test")  # vehicles, say, with trains among them
+    assert count_dataset(asked(tmp_path / "turned")).classes == 2
+
+
+def test_a_name_that_would_move_the_cursor_is_escaped(images: Path) -> None:
+    (images / "train" / "cat" / "two\nlines\x1b[2J.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"two\\nlines\\x1b\[2J\.png"):
+        count_dataset(asked(images))
 
 
 def test_a_mistyped_folder_is_never_created(images: Path, tmp_path: Path) -> None:

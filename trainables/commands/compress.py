@@ -137,6 +137,12 @@ def compress(
         trained = _choosing(trained, replace, keep)
     if batchnorm_images and data is None:
         raise ValueError("--batchnorm-images needs images: name them with --set dataset=NAME")
+    held = len(split_training_images(trained.config, data).train) if data is not None else 0
+    if batchnorm_images > held:
+        raise ValueError(
+            f"--batchnorm-images {batchnorm_images}: the trial trained on {held:,} images; name at "
+            "most as many"
+        )
     compressed = decompose(trained, target, dtype=dtype)
     if data is not None and batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
@@ -150,7 +156,6 @@ def compress(
     )
     space = write_space(start, trained)
     state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
-    held = len(split_training_images(trained.config, data).train) if data is not None else 0
     command = _fine_tune_command(space, data_dir)
     print(json.dumps(state, indent=1) if as_json else compress_report(state, space, command, held))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,6 +75,8 @@ def export(
 
     if form not in FORMS:
         raise ValueError(f"--form must be one of {', '.join(FORMS)}, got {form!r}")
+    if not math.isfinite(seconds):
+        raise ValueError(f"--seconds must be a number of seconds, got {seconds}")
     if onnx or int8:
         check_packages()
     torch.set_num_threads(threads)

@@ -17,9 +17,13 @@ from trainables.sizes.selection import why_kept
 Network = Annotated[
     str, typer.Argument(metavar="[NETWORK]", help="Such as torchvision:resnet18 or my.py:make.")
 ]
-ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
-Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
-Width = Annotated[int, typer.Option(metavar="N", help="Channels of resnet9's first layer.")]
+ImageSize = Annotated[
+    int, typer.Option(metavar="N", min=8, max=1024, help="Side of its images, in pixels.")
+]
+Classes = Annotated[int, typer.Option(metavar="N", min=2, help="How many classes it tells apart.")]
+Width = Annotated[
+    int, typer.Option(metavar="N", min=1, max=8192, help="Channels of resnet9's first layer.")
+]
 Replace = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]
 Keep = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
 RankScale = Annotated[float, typer.Option(metavar="S", help="The rank_scale that is shown.")]

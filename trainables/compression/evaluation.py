@@ -17,7 +17,7 @@ from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.device_data import place
 from trainables.data.sources import DatasetError, requested_data
-from trainables.data.split import split_training_images
+from trainables.data.split import split_training_images, spread_evenly
 from trainables.training.evaluator import Evaluator
 
 
@@ -81,8 +81,8 @@ def held_out_batches(
 
 
 def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
-    """Up to ``count`` normalised training images (B, 3, H, W), in the order of the data set."""
-    chosen = torch.from_numpy(split_training_images(config, data).train[:count].copy())
+    """Up to ``count`` normalised training images (B, 3, H, W), evenly spaced over the data set."""
+    chosen = torch.from_numpy(spread_evenly(split_training_images(config, data).train, count))
     pixels = place(data, torch.device("cpu")).train_pixels
     return Augmenter(pixels, data.mean, data.std).plain(chosen)
 
@@ -90,7 +90,7 @@ def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
     """Up to ``count`` normalised images (B, 3, H, W): held-out ones, else training ones."""
     split = split_training_images(config, data)
-    chosen = split.train if split.uses_test_set else split.held_out
+    chosen = spread_evenly(split.train if split.uses_test_set else split.held_out, count)
     pixels = place(data, torch.device("cpu")).train_pixels
-    images = Augmenter(pixels, data.mean, data.std).plain(torch.from_numpy(chosen[:count].copy()))
+    images = Augmenter(pixels, data.mean, data.std).plain(torch.from_numpy(chosen))
     return images.contiguous(memory_format=torch.channels_last)

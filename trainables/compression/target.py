@@ -55,8 +55,9 @@ class Target:
         if self.dims < 1:
             problems.append(f"dims must be at least 1, got {self.dims}")
         for name in ("parameters", "rank"):
-            if (getattr(self, name) or 1) < 1:
-                problems.append(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                problems.append(f"{name} must be at least 1, got {value}")
         for name in ("compression", "energy"):
             share = getattr(self, name)
             if share is not None and not 0 < share <= 1:

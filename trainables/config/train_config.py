@@ -70,7 +70,7 @@ class TrainConfig:
     compression: float | None = _key(None, OURS, above=0, high=1)
     ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
     dims: int = _key(3, ORIGINAL, low=1)
-    width: int = _key(WIDTH, FAST, low=1)  # resnet9's
+    width: int = _key(WIDTH, FAST, low=1, high=8192)  # resnet9's
     classes: int = _key(10, "CIFAR-10", low=2)
     network: str = _key("resnet9", FAST)  # else "name#digest": see trainables.config.tables
     replace: str = _key("", OURS)  # which layers: see trainables.sizes.selection

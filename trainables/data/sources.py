@@ -97,3 +97,29 @@ def count_images(config: TrainConfig, counts: DataCounts) -> tuple[int, int]:
     kept = counts.own_validation if held_out and counts.own_validation else held_out
     rest = counts.train_images - kept
     return held_out, rest if config.train_images is None else config.train_images
+
+
+def misfit(config: TrainConfig, counts: DataCounts) -> str:
+    """What is wrong with the numbers of classes and images, "" when nothing is."""
+    if config.classes != counts.classes:
+        return (
+            f"{config.dataset} has {counts.classes:,} classes, classes says {config.classes:,}: "
+            "leave it out"
+        )
+    held_out, wanted = count_images(config, counts)
+    own = counts.own_validation
+    if held_out and own and held_out > own:
+        return (
+            f"{config.dataset} has {own:,} validation images of its own, validation_images asks "
+            f"for {held_out:,}: lower it, or leave it out"
+        )
+    kept = own if held_out and own else held_out
+    if kept + max(wanted, 1) > counts.train_images:
+        return (
+            f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
+            f"validation and {wanted:,} to train on do not fit: lower validation_images or "
+            "train_images"
+        )
+    if wanted < config.batch_size:
+        return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
+    return ""

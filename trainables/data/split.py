@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
-from trainables.data.sources import DataCounts, count_images
+from trainables.data.sources import count_images, misfit
 
 Indices = NDArray[np.int64]
 
@@ -52,25 +52,11 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     return Split(np.sort(train), np.sort(validation))
 
 
-def misfit(config: TrainConfig, counts: DataCounts) -> str:
-    """What is wrong with the numbers of images, "" when nothing is."""
-    held_out, wanted = count_images(config, counts)
-    own = counts.own_validation
-    if held_out and own and held_out > own:
-        return (
-            f"{config.dataset} has {own:,} validation images of its own, validation_images asks "
-            f"for {held_out:,}: lower it, or leave it out"
-        )
-    kept = own if held_out and own else held_out
-    if kept + max(wanted, 1) > counts.train_images:
-        return (
-            f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
-            f"validation and {wanted:,} to train on do not fit: lower validation_images or "
-            "train_images"
-        )
-    if wanted < config.batch_size:
-        return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
-    return ""
+def spread_evenly(indices: Indices, count: int) -> Indices:
+    """Up to ``count`` of the indices, evenly spaced: the images of a folder lie sorted by class."""
+    if count >= len(indices):
+        return indices
+    return indices[np.arange(count) * len(indices) // count]
 
 
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:

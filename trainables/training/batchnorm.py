@@ -9,7 +9,7 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.augment import Augmenter
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
-from trainables.data.split import split_training_images
+from trainables.data.split import split_training_images, spread_evenly
 
 BATCH = 256  # images
 
@@ -27,6 +27,8 @@ def batchnorms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
 def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, images: int) -> None:
     """Running means and variances over up to ``images`` training images, as they are, in place.
 
+    The images are evenly spaced over the data set.
+
     A decomposition lowers the variance of what a convolution puts out; statistics of the
     undecomposed one then scale every layer wrongly. Nothing else of the network trains: dropout
     drops nothing. A network without BatchNorm stays what it is.
@@ -34,7 +36,7 @@ def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, im
     norms = batchnorms(network)
     if not norms:
         return
-    chosen = torch.from_numpy(split_training_images(config, data).train[:images].copy())
+    chosen = torch.from_numpy(spread_evenly(split_training_images(config, data).train, images))
     pixels = place(data, torch.device("cpu")).train_pixels
     augmenter = Augmenter(pixels, data.mean, data.std)
     momenta = [norm.momentum for norm in norms]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from search_spaces.grammar.suggestion import did_you_mean
+from trainables.config.file_problem import file_problem
 
 
 class UsageError(ValueError):
@@ -13,6 +15,15 @@ class UsageError(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+@contextmanager
+def os_errors_as_usage() -> Iterator[None]:
+    """Before anything was started, a file that cannot be read or written is wrong use."""
+    try:
+        yield
+    except OSError as problem:
+        raise UsageError([file_problem(problem)]) from problem
 
 
 class RayLostError(ConnectionError):

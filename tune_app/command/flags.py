@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from search_spaces.grammar.seeds import MOST_CHOOSING_SEEDS
 from trainables.data.datasets.registry import DATASETS
 from tune_app.command.choices import (
     CONFIRM_CHOICES,
@@ -16,10 +17,10 @@ from tune_app.command.choices import (
 )
 from tune_app.command.option_parsers import (
     OptionParser,
-    above,
     above_zero,
     at_least,
     duration,
+    from_number,
     kept,
     objectives,
     one_of,
@@ -96,7 +97,7 @@ EstimatingSeeds = Annotated[
         "N",
         "Train what was chosen with N new seeds, for an unbiased estimate; default 5. "
         "0 skips that stage, and nothing is claimed of what was tuned.",
-        at_least(0),
+        at_least(0, MOST_CHOOSING_SEEDS),
     ),
 ]
 Confirm = Annotated[
@@ -106,7 +107,7 @@ Confirm = Annotated[
         "N",
         "Retrain the best of a finished study with N new seeds on all training images, "
         "and evaluate on the test set once.",
-        at_least(1),
+        at_least(1, MOST_CHOOSING_SEEDS),
     ),
 ]
 ConfirmWhat = Annotated[
@@ -146,7 +147,7 @@ GracePeriod = Annotated[
 ]
 ReductionFactor = Annotated[
     Any,
-    _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", above(1)),
+    _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", from_number(1.1)),
 ]
 NumSamples = Annotated[
     Any, _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1))

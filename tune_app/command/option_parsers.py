@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from trainables.commands.settings import Scalar, scalar
@@ -19,6 +20,7 @@ OptionParser = Callable[[str], Any]
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 DURATION = re.compile("".join(rf"(?:(?P<{unit}>{NUMBER}){unit})?" for unit in UNITS))
+THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ class ParseError:
     problem: str
 
 
-def at_least(least: int) -> OptionParser:
-    """A whole number; 1_000 and 1,000 are both a thousand."""
+def at_least(least: int, most: float = inf) -> OptionParser:
+    """A whole number; 1_000 and 1,000 are both a thousand, 1,5 is neither fifteen nor a list."""
 
     def read(text: str) -> int:
-        number = int(text.replace(",", ""))
-        if number < least:
+        number = int(_without_commas(text))
+        if not least <= number <= most:
             raise ValueError
         return number
 
-    return _reader(read, f"a whole number of at least {least}")
+    least_words = f"a whole number of at least {least}"
+    return _reader(read, least_words if most == inf else f"a whole number from {least} to {most:,}")
 
 
 def kept() -> OptionParser:
@@ -55,19 +58,19 @@ def kept() -> OptionParser:
 
 def above_zero() -> OptionParser:
     """A finite number above 0."""
-    return above(0)
+    return _reader(_positive, "a number above 0")
 
 
-def above(least: int) -> OptionParser:
-    """A finite number above another."""
+def from_number(least: float) -> OptionParser:
+    """A finite number that is not below another, itself above 0."""
 
     def read(text: str) -> float:
         number = _positive(text)
-        if number <= least:
+        if number < least:
             raise ValueError
         return number
 
-    return _reader(read, f"a number above {least}")
+    return _reader(read, f"a number of at least {least}")
 
 
 def share() -> OptionParser:
@@ -75,7 +78,7 @@ def share() -> OptionParser:
 
     def read(text: str) -> float | str:
         number = 0.0 if text == "auto" else float(text)
-        if not 0 <= number < float("inf") or (number > 1 and not number.is_integer()):
+        if not 0 <= number < inf or (number > 1 and not number.is_integer()):
             raise ValueError
         return "auto" if text == "auto" else number
 
@@ -137,7 +140,14 @@ def _reader(read: OptionParser, expected: str) -> OptionParser:
 
 
 def _positive(text: str) -> float:
-    number = float(text.replace(",", ""))
-    if not 0 < number < float("inf"):
+    number = float(_without_commas(text))
+    if not 0 < number < inf:
         raise ValueError
     return number
+
+
+def _without_commas(text: str) -> str:
+    """Commas part thousands; any other comma is a decimal or a list, which is no number here."""
+    if "," in text and not THOUSANDS.fullmatch(text.strip()):
+        raise ValueError
+    return text.replace(",", "")

@@ -50,7 +50,7 @@ class Horizon:
         share = self.max_t / self.grace_period
         count = int(math.log(share) / math.log(self.reduction_factor) + 1)
         steps = (self.grace_period * self.reduction_factor**step for step in range(count))
-        return tuple(math.ceil(step) for step in steps)
+        return tuple(dict.fromkeys(math.ceil(step) for step in steps))
 
     def words(self, scheduler: str) -> str:
         """When and on what it judges, in a sentence."""

@@ -28,10 +28,11 @@ LEGEND = [
 ]
 
 
-def plan_json(plan: Plan, progress: StudyProgress) -> str:
+def plan_json(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
     """One object; every trial with its whole resolved configuration, the others as written.
 
-    ``status`` says how a trial stands on record, "never_ran" where it has not begun.
+    ``status`` says how a trial stands on record, "never_ran" where it has not begun; ``problems``
+    why a search would not start here.
     """
     trials = [_trial_json(trial, progress) for trial in plan.trials]
     estimating = [_trial_json(trial, progress) for trial in progress.estimating]
@@ -41,15 +42,23 @@ def plan_json(plan: Plan, progress: StudyProgress) -> str:
     lists |= {"duplicates": duplicates, "infeasible": infeasible}
     # a trial a line: an indented document takes five times as long to write
     parts = [f'"{name}": [{_lines(ones)}]' for name, ones in lists.items()]
+    parts += [f'"problems": {json.dumps(list(problems))}']
     return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
 
 
-def plan_text(plan: Plan, progress: StudyProgress) -> str:
-    """Everything that would run and why the rest would not, in lines of at most 80 columns."""
+def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
+    """Everything that would run and why the rest would not, in lines of at most 80 columns.
+
+    ``problems`` are why a search would not start here; they are told elsewhere.
+    """
     parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress), _trials(plan)]
     parts += [_estimating(plan, progress)]
     parts += [_duplicates(plan), _infeasible(plan), forecast(plan, progress).lines()]
-    parts += [["nothing was started; the same command without --plan starts it"]]
+    starts = not (problems or progress.differences)
+    verdict = "the same command without --plan starts it" if starts else (
+        "without --plan the same command would be refused here"
+    )  # fmt: skip
+    parts += [[f"nothing was started; {verdict}"]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
@@ -69,7 +78,7 @@ def spaces_text() -> str:
 def short(count: float) -> str:
     """A count in three digits: 45,487,104 → 45.5M."""
     for unit, divisor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= divisor:
+        if float(f"{count:.3g}") >= divisor:  # 999,700 is 1M, not 1e+03k
             return f"{count / divisor:.3g}{unit}"
     return f"{count:.0f}"
 

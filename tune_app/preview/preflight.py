@@ -6,14 +6,14 @@ import errno
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import humanize
 
+from analysis.record.record import RecordError, read_record
 from trainables.data.datasets.registry import count_dataset, is_present, load_dataset
-from trainables.data.sources import DataCounts, DataRequest, DatasetError
-from trainables.data.split import misfit
+from trainables.data.sources import DatasetError, misfit
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
@@ -32,14 +32,22 @@ def check_start(plan: Plan, options: RunOptions) -> None:
     Raises:
         UsageError: with every problem found.
     """
+    if problems := start_problems(plan, options, download=True):
+        raise UsageError(problems)
+
+
+def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -> list[str]:
+    """Every reason why a start here and now could only fail.
+
+    Data that are absent are downloaded where that is asked for; else they are taken to be right.
+    """
     folder = study_paths(options, plan.space.name).folder
-    problems = [
+    return [
         *_nothing_to_run(plan),
-        *_data_problems(plan, options),
+        *_data_problems(plan, options, download=download),
+        *_reuse_problems(options.reuse_from),
         *environment_problems(options, folder, forecast(plan).disk_bytes),
     ]
-    if problems:
-        raise UsageError(problems)
 
 
 def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
@@ -112,7 +120,16 @@ def _nothing_to_run(plan: Plan) -> Iterable[str]:
     yield "no point of the space can run: " + "; ".join([*reasons][:3])
 
 
-def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
+def _reuse_problems(studies: Iterable[Path]) -> Iterator[str]:
+    """The folders to take trials from that are no studies."""
+    for folder in studies:
+        try:
+            read_record(folder, rates=False)
+        except (RecordError, OSError) as problem:
+            yield f"--reuse-from: {problem}"
+
+
+def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[str]:
     """Each dataset is looked at once, and whether every trial finds the images it asks for."""
     problems: dict[str, None] = {}  # a set that keeps its order
     for key in DATA_KEYS:
@@ -123,17 +140,12 @@ def _data_problems(plan: Plan, options: RunOptions) -> list[str]:
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):
         try:
-            counts = _look_at(request)
+            if download and not is_present(request):
+                load_dataset(request)
+            counts = count_dataset(request)
         except DatasetError as problem:
             problems[str(problem)] = None
             continue
         told = (misfit(config, counts) for config in configs if requests[config] == request)
         problems.update(dict.fromkeys(filter(None, told)))
     return list(problems)
-
-
-def _look_at(request: DataRequest) -> DataCounts:
-    """What is known of the data; what is absent is downloaded."""
-    if not is_present(request):
-        load_dataset(request)
-    return count_dataset(request)

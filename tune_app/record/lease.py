@@ -68,9 +68,13 @@ class Lease:
     def __enter__(self) -> Lease:
         self.study.mkdir(parents=True, exist_ok=True)
         holder = _read(self.path)
+        damaged = holder is None and self.path.exists()
+        if damaged:
+            time.sleep(min(0.3, self.renew))  # another driver may be writing it
+            holder = _read(self.path)
         if holder is not None and _alive(self.path, holder, self.renew, self.stale):
             raise LeaseHeldError(self.study, holder)
-        self._take(holder)
+        self._take(replace=damaged or holder is not None)
         self._thread.start()
         return self
 
@@ -80,9 +84,9 @@ class Lease:
         if self._is_own():
             self.path.unlink(missing_ok=True)
 
-    def _take(self, previous: Holder | None) -> None:
+    def _take(self, *, replace: bool) -> None:
         """Writes the own name, and looks whether another driver did the same at this moment."""
-        if previous is None:
+        if not replace:
             try:
                 with self.path.open("xb") as file:
                     file.write(msgspec.json.encode(self._holder()))
@@ -123,7 +127,7 @@ class Lease:
 
 
 def _read(path: Path) -> Holder | None:
-    """The lease's holder; None where there is none, or a half-written one."""
+    """The lease's holder; None where there is none, or a half-written or damaged one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Holder)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
@@ -145,7 +149,7 @@ def _runs(holder: Holder) -> bool:
         process = psutil.Process(holder.pid)
         same = abs(process.create_time() - holder.started_at) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # the latter two: no process has that number
         return False
 
 

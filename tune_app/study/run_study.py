@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from tune_app.command.errors import RayLostError, UsageError
+from tune_app.command.errors import RayLostError, UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions
 from tune_app.command.output import LOG
 from tune_app.engine.runner_config import RunnerConfig
@@ -63,9 +63,10 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
 
 @contextlib.contextmanager
 def lease_errors_as_usage() -> Iterator[None]:
-    """A study that another driver works on is wrong use, not a fault."""
+    """A study that another driver works on, or cannot be written, is wrong use, not a fault."""
     try:
-        yield
+        with os_errors_as_usage():
+            yield
     except LeaseHeldError as problem:
         raise UsageError([str(problem)]) from problem
 

@@ -93,12 +93,25 @@ def test_a_form_that_there_is_not_is_named_with_those_there_are(study, capsys):
         (["--layer", "tt_conv", "--parameters", "300"], "its smallest network has"),
         (["--layer", "tucker", "--rank", "3", "--dims", "0"], "dims must be at least 1, got 0"),
         (["--layer", "tt"], "--layer must be one of"),
+        (["--layer", "tucker", "--rank", "0"], "rank must be at least 1, got 0"),
+        (["--layer", "tucker", "--parameters", "0"], "parameters must be at least 1, got 0"),
+        (["--layer", "tucker", "--compression", "nan"], "compression must lie in (0, 1], got nan"),
+        (
+            ["--layer", "tucker", "--rank", "2", "--batchnorm-images", "2048"],
+            "--batchnorm-images 2048: the trial trained on 640 images",
+        ),
         ([], "--layer"),
     ],
 )
 def test_wrong_use_of_compress_ends_with_2_and_says_why(study, capsys, words, told):
     assert main(["compress", *study, *words]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "2,5"])
+def test_a_time_that_never_ends_is_refused(study, capsys, seconds):
+    assert main(["export", *study, f"--seconds={seconds}"]) == 2
+    assert "--seconds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["compress", "--layer", "separable"], ["export"]])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import DataRequest
-from trainables.data.split import split_training_images
+from trainables.data.split import split_training_images, spread_evenly
 
 DIGITS = load_dataset(DataRequest("digits"))
 LABELS = DIGITS.train_labels
@@ -78,3 +78,10 @@ def test_a_batch_larger_than_the_training_set_is_refused():
     config = dataclasses.replace(TrainConfig(), dataset="digits", train_images=100)
     with pytest.raises(ConfigError, match="batch_size 512 is more than the 100"):
         split_training_images(config, DIGITS)
+
+
+@given(st.integers(1, 300), st.integers(0, 400))
+def test_some_images_of_a_set_that_is_sorted_by_class_are_of_every_class(total, count):
+    some = spread_evenly(np.arange(total), count)
+    assert len(set(some)) == min(total, count)
+    assert len(set(some * 10 // total)) == min(10, count, total)

@@ -99,3 +99,16 @@ def test_the_objective_that_drives_the_search_comes_first() -> None:
     assert objectives("macs") == ParseError("val_accuracy comes first, got macs")
     assert "did you mean 'parameters'" in objectives("val_accuracy,params").problem
     assert "once" in objectives("val_accuracy,val_accuracy").problem
+
+
+@pytest.mark.parametrize("text", ["1,5", "1,2", "0,5", "1,00", "1,0000", ",1", "1,000,00"])
+def test_a_comma_that_parts_no_thousands_is_neither_dropped_nor_a_point(text: str) -> None:
+    assert isinstance(at_least(0)(text), ParseError)
+    assert isinstance(above_zero()(text), ParseError)
+    assert above_zero()("1,500.5") == 1500.5
+
+
+def test_a_number_has_a_most_where_more_means_nothing() -> None:
+    assert at_least(0, 1000)("1000") == 1000
+    expected = "takes a whole number from 0 to 1,000, got '1001'"
+    assert at_least(0, 1000)("1001") == ParseError(expected)

@@ -86,5 +86,5 @@ def test_both_are_options() -> None:
         ["--space", "cp", "--scheduler=asha", "--grace-period=40", "--reduction-factor", "2.5"]
     )
     assert (given.grace_period, given.reduction_factor) == (40, 2.5)
-    with pytest.raises(UsageError, match="--reduction-factor: takes a number above 1"):
+    with pytest.raises(UsageError, match=r"takes a number of at least 1\.1"):
         parse_options(["--space", "cp", "--reduction-factor", "1"])

@@ -88,7 +88,9 @@ def test_a_search_that_proposes_as_it_goes_says_so() -> None:
 def test_the_json_has_the_promised_keys_and_plain_values() -> None:
     made = plan("low_rank", max_parameters=90_000)
     document = json.loads(plan_json(made, StudyProgress()))
-    assert list(document) == ["space", "trials", "estimating", "duplicates", "infeasible"]
+    assert list(document) == [
+        *("space", "trials", "estimating", "duplicates", "infeasible", "problems")
+    ]
     assert document["space"] == "low_rank"
     assert [trial["id"] for trial in document["trials"]] == [one.trial_id for one in made.trials]
     trial, size = document["trials"][0], made.trials[0].size

@@ -102,3 +102,20 @@ def test_a_driver_that_slept_while_another_took_over_learns_it(tmp_path):
         write_holder(tmp_path, token="another", renewed=time.time())
         assert lease.lost_event.wait(5)
     assert (tmp_path / LEASE).exists()  # the other's lease is left alone
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**70])
+@pytest.mark.parametrize("renewed", [-1e300, 1e300])
+def test_a_process_that_there_cannot_be_holds_nothing(tmp_path, pid, renewed):
+    with Lease(tmp_path) as own:
+        here = _read(own.path).pid_namespace
+    write_holder(tmp_path, pid=pid, renewed=renewed, pid_namespace=here)
+    with Lease(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"token": 3}', b"[1"])
+def test_a_damaged_lease_holds_nobody(tmp_path, content):
+    (tmp_path / LEASE).write_bytes(content)
+    with Lease(tmp_path, renew=0.05) as lease:
+        assert _read(lease.path).pid == os.getpid()

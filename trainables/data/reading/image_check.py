@@ -54,8 +54,9 @@ class CheckedFolder:
 
     @property
     def unreadable(self) -> dict[Path, str]:
-        """The files that cannot be read, and why."""
-        return {path: one.problem for path, one in self.files.items() if one.problem}
+        """The files, and the folders as a whole, that cannot be read, and why."""
+        files = {path: one.problem for path, one in self.files.items() if one.problem}
+        return {**self.folder.closed, **files}
 
     @property
     def animated(self) -> int:
@@ -133,12 +134,11 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
 
 
 def _named(unreadable: Mapping[Path, str]) -> str:
-    files = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
-    count = len(unreadable)
-    subject = "1 file cannot be read as an image" if count == 1 else (
-        f"{count:,} files cannot be read as images"
+    told = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
+    subject = "1 file cannot be read as an image" if len(unreadable) == 1 else (
+        f"{len(unreadable):,} files cannot be read as images"
     )  # fmt: skip
-    return f"{subject}: {files}. Mend or remove them, or go on without them: --skip-unreadable"
+    return f"{subject}: {told}. Mend or remove them, or go on without them: --skip-unreadable"
 
 
 def _refuse_empty(checked: CheckedFolder) -> None:

@@ -177,7 +177,7 @@ def _verify(path: Path) -> None:
 
 
 def _too_large(size: str) -> str:
-    return f"{size}, more than {LARGEST_PIXELS:,} in all; make it smaller"
+    return f"{size}; at most {LARGEST_PIXELS:,} in all are read, make it smaller"
 
 
 def _reason(path: Path, problem: Exception) -> str:
@@ -185,7 +185,7 @@ def _reason(path: Path, problem: Exception) -> str:
         with path.open("rb") as file:
             return f"no image format begins with {file.read(8)!r}"
     if isinstance(problem, Image.DecompressionBombError):
-        return _too_large("a picture")
+        return _too_large(f"more than {2 * LARGEST_PIXELS:,} pixels")
     if isinstance(problem, FileNotFoundError):
         return "a link to a file that does not exist" if path.is_symlink() else "no such file"
     if isinstance(problem, OSError) and problem.strerror:

@@ -18,6 +18,9 @@ SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "System Volume I
 
 TRAIN, TEST = "train", "test"
 VALIDATION_NAMES = ("val", "valid", "validation")
+PARTS = (TRAIN, TEST, *VALIDATION_NAMES)
+LIKE_PARTS = frozenset({*PARTS, "training", "testing", "tests", "validate"})
+"""What people call a part, in whatever capitals; as a class it would be learnt to be told apart."""
 TEST_STEP = 5
 """Of one folder without parts, every fifth image of a class is for the test."""
 
@@ -36,6 +39,7 @@ class ImageFolder:
 
     layout: how the parts were made, in words.
     passed_over: what else lies there, a count by what it is.
+    closed: folders that may not be read, and why.
     """
 
     root: Path
@@ -44,6 +48,7 @@ class ImageFolder:
     test: Classes
     layout: str
     passed_over: Counter[str]
+    closed: dict[Path, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -69,14 +74,23 @@ class _Walk:
     """Collects classes and what is passed over."""
 
     passed_over: Counter[str] = field(default_factory=Counter)
+    closed: dict[Path, str] = field(default_factory=dict)
+
+    def entries(self, folder: Path) -> list[Path]:
+        """What lies in a folder, sorted; nothing where it may not be read, which is noted."""
+        try:
+            return sorted(folder.iterdir())
+        except OSError as problem:
+            self.closed[folder] = problem.strerror or str(problem)
+            return []
 
     def classes(self, folder: Path) -> Classes:
         """The class folders directly below, each with the images anywhere below it."""
         found: Classes = {}
-        for path in sorted(folder.iterdir()):
+        for path in self.entries(folder):
             if self._is_hidden(path):
                 continue
-            if path.is_dir():
+            if _is_folder(path):
                 found[path.name] = sorted(self._images(path))
             else:
                 self.passed_over[f"files outside the class folders of {name(folder)}"] += 1
@@ -87,10 +101,10 @@ class _Walk:
         images, open_folders = [], [(folder, frozenset({folder.resolve()}))]
         while open_folders:
             place, above = open_folders.pop()
-            for path in place.iterdir():
+            for path in self.entries(place):
                 if self._is_hidden(path):
                     continue
-                if path.is_dir():
+                if _is_folder(path):
                     real = path.resolve()
                     if real in above:
                         self.passed_over["links in a circle"] += 1
@@ -106,7 +120,7 @@ class _Walk:
     def _is_hidden(self, path: Path) -> bool:
         hidden = path.name.startswith(".") or path.name in SYSTEM_FOLDERS
         if hidden:
-            self.passed_over["hidden folders" if path.is_dir() else "hidden files"] += 1
+            self.passed_over["hidden folders" if _is_folder(path) else "hidden files"] += 1
         return hidden
 
 
@@ -117,27 +131,39 @@ def list_images(data_dir: Path) -> ImageFolder:
         DatasetError: with everything that keeps the folder from being a data set.
     """
     walk = _Walk()
-    folders = {
-        path.name: path
-        for path in data_dir.iterdir()
-        if path.is_dir() and path.name in (TRAIN, TEST, *VALIDATION_NAMES)
-    }
+    below = {path.name: path for path in walk.entries(data_dir) if _is_folder(path)}
+    if strange := [one for one in below if one not in PARTS and one.casefold() in LIKE_PARTS]:
+        raise DatasetError(
+            f"{LAYOUT}; but {name(data_dir)} has {', '.join(strange)}: name it train, val or test "
+            "if it is such a part, and something else if it is a class"
+        )
+    folders = {part: path for part, path in below.items() if part in PARTS}
     if folders:
         found = _in_parts(data_dir, folders, walk)
     else:
         found = _one_folder(data_dir, walk)
     if problems := _problems(found):
-        raise DatasetError(f"{LAYOUT}; but " + "; ".join(problems))
+        closed = [f"{name(path)}: {reason}" for path, reason in walk.closed.items()]
+        raise DatasetError(f"{LAYOUT}; but " + "; ".join([*closed, *problems]))
     return found
 
 
 def name(path: Path | str) -> str:
-    """A path as it can be printed: a byte that is no UTF-8 as a backslash, x and its digits."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """A path as it can be printed: what is no UTF-8 or no character that shows is escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one; what lies in a folder that may not be entered is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _in_parts(data_dir: Path, folders: dict[str, Path], walk: _Walk) -> ImageFolder:
-    for path in data_dir.iterdir():
+    for path in walk.entries(data_dir):
         if path.name not in folders and not path.name.startswith("."):
             walk.passed_over[f"entries beside {' and '.join(sorted(folders))}"] += 1
     parts = {part: walk.classes(path) for part, path in sorted(folders.items())}
@@ -151,7 +177,7 @@ def _in_parts(data_dir: Path, folders: dict[str, Path], walk: _Walk) -> ImageFol
     elif TEST not in folders:
         layout = f"there is no test/, so {next(iter(parts))}/ is the test set"
         validation, test = {}, validation
-    return ImageFolder(data_dir, train, validation, test, layout, walk.passed_over)
+    return ImageFolder(data_dir, train, validation, test, layout, walk.passed_over, walk.closed)
 
 
 def _one_folder(data_dir: Path, walk: _Walk) -> ImageFolder:
@@ -162,7 +188,7 @@ def _one_folder(data_dir: Path, walk: _Walk) -> ImageFolder:
         for label, files in classes.items()
     }
     layout = "one folder: every fifth image of each class, by name, is for the test"
-    return ImageFolder(data_dir, train, {}, test, layout, walk.passed_over)
+    return ImageFolder(data_dir, train, {}, test, layout, walk.passed_over, walk.closed)
 
 
 def _problems(found: ImageFolder) -> list[str]:
@@ -182,7 +208,22 @@ def _problems(found: ImageFolder) -> list[str]:
         for label, files in classes.items()
         if not files
     ]
-    return empty or _class_problems(found)
+    return empty or [*_class_problems(found), *_parts_below(found)]
+
+
+def _parts_below(found: ImageFolder) -> list[str]:
+    """Whether parts lie below the classes, where a split by name would mix them."""
+    depth = 1 if found.layout.startswith("one folder") else 2
+    below = (
+        {name for file in files for name in file.relative_to(found.root).parts[depth:-1]}
+        for files in found.train.values()
+    )
+    if not all({TRAIN, TEST} <= names for names in below):
+        return []
+    return [
+        f"every class has {TRAIN}/ and {TEST}/ below it: put the classes into the parts, not the "
+        "parts into the classes"
+    ]
 
 
 def _class_problems(found: ImageFolder) -> list[str]:

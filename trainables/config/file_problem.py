@@ -1,0 +1,28 @@
+"""What is said of a file or folder that cannot be used."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+REMEDIES = {
+    errno.EACCES: "allow it to be read and written, or name another",
+    errno.EPERM: "allow it to be read and written, or name another",
+    errno.EROFS: "name another place",
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ELOOP: "the link leads to itself",
+}
+
+
+def file_problem(problem: OSError) -> str:
+    """Which file, what is wrong with it, and what to do: ``images: Permission denied; …``."""
+    if problem.strerror is None:
+        return str(problem)
+    remedy = REMEDIES.get(problem.errno or 0)
+    told = f"{problem.strerror}; {remedy}" if remedy else problem.strerror
+    if problem.filename is None:
+        return told
+    # bytes that are no UTF-8 as a backslash, x and their digits
+    return f"{os.fsencode(problem.filename).decode('utf-8', 'backslashreplace')}: {told}"
