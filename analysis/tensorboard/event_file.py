@@ -15,6 +15,8 @@ from pathlib import Path
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from trainables.config.whole_file import whole_file
+
 NAME = "events.out.tfevents.0.ranktune"
 """One file a run, always of this name, so that a continued trial goes on in its own file."""
 
@@ -61,9 +63,8 @@ def remove(path: Path, unwanted: Callable[[Event], bool]) -> None:
 def replace(path: Path, content: bytes) -> None:
     """Writes the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("unfinished")  # a name in which TensorBoard sees no event file
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with whole_file(path, stem="unfinished") as draft:  # TensorBoard sees no event file in it
+        draft.write_bytes(content)
 
 
 def _record(event: Event) -> bytes:

@@ -1,4 +1,4 @@
-"""The name that was probably meant; ``trainables.config.suggestion`` is its twin below."""
+"""The names that were probably meant: the one helper that every package may import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from collections.abc import Iterable
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice most like ``name``; None where none is."""
-    return next(iter(difflib.get_close_matches(name, list(choices), n=1)), None)
+    return next(iter(nearest_few(name, choices, count=1)), None)
+
+
+def nearest_few(
+    name: str, choices: Iterable[str], *, count: int = 3, likeness: float = 0.6
+) -> list[str]:
+    """The choices most like ``name``, the nearest first; ``likeness`` in [0, 1] is the least."""
+    return difflib.get_close_matches(name, list(choices), n=count, cutoff=likeness)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

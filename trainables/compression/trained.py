@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from pyarrow import fs
 from torch import nn
 
+from search_spaces.grammar.suggestion import nearest_few
 from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
@@ -188,7 +188,7 @@ def _unknown(study: Path, storage: str, trial_id: str) -> str:
     known = _trials(storage)
     if not known:
         return f"{study} has no checkpoints in {storage}: let a trial of it finish an epoch"
-    near = difflib.get_close_matches(trial_id, known, n=3, cutoff=0.3) or known[:3]
+    near = nearest_few(trial_id, known, likeness=0.3) or known[:3]
     return (
         f"{study} has no checkpoint of trial {trial_id!r}; of its {len(known)} trials the nearest "
         f"are {', '.join(near)}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.config.suggestion import did_you_mean
+from search_spaces.grammar.suggestion import did_you_mean
 
 
 def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[str, Any]) -> Any:

@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search_spaces.grammar.suggestion import did_you_mean
 from trainables.config.former_names import former_name, with_present_names, with_present_values
 from trainables.config.image_keys import image_problems
 from trainables.config.parsing import parse_value
 from trainables.config.resolution import WIDTH, with_network, with_start
 from trainables.config.starting_point import split_init
-from trainables.config.suggestion import did_you_mean
 from trainables.config.tables import TRACED_FOR, load_table, split_network
 from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.config.suggestion import nearest
+from search_spaces.grammar.suggestion import nearest
 from trainables.config.train_config import TrainConfig
 from trainables.config.user_cache import user_cache
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.compression.trained import Trained, find_storage
+from trainables.config.whole_file import write_whole
 from trainables.data.dataset import Dataset
 from trainables.data.reading.preprocess_code import preprocess_code
 
@@ -71,7 +72,5 @@ def store_card(folder: Path, study: Path, card: dict[str, Any]) -> list[Path]:
     text = json.dumps(card, indent=1) + "\n"
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial = place.with_name(f".{place.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(place)
+        write_whole(place, text)
     return places

@@ -150,11 +150,11 @@ def write_int8(path: Path, source: Path, calibration: Tensor) -> None:
             batch = next(self.batches, None)
             return None if batch is None else {INPUT: batch.contiguous().numpy()}
 
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, _quiet():
-        prepared, partial = Path(folder) / "prepared.onnx", Path(folder) / path.name
+    scratch = tempfile.TemporaryDirectory(dir=path.parent)
+    with scratch as folder, whole_file(path) as draft, _quiet():
+        prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        quantize_static(prepared, partial, Images(), quant_format=QuantFormat.QDQ, per_channel=True)
-        partial.replace(path)
+        quantize_static(prepared, draft, Images(), quant_format=QuantFormat.QDQ, per_channel=True)
 
 
 class OnnxProgram:

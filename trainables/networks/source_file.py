@@ -11,8 +11,10 @@ from pathlib import Path
 
 from torch import nn
 
-from trainables.config.suggestion import did_you_mean
-from trainables.networks.trace import NetworkError
+from search_spaces.grammar.suggestion import did_you_mean
+from trainables.networks.origin import Origin, Sources
+from trainables.networks.reference import Reference
+from trainables.networks.trace import Make, NetworkError
 
 
 def read_source(path: Path) -> str:
@@ -86,3 +88,26 @@ def _imported(tree: ast.AST) -> set[str]:
             else:
                 names.add((node.module or "").partition(".")[0])
     return names
+
+
+def _file(reference: Reference, classes: int, sources: Sources) -> Make:
+    path, _, function = reference.name.rpartition(":")
+    name = Path(path).name
+    make = find_function(sources[name], name, function)
+    if not takes(make, "classes"):
+        raise NetworkError(f"{function} of {path} must take the argument classes")
+    return lambda: make(classes=classes, **reference.arguments)
+
+
+def _file_sources(reference: Reference) -> Sources:
+    path = Path(reference.name.rpartition(":")[0]).expanduser()
+    return {path.name: read_source(path)}
+
+
+ORIGIN = Origin(
+    r".+\.py:\w+",
+    "FILE.py:FUNCTION",
+    "a function of yours that returns a torch.nn.Module, called with classes=",
+    _file,
+    sources=_file_sources,
+)

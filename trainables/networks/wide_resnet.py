@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.networks.origin import Origin, Sources
+from trainables.networks.reference import Reference
+from trainables.networks.trace import Make
 from trainables.sizes.layer_table import LayerRow
 
 
@@ -62,3 +65,17 @@ def _group(blocks: int, before: int, after: int, stride: int, dropout: float) ->
 def block_convolutions(rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
     """The 3×3 convolutions of the blocks; stem and shortcuts stay, as in arXiv 1906.00859."""
     return tuple(row.name for row in rows if row.name.rpartition(".")[2] in ("conv1", "conv2"))
+
+
+def _wide_resnet(reference: Reference, classes: int, sources: Sources) -> Make:
+    _, depth, width = reference.name.split("-")
+    return lambda: WideResNet(int(depth), int(width), classes, **reference.arguments)
+
+
+ORIGIN = Origin(
+    r"wrn-\d+-\d+",
+    "wrn-DEPTH-WIDTH",
+    "a wide residual network (Zagoruyko 2016), such as wrn-28-10",
+    _wide_resnet,
+    default=block_convolutions,
+)

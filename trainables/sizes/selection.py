@@ -1,9 +1,9 @@
 """Which layers of a network are replaced."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
+from search_spaces.grammar.suggestion import nearest_few
 from trainables.sizes.layer_table import LayerRow, LayerTable
 
 WORDS = ("first", "last", "linear", "downsample")
@@ -97,7 +97,7 @@ def _pattern_problems(table: LayerTable, key: str, pattern: str) -> Iterator[str
     matched = [row for row in table.rows if _matches(table, row, pattern)]
     if not matched:
         names = [row.name for row in table.rows]
-        near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.3) or names[:3]
+        near = nearest_few(pattern, names, likeness=0.3) or names[:3]
         words = ", ".join(WORDS)
         yield (
             f"{key} {pattern!r} matches no layer of {table.network}; the nearest are "

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainables.config.whole_file import rename_durably, whole_file
 from trainables.data.dataset import Dataset
 
 FORMAT = 1
@@ -30,17 +31,17 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
     The state file's rename is the moment that counts: a kill before it leaves what was there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{os.getpid()}.partial"
+    draft = folder / f".{os.getpid()}.partial"
     try:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial)
-        digest = _digest(partial)
+        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, draft)
+        digest = _digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
-        _put(partial, folder / file)
-        state = {"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest}
-        partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        _put(partial, folder / STATE)
+        rename_durably(draft, folder / file)
     finally:
-        partial.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
+    state = {"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest}
+    with whole_file(folder / STATE, durable=True) as draft:
+        draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
     for path in checkpoint_files(folder):
         if path.name not in (file, STATE):
             path.unlink(missing_ok=True)
@@ -116,18 +117,3 @@ def check_same_training(
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _put(partial: Path, path: Path) -> None:
-    """Gives a written file its name, once the disk has its content."""
-    _flush(partial)
-    partial.replace(path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

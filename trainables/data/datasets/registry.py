@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.config.suggestion import did_you_mean
+from search_spaces.grammar.suggestion import did_you_mean
 from trainables.data.datasets.cifar10 import CIFAR10
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.datasets.digits import DIGITS

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainables.config.suggestion import did_you_mean
+from search_spaces.grammar.suggestion import did_you_mean
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.sources import (
     DataRequest,

@@ -1,0 +1,31 @@
+"""Where networks come from: one kind of them, told by how its names begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from trainables.networks.reference import Reference
+from trainables.networks.trace import Make
+from trainables.sizes.layer_table import LayerRow
+
+Sources = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One kind of network.
+
+    pattern: which names are of this kind. written: how people write them. help: one line.
+    make: from the name, the number of classes and the texts of its files, a function that builds
+        the module. sources: the texts of the files that a network of this name needs.
+    default: which layers are replaced unless something else is asked for; None is every one that
+        can be but the first and the last.
+    """
+
+    pattern: str
+    written: str
+    help: str
+    make: Callable[[Reference, int, Sources], Make]
+    sources: Callable[[Reference], Sources] = lambda reference: {}
+    default: Callable[[tuple[LayerRow, ...]], tuple[str, ...]] | None = None
