@@ -67,7 +67,7 @@ def make(
     from benchmarks.yardsticks.cifar10_fast import Cifar10Fast
     from benchmarks.yardsticks.torchvision_loop import TorchvisionLoop
 
-    kind = {"cifar10_fast": Cifar10Fast, "torchvision_loop": TorchvisionLoop}[name]
+    kind: Any = {"cifar10_fast": Cifar10Fast, "torchvision_loop": TorchvisionLoop}[name]
     count = batch * batches
     contestant = kind(images[:count], labels[:count], width=width, batch=batch)
     return contestant.epoch, lambda: [None for _ in contestant.data()]

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from trainables.sizes.network import Architecture, Infeasible, NetworkSize, size_network
+from trainables.sizes.network import Architecture, InfeasibleError, NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ image forward at batch {BATCH}, and the routes of the seven layers; `dims` is 3.
 def _count(name: str, setting: dict[str, Any]) -> str:
     try:
         size = size_network(Architecture(name, **setting))
-    except Infeasible:
+    except InfeasibleError:
         return "no such network"
     narrower = f", width {size.width}" if size.width != 64 else ""
     return f"{size.parameters:,}; {size.macs(BATCH) / 1e6:.1f} M; {_routes(size)}{narrower}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.config.train_config import ConfigError
-from trainables.sizes.network import Architecture, Infeasible, size_network
+from trainables.sizes.network import Architecture, InfeasibleError, size_network
 from trainables.sizes.registry import SIZES
 
 DIMS = (3, 2, 4, 5, 6)  # tried in turn until a budget can be filled
@@ -28,7 +28,7 @@ def at_share(layer: str, share: float, width: int) -> dict[str, Any]:
         keys = {"layer": layer, "dims": dims, "compression": share}
         try:
             size_network(Architecture(width=width, **keys))
-        except (Infeasible, ConfigError):
+        except (InfeasibleError, ConfigError):
             continue
         return keys
     return _largest_within(layer, share, width)
