@@ -8,7 +8,7 @@ import faulthandler
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from ray import tune
 
 from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
+from trainables.config.tables import remember_tables
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
@@ -67,8 +68,11 @@ class CifarTrainable(tune.Trainable):
     _saved_batch: int  # of the epoch in progress, when it was last saved
     _unreported: list[EpochMetrics]  # the last step's, while its checkpoint waits for the storage
 
-    def setup(self, config: dict[str, Any], data: Dataset | None = None) -> None:
+    def setup(
+        self, config: dict[str, Any], data: Dataset | None = None, tables: Sequence[str] = ()
+    ) -> None:
         """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
+        remember_tables(tables)
         self._data = data
         self._handler: logging.FileHandler | None = None
         self._start(config)

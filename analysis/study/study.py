@@ -20,6 +20,7 @@ from analysis.record.record import LEDGER, RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
 from analysis.study.searched_keys import existing
 from trainables.config.former_names import with_present_names
+from trainables.config.tables import remember_tables
 
 STUDY = "study.json"
 LEASE = "lease.json"
@@ -174,6 +175,10 @@ def _information(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: {name} must be an object, got {info[name]!r}; restore the file or remove it"
         )
+    try:
+        remember_tables(info.get("networks") or ())
+    except (TypeError, ValueError) as problem:
+        raise RecordError(f"{path}: {problem}; restore the file or remove it") from None
     return info
 
 

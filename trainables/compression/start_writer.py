@@ -16,6 +16,7 @@ from trainables.config.starting_point import (
     StartingPoint,
     read_starting_point,
 )
+from trainables.config.train_config import table_texts
 from trainables.training.batchnorm import batchnorms
 from trainables.training.checkpoint import write_checkpoint
 
@@ -52,6 +53,7 @@ def write_start(
             "config": trained.config.to_dict(),
             "dataset_checksum": trained.dataset_checksum,
         },
+        "tables": table_texts([trained.config]),
         "asked": {**asked, "rule": compressed.rule, "batchnorm_images": batchnorm_images},
         "network": describe_size(compressed, trained),
         "layers": [layer.to_dict() for layer in compressed.layers],

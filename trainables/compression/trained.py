@@ -12,6 +12,7 @@ from pyarrow import fs
 from torch import nn
 
 from search_spaces.grammar.suggestion import nearest_few
+from trainables.config.tables import remember_tables
 from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
@@ -165,6 +166,7 @@ def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
 
 def _read(folder: Path, name: str) -> Trained:
     tensors, state = read_checkpoint(folder)
+    remember_tables(state.get("tables", ()))
     config = TrainConfig.from_trial(state["config"])
     size = config.network_size()
     network = build_network(size, batch=config.batch_size, seed=config.seed)

@@ -14,6 +14,7 @@ from typing import Any
 
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
+from trainables.config.tables import remember_tables
 
 STATE = "state.json"
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
@@ -58,6 +59,7 @@ def read_starting_point(folder: Path) -> StartingPoint:
         keys = (*ARCHITECTURE, *(OF_A_NETWORK if "network" in stored else ()))
         architecture = {name: stored[name] for name in keys}
         digest = str(state["tensors_blake2b"])
+        remember_tables(state.get("tables", ()))
         return StartingPoint(folder, digest, architecture, stored.get("image_size"))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ValueError(

@@ -1,7 +1,8 @@
 """Tables of layers, found by a network's name or by their digest. Standard library only.
 
 A table is made once, by a process that imports torch, and then lies among the user's caches: what
-plans and reads a study needs no torch.
+plans and reads a study needs no torch. It travels with the study, with every checkpoint and to
+every worker (``remember_tables``), so that these need neither the cache nor a network's own file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -79,8 +81,30 @@ def load_table(network: str, *, image_size: int, classes: int) -> LayerTable | N
     return table
 
 
+def remember_tables(texts: Iterable[str]) -> None:
+    """Takes tables that came from elsewhere, as ``LayerTable.to_json`` wrote them.
+
+    A table is found by what it holds: one that was changed on its way is not the one that is asked
+    for.
+
+    Raises:
+        TableError: for a text that is no table.
+    """
+    for text in texts:
+        try:
+            table = LayerTable.from_json(text)
+        except ValueError as problem:
+            raise TableError([f"a network's table cannot be read: {problem}"]) from problem
+        _remembered[table.digest] = table
+
+
+_remembered: dict[str, LayerTable] = {}
+
+
 @functools.lru_cache(maxsize=64)
 def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
+    if digest in _remembered:
+        return _remembered[digest]
     stored = _read(_folder() / f"{digest}.json")
     if stored is not None:
         return stored

@@ -13,7 +13,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +178,13 @@ class TrainConfig:
     def network_size(self) -> NetworkSize:
         """Shapes, parameters, multiply-adds; InfeasibleError where a budget cannot be filled."""
         return size_network(self.architecture)
+
+
+def table_texts(configs: Iterable[TrainConfig]) -> list[str]:
+    """The tables of all networks but ResNet-9, each once, as ``remember_tables`` takes them."""
+    by_network = {(one.network, one.image_size, one.classes): one for one in configs}
+    tables = {table.digest: table for one in by_network.values() if (table := one.table)}
+    return [table.to_json() for table in tables.values()]
 
 
 def complete_config(recorded: dict[str, Any]) -> dict[str, Any]:

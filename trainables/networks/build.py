@@ -8,6 +8,7 @@ from torch import nn
 from trainables.networks.registry import make_module
 from trainables.networks.resnet9 import build_resnet9
 from trainables.networks.substitute import substitute
+from trainables.networks.trace import NetworkError
 from trainables.sizes.network import NetworkSize
 
 
@@ -17,6 +18,9 @@ def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "kaim
     ``batch`` decides which route a layer takes. ``init`` is ResNet-9's alone, see
     ``build_resnet9``; any other network draws its own initial weights, and the factors start from
     those that they replace.
+
+    Raises:
+        NetworkError: when it is not the network of the table any more: its library was changed.
     """
     table = size.architecture.table
     if table is None:
@@ -25,4 +29,10 @@ def build_network(size: NetworkSize, *, batch: int, seed: int, init: str = "kaim
         torch.manual_seed(seed)
         module = make_module(table)
     network = substitute(module, size, batch=batch, seed=seed)
+    built = sum(parameter.numel() for parameter in network.parameters())
+    if built != size.parameters:
+        raise NetworkError(
+            f"{table.network} has {built:,} parameters here and {size.parameters:,} where it was "
+            "planned: install the version of its library that the study was planned with"
+        )
     return network.to(memory_format=torch.channels_last)

@@ -28,12 +28,14 @@ class CheckpointError(ValueError):
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Writes the tensors under the name of their content, then the state file that names them.
 
+    Tensors that share memory, as tied weights do, are written once each.
+
     The state file's rename is the moment that counts: a kill before it leaves what was there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{os.getpid()}.partial"
     try:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, draft)
+        save_file(_apart(tensors), draft)
         digest = _digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
         rename_durably(draft, folder / file)
@@ -112,6 +114,18 @@ def check_same_training(
         raise CheckpointError(
             f"{folder} holds tensors of other names or shapes than {trial_id} has"
         )
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, none of which shares memory with another: safetensors has no ties."""
+    taken: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        own = tensor.cpu().contiguous()
+        memory = own.untyped_storage().data_ptr()
+        apart[name] = own.clone() if memory in taken else own
+        taken.add(memory)
+    return apart
 
 
 def _digest(path: Path) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
 from trainables.config.metrics import EpochMetrics
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig, table_texts, trial_id
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
@@ -143,6 +143,7 @@ class Trainer:
         state = {
             "trial_id": self.trial_id,
             "config": self.config.to_dict(),
+            "tables": table_texts([self.config]),
             "dataset_checksum": self._data.checksum,
             "epochs_done": self.epochs_done,
             "batch": self._next_batch,

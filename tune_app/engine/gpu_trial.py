@@ -8,6 +8,8 @@ from typing import Any
 
 import ray
 
+from trainables.config.tables import remember_tables
+from trainables.config.train_config import TrainConfig, table_texts
 from tune_app.engine.gpu_share import ShareMeasurement
 
 SECONDS = 8.0
@@ -25,7 +27,8 @@ class Card:
         """So many trainings at the same time; None when one of them ran out of memory."""
         worker = ray.remote(_train).options(num_gpus=1 / together, num_cpus=0, max_retries=0)
         start_at = time.time() + 30.0
-        runs = [worker.remote(config, data, start_at) for _ in range(together)]
+        tables = table_texts([TrainConfig.from_trial(config)])
+        runs = [worker.remote(config, data, tables, start_at) for _ in range(together)]
         try:
             found = ray.get(runs, timeout=300.0)
         except (ray.exceptions.RayError, MemoryError):
@@ -50,7 +53,9 @@ def _describe() -> tuple[str, int]:
     return torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
 
 
-def _train(config: dict[str, Any], data: Any, start_at: float) -> tuple[float, int] | None:
+def _train(
+    config: dict[str, Any], data: Any, tables: list[str], start_at: float
+) -> tuple[float, int] | None:
     """Images per second while all trainings run, and bytes in use on the card; None out of memory.
 
     The card's bytes are read once all have trained together: what one process adds to them cannot
@@ -58,9 +63,9 @@ def _train(config: dict[str, Any], data: Any, start_at: float) -> tuple[float, i
     """
     import torch
 
-    from trainables.config.train_config import TrainConfig
     from trainables.training.trainer import Trainer
 
+    remember_tables(tables)
     try:
         trainer = Trainer(TrainConfig.from_trial(config), data, device="cuda", threads=1)
         until = time.monotonic() + 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,13 @@ class Workload:
     dataset: Mapping[str, Any] = field(default_factory=dict)
 
 
-def cifar_workload(data: Dataset) -> Workload:
+def cifar_workload(data: Dataset, tables: Sequence[str] = ()) -> Workload:
     """Training networks on a data set, which goes into the store of the Ray that runs now.
+
+    Args:
+        data: the images.
+        tables: of the networks that are no ResNet-9, as ``table_texts`` writes them: a worker
+            builds them from these, whatever files its node has.
 
     Raises:
         RayLostError: where Ray has ended meanwhile.
@@ -54,4 +59,5 @@ def cifar_workload(data: Dataset) -> Workload:
         shared = ray.put(data)
     except (OSError, ray.exceptions.RayError) as problem:
         raise RayLostError(f"Ray did not take the data: {problem}") from problem
-    return Workload("trainables.cifar_trainable:CifarTrainable", {"data": shared}, about)
+    parameters = {"data": shared, "tables": tuple(tables)}
+    return Workload("trainables.cifar_trainable:CifarTrainable", parameters, about)

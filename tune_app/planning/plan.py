@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.train_config import TrainConfig
+from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import data_notes
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
@@ -63,6 +63,11 @@ class Plan:
     rules: PointRules = field(default_factory=PointRules)
     horizon: Horizon = field(default_factory=Horizon)  # of a scheduler that stops trials
     notes: tuple[str, ...] = ()
+
+
+def plan_tables(plan: Plan) -> list[str]:
+    """The tables of the networks that the plan may train, as ``table_texts`` writes them."""
+    return table_texts(trial.config for trial in (*plan.trials, *plan.examples))
 
 
 def make_plan(options: RunOptions, space: SearchSpace) -> Plan:

@@ -19,7 +19,7 @@ from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.data_request import data_request
-from tune_app.planning.plan import Plan
+from tune_app.planning.plan import Plan, plan_tables
 from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths
 from tune_app.record.storage import join
@@ -80,7 +80,8 @@ def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable
     """Reads the data into memory; what is returned puts them into the Ray that then runs."""
     if given := config.workload:
         return lambda: given
-    return partial(cifar_workload, load_dataset(data_request(plan.space.fixed, options)))
+    data = load_dataset(data_request(plan.space.fixed, options))
+    return partial(cifar_workload, data, plan_tables(plan))
 
 
 def _new_name(paths: StudyPaths) -> StudyName:

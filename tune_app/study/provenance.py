@@ -34,7 +34,8 @@ def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
     )
     known = stored.get("commands") or _recorded_commands(prepared)
     commands = [*known, options.command]
-    write_information(paths.study, {**document, "commands": commands})
+    networks = [*dict.fromkeys([*stored.get("networks", ()), *document["networks"]])]
+    write_information(paths.study, {**document, "networks": networks, "commands": commands})
 
 
 def _recorded_commands(prepared: PreparedStudy) -> list[str]:

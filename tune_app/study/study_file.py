@@ -16,7 +16,7 @@ from search_spaces.grammar.space_json import space_json
 from trainables.config.installation import CHECKOUT
 from trainables.config.whole_file import write_whole
 from tune_app.command.options import RunOptions
-from tune_app.planning.plan import Plan
+from tune_app.planning.plan import Plan, plan_tables
 from tune_app.record.storage import without_secrets
 from tune_app.record.study_document import StudyName
 
@@ -50,6 +50,7 @@ def study_information(
         "versions": versions(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "identity": dict(identity),
+        "networks": plan_tables(plan),
         **more,
     }
 
