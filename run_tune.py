@@ -79,12 +79,15 @@ def shown(plan: Plan, options: RunOptions) -> int:
     Raises:
         UsageError: with everything of that kind.
     """
-    from tune_app.preview.preflight import start_problems
+    from tune_app.preview.preflight import crowding_here, start_problems
+    from tune_app.record.paths import study_paths
 
     with os_errors_as_usage():
         problems = start_problems(plan, options)
     view = plan_json if options.as_json else plan_text
     print_line(view(plan, read_progress(plan, options), problems))
+    if crowd := crowding_here(options, study_paths(options, plan.space.name).folder):
+        print(f"note: {crowd}", file=sys.stderr)
     if problems:
         raise UsageError(problems)
     return 0

@@ -1,8 +1,11 @@
 """What every test shares: a quiet, local environment, and where real data lie."""
 
+import atexit
 import errno
 import os
+import shutil
 import sys
+import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,10 +19,13 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_worker_niceness="0",  # by default other tests would starve them
     TOKENIZERS_PARALLELISM="false",
+    XDG_RUNTIME_DIR=tempfile.mkdtemp(prefix="ranktune-tests-"),  # searches beside one another
 )
 for proxy in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(proxy, None)
     os.environ.pop(proxy.upper(), None)
+
+atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 hypothesis.settings.register_profile("ranktune", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("ranktune")

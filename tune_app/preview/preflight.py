@@ -17,8 +17,9 @@ from trainables.data.sources import DatasetError, misfit
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
-from tune_app.machine.resources import Node, choose_resources
+from tune_app.machine.resources import Node, choose_resources, slots
 from tune_app.machine.resources import problems as share_problems
+from tune_app.machine.running_studies import RunningStudy, crowding, running_studies
 from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
@@ -108,6 +109,19 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
     nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
     share = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
     return share_problems(nodes, share)
+
+
+def crowding_here(options: RunOptions, folder: Path) -> str:
+    """What is said where studies that run here leave too little for this one; "" if nothing."""
+    if options.address is not None:  # Ray shares a cluster out between its studies
+        return ""
+    machine = this_machine()
+    gpus = None if isinstance(options.gpus_per_trial, str) else options.gpus_per_trial
+    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
+    resources = choose_resources(nodes, options.cpus_per_trial, gpus)
+    trials = slots(nodes, resources, options.max_concurrent)
+    own = RunningStudy.of_this_process(folder, trials, resources)
+    return crowding(own, running_studies(), machine)
 
 
 def _nothing_to_run(plan: Plan) -> Iterable[str]:

@@ -122,7 +122,7 @@ class Lease:
         pid = os.getpid()
         started_at = psutil.Process(pid).create_time()
         return Holder(
-            self._token, socket.gethostname(), pid, started_at, _pid_namespace(), time.time()
+            self._token, socket.gethostname(), pid, started_at, own_pid_namespace(), time.time()
         )
 
 
@@ -135,8 +135,8 @@ def _read(path: Path) -> Holder | None:
 
 
 def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
-    if holder.pid_namespace and holder.pid_namespace == _pid_namespace():
-        return _runs(holder)
+    if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
+        return process_runs(holder.pid, holder.started_at)
     if abs(time.time() - holder.renewed) < stale:
         return True
     time.sleep(2.5 * renew)  # clocks of two hosts may differ: what counts is that it moves
@@ -144,16 +144,17 @@ def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
     return again is not None and again != holder
 
 
-def _runs(holder: Holder) -> bool:
+def process_runs(pid: int, started_at: float) -> bool:
+    """Whether the process of that number, which began at that time, runs in this namespace."""
     try:
-        process = psutil.Process(holder.pid)
-        same = abs(process.create_time() - holder.started_at) < 1.0
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started_at) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError, OverflowError):  # the latter two: no process has that number
         return False
 
 
-def _pid_namespace() -> str:
+def own_pid_namespace() -> str:
     """Names the process table of this boot and container; "" where it has no name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -10,6 +10,14 @@ from tune_app.command.errors import RayLostError, UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions
 from tune_app.command.output import LOG
 from tune_app.engine.runner_config import RunnerConfig
+from tune_app.machine.devices import this_machine
+from tune_app.machine.placement import Placement
+from tune_app.machine.running_studies import (
+    RunningStudy,
+    announced,
+    crowding,
+    running_studies,
+)
 from tune_app.nodes.gc_paused import gc_paused
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.identity import study_identity
@@ -55,7 +63,8 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             budget = options.time_budget_seconds
             ends_at = began + budget if budget else float("inf")
             study = open_study(prepared)
-            outcome = search_study(study, config, signals, lease, ray_start, ends_at)
+            with _among_others(study.placement, paths):
+                outcome = search_study(study, config, signals, lease, ray_start, ends_at)
         write_results(paths.folder, report=config.report)
     outcome.log(options.command)
     return outcome
@@ -69,6 +78,19 @@ def lease_errors_as_usage() -> Iterator[None]:
             yield
     except LeaseHeldError as problem:
         raise UsageError([str(problem)]) from problem
+
+
+@contextlib.contextmanager
+def _among_others(placement: Placement, paths: StudyPaths) -> Iterator[None]:
+    """Says where the studies of this machine take more than it has; tells later ones of this."""
+    if placement.is_joined:  # Ray shares a cluster out between its studies
+        yield
+        return
+    own = RunningStudy.of_this_process(paths.folder, placement.slots(), placement.resources(0))
+    with announced(own):
+        if crowd := crowding(own, running_studies(), this_machine()):
+            LOG.info("note: %s", crowd)
+        yield
 
 
 @contextlib.contextmanager
