@@ -22,9 +22,10 @@ def copy_project(folder: Path, *more: str) -> Path:
 
 
 def add_to_registry(registry: Path, imported: str, entry: str) -> None:
-    """One line, and the import that it needs: the line ends the dictionary."""
+    """One line, and the import that it needs, if any: the line ends the dictionary."""
     text = registry.read_text(encoding="utf-8")
-    text = re.sub(r"(?m)^from ", f"{imported}\nfrom ", text, count=1)
+    if imported:
+        text = re.sub(r"(?m)^from (?!__future__)", f"{imported}\nfrom ", text, count=1)
     assert text.rstrip().endswith("}")
     text = text.rstrip().removesuffix("}") + f"    {entry},\n}}\n"
     registry.write_text(text, encoding="utf-8")

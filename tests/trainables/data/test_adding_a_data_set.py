@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ADDITION = ROOT / "tests" / "fixtures" / "additions" / "seven_shades.py"
+ADDITION = ROOT / "tests" / "fixtures" / "additions" / "data" / "seven_shades.py"
 SMALL = ["--set=width=2", "--set=batch_size=64", "--set=epochs=1"]
 
 
