@@ -62,7 +62,7 @@ TAKE_SECONDS = {
     "trainables/training/test_checkpoint.py",
     "trainables/training/test_checkpoint_store.py",
     "trainables/training/test_foreign.py",
-    "trainables/training/test_optim.py",
+    "trainables/training/test_param_groups.py",
     "trainables/training/test_trainer.py",
     "trainables/training/test_trial_checkpoints.py",
     "zoo/test_folder_zoo.py",

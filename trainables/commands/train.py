@@ -154,7 +154,7 @@ def _progress(trainer: Trainer) -> Progress:
 
 def _headline(trainer: Trainer) -> str:
     size, config = trainer.size, trainer.config
-    macs = size.macs(config.batch_size) / 1e6
+    macs = size.macs(config.images_at_once) / 1e6
     text = (
         f"{trainer.trial_id}\n{size.parameters:,} parameters, {macs:,.1f} M multiply-adds an "
         f"image, {trainer.precision} on {trainer.device.type}"

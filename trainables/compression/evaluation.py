@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from trainables.compression.trained import Trained
 from trainables.config.train_config import TrainConfig
 from trainables.data.augment import Augmenter
-from trainables.data.dataset import Dataset
+from trainables.data.dataset import Dataset, normalized
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.device_data import place
 from trainables.data.sources import DatasetError, requested_data
 from trainables.data.split import split_training_images, spread_evenly
-from trainables.training.evaluator import Evaluator
+from trainables.training.evaluator import Evaluator, evaluation_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
             f"{trained.dataset_checksum[:8]}, here {data.checksum[:8]}); name its own with "
             "--data-dir"
         )
-    return data
+    return normalized(data, trained.config.normalization)
 
 
 def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | None:
@@ -63,6 +63,7 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
         Augmenter(placed.train_pixels, data.mean, data.std),
         placed.train_labels,
         chosen,
+        batch=evaluation_batch(config.network_size(), "cpu"),
         precision="fp32",
     )
     result = evaluator()

@@ -169,7 +169,7 @@ def _read(folder: Path, name: str) -> Trained:
     remember_tables(state.get("tables", ()))
     config = TrainConfig.from_trial(state["config"])
     size = config.network_size()
-    network = build_network(size, batch=config.batch_size, seed=config.seed)
+    network = build_network(size, batch=config.images_at_once, seed=config.seed)
     prefix = "network."
     weights = {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)

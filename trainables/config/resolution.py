@@ -1,4 +1,4 @@
-"""Keys that name something to be read: a network, a starting point. They are read once, here."""
+"""Keys that stand for something else: a network, a start, an optimiser's own rate. Settled once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainables.config.starting_point import ARCHITECTURE, read_starting_point, split_init
+from trainables.config.starting_weights import (
+    DATA,
+    read_normalization,
+    resolve_weights,
+    split_weights,
+    write_normalization,
+)
 from trainables.config.tables import TableError, load_table, resolve_network, split_network
+from trainables.config.torch_process import TorchProcessError
 from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
 from trainables.sizes.selection import SelectionError, chosen_rows
@@ -24,6 +32,66 @@ def content(key: str, value: Any) -> Any:
     if key == "init" and isinstance(value, str):
         return split_init(value)[1] or value
     return value
+
+
+OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, float]] = {
+    # cifar10-fast, dawn.py (Page 2018)
+    "sgd": {"learning_rate": 0.4, "weight_decay": 5e-4},
+    # the rate is Adam's (Kingma and Ba 2015), the decay DeiT's and ConvNeXt's (Touvron et al. 2021,
+    # Liu et al. 2022)
+    "adamw": {"learning_rate": 1e-3, "weight_decay": 0.05},
+}
+"""What an optimiser takes where no rate and no decay are given."""
+
+
+def with_optimizer_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys with the optimiser's own rate and decay where these are absent or None."""
+    chosen = raw.get("optimizer", "sgd")
+    defaults = OPTIMIZER_DEFAULTS.get(chosen, {}) if isinstance(chosen, str) else {}
+    given = {
+        name: value for name, value in raw.items() if name not in defaults or value is not None
+    }
+    return {**defaults, **given}
+
+
+def with_weights(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The keys with digest and normalisation of weights not looked at yet; what is wrong with them.
+
+    The network must be resolved.
+    """
+    values, problems = dict(raw), []
+    weights, network = values.get("weights", ""), values.get("network", RESNET9)
+    unread = isinstance(weights, str) and weights and split_weights(weights)[1] is None
+    if unread and network == RESNET9:
+        values["weights"] = ""
+        problems.append(
+            f"weights start any network but resnet9, got {weights!r}; resnet9 starts from init, a "
+            "folder that compress wrote"
+        )
+    elif unread and split_network(str(network))[1] is not None:
+        sizes = {
+            "image_size": values.get("image_size", IMAGE_SIDE),
+            "classes": values.get("classes", 10),
+        }
+        try:
+            values["weights"], found = resolve_weights(weights, network, **sizes)
+            values["normalization"] = values.get("normalization") or found.normalization
+        except TorchProcessError as problem:
+            values["weights"] = ""
+            problems += problem.problems
+    return _with_plain_normalization(values), problems
+
+
+def _with_plain_normalization(values: dict[str, Any]) -> dict[str, Any]:
+    """One way of writing each normalisation, so that the same one is the same trial."""
+    text = values.get("normalization", "")
+    try:
+        read = read_normalization(text) if isinstance(text, str) else None
+    except ValueError:
+        return values  # told where keys are compared
+    if isinstance(text, str) and text:
+        values["normalization"] = "" if text == DATA else write_normalization(*(read or ((), ())))
+    return values
 
 
 def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -7,37 +7,29 @@ every worker (``remember_tables``), so that these need neither the cache nor a n
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import json
-import logging
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 
-from trainables.config.installation import child_environment
+from trainables.config.torch_process import (
+    TorchProcessError,
+    answer_file,
+    ask,
+    keep_answer,
+)
 from trainables.config.user_cache import user_cache
-from trainables.config.whole_file import write_whole
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.resnet9 import RESNET9
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
-_LIBRARIES = ("torch", "torchvision", "timm")
 
 TRACED_FOR = ("classes", "image_size")
 """Keys that a network's table depends on, beside its name."""
 
 
-class TableError(ValueError):
+class TableError(TorchProcessError):
     """A network of which no table can be made; ``problems`` lists why."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(problems))
 
 
 def split_network(network: str) -> tuple[str, str | None]:
@@ -105,7 +97,7 @@ _remembered: dict[str, LayerTable] = {}
 def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
     if digest in _remembered:
         return _remembered[digest]
-    stored = _read(_folder() / f"{digest}.json")
+    stored = _read(_stored(digest))
     if stored is not None:
         return stored
     table = _find(name, image_size, classes)
@@ -122,50 +114,36 @@ def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
 @functools.lru_cache(maxsize=64)
 def _find(name: str, image_size: int, classes: int) -> LayerTable:
     """From the cache where nothing that decides it has changed, else made anew."""
-    link = _folder() / f"{_key(name, image_size, classes)}.json"
+    link = _link(name, image_size, classes)
     table = _read(link)
     if table is not None:
         return table
     table = _make(name, image_size, classes)
-    for path in (link, _folder() / f"{table.digest}.json"):
-        _write(path, table.to_json())
+    for path in (link, _stored(table.digest)):
+        keep_answer(path, table.to_json())
     return table
 
 
 def _make(name: str, image_size: int, classes: int) -> LayerTable:
-    """By a process of its own: this one may never need torch, and the network may do anything."""
-    logging.getLogger("ranktune").info("looking at the layers of %s (once) …", name)
-    command = [sys.executable, "-m", "trainables", "layers", name, "--json"]
-    command += ["--image-size", str(image_size), "--classes", str(classes)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=child_environment()
-    )
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.strip().splitlines() if line]
-        problems = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        raise TableError(problems or [f"network {name}: {lines[-1] if lines else 'no table'}"])
-    return LayerTable.from_json(done.stdout.strip().splitlines()[-1])
+    """By a process of its own."""
+    sizes = ["--image-size", str(image_size), "--classes", str(classes)]
+    try:
+        text = ask(["layers", name, "--json", *sizes], f"looking at the layers of {name}")
+    except TorchProcessError as problem:
+        raise TableError(problem.problems) from problem
+    return LayerTable.from_json(text)
 
 
-def _key(name: str, image_size: int, classes: int) -> str:
-    """Of all that can change a table: the name, the file's text, the libraries, what is asked."""
+def _link(name: str, image_size: int, classes: int) -> Path:
+    """Named by all that can change a table: the name, the file's text, libraries, what is asked."""
     path, colon, _ = name.partition(".py:")
     file = Path(f"{path}.py").expanduser()
     text = file.read_text(encoding="utf-8") if colon and file.is_file() else ""
-    versions = [_version(library) for library in _LIBRARIES]
-    content = json.dumps([name, str(file.absolute()), text, versions, image_size, classes])
-    return "of-" + hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+    return answer_file("tables", name, str(file.absolute()), text, image_size, classes)
 
 
-def _version(library: str) -> str:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _folder() -> Path:
-    return user_cache() / "tables"
+def _stored(digest: str) -> Path:
+    return user_cache() / "tables" / f"{digest}.json"
 
 
 def _read(path: Path) -> LayerTable | None:
@@ -174,10 +152,3 @@ def _read(path: Path) -> LayerTable | None:
         return LayerTable.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    """Stores a table; a cache that cannot be written costs the time to make it again."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)

@@ -18,18 +18,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.grammar.suggestion import did_you_mean
+from trainables.config.clashes import image_clashes, network_clashes, training_clashes
 from trainables.config.former_names import former_name, with_present_names, with_present_values
-from trainables.config.image_keys import image_problems
 from trainables.config.parsing import parse_value
-from trainables.config.resolution import WIDTH, with_network, with_start
+from trainables.config.resolution import (
+    WIDTH,
+    with_network,
+    with_optimizer_defaults,
+    with_start,
+    with_weights,
+)
 from trainables.config.starting_point import split_init
+from trainables.config.starting_weights import split_weights
 from trainables.config.tables import TRACED_FOR, load_table, split_network
 from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import Architecture, NetworkSize, size_network
-from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
-from trainables.sizes.size_keys import BUDGET_KEYS, SIZE_KEYS, given_sizes, size_problem
+from trainables.sizes.size_keys import SIZE_KEYS
 
 RECIPE_VERSION = 1
 """Raised whenever the same configuration would train to other numbers; part of every trial's id."""
@@ -58,7 +64,8 @@ class TrainConfig:
 
     ``None`` means "not given" for the sizes, "all" for ``train_images`` and "the dataset's own"
     (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``; for ``crop`` an
-    eighth and for ``cutout`` a quarter of ``image_size``, for ``flip`` what the data set allows.
+    eighth and for ``cutout`` a quarter of ``image_size``, for ``flip`` what the data set allows,
+    for ``micro_batch`` the whole batch. A rate and a decay that are not given are the optimiser's.
     """
 
     # The network.
@@ -76,11 +83,15 @@ class TrainConfig:
     replace: str = _key("", OURS)  # which layers: see trainables.sizes.selection
     keep: str = _key("", OURS)
     budget_side: str = _key("within", OURS, choices=BUDGET_SIDES)  # see trainables.sizes.budget
+    weights: str = _key("", OURS)  # "" draws, else "file#digest" or "pretrained#digest"
     # Optimisation.
+    optimizer: str = _key("sgd", FAST, choices=("sgd", "adamw"))
     learning_rate: float = _key(0.4, FAST, above=0)
     schedule: str = _key("dawn", FAST, choices=("dawn", "cosine"))
     epochs: int = _key(24, FAST, low=1)
     batch_size: int = _key(512, FAST, low=1)
+    micro_batch: int | None = _key(None, OURS, low=1)  # images at once, whose gradients are summed
+    class_weights: str = _key("none", "King and Zeng 2001", choices=("none", "balanced"))
     label_smoothing: float = _key(0.0, FAST, low=0, high=0.999)
     weight_decay: float = _key(5e-4, FAST, low=0)
     weight_decay_scaling: float = _key(0.0, ORIGINAL, low=0, high=1)
@@ -100,6 +111,7 @@ class TrainConfig:
     dataset: str = _key("cifar10", FAST)  # a name of trainables.data.datasets.registry
     image_size: int = _key(32, FAST, low=8, high=1024)
     resize: str = _key("crop", OURS, choices=("crop", "pad", "stretch"))
+    normalization: str = _key("", OURS)  # "": of the training images, else "R G B/R G B"
     crop: int | None = _key(None, FAST, low=0)
     flip: bool | None = _key(None, FAST)
     cutout: int | None = _key(None, FAST, low=0)
@@ -121,12 +133,14 @@ class TrainConfig:
         Raises:
             ConfigError: with every unknown key, wrong type, value out of range and clash at once.
         """
-        raw, start_problems = with_start(with_present_names(raw))
+        raw, start_problems = with_start(with_optimizer_defaults(with_present_names(raw)))
         raw, network_problems = with_network(raw)
+        raw, weights_problems = with_weights(raw)
         known = _fields()
         problems = (
             network_problems
             + start_problems
+            + weights_problems
             + [_unknown(name) for name in raw if name not in known]
         )
         values: dict[str, Any] = {}
@@ -135,10 +149,12 @@ class TrainConfig:
                 values[name] = parse_value(name, raw[name], _types(name), known[name].metadata)
             except ValueError as problem:
                 problems.append(str(problem))
+        if values.get("micro_batch") == values.get("batch_size", known["batch_size"].default):
+            values["micro_batch"] = None  # the whole batch, written in another way
+        keys = _defaults() | values
         if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
-            problems += _clashes(values)
-        defaults = {name: field.default for name, field in known.items()}
-        problems += image_problems(values, defaults)
+            problems += network_clashes(keys)
+        problems += training_clashes(keys) + image_clashes(keys)
         if problems:
             raise ConfigError(sorted(problems))
         return cls(**values)
@@ -174,6 +190,11 @@ class TrainConfig:
     def table(self) -> LayerTable | None:
         """The network's layers; None for ResNet-9, whose width and classes say them."""
         return load_table(self.network, image_size=self.image_size, classes=self.classes)
+
+    @property
+    def images_at_once(self) -> int:
+        """Images of one forward pass in training: a batch, or a part of it."""
+        return self.micro_batch or self.batch_size
 
     def network_size(self) -> NetworkSize:
         """Shapes, parameters, multiply-adds; InfeasibleError where a budget cannot be filled."""
@@ -245,6 +266,8 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
     }
     if config.init:  # what the folder holds counts, not where it lies
         content["init"] = split_init(config.init)[1]
+    if config.weights:
+        content["weights"] = split_weights(config.weights)[1]
     decays = factor_decays(config, size)
     if any(decay != config.weight_decay for decay in decays):
         content["factor_decays"] = decays
@@ -281,22 +304,3 @@ def _unknown(name: str) -> str:
 def _types(name: str) -> tuple[type, ...]:
     hint = typing.get_type_hints(TrainConfig)[name]
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
-def _clashes(values: Mapping[str, Any]) -> list[str]:
-    """Values that are fine alone but not together."""
-    layer, protocol = values.get("layer", "dense"), values.get("protocol", "corrected")
-    if values.get("init") and protocol != "corrected":
-        return [f"protocol {protocol!r} draws its own initialisation, got an init too; drop one"]
-    ranked = layer in SIZES and SIZES[layer].ranked
-    if problem := size_problem(layer, values, ranked=ranked):
-        return [problem]
-    ranks = [name for name in given_sizes(values) if name not in BUDGET_KEYS]
-    if values.get("ranks") is not None:
-        try:
-            read_ranks(values["ranks"])
-        except ValueError as problem:
-            return [str(problem)]
-    if layer in SIZES and not ranked and ranks:
-        return [f"layer {layer!r} has no rank, got {ranks[0]}={values[ranks[0]]}; drop it"]
-    return []

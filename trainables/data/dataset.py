@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.config.starting_weights import read_normalization
 from trainables.data.sources import DataCounts
 
 Labels = NDArray[np.int64]
@@ -132,6 +134,15 @@ def make_dataset(
         notes=tuple(notes),
         reopen=reopen,
     )
+
+
+def normalized(data: Dataset, normalization: str) -> Dataset:
+    """The data set with the mean and deviation of the key ``normalization``; "" keeps its own."""
+    chosen = read_normalization(normalization)
+    if chosen is None:
+        return data
+    mean, std = ((255 * red, 255 * green, 255 * blue) for red, green, blue in chosen)
+    return dataclasses.replace(data, mean=mean, std=std)
 
 
 def measure(

@@ -9,7 +9,7 @@ from torch import nn
 from trainables.networks import libraries, source_file, wide_resnet
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
-from trainables.networks.trace import NetworkError, trace
+from trainables.networks.trace import NetworkError, build_meta, trace
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.resnet9 import RESNET9, resnet9_table
 
@@ -39,6 +39,11 @@ def make_module(table: LayerTable) -> nn.Module:
     """The network of a table, with its own initial weights, drawn from torch's generator."""
     reference, origin = _find(table.network)
     return origin.make(reference, table.classes, table.sources)()
+
+
+def meta_module(table: LayerTable) -> nn.Module:
+    """The same without values, on the meta device."""
+    return build_meta(lambda: make_module(table), table.network)
 
 
 def _find(text: str) -> tuple[Reference, Origin]:

@@ -16,18 +16,24 @@ from trainables.sizes.spec import Pair
 
 @torch.no_grad()
 def substitute(
-    module: nn.Module, size: NetworkSize, *, batch: int = 128, seed: int = 0
+    module: nn.Module,
+    size: NetworkSize,
+    *,
+    batch: int = 128,
+    seed: int = 0,
+    trained: bool = False,
 ) -> nn.Module:
     """The same module, its layers replaced as the size says.
 
-    Factors start as a decomposition of the weight that they replace, with the norm of that weight;
-    biases are kept. A layer whose size is dense stays the module that it was.
+    Factors start as a decomposition of the weight that they replace, with the norm of that weight
+    unless it is trained; biases are kept. A layer whose size is dense stays the module that it was.
 
     Args:
         module: the network that the size's table was traced from; it is changed.
         size: what to replace, see ``fit``.
         batch: images at once, which decides the cheaper route of each layer.
         seed: of the numbers that fill ranks which a weight does not use.
+        trained: whether the weights are trained ones, to which factors come as near as they can.
 
     Raises:
         NetworkError: when the network has no such layer, or one of another shape.
@@ -43,7 +49,8 @@ def substitute(
                 f"{layer.spec.kernel_shape} there"
             )
         if layer.family != "dense":
-            install(module, name, _factorized(found, layer, calls, batch, generator))
+            factorized = _factorized(found, layer, calls, batch, generator, trained)
+            install(module, name, factorized)
     return module
 
 
@@ -70,17 +77,18 @@ def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
 
 def _factorized(
     found: nn.Conv2d | nn.Linear,
-    layer: LayerSize,
-    calls: tuple[Pair, ...],
-    batch: int,
     generator: torch.Generator,
+    trained: bool,
 ) -> FactorizedConv2d:
     weight = found.weight.detach()
     with torch.device("meta" if weight.is_meta else "cpu"):
         factorized = LAYERS[layer.family](layer, layer.route_of_calls(calls, batch))
     if not weight.is_meta:
-        kernel = weight.reshape(layer.spec.kernel_shape).float().cpu()
-        factorized.init_like(kernel, generator)
+        kernel = weight.reshape(layer.spec.kernel_shape).cpu()
+        if trained:
+            factorized.init_from_kernel(kernel.double(), generator)
+        else:
+            factorized.init_like(kernel.float(), generator)
     return factorized
 
 

@@ -1,4 +1,4 @@
-"""Trained weights of a network, from a file that somebody else may have written."""
+"""Trained weights in a file that somebody else may have written, and whether they fit a network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-SAFETENSORS = ".safetensors"
+from trainables.networks.trace import NetworkError
+
 NESTED = ("state_dict", "model_state_dict", "model")
-"""Keys under which training programs keep the state dict beside other things."""
-PARALLEL = "module."
-"""What torch's DataParallel puts before every name."""
-COUNTER = "num_batches_tracked"  # of a BatchNorm: absent from old files, and no weight
-MOST_NAMED = 8
+"""Under which programs that train keep the network's state (timm's, torchvision's)."""
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before every name."""
+
+OWN = "network."
+"""Before the network's names in a checkpoint of RankTune."""
+
+COUNTER = "num_batches_tracked"
+"""Of BatchNorm: absent from files that older versions of torch wrote, and no weight."""
+
+MOST_NAMED = 40
 
 
-class WeightsError(ValueError):
+class WeightsError(NetworkError):
     """Weights that cannot be read or do not fit; ``problems`` lists each."""
 
     def __init__(self, problems: list[str]) -> None:
@@ -33,70 +41,101 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a state dict by name, on the CPU.
 
     A ``.safetensors`` file, or what ``torch.save`` wrote: it is read with ``weights_only``, so that
-    nothing in it is run.
+    nothing in it is run. A checkpoint of RankTune counts for the network that it holds.
 
     Raises:
         WeightsError: where there is no such file, or it holds no state dict.
     """
     path = path.expanduser()
     try:
-        if path.suffix == SAFETENSORS:
-            return load_file(path)
+        if path.suffix == ".safetensors":
+            return _plain_names(load_file(path))
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as problem:
-        reason = problem.strerror or str(problem)
-        raise WeightsError([f"weights {path} cannot be read: {reason}"]) from problem
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, KeyError) as problem:
-        reason = str(problem).partition("\n")[0].rstrip(". ")
+        raise WeightsError(
+            [f"weights {path} cannot be read: {problem.strerror or problem}"]
+        ) from problem
+    except (
+        pickle.UnpicklingError,
+        SafetensorError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+    ) as problem:
+        reason = str(problem).partition("\n")[0].rstrip(". ") or type(problem).__name__
         raise WeightsError(
             [
                 f"weights {path} cannot be read ({reason}): a safetensors file or a state dict "
                 "that torch.save wrote is expected, not a whole module"
             ]
         ) from problem
-    return _state_dict(found, path)
+    return _plain_names(_state_dict(found, path))
 
 
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     """Copies weights into a network that has tensors of just these names and shapes.
 
     Raises:
-        WeightsError: naming what is missing, what is too much, and every shape that differs; the
-            network is then as it was.
+        WeightsError: naming every layer that does not fit; the network is then as it was.
     """
-    own = module.state_dict()
-    missing = [name for name in own if name not in weights and not name.endswith(COUNTER)]
-    unknown = [name for name in weights if name not in own]
+    if problems := misfits(network.state_dict(), weights, source):
+        raise WeightsError(problems)
+    copy_weights(network, weights)
+
+
+@torch.no_grad()
+def copy_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copies tensors to those of the same names, in place."""
+    own = network.state_dict()
+    for name, tensor in weights.items():
+        own[name].copy_(tensor)
+
+
+def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: str) -> list[str]:
+    """Why weights are not those of a network whose state is ``own``; empty where they fit."""
+    shared = sorted(own.keys() & weights.keys())
+    missing = sorted(name for name in own.keys() - weights.keys() if not name.endswith(COUNTER))
     shapes = [
-        f"{name} is {tuple(weights[name].shape)}, the network has {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
+        f"{name} is {tuple(weights[name].shape)}, the network has {tuple(own[name].shape)}"
+        for name in shared
+        if own[name].shape != weights[name].shape
     ]
-    parts = {"has no": missing, "has, and the network has not,": unknown, "other shapes:": shapes}
-    problems = [
+    parts = {
+        "has no": missing,
+        "has, and the network has not,": sorted(weights.keys() - own.keys()),
+        "other shapes:": shapes,
+        "not finite:": [name for name in shared if not weights[name].isfinite().all()],
+    }
+    return [
         f"weights {source} do not fit: {words} {_listed(names)}"
         for words, names in parts.items()
         if names
     ]
-    if problems:
-        raise WeightsError(problems)
-    module.load_state_dict(dict(weights), strict=False)
 
 
 def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
     for key in NESTED:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
-    if isinstance(found, nn.Module) or not isinstance(found, Mapping):
+    if not isinstance(found, Mapping):
         what = type(found).__name__
         raise WeightsError([f"weights {path} must hold a state dict, got a {what}"])
     others = [str(name) for name, value in found.items() if not isinstance(value, Tensor)]
     if others or not found:
         what = f"beside tensors {_listed(others)}" if others else "nothing"
         raise WeightsError([f"weights {path} must hold a state dict of tensors, got {what}"])
-    if all(name.startswith(PARALLEL) for name in found):
-        return {name.removeprefix(PARALLEL): value for name, value in found.items()}
     return dict(found)
+
+
+def _plain_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    if "epoch.cursor" in tensors:  # of RankTune's checkpoints
+        own = (name for name in tensors if name.startswith(OWN))
+        return {name.removeprefix(OWN): tensors[name] for name in own}
+    for prefix in WRAPPERS:
+        if all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _listed(names: list[str]) -> str:

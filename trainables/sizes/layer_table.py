@@ -49,6 +49,11 @@ class LayerRow:
         return sum(self.parameters * prod(self._output(*hw)) for hw in self.inputs)
 
     @property
+    def activations(self) -> int:
+        """Numbers that its largest call reads and writes for one image."""
+        return max((self._numbers(*hw) for hw in self.inputs), default=0)
+
+    @property
     def reason(self) -> str:
         """Why it stays dense whatever is asked for; "" where factors can stand for it."""
         if self.obstacle:
@@ -83,6 +88,10 @@ class LayerRow:
         window = "" if self.kind == "linear" else f" {rows}x{columns}"
         step = "" if self.stride == (1, 1) else f" /{max(self.stride)}"
         return f"{self.in_channels}>{self.out_channels}{window}{step}"
+
+    def _numbers(self, height: int, width: int) -> int:
+        read = self.in_channels * height * width
+        return read + self.out_channels * prod(self._output(height, width))
 
     def _output(self, height: int, width: int) -> Pair:
         if self.padding == "same":

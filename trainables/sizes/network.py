@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from math import prod
 
 from trainables.sizes.budget import (
     InfeasibleError,
@@ -201,6 +202,20 @@ class NetworkSize:
     def fixed_macs(self) -> int:
         """Multiply-adds per image of all convolutions and matrices but the layers."""
         return self.table.macs - sum(row.macs for row in self._rows)
+
+    @cached_property
+    def activations(self) -> int:
+        """The most numbers that a layer reads, has between its factors, and writes, for an image.
+
+        Between two factors there are at most as many channels as the largest rank.
+        """
+        called = {row.name: row for row in self.table.rows if row.inputs}
+        between = {
+            name: max(layer.ranks) * max(map(prod, called[name].inputs))
+            for name, layer in zip(self.names, self.layers, strict=True)
+            if layer.ranks
+        }
+        return max(row.activations + between.get(name, 0) for name, row in called.items())
 
     def macs(self, batch: int) -> float:
         """Multiply-adds per image forward, by the cheaper routes at `batch` images at once."""

@@ -49,13 +49,20 @@ def seeded_state(seed: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def draw_from(state: Tensor | None) -> Iterator[None]:
-    """Lets torch's generator go on from a state, which is brought up to date; None does nothing."""
+def draw_from(state: Tensor | None, device: torch.device) -> Iterator[None]:
+    """Lets torch's generator go on from a state, which is brought up to date; None does nothing.
+
+    A GPU's own generator is seeded from it each time: its draws are the trial's, but a stop in an
+    epoch changes them.
+    """
     if state is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
         torch.set_rng_state(state)
+        if gpus:
+            torch.cuda.manual_seed(int(torch.randint(2**62, ())))
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.data.augment import Augmenter
-from trainables.training.nesterov import Nesterov
+from trainables.training.optimizers import Optimizer
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -50,18 +50,23 @@ class TrainStep:
 
     draws: (images, 3 or 7) int64, see ``draw_epoch``; filled anew for each epoch.
     cursor: () int64, the first row of the next batch.
+
+    Where only ``at_once`` images fit, a batch is that many at a time, the last time the rest, and
+    its gradient their sum: BatchNorm then normalises each part by itself.
     """
 
     def __init__(
         self,
         forward: Callable[[Tensor], Tensor],
-        optimizer: Nesterov,
+        optimizer: Optimizer,
         images: Augmenter,
         labels: Tensor,
         *,
         batch: int,
+        at_once: int,
         draws: int,
         label_smoothing: float,
+        class_weights: Tensor | None,
         precision: str,
         penalties: Sequence[tuple[nn.Module, float]],
     ) -> None:
@@ -73,8 +78,10 @@ class TrainStep:
         self._optimizer = optimizer
         self._images = images
         self._labels = labels
-        self._positions = torch.arange(batch, device=device)
+        self._batch = batch
+        self._parts = torch.arange(batch, device=device).split(at_once)
         self._label_smoothing = label_smoothing
+        self._class_weights = class_weights
         self._precision = precision
         self._penalties = penalties
         # fp16 gradients vanish below 6e-8; the original summed losses over the batch, which scales
@@ -83,26 +90,52 @@ class TrainStep:
 
     def __call__(self) -> None:
         """Augment, forward, backward, update, count."""
-        draws = self.draws.index_select(0, self.cursor + self._positions)
+        self._optimizer.zero_grad()
+        for part in self._parts:
+            self._add_gradient(self.draws.index_select(0, self.cursor + part))
+        self._unscale()
+        self._optimizer.step()
+        self.cursor.add_(self._batch)
+
+    def _add_gradient(self, draws: Tensor) -> None:
+        """The share of the batch's loss that some of its images have: backward, and count."""
         labels = self._labels.index_select(0, draws[:, 0])
         images = self._images.augmented(draws)
         with autocast(labels.device, self._precision):
             logits = self._forward(images).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
-        self._optimizer.zero_grad()
-        self._backward(loss)
-        self._optimizer.step()
+        loss = self._loss(logits, labels)
+        share = len(labels) / self._batch
+        self._backward(loss if share == 1 else loss * share, share)
         self.sums.add(loss.detach() * len(labels), (logits.argmax(1) == labels).sum())
-        self.cursor.add_(len(labels))
 
-    def _backward(self, loss: Tensor) -> None:
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Nats per image; the weights of classes are 1 on average over the training images."""
+        weights, smoothing = self._class_weights, self._label_smoothing
+        if weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        return (losses * weights.index_select(0, labels)).mean()
+
+    def _backward(self, loss: Tensor, share: float) -> None:
         for layer, penalty in self._penalties:
-            loss = loss + penalty / 2 * layer.kernel().square().sum()
+            loss = loss + share * penalty / 2 * layer.kernel().square().sum()
         (loss * self._loss_scale).backward()
+
+    def _unscale(self) -> None:
         if self._loss_scale != 1.0:
-            found = (parameter.grad for parameter in self._optimizer.momentum_buffers)
+            found = (parameter.grad for parameter in self._optimizer.parameters)
             gradients = [gradient for gradient in found if gradient is not None]
             torch._foreach_div_(gradients, self._loss_scale)
+
+
+def balanced_weights(labels: Tensor, classes: int) -> Tensor:
+    """(classes,) float32, N / (K·n_c) of N images of K classes that occur, n_c of class c.
+
+    1 on average over the images (King and Zeng 2001). A class without images has 0.
+    """
+    counts = labels.bincount(minlength=classes).float()
+    occurring = counts.clamp(max=1)
+    return occurring * len(labels) / (occurring.sum() * counts.clamp(min=1))
 
 
 class EvaluationStep:

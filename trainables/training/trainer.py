@@ -12,21 +12,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.compiled.measured_precision import choose_precision
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig, table_texts, trial_id
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
-from trainables.data.dataset import Dataset
+from trainables.data.dataset import Dataset, normalized
 from trainables.data.device_data import place
 from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
 from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
 from trainables.training.cuda_graphs import capture_cuda_graph
-from trainables.training.evaluator import Evaluation, Evaluator
+from trainables.training.evaluator import Evaluation, Evaluator, evaluation_batch
 from trainables.training.fine_tuning import start_from
-from trainables.training.nesterov import Nesterov
-from trainables.training.optim import (
+from trainables.training.optimizers import OPTIMIZERS
+from trainables.training.param_groups import (
     kernel_penalties,
     make_groups,
     read_decays,
@@ -34,7 +34,7 @@ from trainables.training.optim import (
     set_rates,
 )
 from trainables.training.process import draw_from, prepare_process, seeded_state
-from trainables.training.steps import TrainStep
+from trainables.training.steps import TrainStep, balanced_weights
 
 
 class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
@@ -82,12 +82,17 @@ class Trainer:
         prepare_process(self.device, threads)
         self.size = config.network_size()
         self.trial_id = trial_id(config, self.size)
-        self.precision = resolve_precision(
-            config.precision, gpu=self.device.type == "cuda", cpu_flags=read_cpu_flags()
-        )
+        self.precision = config.precision
+        if config.precision == "auto":
+            self.precision = choose_precision(
+                [config.network],
+                image_size=config.image_size,
+                classes=config.classes,
+                gpu=self.device.type == "cuda",
+            )
         self.history: list[EpochMetrics] = []
         self._capture = capture_cuda_graph if cuda_graphs else lambda step, *_: step
-        self._data = data
+        self._data = normalized(data, config.normalization)
         self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
         self.split = split_training_images(config, data)
         self.batches_per_epoch = len(self.split.train) // config.batch_size
@@ -172,12 +177,18 @@ class Trainer:
     def _build(self) -> None:
         config, device = self.config, self.device
         init = "kaiming" if config.protocol == "corrected" else "original"
-        network = build_network(self.size, batch=config.batch_size, seed=config.seed, init=init)
+        network = build_network(
+            self.size,
+            batch=config.images_at_once,
+            seed=config.seed,
+            init=init,
+            weights=config.weights,
+        )
         if config.init:
             start_from(network, config.init)
         self.network = network.to(device)
         groups = make_groups(config, self.size, self.network)
-        self.optimizer = Nesterov(groups, config.learning_rate, device)
+        self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
         self._placed = place(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
         self._forward = forward
@@ -187,8 +198,10 @@ class Trainer:
             self._augmenter(self._placed.train_pixels),
             self._placed.train_labels,
             batch=config.batch_size,
+            at_once=config.images_at_once,
             draws=len(self.split.train),
             label_smoothing=config.label_smoothing,
+            class_weights=self._class_weights(),
             precision=self.precision,
             penalties=kernel_penalties(config, self.size, self.network),
         )
@@ -199,6 +212,12 @@ class Trainer:
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
         return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
+
+    def _class_weights(self) -> Tensor | None:
+        if self.config.class_weights == "none":
+            return None
+        labels = torch.from_numpy(self._data.train_labels[self.split.train])
+        return balanced_weights(labels, self.config.classes).to(self.device)
 
     def _draw(self) -> None:
         draws = draw_epoch(self.split.train, self.config.seed, self.epochs_done, self._augmentation)
@@ -216,7 +235,7 @@ class Trainer:
         start = time.perf_counter()
         before = self.epochs_done * self.batches_per_epoch
         steps = self.config.epochs * self.batches_per_epoch
-        with draw_from(self._random):
+        with draw_from(self._random, self.device):
             while self._next_batch < self.batches_per_epoch:
                 if should_stop is not None and should_stop():
                     self._seconds += time.perf_counter() - start
@@ -261,7 +280,8 @@ class Trainer:
 
     def _evaluate(self, evaluator: Evaluator) -> Evaluation:
         self.network.eval()
-        return evaluator()
+        with draw_from(self._random, self.device):
+            return evaluator()
 
     @functools.cached_property
     def _held_out_evaluator(self) -> Evaluator:
@@ -274,8 +294,14 @@ class Trainer:
         return self._evaluator(self._placed.test_pixels, labels, torch.arange(len(labels)))
 
     def _evaluator(self, pixels: Tensor, labels: Tensor, chosen: Tensor) -> Evaluator:
-        images = self._augmenter(pixels)
-        return Evaluator(self._forward, images, labels, chosen, precision=self.precision)
+        return Evaluator(
+            self._forward,
+            self._augmenter(pixels),
+            labels,
+            chosen,
+            batch=evaluation_batch(self.size, self.device.type),
+            precision=self.precision,
+        )
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
@@ -285,8 +311,9 @@ class Trainer:
         """Everything that a step changes, by name; the tensors themselves."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            if parameter in self.optimizer.momentum_buffers:
-                tensors[f"momentum.{name}"] = self.optimizer.momentum_buffers[parameter]
+            for kind, buffers in self.optimizer.state.items():
+                if parameter in buffers:
+                    tensors[f"{kind}.{name}"] = buffers[parameter]
         if self._random is not None:
             tensors["random"] = self._random
         tensors["epoch.sums"] = self._step.sums.values

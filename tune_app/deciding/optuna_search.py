@@ -221,7 +221,7 @@ def _values(
 ) -> list[float]:
     """The objectives: the mean accuracy of the last epochs, and the network's size."""
     scores = [_score(trial) for trial in trials]
-    size, batch = members[0].size, members[0].config.batch_size
+    size, batch = members[0].size, members[0].config.images_at_once
     known = {
         "val_accuracy": sum(scores) / len(scores),
         "parameters": float(size.parameters),

@@ -102,7 +102,7 @@ def classify_point(
         size = config.network_size()
     except InfeasibleError as problem:
         return Rejected(dict(point), str(problem))
-    if excess := _excess(size, config.batch_size, rules):
+    if excess := _excess(size, config.images_at_once, rules):
         return Rejected(dict(point), excess)
     other = twin(config, size)
     twin_id = trial_id(other, other.network_size()) if other else ""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
+from trainables.compiled.measured_precision import choose_precision
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.config.tables import resolve_network
+from trainables.config.torch_process import TorchProcessError
 from trainables.data.datasets.registry import content_digest, count_dataset
 from trainables.data.sources import DatasetError
+from trainables.sizes.resnet9 import RESNET9
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
@@ -24,10 +29,11 @@ def resolve_open_values(space: SearchSpace, options: RunOptions) -> dict[str, Sc
     trials. One that began before the data's content was part of an id keeps its ids.
     """
     stored = {} if options.fresh else stored_resolution(study_paths(options, space.name))
-    precision = stored.get("precision") or _precision(options)
     try:
         request = data_request(space.fixed, options)
-        resolved = {"precision": precision, "classes": count_dataset(request).classes}
+        classes = count_dataset(request).classes
+        precision = stored.get("precision") or _precision(space, options, classes)
+        resolved = {"precision": precision, "classes": classes}
         if not stored or "data_digest" in stored:
             resolved |= {"data_digest": content_digest(request) or ""}
     except DatasetError as problem:
@@ -35,8 +41,20 @@ def resolve_open_values(space: SearchSpace, options: RunOptions) -> dict[str, Sc
     return {name: value for name, value in resolved.items() if value != ""}
 
 
-def _precision(options: RunOptions) -> str:
-    return resolve_precision("auto", gpu=_on_gpus(options), cpu_flags=read_cpu_flags())
+def _precision(space: SearchSpace, options: RunOptions, classes: int) -> str:
+    """What "auto" stands for: one format for every network of the study."""
+    gpu = _on_gpus(options)
+    side = data_request(space.fixed, options).image_size
+    networks = [space.fixed.get("network", RESNET9)]
+    if "network" in space.keys:
+        networks = list(space.keys["network"].domain.grid)
+    if space.fixed.get("precision", "auto") == "auto":
+        with contextlib.suppress(TorchProcessError):  # a network that is wrong is told of later
+            resolved = [
+                resolve_network(str(name), image_size=side, classes=classes) for name in networks
+            ]
+            return choose_precision(resolved, image_size=side, classes=classes, gpu=gpu)
+    return resolve_precision("auto", gpu=gpu, cpu_flags=read_cpu_flags())
 
 
 def _on_gpus(options: RunOptions) -> bool:

@@ -16,7 +16,7 @@ METRICS = tuple(field.name for field in dataclasses.fields(EpochMetrics))
 
 def planned_row(trial: PlannedTrial, *, time: float, search: str = "") -> Planned:
     """The row with which a trial enters a study."""
-    batch = trial.config.batch_size
+    batch = trial.config.images_at_once
     return Planned(
         trial_id=trial.trial_id,
         config=trial.config.to_dict(),

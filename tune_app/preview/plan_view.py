@@ -88,7 +88,7 @@ def _lines(ones: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _trial_json(trial: PlannedTrial, progress: StudyProgress) -> dict[str, Any]:
-    batch = trial.config.batch_size
+    batch = trial.config.images_at_once
     return {
         "id": trial.trial_id,
         "config": trial.config.to_dict(),
@@ -178,7 +178,7 @@ def _range(examples: Sequence[PlannedTrial]) -> list[str]:
     if not examples:
         return []
     parameters = [trial.size.parameters for trial in examples]
-    macs = [trial.size.macs(trial.config.batch_size) for trial in examples]
+    macs = [trial.size.macs(trial.config.images_at_once) for trial in examples]
     return [
         f"networks of {min(parameters):,} to {max(parameters):,} parameters,",
         f"{short(min(macs))} to {short(max(macs))} multiply-adds per image",
@@ -228,7 +228,7 @@ def _values(trial: PlannedTrial, keys: Sequence[str], space: SearchSpace) -> lis
 
 
 def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> list[str]:
-    batch, size = trial.config.batch_size, trial.size
+    batch, size = trial.config.images_at_once, trial.size
     return [
         count(size.parameters),
         *[count(size.factor_parameters)] * factors,

@@ -77,7 +77,7 @@ class StudyProgress:
 
     def _seconds(self, trial: PlannedTrial) -> float:
         """Of one epoch."""
-        macs = trial.size.macs(trial.config.batch_size)
+        macs = trial.size.macs(trial.config.images_at_once)
         nearest = min(self.epoch_seconds, key=lambda known: abs(math.log(known / macs)))
         return self.epoch_seconds[nearest] * max(1.0, macs / nearest)
 

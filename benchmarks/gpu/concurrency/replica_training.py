@@ -14,8 +14,8 @@ from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
 from trainables.training.cuda_graphs import capture_cuda_graph
-from trainables.training.nesterov import Nesterov
-from trainables.training.optim import set_rates
+from trainables.training.optimizers import Optimizer
+from trainables.training.param_groups import set_rates
 from trainables.training.steps import autocast
 from trainables.training.trainer import Trainer
 
@@ -29,7 +29,7 @@ class FusedStep:
     def __init__(
         self,
         networks: Sequence[nn.Module],
-        optimizers: Sequence[Nesterov],
+        optimizers: Sequence[Optimizer],
         batch: Callable[[], tuple[Tensor, Tensor]],
         *,
         precision: str,
@@ -127,5 +127,6 @@ class FusedTrainers:
         """Everything that a step changes."""
         yield from self._step.network.state_dict().values()
         for trainer in self._trainers:
-            yield from trainer.optimizer.momentum_buffers.values()
+            for buffers in trainer.optimizer.state.values():
+                yield from buffers.values()
         yield self._cursor

@@ -15,7 +15,7 @@ from benchmarks.gpu.setting import Setting
 from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network
 from trainables.sizes.registry import SIZES
-from trainables.training.nesterov import Group, Nesterov
+from trainables.training.optimizers import Group, Nesterov
 from trainables.training.trainer import Trainer
 
 STEPS = 20

@@ -23,7 +23,8 @@ def untimed(history):
 def tensors(trainer):
     state = dict(trainer.network.state_dict())
     for name, parameter in trainer.network.named_parameters():
-        state[f"momentum {name}"] = trainer.optimizer.momentum_buffers[parameter]
+        for kind, buffers in trainer.optimizer.state.items():
+            state[f"{kind} {name}"] = buffers[parameter]
     return state
 
 

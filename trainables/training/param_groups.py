@@ -7,7 +7,7 @@ from torch import nn
 from trainables.config.train_config import TrainConfig, factor_decays
 from trainables.networks.substitute import factorized_layers
 from trainables.sizes.network import NetworkSize
-from trainables.training.nesterov import Group, Nesterov
+from trainables.training.optimizers import Group, Optimizer
 from trainables.training.schedule import learning_rate
 
 GROUPS = ("factors", "weights", "batchnorm")
@@ -74,7 +74,7 @@ def kernel_penalties(
     return [(layers[name], decay) for name, decay in decays if name in layers]
 
 
-def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -> None:
+def set_rates(optimizer: Optimizer, config: TrainConfig, step: int, steps: int) -> None:
     """Gives every annealed group the rate of step ``step`` of ``steps``, counted from 1."""
     rate = learning_rate(config.schedule, config.learning_rate, step, steps)
     for index, group in enumerate(optimizer.param_groups):
@@ -82,13 +82,13 @@ def set_rates(optimizer: Nesterov, config: TrainConfig, step: int, steps: int) -
             optimizer.set_rate(index, rate)
 
 
-def read_rates(optimizer: Nesterov) -> dict[str, float]:
+def read_rates(optimizer: Optimizer) -> dict[str, float]:
     """The learning rate in force, by group."""
     rates = zip(optimizer.param_groups, optimizer.lr, strict=True)
     return {group.name: float(rate) for group, rate in rates}
 
 
-def read_decays(optimizer: Nesterov) -> dict[str, float]:
+def read_decays(optimizer: Optimizer) -> dict[str, float]:
     """The decay in force, by group; of a Frobenius penalty, its λ.
 
     Where the replaced layers' decays differ (``weight_decay_ratio="layer"``), "factors" is their

@@ -1,0 +1,39 @@
+"""``python -m trainables weights NETWORK WEIGHTS``: whether trained weights fit a network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trainables.config.starting_weights import PRETRAINED
+
+Network = Annotated[str, typer.Argument(help="Such as torchvision:resnet18 or my.py:make.")]
+Weights = Annotated[str, typer.Argument(help="A file with a state_dict, or pretrained.")]
+ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
+Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+
+
+def weights(
+    network: Network,
+    weights: Weights = PRETRAINED,
+    image_size: ImageSize = 32,
+    classes: Classes = 10,
+    json: AsJson = False,
+) -> None:
+    """Say whether trained weights fit a network, and what of it they leave to be drawn.
+
+    A file is safetensors, or what torch.save wrote of a state_dict.
+    """
+    from trainables.networks.registry import make_table, meta_module
+    from trainables.networks.start import inspect_weights
+
+    table = make_table(network, image_size=image_size, classes=classes)
+    found = inspect_weights(meta_module(table), table, weights)
+    if json:
+        print(found.to_json())
+        return
+    print(f"{network} takes {found.tensors} tensors from {weights}, whose digest is {found.digest}")
+    print(f"drawn anew for {classes} classes: {', '.join(found.fresh) or 'nothing'}")
+    print(f"normalization: {found.normalization or 'unknown: of the training images'}")

@@ -1,0 +1,70 @@
+"""What ``precision="auto"`` stands for, measured where no rule says it. Standard library only."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Collection, Iterable
+from math import prod
+from pathlib import Path
+
+from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
+from trainables.config.tables import split_network
+from trainables.config.torch_process import answer_file, ask, keep_answer
+from trainables.sizes.resnet9 import RESNET9
+
+
+def choose_precision(
+    networks: Iterable[str],
+    *,
+    image_size: int,
+    classes: int,
+    gpu: bool,
+    cpu_flags: Collection[str] | None = None,
+) -> str:
+    """The format in which networks train fastest, the same for all of them.
+
+    Where the rule of ``resolve_precision`` says bf16 for a CPU, networks other than ResNet-9 are
+    measured: a few steps of the dense one in both formats, once a machine. Of several the product
+    of their gains decides.
+
+    Args:
+        networks: resolved values of the key ``network``.
+        image_size: side of the images, in pixels.
+        classes: how many the networks tell apart.
+        gpu: whether a GPU trains: it takes bf16.
+        cpu_flags: of the CPU; None reads them.
+
+    Raises:
+        TorchProcessError: where a network cannot be trained a step.
+    """
+    flags = read_cpu_flags() if cpu_flags is None else cpu_flags
+    rule = resolve_precision("auto", gpu=gpu, cpu_flags=flags)
+    foreign = [name for name in networks if split_network(name)[0] != RESNET9]
+    if gpu or rule == "fp32" or not foreign:
+        return rule
+    gains = [_gain(name, image_size, classes, read_cpu_name()) for name in foreign]
+    return "bf16" if prod(gains) > 1 else "fp32"
+
+
+@functools.lru_cache(maxsize=64)
+def _gain(network: str, image_size: int, classes: int, cpu: str) -> float:
+    """How many times faster the network trains in bf16 than in fp32 here."""
+    path = answer_file("precision", split_network(network)[1], image_size, classes, cpu)
+    rates = _kept(path)
+    if rates is None:
+        name = split_network(network)[0]
+        sizes = ["--image-size", str(image_size), "--classes", str(classes)]
+        words = ["precision", name, "--json", *sizes]
+        text = ask(words, f"measuring a few steps of {name} in fp32 and bf16")
+        keep_answer(path, text)
+        rates = json.loads(text)
+    return rates["bf16"] / rates["fp32"]
+
+
+def _kept(path: Path) -> dict[str, float] | None:
+    try:
+        rates = json.loads(path.read_text(encoding="utf-8"))
+        return rates if rates["fp32"] > 0 and rates["bf16"] > 0 else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,53 @@
+"""How fast a network trains in each number format."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import torch
+import torch.nn.functional as F
+
+from trainables.networks.registry import make_module
+from trainables.sizes.layer_table import LayerTable
+
+LARGEST_BATCH = 16  # images
+ACTIVATION_BYTES = 2**26  # of the largest layer's inputs and outputs, so that small machines do
+STEPS = 4
+LONGEST_SECONDS = 20.0
+
+
+def images_per_second(table: LayerTable, formats: tuple[str, ...]) -> dict[str, float]:
+    """Of forward and backward passes of the dense network on one thread of the CPU, by format.
+
+    The formats take turns, and the fastest step of each counts: what else the machine does
+    disturbs them alike.
+
+    Args:
+        table: of any network but ResNet-9.
+        formats: of "fp32" and "bf16".
+    """
+    torch.set_num_threads(1)
+    fitting = ACTIVATION_BYTES // (4 * max(row.activations for row in table.rows))
+    batch = max(2, min(LARGEST_BATCH, fitting))
+    network = make_module(table).to(memory_format=torch.channels_last).train()
+    images = torch.randn(batch, *table.image).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(batch) % table.classes
+
+    def step(name: str) -> float:
+        start = time.process_time()
+        bf16 = torch.autocast("cpu", dtype=torch.bfloat16)
+        with bf16 if name == "bf16" else contextlib.nullcontext():
+            logits = network(images).float()
+        F.cross_entropy(logits, labels).backward()
+        return time.process_time() - start
+
+    for name in formats:  # kernels are chosen, memory is found
+        step(name)
+    fastest, end = dict.fromkeys(formats, float("inf")), time.monotonic() + LONGEST_SECONDS
+    for number in range(STEPS):
+        if number and time.monotonic() > end:
+            break
+        for name in formats:
+            fastest[name] = min(fastest[name], step(name))
+    return {name: batch / seconds for name, seconds in fastest.items()}

@@ -1,0 +1,107 @@
+"""What a network starts from where that is not drawn: weights of a file, or of its library."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
+from trainables.networks.pretrained import TrainedWeights, pretrained_weights
+from trainables.networks.reference import read_reference
+from trainables.networks.weights import (
+    WeightsError,
+    copy_weights,
+    misfits,
+    read_weights,
+)
+from trainables.sizes.layer_table import LayerTable
+
+
+def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> StartingWeights:
+    """What a file, or "pretrained", is to a network, which may be on the meta device.
+
+    Raises:
+        NetworkError: where it cannot be read, or does not fit; names every layer that does not.
+    """
+    trained = _read(name, table)
+    fitting, fresh = _fitting(network.state_dict(), trained.tensors, table, name)
+    return StartingWeights(
+        digest=_digest(trained.tensors),
+        tensors=len(fitting),
+        fresh=tuple(dict.fromkeys(name.rpartition(".")[0] for name in fresh)),
+        normalization=trained.normalization,
+    )
+
+
+def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> None:
+    """Copies weights into a network, in place; a head of another number of classes stays drawn.
+
+    Args:
+        network: the table's network, before anything in it is replaced.
+        table: of the network.
+        weights: the resolved value of the key.
+
+    Raises:
+        NetworkError: where they cannot be read, do not fit, or are not those that were planned.
+    """
+    name, planned = split_weights(weights)
+    with torch.random.fork_rng(devices=[]):  # a library builds a network to read its weights
+        trained = _read(name, table)
+    if planned not in (None, found := _digest(trained.tensors)):
+        raise WeightsError(
+            [
+                f"weights {name} are others than when the trial was planned: they were {planned}, "
+                f"they are {found}; bring them back, or plan the trial anew"
+            ]
+        )
+    copy_weights(network, _fitting(network.state_dict(), trained.tensors, table, name)[0])
+
+
+def _read(name: str, table: LayerTable) -> TrainedWeights:
+    if name == PRETRAINED:
+        return pretrained_weights(read_reference(table.network))
+    return TrainedWeights(read_weights(Path(name)))
+
+
+def _fitting(
+    own: Mapping[str, Tensor], found: Mapping[str, Tensor], table: LayerTable, name: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors to take over, and the names of those of a head of other classes.
+
+    Raises:
+        WeightsError: where anything else differs.
+    """
+    called = [row for row in table.rows if row.position >= 0]
+    last = f"{max(called, key=lambda row: row.position).name}.weight" if called else ""
+    classes = [_rows(state.get(last)) for state in (own, found)]
+    fresh = [
+        key
+        for key in found
+        if key in own
+        and own[key].shape != found[key].shape
+        and [_rows(own[key]), _rows(found[key])] == classes
+        and own[key].shape[1:] == found[key].shape[1:]
+    ]
+    rest = {key: tensor for key, tensor in found.items() if key not in fresh}
+    ours = {key: tensor for key, tensor in own.items() if key not in fresh}
+    source = f"{name} of {table.network}" if name == PRETRAINED else name
+    if problems := misfits(ours, rest, source):
+        raise WeightsError(problems)
+    return rest, fresh
+
+
+def _rows(tensor: Tensor | None) -> int:
+    return 0 if tensor is None or tensor.dim() == 0 else tensor.shape[0]
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Of names, types, shapes and values: a file of another format has the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
