@@ -45,7 +45,12 @@ def finished(trials: pd.DataFrame) -> pd.DataFrame:
 
 def measure(study: Study) -> str:
     """The accuracy that judges the trials, as an axis names it."""
-    return MEASURES[study.metric] + protocols(study)
+    return balanced(study) + MEASURES[study.metric] + protocols(study)
+
+
+def balanced(study: Study) -> str:
+    """``balanced `` where trials are judged with each class counted alike, else nothing."""
+    return "balanced " if "balanced_accuracy" in set(study.trials["metric"].dropna()) else ""
 
 
 def protocols(study: Study) -> str:

@@ -35,7 +35,7 @@ GROUPS = ("factors", "weights", "batchnorm")
 NUMBERS = (
     "attempt", "time", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
     "train_seconds", "eval_seconds", "images_per_second", "peak_memory_bytes", "test_loss",
-    "test_accuracy", "val_accuracy_half",
+    "test_accuracy", "val_accuracy_half", "val_balanced_accuracy", "test_balanced_accuracy",
 )  # fmt: skip
 
 _any = msgspec.json.Decoder(AnyRow)

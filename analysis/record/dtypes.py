@@ -43,6 +43,8 @@ TRIAL_DTYPES: dict[str, str] = {
     "val_accuracy_last": "float64",
     "val_accuracy_best": "float64",
     "test_accuracy": "float64",
+    "val_balanced_accuracy": "float64",
+    "test_balanced_accuracy": "float64",
     "train_seconds": "float64",
     "error": "str",
     "factor_parameters": "Int64",

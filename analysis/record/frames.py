@@ -31,6 +31,7 @@ EPOCH_NUMBERS = (
 )  # fmt: skip
 COSTS = ("train_seconds", "images_per_second", "eval_seconds", "peak_memory_bytes")
 TESTS = ("test_loss", "test_accuracy", "val_accuracy_half")
+BALANCED = ("val_balanced_accuracy", "test_balanced_accuracy")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _epochs(
         **{name: numbers[name] for name in EPOCH_NUMBERS},
         **{f"learning_rate_{group}": values for group, values in rates.items()},
         **{f"weight_decay_{group}": values for group, values in decays.items()},
-        **{name: numbers[name] for name in COSTS + TESTS},
+        **{name: numbers[name] for name in COSTS + TESTS + BALANCED},
         "attempt": numbers["attempt"].astype(np.int64),
         "time": numbers["time"],
     }
@@ -131,6 +132,7 @@ def _trials(
         "val_accuracy_last": _at_last(codes, accuracy, count),
         "val_accuracy_best": _reduced(np.fmax, codes, accuracy, count),
         "test_accuracy": _at_last(codes, numbers["test_accuracy"], count),
+        **{name: _at_last(codes, numbers[name], count) for name in BALANCED},
         "train_seconds": _total(codes, numbers["train_seconds"], count),
     }
     data: dict[str, Any] = {

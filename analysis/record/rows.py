@@ -135,6 +135,8 @@ class EpochResult(Row, frozen=True, tag="epoch"):
     test_loss: float | None = None
     test_accuracy: float | None = None
     val_accuracy_half: float | None = None
+    val_balanced_accuracy: float | None = None
+    test_balanced_accuracy: float | None = None
 
 
 class Epoch(EpochResult, frozen=True, tag="epoch"):

@@ -16,7 +16,7 @@ from analysis.record.frames import Tables
 from analysis.record.record import LEDGER
 from trainables.config.whole_file import whole_file
 
-VERSION = 3
+VERSION = 4
 """Raised when the frames change, so that older files are not read but built anew."""
 
 TABLES = tuple(field.name for field in dataclasses.fields(Tables))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.labels import percent, short_count
-from analysis.charts.metric_label import measure
+from analysis.charts.metric_label import balanced, measure
 from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
@@ -100,6 +100,12 @@ def _warnings(study: Study) -> list[Caution]:
             " was every choice. Such numbers are too good; do not compare them with confirmed ones."
         )
         found.append(Caution("Judged on the test set.", text))
+    if balanced(study):
+        text = (
+            "Every accuracy here, but that on training images, counts each class alike, however"
+            " many images it has: the mean over classes of the share that is right."
+        )
+        found.append(Caution("Balanced accuracy.", text))
     protocols = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     if protocols:
         text = (

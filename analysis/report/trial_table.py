@@ -48,6 +48,16 @@ class TableRow:
 MEASURED = {
     "val_accuracy_last": ("accuracy", "val. accuracy", "validation accuracy after the last epoch"),
     "test_accuracy": ("test", "TEST accuracy", "accuracy on the test set"),
+    "val_balanced_accuracy": (
+        "balanced",
+        "balanced val.",
+        "validation accuracy with each class counted alike, after the last epoch",
+    ),
+    "test_balanced_accuracy": (
+        "balanced_test",
+        "balanced TEST",
+        "accuracy on the test set with each class counted alike",
+    ),
     "parameters": ("parameters", "parameters", "parameters of the whole network"),
     "factor_parameters": (
         "factors",
@@ -65,7 +75,13 @@ MEASURED = {
     "train_seconds": ("seconds", "time", "training time"),
     "error_kind": ("failure", "failure", "what made it fail"),
 }
-PERCENT = ("val_accuracy_last", "test_accuracy", "compression")
+PERCENT = (
+    "val_accuracy_last",
+    "test_accuracy",
+    "val_balanced_accuracy",
+    "test_balanced_accuracy",
+    "compression",
+)
 
 
 def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:

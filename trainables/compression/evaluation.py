@@ -64,10 +64,11 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
         placed.train_labels,
         chosen,
         batch=evaluation_batch(config.network_size(), "cpu"),
+        classes=config.classes,
         precision="fp32",
     )
     result = evaluator()
-    return Score(result.loss, result.accuracy, images=len(chosen))
+    return Score(result.loss, result.judged_by(config.metric), images=len(chosen))
 
 
 def held_out_batches(

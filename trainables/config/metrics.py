@@ -20,6 +20,8 @@ class EpochMetrics:
     trial evaluates on the test set (``validation_images=0``), then only after the last epoch.
     ``val_accuracy_half`` and ``val_accuracy`` together give the accuracy on the other half, so that
     a method that chose on one half can be judged on the other.
+    ``*_balanced_accuracy`` is the mean over classes of the share that is right, where classes are
+    unequal; with ``metric="balanced_accuracy"`` ``*_accuracy`` is that mean, too.
     """
 
     epoch: int  # epochs finished, from 1
@@ -36,6 +38,8 @@ class EpochMetrics:
     test_loss: float | None = None
     test_accuracy: float | None = None
     val_accuracy_half: float | None = None  # on every second held-out image, the first among them
+    val_balanced_accuracy: float | None = None
+    test_balanced_accuracy: float | None = None
 
 
 class Scored(Protocol):

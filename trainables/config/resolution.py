@@ -7,7 +7,6 @@ from typing import Any
 
 from trainables.config.starting_point import ARCHITECTURE, read_starting_point, split_init
 from trainables.config.starting_weights import (
-    DATA,
     read_normalization,
     resolve_weights,
     split_weights,
@@ -29,7 +28,7 @@ def content(key: str, value: Any) -> Any:
     """What a resolved value is, wherever its file or folder lies; of another key the value."""
     if key == "network" and isinstance(value, str):
         return split_network(value)[1] or value
-    if key == "init" and isinstance(value, str):
+    if key in ("init", "weights") and isinstance(value, str):
         return split_init(value)[1] or value
     return value
 
@@ -55,43 +54,48 @@ def with_optimizer_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_weights(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with digest and normalisation of weights not looked at yet; what is wrong with them.
+    """The keys with digest and normalisation of the weights; what is wrong with them.
 
-    The network must be resolved.
+    They are looked at where their digest or their normalisation is not there yet: a configuration
+    that came from here needs the file no more. The network must be resolved.
     """
-    values, problems = dict(raw), []
+    values = _with_plain_normalization(dict(raw))
     weights, network = values.get("weights", ""), values.get("network", RESNET9)
-    unread = isinstance(weights, str) and weights and split_weights(weights)[1] is None
-    if unread and network == RESNET9:
-        values["weights"] = ""
-        problems.append(
-            f"weights start any network but resnet9, got {weights!r}; resnet9 starts from init, a "
+    if not isinstance(weights, str) or not weights:
+        return values, []
+    name, digest = split_weights(weights)
+    if digest is not None and "normalization" in values:
+        return values, []
+    if network == RESNET9:
+        return values | {"weights": ""}, [
+            f"weights start any network but resnet9, got {name!r}; resnet9 starts from init, a "
             "folder that compress wrote"
-        )
-    elif unread and split_network(str(network))[1] is not None:
-        sizes = {
-            "image_size": values.get("image_size", IMAGE_SIDE),
-            "classes": values.get("classes", 10),
-        }
-        try:
-            values["weights"], found = resolve_weights(weights, network, **sizes)
-            values["normalization"] = values.get("normalization") or found.normalization
-        except TorchProcessError as problem:
-            values["weights"] = ""
-            problems += problem.problems
-    return _with_plain_normalization(values), problems
+        ]
+    if split_network(str(network))[1] is None:
+        return values, []  # what is wrong with the network is told
+    side, classes = values.get("image_size", IMAGE_SIDE), values.get("classes", 10)
+    try:
+        resolved, found = resolve_weights(name, network, image_size=side, classes=classes)
+    except TorchProcessError as problem:
+        return values, problem.problems
+    if digest not in (None, found.digest):
+        changed = f"weights: {name} was written again: it was {digest}, it is {found.digest}"
+        return values, [f"{changed}; name the file alone to start from what it is"]
+    given = values.get("normalization")
+    expected = found.normalization if given is None else given
+    return {**values, "weights": resolved, "normalization": expected}, []
 
 
 def _with_plain_normalization(values: dict[str, Any]) -> dict[str, Any]:
     """One way of writing each normalisation, so that the same one is the same trial."""
-    text = values.get("normalization", "")
+    text = values.get("normalization")
+    if not isinstance(text, str):
+        return values
     try:
-        read = read_normalization(text) if isinstance(text, str) else None
+        read = read_normalization(text)
     except ValueError:
         return values  # told where keys are compared
-    if isinstance(text, str) and text:
-        values["normalization"] = "" if text == DATA else write_normalization(*(read or ((), ())))
-    return values
+    return {**values, "normalization": write_normalization(*read) if read else ""}
 
 
 def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

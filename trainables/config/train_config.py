@@ -104,6 +104,7 @@ class TrainConfig:
         OURS,
         choices=("corrected", "original_a_plain", "original_a_scaled", "original_tt"),
     )
+    metric: str = _key("accuracy", OURS, choices=("accuracy", "balanced_accuracy"))
     precision: str = _key("auto", OURS, choices=("auto", "fp32", "bf16", "fp16"))
     compile: bool = _key(False, OURS)
     init: str = _key("", OURS)  # "" draws at random, else a starting point: "folder#digest"

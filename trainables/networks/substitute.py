@@ -77,6 +77,9 @@ def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
 
 def _factorized(
     found: nn.Conv2d | nn.Linear,
+    layer: LayerSize,
+    calls: tuple[Pair, ...],
+    batch: int,
     generator: torch.Generator,
     trained: bool,
 ) -> FactorizedConv2d:

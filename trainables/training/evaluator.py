@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from trainables.data.augment import Augmenter
@@ -38,12 +39,42 @@ def evaluation_batch(size: NetworkSize, device: str) -> int:
     return max(1, min(largest, fitting))
 
 
+BALANCED = "balanced_accuracy"
+"""A value of the key ``metric``."""
+
+UNEQUAL = 1.5
+"""Classes are called unequal where the largest has over so many times the smallest's images."""
+
+
 class Evaluation(NamedTuple):
-    """Mean loss in nats per image; accuracies in [0, 1], of all images and of every second one."""
+    """Mean loss in nats per image; accuracies in [0, 1], of all images and of every second one.
+
+    balanced_accuracy: the mean over classes of the share of their images that is right (Brodersen
+        et al. 2010). unequal: whether some classes have many more images than others.
+    """
 
     loss: float
     accuracy: float
     half_accuracy: float
+    balanced_accuracy: float
+    unequal: bool
+
+    def judged_by(self, metric: str) -> float:
+        """The accuracy that the key ``metric`` names."""
+        return self.balanced_accuracy if metric == BALANCED else self.accuracy
+
+
+def epoch_metrics(name: str, found: Evaluation | None, metric: str) -> dict[str, float | None]:
+    """What an epoch's metrics say of an evaluation; ``name`` is "val" or "test"."""
+    if found is None:
+        return {f"{name}_loss": None, f"{name}_accuracy": None}
+    values = {
+        f"{name}_loss": found.loss,
+        f"{name}_accuracy": found.judged_by(metric),
+        f"{name}_balanced_accuracy": found.balanced_accuracy if found.unequal else None,
+    }
+    halved = name == "val" and metric != BALANCED
+    return {**values, **({"val_accuracy_half": found.half_accuracy} if halved else {})}
 
 
 class Evaluator:
@@ -61,6 +92,7 @@ class Evaluator:
         chosen: Tensor,
         *,
         batch: int,
+        classes: int,
         precision: str,
     ) -> None:
         device = labels.device
@@ -69,9 +101,11 @@ class Evaluator:
             images,
             labels,
             chosen.to(device),
+            classes=classes,
             largest_batch=batch,
             precision=precision,
         )
+        self._images_by_class = labels[chosen.to(device)].bincount(minlength=classes).tolist()
         self._device = device
         self._replay: Callable[[], None] | None = None
 
@@ -79,10 +113,21 @@ class Evaluator:
         """Evaluates once; waits for the device once."""
         step = self._step
         if self._replay is None:
-            self._replay = capture_cuda_graph(step, [step.cursor, step.sums.values], self._device)
+            self._replay = capture_cuda_graph(
+                step, [step.cursor, step.sums.values, step.correct], self._device
+            )
         step.cursor.zero_()
         step.sums.values.zero_()
+        step.correct.zero_()
         for _ in range(step.batches):
             self._replay()
-        loss, correct, half = step.sums.values.tolist()
-        return Evaluation(loss / step.count, correct / step.count, half / -(-step.count // 2))
+        loss, correct, half, *by_class = torch.cat([step.sums.values, step.correct]).tolist()
+        images = [count for count in self._images_by_class if count]
+        shares = zip(by_class, self._images_by_class, strict=True)
+        return Evaluation(
+            loss / step.count,
+            correct / step.count,
+            half / -(-step.count // 2),
+            sum(right / count for right, count in shares if count) / len(images),
+            max(images) > UNEQUAL * min(images),
+        )

@@ -142,6 +142,7 @@ class EvaluationStep:
     """Evaluates the next batch of images; a last, smaller one is padded and the padding ignored.
 
     ``sums`` has a third number: the right answers at even positions of ``chosen``.
+    correct: (classes,) float64, the right answers so far by class.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class EvaluationStep:
         labels: Tensor,
         chosen: Tensor,
         *,
+        classes: int,
         largest_batch: int,
         precision: str,
     ) -> None:
@@ -158,6 +160,7 @@ class EvaluationStep:
         self.batches = -(-self.count // largest_batch)
         self.cursor = torch.zeros((), dtype=torch.int64, device=labels.device)
         self.sums = Sums(labels.device, 3)
+        self.correct = torch.zeros(classes, dtype=torch.float64, device=labels.device)
         self._batch = -(-self.count // self.batches)
         self._forward = forward
         self._images = images
@@ -178,4 +181,5 @@ class EvaluationStep:
         losses = F.cross_entropy(logits, labels, reduction="none")
         correct = (logits.argmax(1) == labels) & counted
         self.sums.add((losses * counted).sum(), correct.sum(), (correct & (rows % 2 == 0)).sum())
+        self.correct.index_add_(0, labels, correct.double())
         self.cursor.add_(self._batch)

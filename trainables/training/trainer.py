@@ -23,7 +23,12 @@ from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
 from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
 from trainables.training.cuda_graphs import capture_cuda_graph
-from trainables.training.evaluator import Evaluation, Evaluator, evaluation_batch
+from trainables.training.evaluator import (
+    Evaluation,
+    Evaluator,
+    epoch_metrics,
+    evaluation_batch,
+)
 from trainables.training.fine_tuning import start_from
 from trainables.training.optimizers import OPTIMIZERS
 from trainables.training.param_groups import (
@@ -257,17 +262,14 @@ class Trainer:
             epoch=self.epochs_done + 1,
             train_loss=loss,
             train_accuracy=accuracy,
-            val_loss=held_out.loss if held_out else None,
-            val_accuracy=held_out.accuracy if held_out else None,
-            val_accuracy_half=held_out.half_accuracy if held_out else None,
+            **epoch_metrics("val", held_out, self.config.metric),
             learning_rates=read_rates(self.optimizer),
             weight_decays=read_decays(self.optimizer),
             train_seconds=self._seconds,
             eval_seconds=time.perf_counter() - start,
             images_per_second=images / self._seconds,
             peak_memory_bytes=peak,
-            test_loss=test.loss if test else None,
-            test_accuracy=test.accuracy if test else None,
+            **epoch_metrics("test", test, self.config.metric),
         )
 
     def _reads_test_set(self) -> bool:
@@ -300,6 +302,7 @@ class Trainer:
             labels,
             chosen,
             batch=evaluation_batch(self.size, self.device.type),
+            classes=self.config.classes,
             precision=self.precision,
         )
 

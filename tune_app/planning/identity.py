@@ -9,6 +9,7 @@ from typing import Any
 
 from trainables.config.resolution import content
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
+from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig
 from tune_app.command.options import RunOptions
@@ -108,6 +109,8 @@ def _same(name: str, old: Any, new: Any) -> bool:
         return True
     if name == "network":
         return old == split_network(str(new))[0]
+    if name == "weights":
+        return old == split_weights(str(new))[0]
     return name == "init" and Path(str(old)).expanduser().absolute() == split_init(str(new))[0]
 
 

@@ -12,6 +12,7 @@ from search_spaces.grammar.question import Contrast, Question, Smallest
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.former_names import present_name
 from trainables.config.starting_point import read_starting_point, split_init
+from trainables.config.starting_weights import resolve_weights, split_weights
 from trainables.config.tables import resolve_network
 from trainables.sizes.resnet9 import IMAGE_SIDE
 
@@ -27,10 +28,10 @@ def space_in_present_names(space: SearchSpace) -> SearchSpace:
 def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar]) -> SearchSpace:
     """The same space; its values are those that trials on record have, and can be compared.
 
-    A network and a starting point get the digest of what they are. ``resolved`` is what the study
-    puts for open values: it replaces them in searched keys; a fixed one stays open, since studies
-    that name it and studies that leave it out are the same. A value that cannot be resolved stays,
-    and its points are refused with the reason.
+    A network, weights and a starting point get the digest of what they are. ``resolved`` is what
+    the study puts for open values: it replaces them in searched keys; a fixed one stays open, since
+    studies that name it and studies that leave it out are the same. A value that cannot be resolved
+    stays, and its points are refused with the reason.
     """
     known = {"image_size": IMAGE_SIDE, **resolved, **space.fixed}
     known = {name: value for name, value in known.items() if name not in space.keys}
@@ -40,6 +41,10 @@ def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar])
             if key == "network":
                 sizes = {name: int(known[name]) for name in ("image_size", "classes")}
                 return resolve_network(str(value), **sizes)
+            if key == "weights" and value and split_weights(str(value))[1] is None:
+                sizes = {name: int(known[name]) for name in ("image_size", "classes")}
+                network = resolve_network(str(known["network"]), **sizes)
+                return resolve_weights(str(value), network, **sizes)[0]
             if key == "init" and value and split_init(str(value))[1] is None:
                 return read_starting_point(Path(str(value))).init
         return resolved.get(key, value) if value == "auto" else value

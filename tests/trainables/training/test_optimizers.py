@@ -67,10 +67,10 @@ def test_adamw_goes_on_bit_for_bit(digits, tiny, tmp_path, batches):
 
 
 def test_adamw_trains_a_foreign_network(digits):
-    keys = {**KEYS, "network": TEN_LINES, "optimizer": "adamw", "learning_rate": None, "epochs": 4}
+    keys = {**KEYS, "network": TEN_LINES, "optimizer": "adamw", "learning_rate": 0.01, "epochs": 4}
     trainer = Trainer(TrainConfig.from_trial(keys), digits)
     losses = [trainer.train_epoch().train_loss for _ in range(4)]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < losses[0] - 0.2
 
 
 def test_a_rate_and_a_decay_that_are_not_given_are_the_optimisers_own():
