@@ -10,8 +10,7 @@ from trainables.data.augment import Augmenter
 from trainables.data.dataset import Dataset
 from trainables.data.device_data import place
 from trainables.data.split import split_training_images, spread_evenly
-
-BATCH = 256  # images
+from trainables.training.evaluator import evaluation_batch
 
 
 def batchnorms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
@@ -46,7 +45,8 @@ def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, im
     network.eval()
     for norm in norms:
         norm.train()
-    for batch in chosen.split(BATCH):
+    at_once = evaluation_batch(config.network_size(), "cpu")
+    for batch in chosen.split(max(2, at_once)):  # of one image there may be nothing to average
         network(augmenter.plain(batch))
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
