@@ -8,6 +8,10 @@ process CPU time, data included. The usual loop is ImageFolder, torchvision's tr
 padding and crop, mirror, cut-out), a DataLoader and SGD. It and RankTune's fp32 rows keep the same
 precision and memory format (channels last). Every round starts each contestant in a fresh process;
 ratios are taken within a round, and their range over rounds stands beside the median.
+
+"network" is the time of the network's own forward and backward passes on images that are there: no
+loop around the same torch operations can take less. "convolutions" is the share of those passes
+that torch's profiler finds in its convolutions. They say how fast a loop can be at all.
 """
 
 from __future__ import annotations
@@ -18,10 +22,15 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
 
 from benchmarks.epoch import ask
 from benchmarks.hardware import hardware
@@ -38,6 +47,9 @@ TARGETS = (  # how many times faster the second is than the first
     ("usual_loop", "ranktune_fp32", 1.3),
     ("ranktune_fp32", "ranktune_tucker2_fp32", 1.9),
 )
+MEASURED = ("epoch", "data", "network", "convolutions")
+CONVOLUTIONS = ("aten::conv2d", "aten::convolution_backward")
+Seconds = Callable[[dict[str, dict[str, float]]], float]
 DATA_TARGET = 4.0  # microseconds of core time per 1,024 pixels
 
 
@@ -56,22 +68,60 @@ def write_images(folder: Path) -> None:
                 noise.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(place / f"{number}.png")
 
 
-def make(name: str, folder: Path) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """A contestant's epoch, and its epoch of data alone."""
+@dataclass(frozen=True)
+class Contestant:
+    """An epoch, its data alone, and its network in the number format that it trains in."""
+
+    epoch: Callable[[], Any]
+    data: Callable[[], Any]
+    network: nn.Module
+    precision: str
+
+    def passes(self) -> None:
+        """As many forward and backward passes as an epoch has, and nothing else."""
+        from trainables.training.steps import autocast
+
+        images = torch.randn(BATCH, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+        labels = torch.arange(BATCH) % CLASSES
+        for _ in range(BATCHES):
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            with autocast(labels.device, self.precision):
+                logits = self.network(images).float()
+            functional.cross_entropy(logits, labels).backward()
+
+    def seconds(self, what: str) -> float:
+        """Core seconds of "epoch", "data" or "network"; of "convolutions" the share of network."""
+        if what == "convolutions":
+            return _convolutions(self.passes)
+        start = time.process_time()
+        {"epoch": self.epoch, "data": self.data, "network": self.passes}[what]()
+        return time.process_time() - start
+
+
+def _convolutions(passes: Callable[[], None]) -> float:
+    """The share of some passes that torch's profiler finds in convolutions."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, acc_events=True) as profile:
+        passes()
+    events = profile.key_averages()
+    # what a convolution calls, such as copies of its weights' gradient, is its own
+    inside = sum(one.cpu_time_total for one in events if one.key in CONVOLUTIONS)
+    return inside / sum(one.self_cpu_time_total for one in events)
+
+
+def make(name: str, folder: Path) -> Contestant:
+    """A contestant, ready."""
     if name == "usual_loop":
         from benchmarks.yardsticks.image_folder_loop import ImageFolderLoop
 
         loop = ImageFolderLoop(folder / "train", side=SIDE, batch=BATCH, batches=BATCHES)
-        return loop.epoch, lambda: [None for _ in loop.data()]
+        return Contestant(loop.epoch, lambda: [None for _ in loop.data()], loop.network, "fp32")
     return make_ours(folder, SETTINGS[name])
 
 
-def make_ours(
-    folder: Path, settings: dict[str, Any]
-) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def make_ours(folder: Path, settings: dict[str, Any]) -> Contestant:
     """The Trainer, its evaluation left out, as in the loop."""
-    import torch
-
     from trainables.config.train_config import TrainConfig
     from trainables.data.augment import Augmenter
     from trainables.data.augmentation import choose_augmentation, draw_epoch
@@ -105,25 +155,25 @@ def make_ours(
         for first in range(0, len(draws), BATCH):
             augmenter.augmented(draws[first : first + BATCH])
 
-    return lambda: trainer.train_epoch() and None, data_alone
+    def epoch() -> None:
+        trainer.train_epoch()
+
+    return Contestant(epoch, data_alone, trainer.network, trainer.precision)
 
 
 def serve(pipe: Connection, name: str, folder: Path) -> None:
-    """A contestant's process: core seconds of an epoch ("epoch") or of its data ("data")."""
-    import torch
-
+    """A contestant's process."""
     torch.set_num_threads(1)
-    epoch, data = make(name, folder)
-    epoch(), data()
+    contestant = make(name, folder)
+    for what in ("epoch", "data", "network"):
+        contestant.seconds(what)
     pipe.send("ready")
     for asked in iter(pipe.recv, "end"):
-        start = time.process_time()
-        {"epoch": epoch, "data": data}[asked]()
-        pipe.send(time.process_time() - start)
+        pipe.send(contestant.seconds(asked))
 
 
 def one_round(folder: Path) -> dict[str, dict[str, float]]:
-    """Contestant → {"epoch", "data"} → core seconds; one after the other, each measured alone."""
+    """Contestant → what → core seconds; one after the other, each measured alone."""
     context = multiprocessing.get_context("spawn")
     seconds = {}
     for name in CONTESTANTS:
@@ -131,7 +181,7 @@ def one_round(folder: Path) -> dict[str, dict[str, float]]:
         process = context.Process(target=serve, args=(theirs, name, folder))
         process.start()
         mine.recv()
-        seconds[name] = {what: ask(mine, what) for what in ("epoch", "data")}
+        seconds[name] = {what: ask(mine, what) for what in MEASURED}
         mine.send("end")
         process.join()
     return seconds
@@ -151,9 +201,40 @@ def summarise(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
             "times_the_usual_loop": round(median(faster), 2),
             "times_the_usual_loop_range": [round(f(faster), 2) for f in (min, max)],
             "data_us_per_1024_pixels": round(data * 1e6 * 1024 / SIDE**2, 2),
+            "network_share_of_epoch": round(
+                median(one[name]["network"] / one[name]["epoch"] for one in measured), 3
+            ),
+            "convolutions_share_of_network": round(
+                median(one[name]["convolutions"] for one in measured), 3
+            ),
         }
 
     return {name: row(name) for name in CONTESTANTS}
+
+
+def limits(measured: list[dict[str, dict[str, float]]]) -> dict[str, float]:
+    """How far the ratios of TARGETS can go at these operations of torch, medians over rounds."""
+
+    def ratio(slower: Seconds, faster: Seconds) -> float:
+        return round(median(slower(one) / faster(one) for one in measured), 2)
+
+    def network(name: str) -> Seconds:
+        return lambda one: one[name]["network"]
+
+    def convolutions(name: str) -> Seconds:
+        return lambda one: one[name]["network"] * one[name]["convolutions"]
+
+    usual, dense, tucker2 = "usual_loop", "ranktune_fp32", "ranktune_tucker2_fp32"
+    return {
+        "usual_loop_over_its_network_alone": ratio(lambda one: one[usual]["epoch"], network(usual)),
+        "usual_loop_over_its_convolutions_alone": ratio(
+            lambda one: one[usual]["epoch"], convolutions(usual)
+        ),
+        "dense_network_over_tucker2_network": ratio(network(dense), network(tucker2)),
+        "dense_convolutions_over_tucker2_convolutions": ratio(
+            convolutions(dense), convolutions(tucker2)
+        ),
+    }
 
 
 def misses(measured: list[dict[str, dict[str, float]]], rows: dict[str, Any]) -> list[str]:
@@ -183,6 +264,7 @@ def main() -> None:
         "machine": hardware(),
         "rounds": arguments.rounds,
         "misses": misses(measured, rows),
+        "limits": limits(measured),
         "contestants": rows,
     }
     text = json.dumps(result, indent=1, ensure_ascii=False)
