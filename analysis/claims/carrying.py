@@ -16,6 +16,7 @@ from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
 from analysis.statistics.contrasts import Effect, effect_of_blocks, holm
+from analysis.statistics.intervals import t_p_value, t_quantile
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
@@ -180,8 +181,6 @@ def _difference(a: Carried, b: Carried) -> Effect:
     variance = _variance_of_cost(a) + _variance_of_cost(b)
     effect = b.cost.effect - a.cost.effect
     df = _free([(_variance_of_cost(a), a.cost.df), (_variance_of_cost(b), b.cost.df)])
-    from analysis.statistics.intervals import t_p_value, t_quantile
-
     se = math.sqrt(variance)
     if not se > 0:
         return Effect(effect, p=math.nan)

@@ -29,11 +29,6 @@ class Evidence:
     planned: pd.Series
     tuned: bool
 
-    @property
-    def seeds_words(self) -> str:
-        """Which runs these are, in words."""
-        return "fresh seeds" if self.tuned else "runs"
-
     def arm(self, name: str, chosen: Chosen) -> Arm:
         """The runs of what an arm chose."""
         ours = self.runs[self.runs["configuration"] == chosen.id]

@@ -13,6 +13,7 @@ from analysis.statistics.winners import welch
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest
+from trainables.config.train_config import TrainConfig
 
 
 def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
@@ -72,8 +73,6 @@ def _test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float,
 
 
 def _label(configuration) -> str:  # type: ignore[no-untyped-def]
-    from trainables.config.train_config import TrainConfig
-
     sizes = ("layer", "rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
     default = TrainConfig().width
     words = [

@@ -33,11 +33,6 @@ class TrialStatus(StrEnum):
         """Whether the trial has epochs left that the same command would run."""
         return self in OPEN
 
-    @property
-    def ended_on_an_epoch(self) -> bool:
-        """Whether the last epoch on record is the one that ended the trial."""
-        return self in COMPARABLE
-
 
 OPEN = (TrialStatus.RUNNING, TrialStatus.INTERRUPTED, TrialStatus.NEVER_RAN)
 """Statuses of trials that have epochs left to run."""

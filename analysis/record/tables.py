@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES
-from analysis.record.frames import Tables
+from analysis.record.frames import Tables, build_tables
 from analysis.record.record import LEDGER
 from trainables.config.whole_file import whole_file
 
@@ -99,9 +100,6 @@ def _complete(frames: dict[str, pd.DataFrame]) -> bool:
 
 def _read_alone(folder: Path) -> Tables | None:
     """What was sent without its ledger: trials and epochs are enough."""
-    from analysis.record.columns import Columns
-    from analysis.record.frames import build_tables
-
     paths = {name: folder / f"{name}.parquet" for name in TABLES}
     if not paths["trials"].is_file() or not paths["epochs"].is_file():
         return None

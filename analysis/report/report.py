@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
 from analysis.charts import theme
@@ -23,6 +24,7 @@ from analysis.report.rendered import Drawn, Missing, draw_all
 from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import train_command
 from analysis.study.confirmation import original_folder
+from analysis.study.study import load_study
 from trainables.config.installation import command_line
 from trainables.config.whole_file import write_whole
 
@@ -64,8 +66,6 @@ def write_report(study: Study, pictures: Pictures | None = None) -> Path:
 
 
 def _write_original(study: Study, pictures: Pictures | None) -> None:
-    from analysis.study.study import load_study
-
     folder = original_folder(study)
     if folder is not None:
         try:
@@ -117,8 +117,6 @@ def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> 
 
 def _safe(text: str) -> Any:
     """Text of our own that goes into the page as it is."""
-    import markupsafe
-
     return markupsafe.Markup(text)
 
 

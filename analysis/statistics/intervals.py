@@ -32,16 +32,6 @@ def t_half_width(sd: Any, n: Any, level: float = LEVEL) -> Any:
     return t_quantile(n - 1, level) * np.asarray(sd, dtype=float) / np.sqrt(np.maximum(n, 1))
 
 
-def t_interval(values: Any, level: float = LEVEL) -> Interval:
-    """The t interval of the mean of ``values`` (missing ones left out)."""
-    ours = np.asarray(values, dtype=float)
-    ours = ours[np.isfinite(ours)]
-    if len(ours) < 2:
-        return Interval(np.nan, np.nan)
-    half = float(t_half_width(ours.std(ddof=1), len(ours), level))
-    return Interval(float(ours.mean()) - half, float(ours.mean()) + half)
-
-
 def t_p_value(estimate: Any, se: Any, df: Any) -> Any:
     """Two-sided p-value of estimate / se under t with ``df`` degrees of freedom. Vectorised."""
     estimate, se, df = (np.asarray(value, dtype=float) for value in (estimate, se, df))

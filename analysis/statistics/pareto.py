@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
+from analysis.record.tables import TableError
 from analysis.statistics.intervals import pooled_sd
 
 DRAWS = 4_000
@@ -56,8 +57,6 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) ->
 
 def _sized(frame: pd.DataFrame, x: str) -> pd.DataFrame:
     """The rows that have an x, smallest first."""
-    from analysis.record.tables import TableError
-
     if x not in frame or not pd.api.types.is_numeric_dtype(frame[x]):
         numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
         raise TableError(f"no numeric column {x!r} for the front; there are {', '.join(numeric)}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.statistics.contrasts import holm
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
+from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import replicates
 from analysis.study.study import Study
 
@@ -50,8 +51,6 @@ def compare(a: Study, b: Study) -> pd.DataFrame:
 
 
 def _same_runs(a: Study, b: Study) -> pd.Series:
-    from analysis.study.configurations import configuration_ids
-
     ours = a.trials.assign(configuration=configuration_ids(a.trials), value=a.trials[a.metric])
     theirs = b.trials[["trial_id", b.metric]].rename(columns={b.metric: "theirs"})
     both = ours[["trial_id", "configuration", "value"]].merge(theirs, on="trial_id")

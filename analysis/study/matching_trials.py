@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.record.record import LEDGER, RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
+from analysis.study.study import load_study
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -43,8 +44,6 @@ def twins(study: Study) -> pd.DataFrame:
 
     A study that cannot be read is passed over.
     """
-    from analysis.study.study import load_study
-
     found = [would_have_won(study, study)]  # no rows, but the columns
     for folder in _relatives(study):
         try:

@@ -7,8 +7,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-CIFAR_TRAINING_IMAGES = 50_000
-
 
 @dataclass(frozen=True, slots=True)
 class Task:

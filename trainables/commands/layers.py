@@ -45,7 +45,7 @@ def layers(
     Names: resnet9, wrn-28-10, torchvision:NAME, timm:NAME, FILE.py:FUNCTION. PATTERNS are names
     with *, and the words first, last, linear, downsample, separated by spaces.
     """
-    from trainables.networks.registry import make_table
+    from trainables.networks.registry import make_table  # imports torch
 
     table = make_table(network, image_size=image_size, classes=classes, width=width)
     print(table.to_json() if json else "\n".join(_text(table, replace, keep, rank_scale)))

@@ -19,7 +19,6 @@ from trainables.config.whole_file import whole_file
 
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
-EXTRA = "onnx"
 CALIBRATION_BATCH = 64
 INPUT, OUTPUT = "images", "logits"
 
@@ -180,14 +179,6 @@ class OnnxProgram:
             right += int((self(images).argmax(1) == labels.numpy()).sum())
             seen += len(labels)
         return right, seen
-
-
-def stored_numbers(path: Path) -> int:
-    """How many numbers a file's weights have, running statistics of a BatchNorm included."""
-    import onnx
-
-    weights = onnx.load(path).graph.initializer
-    return sum(int(np.prod(weight.dims)) for weight in weights)
 
 
 def _strip(model: Any) -> None:

@@ -12,7 +12,7 @@ from trainables.networks.trace import Make, NetworkError
 
 
 def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
-    from torchvision import models
+    from torchvision import models  # takes a second, and is asked for few networks
 
     name = reference.name.partition(":")[2]
     known = models.list_models(module=models)
@@ -28,7 +28,7 @@ def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
 def _timm(reference: Reference, classes: int, sources: Sources) -> Make:
     if importlib.util.find_spec("timm") is None:
         raise NetworkError(f"{reference.text} needs timm: pip install timm")
-    import timm
+    import timm  # a package of its own, which may be absent
 
     name = reference.name.partition(":")[2]
     if not timm.is_model(name):

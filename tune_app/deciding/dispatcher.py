@@ -162,11 +162,6 @@ class Dispatcher:
             self.searcher.tell(trial_id, self.history[trial_id])
         return retry
 
-    def abandon(self, failure: Failure) -> None:
-        """Ray itself broke: whatever ran is lost, and will be tried again."""
-        for trial_id in list(self.running):
-            self.failed(trial_id, failure)
-
     def halt(self, reason: str) -> None:
         """Nothing more starts; the first reason stays."""
         self._halt(reason)

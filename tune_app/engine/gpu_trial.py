@@ -48,7 +48,7 @@ def card() -> Card:
 
 
 def _describe() -> tuple[str, int]:
-    import torch
+    import torch  # in the worker: the driver does without
 
     return torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
 

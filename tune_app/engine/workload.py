@@ -42,7 +42,7 @@ def cifar_workload(data: Dataset, tables: Sequence[str] = ()) -> Workload:
     Raises:
         RayLostError: where Ray has ended meanwhile.
     """
-    import ray
+    import ray  # takes two seconds
 
     check_alive(ask=False)
     about = {

@@ -45,7 +45,7 @@ def _cpu_quota(cgroups: Path) -> float | None:
 
 
 def _installed_gpus() -> int:
-    import pynvml
+    import pynvml  # only where a driver may be
 
     try:
         pynvml.nvmlInit()

@@ -16,7 +16,7 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     Raises:
         UsageError: naming the nodes that do not.
     """
-    import ray
+    import ray  # takes two seconds
 
     token = secrets.token_hex(8)
     try:

@@ -59,7 +59,7 @@ def processor() -> str:
 
 def _gpu_name() -> str:
     """The first card's name by NVML; "GPU" where the driver has none itself."""
-    import pynvml
+    import pynvml  # only where a GPU is used
 
     try:
         pynvml.nvmlInit()

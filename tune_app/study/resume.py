@@ -129,7 +129,7 @@ def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
     finished = {name for name, one in there.trials.items() if one.known and one.planned}
     if not plan.open_ended:
         return finished & {trial.trial_id for trial in plan.trials}
-    from tune_app.deciding.optuna_search import point_of
+    from tune_app.deciding.optuna_search import point_of  # imports optuna
 
     return {
         name

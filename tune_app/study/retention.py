@@ -49,7 +49,7 @@ def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
 
     Where the storage is away they stay until the next run ends.
     """
-    from pyarrow import fs
+    from pyarrow import fs  # slow to import, and most runs remove nothing
 
     system, root = filesystem(storage)
     removed = 0
