@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from ray import tune
 
+from trainables.compiled.code_path import code_path
 from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -231,6 +232,7 @@ class CifarTrainable(tune.Trainable):
             "interrupted": False,
             "host": socket.gethostname(),
             "device": torch.cuda.get_device_name() if self._device == "cuda" else "cpu",
+            "code": code_path(self._trainer.device),
             **values,
         }
 

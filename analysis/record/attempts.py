@@ -29,6 +29,8 @@ class Attempt:
     retry: bool | None = None
     host: str = ""
     device: str = ""
+    threads: int | None = None
+    code: str = ""
 
     @property
     def outcome(self) -> TrialStatus:
@@ -50,6 +52,7 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
                     from_epoch=row.epoch,
                     host=row.host,
                     device=row.device,
+                    threads=row.threads or None,
                 )
             case Ended():
                 key = (row.trial_id, row.attempt)
@@ -57,6 +60,7 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
                     attempt = attempts[key] = Attempt(*key)
                 attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
                 attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
+                attempt.code = row.code
             case Run():
                 for attempt in attempts.values():  # whoever held them is gone
                     if attempt.status == TrialStatus.RUNNING:

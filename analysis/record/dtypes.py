@@ -70,6 +70,8 @@ ATTEMPT_DTYPES: dict[str, str] = {
     "retry": "boolean",
     "host": "str",
     "device": "str",
+    "threads": "Int64",
+    "code": "str",
 }
 
 RUN_DTYPES: dict[str, str] = {

@@ -107,7 +107,10 @@ class Infeasible(Row, frozen=True, tag="infeasible"):
 
 
 class Started(Row, frozen=True, tag="started"):
-    """An attempt took a slot, going on after ``epoch`` finished epochs (0: from the beginning)."""
+    """An attempt took a slot, going on after ``epoch`` finished epochs (0: from the beginning).
+
+    ``threads`` are the CPU's; 0 in ledgers of before.
+    """
 
     trial_id: str
     attempt: int
@@ -115,6 +118,7 @@ class Started(Row, frozen=True, tag="started"):
     epoch: int = 0
     host: str = ""
     device: str = ""
+    threads: int = 0
 
 
 class EpochResult(Row, frozen=True, tag="epoch"):
@@ -150,7 +154,8 @@ class Ended(Row, frozen=True, tag="ended"):
     """An attempt ended after ``epoch`` finished epochs in all.
 
     ``retry`` says that another attempt will follow; ``kind`` and ``error`` (a traceback) are given
-    when it failed.
+    when it failed. ``code`` is the code path that trained it (``trainables.compiled.code_path``),
+    "" where that is not known.
     """
 
     trial_id: str
@@ -161,6 +166,7 @@ class Ended(Row, frozen=True, tag="ended"):
     kind: FailureKind | None = None
     error: str | None = None
     retry: bool = False
+    code: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in ENDS:

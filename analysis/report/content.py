@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,12 @@ from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
 from analysis.record.status import TrialStatus
-from analysis.report.provenance import duration, provenance
+from analysis.report.provenance import duration, provenance, ways_of_computing
 from analysis.report.rendered import Drawn, Missing
+from analysis.report.train_command import train_commands
 from analysis.statistics.intervals import Interval
 from analysis.study.best import best_configuration
-from analysis.study.best_by_size import best_at_each_size, train_command
+from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import standard_error
@@ -57,6 +59,7 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
     said = answer(study)
     best = best_at_each_size(study)
     best = best.assign(picked=picked_intervals(study, best))
+    commands = train_commands(study)
     return {
         "name": study.name,
         "question": study.question,
@@ -69,7 +72,7 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
         "verdicts": VERDICTS,
         "facts": _facts(study, best),
         "measure": measure(study),
-        "best": [_best_row(study, row) for row in best.to_dict("records")],
+        "best": [_best_row(row, commands) for row in best.to_dict("records")],
         "tested": "test_mean" in best and bool(best["test_mean"].notna().any()),
         "charts": [chart for chart in charts if isinstance(chart, Drawn)],
         "wide": WIDE,
@@ -113,6 +116,14 @@ def _warnings(study: Study) -> list[Caution]:
             " original study on purpose. They say what that study saw, not what networks can do."
         )
         found.append(Caution("Not the corrected protocol.", text))
+    ways = ways_of_computing(study)
+    if len(ways) > 1:
+        counted = ", ".join(f"{count} with {way}" for way, count in ways.items())
+        text = (
+            f"Threads and code path decide how numbers are rounded, and so a trial's accuracy:"
+            f" {counted}. Differences between those are partly differences of computing."
+        )
+        found.append(Caution("Trials were computed in different ways.", text))
     if len(study.damage):
         text = f"{len(study.damage)} lines of the ledger could not be read and were left out."
         found.append(Caution("Damaged record.", text))
@@ -137,9 +148,8 @@ def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
     return facts
 
 
-def _best_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
+def _best_row(row: dict[str, Any], commands: Mapping[str, str]) -> dict[str, Any]:
     colour = theme.styles([row["layer"]])[row["layer"]].colour
-    trial = study.trials.loc[study.trials["trial_id"] == row["trial_id"]].iloc[0]
     return {
         "size": f"{short_count(row['from_size'])} – {short_count(row['to_size'])}",
         "label": row["label"],
@@ -152,7 +162,7 @@ def _best_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
         "runs": _runs(row),
         "probability": _probability(row["probability"]),
         "test": _tested(row),
-        "command": train_command(trial.to_dict(), data_dir(study)),
+        "command": commands[row["trial_id"]],
     }
 
 
@@ -196,9 +206,3 @@ def _tested(row: dict[str, Any]) -> str:
         return "–"
     interval = _interval(row["test_mean"], row["test_low"])
     return f"{percent(row['test_mean'])} {interval} (n = {int(row['test_n'])})"
-
-
-def data_dir(study: Study) -> str | None:
-    """The data folder that the study was run with; None where none was named."""
-    given = (study.info.get("options") or {}).get("data_dir")
-    return str(given) if given else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Epochs", _values(study.trials, "epochs")),
         ("Dataset", _dataset(info.get("dataset"))),
         ("Device", _device(study)),
+        ("Computed", _computed(study)),
         ("Time", _time(study)),
         ("Code", f"revision {info['git_revision']}" if info.get("git_revision") else UNKNOWN),
         ("Versions", _pairs(info.get("versions"))),
@@ -74,6 +76,25 @@ def _device(study: Study) -> str:
     said += [f"{plural(int(slots.max()), 'trial')} at once"] if len(slots) else []
     said += [f"on {', '.join(hosts[:8])}{' …' if len(hosts) > 8 else ''}"] if hosts else []
     return ", ".join(said)
+
+
+def ways_of_computing(study: Study) -> dict[str, int]:
+    """How many trials were computed how, as their last attempts have it: threads and code path.
+
+    Either changes where numbers are rounded, and so the accuracies of equal trials.
+    """
+    last = study.attempts.groupby("trial_id").last()
+    last = last[last["threads"].notna() & last["code"].fillna("").ne("")]
+    pairs = zip(last["threads"], last["code"], strict=True)
+    return dict(Counter(f"{plural(int(one), 'thread')}, {code} code" for one, code in pairs))
+
+
+def _computed(study: Study) -> str:
+    ways = ways_of_computing(study)
+    said = [f"{plural(count, 'trial')} with {way}" for way, count in ways.items()]
+    set_here = study.info.get("environment") or {}
+    said += [f"{name}={value}" for name, value in set_here.items()]
+    return "; ".join(said) or UNKNOWN
 
 
 def _time(study: Study) -> str:

@@ -19,10 +19,10 @@ from analysis.charts.registry import CHARTS
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
-from analysis.report.content import MARKDOWN, REPORT, content, data_dir
+from analysis.report.content import MARKDOWN, REPORT, content
 from analysis.report.rendered import Drawn, Missing, draw_all
+from analysis.report.train_command import PROGRAM, train_commands
 from analysis.report.trial_table import trial_table
-from analysis.study.best_by_size import train_command
 from analysis.study.confirmation import original_folder
 from analysis.study.study import load_study
 from trainables.config.installation import command_line
@@ -146,11 +146,8 @@ def _example(names: set[str], study: Study) -> str:
 
 
 def _data(study: Study, drawn: list[Drawn]) -> dict[str, Any]:
-    trials = study.trials.to_dict("records")
-    directory, command = data_dir(study), command_line("train")
-    commands = {
-        row["trial_id"]: train_command(row, directory).removeprefix(command) for row in trials
-    }
+    command = command_line(PROGRAM)
+    commands = {name: words.removeprefix(command) for name, words in train_commands(study).items()}
     return {
         "charts": {chart.name: chart.spec for chart in drawn},
         "canvas": [chart.name for chart in drawn if _marks(chart.spec) > MANY_MARKS],

@@ -1,23 +1,17 @@
-"""The best network at each size, and the command that trains it."""
+"""The best network at each size."""
 
 from __future__ import annotations
 
-import contextlib
-import shlex
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.status import TrialStatus
 from analysis.study.best import contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.replicates import pareto_front
 from analysis.study.size_steps import size_step
-from trainables.config.installation import command_line
-from trainables.config.train_config import ConfigError, TrainConfig
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -67,29 +61,3 @@ def _tests(study: Study) -> pd.DataFrame:
     chosen = study.trials[["trial_id"]].assign(shared=shared_ids(study.trials))
     tests = tests.drop_duplicates("shared").rename(columns=names)
     return chosen.merge(tests[["shared", *names.values()]], on="shared").drop(columns="shared")
-
-
-def train_command(trial: Mapping[str, Any], data_dir: str | None = None) -> str:
-    """The command that trains a row of ``trials`` again.
-
-    The layer and what differs from the defaults is said; a configuration of an older version is
-    repeated word for word.
-    """
-    raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
-    given = {key: value for key, value in raw.items() if value is not None}
-    with contextlib.suppress(ConfigError):
-        given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
-    words = command_line("train").split()
-    for key, value in given.items():
-        words += ["--set", f"{key}={_written(value)}"]
-    return shlex.join([*words, *(["--data-dir", data_dir] if data_dir else [])])
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -17,8 +17,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from trainables.commands.settings import read_settings
 from trainables.config.installation import command_here
 from trainables.config.metrics import EpochMetrics
-from trainables.data.datasets.registry import DATASETS, count_dataset, load_dataset
-from trainables.data.sources import requested_data
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.data.datasets.registry import (
+    DATASETS,
+    content_digest,
+    count_dataset,
+    load_dataset,
+)
+from trainables.data.sources import DataRequest, requested_data
 
 if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
     from trainables.training.trainer import Trainer
@@ -54,6 +60,13 @@ Out = Annotated[
 Threads = Annotated[
     int, typer.Option(metavar="N", min=1, help="CPU threads; a search's trial has one, too.")
 ]
+Compiled = Annotated[
+    bool,
+    typer.Option(
+        "--compiled/--no-compiled",
+        help="Compute with kernels in C where there is a compiler, or with torch alone.",
+    ),
+]
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")
 ]
@@ -68,6 +81,7 @@ def train(
     out: Out = None,
     threads: Threads = 1,
     device: Device = None,
+    compiled: Compiled = True,
 ) -> None:
     """Train one network and write its checkpoint.
 
@@ -81,10 +95,14 @@ def train(
     )
     if not config.init and not any(text.startswith("classes=") for text in settings):
         config = config.with_values(classes=count_dataset(request).classes)
+    config = config.with_values(data_digest=_content(config, request))
     import torch
 
+    from trainables.compiled.code_path import use_torch_alone
     from trainables.training.trainer import Trainer
 
+    if not compiled:
+        use_torch_alone()
     data = load_dataset(request)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     trainer = Trainer(config, data, device=chosen, threads=threads)
@@ -96,6 +114,25 @@ def train(
     if code == 0:
         print(f"export it: {_export_command(folder, data_dir or download)}")
     raise typer.Exit(code)
+
+
+def _content(config: TrainConfig, request: DataRequest) -> str:
+    """What the images are; part of the trial's id where they are one's own.
+
+    Raises:
+        ConfigError: where they are not those that the configuration names.
+    """
+    found = content_digest(request) or ""
+    if config.data_digest not in ("", found):
+        place = request.data_dir or "the default place"
+        raise ConfigError(
+            [
+                f"the images in {place} are others: their content is {found or 'not known'}, "
+                f"data_digest asks for {config.data_digest}; name the right ones with --data-dir, "
+                "or leave data_digest out"
+            ]
+        )
+    return found
 
 
 def _export_command(folder: Path, data_dir: Path | None) -> str:
@@ -153,11 +190,13 @@ def _progress(trainer: Trainer) -> Progress:
 
 
 def _headline(trainer: Trainer) -> str:
+    from trainables.compiled.code_path import code_path
+
     size, config = trainer.size, trainer.config
     macs = size.macs(config.images_at_once) / 1e6
     text = (
         f"{trainer.trial_id}\n{size.parameters:,} parameters, {macs:,.1f} M multiply-adds an "
-        f"image, {trainer.precision} on {trainer.device.type}"
+        f"image, {trainer.precision} on {trainer.device.type}, {code_path(trainer.device)} code"
     )
     return text + (f", going on after epoch {trainer.epochs_done}" if trainer.epochs_done else "")
 

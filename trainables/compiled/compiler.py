@@ -6,6 +6,7 @@ import ctypes
 import functools
 import hashlib
 import logging
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -26,6 +27,8 @@ COMPILE = (
 )
 """Not ``-ffast-math``: a NaN must stay one, and torch's rounding be left as it is."""
 COMPILE_SECONDS = 120
+SWITCH = "RANKTUNE_COMPILED"
+"""An environment variable; 0 does without what is compiled, as where there is no compiler."""
 C_TYPES: dict[Any, Any] = {int: ctypes.c_int64, float: ctypes.c_double}
 """Of arguments and of the fields of structures; everything else is passed as a pointer."""
 
@@ -71,6 +74,8 @@ class Compiled:
     @functools.cached_property
     def library(self) -> ctypes.CDLL | None:
         """From the user's cache if it is there; None, and a line in the log, where that fails."""
+        if os.environ.get(SWITCH) == "0":
+            return None
         try:
             path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"
             if not path.is_file():

@@ -88,7 +88,8 @@ def find_storage(study: Path) -> str:
 
 def find_data_dir(study: Path) -> Path | None:
     """The data folder that the study was run with; None where it named none, or it is not here."""
-    named = (_information(study).get("options") or {}).get("data_dir")
+    options = _information(study).get("options") or {}
+    named = options.get("data_dir") or options.get("download")
     return Path(named) if named and Path(named).is_dir() else None
 
 

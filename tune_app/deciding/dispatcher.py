@@ -107,12 +107,13 @@ class Dispatcher:
 
     # What happened.
 
-    def started(self, trial_id: str, host: str = "", device: str = "") -> None:
+    def started(self, trial_id: str, host: str = "", device: str = "", threads: int = 0) -> None:
         """The attempt took a slot."""
         attempt = self.running[trial_id]
-        now = self.clock()
-        epoch = attempt.known_epochs
-        self.write(Started(trial_id, attempt.number, now, epoch, host=host, device=device))
+        where = {"host": host, "device": device, "threads": threads}
+        self.write(
+            Started(trial_id, attempt.number, self.clock(), attempt.known_epochs, **where)  # type: ignore[arg-type]
+        )
 
     def epochs(self, rows: Iterable[Epoch]) -> list[Epoch]:
         """Writes those epochs that are not on record yet, and returns them."""
@@ -122,8 +123,8 @@ class Dispatcher:
             self.streak.went_well(epoch=True)
         return fresh
 
-    def ended(self, trial_id: str, status: TrialStatus) -> None:
-        """The attempt ended without a failure."""
+    def ended(self, trial_id: str, status: TrialStatus, code: str = "") -> None:
+        """The attempt ended without a failure; ``code`` is the code path that trained it."""
         attempt = self.running.pop(trial_id)
         known = self.history[trial_id]
         why = (
@@ -131,7 +132,8 @@ class Dispatcher:
             if status == TrialStatus.DIVERGED
             else None
         )
-        self.write(Ended(trial_id, attempt.number, self.clock(), status, known.epoch, error=why))
+        now, epoch = self.clock(), known.epoch
+        self.write(Ended(trial_id, attempt.number, now, status, epoch, error=why, code=code))
         if status != TrialStatus.INTERRUPTED:
             self.streak.went_well(epoch=False)
             self.searcher.tell(trial_id, self.history[trial_id])

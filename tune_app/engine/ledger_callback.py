@@ -63,7 +63,7 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
         if trial_id in self.dispatcher.running:
-            self._start(trial_id, trial.temporary_state.ray_actor)
+            self._start(trial_id, trial)
 
     def on_trial_result(
         self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
@@ -82,7 +82,8 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
         if self.forget(trial_id):
-            self.dispatcher.ended(trial_id, self._status(trial_id, trial.last_result or {}))
+            last = trial.last_result or {}
+            self.dispatcher.ended(trial_id, self._status(trial_id, last), last.get("code", ""))
             self.listener.on_end(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
@@ -108,10 +109,11 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         self._heard.discard(trial_id)
         return running
 
-    def _start(self, trial_id: str, actor: Any) -> None:
-        self._actors[trial_id] = actor
+    def _start(self, trial_id: str, trial: Any) -> None:
+        self._actors[trial_id] = actor = trial.temporary_state.ray_actor
         self._heard.add(trial_id)
-        self.dispatcher.started(trial_id, *self.location_of(actor))
+        threads = trial.config["threads"]
+        self.dispatcher.started(trial_id, *self.location_of(actor), threads=threads)
         self.listener.on_start(trial_id)
 
     def _status(self, trial_id: str, result: dict) -> TrialStatus:

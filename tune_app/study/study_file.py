@@ -26,6 +26,13 @@ PACKAGES = (
 )
 
 
+ARITHMETIC = (
+    *("CUBLAS_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NVIDIA_TF32_OVERRIDE", "OMP_"),
+    *("ONEDNN_", "OPENBLAS_", "RANKTUNE_COMPILED", "TORCH_", "TORCHINDUCTOR_"),
+)
+"""How the names of environment variables begin that can change what libraries compute."""
+
+
 def study_information(
     plan: Plan,
     options: RunOptions,
@@ -35,6 +42,11 @@ def study_information(
     **more: Any,
 ) -> dict[str, Any]:
     """Everything that says where the numbers come from, as plain JSON; ``more`` is added."""
+    places = {
+        name: place.expanduser().absolute()  # who reads it may stand elsewhere
+        for name in ("data_dir", "download")
+        if (place := getattr(options, name)) is not None
+    }
     return {
         "name": name,
         "id": study_name.study_id,
@@ -44,10 +56,11 @@ def study_information(
         "scheduler": plan.scheduler,
         "seeds": list(plan.seeds),
         "estimating_seeds": list(plan.estimating_seeds),
-        "options": _plain(dataclasses.asdict(options)),
+        "options": _plain({**dataclasses.asdict(options), **places}),
         "command": options.command,
         "git_revision": git_revision(),
         "versions": versions(),
+        "environment": environment(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "identity": dict(identity),
         "networks": plan_tables(plan),
@@ -64,6 +77,11 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def environment() -> dict[str, str]:
+    """The variables that are set here and can change numbers, by name."""
+    return {name: os.environ[name] for name in sorted(os.environ) if name.startswith(ARITHMETIC)}
 
 
 def git_revision() -> str | None:

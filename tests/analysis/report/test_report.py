@@ -14,14 +14,20 @@ import vl_convert
 
 from analysis.charts.pictures import VEGA_LITE, Pictures
 from analysis.charts.registry import CHARTS
-from analysis.report.provenance import provenance
+from analysis.record.record import encode
+from analysis.record.rows import Ended, Opened, Started
+from analysis.report.provenance import provenance, ways_of_computing
 from analysis.report.report import PAGE, SCRIPTS, write_report
+from analysis.report.train_command import train_commands
 from analysis.report.trial_table import trial_table
-from analysis.study.best_by_size import best_at_each_size, train_command
+from analysis.study.best_by_size import best_at_each_size
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
+from tests.tune_app.workload import some_trials
 from trainables.config.train_config import TrainConfig
 from trainables.config.train_config import trial_id as name_of
+from tune_app.planning.rows import planned_row
+from tune_app.study.study_file import write_information
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +152,40 @@ def test_the_best_of_a_size_has_the_highest_mean_of_that_size(study_folder):
 
 @pytest.mark.parametrize("name", ["twelve", "seeds", "asha"])
 def test_a_command_trains_the_very_trial_it_stands_beside(study_folder, name):
-    for row in load_study(study_folder(name)).trials.to_dict("records"):
-        words = train_command(row).split()
+    for trial_id, command in train_commands(load_study(study_folder(name))).items():
+        words = command.split()
         assert words[:4] == ["python", "-m", "trainables", "train"]
         given = dict(word.split("=", 1) for word in words if "=" in word)
         config = TrainConfig.from_trial({key: _read(value) for key, value in given.items()})
-        assert name_of(config, config.network_size()) == row["trial_id"]
+        assert name_of(config, config.network_size()) == trial_id
+
+
+def test_a_command_computes_as_its_trial_was_computed(tmp_path):
+    trials = some_trials(3)
+    rows = [Opened(1, "study", 0.0), *(planned_row(trial, time=0.0) for trial in trials)]
+    computed = [(1, "torch"), (2, "torch"), (1, "compiled")]
+    for trial, (threads, code) in zip(trials, computed, strict=True):
+        rows.append(Started(trial.trial_id, 1, 0.0, device="cpu", threads=threads))
+        rows.append(Ended(trial.trial_id, 1, 1.0, "finished", 9, code=code))
+    (tmp_path / "ledger.jsonl").write_bytes(encode(rows))
+    about = {"options": {"download": "/our images"}, "environment": {"OMP_NUM_THREADS": "3"}}
+    write_information(tmp_path / "study.json", about)
+    commands = train_commands(load_study(tmp_path))
+    study = load_study(tmp_path)
+    assert ways_of_computing(study) == {
+        "1 thread, torch code": 1,
+        "2 threads, torch code": 1,
+        "1 thread, compiled code": 1,
+    }
+    page = write_report(study).read_text(encoding="utf-8")
+    assert "Trials were computed in different ways." in page
+    assert "OMP_NUM_THREADS=3" in page
+    options = [commands[trial.trial_id].partition(" --data-dir ")[2] for trial in trials]
+    assert options == [
+        "'/our images' --threads 1 --device cpu --no-compiled",
+        "'/our images' --threads 2 --device cpu",
+        "'/our images' --threads 1 --device cpu",
+    ]
 
 
 def _read(text: str) -> object:

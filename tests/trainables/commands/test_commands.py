@@ -1,10 +1,14 @@
 """``python -m trainables``, in this process."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from trainables.__main__ import main
 from trainables.training.checkpoint import read_checkpoint
 
+IMAGES = Path(__file__).resolve().parents[2] / "fixtures" / "before_rooms" / "images"
 TINY = {
     "dataset": "digits",
     "width": 2,
@@ -62,6 +66,30 @@ def test_a_missing_data_set_is_wrong_use(tmp_path, capsys):
     assert "train/<class>" in capsys.readouterr().err
     assert main([*words, "--set", "dataset=digits"]) == 2
     assert "dataset is given twice" in capsys.readouterr().err
+
+
+def test_relabelled_images_are_another_trial(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(IMAGES, "swapped")
+    for part in ("train", "test"):
+        first, second, *_ = sorted(Path("swapped", part).iterdir())
+        first.rename("between")
+        second.rename(first)
+        Path("between").rename(second)
+    words = settings(dataset="folder", batch_size=8, epochs=1, train_images=40, validation_images=9)
+    for place in (IMAGES, "swapped"):
+        assert main(["train", *words, "--data-dir", str(place)]) == 0
+        assert "epoch   1/1" in capsys.readouterr().out
+    first, second = sorted(Path("results", "train").iterdir())
+    digest = read_checkpoint(first / "checkpoint")[1]["config"]["data_digest"]
+    assert digest
+    known = f"data_digest={digest}"
+    codes = [
+        main(["train", *words, "--set", known, "--data-dir", str(place)])
+        for place in (IMAGES, "swapped")
+    ]
+    assert sorted(codes) == [0, 2]
+    assert f"data_digest asks for {digest}" in capsys.readouterr().err
 
 
 def test_a_trial_that_diverges_says_so(tmp_path, capsys):

@@ -1,12 +1,17 @@
 """Commands that are printed run as they stand, in the folder where they were printed."""
 
+import html
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from analysis.study.study import load_study
+from trainables.training.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
@@ -67,3 +72,33 @@ def test_a_trial_that_the_folder_does_not_hold_is_named(said_by_train: str, plac
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "not 'dense-nonsense'" in done.stderr
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("compiled", "options"), [("1", ["--cpus-per-trial", "2"]), ("0", []), ("1", [])]
+)
+def test_the_reports_command_comes_to_the_very_numbers(
+    place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiled: str, options: list[str]
+) -> None:
+    """Threads and code path decide the numbers, and so the command names them."""
+    monkeypatch.setenv("RANKTUNE_COMPILED", compiled)
+    settings = [word for one in (*SETTINGS, "layer=dense") for word in ("--set", one)]
+    start(
+        place,
+        *("--space", "quickstart", *settings, "--data-dir", "our images", "--seeds", "1"),
+        *("--estimating-seeds", "0", "--name", tmp_path.name, *options),
+    )
+    folder = place / "results" / tmp_path.name
+    (trial,) = load_study(folder).trials.to_dict("records")
+    page = (folder / "report.html").read_text()
+    (command,) = re.findall(r'data-copy="(python -m trainables [^"]+)"', page)
+    monkeypatch.setenv("RANKTUNE_COMPILED", "1")
+    python = f"{shlex.quote(str(Path(sys.executable).absolute()))} "
+    command = html.unescape(command).replace("python ", python, 1)
+    run(f"{command} --out {tmp_path / 'again'}", ROOT)
+    _, state = read_checkpoint(tmp_path / "again" / "checkpoint")
+    assert state["trial_id"] == trial["trial_id"]
+    assert state["history"][-1]["val_accuracy"] == trial["val_accuracy_last"]
+    assert state["history"][-1]["val_loss"] == load_study(folder).epochs["val_loss"].iloc[-1]
