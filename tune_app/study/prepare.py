@@ -26,6 +26,7 @@ from tune_app.record.storage import join
 from tune_app.record.study_document import StudyName, stored_name
 from tune_app.study.resume import borrowed_rows
 from tune_app.study.same_data import check_data
+from tune_app.study.storage_owner import is_copy
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class PreparedStudy:
 
     ``borrowed`` are rows of other studies that this one takes over. ``storage`` is where its
     checkpoints go, a path or URI, and ``name`` says who the study is wherever it is shared.
+    ``copied`` names the folder of checkpoints that a copied study takes along, "" for none.
     """
 
     plan: Plan
@@ -41,6 +43,7 @@ class PreparedStudy:
     paths: StudyPaths
     name: StudyName
     storage: str
+    copied: str
     record: Record
     borrowed: Sequence[AnyRow]
     workload: Workload
@@ -68,12 +71,17 @@ def prepare_study(
     name = stored_name(paths, record.rows) or _new_name(paths)
     if not name.study_id:  # it began before there were ids
         name = StudyName(_new_name(paths).study_id, name.shared)
+    copied = ""
+    if options.storage and is_copy(options.storage, name, paths):
+        copied, name = name.shared, _new_name(paths)
     storage = join(options.storage, name.shared) if options.storage else str(paths.checkpoints)
     if len(placement.nodes) > 1:
         from tune_app.nodes.shared_storage import check_shared
 
         check_shared(storage)
-    return PreparedStudy(plan, options, paths, name, storage, record, borrowed, workload, placement)
+    return PreparedStudy(
+        plan, options, paths, name, storage, copied, record, borrowed, workload, placement
+    )
 
 
 def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:

@@ -31,6 +31,7 @@ from tune_app.study.prepare import prepare_study
 from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
 from tune_app.study.search import search_study
+from tune_app.study.storage_owner import take_storage
 
 
 def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = None) -> Outcome:
@@ -59,6 +60,8 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 return outcome
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
+            if options.storage:
+                take_storage(options.storage, prepared.name, paths, prepared.copied)
             describe(prepared, identity)
             budget = options.time_budget_seconds
             ends_at = began + budget if budget else float("inf")

@@ -147,3 +147,15 @@ def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path
     assert json.loads((moved / "study.json").read_text())["id"] == documents[0]["id"]
     assert len(list((tmp_path / "shared").iterdir())) == 2
     assert len(read_record(moved).rows) > 2
+
+    shutil.copytree(moved, tmp_path / "first" / "copy")
+    copy = Engine(tmp_path / "first", "copy")
+    before = {log: log.read_text() for log in (tmp_path / "shared").glob("*/*/worker.log")}
+    assert copy.run(plan_of([*more, *some_trials(4)[3:]]), storage=storage).exit_code == 0
+    assert any("is a copy of a study" in line for line in copy.lines)
+    assert json.loads((copy.folder / "study.json").read_text())["id"] != documents[0]["id"]
+    assert {log: log.read_text() for log in before} == before  # the first study's are untouched
+    assert len(list((tmp_path / "shared").iterdir())) == 3
+    shared = json.loads((copy.folder / "study.json").read_text())["shared_name"]
+    trained = {log.parent.name for log in (tmp_path / "shared" / shared).glob("*/worker.log")}
+    assert {one.trial_id for one in more} <= trained  # their checkpoints came along

@@ -1,0 +1,61 @@
+"""A study's folder in a storage serves one study folder: a copy of the study gets its own.
+
+A copied study has the id of the first, and so would share its checkpoints and its stop requests.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tune_app.command.output import LOG
+from tune_app.record.paths import StudyPaths
+from tune_app.record.storage import filesystem, join, read_file, write_file
+from tune_app.record.study_document import StudyName, read_information
+
+OWNER = "owner.json"
+"""A file in the storage: the study folder that its checkpoints belong to."""
+
+
+def is_copy(storage: str, name: StudyName, paths: StudyPaths) -> bool:
+    """Whether another study folder that is still there has this id, and uses the storage.
+
+    A study that was moved has left its former folder; it goes on in its storage.
+    """
+    owner = _owner(join(storage, name.shared))
+    if owner is None or owner == paths.folder or not owner.is_dir():
+        return False
+    document = read_information(StudyPaths(owner).study) or {}
+    return document.get("id") == name.study_id and not owner.samefile(paths.folder)
+
+
+def take_storage(storage: str, name: StudyName, paths: StudyPaths, copied: str = "") -> None:
+    """Says whose the storage's folder is; ``copied`` names the one whose checkpoints come along."""
+    place = join(storage, name.shared)
+    if copied:
+        LOG.info("%s is a copy of a study: its checkpoints are copied to %s", paths.folder, place)
+        _copy(join(storage, copied), place)
+    write_file(place, OWNER, json.dumps({"folder": str(paths.folder)}))
+
+
+def _owner(place: str) -> Path | None:
+    try:
+        return Path(json.loads(read_file(place, OWNER))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _copy(source: str, target: str) -> None:
+    """Every trial's checkpoints; not what is asked of the other study's workers."""
+    from pyarrow import fs
+
+    system, root = filesystem(source)
+    _, to = filesystem(target)
+    for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+        if info.type == fs.FileType.Directory:
+            fs.copy_files(
+                info.path,
+                f"{to}/{info.base_name}",
+                source_filesystem=system,
+                destination_filesystem=system,
+            )
