@@ -13,6 +13,7 @@ from trainables.data.datasets.registry import data_notes
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.command.searchers import SEARCHERS, Points
+from tune_app.planning.answerable_plan import answerable
 from tune_app.planning.data_request import data_request
 from tune_app.planning.enumeration import (
     ParsedPoint,
@@ -44,7 +45,8 @@ class Plan:
     trial at a rung through, so that an ordered grid would be judged by its order). A searcher that
     proposes as it goes (Optuna) leaves ``trials`` empty and is asked for ``open_ended`` points ×
     ``seeds``, each judged by ``points.plan_point(whole_point(space, values, seed), rules, known)``.
-    ``examples`` are some trials that it may propose. ``notes`` tell a person what a preset changed.
+    ``examples`` are some trials that it may propose, ``refused_examples`` points that cannot run.
+    ``notes`` tell a person what a preset changed.
 
     All of these run on choosing ``seeds``. What they choose then runs on ``estimating_seeds``; the
     record says what that is, once they have ended (``second_stage``).
@@ -58,6 +60,7 @@ class Plan:
     infeasible: tuple[Rejected, ...] = ()
     open_ended: int = 0
     examples: tuple[PlannedTrial, ...] = ()
+    refused_examples: tuple[Rejected, ...] = ()
     seeds: tuple[int, ...] = (0,)
     estimating_seeds: tuple[int, ...] = ()
     rules: PointRules = field(default_factory=PointRules)
@@ -90,9 +93,10 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     configs = [config for _, config in written]
     horizon = plan_horizon(resolved_space.space, configs, options, scheduler)
     trials, duplicates, infeasible = _sort(written, rules)
+    asked, not_asked = answerable(resolved_space.space, trials, infeasible, rules)
     Random(options.search_seed).shuffle(trials)
     plan = Plan(
-        space=resolved_space.space,
+        space=asked,
         search=search,
         scheduler=scheduler,
         trials=tuple(trials),
@@ -104,6 +108,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         horizon=horizon,
         notes=(
             *resolved_space.notes,
+            *not_asked,
             *([horizon.words(scheduler)] if SCHEDULERS[scheduler].stops else []),
             *_narrowed(configs),
             *data_notes(data_request(resolved_space.space.fixed, options)),
@@ -127,7 +132,13 @@ def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:
 def _opened(plan: Plan, points: int) -> Plan:
     """The same plan for a searcher that proposes: what was sized are examples only."""
     return dataclasses.replace(
-        plan, trials=(), duplicates=(), infeasible=(), open_ended=points, examples=plan.trials
+        plan,
+        trials=(),
+        duplicates=(),
+        infeasible=(),
+        open_ended=points,
+        examples=plan.trials,
+        refused_examples=plan.infeasible,
     )
 
 

@@ -18,6 +18,7 @@ from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import evidence_lines
 from tune_app.preview.forecast import forecast
 from tune_app.preview.progress import StudyProgress
+from tune_app.preview.ways_in import ways_in
 
 WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
@@ -53,7 +54,8 @@ def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
     """
     parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress), _trials(plan)]
     parts += [_estimating(plan, progress)]
-    parts += [_duplicates(plan), _infeasible(plan), forecast(plan, progress).lines()]
+    parts += [_duplicates(plan), _infeasible(plan), _ways_in(plan)]
+    parts += [forecast(plan, progress).lines()]
     starts = not (problems or progress.differences)
     verdict = "the same command without --plan starts it" if starts else (
         "without --plan the same command would be refused here"
@@ -252,15 +254,29 @@ def _infeasible(plan: Plan) -> list[str]:
     if not plan.infeasible:
         return []
     lines = ["not possible:"]
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for one in plan.infeasible:
-        lines += _indented(f"{_written(one.config, plan.space)}: {one.reason}")
+        groups.setdefault(one.reason, []).append(one.config)
+    for reason, configs in groups.items():
+        first, *others = configs
+        shared = {
+            name: value
+            for name, value in first.items()
+            if all(other.get(name) == value for other in others)
+        }
+        count = f" ({len(configs):,} points)" if others else ""
+        lines += _indented(f"{_written(shared, plan.space)}: {reason}{count}")
     return lines
 
 
+def _ways_in(plan: Plan) -> list[str]:
+    return [line for text in ways_in(plan) for line in _wrapped(text, "", "    ")]
+
+
 def _written(config: Mapping[str, Any], space: SearchSpace) -> str:
-    """The searched keys that apply, and the seed."""
-    names = [name for name, key in space.keys.items() if name in config and key.applies(config)]
-    return _words({name: config[name] for name in [*names, "seed"]})
+    """The searched keys that apply, and the seed, as far as they are there."""
+    names = [name for name, key in space.keys.items() if key.applies(config)]
+    return _words({name: config[name] for name in [*names, "seed"] if name in config})
 
 
 def _words(values: Mapping[str, Any]) -> str:

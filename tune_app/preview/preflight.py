@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import secrets
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from tune_app.machine.running_studies import RunningStudy, crowding, running_stu
 from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
+from tune_app.preview.ways_in import ways_in
 from tune_app.record.paths import study_paths
 from tune_app.record.storage import read_file, remove_file, write_file
 
@@ -127,11 +129,10 @@ def crowding_here(options: RunOptions, folder: Path) -> str:
 def _nothing_to_run(plan: Plan) -> Iterable[str]:
     if plan.trials or plan.examples:
         return
-    if plan.open_ended:
-        yield "no point of the space that was tried can run: raise --max-parameters or --max-macs"
-        return
-    reasons = dict.fromkeys(one.reason for one in plan.infeasible)
-    yield "no point of the space can run: " + "; ".join([*reasons][:3])
+    tried = " that was tried" if plan.open_ended else ""
+    ways = re.sub(r"\n +", ", or ", "\n".join(ways_in(plan))).splitlines()
+    reasons = dict.fromkeys(one.reason for one in (*plan.infeasible, *plan.refused_examples))
+    yield f"no point of the space{tried} can run: " + "; ".join(ways or [*reasons][:3])
 
 
 def _reuse_problems(studies: Iterable[Path]) -> Iterator[str]:

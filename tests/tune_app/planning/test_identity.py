@@ -29,7 +29,7 @@ def identity(name: str = "tensor_train", **options) -> dict:
         {"scheduler": "asha"},
         {"search_seed": 9},
         {"time_budget_seconds": 60.0},
-        {"max_parameters": 50_000},
+        {"max_parameters": 2_000_000},
         {"settings": {"dims": (5,)}},
         {"settings": {"rank_scale": (0.33, 0.66)}},
         {"settings": {"seed": (5, 6)}},

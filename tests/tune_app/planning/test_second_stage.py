@@ -1,5 +1,6 @@
 """The second stage is planned from the record: what each arm chose, on seeds of its own."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -125,10 +126,8 @@ def test_what_exceeds_a_limit_is_not_chosen(options: RunOptions) -> None:
     whole = make_plan(options, asked)
     folder = record(options, asked, whole)
     largest = max(trial.size.parameters for trial in whole.trials)
-    limited = make_plan(
-        RunOptions(space="tuned", results_dir=options.results_dir, max_parameters=largest - 1),
-        asked,
-    )
+    rules = dataclasses.replace(whole.rules, max_parameters=largest - 1)
+    limited = dataclasses.replace(whole, rules=rules)
     stage = second_stage(limited, load_study(folder))
     assert stage.trials
     assert max(trial.size.parameters for trial in stage.trials) < largest

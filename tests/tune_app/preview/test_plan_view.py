@@ -63,10 +63,8 @@ def test_the_factors_alone_are_given_where_the_rest_differs() -> None:
 def test_duplicates_and_infeasible_points_are_named_with_their_reason() -> None:
     text = plan_text(plan("low_rank", max_parameters=90_000), StudyProgress())
     assert "rank_divisor=28" in text
-    assert (
-        "  rank_divisor=2, weight_decay_scaling=1, seed=0: 841,984 parameters,\n"
-        "    --max-parameters 90,000\n"
-    ) in text
+    assert "  rank_divisor=2: 841,984 parameters, --max-parameters 90,000 (4 points)\n" in text
+    assert "90,000 leaves out 96 of 120 points; the nearest has 90,560\n" in text
 
 
 def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:

@@ -1,0 +1,155 @@
+"""Whether the points that can run answer the space's questions: a limit may take away an arm."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.grammar.answerable import LEAST_SIZES
+from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+from search_spaces.grammar.space import SearchSpace
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.sizes.network import InfeasibleError
+from tune_app.command.errors import UsageError
+from tune_app.planning.parsed_point import PlannedTrial, PointRules, Rejected, configure
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One network that can run, or could under another limit."""
+
+    values: Mapping[str, Any]
+    parameters: float
+    macs: float
+
+
+def answerable(
+    space: SearchSpace,
+    trials: Sequence[PlannedTrial],
+    refused: Sequence[Rejected],
+    rules: PointRules,
+) -> tuple[SearchSpace, list[str]]:
+    """The space with the questions that what can run answers, and why the others are not asked.
+
+    Raises:
+        UsageError: where an arm of a contrast cannot run: the other would train for nothing.
+    """
+    if not (trials and refused):
+        return space, []
+    lost = _unanswerable(space, trials, refused, rules)
+    contrasts = [
+        f"its question ({one.kind}) {why}" for one, why in lost.items() if isinstance(one, Contrast)
+    ]
+    if contrasts:
+        raise UsageError(contrasts)
+    asked = tuple(one for one in space.questions if one not in lost)
+    notes = [f"its question ({one.kind}) is not asked: it {why}" for one, why in lost.items()]
+    return dataclasses.replace(space, questions=asked), notes
+
+
+def _unanswerable(
+    space: SearchSpace,
+    trials: Sequence[PlannedTrial],
+    refused: Sequence[Rejected],
+    rules: PointRules,
+) -> dict[Question, str]:
+    """The questions that what can run leaves unanswered, why, and the ways out."""
+    points = [_point(trial.config) for trial in trials]
+    found = {}
+    for question in space.questions:
+        for words, needed in _lacking(question, points):
+            reasons = [one.reason for one in refused if _has(one.config, needed)]
+            if reasons:  # else the design lacks it, not a limit: that is told elsewhere
+                ways = [*_raised(question, points, refused, rules), *_left_out(space, needed)]
+                advice = f"; {', or '.join(ways)}" if ways else ""
+                found[question] = f"{words}: {reasons[0]}{advice}"
+                break
+    return found
+
+
+def _lacking(
+    question: Question, points: Sequence[Point]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What the question lacks, in words, and the values that it needs a network of."""
+    sizes = {point.parameters for point in points}
+    match question:
+        case Contrast(key, baseline, treatment):
+            for value in (baseline, treatment):
+                if not any(_has(point.values, {key: value}) for point in points):
+                    words = f"compares {key}={baseline} with {treatment}, and {value} cannot run"
+                    yield words, {key: value}
+        case Select():
+            arms: dict[Any, set[tuple]] = defaultdict(set)
+            for point in points:
+                arm = tuple(point.values[name] for name in question.keys)
+                arms[point.values[question.within]].add(arm)
+            if max(map(len, arms.values())) < 2:
+                keys = " and ".join(question.keys)
+                yield f"compares {keys} within {question.within}, and one alone can run", {}
+        case Carry():
+            if len({point.values[question.treatment] for point in points}) < 2:
+                yield f"compares {question.treatment}, and one value alone can run", {}
+            if len(sizes) < 2:
+                yield f"carries {question.key} over networks, and one alone can run", {}
+        case Trend():
+            if len(sizes) < LEAST_SIZES:
+                yield f"needs networks of {LEAST_SIZES} sizes, and {len(sizes)} can run", {}
+        case Smallest():
+            ours = [one.parameters for one in points if _has(one.values, question.reference)]
+            named = ", ".join(f"{name}={value}" for name, value in question.reference.items())
+            if not ours:
+                yield f"measures against {named}, which cannot run", question.reference
+            elif max(ours) <= min(sizes):
+                yield f"asks for a network smaller than {named}, and none can run", {}
+
+
+def _has(point: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    return all(point.get(name) == value for name, value in values.items())
+
+
+def _raised(
+    question: Question, points: Sequence[Point], refused: Sequence[Rejected], rules: PointRules
+) -> Iterator[str]:
+    """The least limits under which the question can be answered."""
+    more = sorted(_sized(refused, rules), key=lambda one: (one.parameters, one.macs))
+
+    def answers(count: int) -> bool:
+        return not any(_lacking(question, [*points, *more[:count]]))
+
+    counts = range(len(more) + 1)
+    count = bisect_left(counts, True, key=answers)
+    if count == len(counts):
+        return
+    for flag, limit, sizes in (
+        ("--max-parameters", rules.max_parameters, [one.parameters for one in more[:count]]),
+        ("--max-macs", rules.max_macs, [one.macs for one in more[:count]]),
+    ):
+        if limit is not None and max(sizes) > limit:
+            yield f"raise {flag} to {max(sizes):.0f}"
+
+
+def _sized(refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
+    """Those of which there are networks; where no network fills a budget there is none."""
+    for one in refused:
+        with contextlib.suppress(ConfigError, InfeasibleError):
+            yield _point(configure(one.config, rules))
+
+
+def _point(config: TrainConfig) -> Point:
+    size = config.network_size()
+    return Point(config.to_dict(), size.parameters, size.macs(config.batch_size))
+
+
+def _left_out(space: SearchSpace, needed: Mapping[str, Any]) -> Iterator[str]:
+    """How to search without the values, so that the question is not asked."""
+    for name, value in needed.items():
+        grid = space.keys[name].domain.grid if name in space.keys else ()
+        others = [one for one in grid if one != value]
+        if others:
+            yield f"leave the question out with --set {name}={','.join(map(str, others))}"
+            return
