@@ -83,7 +83,7 @@ def make_ours(
     from trainables.data.augment import Augmenter
     from trainables.data.augmentation import choose_augmentation, draw_epoch
     from trainables.data.dataset import make_dataset
-    from trainables.data.device_data import place
+    from trainables.data.device_data import copy_to_device
     from trainables.training.trainer import Trainer
 
     count = batch * batches
@@ -98,7 +98,9 @@ def make_ours(
     )
     trainer = Trainer(config, data, threads=1)
     how = choose_augmentation(trainer.config, data.image_size, flips=True)
-    augmenter = Augmenter(place(data, torch.device("cpu")).train_pixels, data.mean, data.std, how)
+    augmenter = Augmenter(
+        copy_to_device(data, torch.device("cpu")).train_pixels, data.mean, data.std, how
+    )
 
     def data_alone() -> None:
         draws = draw_epoch(trainer.split.train, 0, 0, how)

@@ -126,7 +126,7 @@ def make_ours(folder: Path, settings: dict[str, Any]) -> Contestant:
     from trainables.data.augment import Augmenter
     from trainables.data.augmentation import choose_augmentation, draw_epoch
     from trainables.data.datasets.registry import load_dataset
-    from trainables.data.device_data import place
+    from trainables.data.device_data import copy_to_device
     from trainables.data.sources import requested_data
     from trainables.training.trainer import Trainer
 
@@ -147,7 +147,7 @@ def make_ours(folder: Path, settings: dict[str, Any]) -> Contestant:
     data = load_dataset(requested_data(config, folder))
     trainer = Trainer(config, data, threads=1)
     how = choose_augmentation(config, SIDE, flips=True)
-    pixels = place(data, torch.device("cpu")).train_pixels
+    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
     augmenter = Augmenter(pixels, data.mean, data.std, how)
 
     def data_alone() -> None:

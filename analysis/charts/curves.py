@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import plural, spread
-from analysis.charts.metric_label import MEASURES, protocols
-from analysis.charts.selection import PICKED
+from analysis.charts.labels import spread
+from analysis.charts.metric_label import METRIC_NAMES, protocols
+from analysis.charts.selection import SELECTION
+from analysis.claims.claim import plural
 from analysis.record.status import TrialStatus
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _epochs(study: Study) -> tuple[pd.DataFrame, str]:
         raise NothingToShow("No trial has finished an epoch yet.")
     on_validation = study.epochs["val_accuracy"].notna().any()
     column = "val_accuracy" if on_validation else "train_accuracy"
-    name = MEASURES["val_accuracy_last"] if on_validation else "training accuracy"
+    name = METRIC_NAMES["val_accuracy_last"] if on_validation else "training accuracy"
     epochs = study.epochs[["trial_id", "epoch", column]].rename(columns={column: "accuracy"})
     epochs = epochs.merge(study.trials[["trial_id", "layer", "status"]], on="trial_id")
     epochs = epochs[epochs["accuracy"].notna()]
@@ -108,7 +109,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         layers += _stops(points[points["part"] == "stop"], x, y, colour)
     layers.append(_ends(points))
     layers.append(_picked(x, y))
-    return alt.layer(*layers, params=[PICKED.param], width=theme.WIDTH, height=theme.HEIGHT)
+    return alt.layer(*layers, params=[SELECTION.param], width=theme.WIDTH, height=theme.HEIGHT)
 
 
 def _scale(frame: pd.DataFrame, channel: str) -> alt.Scale:

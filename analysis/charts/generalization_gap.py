@@ -10,8 +10,9 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks, plural
+from analysis.charts.labels import log_ticks
 from analysis.charts.metric_label import finished, nothing_finished, protocols
+from analysis.claims.claim import plural
 from analysis.study.confirmation import confirmations, shared_ids
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ STEP = 2.0
 """Of a family's configurations within this factor of size, the best is shown."""
 
 
-def gaps(study: Study) -> pd.DataFrame:
+def generalization_gap(study: Study) -> pd.DataFrame:
     """A row per configuration and set: ``configuration, layer, parameters, set, accuracy, runs``.
 
     Accuracies are means over a configuration's finished trials, after the last epoch; its test
@@ -137,4 +138,4 @@ def _apart(points: float) -> str:
     return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
 
 
-CHART = Chart("Training, validation and test", gaps, draw, caption)
+CHART = Chart("Training, validation and test", generalization_gap, draw, caption)

@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, plural, short
-from analysis.charts.metric_label import judged
+from analysis.charts.labels import axis, short
+from analysis.charts.metric_label import scored_trials
 from analysis.charts.ranks import ranked
+from analysis.claims.claim import plural
 from analysis.study.configurations import grid
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def heat_map(study: Study) -> pd.DataFrame:
     Means over the finished trials of a cell; merged duplicates fill theirs, so that no cell is
     missing that was tried. ``ratio`` is accuracy (in per cent) per thousand parameters.
     """
-    rows = ranked(judged(study, grid(study)))
+    rows = ranked(scored_trials(study, grid(study)))
     if rows["dims"].nunique() < 2:
         raise NothingToShow("All trials have the same number of dimensions: no second axis.")
     cells = rows.groupby(["layer", "rank_value", "dims"], as_index=False).agg(

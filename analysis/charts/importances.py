@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.metric_label import measure
+from analysis.charts.metric_label import metric_name
 from analysis.study.importances import key_importances
 from analysis.study.searched_keys import searched_keys
 
@@ -26,7 +26,7 @@ def importances(study: Study) -> pd.DataFrame:
         key: role for role in ("scientific", "nuisance") for key in searched_keys(study.space, role)
     }
     return frame.assign(
-        role=[roles.get(key, "replicate") for key in frame["key"]], measure=measure(study)
+        role=[roles.get(key, "replicate") for key in frame["key"]], measure=metric_name(study)
     )
 
 

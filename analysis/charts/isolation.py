@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, plural, short
-from analysis.charts.metric_label import measure, nothing_finished, possible
+from analysis.charts.labels import axis, short
+from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.steps import neighbourhood
+from analysis.claims.claim import plural
 from analysis.study.replicates import best_by_value, replicates
 from analysis.study.searched_keys import searched_keys
 
@@ -36,7 +37,7 @@ def isolation(study: Study) -> pd.DataFrame:
     if not keys:
         raise NothingToShow("No scientific key has two values with a finished trial.")
     frame = pd.concat([_of_key(study, key) for key in keys], ignore_index=True)
-    return possible(frame).assign(measure=measure(study))
+    return possible(frame).assign(measure=metric_name(study))
 
 
 def _values(study: Study, key: str) -> int:

@@ -54,11 +54,6 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 trial``, ``12 trials``, ``1,000 trials``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import plural, short
+from analysis.charts.labels import short
+from analysis.claims.claim import plural
 from analysis.record.status import COMPARABLE, TrialStatus
 from analysis.study.searched_keys import searched_keys
 
@@ -91,7 +92,7 @@ def draw(frame: pd.DataFrame) -> Picture:
             color=alt.Color(
                 "status:N",
                 scale=alt.Scale(
-                    domain=list(LOST), range=[theme.STATUSES[status] for status in LOST]
+                    domain=list(LOST), range=[theme.STATUS_COLOURS[status] for status in LOST]
                 ),
                 legend=theme.CLOSE,
             ),

@@ -12,10 +12,10 @@ from analysis.record.status import TrialStatus
 if TYPE_CHECKING:
     from analysis.study.study import Study
 
-MEASURES = {"val_accuracy_last": "validation accuracy", "test_accuracy": "TEST-SET accuracy"}
+METRIC_NAMES = {"val_accuracy_last": "validation accuracy", "test_accuracy": "TEST-SET accuracy"}
 
 
-def judged(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
+def scored_trials(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
     """The finished ones of a study's trials (or of ``trials``), with ``accuracy`` and ``measure``.
 
     Accuracy is a fraction: that of the last epoch, on the validation images; a study that holds
@@ -29,7 +29,7 @@ def judged(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
     rows = rows[rows[study.metric].notna()]
     if rows.empty:
         raise NothingToShow(nothing_finished(study.trials))
-    return rows.assign(accuracy=rows[study.metric].astype(float), measure=measure(study))
+    return rows.assign(accuracy=rows[study.metric].astype(float), measure=metric_name(study))
 
 
 def possible(frame: pd.DataFrame) -> pd.DataFrame:
@@ -43,9 +43,9 @@ def finished(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[trials["status"] == TrialStatus.FINISHED]
 
 
-def measure(study: Study) -> str:
+def metric_name(study: Study) -> str:
     """The accuracy that judges the trials, as an axis names it."""
-    return balanced(study) + MEASURES[study.metric] + protocols(study)
+    return balanced(study) + METRIC_NAMES[study.metric] + protocols(study)
 
 
 def balanced(study: Study) -> str:

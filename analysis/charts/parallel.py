@@ -10,9 +10,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import plural, short, short_count
-from analysis.charts.metric_label import judged
-from analysis.charts.selection import IS_PICKED, PICKED
+from analysis.charts.labels import short, short_count
+from analysis.charts.metric_label import scored_trials
+from analysis.charts.selection import IS_SELECTED, SELECTION
+from analysis.claims.claim import plural
 from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def parallel(study: Study) -> pd.DataFrame:
     ``at`` is the place on the axis, 0 (bottom) to 1; numbers that span factors are placed by their
     logarithm. Trials beyond ``MANY`` are thinned evenly from best to worst, the best kept.
     """
-    rows = judged(study).sort_values("accuracy", ascending=False).reset_index(drop=True)
+    rows = scored_trials(study).sort_values("accuracy", ascending=False).reset_index(drop=True)
     searched = searched_keys(study.space)
     keys = [key for key in searched if key in rows and rows[key].nunique(dropna=False) > 1]
     if not keys or len(rows) < 2:
@@ -113,7 +114,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         ),
     )
     others = data.transform_filter("!datum.best")
-    picked = data.transform_filter(IS_PICKED)
+    picked = data.transform_filter(IS_SELECTED)
     words = alt.Chart(ticks[["axis", "at", "label"]]).encode(x=x, y=y, text="label:N")
     return alt.layer(
         _rules(x, y, ticks["axis"].unique()),
@@ -123,7 +124,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         words.mark_text(align="left", dx=7, fontSize=11),
         picked.mark_line(strokeWidth=6, color=theme.PAPER),
         picked.mark_line(strokeWidth=3, color=theme.INK),
-        params=[PICKED.param],
+        params=[SELECTION.param],
         width=theme.WIDTH,
         height=theme.HEIGHT - 60,
     )

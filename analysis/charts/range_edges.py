@@ -23,7 +23,7 @@ EDGE = 0.05
 """A best value within this share of an end of its range lies at the edge."""
 
 
-def edges(study: Study) -> pd.DataFrame:
+def range_edges(study: Study) -> pd.DataFrame:
     """A row per numeric key and family: ``key, layer, value, at, low, high, edge, role, n``.
 
     ``value`` is that of the family's best configuration, ``at`` its place in the range searched
@@ -149,4 +149,4 @@ def _side(rows: pd.DataFrame) -> str:
     return " and ".join(sides)
 
 
-CHART = Chart("Warning: best values at an edge", edges, draw, caption)
+CHART = Chart("Warning: best values at an edge", range_edges, draw, caption)

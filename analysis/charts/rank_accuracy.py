@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, plural, short, spread
-from analysis.charts.metric_label import measure, nothing_finished, possible
+from analysis.charts.labels import axis, short, spread
+from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
+from analysis.claims.claim import plural
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
 from analysis.study.searched_keys import searched_keys
@@ -46,7 +47,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
     names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}
     best = best.drop(columns="rank").rename(columns=names).sort_values(["curve", "rank"])
     wanted = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
-    return possible(best[wanted]).assign(measure=measure(study)).reset_index(drop=True)
+    return possible(best[wanted]).assign(measure=metric_name(study)).reset_index(drop=True)
 
 
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:

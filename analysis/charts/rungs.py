@@ -9,10 +9,11 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import percent, plural
+from analysis.charts.labels import percent
 from analysis.charts.metric_label import protocols
-from analysis.charts.selection import IS_PICKED, PICKED
-from analysis.study.matching_trials import twins
+from analysis.charts.selection import IS_SELECTED, SELECTION
+from analysis.claims.claim import plural
+from analysis.study.matching_trials import matching_trials
 from analysis.study.rungs import reached_rungs
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def rungs(study: Study) -> pd.DataFrame:
         at=frame["rung"].map(columns) + within,
         measure="validation accuracy at the rung" + protocols(study),
     )
-    frame = frame.merge(twins(study), on="trial_id", how="left")
+    frame = frame.merge(matching_trials(study), on="trial_id", how="left")
     won = frame["won"].eq(True) & (frame["fate"] == "stopped")
     names = ["trial_id", "rung", "accuracy", "fate", "at", "place", "reached", "measure"]
     known = ["twin_accuracy", "twin_study", "best"]
@@ -94,14 +95,14 @@ def draw(frame: pd.DataFrame) -> Picture:
     layers += [
         words.mark_text(fontWeight=600).encode(text="head:N"),
         words.mark_text(dy=16, color=theme.MUTED).encode(text="said:N"),
-        marks.transform_filter(IS_PICKED).mark_point(
+        marks.transform_filter(IS_SELECTED).mark_point(
             shape="circle", filled=False, size=300, strokeWidth=2.5, opacity=1, color=theme.INK
         ),
     ]
     edges = pd.DataFrame({"at": range(1, len(heads))})
     if len(edges):
         layers.append(alt.Chart(edges).mark_rule(color=theme.GRID, strokeWidth=2).encode(x=x))
-    return alt.layer(*layers, params=[PICKED.param], width=theme.WIDTH, height=HEIGHT)
+    return alt.layer(*layers, params=[SELECTION.param], width=theme.WIDTH, height=HEIGHT)
 
 
 def _fate(marks: alt.Chart, fate: str) -> alt.Chart:

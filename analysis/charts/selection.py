@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import altair as alt
 
-PICKED = alt.param(name="picked", value="")
+SELECTION = alt.param(name="picked", value="")
 """Holds a trial id."""
 
 PICKED_CONFIGURATION = alt.param(name="picked_configuration", value="")
 """Holds the id of a configuration: that of the picked trial."""
 
-IS_PICKED = "datum.trial_id === picked"
+IS_SELECTED = "datum.trial_id === picked"
 IS_PICKED_CONFIGURATION = "datum.configuration === picked_configuration"

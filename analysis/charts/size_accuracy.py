@@ -11,9 +11,10 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks, plural
-from analysis.charts.metric_label import measure, nothing_finished, possible
+from analysis.charts.labels import log_ticks
+from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
+from analysis.claims.claim import plural
 from analysis.statistics.pareto import pareto
 from analysis.study.latency import latencies
 from analysis.study.replicates import pareto_front, replicates
@@ -51,7 +52,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     names = ["configuration", "label", "layer", "accuracy", "low", "high", "n"]
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
-    return possible(rows).assign(measure=measure(study)).reset_index(drop=True)
+    return possible(rows).assign(measure=metric_name(study)).reset_index(drop=True)
 
 
 def _with_latency(study: Study) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import plural
-from analysis.charts.selection import IS_PICKED, PICKED
+from analysis.charts.selection import IS_SELECTED, SELECTION
+from analysis.claims.claim import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -77,8 +77,8 @@ def _unit(seconds: float) -> str:
 def draw(frame: pd.DataFrame) -> Picture:
     """Bars on one line a slot."""
     unit, count = frame["unit"].iloc[0], int(frame["slots"].iloc[0])
-    present = [status for status in theme.STATUSES if (frame["status"] == status).any()]
-    colours = alt.Scale(domain=present, range=[theme.STATUSES[status] for status in present])
+    present = [status for status in theme.STATUS_COLOURS if (frame["status"] == status).any()]
+    colours = alt.Scale(domain=present, range=[theme.STATUS_COLOURS[status] for status in present])
     bars = alt.Chart(frame.drop(columns=["unit", "slots"])).encode(
         x=alt.X("start:Q", title=f"{unit} since the start", scale=alt.Scale(nice=False)),
         x2="end:Q",
@@ -99,8 +99,8 @@ def draw(frame: pd.DataFrame) -> Picture:
     )
     outlined = bars.mark_bar(
         height=alt.RelativeBandSize(0.95), fillOpacity=0, stroke=theme.INK, strokeWidth=2
-    ).transform_filter(IS_PICKED)
-    picked = [PICKED.param]
+    ).transform_filter(IS_SELECTED)
+    picked = [SELECTION.param]
     return alt.layer(drawn, outlined, params=picked, width=theme.WIDTH, height=height)
 
 

@@ -47,7 +47,7 @@ FAMILIES = {name: family.style for name, family in SIZES.items()}
 SERIES = tuple(style for name, style in FAMILIES.items() if name not in ("dense", "separable"))
 """For series that are no families: treatments, statuses, an unlisted family."""
 
-STATUSES = {
+STATUS_COLOURS = {
     TrialStatus.FINISHED: "#0072b2",
     TrialStatus.STOPPED: FAINT,
     TrialStatus.RUNNING: "#86b9dc",

@@ -48,7 +48,7 @@ class Tables:
 
 
 def build_tables(columns: Columns) -> Tables:
-    """Every frame of a ledger. A trial under way has the status "running" (see ``settle``)."""
+    """Every frame of a ledger; a trial under way is "running" until ``interrupted_unless_held``."""
     planned = _planned(columns)
     names = list(planned)
     codes, numbers, rates, decays = _latest_epochs(columns, names)
@@ -69,7 +69,7 @@ def build_tables(columns: Columns) -> Tables:
     )
 
 
-def settle(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
+def interrupted_unless_held(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
     """Trials or attempts; without a driver nothing runs: what was under way was interrupted."""
     if held or not (frame["status"] == TrialStatus.RUNNING).any():
         return frame

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.labels import percent, short_count
-from analysis.charts.metric_label import balanced, measure
+from analysis.charts.metric_label import balanced, metric_name
 from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
@@ -71,7 +71,7 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
         "claims": [claim for claim in claims(study) if claim.words != said.words],
         "verdicts": VERDICTS,
         "facts": _facts(study, best),
-        "measure": measure(study),
+        "measure": metric_name(study),
         "best": [_best_row(row, commands) for row in best.to_dict("records")],
         "tested": "test_mean" in best and bool(best["test_mean"].notna().any()),
         "charts": [chart for chart in charts if isinstance(chart, Drawn)],
@@ -140,7 +140,7 @@ def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
         found = best_configuration(study)["configuration"]
         top = best[best["configuration"] == found].iloc[0]
         note = f"{top['label']}{_interval_note(top['picked'])}{_images_note(study, top['mean'])}"
-        facts.append(Fact(f"Best {measure(study)}", percent(top["mean"]), note))
+        facts.append(Fact(f"Best {metric_name(study)}", percent(top["mean"]), note))
         size = f"{int(top['parameters']):,}"
         facts.append(Fact("Its parameters", size, f"{percent(top['compression'])} of dense"))
     seconds = float(trials["train_seconds"].sum()) if len(trials) else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.charts.labels import plural
+from analysis.claims.claim import plural
 from trainables.config.installation import SCRIPT, command_line
 
 if TYPE_CHECKING:

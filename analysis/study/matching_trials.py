@@ -39,7 +39,7 @@ def would_have_won(study: Study, complete: Study) -> pd.DataFrame:
     return both[both["best"].notna()].sort_values("twin_accuracy", ascending=False)
 
 
-def twins(study: Study) -> pd.DataFrame:
+def matching_trials(study: Study) -> pd.DataFrame:
     """``would_have_won`` for the studies beside this one on the same data, each trial once.
 
     A study that cannot be read is passed over.

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.record.frames import Tables, build_tables, settle
+from analysis.record.frames import Tables, build_tables, interrupted_unless_held
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import LEDGER, RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
@@ -49,7 +49,7 @@ class Study:
     @functools.cached_property
     def trials(self) -> pd.DataFrame:
         """A row a trial; columns as in ``analysis.record.dtypes.TRIAL_DTYPES``."""
-        return settle(self.tables.trials, held=self.held)
+        return interrupted_unless_held(self.tables.trials, held=self.held)
 
     @property
     def epochs(self) -> pd.DataFrame:
@@ -69,7 +69,7 @@ class Study:
     @functools.cached_property
     def attempts(self) -> pd.DataFrame:
         """A row an attempt: when it held a slot, how it ended, what failed."""
-        return settle(self.tables.attempts, held=self.held)
+        return interrupted_unless_held(self.tables.attempts, held=self.held)
 
     @property
     def runs(self) -> pd.DataFrame:

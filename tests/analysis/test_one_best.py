@@ -17,7 +17,7 @@ from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
-from tune_app.record.history import History, best_trial
+from tune_app.record.history import History, best_on_record
 
 RANKS = (8, 16, 32)
 
@@ -97,7 +97,7 @@ def test_every_place_names_one_best(name, tmp_path):
     assert row["interval"] in claim.words
     assert row["interval"] in fact.note
     assert contenders(replicates(study)).iloc[0]["configuration"] == best["configuration"]
-    accuracy, terminal = best_trial(History(read_record(study.folder, rates=False).rows))
+    accuracy, terminal = best_on_record(History(read_record(study.folder, rates=False).rows))
     assert terminal == status.best["trial_id"]
     assert accuracy == pytest.approx(best["mean"])
     checkpoint = study.folder / "checkpoints" / terminal / "e4-a1"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trainables.config.train_config import ConfigError, TrainConfig
 
-Scalar = str | int | float | bool | None
+SettingValue = str | int | float | bool | None
 
 WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 
@@ -17,7 +17,7 @@ def read_settings(settings: Iterable[str]) -> TrainConfig:
     Raises:
         ConfigError: with everything that is wrong.
     """
-    values: dict[str, Scalar] = {}
+    values: dict[str, SettingValue] = {}
     problems = []
     for text in settings:
         key, equals, value = text.partition("=")
@@ -36,7 +36,7 @@ def read_settings(settings: Iterable[str]) -> TrainConfig:
     return config
 
 
-def scalar(text: str) -> Scalar:
+def scalar(text: str) -> SettingValue:
     """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
     if text.lower() in WORDS:
         return WORDS[text.lower()]

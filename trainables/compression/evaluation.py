@@ -15,7 +15,7 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.augment import Augmenter
 from trainables.data.dataset import Dataset, normalized
 from trainables.data.datasets.registry import load_dataset
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 from trainables.data.sources import DatasetError, requested_data
 from trainables.data.split import split_training_images, spread_evenly
 from trainables.training.evaluator import Evaluator, evaluation_batch
@@ -57,7 +57,7 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     if not len(chosen):
         return None
-    placed = place(data, torch.device("cpu"))
+    placed = copy_to_device(data, torch.device("cpu"))
     evaluator = Evaluator(
         network.eval(),
         Augmenter(placed.train_pixels, data.mean, data.std),
@@ -75,7 +75,7 @@ def held_out_batches(
     config: TrainConfig, data: Dataset, batch: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalised held-out images (B, 3, H, W) and their labels (B,); none where none are held."""
-    placed = place(data, torch.device("cpu"))
+    placed = copy_to_device(data, torch.device("cpu"))
     augmenter = Augmenter(placed.train_pixels, data.mean, data.std)
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     for part in chosen.split(batch):
@@ -85,7 +85,7 @@ def held_out_batches(
 def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
     """Up to ``count`` normalised training images (B, 3, H, W), evenly spaced over the data set."""
     chosen = torch.from_numpy(spread_evenly(split_training_images(config, data).train, count))
-    pixels = place(data, torch.device("cpu")).train_pixels
+    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
     return Augmenter(pixels, data.mean, data.std).plain(chosen)
 
 
@@ -93,6 +93,6 @@ def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
     """Up to ``count`` normalised images (B, 3, H, W): held-out ones, else training ones."""
     split = split_training_images(config, data)
     chosen = spread_evenly(split.train if split.uses_test_set else split.held_out, count)
-    pixels = place(data, torch.device("cpu")).train_pixels
+    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
     images = Augmenter(pixels, data.mean, data.std).plain(torch.from_numpy(chosen))
     return images.contiguous(memory_format=torch.channels_last)

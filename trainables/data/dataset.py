@@ -86,7 +86,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PixelStatistics:
     """``mean``, ``std`` and ``checksum`` of a ``Dataset``."""
 
     mean: tuple[float, float, float]
@@ -103,7 +103,7 @@ def make_dataset(
     flips: bool = True,
     validation_images: int | None = None,
     own_validation: int = 0,
-    measured: Measured | None = None,
+    statistics: PixelStatistics | None = None,
     notes: Sequence[str] = (),
     reopen: Callable[[], Dataset] | None = None,
 ) -> Dataset:
@@ -114,7 +114,7 @@ def make_dataset(
     ``validation_images`` None: these, or one tenth of the training images.
     """
     (train_images, train_labels), (test_images, test_labels) = train, test
-    measured = measured or measure(train, test)
+    statistics = statistics or pixel_statistics(train, test)
     held_out = validation_images
     if held_out is None:
         held_out = own_validation or round(len(train_images) / 10)
@@ -125,11 +125,11 @@ def make_dataset(
         train_labels=np.ascontiguousarray(train_labels, np.int64),
         test_pixels=_pack(test_images),
         test_labels=np.ascontiguousarray(test_labels, np.int64),
-        mean=measured.mean,
-        std=measured.std,
+        mean=statistics.mean,
+        std=statistics.std,
         validation_images=held_out,
         flips=flips,
-        checksum=measured.checksum,
+        checksum=statistics.checksum,
         own_validation=own_validation,
         notes=tuple(notes),
         reopen=reopen,
@@ -145,12 +145,14 @@ def normalized(data: Dataset, normalization: str) -> Dataset:
     return dataclasses.replace(data, mean=mean, std=std)
 
 
-def measure(
+def pixel_statistics(
     train: tuple[NDArray[np.uint8], Labels], test: tuple[NDArray[np.uint8], Labels]
-) -> Measured:
+) -> PixelStatistics:
     """Of (N, S, S, 3) images and their labels."""
     mean, std = _channel_statistics(train[0])
-    return Measured(mean, std, _checksum(train[0][..., :3], train[1], test[0][..., :3], test[1]))
+    return PixelStatistics(
+        mean, std, _checksum(train[0][..., :3], train[1], test[0][..., :3], test[1])
+    )
 
 
 def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

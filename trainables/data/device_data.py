@@ -25,7 +25,7 @@ class DeviceData:
 _cached: dict[tuple[str, str], DeviceData] = {}
 
 
-def place(dataset: Dataset, device: torch.device) -> DeviceData:
+def copy_to_device(dataset: Dataset, device: torch.device) -> DeviceData:
     """The data set on ``device``: without a copy on the CPU, copied once per process to a GPU.
 
     Only the last one used is kept.

@@ -8,7 +8,7 @@ from torch import nn
 from trainables.config.train_config import TrainConfig
 from trainables.data.augment import Augmenter
 from trainables.data.dataset import Dataset
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 from trainables.data.split import split_training_images, spread_evenly
 from trainables.training.evaluator import evaluation_batch
 
@@ -36,7 +36,7 @@ def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, im
     if not norms:
         return
     chosen = torch.from_numpy(spread_evenly(split_training_images(config, data).train, images))
-    pixels = place(data, torch.device("cpu")).train_pixels
+    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
     augmenter = Augmenter(pixels, data.mean, data.std)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

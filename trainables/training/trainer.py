@@ -18,7 +18,7 @@ from trainables.config.train_config import ConfigError, TrainConfig, table_texts
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset, normalized
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
 from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
@@ -194,7 +194,7 @@ class Trainer:
         self.network = network.to(device)
         groups = make_groups(config, self.size, self.network)
         self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
-        self._placed = place(self._data, device)
+        self._placed = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
         self._forward = forward
         self._step = TrainStep(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from trainables.commands.settings import Scalar, scalar
+from trainables.commands.settings import SettingValue, scalar
 from tune_app.command.choices import OBJECTIVES
 from tune_app.command.errors import unknown
 
@@ -117,7 +117,7 @@ def objectives(text: str) -> tuple[str, ...] | ParseError:
     return ParseError("; ".join(wrong)) if wrong else names
 
 
-def setting(text: str) -> tuple[str, tuple[Scalar, ...]] | ParseError:
+def setting(text: str) -> tuple[str, tuple[SettingValue, ...]] | ParseError:
     """``key=value[,value…]``: the key and its values."""
     key, equals, rest = text.partition("=")
     values = [value.strip() for value in rest.split(",")]

@@ -111,7 +111,7 @@ class History:
         return trial_id in self.trials
 
 
-def best_trial(history: History) -> tuple[float, str]:
+def best_on_record(history: History) -> tuple[float, str]:
     """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
     Best as ``analysis.study.best`` has it: of equal means the smaller network; runs on estimating

@@ -15,7 +15,7 @@ from analysis.record.status import TrialStatus
 from trainables.config.metrics import score
 from tune_app.command.output import LOG
 from tune_app.planning.plan import PlannedTrial
-from tune_app.record.history import History, best_trial
+from tune_app.record.history import History, best_on_record
 from tune_app.session.duration import format_duration
 from tune_app.session.retry_report import RetryReport, last_line
 
@@ -43,7 +43,7 @@ class ProgressDisplay:
         self.epochs_here = 0
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
-        self.best = best_trial(self.history)
+        self.best = best_on_record(self.history)
         self._retries = RetryReport(self.clock)
         self._live: Live | None = None
         self._drawn = 0.0

@@ -16,7 +16,7 @@ from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
 from tune_app.preview.speed_cache import save_speeds
-from tune_app.record.history import History, best_trial
+from tune_app.record.history import History, best_on_record
 from tune_app.record.paths import StudyPaths
 from tune_app.session.session import Session
 from tune_app.study.retention import remove_checkpoints, surplus
@@ -108,7 +108,7 @@ def finalize(
         budget_used=time.monotonic() > session.ends_at,
         complete=complete,
     )
-    accuracy, best = best_trial(history)
+    accuracy, best = best_on_record(history)
     return Outcome(study.paths.folder, code, reason, counts, best, accuracy, complete)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
 from tune_app.command.options import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, best_trial, final_score
+from tune_app.record.history import History, best_on_record, final_score
 from tune_app.record.storage import filesystem
 
 
@@ -25,7 +25,7 @@ def surplus(history: History, keep: int | str = KEPT_WHEN_FINISHED) -> list[str]
     if keep == "all":
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
-    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_trial(history)[1]}
+    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_on_record(history)[1]}
     planned = {name: history[name].planned for name in finished}
     for measure in ("parameters", "macs"):
         smallest = float("inf")

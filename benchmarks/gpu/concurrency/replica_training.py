@@ -12,7 +12,7 @@ from benchmarks.gpu.concurrency.replicas import fuse
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.optimizers import Optimizer
 from trainables.training.param_groups import set_rates
@@ -74,7 +74,7 @@ class FusedTrainers:
         self._trainers = trainers
         self._data = data
         self._step_number = 0
-        self._placed = place(data, first.device)
+        self._placed = copy_to_device(data, first.device)
         self._augmentation = choose_augmentation(first.config, data.image_size, flips=data.flips)
         self._augmenter = Augmenter(
             self._placed.train_pixels, data.mean, data.std, self._augmentation

@@ -20,7 +20,7 @@ from analysis.charts import (
     slots,
 )
 from analysis.charts.labels import log_ticks
-from analysis.charts.metric_label import judged
+from analysis.charts.metric_label import scored_trials
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis import spaces
@@ -29,12 +29,14 @@ from tests.analysis.simulation import write_study
 
 
 def test_stopped_trials_are_judged_by_nobody(study):
-    rows = judged(study("asha"))
+    rows = scored_trials(study("asha"))
     assert set(rows["status"]) == {"finished"}
 
 
 def test_a_study_judged_on_the_test_set_says_so_in_capitals(study):
-    assert set(judged(study("test_set"))["measure"]) == {"TEST-SET accuracy · protocol original_tt"}
+    assert set(scored_trials(study("test_set"))["measure"]) == {
+        "TEST-SET accuracy · protocol original_tt"
+    }
 
 
 def test_the_front_rises_with_size_and_its_probabilities_are_probabilities(study):
@@ -125,14 +127,14 @@ def test_a_merged_duplicate_fills_its_cell_of_the_heat_map(study):
 
 
 def test_a_confirmed_configuration_has_all_three_accuracies(study):
-    frame = generalization_gap.gaps(study("confirmed"))
+    frame = generalization_gap.generalization_gap(study("confirmed"))
     wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
     assert wide.dropna().shape == (3, 3)
     assert (wide["training"] > wide["validation"]).all()
 
 
 def test_a_training_accuracy_below_the_validation_accuracy_is_said_to_be_below(study):
-    frame = generalization_gap.gaps(study("twelve"))
+    frame = generalization_gap.generalization_gap(study("twelve"))
     assert "Training accuracy lies 3.0 points above" in generalization_gap.caption(frame)
     lower = frame["accuracy"].where(frame["set"] != "training", frame["accuracy"] - 0.05)
     assert "Training accuracy lies 2.0 points below" in generalization_gap.caption(
@@ -159,7 +161,7 @@ def test_parallel_coordinates_place_every_value_within_its_axis(study):
     frame = parallel.parallel(study("asha"))
     lines = frame[frame["part"] == "line"]
     assert lines["at"].between(-0.001, 1.001).all()
-    assert lines["trial_id"].nunique() == len(judged(study("asha")))
+    assert lines["trial_id"].nunique() == len(scored_trials(study("asha")))
 
 
 def test_parallel_coordinates_leave_out_a_key_that_a_trial_does_not_have(study):
@@ -174,7 +176,9 @@ def test_a_large_study_is_thinned_and_the_caption_says_so(study):
     lines = frame[frame["part"] == "line"]
     assert lines["trial_id"].nunique() <= parallel.MANY + 1
     assert lines.loc[lines["best"], "layer"].nunique() == 4
-    assert f"of the other {len(judged(study('many'))) - 94:,} grey" in parallel.caption(frame)
+    assert f"of the other {len(scored_trials(study('many'))) - 94:,} grey" in parallel.caption(
+        frame
+    )
 
 
 def test_the_rungs_count_those_who_came_and_those_who_were_stopped(study):
@@ -212,7 +216,7 @@ def replace_attempts(tables, attempts):
 
 
 def test_a_best_value_at_the_end_of_its_range_is_flagged(study):
-    frame = range_edges.edges(study("edge"))
+    frame = range_edges.range_edges(study("edge"))
     rate = frame[frame["key"] == "learning_rate"].iloc[0]
     assert rate["edge"]
     assert rate["at"] == pytest.approx(1)

@@ -11,7 +11,7 @@ from analysis.charts import rungs
 from analysis.charts.figure import draw
 from analysis.commands.compare import comparison_text
 from analysis.study.compare import compare, differences
-from analysis.study.matching_trials import twins, would_have_won
+from analysis.study.matching_trials import matching_trials, would_have_won
 from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
@@ -59,7 +59,7 @@ def test_a_stopped_trial_whose_twin_is_better_than_the_winner_would_have_won(res
 
 def test_the_chart_of_rungs_rings_them_and_says_how_many(results):
     asha = load_study(results / "asha")
-    frame, known = rungs.rungs(asha), twins(asha)
+    frame, known = rungs.rungs(asha), matching_trials(asha)
     won = known[known["won"]]
     ringed = frame[frame["won"]]
     assert set(ringed["trial_id"]) == set(won["trial_id"])
@@ -92,7 +92,7 @@ def test_trials_on_other_data_are_no_twins(results, tmp_path):
     info = json.loads(other.read_text())
     other.write_text(json.dumps(info | {"dataset": {"name": "digits", "checksum": "sha256:1"}}))
     asha = load_study(tmp_path / "asha")
-    assert twins(asha).empty
+    assert matching_trials(asha).empty
     assert "would have won" not in rungs.caption(rungs.rungs(asha))
 
 
@@ -101,7 +101,7 @@ def test_a_twin_that_cannot_be_read_is_passed_over(results, tmp_path):
         shutil.copytree(results / name, tmp_path / name)
     broken = shutil.copytree(results / "whole", tmp_path / "broken")
     (broken / "ledger.jsonl").write_bytes(b'{"type":"opened","format":99,"name":"x","time":1}\n')
-    assert set(twins(load_study(tmp_path / "asha"))["twin_study"]) == {"whole"}
+    assert set(matching_trials(load_study(tmp_path / "asha"))["twin_study"]) == {"whole"}
 
 
 def test_where_nothing_has_finished_there_is_nothing_to_win_against(results, tmp_path):

@@ -27,7 +27,7 @@ from trainables.compiled.norm_pool_relu import Shape
 from trainables.compiled.precision import read_cpu_flags
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import Augmentation, draw_epoch
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 
 DRIVER = Path(__file__).with_name("emulated.c")
 HEADERS = Path(norm_pool_relu.__file__).parent
@@ -110,7 +110,7 @@ def test_norm_pool_relu_is_torchs_in_double(program, channels, side, pool):
 def test_augmentation_is_torchs(program, digits):
     command, _ = program
     how = Augmentation(32, crop=4, flip=True, cutout=8)
-    pixels = place(digits, torch.device("cpu")).train_pixels[:5].clone()
+    pixels = copy_to_device(digits, torch.device("cpu")).train_pixels[:5].clone()
     augmenter = Augmenter(pixels, digits.mean, digits.std, how)
     draws = draw_epoch(np.arange(5), 1, 0, how)[:4]
     sizes = np.array([5, how.crops, how.draw_width, len(draws), how.side, how.cutout])

@@ -11,7 +11,7 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.augment import FUNCTIONS, Augmenter
 from trainables.data.augmentation import Augmentation, choose_augmentation, draw_epoch
 from trainables.data.dataset import make_dataset
-from trainables.data.device_data import place
+from trainables.data.device_data import copy_to_device
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def make_augmenter(request):
     torch.set_num_threads(request.param)
 
     def make(data, how=USUAL):
-        return Augmenter(place(data, CPU).train_pixels, data.mean, data.std, how)
+        return Augmenter(copy_to_device(data, CPU).train_pixels, data.mean, data.std, how)
 
     yield make
     torch.set_num_threads(before)

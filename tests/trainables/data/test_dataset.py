@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from trainables.data.dataset import Measured, make_dataset, measure
+from trainables.data.dataset import PixelStatistics, make_dataset, pixel_statistics
 from trainables.data.datasets import cifar10 as official
 from trainables.data.datasets.registry import count_dataset, load_dataset
 from trainables.data.sources import DataRequest, DatasetError, default_data_dir
@@ -78,8 +78,8 @@ def test_statistics_are_those_of_the_training_images(digits):
 def test_what_is_known_of_cifar10_is_what_is_measured(cifar10_dir):
     data = load("cifar10", cifar10_dir)
     train, test = (data.train_images, data.train_labels), (data.test_images, data.test_labels)
-    expected = Measured(official.MEAN, official.STD, official.CHECKSUM)
-    assert measure(train, test) == expected
+    expected = PixelStatistics(official.MEAN, official.STD, official.CHECKSUM)
+    assert pixel_statistics(train, test) == expected
 
 
 def test_the_checksum_changes_with_one_pixel_and_with_one_label(digits):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from analysis.record.rows import Ended, Epoch, Planned, Started
-from tune_app.record.history import History, best_trial
+from tune_app.record.history import History, best_on_record
 from tune_app.session.signal_handler import SIGNALS, SignalHandler
 from tune_app.study.finalize import count, exit_code
 from tune_app.study.retention import remove_checkpoints, surplus
@@ -51,7 +51,7 @@ def test_a_trial_that_waits_for_another_attempt_counts_as_interrupted():
 
 def test_only_finished_trials_can_be_best():
     history = History([*ended("a", "finished", 0.7), *ended("b", "stopped", 0.9)])
-    assert best_trial(history) == (0.7, "a")
+    assert best_on_record(history) == (0.7, "a")
 
 
 def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):

@@ -100,7 +100,7 @@ def load_cifar10(request: DataRequest) -> Dataset:
     Raises:
         DatasetError: naming damaged files, or what to do when the download fails.
     """
-    from trainables.data.dataset import Measured, make_dataset
+    from trainables.data.dataset import PixelStatistics, make_dataset
 
     count_cifar10(request)
     folder = find_files(request) or _download(_download_dir(request))
@@ -113,7 +113,7 @@ def load_cifar10(request: DataRequest) -> Dataset:
         _images(batches, side),
         _images([parts["test_batch"]], side),
         validation_images=COUNTS.held_out,
-        measured=Measured(MEAN, STD, CHECKSUM) if side == SIDE else None,
+        statistics=PixelStatistics(MEAN, STD, CHECKSUM) if side == SIDE else None,
     )
 
 

@@ -77,7 +77,7 @@ def load_folder(request: DataRequest) -> Dataset:
         DatasetError: naming every file that cannot be read, or what is wrong with the layout.
     """
     from trainables.data import pixel_cache
-    from trainables.data.dataset import Measured, make_dataset, measure
+    from trainables.data.dataset import PixelStatistics, make_dataset, pixel_statistics
 
     checked = check_folder(request)
     files = _files(checked)
@@ -89,7 +89,7 @@ def load_folder(request: DataRequest) -> Dataset:
         for part, pairs in files.items():
             _read(pairs, request, arrays[part])
         parts = [(arrays[part], labels[part]) for part in ("train", "test")]
-        return dataclasses.asdict(measure(parts[0], parts[1]))
+        return dataclasses.asdict(pixel_statistics(parts[0], parts[1]))
 
     fits = pixel_cache.packed_bytes(sum(counts.values()), side) <= pixel_cache.IN_MEMORY_BYTES
     if fits:
@@ -104,7 +104,9 @@ def load_folder(request: DataRequest) -> Dataset:
         (arrays["train"], labels["train"]),
         (arrays["test"], labels["test"]),
         own_validation=_counts(checked).own_validation,
-        measured=Measured(tuple(facts["mean"]), tuple(facts["std"]), str(facts["checksum"])),
+        statistics=PixelStatistics(
+            tuple(facts["mean"]), tuple(facts["std"]), str(facts["checksum"])
+        ),
         notes=_notes(checked, request),
         reopen=None if fits else partial(load_folder, request),
     )
