@@ -51,7 +51,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is asked for: whoever writes a ledger does not wait for pandas."""
+    """Loads a name at first use: writing a ledger need not wait for pandas."""
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

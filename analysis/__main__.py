@@ -28,7 +28,7 @@ def _app(called: str) -> typer.Typer:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0, or 2 with one clear message where something was asked wrongly."""
+    """Returns the exit code: 0, or 2 with one message about a usage error."""
     arguments = list(arguments)
     first = arguments[0] if arguments else "--help"
     if not first.startswith("-") and first not in COMMANDS:  # STUDY alone means build STUDY
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run: Callable[..., Any] = get_command(_app(first)).main
         result = run(arguments, prog_name=command_line("analysis"), standalone_mode=False)
-    except BrokenPipeError:  # the reader, head say, had enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         sys.stderr.close()
         return 0
     except Exception as problem:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _message(problem: Exception) -> str | None:
-    """What to say of wrong use; None for faults of the program."""
+    """The message of a usage error; None for faults of the program."""
     from analysis.charts.chart import FigureError  # these import pandas
     from analysis.record.record import RecordError
     from analysis.record.tables import TableError

@@ -1,4 +1,4 @@
-"""The one door between training and Ray: a Tune Trainable around the Trainer."""
+"""The only place where training meets Ray: a Tune Trainable around the Trainer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
 
 WAITING_REPORT_SECONDS = 10.0
-"""A trial that is trained, and whose last checkpoint waits for its storage, says so this often."""
+"""Seconds between reports of a trained trial whose last checkpoint waits for its storage."""
 
 STOP_UPLOAD_SECONDS = 10.0
 """A trial that was asked to stop waits this long for its storage; its driver a little longer."""
@@ -41,7 +41,7 @@ class DeviceMemoryError(RuntimeError):
 
 
 def reported_score(metrics: EpochMetrics) -> float:
-    """The score that Ray is told, a number: ``WORST_SCORE`` without an evaluation."""
+    """The score reported to Ray, a number: ``WORST_SCORE`` without an evaluation."""
     value = score(metrics)
     return WORST_SCORE if value is None else value
 
@@ -190,7 +190,7 @@ class CifarTrainable(tune.Trainable):
         return metrics
 
     def _pauses(self) -> bool:
-        advanced = self._trainer.batches_done > self._saved_batch  # or saving would be all it does
+        advanced = self._trainer.batches_done > self._saved_batch  # or it would do nothing but save
         return self._checkpoints.stop_requested() or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:
@@ -255,7 +255,7 @@ class CifarTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Says what a device that is out of memory was asked for."""
+        """Reports what a device that ran out of memory was asked for."""
         try:
             yield
         except torch.OutOfMemoryError as problem:

@@ -131,7 +131,7 @@ def _tooltip() -> list[alt.Tooltip]:
 
 
 def _hover(runs: alt.Chart) -> alt.Chart:
-    """Invisible points that answer to the pointer."""
+    """Invisible points that react to the pointer."""
     return runs.mark_point(opacity=0, size=60).encode(tooltip=_tooltip(), strokeDash=alt.Undefined)
 
 

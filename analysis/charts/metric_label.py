@@ -1,4 +1,4 @@
-"""By which accuracy trials are judged, and how a figure has to name it."""
+"""The accuracy by which trials are judged, and how a figure names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes pictures in a process of its own, while the one that asks goes on.
+"""Writes pictures in a process of its own, while the caller goes on.
 
 vl-convert holds the interpreter for as long as it draws; fifteen charts of a large study take it
 seconds. ``python -m analysis.charts.pictures`` reads one JSON line a picture and writes
@@ -32,7 +32,7 @@ class Pictures:
     """Used as a context: on leaving it, every picture that was asked for is written."""
 
     def __init__(self) -> None:
-        self._writer = ThreadPoolExecutor(1)  # a full pipe must not stop whoever asks
+        self._writer = ThreadPoolExecutor(1)  # a full pipe must not block the caller
 
     def __enter__(self) -> Pictures:
         self._process = subprocess.Popen(
@@ -54,7 +54,7 @@ class Pictures:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
-        except BrokenPipeError:  # it died; why is said on leaving
+        except BrokenPipeError:  # it died; the reason is raised on leaving
             self._process.poll()
 
     def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:

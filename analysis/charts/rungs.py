@@ -126,7 +126,7 @@ def caption(frame: pd.DataFrame) -> str:
 
 
 def _won(frame: pd.DataFrame) -> str:
-    """What the complete twins say, where there are some."""
+    """How the complete matching trials ended, where there are some."""
     stopped = frame[frame["fate"] == "stopped"]
     known = stopped[stopped["twin_accuracy"].notna()]
     if known.empty:

@@ -1,4 +1,4 @@
-"""What a reader has picked: every chart that shows trials shows where it is.
+"""The reader's selection, highlighted in every chart that shows trials.
 
 The report's page sets these in all charts at once; "" picks nothing.
 """

@@ -60,7 +60,7 @@ def _assign(frame: pd.DataFrame) -> list[int]:
 
 
 def _without_pauses(frame: pd.DataFrame) -> pd.DataFrame:
-    """Seconds since the first start, less the time in which nothing ran."""
+    """Seconds since the first start, without the time in which nothing ran."""
     reached = frame["ended"].cummax().shift(fill_value=frame["started"].iloc[0])
     pauses = (frame["started"] - reached).clip(lower=0)
     working = frame["ended"].max() - frame["started"].iloc[0] - pauses.sum()

@@ -11,7 +11,7 @@ from search_spaces.grammar.question import Question, QuestionError, read_questio
 def questions(space: Mapping[str, Any]) -> tuple[Question, ...]:
     """The questions, the main one first; of a space of before ``questions``, its contrast.
 
-    What is no question that this version knows is passed over.
+    Questions that this version does not know are skipped.
     """
     contrast = space.get("contrast")
     given = space.get("questions") or ([{"kind": "contrast", **contrast}] if contrast else [])

@@ -1,4 +1,4 @@
-"""Attempts: who held a slot from when to when, and how it ended."""
+"""Attempts: which trial held a slot from when to when, and how it ended."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
                 attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
                 attempt.code = row.code
             case Run():
-                for attempt in attempts.values():  # whoever held them is gone
+                for attempt in attempts.values():  # the driver that ran them is gone
                     if attempt.status == TrialStatus.RUNNING:
                         attempt.status = TrialStatus.INTERRUPTED
     return list(attempts.values())

@@ -81,7 +81,7 @@ def _helper(study: Path, start: int, end: int) -> subprocess.Popen[bytes]:
 
 
 def _result(helper: subprocess.Popen[bytes]) -> Columns | None:
-    """What a helper read; None where it failed, whose reason is met again here."""
+    """What a helper read; None where it failed: reading the part here raises the same error."""
     assert helper.stdout is not None
     try:
         columns: Columns = pickle.load(helper.stdout)

@@ -174,7 +174,7 @@ class Ended(Row, frozen=True, tag="ended"):
 
 
 class Closed(Row, frozen=True, tag="closed"):
-    """The driver let go of the study; ``reason`` in words."""
+    """The driver closed the study; ``reason`` in words."""
 
     time: float
     reason: str

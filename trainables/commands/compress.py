@@ -16,7 +16,7 @@ from trainables.commands.settings import read_settings
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_here
 
-if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
+if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     import torch
 
     from trainables.compression.trained import Trained

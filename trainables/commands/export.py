@@ -49,7 +49,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a trained network: a torch.export program, safetensors and a card, with latencies."""
-    import torch  # takes seconds, and wrong use is told before
+    import torch  # takes seconds; usage errors are reported before
 
     from trainables.compression.evaluation import (
         held_out_batches,

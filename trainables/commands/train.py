@@ -27,7 +27,7 @@ from trainables.data.datasets.registry import (
 )
 from trainables.data.sources import DataRequest, requested_data
 
-if TYPE_CHECKING:  # torch takes seconds, and wrong use is told before
+if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from trainables.training.trainer import Trainer
 
 INTERRUPTED = 130
@@ -90,7 +90,7 @@ def train(
     """
     settings = [*(settings or ()), *([f"dataset={dataset}"] if dataset else [])]
     config = read_settings(settings)
-    config.network_size()  # an infeasible one is told before torch is imported
+    config.network_size()  # an infeasible one is reported before torch is imported
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
     )

@@ -1,4 +1,4 @@
-"""Which code computes a trial: kernels in C or torch's own, which round in other places."""
+"""Which code computes a trial: kernels in C or torch's own, which round differently."""
 
 from __future__ import annotations
 

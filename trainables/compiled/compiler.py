@@ -48,7 +48,7 @@ class Compiled:
         self._command = (*COMPILE, *options)
 
     def is_available(self, x: Tensor) -> bool:
-        """Whether they can be called on x: on one thread of a CPU, where they could be compiled.
+        """Whether they can be called on x: on one thread of a CPU, where compilation worked.
 
         Not while torch records operations, nor on a tensor that has no memory of its own.
         """
@@ -73,7 +73,7 @@ class Compiled:
 
     @functools.cached_property
     def library(self) -> ctypes.CDLL | None:
-        """From the user's cache if it is there; None, and a line in the log, where that fails."""
+        """Loads from the cache or compiles; None, and a line in the log, where that fails."""
         if os.environ.get(SWITCH) == "0":
             return None
         try:

@@ -1,4 +1,4 @@
-"""A network judged on the images that its trial held out."""
+"""Evaluates a network on the images that its trial held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every data set tells of itself before it is read. Light: the plan asks, without numpy."""
+"""What is known of every data set before it is read, without numpy: the plan asks for it."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ class BackgroundPoll:
         return self._answer
 
     def close(self) -> None:
-        """Asks no more."""
+        """Stops asking."""
         self._closed.set()
 
     def _work(self) -> None:

@@ -1,4 +1,4 @@
-"""What a worker is told about one attempt at a trial."""
+"""A worker's job: one attempt at a trial."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tune_app.command.options import RunOptions
 from tune_app.command.programs import PROGRAMS
 
 PROGRAM = "run_tune.py"
-"""How a command begins on record, however it was started."""
+"""How a recorded command begins, whichever way it was started."""
 
 HELP = (
     "Which low-rank network is best for a parameter budget, and how sure are we?\n\n"
@@ -112,7 +112,7 @@ def _command(
     json: flags.AsJson = False,
     list_spaces: flags.ListSpaces = False,
 ) -> RunOptions:
-    """What typer read, checked as a whole."""
+    """Checks what typer parsed as a whole."""
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [*_stray(context), *_unread(given), *_repeated(given), *_misplaced(given)]
     if not list_spaces:
@@ -134,7 +134,7 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
 
 
 def _stray(context: typer.Context) -> Iterable[str]:
-    """What is no option and belongs to none."""
+    """Words that are no option and no option's value."""
     known = [flag for parameter in context.command.params for flag in parameter.opts]
     for argument in context.args:
         name = argument.partition("=")[0]
@@ -144,7 +144,7 @@ def _stray(context: typer.Context) -> Iterable[str]:
 
 
 def _unread(given: dict[str, Any]) -> Iterable[str]:
-    """The values that no reader could make sense of."""
+    """The values that could not be parsed."""
     for key, value in given.items():
         flag = "--set" if key == "settings" else f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
@@ -160,7 +160,7 @@ def _repeated(given: dict[str, Any]) -> Iterable[str]:
 
 
 def _misplaced(given: dict[str, Any]) -> Iterable[str]:
-    """Options that say nothing without another, or a name that is a path."""
+    """Options that need another one, and a name that is a path."""
     name = given["name"]
     if name is not None and (name in ("", ".", "..") or {"/", "\\"} & set(name)):
         yield f"--name is one folder's name, got {name!r}; --results-dir says where it lies"

@@ -1,4 +1,4 @@
-"""Wrong use: what a person asked for cannot be done, and nothing was started."""
+"""Usage errors: what was asked for cannot be done, and nothing was started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UsageError(ValueError):
 
 @contextmanager
 def os_errors_as_usage() -> Iterator[None]:
-    """Before anything was started, a file that cannot be read or written is wrong use."""
+    """Turns an OSError before the start into a usage error."""
     try:
         yield
     except OSError as problem:

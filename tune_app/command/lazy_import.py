@@ -1,4 +1,4 @@
-"""What is imported when it is used: Ray and Optuna take seconds, which ``--help`` need not wait."""
+"""Imports at first use: Ray and Optuna take seconds, for which ``--help`` need not wait."""
 
 from __future__ import annotations
 

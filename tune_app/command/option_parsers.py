@@ -62,7 +62,7 @@ def above_zero() -> OptionParser:
 
 
 def from_number(least: float) -> OptionParser:
-    """A finite number that is not below another, itself above 0."""
+    """A finite number above 0 and not below a bound."""
 
     def read(text: str) -> float:
         number = _positive(text)

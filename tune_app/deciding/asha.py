@@ -9,7 +9,7 @@ from tune_app.planning.horizon import Horizon
 
 
 class Asha(AsyncHyperBandScheduler):
-    """Ray's, except that a rung stops nobody while its cut-off may be chance."""
+    """Ray's, except that a rung stops no trial while its cut-off may be chance."""
 
     def __init__(self, horizon: Horizon) -> None:
         super().__init__(

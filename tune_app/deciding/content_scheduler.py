@@ -21,7 +21,7 @@ from tune_app.planning.rows import epoch_row
 
 
 class SchedulerError(RuntimeError):
-    """A scheduler asked for what a search cannot do."""
+    """A scheduler asked for something that a search cannot do."""
 
 
 class TrialProxy:
@@ -73,7 +73,7 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict) -> str:
         trial_id = trial.config["trial_id"]
-        if not result.get("epochs", True):  # it waits for its storage: nothing is new
+        if not result.get("epochs", True):  # it waits for its storage: there is no new epoch
             return TrialScheduler.CONTINUE
         decision = self.judge(epoch_row(result, trial_id, 0, 0.0))
         if decision == TrialScheduler.STOP:

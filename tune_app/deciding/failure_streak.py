@@ -1,4 +1,4 @@
-"""Causes in a row that ended attempts: they tell bad luck from a search that cannot work."""
+"""Consecutive causes of failure: they tell bad luck from a search that cannot work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FailureStreak:
     _struck_at: float = 0.0
 
     def failed(self, kind: FailureKind, proposed_at: float, now: float) -> bool:
-        """Notes a failed attempt, by when it was proposed; whether the search should stop."""
+        """Notes a failed attempt; returns whether the search should stop."""
         if kind in WAITED_FOR:
             return False
         sort = "lost" if kind in (*LOST, "unfit_node") else kind

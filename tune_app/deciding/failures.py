@@ -39,7 +39,7 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("worker died", "lost_worker"),
 )
 _SETUP = "error raised in its creation task"
-"""How Ray tells of an exception in a trial's set-up, in the words of a dead actor."""
+"""How Ray reports an exception in a trial's set-up: as a dead actor."""
 _HOPELESS = re.compile(
     r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError)(?::|$)", re.MULTILINE
 )
@@ -82,7 +82,7 @@ def classify(error: BaseException) -> Failure:
 
 
 def classify_text(text: str) -> Failure:
-    """The same where only the words of an error are left."""
+    """The same for an error of which only the text is left."""
     return Failure(_told(text), text)
 
 

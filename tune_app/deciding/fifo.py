@@ -8,5 +8,5 @@ from tune_app.planning.horizon import Horizon
 
 
 def fifo(horizon: Horizon) -> TrialScheduler:
-    """Ray's, which judges nobody."""
+    """Ray's, which stops no trial."""
     return FIFOScheduler()

@@ -1,4 +1,4 @@
-"""Why a search starts nothing more: one value, shared by everyone who may end it."""
+"""Why a search starts no more trials: one value, shared by all that may end it."""
 
 from __future__ import annotations
 

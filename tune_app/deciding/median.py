@@ -10,7 +10,7 @@ from tune_app.planning.horizon import Horizon
 
 
 class Median(MedianStoppingRule):
-    """Ray's, except that nobody is stopped while the median may be chance."""
+    """Ray's, except that no trial is stopped while the median may be chance."""
 
     def __init__(self, horizon: Horizon) -> None:
         super().__init__(

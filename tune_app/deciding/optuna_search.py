@@ -25,7 +25,7 @@ from tune_app.planning.plan import Plan, PlannedTrial, Rejected
 from tune_app.record.history import TrialHistory
 
 MAX_REPEATS = 200
-"""Points in a row that bring nothing new, after which a space counts as exhausted."""
+"""Consecutive points without a new trial, after which a space counts as exhausted."""
 
 SEARCH = "optuna"
 
@@ -68,7 +68,7 @@ class OptunaSearch:
                 break
             self._ask()
         else:
-            self._dry = not self._waiting  # a running trial may still change its mind
+            self._dry = not self._waiting  # a running trial's result may still change
         return self._queue.popleft() if self._queue else None
 
     def tell(self, trial_id: str, trial: TrialHistory) -> None:
@@ -111,7 +111,7 @@ class OptunaSearch:
         return trial_id in self._again or trial_id not in self.context.history
 
     def _note_alias(self, written: dict[str, Any], trial: PlannedTrial) -> None:
-        """Another way of writing a trial that is on record already."""
+        """Records another spelling of a trial that is recorded already."""
         planned = self.context.history[trial.trial_id].planned
         if planned is not None and planned.config != trial.config.to_dict():
             self.context.write(Alias(written, trial.trial_id))
@@ -131,7 +131,7 @@ class OptunaSearch:
             self.study.tell(point.asked, values)
 
     def _tell_stopped(self, point: Point, trials: list[TrialHistory]) -> None:
-        """A stopped trial's accuracy is not a final one: it is told as pruned at its epoch."""
+        """A stopped trial's accuracy is not final: Optuna hears it as pruned at its epoch."""
         if len(self.context.objectives) == 1:
             epoch, value = min((trial.epoch, _score(trial)) for trial in trials)
             point.asked.report(value, epoch)
@@ -143,7 +143,7 @@ class OptunaSearch:
         self.study.tell(asked, state=TrialState.PRUNED)
 
     def _restore(self, values: dict[str, Scalar], point: _Past) -> None:
-        """Brings a point of the record back, as if it had been asked for."""
+        """Restores a recorded point, as if Optuna had proposed it."""
         self.study.enqueue_trial(values)
         asked = self.study.ask()
         for name, key in _applying(self.plan.space, asked):

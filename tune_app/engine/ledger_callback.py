@@ -19,7 +19,7 @@ from tune_app.planning.rows import epoch_row
 
 
 class SearchListener(Protocol):
-    """Hears what is new on record, and is called between Ray's events."""
+    """Is told what was added to the record, and is called between Ray's events."""
 
     def on_tick(self) -> None:
         """Several times a second."""
@@ -31,7 +31,7 @@ class SearchListener(Protocol):
         """An epoch was finished."""
 
     def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
-        """A trial says for how long its storage has refused it; ``waits``: that is all it does."""
+        """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""
 
     def on_end(self, trial_id: str) -> None:
         """An attempt ended; the dispatcher's history says how."""

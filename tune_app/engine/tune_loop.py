@@ -36,7 +36,7 @@ MOST_BREAKS = 3
 
 
 class TuneLoop:
-    """Runs a study's missing trials; ``replay`` first brings the scheduler up to the record."""
+    """Runs a study's missing trials; ``replay`` first brings the scheduler up to date."""
 
     def __init__(self, study: OpenStudy, session: Session, config: RunnerConfig) -> None:
         self.study, self.session, self.config = study, session, config
@@ -76,14 +76,14 @@ class TuneLoop:
     # What the callback reports.
 
     def on_tick(self) -> None:
-        """Where the last node is gone, Ray would go on failing trials until none is left."""
+        """Once the last node is gone, Ray would fail every trial that is left."""
         self.session.tick()
         self._end_hanging_workers()
         suspicious, self._suspicious = self._suspicious, False
         try:
             check_alive(ask=suspicious)
         except RayLostError:
-            stop()  # Tune's clean-up would wait for the dead until Ray aborts the process
+            stop()  # Tune's clean-up would wait for dead actors until Ray aborts the process
             raise
 
     def on_start(self, trial_id: str) -> None:
@@ -95,7 +95,7 @@ class TuneLoop:
         self.session.on_epoch(row)
 
     def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
-        """A trial says for how long its storage has refused it."""
+        """A trial reports how long its storage has refused it."""
         self.session.on_storage(trial_id, away_seconds, waits=waits)
 
     def on_end(self, trial_id: str) -> None:
@@ -137,7 +137,7 @@ class TuneLoop:
         )
 
     def _reap_lost_trials(self) -> None:
-        """Ends the attempts that Ray let go of without a word."""
+        """Ends the attempts that Ray dropped without reporting them."""
         for trial_id in list(self.dispatcher.running):
             self.callback.forget(trial_id)
             if self.dispatcher.halted:
@@ -188,7 +188,7 @@ class TuneLoop:
 
 
 def _first_cause(problem: BaseException) -> BaseException:
-    """What was found out about Ray, rather than what Tune's clean-up then stumbled over."""
+    """What broke Ray, rather than the error that Tune's clean-up raised afterwards."""
     cause: BaseException | None = problem
     while cause is not None and not isinstance(cause, RayLostError):
         cause = cause.__context__

@@ -20,7 +20,7 @@ from tune_app.machine.resources import TrialResources
 from tune_app.session.session import Session
 
 LIMIT = 1000
-"""Attempts a fit: Ray keeps 50 MB for a thousand trials and drops its actors with each fit."""
+"""Attempts a fit: Ray keeps 50 MB for a thousand trials, and a new fit starts new actors."""
 
 
 MOST_PENDING = 100_000

@@ -21,7 +21,7 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
     class Worker(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
             real = _named(workload.trainable)
-            self.real: Any = object.__new__(real)  # Ray's own bookkeeping stays out here
+            self.real: Any = object.__new__(real)  # keys of Ray's own bookkeeping
             self.real.setup(
                 config, **{name: _fetch(one) for name, one in workload.parameters.items()}
             )

@@ -1,1 +1,1 @@
-"""What a machine has, and what a trial gets of it."""
+"""What a machine has, and what of it a trial gets."""

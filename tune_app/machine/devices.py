@@ -1,4 +1,4 @@
-"""What this machine has, asked without torch."""
+"""What this machine has, found out without torch."""
 
 from __future__ import annotations
 

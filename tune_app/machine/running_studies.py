@@ -49,7 +49,7 @@ class RunningStudy(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def announced(study: RunningStudy) -> Iterator[None]:
-    """Tells other searches meanwhile; where nothing can be written they are not told."""
+    """Announces this search to others while it runs, where the file can be written."""
     path = _folder() / f"{study.pid}-{study.pid_namespace.rpartition(':')[2]}.json"
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -80,7 +80,7 @@ def running_studies() -> list[RunningStudy]:
 
 
 def crowding(study: RunningStudy, others: Sequence[RunningStudy], machine: Machine) -> str:
-    """What is said where a study and those that run take more than there is; "" where they fit."""
+    """A warning where a study and the running ones take more than there is; "" where they fit."""
     others = [one for one in others if one.folder != study.folder]
     ones = [study, *others]
     taken = {

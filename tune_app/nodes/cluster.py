@@ -1,4 +1,4 @@
-"""Ray: started here or joined, asked for its nodes."""
+"""Starts Ray here or joins a cluster, and lists its nodes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from tune_app.session.signal_handler import signals_kept
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray is an error, not the start of one
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray raises, instead of starting one
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # our own watchdog closes the record first
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interruptions are the study's to answer
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the study handles interruptions itself
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the ledger is the state
@@ -46,7 +46,7 @@ ENVIRONMENT = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "TUNE_MAX_LEN_IDENTIFIER": "60",
 }
-"""How Ray is kept quiet and its own bookkeeping rare; set before Ray is imported."""
+"""Settings that keep Ray quiet and its bookkeeping rare; set before Ray is imported."""
 
 STARTS = 3
 
@@ -157,7 +157,7 @@ def tighten_token() -> None:
 
 
 def _has_raylet() -> bool:
-    """Whether Ray runs on this machine, whoever started it."""
+    """Whether Ray runs on this machine, no matter who started it."""
     return any(process.info["name"] == "raylet" for process in psutil.process_iter(["name"]))
 
 
@@ -167,7 +167,7 @@ def _join(address: str) -> None:
     if "://" in address:
         raise UsageError([f"--address {address}: a client's address; {ON_A_NODE}"])
     try:
-        if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would go on asking for ever
+        if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would retry for ever
             host, _, port = address.partition(":")
             socket.create_connection((host, int(port)), timeout=10).close()
         if not _has_raylet():  # Ray would look for one for a minute
@@ -206,7 +206,7 @@ def _start_here(
                     },
                 )
             return
-        except Exception:  # whatever it was, another start may do
+        except Exception:  # whatever failed, another start may succeed
             stop()
             _end_what_is_left()
             if attempt == STARTS - 1:
@@ -215,7 +215,7 @@ def _start_here(
 
 
 def _parts_alive(*names: str) -> list[psutil.Process]:
-    """This process's children of these names, those that have ended and wait to be asked aside."""
+    """This process's children of these names, without those that have ended."""
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Importing what is large, faster."""
+"""Faster imports of large packages."""
 
 import contextlib
 import gc

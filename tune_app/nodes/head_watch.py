@@ -29,11 +29,11 @@ class HeadWatch:
 
     @property
     def silent_seconds(self) -> float | None:
-        """For how long the head has not answered; None while it is held to be there."""
+        """Seconds since the head last answered; None while it counts as alive."""
         return time.monotonic() - self._answered_at if self._missed >= self._tries else None
 
     def close(self) -> None:
-        """Asks no more."""
+        """Stops asking."""
         self._closed.set()
 
     def _work(self) -> None:

@@ -11,13 +11,13 @@ _head: list[HeadWatch] = []
 
 
 def watch_head(address: str) -> None:
-    """From now on ``check_alive`` knows whether the head of a joined cluster answers."""
+    """Lets ``check_alive`` know whether the head of a joined cluster answers."""
     forget_head()
     _head.append(HeadWatch(address))
 
 
 def forget_head() -> None:
-    """The cluster was left."""
+    """This process has left the cluster."""
     while _head:
         _head.pop().close()
 

@@ -64,7 +64,7 @@ def _unanswerable(
     for question in space.questions:
         for words, needed in _lacking(question, points):
             reasons = [one.reason for one in refused if _has(one.config, needed)]
-            if reasons:  # else the design lacks it, not a limit: that is told elsewhere
+            if reasons:  # else the design lacks it, which is reported elsewhere
                 ways = [*_raised(question, points, refused, rules), *_left_out(space, needed)]
                 advice = f"; {', or '.join(ways)}" if ways else ""
                 found[question] = f"{words}: {reasons[0]}{advice}"

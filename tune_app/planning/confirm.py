@@ -1,4 +1,4 @@
-"""What a study found, once more: fresh seeds, all training images, the test set read once."""
+"""A confirmation: what a study found, on fresh seeds and all training images, tested once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORDS = {
     "families": "the best of each family",
     "question": "what the questions chose",
 }
-"""What is confirmed, as the question says it."""
+"""What is confirmed, in the words of the question."""
 
 
 def confirm_options(options: RunOptions, space: SearchSpace) -> RunOptions:
@@ -180,7 +180,7 @@ def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[s
 
 
 def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ...]:
-    """Seeds that took part in nothing: no choosing ones, so that what is found is evidence.
+    """Seeds that were not used before, so that their results are independent evidence.
 
     A confirmation that was begun with lower seeds, as all once were, goes on with them.
     """

@@ -113,7 +113,7 @@ def noise_floor(space: SearchSpace, configs: Iterable[TrainConfig], options: Run
         counts = count_dataset(data_request(space.fixed, options))
         held_out = count_images(config, counts)[0] or counts.test_images
     except DatasetError:
-        pass  # the data are not there yet; whoever starts the study is told so
+        pass  # the data are not there yet; starting the study reports it
     chance = 1 / config.classes
     error = math.sqrt(chance * (1 - chance) / (held_out or FEW_HELD_OUT))
     return chance + BEYOND_CHANCE * error

@@ -104,7 +104,7 @@ CONTENT = "content of the data"
 
 
 def _same(name: str, old: Any, new: Any) -> bool:
-    """Whether two values of a key are one; a study of before has those of files as written."""
+    """Whether two values of a key are equal; older studies name files as they were written."""
     if content(name, old) == content(name, new):
         return True
     if name == "network":

@@ -1,4 +1,4 @@
-"""A full disk holds a search back for a while, and then ends it."""
+"""A full disk pauses a search, and ends it when the disk stays full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tune_app.record.storage import free_bytes
 from tune_app.session.duration import format_duration
 
 FULL_DISK_SECONDS = 600.0
-"""A search without room on its disk waits this long before it gives up."""
+"""Seconds that a search waits for room on its disk before it ends."""
 
 
 class DiskSpace:
@@ -37,7 +37,7 @@ class DiskSpace:
         return False
 
     def wait(self, needed_bytes: int) -> bool:
-        """Blocks for a second; whether the ledger, which found no room, is to try again."""
+        """Waits a second; returns whether the ledger, which found no room, should try again."""
         self._note_full(needed_bytes, 0)
         time.sleep(1.0)
         return not self.halt.reason

@@ -1,4 +1,4 @@
-"""What a person sees while the search runs: lines where output is piped, a table on a terminal."""
+"""Progress of a running search: lines where output is piped, a table on a terminal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ProgressDisplay:
     # Events.
 
     def begin_stage(self, words: str, trials: Sequence[PlannedTrial]) -> None:
-        """These trials are to run as well, now that the first stage is done."""
+        """Adds the trials of the second stage, once the first is done."""
         self.planned = max(self.planned, self.ended) + len(trials)
         done = self.epochs_here + self.epochs_saved
         left = sum(one.config.epochs - self.history[one.trial_id].epoch for one in trials)
@@ -97,7 +97,7 @@ class ProgressDisplay:
             LOG.info("%s failed: %s", trial_id, last_line(trial.ended.error or ""))
 
     def tick(self) -> None:
-        """Draws the table, at most twice a second, and says what is tried again."""
+        """Draws the table, at most twice a second, and logs retries."""
         self._retries.tick()
         if self._live and self.clock() - self._drawn > REFRESH_SECONDS:
             self._drawn = self.clock()

@@ -1,4 +1,4 @@
-"""Says what is tried again: one line for one cause, however many trials it ended."""
+"""Reports retries: one line per cause, however many trials it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tune_app.command.output import LOG
 from tune_app.record.history import LOST, TrialHistory
 
 QUIET_SECONDS = 2.0
-"""What fails within so long of the last failure is told with it."""
+"""Failures within this many seconds of the last one are reported together."""
 
 CAUSES = {
     "lost_node": "the host {host} is gone",
@@ -30,7 +30,7 @@ class RetryReport:
     _last: float = 0.0
 
     def add(self, trial_id: str, trial: TrialHistory) -> None:
-        """A trial whose attempt failed, and that is tried again."""
+        """An attempt failed and its trial will be tried again."""
         kind = (trial.ended and trial.ended.kind) or "exception"
         said = last_line((trial.ended and trial.ended.error) or "")
         if kind not in CAUSES:
@@ -49,16 +49,16 @@ class RetryReport:
         self._last = self.clock()
 
     def tick(self) -> None:
-        """Says what has gathered, once nothing more of it comes."""
+        """Reports the failures gathered so far, once no more arrive."""
         if self._groups and self.clock() - self._last >= QUIET_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Says what has gathered."""
+        """Reports the failures gathered so far."""
         gone = {host for kind, host in self._groups if kind == "lost_node"}
         for (kind, host), trials in self._groups.items():
             if kind in LOST and host in gone:
-                kind = "lost_node"  # a host's workers are missed before the host itself
+                kind = "lost_node"  # a host's workers are reported lost before the host itself
             cause = CAUSES[kind].format(host=host or "a host")
             if len(trials) == 1:
                 LOG.info("%s: %s goes on from its checkpoint", cause, trials[0])

@@ -1,4 +1,4 @@
-"""One driver's work on a study: what happens between Ray's events."""
+"""One driver's session on a study: what happens between Ray's events."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Session:
         self.dispatcher.halt(reason)
         self.signals.stop_in(GRACE_SECONDS)
         LOG.info("stopping: %s", reason)
-        if "://" in self.storage:  # one that hangs must not hold up the end of the search
+        if "://" in self.storage:  # a trial that hangs must not delay the end of the search
             threading.Thread(target=self._ask_to_save, args=(reason,), daemon=True).start()
         else:
             self._ask_to_save(reason)
@@ -114,17 +114,17 @@ class Session:
         return time.monotonic() > self.signals.deadline
 
     def clear_stop(self) -> None:
-        """Takes the request to stop back, before a search begins."""
+        """Withdraws the request to stop, before a search begins."""
         with contextlib.suppress(OSError):
             remove_file(self.storage, STOP_FILE)
 
     def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
-        """A trial says for how long its storage has refused it; ``waits``: that is all it does."""
+        """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""
         self._outage.heard(trial_id, away_seconds)
         if waits:
             self.watchdog.waits(trial_id)
 
-    # What became of a trial; each is on record already.
+    # What happened to a trial; the record has it already.
 
     def on_start(self, trial_id: str) -> None:
         """An attempt took a slot."""
@@ -151,7 +151,7 @@ class Session:
         self.progress.on_end(trial_id)
 
     def _log(self, act: Callable[[TrialLog], None]) -> None:
-        """Writes to TensorBoard's files, a copy of the record: a fault there is told once."""
+        """Writes to TensorBoard's files, a copy of the record; an error there is logged once."""
         if self.trial_log is None:
             return
         try:

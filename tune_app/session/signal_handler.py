@@ -1,4 +1,4 @@
-"""Signals and time budgets: the first asks for an orderly end, the second ends at once."""
+"""Signals and time budgets: the first signal asks for an orderly end, the second ends at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPEAT_SECONDS = 0.5
 """``timeout`` and terminals signal the process and then its group: that is one request."""
 
 GRACE_SECONDS = 15.0
-"""Given to trials to save and end by themselves; Ray then has ten more to end the rest."""
+"""Seconds that trials have to save and end; Ray then has ten more to end the rest."""
 
 
 @contextlib.contextmanager

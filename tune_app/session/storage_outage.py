@@ -1,4 +1,4 @@
-"""A storage that takes no checkpoints: said once with its name, and once when it is over."""
+"""A storage that takes no checkpoints: reported once with its name, and once when it recovers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TOLD_AFTER_SECONDS = 10.0
 
 @dataclass
 class StorageOutage:
-    """Hears from each trial for how long the storage has refused its checkpoints."""
+    """Collects from each trial how long the storage has refused its checkpoints."""
 
     storage: str
     clock: Callable[[], float] = time.monotonic
     _away: dict[str, float] = field(default_factory=dict)  # by trial: since when
-    _since: float | None = None  # of the outage that was told
+    _since: float | None = None  # start of the outage that was reported
 
     def heard(self, trial_id: str, away_seconds: float) -> None:
         """A trial reported; 0 says that its storage takes what it is given."""
@@ -37,7 +37,7 @@ class StorageOutage:
             )
 
     def forget(self, trial_id: str) -> None:
-        """A trial ended, or its storage answers again."""
+        """A trial ended, or its storage takes checkpoints again."""
         self._away.pop(trial_id, None)
         if self._since is not None and not self._away:
             lasted = format_duration(self.clock() - self._since)

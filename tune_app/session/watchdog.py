@@ -26,7 +26,7 @@ class HangTimeouts:
 
 @dataclass
 class Watchdog:
-    """Heard of every sign of life; says which trials have been silent for too long."""
+    """Notes every sign of life, and names the trials that have been silent for too long."""
 
     timeouts: HangTimeouts = HangTimeouts()
     clock: Callable[[], float] = time.monotonic
@@ -55,7 +55,7 @@ class Watchdog:
         self.heard[trial_id] = self.moved = self.clock()
 
     def ended(self, trial_id: str) -> None:
-        """A trial let go of its slot."""
+        """A trial freed its slot."""
         self.heard.pop(trial_id, None)
         self._epochs.pop(trial_id, None)
         self.moved = self.clock()

@@ -1,4 +1,4 @@
-"""The second stage of a run: chosen from the record when the first is done, and put on it."""
+"""The second stage of a run: chosen from the record once the first stage is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closing a run: which exit code, the tables, the report, the checkpoints that may go."""
+"""Closing a run: exit code, tables, report, and the checkpoints that may be removed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPLETE = "every planned trial is accounted for"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run.
+    """The outcome of a run.
 
     ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
     ``best`` is the id of the most accurate finished trial, "" for none. ``complete`` tells whether
@@ -42,7 +42,7 @@ class Outcome:
     complete: bool = True
 
     def summary(self, command: str) -> list[str]:
-        """Lines for a person: how many ended how, the best, the report, and how to continue."""
+        """Lines for a terminal: how trials ended, the best, the report, and how to continue."""
         parts = [f"{self.counts[name]} {name}" for name in TrialStatus if self.counts[name]]
         lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
         if self.best:
@@ -88,7 +88,7 @@ def exit_code(
 def finalize(
     study: OpenStudy, session: Session, estimating: Sequence[PlannedTrial] = ()
 ) -> Outcome:
-    """Closes the record: says why the search ended and what became of each trial.
+    """Closes the record: why the search ended, and how each trial ended.
 
     ``estimating`` are the second stage's trials, which the plan does not list.
     """
@@ -113,7 +113,7 @@ def finalize(
 
 
 def write_results(folder: Path, *, report: bool = True) -> None:
-    """Tables and report; a fault there is told, and can be made good by ``python -m analysis``."""
+    """Writes tables and report; an error is logged with the command that tries again."""
     again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
     try:
         from analysis.study.study import load_study, write_study_tables  # imports pandas

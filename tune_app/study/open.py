@@ -1,4 +1,4 @@
-"""Opens a prepared study: from here on its folder says that this run works on it."""
+"""Opens a prepared study: its folder then records that this run works on it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def open_study(prepared: PreparedStudy) -> OpenStudy:
 
 
 def first_line(study: OpenStudy) -> str:
-    """What this run has to do, in one line."""
+    """What this run will do, in one line."""
     slots, resources = study.placement.slots(), study.placement.resources(0)
     listed = {trial.trial_id for trial in study.plan.trials}
     known = len(listed - study.again)

@@ -85,7 +85,7 @@ def prepare_study(
 
 
 def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:
-    """Reads the data into memory; what is returned puts them into the Ray that then runs."""
+    """Reads the data into memory; the function returned puts them into the Ray that runs then."""
     if given := config.workload:
         return lambda: given
     data = load_dataset(data_request(plan.space.fixed, options))

@@ -1,4 +1,4 @@
-"""Opens a study or continues it: is it the same one, what is on record, what is borrowed."""
+"""Opens or continues a study: whether it is the same one, what is recorded, what is borrowed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
         Alias(one.config, one.same_as)
         for one in plan.duplicates
         if Alias(one.config, one.same_as) not in history.aliases
-        and one.own not in history.trials.keys() - {one.same_as}  # it ran under its own id once
+        and one.own not in history.trials.keys() - {one.same_as}  # it once had its own id
     ]
     rows += [
         Infeasible(one.config, one.reason)
@@ -77,7 +77,7 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
 
 
 def missing_ends(history: History, now: float) -> list[AnyRow]:
-    """Trials whose last epoch is on record, but not that they finished."""
+    """Trials whose last epoch is recorded, but not their end."""
     return [
         Ended(name, trial.attempt, now, TrialStatus.FINISHED, trial.epoch)
         for name, trial in history.trials.items()

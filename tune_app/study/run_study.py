@@ -75,7 +75,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
 
 @contextlib.contextmanager
 def lease_errors_as_usage() -> Iterator[None]:
-    """A study that another driver works on, or cannot be written, is wrong use, not a fault."""
+    """A study that is in use, or cannot be written, is a usage error."""
     try:
         with os_errors_as_usage():
             yield

@@ -1,4 +1,4 @@
-"""Numbers that stand together come from the same images: their checksums are compared."""
+"""Numbers that are compared come from the same images: checksums are compared."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def search_study(
     from tune_app.engine.tune_loop import TuneLoop  # imports ray.tune
 
     def restart() -> Workload:
-        """A new Ray, given the data anew: it was gone with the old one."""
+        """Starts a new Ray and puts the data there again."""
         ray_start.again()
         return read_data(study.plan, study.options, config)()
 

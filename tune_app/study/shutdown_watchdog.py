@@ -1,4 +1,4 @@
-"""Ends a driver that Ray has hung: the record is closed all the same."""
+"""Ends a driver that hangs in Ray, and still closes the record."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ShutdownWatchdog:
         self.disarm()
 
     def disarm(self) -> None:
-        """The search has ended by itself."""
+        """Stops watching: the search has ended by itself."""
         self._disarmed.set()
 
     def _watch(self) -> None:

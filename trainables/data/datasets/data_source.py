@@ -1,4 +1,4 @@
-"""What a data set tells of itself, and what reads it."""
+"""What is known of a data set before it is read, and the function that reads it."""
 
 from __future__ import annotations
 

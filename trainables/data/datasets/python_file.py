@@ -89,7 +89,7 @@ def _call(request: DataRequest, function: Callable[..., Any]) -> Any:
 
 
 def _raised(request: DataRequest, path: Path, problem: Exception) -> str:
-    """What a person's own code raised, with the line of their file."""
+    """What the user's own code raised, with the line of their file."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(problem.__traceback__)

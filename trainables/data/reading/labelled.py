@@ -16,7 +16,7 @@ from trainables.data.reading.resize import RESIZES
 from trainables.data.sources import DatasetError
 
 NAMED = 5
-"""Problems that are told in full; of the others the number is told."""
+"""Problems that are listed in full; of the others the number is given."""
 
 
 @dataclass(frozen=True, eq=False)
