@@ -24,7 +24,7 @@ MOST_TRIALS = 100_000
 """Trials that are listed beforehand: a plan of so many takes a minute, and a study years."""
 
 PROBES = 64
-"""Random points that are checked beforehand where a searcher proposes as it goes."""
+"""Random points that are checked before a search whose searcher proposes its own."""
 
 ParsedPoint = tuple[dict[str, Any], TrainConfig]
 """A whole point as written, and the configuration it stands for."""

@@ -130,7 +130,7 @@ def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:
 
 
 def _opened(plan: Plan, points: int) -> Plan:
-    """The same plan for a searcher that proposes: what was sized are examples only."""
+    """The same plan for a searcher that proposes; the sized trials are examples."""
     return dataclasses.replace(
         plan,
         trials=(),
@@ -145,7 +145,7 @@ def _opened(plan: Plan, points: int) -> Plan:
 def _sort(
     written: Iterable[ParsedPoint], rules: PointRules
 ) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
-    """The points by what becomes of them; of equal ones the first is the trial."""
+    """Trials, duplicates and infeasible points; of equal points the first is the trial."""
     trials: list[PlannedTrial] = []
     known: dict[str, str] = {}
     duplicates: list[Duplicate] = []

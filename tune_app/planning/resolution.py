@@ -49,7 +49,7 @@ def _precision(space: SearchSpace, options: RunOptions, classes: int) -> str:
     if "network" in space.keys:
         networks = list(space.keys["network"].domain.grid)
     if space.fixed.get("precision", "auto") == "auto":
-        with contextlib.suppress(TorchProcessError):  # a network that is wrong is told of later
+        with contextlib.suppress(TorchProcessError):  # a wrong network is reported later
             resolved = [
                 resolve_network(str(name), image_size=side, classes=classes) for name in networks
             ]

@@ -1,4 +1,4 @@
-"""A space as this run asks it: after --preset, --dataset and --set."""
+"""A space as this run searches it: after --preset, --dataset and --set."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _without_seed(space: SearchSpace) -> SearchSpace:
 
 
 def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:
-    """Settings that cannot all be meant."""
+    """Settings that contradict each other."""
     settings, problems = options.settings, []
     if options.dataset is not None and settings.get("dataset", (options.dataset,)) != (
         options.dataset,
@@ -180,7 +180,7 @@ def _fewer_images(
     given = {name: values[0] for name, values in settings.items() if name in DATA_KEYS}
     try:
         counts = count_dataset(data_request({**space.fixed, **given}, options))
-    except DatasetError:  # whoever needs the images says so
+    except DatasetError:  # reading the images reports it
         return {}
     if counts.train_images <= 12_240:
         return {}

@@ -37,7 +37,7 @@ def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar])
     known = {name: value for name, value in known.items() if name not in space.keys}
 
     def resolve(key: str, value: Scalar) -> Scalar:
-        with contextlib.suppress(ValueError, TypeError, KeyError):  # or a size is wrong or missing
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # a size may be wrong or missing
             if key == "network":
                 sizes = {name: int(known[name]) for name in ("image_size", "classes")}
                 return resolve_network(str(value), **sizes)

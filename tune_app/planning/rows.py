@@ -1,4 +1,4 @@
-"""Rows of the ledger from what the program holds: planned trials, a trial's results."""
+"""Rows of the ledger, made from planned trials and from a trial's results."""
 
 from __future__ import annotations
 

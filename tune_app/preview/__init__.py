@@ -1,1 +1,1 @@
-"""What a plan will do and cost, said and checked before anything starts."""
+"""What a plan will do and cost, printed and checked before anything starts."""

@@ -1,4 +1,4 @@
-"""What the planned runs can show: how many each stage has, and the least lead that shows."""
+"""What the planned runs can show: how many each stage has, and the smallest detectable lead."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
 
 
 def least_lead(runs: int, blocks: int = 1) -> float:
-    """The lead, in standard deviations between seeds, that shows four times in five.
+    """The lead, in standard deviations between seeds, that is detected with a power of 80 %.
 
     Two groups of ``runs`` in each of ``blocks`` architectures; two-sided t test at 5 %. Infinite
     with one run and no other block.

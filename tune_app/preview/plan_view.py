@@ -1,4 +1,4 @@
-"""A plan as a person reads it, and as a program does."""
+"""A plan as text and as JSON."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
 
 
 def spaces_text() -> str:
-    """Every space with its question, and how it is searched unless told otherwise."""
+    """Every space with its question, its default search and scheduler."""
     lines = []
     for name, space in SPACES.items():
         points = sum(1 for _ in grid_points(space))
@@ -138,7 +138,7 @@ def _estimating(plan: Plan, progress: StudyProgress) -> list[str]:
 
 
 def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
-    """What is on record already, or that the folder holds something else."""
+    """What is recorded already, or that the folder holds something else."""
     if progress.differences:
         advice = "--name starts another, --fresh moves it aside"
         differences = "; ".join(progress.differences)
@@ -241,7 +241,7 @@ def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> l
 
 
 def _duplicates(plan: Plan) -> list[str]:
-    """Which point is whose twin."""
+    """Which point is a duplicate of which trial."""
     if not plan.duplicates:
         return []
     lines = ["duplicates, the same network, schedule and seed written otherwise:"]

@@ -30,7 +30,7 @@ from tune_app.record.storage import read_file, remove_file, write_file
 
 
 def check_start(plan: Plan, options: RunOptions) -> None:
-    """Refuses a start that could only fail later; an absent CIFAR-10 is downloaded here.
+    """Refuses a start that would fail later; an absent CIFAR-10 is downloaded here.
 
     Raises:
         UsageError: with every problem found.
@@ -40,7 +40,7 @@ def check_start(plan: Plan, options: RunOptions) -> None:
 
 
 def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -> list[str]:
-    """Every reason why a start here and now could only fail.
+    """Every reason why a search started now would fail.
 
     Data that are absent are downloaded where that is asked for; else they are taken to be right.
     """
@@ -103,7 +103,7 @@ def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-di
 
 
 def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
-    """What a trial asks for and this machine does not have."""
+    """Resources that a trial asks for and this machine lacks."""
     gpus = options.gpus_per_trial
     if gpus and not machine.gpus:
         wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
@@ -114,7 +114,7 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
 
 
 def crowding_here(options: RunOptions, folder: Path) -> str:
-    """What is said where studies that run here leave too little for this one; "" if nothing."""
+    """A warning where running studies leave too little for this one; "" if they do not."""
     if options.address is not None:  # Ray shares a cluster out between its studies
         return ""
     machine = this_machine()

@@ -83,7 +83,7 @@ class StudyProgress:
 
 
 def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
-    """Looks into the study folder; whatever is there is left as it is."""
+    """Reads the study folder and changes nothing."""
     paths = study_paths(options, plan.space.name)
     if options.fresh:
         return _not_begun(plan, options)
@@ -121,7 +121,7 @@ def _is_estimating(planned: Planned) -> bool:
 
 
 def _not_begun(plan: Plan, options: RunOptions) -> StudyProgress:
-    """What studies beside it say of its speed."""
+    """The speed that studies beside it measured."""
     image_seconds, slots = load_speeds(study_paths(options, plan.space.name).folder.parent)
     images = _images(plan, options) if image_seconds else 0
     if not images:

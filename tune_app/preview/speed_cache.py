@@ -18,7 +18,7 @@ MOST = 200
 
 
 def save_speeds(results: Path, history: History, slots: int) -> None:
-    """Adds a study's networks; a place that cannot be written is passed over."""
+    """Adds a study's networks; an unwritable file is ignored."""
     found = {}
     for trial in history.trials.values():
         row, planned = trial.last, trial.planned

@@ -1,4 +1,4 @@
-"""What would let in points that a limit leaves out: the nearest budget, key or family."""
+"""How to include points that a limit leaves out: the nearest budget, key or family."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
 
 LOST = ("lost_worker", "lost_node")
-"""Kinds of failures that took a worker."""
+"""Kinds of failures that ended a worker."""
 
 WAITED_FOR = ("full_disk", "storage")
 """Kinds of failures that say nothing of a trial: it is tried again for as long as it takes."""
@@ -54,16 +54,16 @@ class TrialHistory:
         return self.status.is_final
 
     def reach(self, row: EpochResult) -> None:
-        """Takes a finished epoch in; rows come in the order they were written."""
+        """Adds a finished epoch; rows come in the order they were written."""
         self.last = row
         self.fruitless = 0
 
     def start(self, row: Started) -> None:
-        """Takes the beginning of an attempt in."""
+        """Adds the start of an attempt."""
         self.attempt, self.ended, self.host = row.attempt, None, row.host
 
     def end(self, row: Ended) -> None:
-        """Takes the end of an attempt in."""
+        """Adds the end of an attempt."""
         self.ended = row
         if row.status == TrialStatus.FAILED and row.retry:
             self.failures[row.kind or "exception"] += 1
@@ -84,7 +84,7 @@ class History:
             self.apply(row)
 
     def apply(self, row: SearchRow) -> None:
-        """Takes a row in; those that are about no trial are ignored."""
+        """Adds a row; those that are about no trial are ignored."""
         match row:
             case EpochResult():  # most rows are
                 self.trials[row.trial_id].reach(row)
@@ -138,7 +138,7 @@ def best_on_record(history: History) -> tuple[float, str]:
 
 
 def _configuration(name: str, trial: TrialHistory) -> str:
-    """What trials share that differ in their seed alone."""
+    """A key shared by trials that differ in their seed alone."""
     if trial.planned is None:
         return name
     return repr(sorted((key, one) for key, one in trial.planned.config.items() if key != "seed"))

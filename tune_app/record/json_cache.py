@@ -19,5 +19,5 @@ def read_cache(path: Path) -> dict[str, Any]:
 
 
 def write_cache(path: Path, facts: dict[str, Any]) -> None:
-    """Whole or not at all, whoever else writes; raises OSError where it cannot be written."""
+    """Writes the file whole or not at all; raises OSError where it cannot be written."""
     write_whole(path, json.dumps(facts, indent=1))

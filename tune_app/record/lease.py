@@ -85,7 +85,7 @@ class Lease:
             self.path.unlink(missing_ok=True)
 
     def _take(self, *, replace: bool) -> None:
-        """Writes the own name, and looks whether another driver did the same at this moment."""
+        """Writes this driver's name, and checks whether another did the same at this moment."""
         if not replace:
             try:
                 with self.path.open("xb") as file:
@@ -107,7 +107,7 @@ class Lease:
             if not self._is_own():
                 self.lost_event.set()
                 return
-            with contextlib.suppress(OSError):  # a full or absent disk: the next renewal may do
+            with contextlib.suppress(OSError):  # a full or absent disk: the next renewal may work
                 self._write()
 
     def _is_own(self) -> bool:
@@ -145,7 +145,7 @@ def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
 
 
 def process_runs(pid: int, started_at: float) -> bool:
-    """Whether the process of that number, which began at that time, runs in this namespace."""
+    """Whether the process with this id and start time runs in this namespace."""
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started_at) < 1.0
@@ -155,7 +155,7 @@ def process_runs(pid: int, started_at: float) -> bool:
 
 
 def own_pid_namespace() -> str:
-    """Names the process table of this boot and container; "" where it has no name."""
+    """An id of the process table of this boot and container; "" where there is none."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"

@@ -1,4 +1,4 @@
-"""The ledger's appender: one writer, one log, nothing lost that was acknowledged."""
+"""Appends to the ledger: one writer, one log; no acknowledged row is lost."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Ledger:
         self._synced_at = time.monotonic()
 
     def close(self) -> None:
-        """Forces what was written to disk and lets go of the file; closing twice is fine."""
+        """Forces what was written to disk and closes the file; closing twice is fine."""
         if self._file >= 0:
             self.sync()
             os.close(self._file)

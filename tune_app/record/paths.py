@@ -1,4 +1,4 @@
-"""Where everything of a study lies."""
+"""The paths of a study folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small files beside the checkpoints, in a folder or behind a URI."""
+"""Small files beside the checkpoints, in a folder or under a URI."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def remove_file(storage: str, name: str) -> None:
 
 
 def free_bytes(storage: str) -> int | None:
-    """Room in a folder; None where it cannot be told."""
+    """Free bytes of a folder; None where they are unknown."""
     if "://" in storage:
         return None
     try:

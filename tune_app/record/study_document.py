@@ -1,4 +1,4 @@
-"""``study.json`` as it was written, and what the ledger says where it is lost."""
+"""``study.json`` as it was written; where it is lost, the same facts from the ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OBJECTS = ("identity", "options", "dataset", "space")
 
 
 def read_information(path: Path) -> dict[str, Any] | None:
-    """What a study.json says; None where there is none, or nothing that can be read."""
+    """The content of a study.json; None where there is none that can be read."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
