@@ -25,6 +25,11 @@ export RAY_health_check_period_ms=500
 export RAY_health_check_timeout_ms=2000
 export RAY_health_check_failure_threshold=3
 
+# Ray keeps its sockets in a folder that every user may write to; inside this one nobody else can.
+export RAY_TMPDIR=${RAY_TMPDIR:-/tmp/ranktune-$(id -u)}
+mkdir -p -m 700 "$RAY_TMPDIR"
+chmod 700 "$RAY_TMPDIR"
+
 own_address() {
   hostname -I | awk '{print $1}'
 }
@@ -39,7 +44,7 @@ case ${1:-} in
     address=$(own_address)
     # The head runs no trials: it is the one machine that must not run out of memory.
     ray start --head --node-ip-address "$address" --port "$port" --num-cpus 0 --num-gpus 0 \
-      --include-dashboard false --disable-usage-stats
+      --temp-dir "$RAY_TMPDIR/ray" --include-dashboard false --disable-usage-stats
     echo
     echo "On the other machines, with $token copied there:"
     echo "  $0 join $address:$port"
@@ -51,7 +56,8 @@ case ${1:-} in
     [ $# -eq 2 ] || usage
     [ -s "$token" ] || { echo "no token in $token: copy it from the head" >&2; exit 1; }
     chmod 600 "$token"
-    ray start --address "$2" --node-ip-address "$(own_address)" --disable-usage-stats
+    ray start --address "$2" --node-ip-address "$(own_address)" --temp-dir "$RAY_TMPDIR/ray" \
+      --disable-usage-stats
     ;;
   stop)
     ray stop
