@@ -8,9 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.training.checkpoint import checkpoint_files
 from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, StorageError
 
 RETRY_PAUSE_SECONDS = 2.0
+
+PATIENCE_SECONDS = 10.0
+BYTES_A_SECOND = 1e6
+"""A copy that takes longer than ``PATIENCE_SECONDS`` and its bytes at this speed gets no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,19 @@ class UploadQueue:
     takes; ``away_seconds`` says how long that has been.
     """
 
-    def __init__(self, store: CheckpointStore, discard: Callable[[Path], None]) -> None:
-        self._store, self._discard = store, discard
+    def __init__(
+        self,
+        store: CheckpointStore,
+        discard: Callable[[Path], None],
+        *,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._store, self._discard, self._patience = store, discard, patience
         self._changed = threading.Condition()
         self._waiting: Upload | None = None
         self._copying = False
+        self._copy_began: float | None = None
+        self._slow_after = patience
         self._refused_since: float | None = None
         self._problem = ""
         self._closed = False
@@ -64,9 +77,15 @@ class UploadQueue:
 
     @property
     def away_seconds(self) -> float:
-        """How long the storage has refused what is being copied; 0 where it does not."""
-        since = self._refused_since
-        return 0.0 if since is None else time.monotonic() - since
+        """How long the storage has refused what is being copied, or not answered; else 0.
+
+        A storage that hangs, or is asked again within a copy, raises nothing for a minute and more.
+        """
+        since, began = self._refused_since, self._copy_began
+        if since is not None:
+            return time.monotonic() - since
+        copying = 0.0 if began is None else time.monotonic() - began
+        return copying if copying > self._slow_after else 0.0
 
     @property
     def problem(self) -> str:
@@ -92,8 +111,10 @@ class UploadQueue:
 
     def _copy(self, upload: Upload) -> bool:
         """Until it is there, or a newer one waits, or nobody does any more."""
+        size = sum(file.stat().st_size for file in checkpoint_files(upload.folder))
+        self._slow_after = self._patience + size / BYTES_A_SECOND
         while True:
-            began = time.monotonic()
+            self._copy_began = began = time.monotonic()
             try:
                 self._store.upload(upload.name, upload.folder)
             except StorageError as problem:
@@ -103,6 +124,8 @@ class UploadQueue:
             else:
                 self._refused_since, self._problem = None, ""
                 return True
+            finally:
+                self._copy_began = None
             with self._changed:
                 self._changed.wait_for(self._given_up, RETRY_PAUSE_SECONDS)
                 if self._given_up():

@@ -148,6 +148,24 @@ def test_what_cannot_be_read_is_no_reason_to_train_anew(attempt, bucket, digits)
         bucket.answers.set()
 
 
+def test_a_storage_that_does_not_answer_is_away_before_it_raises(
+    attempt, bucket, tmp_path
+):
+    trainer, _, store = attempt
+    uploads = UploadQueue(store, lambda folder: None, patience=0.3)
+    trainer.save(tmp_path / "e0-a9")
+    bucket.answers.clear()
+    uploads.put(Upload(CheckpointName(0, 0, 9), tmp_path / "e0-a9", lambda: None))
+    try:
+        until(lambda: uploads.away_seconds > 0.3, 5)
+        assert uploads.problem == ""
+    finally:
+        bucket.answers.set()
+    assert uploads.wait(60)
+    assert uploads.away_seconds == 0
+    uploads.close()
+
+
 def test_a_newer_checkpoint_takes_the_place_of_one_that_waits(tmp_path):
     blocker = tmp_path / "storage"
     blocker.write_text("a file where the folder should be")
