@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Sequence
@@ -115,16 +116,27 @@ def start(
     return nodes()
 
 
-def _short_temp_dir() -> str | None:
-    """Where Ray keeps its sockets; None leaves it to Ray, which takes RAY_TMPDIR or TMPDIR.
+def private_temp_dir() -> Path:
+    """Where Ray keeps its sockets and logs: a folder that no other user can enter.
 
-    A socket's path is at most 107 bytes long. Under a longer TMPDIR they go to /tmp.
+    Ray makes its own folders writable for everyone, on purpose; whoever may replace a socket there,
+    or a file that it unpickles, runs code. A socket's path is at most 107 bytes long: under a
+    longer TMPDIR they go to /tmp.
     """
-    temporary = Path(tempfile.gettempdir())
-    socket_path = temporary / "ray" / SOCKET
-    if "RAY_TMPDIR" in os.environ or len(os.fsencode(socket_path)) <= SOCKET_BYTES:
-        return None
-    return "/tmp/ray" if os.access("/tmp", os.W_OK) else None
+    within = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    name = f"ranktune-{os.getuid()}"
+    too_long = len(os.fsencode(within / name / "ray" / SOCKET)) > SOCKET_BYTES
+    if too_long and "RAY_TMPDIR" not in os.environ and os.access("/tmp", os.W_OK):
+        within = Path("/tmp")
+    within.mkdir(parents=True, exist_ok=True)
+    private = within / name
+    with contextlib.suppress(FileExistsError):
+        private.mkdir(mode=0o700)
+    about = private.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():  # another user came first
+        private = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=within))
+    private.chmod(0o700)
+    return private / "ray"
 
 
 def _keep_token_without_home() -> None:
@@ -199,7 +211,7 @@ def _start_here(
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level="ERROR",
-                    _temp_dir=_short_temp_dir(),
+                    _temp_dir=str(private_temp_dir()),
                     _system_config={
                         "preload_python_modules": list(preload),
                         "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
