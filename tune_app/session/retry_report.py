@@ -59,7 +59,8 @@ class RetryReport:
         for (kind, host), trials in self._groups.items():
             if kind in LOST and host in gone:
                 kind = "lost_node"  # a host's workers are reported lost before the host itself
-            cause = CAUSES[kind].format(host=host or "a host")
+            cause = CAUSES[kind] if host else CAUSES[kind].replace("the host {host}", "a host")
+            cause = cause.format(host=host or "a host")
             if len(trials) == 1:
                 LOG.info("%s: %s goes on from its checkpoint", cause, trials[0])
             else:

@@ -1,0 +1,30 @@
+"""What is tried again is told by its cause, once, however many trials it ended."""
+
+import pytest
+
+from analysis.record.record import Ended, Started
+from analysis.record.status import TrialStatus
+from tune_app.record.history import TrialHistory
+from tune_app.session.retry_report import RetryReport
+
+
+def failed(kind: str, host: str) -> TrialHistory:
+    trial = TrialHistory()
+    trial.start(Started("t", 1, 0.0, host=host))
+    trial.end(Ended("t", 1, 1.0, TrialStatus.FAILED, 0, kind=kind, error="gone", retry=True))
+    return trial
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("10.0.0.7", "the host 10.0.0.7 is gone: 2 trials go on from their checkpoints"),
+        ("", "a host is gone: 2 trials go on from their checkpoints"),
+    ],
+)
+def test_a_host_that_is_gone_is_one_line_with_its_name_where_it_is_known(host, said, lines):
+    report = RetryReport()
+    for name in ("a", "b"):
+        report.add(name, failed("lost_node", host))
+    report.flush()
+    assert lines == [said]
