@@ -23,6 +23,7 @@ from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
 from tune_app.nodes.ray_internals import (
     fewer_processes,
+    on_loopback,
     patient_start,
     shield_from_signals,
     silence_raylet,
@@ -202,7 +203,7 @@ def _start_here(
     _keep_token_without_home()
     for attempt in range(STARTS):
         try:
-            with fewer_processes(), patient_start(_raylet_lives, START_SECONDS):
+            with on_loopback(), fewer_processes(), patient_start(_raylet_lives, START_SECONDS):
                 ray.init(
                     address="local",  # or Ray might join a cluster that it finds
                     num_cpus=cpus,

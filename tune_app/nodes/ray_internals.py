@@ -24,6 +24,7 @@ INTERNALS: dict[str, str] = {
     "ray._private.node:Node.start_monitor": "fewer_processes",
     "ray._private.node:Node.start_log_monitor": "fewer_processes",
     "ray._private.node:Node.start_api_server": "fewer_processes",
+    "ray._private.ray_constants:ENABLE_RAY_CLUSTER": "on_loopback",
     "ray._private.services:get_node": "patient_start",
     "ray._private.services:ConsolePopen": "shield_from_signals",
     "ray._raylet:GcsClient": "patient_start",
@@ -88,6 +89,23 @@ def fewer_processes() -> Iterator[None]:
     finally:
         for name, method in before.items():
             setattr(Node, name, method)
+
+
+@contextlib.contextmanager
+def on_loopback() -> Iterator[None]:
+    """A node that starts meanwhile has the address 127.0.0.1, and listens on it alone.
+
+    By any other address Ray listens on every interface, and it takes 127.0.0.1, where it is given
+    that, for the machine's own. Where there can be no cluster, as on macOS, it leaves it alone.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager

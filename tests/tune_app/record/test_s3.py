@@ -1,6 +1,8 @@
 """Checkpoints in a bucket of a real S3 server: trials go on from them, and the best is fetched."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -10,6 +12,7 @@ import run_tune
 from analysis.__main__ import main as analysis
 from analysis.record.record import read_record
 from analysis.record.rows import Epoch
+from tests.tune_app.study.planted import PAYLOADS, plant_in_checkpoint
 from tests.tune_app.workload import plan_of, planned, space
 from trainables.training.checkpoint import read_checkpoint
 from tune_app.command.options import KEPT_WHEN_FINISHED, RunOptions
@@ -96,6 +99,32 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert analysis(["best", str(study), "--out", str(tmp_path / "best")]) == 0
     assert len(read_checkpoint(tmp_path / "best")[1]["history"]) == 2
+
+
+def test_a_pickle_planted_in_the_bucket_is_passed_over_and_runs_nothing(ray_here, server, tmp_path):
+    storage, mark = uri(server, "bucket/planted"), tmp_path / "it-ran"
+    trial = planned(**DATA, epochs=2, learning_rate=0.1)
+    fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
+    plan = plan_of([trial], space=space(fixed=fixed))
+    options = RunOptions(space="s3", results_dir=tmp_path, name="study", storage=storage)
+    assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
+    study = tmp_path / "study"
+    shared = json.loads((study / "study.json").read_text())["shared_name"]
+    system, root = filesystem(join(storage, shared))
+    with tempfile.TemporaryDirectory() as copy:
+        fs.copy_files(f"{root}/{trial.trial_id}", copy, source_filesystem=system)
+        (state,) = Path(copy).glob("*/state.json")
+        plant_in_checkpoint(state.parent, PAYLOADS["torch"](mark))
+        fs.copy_files(copy, f"{root}/{trial.trial_id}", destination_filesystem=system)
+
+    lines = (study / "ledger.jsonl").read_text().splitlines(keepends=True)
+    unsaid = ('"epoch":2,', '"type":"ended"')
+    (study / "ledger.jsonl").write_text(
+        "".join(line for line in lines if not any(map(line.__contains__, unsaid)))
+    )
+    assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
+    assert "is passed over" in (study / "logs" / f"{trial.trial_id}.log").read_text()
+    assert not mark.exists()
 
 
 def ours(row: object, kind: type, trial_id: str) -> bool:
