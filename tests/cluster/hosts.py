@@ -13,10 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BRIDGE = "ranktune0"
-SUBNET = "10.77.31"
+NETWORK = int(os.environ.get("RANKTUNE_TEST_NETWORK", "31"))
+"""Runs that share a machine take a number each."""
+
+BRIDGE = f"ranktune{NETWORK}"
+SUBNET = f"10.77.{NETWORK}"
 GATEWAY = f"{SUBNET}.1"
 PORT = 6379
+
+
+OWN = ("/dev/shm", "/tmp/ray", "/tmp/ranktune-0")
+"""What each host has of its own: shared memory, and where Ray's sockets lie."""
+
+
+def checkout_as_command(folder: Path) -> Path:
+    """A folder for PATH in which ``ranktune`` is this checkout, as if it were installed."""
+    folder.mkdir(parents=True)
+    command = folder / "ranktune"
+    command.write_text(f'#!/bin/sh\nexec python {ROOT}/run_tune.py "$@"\n')
+    command.chmod(0o755)
+    return folder
 
 
 def missing() -> str:
@@ -24,7 +40,7 @@ def missing() -> str:
     if os.geteuid() != 0:
         return "namespaces need root"
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        _sh("ip link add ranktune-try type bridge && ip link del ranktune-try")
+        _sh(f"ip link add {BRIDGE}t type bridge && ip link del {BRIDGE}t")
         _sh("unshare --pid --fork --mount --uts --ipc --net true")
         return ""
     return "this machine makes no network or process namespaces"
@@ -38,8 +54,7 @@ def _sh(command: str) -> None:
 class Host:
     """A machine: ``kill -9`` of its first process is a loss of power.
 
-    What it writes under ``/dev/shm`` and its home is its own; the disk is shared, but for what Ray
-    keeps in ``/tmp/ray``.
+    What it writes to ``OWN`` and its home is its own; the rest of the disk is shared.
     """
 
     name: str
@@ -54,16 +69,18 @@ class Host:
 
     @property
     def link(self) -> str:
-        return f"rt{self.number}"
+        return f"rt{NETWORK}n{self.number}"
 
     def boot(self) -> None:
         """Ready in half a second."""
         self.home.mkdir(parents=True, exist_ok=True)
         ready = self.home / "ready"
         ready.unlink(missing_ok=True)
+        own = "mkdir -p {0}; mount -t tmpfs tmpfs {0}; "
         init = (
-            "mkdir -p /tmp/ray; mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /tmp/ray; "
-            f"hostname {self.name}; ip link set lo up; touch {ready}; exec sleep infinity"
+            "".join(own.format(place) for place in OWN)
+            # the first process of a machine reaps the others
+            + f"hostname {self.name}; ip link set lo up; touch {ready}; while :; do sleep 1; done"
         )
         command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--uts"]
         self._init = subprocess.Popen([*command, "--ipc", "--net", "sh", "-ec", init])
@@ -108,10 +125,13 @@ class Host:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.home.parent / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def power_off(self) -> None:
