@@ -37,6 +37,12 @@ test: $(DEVELOPMENT)  ## install the development extras, then lint, type-check a
 test-slow: $(DEVELOPMENT)  ## the tests left out there: faults, the wheel, odd machines, every command in the docs
 	@$(TEST) -m slow
 
+slurm-test: $(DEVELOPMENT)  ## the recipe of Slurm on a real Slurm (as root; apt install slurm-wlm munge)
+	@.venv/bin/python -m pytest tests/cluster/test_slurm.py
+
+chaos-cluster: $(DEVELOPMENT)  ## every fault of a cluster at 2 and 12 slots a host (as root, an hour and a half)
+	@.venv/bin/python -m tests.cluster.faults
+
 test-fast: $(DEVELOPMENT)  ## what neither starts a process nor trains, while you edit (a minute)
 	@$(TEST) -m "not (slow or seconds or ray or cluster or browser)"
 
@@ -105,4 +111,4 @@ $(DEVELOPMENT): requirements-dev.txt | .venv/bin/uv
 install = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r $(1) \
   || { echo "uv could not; pip tries (slower)"; .venv/bin/python -m pip install --quiet --require-hashes -r $(1); }
 
-.PHONY: help quickstart test test-slow test-fast lint format bench study study-small architecture api wheel requirements clean
+.PHONY: help quickstart test test-slow slurm-test chaos-cluster test-fast lint format bench study study-small architecture api wheel requirements clean

@@ -148,9 +148,7 @@ def test_what_cannot_be_read_is_no_reason_to_train_anew(attempt, bucket, digits)
         bucket.answers.set()
 
 
-def test_a_storage_that_does_not_answer_is_away_before_it_raises(
-    attempt, bucket, tmp_path
-):
+def test_a_storage_that_does_not_answer_is_away_before_it_raises(attempt, bucket, tmp_path):
     trainer, _, store = attempt
     uploads = UploadQueue(store, lambda folder: None, patience=0.3)
     trainer.save(tmp_path / "e0-a9")

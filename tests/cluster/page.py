@@ -1,0 +1,58 @@
+"""The records of the faults, and the table that they make on docs/results/cluster.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.hardware import hardware
+from tests.cluster.outcome import Outcome
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "benchmarks" / "results" / "cluster.json"
+PAGE = ROOT / "docs" / "results" / "cluster.md"
+BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"
+
+
+def keep(outcome: Outcome) -> None:
+    """Puts an outcome in the place of an earlier one of the same fault and slots."""
+    records = read_records()
+    records[f"{outcome.fault}, {outcome.slots} slots"] = asdict(outcome)
+    RECORDS.write_text(
+        json.dumps({"hardware": hardware(), "faults": records}, indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def read_records() -> dict[str, dict]:
+    """The outcomes, by fault and slots."""
+    return json.loads(RECORDS.read_text())["faults"] if RECORDS.exists() else {}
+
+
+def table(faults: tuple[str, ...]) -> str:
+    """Markdown, in the order of the faults."""
+    lines = [
+        "| fault | slots a host | trials | epochs redone (most of one trial) | first attempt after "
+        "| exit code | over after | load | line printed |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    order = {name: number for number, name in enumerate(faults)}
+    known = [one for one in read_records().values() if one["fault"] in order]
+    for one in sorted(known, key=lambda one: (order[one["fault"]], one["slots"])):
+        again = "none needed" if one["recovered"] is None else f"{one['recovered']:.1f} s"
+        codes = ", ".join(map(str, one["exit_codes"]))
+        said = one["said"].replace("|", "\\|") or "none needed"
+        lines.append(
+            f"| {one['fault']} | {one['slots']} | {one['finished']} of {one['planned']} | "
+            f"{one['redone']} ({one['redone_most']}) | {again} | {codes} | {one['seconds']:.0f} s |"
+            f" {one['load']:.0f} | {said} |"
+        )
+    return "\n".join(lines)
+
+
+def write_page(faults: tuple[str, ...]) -> None:
+    """Puts the table between the page's two marks."""
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(faults)}\n{END}{after}")

@@ -1,0 +1,130 @@
+"""A cluster of hosts with a search on it, to be struck."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.hosts import Host, Hosts, join, start_head
+from tests.cluster.s3_server import BUCKET
+
+SECONDS = 1.0
+"""Of an epoch of a scripted trial, which has nine."""
+
+S3_PORT = 9000
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A search's process, what it prints, and where its study lies."""
+
+    process: subprocess.Popen
+    host: Host
+    log: Path
+    study: Path
+
+    @property
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def epochs(self) -> int:
+        ledger = self.study / "ledger.jsonl"
+        return ledger.read_bytes().count(b'"type":"epoch"') if ledger.exists() else 0
+
+    def wait_for_epochs(self, count: int, seconds: float = 300) -> None:
+        deadline = time.monotonic() + seconds
+        while self.epochs() < count:
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < deadline, f"not {count} epochs in {seconds:.0f} s"
+            time.sleep(0.1)
+
+    def interrupt(self) -> None:
+        """Ctrl-C; the driver alone bears its study's folder among its arguments."""
+        self.host.run(f"pkill -INT -f '[t]ests.cluster.driver --results {self.study.parent} '")
+
+
+@dataclass
+class Cluster:
+    """A head without slots and two workers; drivers run on the second.
+
+    epochs: of trials that train and save to S3, on one worker; None has scripted ones.
+    """
+
+    hosts: Hosts
+    folder: Path
+    slots: int
+    trials: int
+    epochs: int | None = None
+    head: Host = field(init=False)
+    workers: list[Host] = field(default_factory=list)
+    drivers: list[Driver] = field(default_factory=list)
+    s3: Host | None = None
+    address: str = ""
+
+    def start(self) -> None:
+        """Boots everything but a driver."""
+        if self.epochs:
+            self.s3 = self.hosts.add("s3")
+            self.s3.start(f"exec python -m tests.cluster.s3_server {self.s3.address} {S3_PORT} "
+                          f"{self.switch}")  # fmt: skip
+        self.add_head("head")
+        for number in range(1, 2 if self.epochs else 3):
+            self.add_worker(f"worker{number}")
+
+    def add_head(self, name: str) -> None:
+        self.head = self.hosts.add(name)
+        self.address = start_head(self.head)
+
+    def add_worker(self, name: str) -> Host:
+        host = self.hosts.add(name)
+        join(host, self.address, self.slots)
+        self.workers.append(host)
+        return host
+
+    @property
+    def switch(self) -> Path:
+        """While this file exists, S3 answers 503."""
+        return self.folder / "s3-refuses"
+
+    @property
+    def storage(self) -> str:
+        if self.s3 is None:
+            return str(self.folder / "storage")
+        endpoint = f"{self.s3.address}:{S3_PORT}"
+        query = f"scheme=http&region=us-east-1&endpoint_override={endpoint}"
+        return f"s3://{BUCKET}/studies?{query}"
+
+    def start_driver(self, results: str = "results", more: str = "") -> Driver:
+        folder = self.folder / results
+        log = self.folder / f"driver{len(self.drivers) + 1}.log"
+        work = f"--epochs {self.epochs}" if self.epochs else f"--seconds {SECONDS}"
+        host = self.workers[-1]
+        process = host.start(
+            f"exec python -m tests.cluster.driver --results {folder} --storage '{self.storage}' "
+            f"--address {self.address} --trials {self.trials} {work} {more} > {log} 2>&1"
+        )
+        driver = Driver(process, host, log, folder / "scripted")
+        self.drivers.append(driver)
+        return driver
+
+    def worker_logs(self, driver: Driver) -> list[Path]:
+        """Of scripted trials; a study's folder in the storage bears the study's id."""
+        study_id = re.search(r'"study_id":"(\w+)"', (driver.study / "ledger.jsonl").read_text())
+        assert study_id
+        return list((self.folder / "storage").glob(f"*{study_id[1]}*/*/worker.log"))
+
+    def fill_storage(self) -> None:
+        """Leaves no byte free; the storage is a small file system of its own."""
+        with (self.folder / "storage" / "filler").open("wb", buffering=0) as file:
+            try:
+                while file.write(bytes(1 << 16)):
+                    pass
+            except OSError:
+                os.fsync(file.fileno())
+
+    def free_storage(self) -> None:
+        (self.folder / "storage" / "filler").unlink()
