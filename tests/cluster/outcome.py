@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.record.record import Epoch, Planned, Started, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Epoch, Planned, Started
 from analysis.study.study import load_study
 from benchmarks.chaos.inspection import trained_epochs
 from tests.tune_app.scripted import accuracy

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from analysis.record.record import Epoch, read_record
+from analysis.record.record import read_record
+from analysis.record.rows import Epoch
 from analysis.study.study import load_study
 from tests.cluster.hosts import network
 from tests.cluster.slurm import RECIPE, Slurm, missing

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.record.record import Ended, Started
+from analysis.record.rows import Ended, Started
 from analysis.record.status import TrialStatus
 from tune_app.record.history import TrialHistory
 from tune_app.session.retry_report import RetryReport

@@ -11,12 +11,13 @@ import pytest
 from torch import nn
 
 from analysis.record.record import RecordError
-from analysis.study.study import load_study
+from analysis.study.study import load_study, write_study_tables
 from tests.trainables.trained_study import DENSE, train_study
 from tests.tune_app.study.planted import PAYLOADS, plant_in_checkpoint
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.pixel_cache import map_arrays
 from trainables.data.sources import requested_data
+from trainables.networks.weights import WeightsError, read_weights
 from trainables.training.checkpoint import STATE, CheckpointError
 from trainables.training.fine_tuning import start_from
 from trainables.training.job import TrialJob
@@ -80,7 +81,10 @@ def test_every_place_that_unpickles_is_known():
 
 
 def unpickler(call: ast.Call) -> str:
-    """``module.function`` where a call unpickles; NumPy does when it is told to."""
+    """``module.function`` where a call unpickles; NumPy does when told to, torch unless told."""
+    if any(word.arg == "weights_only" and ast.unparse(word.value) == "True"
+           for word in call.keywords):  # fmt: skip
+        return ""
     if any(word.arg == "allow_pickle" for word in call.keywords):
         return "allow_pickle"
     function = call.func
@@ -123,14 +127,22 @@ def test_weights_of_a_pickle_are_no_starting_point(checkpoint, planted, mark):
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+def test_a_file_of_trained_weights_that_would_run_code_is_refused(tmp_path, planted, mark, name):
+    (tmp_path / name).write_bytes(planted)
+    with pytest.raises(WeightsError):
+        read_weights(tmp_path / name)
+    assert not mark.exists()
+
+
 def test_a_study_folder_of_pickles_is_read_or_refused(tmp_path, planted, mark):
     for name in ("trials.parquet", "epochs.parquet", "study.json", "space.pkl", "ledger.jsonl"):
         study = tmp_path / name
         shutil.copytree(ROOT / "docs" / "tour_study", study)
-        load_study(study).write_tables()
+        write_study_tables(load_study(study))
         (study / name).write_bytes(planted)
         with contextlib.suppress(RecordError):
-            load_study(study).write_tables()
+            write_study_tables(load_study(study))
     assert not mark.exists()
 
 
