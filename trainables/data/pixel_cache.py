@@ -43,7 +43,7 @@ def new_arrays(counts: Mapping[str, int], side: int) -> Arrays:
 
 def map_arrays(
     key: str,
-    counts: Mapping[str, int],
+    count: Callable[[], Mapping[str, int]],
     side: int,
     fill: Callable[[Arrays], Mapping[str, Any]],
 ) -> tuple[Arrays, dict[str, Any]]:
@@ -54,7 +54,7 @@ def map_arrays(
 
     Args:
         key: Names content, size and resize rule.
-        counts: Images of each part.
+        count: Says how many images each part has; asked where the arrays must be made.
         side: Pixels along each side.
         fill: Writes the pixels of every part and returns plain JSON values to keep beside them.
 
@@ -64,10 +64,11 @@ def map_arrays(
     folder = user_cache() / "pixels" / f"{key}-{FORMAT}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        facts = _read_facts(folder, counts)
-        if facts is None:
-            facts = _build(folder, counts, side, fill)
-    arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in counts}
+        found = _read_facts(folder)
+        if found is None:
+            found = _build(folder, count(), side, fill)
+    parts, facts = found
+    arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
     return arrays, facts
 
 
@@ -76,7 +77,7 @@ def _build(
     counts: Mapping[str, int],
     side: int,
     fill: Callable[[Arrays], Mapping[str, Any]],
-) -> dict[str, Any]:
+) -> tuple[list[str], dict[str, Any]]:
     shutil.rmtree(folder, ignore_errors=True)
     needed, free = packed_bytes(sum(counts.values()), side), shutil.disk_usage(folder.parent).free
     if needed > free:
@@ -101,23 +102,22 @@ def _build(
     files = {part: [*_state(path), _digest(path)] for part, path in paths.items()}
     write_whole(partial / DONE, json.dumps({"files": files, "facts": facts}))
     partial.rename(folder)
-    return facts
+    return list(counts), facts
 
 
-def _read_facts(folder: Path, counts: Mapping[str, int]) -> dict[str, Any] | None:
-    """What is kept beside whole files; None where one is missing or is not what was written.
+def _read_facts(folder: Path) -> tuple[list[str], dict[str, Any]] | None:
+    """The parts and what is kept beside; None where a file is missing or not what was written.
 
     The digest is compared where size or time of change are others: copied files are read once.
     """
     try:
         document = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        for part in counts:
+        for part, (size, mtime_ns, digest) in document["files"].items():
             path = folder / f"{part}.npy"
-            size, mtime_ns, digest = document["files"][part]
             if _state(path) != (size, mtime_ns) and _digest(path) != digest:
                 return None
-        return dict(document["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return list(document["files"]), dict(document["facts"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -97,7 +97,7 @@ def load_folder(request: DataRequest) -> Dataset:
         facts = fill(arrays)
     else:
         key = f"{checked.digest()}-{side}-{request.resize}"
-        arrays, facts = pixel_cache.map_arrays(key, counts, side, fill)
+        arrays, facts = pixel_cache.map_arrays(key, lambda: counts, side, fill)
     return make_dataset(
         "folder",
         checked.folder.classes,

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from trainables.data.sources import DataRequest, DatasetError, existing_dir
 
 # numpy, and what the file imports, are imported where such a data set is asked for
 if TYPE_CHECKING:
-    from trainables.data.reading.parts import ReadParts
+    from trainables.data.dataset import Dataset
+    from trainables.data.reading.read_parts import ReadParts
 
 PATTERN = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
 RETURNS = (
@@ -41,9 +42,14 @@ def read_python_file(request: DataRequest) -> ReadParts:
     return _read(request, path.absolute(), found["function"], path.stat().st_mtime_ns)
 
 
+def _load(request: DataRequest) -> Dataset:
+    return read_python_file(request).dataset
+
+
 @lru_cache(maxsize=1)
 def _read(request: DataRequest, path: Path, function: str, mtime_ns: int) -> ReadParts:
-    from trainables.data.reading.parts import Parts, read_parts
+    from trainables.data.reading.parts import Parts
+    from trainables.data.reading.read_parts import ReadParts
 
     returned = _call(request, _function(request, path, function))
     if not isinstance(returned, (tuple, list)) or len(returned) not in (2, 3):
@@ -52,7 +58,8 @@ def _read(request: DataRequest, path: Path, function: str, mtime_ns: int) -> Rea
     validation = returned[1] if len(returned) == 3 else None
     parts = Parts(train, test, validation, classes=tuple(getattr(train, "classes", None) or ()))
     try:
-        return read_parts(request.dataset, parts, request)
+        places = [path, *([request.data_dir] if request.data_dir else [])]
+        return ReadParts(parts, request, places=places, reopen=partial(_load, request))
     except DatasetError as problem:
         raise DatasetError(f"{request.dataset}: {problem}") from problem
 
@@ -103,7 +110,7 @@ PYTHON_FILE = DataSource(
     name="FILE.py:FUNCTION",
     help="what a function of your own returns",
     count=lambda request: read_python_file(request).counts,
-    load=lambda request: read_python_file(request).dataset,
+    load=_load,
     digest=lambda request: read_python_file(request).digest,
-    notes=lambda request: list(read_python_file(request).dataset.notes),
+    notes=lambda request: read_python_file(request).notes,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from trainables.data.sources import (
 
 # torchvision takes three seconds to import, and is imported where a data set of its is asked for
 if TYPE_CHECKING:
-    from trainables.data.reading.parts import Parts, ReadParts
+    from trainables.data.dataset import Dataset
+    from trainables.data.reading.parts import Parts
+    from trainables.data.reading.read_parts import ReadParts
 
 PREFIX = "torchvision:"
 TRAIN = ("train", "trainval")
@@ -37,17 +39,21 @@ def read_torchvision(request: DataRequest) -> ReadParts:
     Raises:
         DatasetError: no such data set, not downloaded, or none of images and classes.
     """
-    from trainables.data.reading.parts import read_parts
+    from trainables.data.reading.read_parts import ReadParts
 
-    name = request.dataset.removeprefix(PREFIX)
-    parts = _open(name, request)
+    parts, root = _open(request.dataset.removeprefix(PREFIX), request)
     try:
-        return read_parts(request.dataset, parts, request)
+        return ReadParts(parts, request, places=[root], reopen=partial(_load, request))
     except DatasetError as problem:
         raise DatasetError(f"{request.dataset}: {problem}") from problem
 
 
-def _open(name: str, request: DataRequest) -> Parts:
+def _load(request: DataRequest) -> Dataset:
+    return read_torchvision(request).dataset
+
+
+def _open(name: str, request: DataRequest) -> tuple[Parts, Path]:
+    """The parts, and the folder that they are read from."""
     from torchvision import datasets
 
     from trainables.data.reading.parts import Parts
@@ -60,7 +66,7 @@ def _open(name: str, request: DataRequest) -> Parts:
     opener = _Opener(name, kind, root, may_download=request.data_dir is None)
     train, validation, test, notes = opener.parts()
     classes = getattr(train, "classes", None) or ()
-    return Parts(
+    parts = Parts(
         train,
         test,
         validation,
@@ -68,6 +74,7 @@ def _open(name: str, request: DataRequest) -> Parts:
         flips=name not in NEVER_MIRRORED,
         notes=notes,
     )
+    return parts, root
 
 
 def _download_dir(request: DataRequest) -> Path:
@@ -139,7 +146,7 @@ TORCHVISION = DataSource(
     name="torchvision:NAME",
     help="a data set of torchvision, such as torchvision:CIFAR100",
     count=lambda request: read_torchvision(request).counts,
-    load=lambda request: read_torchvision(request).dataset,
+    load=_load,
     digest=lambda request: read_torchvision(request).digest,
-    notes=lambda request: list(read_torchvision(request).dataset.notes),
+    notes=lambda request: read_torchvision(request).notes,
 )

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,14 +159,19 @@ def on_every_core(
     read: Callable[[Item], Result], items: Sequence[Item], what: str
 ) -> Iterator[Result]:
     """The results in order; ``what`` is done stands on the terminal where there are many items."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without Python's lock
+        yield from with_bar(pool.map(read, items), what, len(items))
+
+
+def with_bar(items: Iterable[Result], what: str, count: int | None = None) -> Iterator[Result]:
+    """The items, their progress on the terminal where there are many; ``count`` of a generator."""
+    count = len(items) if isinstance(items, Sized) else count
+    if count is None or count < BAR_FROM:
+        yield from items
+        return
     from rich.progress import track  # imported where a bar is shown
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without Python's lock
-        results = pool.map(read, items)
-        if len(items) < BAR_FROM:
-            yield from results
-        else:
-            yield from track(results, what, total=len(items), console=_console(), transient=True)
+    yield from track(items, what, total=count, console=_console(), transient=True)
 
 
 def _console() -> Console:

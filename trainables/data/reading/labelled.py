@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from trainables.data.reading.image_check import with_bar
 from trainables.data.reading.image_file import UnreadableImage, to_rgb
 from trainables.data.reading.resize import RESIZES
 from trainables.data.sources import DatasetError
@@ -21,32 +22,35 @@ NAMED = 5
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """images: (N, S, S, 3) uint8; labels: (N,) int64; digest: of labels and pixels as they came."""
+    """labels: (N,) int64; digest: of labels and pixels as they came."""
 
-    images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     digest: str
 
 
-def read_labelled(part: Any, what: str, *, side: int, resize: str) -> Labelled:
+Place = Callable[[int], NDArray[np.uint8]]
+"""From a picture's number to where its (S, S, 3) pixels go."""
+
+
+def read_labelled(part: Any, what: str, place: Place, *, side: int, resize: str) -> Labelled:
     """Reads arrays ``(images, labels)``, or a data set whose items are ``(image, label)``.
 
     Args:
         part: Images are uint8 arrays or tensors (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or
             (3, H, W), or Pillow images; labels are whole numbers from 0 on.
         what: Names the part in messages.
-        side: Pixels along each side of the result.
+        place: Where the pixels of each picture are written.
+        side: Pixels along each side of what is written.
         resize: How another shape becomes a square; a name of ``RESIZES``.
 
     Raises:
         DatasetError: with every picture and label that cannot be used.
     """
-    pairs = _pairs(part, what)
-    images = np.empty((len(pairs), side, side, 3), np.uint8)
+    pairs = pairs_of(part, what)
     labels = np.empty(len(pairs), np.int64)
     digest = hashlib.blake2b(digest_size=16)
     problems = []
-    for number in range(len(pairs)):
+    for number in with_bar(range(len(pairs)), f"reading {what}"):
         try:
             image, label = pairs[number]
             picture = _to_picture(image)
@@ -58,35 +62,34 @@ def read_labelled(part: Any, what: str, *, side: int, resize: str) -> Labelled:
         digest.update(repr((pixels.shape, int(labels[number]))).encode())
         digest.update(np.ascontiguousarray(pixels).data)
         square = pixels.shape[:2] == (side, side)
-        images[number] = pixels if square else np.asarray(RESIZES[resize](picture, side))
+        written = pixels if square else np.asarray(RESIZES[resize](picture, side))
+        place(number)[...] = written
     if problems:
         more = f"; and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
         raise DatasetError("; ".join(problems[:NAMED]) + more)
-    return Labelled(images, labels, digest.hexdigest())
+    return Labelled(labels, digest.hexdigest())
 
 
-def check_labels(parts: Sequence[tuple[str, Labelled]], classes: Sequence[str]) -> None:
+def check_labels(parts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> None:
     """Raises DatasetError where a part is empty, or a class is missing from it or unknown."""
     problems = []
-    for name, part in parts:
-        if not len(part.labels):
+    for name, labels in parts.items():
+        if not len(labels):
             problems.append(f"{name} has no pictures")
             continue
-        absent = sorted(set(range(len(classes))) - set(part.labels.tolist()))
+        absent = sorted(set(range(len(classes))) - set(labels.tolist()))
         if absent and name == "train":
             words = ", ".join(f"{label} ({classes[label]})" for label in absent[:NAMED])
             problems.append(f"{name} has no pictures of the classes {words}")
-        if part.labels.max() >= len(classes):
-            problems.append(
-                f"{name} has labels up to {part.labels.max()}, of {len(classes)} classes"
-            )
+        if labels.max() >= len(classes):
+            problems.append(f"{name} has labels up to {labels.max()}, of {len(classes)} classes")
     if len(classes) < 2:
         problems.append("there is 1 class, at least 2 are needed")
     if problems:
         raise DatasetError("; ".join(problems))
 
 
-def _pairs(part: Any, what: str) -> Any:
+def pairs_of(part: Any, what: str) -> Any:
     """Something with a length whose items are pairs."""
     if isinstance(part, (tuple, list)) and len(part) == 2 and hasattr(part[0], "shape"):
         images, labels = part

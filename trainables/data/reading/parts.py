@@ -1,20 +1,21 @@
-"""Train, validation and test parts that a program yields, made into one data set."""
+"""Train, validation and test parts that a program yields, and which picture is of which."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trainables.data.dataset import Dataset, make_dataset
-from trainables.data.reading.labelled import Labelled, check_labels, read_labelled
-from trainables.data.sources import DataCounts, DataRequest
+from trainables.data.reading.labelled import pairs_of, read_labelled
+from trainables.data.sources import DataRequest, DatasetError
 
 TEST_STEP = 5
 """Of a data set without parts, every fifth picture of a class is for the test."""
+
+Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,69 +34,66 @@ class Parts:
     flips: bool = True
     notes: tuple[str, ...] = field(default=())
 
-
-@dataclass(frozen=True, eq=False)
-class ReadParts:
-    """A data set, and the digest of its pixels and labels as they came."""
-
-    dataset: Dataset
-    digest: str
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parts that there are."""
+        parts = {"train": self.train, "val": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
 
     @property
-    def counts(self) -> DataCounts:
-        """Of classes and images."""
-        return self.dataset.counts
+    def pictures(self) -> int:
+        """Of all parts; raises DatasetError for what is no data set, or has none."""
+        counts = {name: len(pairs_of(part, name)) for name, part in self.given.items()}
+        if empty := [name for name, count in counts.items() if not count]:
+            raise DatasetError("; ".join(f"{name} has no pictures" for name in empty))
+        return sum(counts.values())
+
+    def class_names(self, labels: Mapping[str, Any]) -> tuple[str, ...]:
+        """Their own, else as many numbers as the labels of all parts need."""
+        largest = max(max(one, default=-1) for one in labels.values())
+        return tuple(map(str, self.classes)) or tuple(map(str, range(int(largest) + 1)))
 
 
-def read_parts(name: str, parts: Parts, request: DataRequest) -> ReadParts:
-    """Reads every part.
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where each picture of each part goes.
 
-    Raises:
-        DatasetError: with what cannot be used.
+    places: for each part of a program the arrays "train" or "test", and the rows in them.
+    counts: pictures of each array. own_validation: how many are the last ones of train.
     """
-    given = {"train": parts.train, "val": parts.validation, "test": parts.test}
-    read = {
-        part: read_labelled(pictures, part, side=request.image_size, resize=request.resize)
-        for part, pictures in given.items()
-        if pictures is not None
-    }
-    digest = hashlib.blake2b(
-        repr([(part, one.digest) for part, one in read.items()]).encode(), digest_size=16
-    ).hexdigest()
-    notes = list(parts.notes)
-    if "test" not in read:
-        read["train"], read["test"] = _split(read["train"])
-        notes.append("there is no test part: every fifth picture of each class is for the test")
-    labels = np.concatenate([one.labels for one in read.values()])
-    count = max(int(labels.max(initial=-1)) + 1, len(parts.classes))
-    classes = tuple(map(str, parts.classes)) or tuple(map(str, range(count)))
-    check_labels(list(read.items()), classes)
-    train = read["train"].images, read["train"].labels
-    own = 0
-    if "val" in read:
-        own = len(read["val"].labels)
-        train = (
-            np.concatenate([train[0], read["val"].images]),
-            np.concatenate([train[1], read["val"].labels]),
-        )
+
+    places: Mapping[str, tuple[NDArray[np.str_], NDArray[np.int64]]]
+    counts: Mapping[str, int]
+    own_validation: int
+
+
+def lay_out(parts: Parts, request: DataRequest) -> Layout:
+    """Train with its own validation pictures behind it, and test.
+
+    Of parts without a test one, all labels of train are read.
+    """
+    count = {name: len(pairs_of(part, name)) for name, part in parts.given.items()}
+    is_test = np.zeros(count["train"], bool)
+    if "test" not in count:
+        is_test = every_nth(read_labels(parts.train, "train", request)[0], TEST_STEP)
+    kept, own = int((~is_test).sum()), count.get("val", 0)
+    rows = np.where(is_test, np.cumsum(is_test), np.cumsum(~is_test)) - 1
+    places = {"train": (np.where(is_test, "test", "train"), rows)}
+    places["val"] = (np.full(own, "train"), kept + np.arange(own))
+    tests = count.get("test", 0)
+    places["test"] = (np.full(tests, "test"), np.arange(tests))
+    return Layout(places, {"train": kept + own, "test": tests + int(is_test.sum())}, own)
+
+
+def read_labels(part: Any, name: str, request: DataRequest) -> tuple[Labels, str]:
+    """Of every picture the label, and the digest of all; the pictures are kept nowhere."""
     side = request.image_size
-    notes.append(f"pictures become {side}×{side} pixels by the rule {request.resize!r}")
-    test = read["test"].images, read["test"].labels
-    dataset = make_dataset(
-        name, classes, train, test, flips=parts.flips, own_validation=own, notes=notes
-    )
-    return ReadParts(dataset, digest)
+    scratch = np.empty((side, side, 3), np.uint8)
+    read = read_labelled(part, name, lambda _: scratch, side=side, resize=request.resize)
+    return read.labels, read.digest
 
 
-def _split(whole: Labelled) -> tuple[Labelled, Labelled]:
-    test = every_nth(whole.labels, TEST_STEP)
-    return (
-        Labelled(whole.images[~test], whole.labels[~test], whole.digest),
-        Labelled(whole.images[test], whole.labels[test], whole.digest),
-    )
-
-
-def every_nth(labels: np.ndarray, step: int) -> np.ndarray:
+def every_nth(labels: Labels, step: int) -> NDArray[np.bool_]:
     """A mask of every ``step``-th image of each class."""
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):

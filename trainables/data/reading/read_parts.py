@@ -1,0 +1,190 @@
+"""The data set that a program's parts make, read once for each size and resize rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainables.config.torch_process import keep_answer
+from trainables.config.user_cache import user_cache
+from trainables.data import pixel_cache
+from trainables.data.dataset import Dataset, Measured, make_dataset, measure
+from trainables.data.reading.labelled import check_labels, read_labelled
+from trainables.data.reading.parts import Layout, Parts, lay_out, read_labels
+from trainables.data.reading.source_digest import source_digest
+from trainables.data.sources import DataCounts, DataRequest, DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class PartFacts:
+    """What reading every picture has shown: plain values, which are kept.
+
+    digest: of pixels and labels as they came. labels: of train, its own validation last, and test.
+    measured: of the squares.
+    """
+
+    digest: str
+    labels: dict[str, list[int]]
+    own_validation: int
+    measured: dict[str, Any]
+
+
+class ReadParts:
+    """What was seen is kept, and known again while the parts stay as they are.
+
+    Pictures that do not fit memory are kept too, in files that every process of a node maps.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: DataRequest,
+        *,
+        places: list[Path],
+        reopen: Callable[[], Dataset],
+    ) -> None:
+        """Reads what is not known yet.
+
+        Args:
+            parts: What the program yields.
+            request: Size and resize rule.
+            places: Folders and files from which the parts may read.
+            reopen: Opens the data set on another node.
+
+        Raises:
+            DatasetError: with what cannot be used.
+        """
+        self._parts, self._request, self._reopen = parts, request, reopen
+        size = pixel_cache.packed_bytes(parts.pictures, request.image_size)
+        self._fits = size <= pixel_cache.IN_MEMORY_BYTES
+        source = source_digest(parts.given, places) or self._digest_of_pictures()
+        self._key = f"{source}-{request.image_size}-{request.resize}"
+        self._facts = (self._known() if self._fits else None) or self._read[1]
+
+    @property
+    def digest(self) -> str:
+        """Of pixels and labels as they came, 32 hex digits."""
+        return self._facts.digest
+
+    @property
+    def counts(self) -> DataCounts:
+        """Of classes and images."""
+        labels, own = self._facts.labels, self._facts.own_validation
+        train, test = len(labels["train"]), len(labels["test"])
+        classes = len(self._parts.class_names(labels))
+        return DataCounts(classes, train, test, own or round(train / 10), own)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on parts and sizes."""
+        notes, side = list(self._parts.notes), self._request.image_size
+        if self._parts.test is None:
+            notes.append("there is no test part: every fifth picture of each class is for the test")
+        notes.append(f"pictures become {side}×{side} pixels by the rule {self._request.resize!r}")
+        return notes
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The pictures, in memory where they fit.
+
+        Raises:
+            DatasetError: where they are others than when they were looked at.
+        """
+        arrays, facts = self._read
+        if facts.digest != self.digest:
+            raise DatasetError(
+                f"{self._request.dataset}: its pictures are others than when they were looked at "
+                f"(digest {self.digest[:8]}, now {facts.digest[:8]}): nothing about them may be "
+                "drawn at random; where a file was changed, touch it"
+            )
+        labels = {name: np.array(one, np.int64) for name, one in facts.labels.items()}
+        measured = facts.measured
+        return make_dataset(
+            self._request.dataset,
+            self._parts.class_names(facts.labels),
+            (arrays["train"], labels["train"]),
+            (arrays["test"], labels["test"]),
+            flips=self._parts.flips,
+            validation_images=self.counts.held_out,
+            own_validation=facts.own_validation,
+            measured=Measured(
+                tuple(measured["mean"]), tuple(measured["std"]), measured["checksum"]
+            ),
+            notes=self.notes,
+            reopen=None if self._fits else self._reopen,
+        )
+
+    @cached_property
+    def _read(self) -> tuple[pixel_cache.Arrays, PartFacts]:
+        """Every picture, in memory or mapped; what was mapped before is not read again."""
+        side = self._request.image_size
+        if self._fits:
+            arrays = pixel_cache.new_arrays(self._layout.counts, side)
+            facts = self._fill(arrays)
+            keep_answer(self._file, json.dumps(facts))
+        else:
+            arrays, facts = pixel_cache.map_arrays(
+                self._key, lambda: self._layout.counts, side, self._fill
+            )
+        return arrays, PartFacts(**facts)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return lay_out(self._parts, self._request)
+
+    def _known(self) -> PartFacts | None:
+        try:
+            return PartFacts(**json.loads(self._file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @property
+    def _file(self) -> Path:
+        return user_cache() / "parts" / f"{self._key}.json"
+
+    def _fill(self, arrays: pixel_cache.Arrays) -> dict[str, Any]:
+        """Writes the pixels of every picture; the values of ``PartFacts``."""
+        layout, side, resize = self._layout, self._request.image_size, self._request.resize
+        labels = {name: np.empty(count, np.int64) for name, count in layout.counts.items()}
+        digests = []
+        for name, part in self._parts.given.items():
+            to, rows = layout.places[name]
+
+            def place(number: int, to: Any = to, rows: Any = rows) -> np.ndarray:
+                return arrays[to[number]][rows[number], ..., :3]
+
+            read = read_labelled(part, name, place, side=side, resize=resize)
+            for array, own in labels.items():
+                own[rows[to == array]] = read.labels[to == array]
+            digests.append((name, read.digest))
+        self._check(labels)
+        parts = [(arrays[name], labels[name]) for name in ("train", "test")]
+        facts = PartFacts(
+            digest=blake2b(repr(digests).encode(), digest_size=16).hexdigest(),
+            labels={name: one.tolist() for name, one in labels.items()},
+            own_validation=layout.own_validation,
+            measured=asdict(measure(*parts)),
+        )
+        return asdict(facts)
+
+    def _check(self, labels: dict[str, np.ndarray]) -> None:
+        train, own = labels["train"], self._layout.own_validation
+        parts = {"train": train[: len(train) - own]}
+        if self._parts.validation is not None:
+            parts["val"] = train[len(train) - own :]
+        check_labels({**parts, "test": labels["test"]}, self._parts.class_names(labels))
+
+    def _digest_of_pictures(self) -> str:
+        """Of parts that tell nothing of themselves: every picture is read."""
+        read = [
+            (name, read_labels(part, name, self._request)[1])
+            for name, part in self._parts.given.items()
+        ]
+        return blake2b(repr(read).encode(), digest_size=16).hexdigest()
