@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
-from trainables.compiled.precision import read_cpu_flags, resolve_precision
+from trainables.compiled.measured_precision import trial_precision
 from trainables.config.installation import command_here
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -106,10 +106,8 @@ def train(
         use_torch_alone()
     data = load_dataset(request)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    precision = resolve_precision(
-        config.precision, gpu=chosen == "cuda", cpu_flags=read_cpu_flags()
-    )  # or one id would stand for the numbers of two machines
-    config = config.with_values(precision=precision)
+    # or one id would stand for the numbers of two machines
+    config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     if (folder / "checkpoint").is_dir():

@@ -11,6 +11,7 @@ from pathlib import Path
 from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
 from trainables.config.tables import split_network
 from trainables.config.torch_process import answer_file, ask, keep_answer
+from trainables.config.train_config import TrainConfig
 from trainables.sizes.resnet9 import RESNET9
 
 
@@ -45,6 +46,15 @@ def choose_precision(
         return rule
     gains = [_gain(name, image_size, classes, read_cpu_name()) for name in foreign]
     return "bf16" if prod(gains) > 1 else "fp32"
+
+
+def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
+    """The format that a trial computes in: as it says, or what stands for "auto" here."""
+    if config.precision != "auto":
+        return config.precision
+    return choose_precision(
+        [config.network], image_size=config.image_size, classes=config.classes, gpu=gpu
+    )
 
 
 @functools.lru_cache(maxsize=64)

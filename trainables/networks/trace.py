@@ -57,6 +57,7 @@ def trace(
     order: list[str] = []
     output = _call(module, image, name, calls, order)
     found = _count_classes(output, classes, name)
+    _check_training(module, image, found, name)
     rows = _rows(module, calls, order)
     counted = sum(row.parameters for row in rows)
     total = sum(parameter.numel() for parameter in module.parameters())
@@ -135,6 +136,21 @@ def _call(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@torch.no_grad()
+def _check_training(
+    module: nn.Module, image: tuple[int, int, int], classes: int, name: str
+) -> None:
+    """Raises NetworkError where training gives something else: heads of its own, say."""
+    try:
+        with _without_traces():
+            output = module.train()(torch.empty(BATCH, *image, device="meta"))
+    except Exception:  # what it draws may decide what it does, which no shape can tell
+        return
+    finally:
+        module.eval()
+    _count_classes(output, classes, f"{name}, as it trains,")
 
 
 def _extent(layer: nn.Module, x: Tensor) -> Pair:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.config.train_config import TrainConfig
 from trainables.data.augment import Augmenter
 from trainables.training.optimizers import Optimizer
 
@@ -126,6 +127,12 @@ class TrainStep:
             found = (parameter.grad for parameter in self._optimizer.parameters)
             gradients = [gradient for gradient in found if gradient is not None]
             torch._foreach_div_(gradients, self._loss_scale)
+
+
+def class_weights(config: TrainConfig, labels: Tensor) -> Tensor | None:
+    """What an image of each class counts in the loss; None where all count alike."""
+    balanced = config.class_weights == "balanced"
+    return balanced_weights(labels, config.classes) if balanced else None
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainables.compiled.measured_precision import choose_precision
+from trainables.compiled.measured_precision import trial_precision
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig, table_texts, trial_id
 from trainables.data.augment import Augmenter
@@ -39,7 +39,7 @@ from trainables.training.param_groups import (
     set_rates,
 )
 from trainables.training.process import draw_from, prepare_process, seeded_state
-from trainables.training.steps import TrainStep, balanced_weights
+from trainables.training.steps import TrainStep, class_weights
 
 
 class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
@@ -87,14 +87,7 @@ class Trainer:
         prepare_process(self.device, threads)
         self.size = config.network_size()
         self.trial_id = trial_id(config, self.size)
-        self.precision = config.precision
-        if config.precision == "auto":
-            self.precision = choose_precision(
-                [config.network],
-                image_size=config.image_size,
-                classes=config.classes,
-                gpu=self.device.type == "cuda",
-            )
+        self.precision = trial_precision(config, gpu=self.device.type == "cuda")
         self.history: list[EpochMetrics] = []
         self._capture = capture_cuda_graph if cuda_graphs else lambda step, *_: step
         self._data = normalized(data, config.normalization)
@@ -197,6 +190,7 @@ class Trainer:
         self._placed = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
         self._forward = forward
+        train = torch.from_numpy(self.split.train)
         self._step = TrainStep(
             forward,
             self.optimizer,
@@ -204,9 +198,9 @@ class Trainer:
             self._placed.train_labels,
             batch=config.batch_size,
             at_once=config.images_at_once,
-            draws=len(self.split.train),
+            draws=len(train),
             label_smoothing=config.label_smoothing,
-            class_weights=self._class_weights(),
+            class_weights=class_weights(config, self._placed.train_labels[train]),
             precision=self.precision,
             penalties=kernel_penalties(config, self.size, self.network),
         )
@@ -217,12 +211,6 @@ class Trainer:
 
     def _augmenter(self, pixels: Tensor) -> Augmenter:
         return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
-
-    def _class_weights(self) -> Tensor | None:
-        if self.config.class_weights == "none":
-            return None
-        labels = torch.from_numpy(self._data.train_labels[self.split.train])
-        return balanced_weights(labels, self.config.classes).to(self.device)
 
     def _draw(self) -> None:
         draws = draw_epoch(self.split.train, self.config.seed, self.epochs_done, self._augmentation)

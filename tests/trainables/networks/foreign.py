@@ -7,6 +7,7 @@ from trainables.networks.registry import make_table
 from trainables.sizes.layer_table import LayerTable
 
 FILE = Path(__file__).parents[2] / "fixtures" / "networks" / "ten_lines.py"
+DRAWN = FILE.with_name("drawn.py")
 TEN_LINES = f"{FILE}:make_net"
 
 TORCHVISION = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.trainables.networks.foreign import FILE, PARAMETERS, TEN_LINES, table_of
+from tests.trainables.networks.foreign import DRAWN, FILE, PARAMETERS, TEN_LINES, table_of
 from trainables.networks.registry import make_table
 from trainables.networks.trace import NetworkError
 from trainables.sizes.layer_table import LayerTable
@@ -86,6 +86,11 @@ def test_a_row_says_why_it_stays_dense() -> None:
         (f"{FILE}:no_classes", "must take the argument classes"),
         (f"{FILE}:make_number", "must return a torch.nn.Module, got int"),
         (f"{FILE}:make_tuple", r"logits of shape \(batch, 10\), got a tuple"),
+        (f"{DRAWN}:make_auxiliary", r"as it trains, must return logits .* got a tuple"),
+        (
+            "torchvision:googlenet(aux_logits=True)",
+            "as it trains, .* GoogLeNetOutputs",
+        ),
         (f"{FILE}:make_branching", r"cannot be called .*line \d+: if x.sum\(\) > 0"),
         (f"{FILE}:make_other_classes", r"\(batch, 10\), got \(batch, 11\)"),
         ("torchvision:vit_b_16", "cannot be called with images of 3 x 32 x 32: .*"),

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from tests.trainables.networks.foreign import FILE, TEN_LINES
+from tests.trainables.networks.foreign import DRAWN, FILE, TEN_LINES
 from tests.trainables.trained_study import train_study
 from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
 from trainables.api import load_network
@@ -57,8 +57,17 @@ def test_every_family_trains_and_every_parameter_moves(digits, layer):
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_network_with_dropout_goes_on_bit_for_bit(digits, tmp_path):
-    chosen = config(layer="tucker2", rank=3)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"network": f"{DRAWN}:make_drawn", "optimizer": "adamw", "learning_rate": 0.01},
+        {"network": f"{DRAWN}:make_drawn", "micro_batch": 40, "class_weights": "balanced"},
+    ],
+    ids=["dropout", "stochastic depth, adamw", "stochastic depth, parts"],
+)
+def test_a_network_that_draws_goes_on_bit_for_bit(digits, tmp_path, keys):
+    chosen = config(layer="tucker2", rank=3, **keys)
     straight = trained(chosen, digits)
     torch.manual_seed(7)  # whatever ran in the process before
     stopped = Trainer(chosen, digits)

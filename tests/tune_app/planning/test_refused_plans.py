@@ -1,6 +1,7 @@
 """What no plan is made of: everything that is wrong with a request, told at once."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
 from tests.tune_app.planning.plans import plan, refused, space
+
+NETWORKS = Path(__file__).parents[2] / "fixtures" / "networks"
 
 
 def test_a_folder_that_is_no_dataset_is_refused() -> None:
@@ -101,3 +104,22 @@ def test_a_search_over_nine_choices_is_planned_at_once() -> None:
     made = plan(SPACES["tensor_train"], search="optuna", settings=MANY)
     assert made.open_ended == 32
     assert time.monotonic() - began < 10
+
+
+def test_weights_that_do_not_fit_are_named_beside_what_else_is_wrong(tmp_path) -> None:
+    import torch
+
+    path = tmp_path / "net.pth"
+    torch.save({"0.weight": torch.ones(3), "extra.bias": torch.ones(2)}, path)
+    told = refused(
+        SPACES["quickstart"],
+        settings={
+            "network": (f"{NETWORKS / 'ten_lines.py'}:make_net",),
+            "weights": (str(path),),
+            "epochs": (0,),
+            "layer": ("dense",),
+            "rank_scale": (None,),
+        },
+    )
+    for words in ("0.weight is (3,)", "extra.bias", "has no 0.bias", "epochs must lie in [1"):
+        assert any(words in problem for problem in told)

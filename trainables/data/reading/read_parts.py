@@ -15,7 +15,12 @@ import numpy as np
 from trainables.config.torch_process import keep_answer
 from trainables.config.user_cache import user_cache
 from trainables.data import pixel_cache
-from trainables.data.dataset import Dataset, Measured, make_dataset, measure
+from trainables.data.dataset import (
+    Dataset,
+    PixelStatistics,
+    make_dataset,
+    pixel_statistics,
+)
 from trainables.data.reading.labelled import check_labels, read_labelled
 from trainables.data.reading.parts import Layout, Parts, lay_out, read_labels
 from trainables.data.reading.source_digest import source_digest
@@ -27,13 +32,13 @@ class PartFacts:
     """What reading every picture has shown: plain values, which are kept.
 
     digest: of pixels and labels as they came. labels: of train, its own validation last, and test.
-    measured: of the squares.
+    statistics: of the squares.
     """
 
     digest: str
     labels: dict[str, list[int]]
     own_validation: int
-    measured: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 class ReadParts:
@@ -105,7 +110,7 @@ class ReadParts:
                 "drawn at random; where a file was changed, touch it"
             )
         labels = {name: np.array(one, np.int64) for name, one in facts.labels.items()}
-        measured = facts.measured
+        statistics = facts.statistics
         return make_dataset(
             self._request.dataset,
             self._parts.class_names(facts.labels),
@@ -114,8 +119,8 @@ class ReadParts:
             flips=self._parts.flips,
             validation_images=self.counts.held_out,
             own_validation=facts.own_validation,
-            measured=Measured(
-                tuple(measured["mean"]), tuple(measured["std"]), measured["checksum"]
+            statistics=PixelStatistics(
+                tuple(statistics["mean"]), tuple(statistics["std"]), statistics["checksum"]
             ),
             notes=self.notes,
             reopen=None if self._fits else self._reopen,
@@ -170,7 +175,7 @@ class ReadParts:
             digest=blake2b(repr(digests).encode(), digest_size=16).hexdigest(),
             labels={name: one.tolist() for name, one in labels.items()},
             own_validation=layout.own_validation,
-            measured=asdict(measure(*parts)),
+            statistics=asdict(pixel_statistics(*parts)),
         )
         return asdict(facts)
 
