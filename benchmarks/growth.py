@@ -23,7 +23,8 @@ from benchmarks.hardware import hardware
 from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 from tune_app.command.options import RunOptions
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload

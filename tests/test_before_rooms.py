@@ -13,7 +13,8 @@ from analysis.record.record import read_record
 from analysis.record.rows import Ended, Epoch, Planned
 from analysis.report.report import write_report
 from trainables.config.former_names import FORMER, with_present_names
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT / "tests" / "fixtures" / "before_rooms"

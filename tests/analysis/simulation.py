@@ -33,7 +33,8 @@ from analysis.record.rows import (
 )
 from analysis.record.status import TrialStatus
 from tests.analysis.model import Model
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.sizes.network import NetworkSize, size_network
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025

@@ -13,7 +13,8 @@ from analysis.study.study import load_study
 from benchmarks.schedulers.__main__ import judge, main
 from benchmarks.schedulers.curves import Curve, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, proposed
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 
 EPOCHS, IMAGES = 12, 1_000
 SETTING = Setting(slots=2, schedule="dawn", chance=0.1, images=500)

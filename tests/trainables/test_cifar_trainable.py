@@ -13,7 +13,7 @@ import torch
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 from trainables.config.code_digest import code_digest
-from trainables.config.train_config import trial_id
+from trainables.config.trial_id import trial_id
 from trainables.training.job import STOP_FILE, TrialJob
 from trainables.training.node_check import UnfitNodeError
 from trainables.training.trainer import Trainer

@@ -5,7 +5,8 @@ import random
 from search_spaces.grammar.domains import Float
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 from tune_app.planning.horizon import Horizon
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
 from tune_app.planning.plan import Plan

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
-import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -19,7 +16,7 @@ from typing import Any
 
 from search_spaces.grammar.suggestion import did_you_mean
 from trainables.config.clashes import image_clashes, network_clashes, training_clashes
-from trainables.config.former_names import former_name, with_present_names, with_present_values
+from trainables.config.former_names import with_present_names, with_present_values
 from trainables.config.parsing import parse_value
 from trainables.config.resolution import (
     WIDTH,
@@ -28,8 +25,6 @@ from trainables.config.resolution import (
     with_start,
     with_weights,
 )
-from trainables.config.starting_point import split_init
-from trainables.config.starting_weights import split_weights
 from trainables.config.tables import TRACED_FOR, load_table, split_network
 from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable
@@ -234,61 +229,6 @@ def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
     counted = size.layers if config.weight_decay_ratio == "layer" else (size,) * len(size.layers)
     ratios = [part.parameters / getattr(part, reference) for part in counted]
     return tuple(config.weight_decay * ratio**config.weight_decay_scaling for ratio in ratios)
-
-
-def trial_id(config: TrainConfig, size: NetworkSize) -> str:
-    """The trial's name: what a person reads and a hash of what is trained.
-
-    Two configurations that build the same network and train it alike have one id, however their
-    ranks were written. Only keys that differ from their defaults are hashed, so that a new key
-    changes no old id.
-    """
-    digest = hashlib.blake2b(
-        json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
-    )
-    modes = next((layer.modes for layer in size.layers if layer.modes), ())
-    dims = f"-d{len(modes)}" if modes else ""
-    foreign = size.architecture.table is not None
-    layer = former_name("layer", size.family if foreign else config.layer)
-    network = f"{_stem(config.network)}-" if foreign else ""
-    return (
-        f"{network}{layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
-    )
-
-
-def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
-    """What decides a trial's numbers: the resolved network and everything that is not a default."""
-    resolved = {"network", *(field.name for field in dataclasses.fields(Architecture))}
-    scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
-    content = {
-        name: former_name(name, value)
-        for name, value in config.changed().items()
-        if name not in resolved | scaling
-    }
-    if config.init:  # what the folder holds counts, not where it lies
-        content["init"] = split_init(config.init)[1]
-    if config.weights:
-        content["weights"] = split_weights(config.weights)[1]
-    decays = factor_decays(config, size)
-    if any(decay != config.weight_decay for decay in decays):
-        content["factor_decays"] = decays
-    layer, *shape = size.identity
-    network = (former_name("layer", layer), *shape)
-    return {**content, "network": network, "recipe": RECIPE_VERSION}
-
-
-def _stem(network: str) -> str:
-    """A network's name as part of a file's: torchvision:resnet18#… -> resnet18."""
-    name = split_network(network)[0].partition("(")[0].rpartition(":")[2]
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-
-
-def _short(count: int) -> str:
-    """A count in three digits: 79248 → 79.2k."""
-    for unit, divisor in (("M", 1_000_000), ("k", 1_000)):
-        if count >= divisor:
-            return f"{count / divisor:.3g}{unit}"
-    return str(count)
 
 
 @functools.cache

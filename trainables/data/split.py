@@ -35,8 +35,14 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     ``train_images`` share their validation images.
 
     Raises:
-        ConfigError: when there are fewer images than the configuration asks for.
+        ConfigError: when there are fewer images than the configuration asks for, another number of
+            classes, or images of another size.
     """
+    if dataset.image_size != config.image_size:
+        side = dataset.image_size
+        raise ConfigError(
+            [f"images of {dataset.name} were read as {side}×{side}, not as {config.image_size}"]
+        )
     counts = dataset.counts
     if problem := misfit(config, counts):
         raise ConfigError([problem])

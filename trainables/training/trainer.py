@@ -14,7 +14,8 @@ from torch import Tensor
 
 from trainables.compiled.measured_precision import trial_precision
 from trainables.config.metrics import EpochMetrics
-from trainables.config.train_config import ConfigError, TrainConfig, table_texts, trial_id
+from trainables.config.train_config import TrainConfig, table_texts
+from trainables.config.trial_id import trial_id
 from trainables.data.augment import Augmenter
 from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset, normalized
@@ -74,15 +75,8 @@ class Trainer:
         Raises:
             ConfigError: when the data has too few images or more classes than the network.
         """
-        if len(data.classes) > config.classes:
-            count = len(data.classes)
-            raise ConfigError([f"classes must be at least the {count} of {data.name}"])
-        if data.image_size != config.image_size:
-            side, wanted = data.image_size, config.image_size
-            raise ConfigError(
-                [f"images of {data.name} were read as {side}×{side}, not as {wanted}"]
-            )
         self.config = config
+        self.split = split_training_images(config, data)
         self.device = torch.device(device)
         prepare_process(self.device, threads)
         self.size = config.network_size()
@@ -92,10 +86,9 @@ class Trainer:
         self._capture = capture_cuda_graph if cuda_graphs else lambda step, *_: step
         self._data = normalized(data, config.normalization)
         self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
-        self.split = split_training_images(config, data)
         self.batches_per_epoch = len(self.split.train) // config.batch_size
         """Full batches; the images of a last partial one wait for the next epoch."""
-        self._next_batch = 0  # of the epoch in progress
+        self.batches_done = 0  # of the epoch in progress
         self._seconds = 0.0  # of the epoch in progress
         self._build()
 
@@ -103,11 +96,6 @@ class Trainer:
     def epochs_done(self) -> int:
         """Finished epochs."""
         return len(self.history)
-
-    @property
-    def batches_done(self) -> int:
-        """Batches done of the epoch in progress."""
-        return self._next_batch
 
     @property
     def finished(self) -> bool:
@@ -138,7 +126,7 @@ class Trainer:
         if any(value is not None and not math.isfinite(value) for value in losses):
             raise Diverged(self.epochs_done + 1)
         self.history.append(metrics)
-        self._next_batch, self._seconds = 0, 0.0
+        self.batches_done, self._seconds = 0, 0.0
         return metrics
 
     def save(self, folder: Path) -> None:
@@ -149,7 +137,7 @@ class Trainer:
             "tables": table_texts([self.config]),
             "dataset_checksum": self._data.checksum,
             "epochs_done": self.epochs_done,
-            "batch": self._next_batch,
+            "batch": self.batches_done,
             "train_seconds": self._seconds,
             "history": [dataclasses.asdict(metrics) for metrics in self.history],
         }
@@ -168,8 +156,8 @@ class Trainer:
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])  # in place: a captured graph knows these tensors
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
-        self._next_batch, self._seconds = state["batch"], state["train_seconds"]
-        if self._next_batch:
+        self.batches_done, self._seconds = state["batch"], state["train_seconds"]
+        if self.batches_done:
             self._draw()
 
     def _build(self) -> None:
@@ -219,7 +207,7 @@ class Trainer:
     def _train_batches(self, should_stop: Callable[[], bool] | None) -> bool:
         """Trains to the end of the epoch; False when stopped before it."""
         self.network.train()
-        if self._next_batch == 0:
+        if self.batches_done == 0:
             self._draw()
             self._step.cursor.zero_()
             self._step.sums.values.zero_()
@@ -229,15 +217,16 @@ class Trainer:
         before = self.epochs_done * self.batches_per_epoch
         steps = self.config.epochs * self.batches_per_epoch
         with draw_from(self._random, self.device):
-            while self._next_batch < self.batches_per_epoch:
+            while self.batches_done < self.batches_per_epoch:
                 if should_stop is not None and should_stop():
                     self._seconds += time.perf_counter() - start
                     return False
-                step = before + self._next_batch + 1
+                step = before + self.batches_done + 1
                 set_rates(self.optimizer, self.config, step, steps)
                 self._replay()
-                self._next_batch += 1
-        self._wait()
+                self.batches_done += 1
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
         self._seconds += time.perf_counter() - start
         return True
 
@@ -293,10 +282,6 @@ class Trainer:
             classes=self.config.classes,
             precision=self.precision,
         )
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything that a step changes, by name; the tensors themselves."""

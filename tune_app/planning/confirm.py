@@ -13,7 +13,8 @@ from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules

@@ -8,8 +8,8 @@ from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
-from trainables.config.twin import twin
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id, twin
 from trainables.sizes.network import InfeasibleError, NetworkSize
 
 

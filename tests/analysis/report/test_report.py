@@ -25,7 +25,7 @@ from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.tune_app.workload import some_trials
 from trainables.config.train_config import TrainConfig
-from trainables.config.train_config import trial_id as name_of
+from trainables.config.trial_id import trial_id as name_of
 from tune_app.planning.rows import planned_row
 from tune_app.study.study_file import write_information
 

@@ -15,7 +15,8 @@ from trainables.compression.start_writer import write_start
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained, TrialError, load_trained
 from trainables.config.starting_point import StartingPoint
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.data.sources import DatasetError
 from trainables.sizes.network import InfeasibleError, size_network
 from trainables.sizes.registry import SIZES

@@ -9,7 +9,8 @@ from trainables.config.former_names import (
     with_present_names,
     with_present_values,
 )
-from trainables.config.train_config import TrainConfig, trial_id
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 
 PAIRS = [(key, old, new) for key, names in FORMER.items() for old, new in names.items()]
 OF_CONFIGURATIONS = [pair for pair in PAIRS if pair[0] != "routes"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from trainables.config.train_config import ConfigError, TrainConfig, factor_decays, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig, factor_decays
+from trainables.config.trial_id import trial_id
 
 
 def name(**keys) -> str:

@@ -19,7 +19,8 @@ from trainables.compression.target import Target
 from trainables.compression.trained import load_trained
 from trainables.config.installation import child_environment
 from trainables.config.tables import TableError, remember_tables
-from trainables.config.train_config import TrainConfig, table_texts, trial_id
+from trainables.config.train_config import TrainConfig, table_texts
+from trainables.config.trial_id import trial_id
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
 

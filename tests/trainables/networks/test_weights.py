@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 
 from tests.trainables.networks.foreign import TEN_LINES, table_of
 from trainables.config.starting_weights import IMAGENET
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.data.dataset import normalized
 from trainables.layers.build import relative_error
 from trainables.networks.build import build_network

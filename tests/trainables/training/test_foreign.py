@@ -10,7 +10,8 @@ from tests.trainables.networks.foreign import DRAWN, FILE, TEN_LINES
 from tests.trainables.trained_study import train_study
 from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
 from trainables.api import load_network
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.layers.registry import LAYERS
 from trainables.networks.substitute import factorized_layers
 from trainables.sizes.registry import SIZES

@@ -7,7 +7,8 @@ from tests.trainables.networks.foreign import TEN_LINES
 from tests.trainables.training.test_foreign import KEYS
 from tests.trainables.training.test_param_groups import group_of, watch
 from tests.trainables.training.test_trainer import after, assert_same, trained
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.training.trainer import Trainer
 
 RANKED = {"layer": "low_rank", "rank": 1}

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from tests.trainables.training.test_foreign import KEYS
 from tests.trainables.training.test_trainer import assert_same, trained
-from trainables.config.train_config import ConfigError, TrainConfig, trial_id
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
 from trainables.training.steps import balanced_weights
 from trainables.training.trainer import Trainer
 

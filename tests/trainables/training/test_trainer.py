@@ -195,7 +195,7 @@ def test_a_checkpoint_of_another_trial_is_refused_and_changes_nothing(digits, ti
 
 
 def test_fewer_classes_than_the_data_has_are_refused(digits, tiny):
-    with pytest.raises(ConfigError, match="at least the 10 of digits"):
+    with pytest.raises(ConfigError, match="digits has 10 classes, classes says 2"):
         Trainer(tiny.with_values(classes=2), digits)
 
 

@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
-from trainables.config.train_config import trial_id
+from trainables.config.trial_id import trial_id
 from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, StorageError
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer

@@ -11,7 +11,7 @@ from analysis.study.best import best_configuration
 from analysis.study.size_steps import size_step
 from analysis.study.study import load_study
 from search_spaces.registry import SPACES
-from trainables.config.train_config import trial_id
+from trainables.config.trial_id import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.confirm import confirm_options, make_confirm_plan

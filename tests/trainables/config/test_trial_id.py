@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from trainables.config.train_config import TrainConfig, trial_id
-from trainables.config.twin import twin
+from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id, twin
 from trainables.networks.build import build_network
 from trainables.sizes.registry import SIZES
 

@@ -1,0 +1,90 @@
+"""A trial's id: what a person reads and a hash of what is trained, whoever wrote it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from typing import Any
+
+from trainables.config.former_names import former_name
+from trainables.config.starting_point import split_init
+from trainables.config.starting_weights import split_weights
+from trainables.config.tables import split_network
+from trainables.config.train_config import RECIPE_VERSION, TrainConfig, factor_decays
+from trainables.sizes.network import Architecture, NetworkSize
+from trainables.sizes.ranks import write_ranks
+
+
+def trial_id(config: TrainConfig, size: NetworkSize) -> str:
+    """The trial's name: what a person reads and a hash of what is trained.
+
+    Two configurations that build the same network and train it alike have one id, however their
+    ranks were written. Only keys that differ from their defaults are hashed, so that a new key
+    changes no old id.
+    """
+    digest = hashlib.blake2b(
+        json.dumps(_content(config, size), sort_keys=True).encode(), digest_size=5
+    )
+    modes = next((layer.modes for layer in size.layers if layer.modes), ())
+    dims = f"-d{len(modes)}" if modes else ""
+    foreign = size.architecture.table is not None
+    layer = former_name("layer", size.family if foreign else config.layer)
+    network = f"{_stem(config.network)}-" if foreign else ""
+    return (
+        f"{network}{layer}{dims}-{_short(size.parameters)}-seed{config.seed}-{digest.hexdigest()}"
+    )
+
+
+def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
+    """What decides a trial's numbers: the resolved network and everything that is not a default."""
+    resolved = {"network", *(field.name for field in dataclasses.fields(Architecture))}
+    scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
+    content = {
+        name: former_name(name, value)
+        for name, value in config.changed().items()
+        if name not in resolved | scaling
+    }
+    if config.init:  # what the folder holds counts, not where it lies
+        content["init"] = split_init(config.init)[1]
+    if config.weights:
+        content["weights"] = split_weights(config.weights)[1]
+    decays = factor_decays(config, size)
+    if any(decay != config.weight_decay for decay in decays):
+        content["factor_decays"] = decays
+    layer, *shape = size.identity
+    network = (former_name("layer", layer), *shape)
+    return {**content, "network": network, "recipe": RECIPE_VERSION}
+
+
+def _stem(network: str) -> str:
+    """A network's name as part of a file's: torchvision:resnet18#… -> resnet18."""
+    name = split_network(network)[0].partition("(")[0].rpartition(":")[2]
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def _short(count: int) -> str:
+    """A count in three digits: 79248 → 79.2k."""
+    for unit, divisor in (("M", 1_000_000), ("k", 1_000)):
+        if count >= divisor:
+            return f"{count / divisor:.3g}{unit}"
+    return str(count)
+
+
+def twin(config: TrainConfig, size: NetworkSize) -> TrainConfig | None:
+    """The same training run as another family writes it; None where no other family can.
+
+    A tensor train over the two sides of each matrix is the low-rank network: its cores are the two
+    factors, and both are drawn by cutting the same random matrix. The 2018 study drew them in
+    different ways, so that under its protocols they are two networks.
+    """
+    trains = config.layer == "tensor_train" and size.architecture.table is None
+    if not trains or config.protocol != "corrected" or config.init:
+        return None
+    sides = ((layer.spec.out_channels, layer.spec.in_channels) for layer in size.layers)
+    if any(layer.modes != own for layer, own in zip(size.layers, sides, strict=True)):
+        return None
+    sizes = dict.fromkeys(("rank_divisor", "rank_scale", "rank", "parameters", "compression"))
+    ranks = write_ranks(layer.ranks for layer in size.layers)
+    return config.with_values(layer="low_rank", dims=3, **sizes, ranks=ranks)
