@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from analysis.record.record import RecordError
 from search_spaces.grammar.toml_file import SpaceError
@@ -12,7 +13,7 @@ from trainables.data.sources import DatasetError
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions
-from tune_app.command.output import log_lines, print_line, terminal
+from tune_app.command.output import log_lines, log_to, print_line, terminal
 from tune_app.command.programs import PROGRAMS, run_program
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.preview.plan_view import plan_json, plan_text, spaces_text
@@ -57,6 +58,11 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
             search will start.
     """
     space = get_space(options.space)
+    if options.storage:
+        from tune_app.study.shared_study import bring_home_what_is_planned
+
+        with log_to(partial(print, file=sys.stderr)):
+            bring_home_what_is_planned(options, space)
     try:
         if not options.confirm:
             return options, make_plan(options, space)

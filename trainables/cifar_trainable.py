@@ -22,7 +22,7 @@ from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import requested_data
-from trainables.training.job import TrialJob
+from trainables.training.job import LEAVE_FILE, TrialJob
 from trainables.training.node_check import check_node
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
@@ -33,11 +33,18 @@ WAITING_REPORT_SECONDS = 10.0
 STOP_UPLOAD_SECONDS = 10.0
 """A trial that was asked to stop waits this long for its storage; its driver a little longer."""
 
+LEAVE_UPLOAD_SECONDS = 60.0
+"""One whose machine is taken away waits longer: nobody waits for it."""
+
 log = logging.getLogger("trainables.worker")
 
 
 class DeviceMemoryError(RuntimeError):
     """The trial does not fit its share of the device."""
+
+
+class HostLeavingError(RuntimeError):
+    """The trial has saved and makes way. Ray ends a worker that raises, and uses no other twice."""
 
 
 def reported_score(metrics: EpochMetrics) -> float:
@@ -175,7 +182,7 @@ class CifarTrainable(tune.Trainable):
         with self._deadline():
             while (metrics := self._trainer.train_epoch(self._pauses)) is None:
                 self._save()
-                if self._checkpoints.stop_requested():
+                if self._checkpoints.request():
                     return None
         log.info(
             "attempt %d epoch %d train_loss %.4f score %.4f in %.2f s",
@@ -191,7 +198,7 @@ class CifarTrainable(tune.Trainable):
 
     def _pauses(self) -> bool:
         advanced = self._trainer.batches_done > self._saved_batch  # or it would do nothing but save
-        return self._checkpoints.stop_requested() or (advanced and self._checkpoints.is_due())
+        return bool(self._checkpoints.request()) or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:
         scores = [reported_score(metrics) for metrics in self._trainer.history]
@@ -206,6 +213,9 @@ class CifarTrainable(tune.Trainable):
     def _interrupted(self, done: list[EpochMetrics]) -> dict[str, Any]:
         epoch, batch = self._trainer.epochs_done, self._trainer.batches_done
         log.info("interrupted after epoch %d, batch %d", epoch, batch)
+        if self._checkpoints.request() == LEAVE_FILE:
+            self._checkpoints.wait(LEAVE_UPLOAD_SECONDS)
+            raise HostLeavingError(f"{socket.gethostname()} is being taken away")
         self._checkpoints.wait(STOP_UPLOAD_SECONDS)
         last = self._last_score()
         return self._outcome(done, epoch=epoch, score=last, interrupted=True, done=True)

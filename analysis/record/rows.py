@@ -28,6 +28,7 @@ FailureKind = Literal[
     "storage",
     "timeout",
     "unfit_node",
+    "drained_node",
 ]
 
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable
+from trainables.cifar_trainable import CifarTrainable, HostLeavingError
 from trainables.config.code_digest import code_digest
 from trainables.config.trial_id import trial_id
-from trainables.training.job import STOP_FILE, TrialJob
+from trainables.training.job import LEAVE_FILE, STOP_FILE, TrialJob
 from trainables.training.node_check import UnfitNodeError
 from trainables.training.trainer import Trainer
 
@@ -161,6 +161,22 @@ def test_a_stop_request_saves_in_the_middle_of_an_epoch(worker, job, tiny, tmp_p
     assert rows(resumed) == rows(straight[1:])
 
 
+def test_a_trial_whose_machine_is_taken_away_saves_and_ends_its_worker(worker, job, tiny, tmp_path):
+    config = tiny.with_values(batch_size=4)
+    straight = run(worker(job(config, storage="straight")))
+    keys = job(config, attempt=2)
+    leaving = worker(keys)
+    leaving.train()
+    folder = tmp_path / "checkpoints" / keys["trial_id"]
+    folder.mkdir(parents=True)
+    (folder / f"{LEAVE_FILE}-a2").touch()
+    time.sleep(2.0)  # a thread asks the storage once a second
+    with pytest.raises(HostLeavingError, match="is being taken away"):
+        leaving.train()
+    resumed = run(worker(job(config, attempt=3, known_epochs=1)))
+    assert rows(resumed) == rows(straight[1:])
+
+
 def test_a_long_epoch_is_saved_on_its_way(worker, job, tiny, tmp_path):
     log = tmp_path / "log"
     config = tiny.with_values(batch_size=8, epochs=1)
@@ -196,7 +212,7 @@ RESETS = """
 import json, sys
 import psutil
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable
+from trainables.cifar_trainable import CifarTrainable, HostLeavingError
 
 first, *jobs = json.load(sys.stdin)
 reused, used = CifarTrainable(first), []
@@ -227,7 +243,7 @@ def test_an_epoch_beyond_its_deadline_ends_the_process_and_leaves_its_stacks(job
     config = tiny.with_values(width=16, train_images=None, batch_size=16)
     script = f"""
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable
+from trainables.cifar_trainable import CifarTrainable, HostLeavingError
 CifarTrainable({job(config, worker_log=str(log), epoch_deadline_seconds=0.2)!r}).train()
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=110, capture_output=True)

@@ -72,8 +72,13 @@ class Engine:
     @property
     def trained(self) -> Counter:
         """How often each epoch was begun, by the log that workers write."""
+        return self.trained_in(self.folder / "checkpoints")
+
+    @staticmethod
+    def trained_in(storage: Path) -> Counter:
+        """The same of a study whose checkpoints lie elsewhere."""
         counts: Counter = Counter()
-        for log in self.folder.glob("checkpoints/*/worker.log"):
+        for log in storage.glob("*/worker.log"):
             for line in log.read_text().splitlines():
                 counts[log.parent.name, int(line.split()[1])] += 1
         return counts

@@ -21,6 +21,10 @@ def accuracy(config: dict, epoch: int) -> float:
     return quality * (1 - 0.6**epoch) * 0.95 + noise
 
 
+class HostLeavingError(RuntimeError):
+    """As CifarTrainable's."""
+
+
 class ScriptedTrainable(tune.Trainable):
     """``script``: {"seconds": per epoch, "together": trials to wait for,
     "faults": {trial_id: {str(attempt): [fault, epoch]}}}."""
@@ -60,6 +64,8 @@ class ScriptedTrainable(tune.Trainable):
         deadline = time.monotonic() + self.script.get("seconds", 0.0)
         self.stopped = False
         while time.monotonic() < deadline:
+            if (self.folder / f"LEAVE-a{self.attempt}").exists():
+                raise HostLeavingError("the host is being taken away")
             if (self.folder.parent / "STOP").exists():
                 self.stopped = True
                 return False

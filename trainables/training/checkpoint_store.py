@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import re
 import shutil
 import tempfile
@@ -25,9 +24,13 @@ from tenacity import (
 )
 
 from trainables.training.checkpoint import STATE, checkpoint_files
-from trainables.training.job import STOP_FILE
+from trainables.training.job import LEAVE_FILE, STOP_FILE
+from trainables.training.time_limit import NoAnswerError, within
 
 RETRY_SECONDS = 90  # an S3 outage of 20 s is survived with nothing redone
+
+POLL_LIMIT_SECONDS = 30.0
+"""A question that hangs is asked anew: the stop request must be heard after an outage too."""
 
 Result = TypeVar("Result")
 
@@ -57,6 +60,15 @@ class CheckpointName:
         return cls(int(found[1]), int(found[3] or 0), int(found[2])) if found else None
 
 
+SLOWEST_LINK = 1e6
+"""Bytes a second; a link that is slower counts as one that does not answer."""
+
+
+def upload_seconds(local: Path) -> float:
+    """How long a checkpoint may be on its way over the slowest link."""
+    return sum(file.stat().st_size for file in checkpoint_files(local)) / SLOWEST_LINK
+
+
 class CheckpointStore:
     """The checkpoints of one trial: ``<storage>/<trial_id>/<name>/``.
 
@@ -73,7 +85,7 @@ class CheckpointStore:
             self._remote, root = fs.FileSystem.from_uri(storage)
         else:
             root = str(Path(storage).expanduser())
-        self._stop = f"{root}/{STOP_FILE}"
+        self._root = root
         self._folder = f"{root}/{trial_id}"
 
     def names(self) -> list[CheckpointName]:
@@ -99,9 +111,11 @@ class CheckpointStore:
         """Copies a whole checkpoint from a local folder to a remote storage.
 
         Raises:
-            StorageError: where the storage refused for ``retry_seconds``, or did not answer.
+            StorageError: where the storage refused for ``retry_seconds``, or did not answer for
+                longer than the slowest link takes.
         """
-        self._patiently(lambda: self._copy(local, f"{self._folder}/{name}"))
+        seconds = self._retry_seconds + upload_seconds(local)
+        self._patiently(lambda: self._copy(local, f"{self._folder}/{name}"), seconds)
 
     @contextmanager
     def read(self, name: CheckpointName) -> Iterator[Path]:
@@ -130,14 +144,20 @@ class CheckpointStore:
         for file in sorted(files, key=lambda path: not path.endswith(STATE)):
             self._patiently(partial(self._delete, file))
 
-    def stop_requested(self) -> bool:
-        """Whether the storage holds a ``STOP_FILE``; no where that cannot be told."""
+    def request(self, attempt: int) -> str:
+        """What an attempt is asked to do: STOP_FILE, LEAVE_FILE; "" where that cannot be told."""
+        files = {
+            f"{self._root}/{STOP_FILE}": STOP_FILE,
+            f"{self._folder}/{LEAVE_FILE}-a{attempt}": LEAVE_FILE,
+        }
         if self._remote is None:
-            return Path(self._stop).exists()
+            return next((asked for file, asked in files.items() if Path(file).exists()), "")
         try:
-            return self._remote.get_file_info(self._stop).type != fs.FileType.NotFound
+            infos = within(POLL_LIMIT_SECONDS, lambda: self._remote.get_file_info(list(files)))
         except OSError:
-            return False
+            return ""
+        found = (info.path for info in infos if info.type != fs.FileType.NotFound)
+        return next((files[path] for path in found), "")
 
     def _list(self) -> list[str]:
         if self._remote is None:
@@ -162,23 +182,28 @@ class CheckpointStore:
         if self._remote.get_file_info(file).type != fs.FileType.NotFound:
             self._remote.delete_file(file)
 
-    def _patiently(self, act: Callable[[], Result]) -> Result:
+    def _patiently(
+        self,
+        act: Callable[[], Result],
+        seconds: float | None = None,
+    ) -> Result:
         """Repeats what a storage that is away for a while refuses.
 
         Raises:
-            StorageError: where it refused for ``retry_seconds``, or gave no answer for that long.
+            StorageError: where it refused for ``retry_seconds``, or gave no answer in ``seconds``.
             FileNotFoundError: what is not there will not come: another attempt may have removed it.
         """
+        limit = self._retry_seconds if seconds is None else seconds
         retrying = Retrying(
             retry=retry_if_exception_type(OSError)
-            & retry_if_not_exception_type((FileNotFoundError, _NoAnswerError)),
+            & retry_if_not_exception_type((FileNotFoundError, NoAnswerError)),
             stop=stop_after_delay(self._retry_seconds),
             wait=wait_random_exponential(multiplier=0.5, max=10),
             reraise=True,
         )
         began = time.monotonic()
         try:
-            return retrying(lambda: _within(self._retry_seconds, act))
+            return retrying(lambda: within(limit, act))
         except FileNotFoundError:
             raise
         except OSError as problem:
@@ -188,48 +213,21 @@ class CheckpointStore:
             ) from problem
 
 
-class _NoAnswerError(OSError):
-    """Neither a result nor an error came."""
-
-
-def _within(seconds: float, act: Callable[[], Result]) -> Result:
-    """What ``act`` returns or raises; a call to S3 that hangs has no limit of its own.
-
-    The thread of a call that hangs is left behind: it cannot be ended.
-    """
-    answer: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            answer.put((act(), None))
-        except BaseException as problem:  # handed on to whoever waits
-            answer.put((None, problem))
-
-    threading.Thread(target=run, daemon=True, name="storage call").start()
-    try:
-        result, problem = answer.get(timeout=seconds)
-    except queue.Empty:
-        raise _NoAnswerError(f"no answer within {seconds:.0f} s") from None
-    if problem is not None:
-        raise problem
-    return result  # type: ignore[return-value]
-
-
 class BackgroundPoll:
     """Asks a question again and again in a thread of its own; says what it last heard.
 
     Whoever wants to know never waits: a storage that hangs holds up the thread alone. The thread
-    ends once the answer is yes, or the poll is closed.
+    ends once there is an answer that is not empty, or the poll is closed.
     """
 
-    def __init__(self, ask: Callable[[], bool], seconds: float = 1.0) -> None:
+    def __init__(self, ask: Callable[[], str], seconds: float = 1.0) -> None:
         self._ask = ask
         self._seconds = seconds
-        self._answer = False
+        self._answer = ""
         self._closed = threading.Event()
-        threading.Thread(target=self._work, daemon=True, name="stop request").start()
+        threading.Thread(target=self._work, daemon=True, name="requests").start()
 
-    def __call__(self) -> bool:
+    def __call__(self) -> str:
         """The latest answer."""
         return self._answer
 

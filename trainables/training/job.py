@@ -10,6 +10,10 @@ from typing import Any
 STOP_FILE = "STOP"
 """A file of this name in a study's storage asks every worker of it to save and end."""
 
+LEAVE_FILE = "LEAVE"
+"""``LEAVE-a3`` beside a trial's checkpoints asks its attempt 3 to save and make way: the machine
+that it runs on is about to be taken away."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:

@@ -10,6 +10,7 @@ import socket
 import torch
 
 from trainables.config.code_digest import code_digest
+from trainables.config.starting_point import split_init
 from trainables.training.job import TrialJob
 
 
@@ -34,6 +35,12 @@ def check_node(job: TrialJob) -> None:
         problems.append(
             f"the code that trains is another one here ({code_digest()}) than the driver's "
             f"({job.code_digest}): install one version on every node"
+        )
+    init = split_init(str(job.config.get("init") or ""))[0]
+    if init.name and not init.is_dir():
+        problems.append(
+            f"the starting point {init} is not on this machine: keep it in a folder that every "
+            "node sees"
         )
     if problems:
         raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")

@@ -29,15 +29,16 @@ class TrialCheckpoints:
     """The checkpoints of one attempt. A remote storage is spoken to by threads of their own.
 
     Training waits for a remote storage in ``restore`` and ``wait`` alone. A folder on a disk is
-    written in place.
+    written in place. ``request()`` says what the driver asks of the attempt: STOP_FILE, LEAVE_FILE,
+    or nothing.
     """
 
     def __init__(self, job: TrialJob) -> None:
         self._job = job
         self._store = CheckpointStore(job.storage, job.trial_id)
         self._uploads = UploadQueue(self._store, _remove)
-        self.stop_requested = BackgroundPoll(
-            self._store.stop_requested, 5.0 if self._store.is_remote else 1.0
+        self.request = BackgroundPoll(
+            partial(self._store.request, job.attempt), 5.0 if self._store.is_remote else 1.0
         )
         self._saved_at = time.monotonic()
 
@@ -91,7 +92,7 @@ class TrialCheckpoints:
 
     def close(self) -> None:
         """Leaves the storage alone; a checkpoint that could not be copied yet is given up."""
-        self.stop_requested.close()
+        self.request.close()
         self._uploads.close()
 
 

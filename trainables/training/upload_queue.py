@@ -8,14 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.training.checkpoint import checkpoint_files
-from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, StorageError
+from trainables.training.checkpoint_store import (
+    CheckpointName,
+    CheckpointStore,
+    StorageError,
+    upload_seconds,
+)
 
 RETRY_PAUSE_SECONDS = 2.0
 
 PATIENCE_SECONDS = 10.0
-BYTES_A_SECOND = 1e6
-"""A copy that takes longer than ``PATIENCE_SECONDS`` and its bytes at this speed gets no answer."""
+"""A copy that takes so much longer than over the slowest link gets no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,7 @@ class UploadQueue:
 
     def _copy(self, upload: Upload) -> bool:
         """Until it is there, or a newer one waits, or nobody does any more."""
-        size = sum(file.stat().st_size for file in checkpoint_files(upload.folder))
-        self._slow_after = self._patience + size / BYTES_A_SECOND
+        self._slow_after = self._patience + upload_seconds(upload.folder)
         while True:
             self._copy_began = began = time.monotonic()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -97,6 +98,8 @@ def _command(
     max_macs: flags.MaxMacs = None,
     gpus_per_trial: flags.GpusPerTrial = None,
     cpus_per_trial: flags.CpusPerTrial = None,
+    accelerator_type: flags.AcceleratorType = None,
+    resources: flags.Resources = None,
     max_concurrent: flags.MaxConcurrent = None,
     results_dir: flags.ResultsDir = Path("results"),
     name: flags.Name = None,
@@ -104,6 +107,8 @@ def _command(
     download: flags.Download = None,
     skip_unreadable: flags.SkipUnreadable = False,
     storage: flags.Storage = None,
+    study_id: flags.StudyId = None,
+    checkpoint_interval: flags.CheckpointInterval = "60s",
     address: flags.Address = None,
     keep: flags.Keep = "10",
     reuse_from: flags.ReuseFrom = None,
@@ -114,7 +119,8 @@ def _command(
 ) -> RunOptions:
     """Checks what typer parsed as a whole."""
     given = {key: value for key, value in locals().items() if key != "context"}
-    problems = [*_stray(context), *_unread(given), *_repeated(given), *_misplaced(given)]
+    problems = [*_stray(context), *_unread(given), *_repeated(given)]
+    problems += [*_misplaced(given), *_remote(given)]
     if not list_spaces:
         problems += _space_problems(space)
     if problems:
@@ -124,9 +130,15 @@ def _command(
 
 def _options(given: dict[str, Any], command: str) -> RunOptions:
     """RunOptions' own names and empty values; a default of its own where nothing was given."""
-    renamed = {"plan": "plan_only", "json": "as_json", "time_budget": "time_budget_seconds"}
+    renamed = {
+        "plan": "plan_only",
+        "json": "as_json",
+        "time_budget": "time_budget_seconds",
+        "checkpoint_interval": "checkpoint_seconds",
+    }
     fields = {renamed.get(key, key): value for key, value in given.items()}
     fields["settings"] = dict(fields["settings"] or ())
+    fields["resources"] = tuple(fields["resources"] or ())
     fields["reuse_from"] = tuple(fields["reuse_from"] or ())
     empty = {"space": "", "confirm": 0, "confirm_what": "best", "top": 1}
     fields |= {key: value for key, value in empty.items() if fields[key] is None}
@@ -164,11 +176,32 @@ def _misplaced(given: dict[str, Any]) -> Iterable[str]:
     name = given["name"]
     if name is not None and (name in ("", ".", "..") or {"/", "\\"} & set(name)):
         yield f"--name is one folder's name, got {name!r}; --results-dir says where it lies"
+    if given["study_id"] and not given["storage"]:
+        yield "--study-id says which study of --storage is meant; add --storage"
     if given["json"] and not given["plan"]:
         yield "--json says how --plan prints; add --plan"
     for flag, key in (("--top", "top"), ("--confirm-what", "confirm_what")):
         if given[key] is not None and given["confirm"] is None:
             yield f"{flag} says what --confirm retrains; add --confirm N"
+
+
+LOCAL = {
+    "results_dir": "results lie on this machine's disk; --storage URI keeps checkpoints and a copy "
+    "of the record elsewhere",
+    "data_dir": "images are read from a folder of this machine, which hands them to the others",
+    "download": "images are downloaded to a folder of this machine, which hands them to the others",
+    "reuse_from": "name a study's folder; its own command with --storage brings a study home",
+}
+"""Options that name a folder, and what to do for one who would name a URI."""
+
+
+def _remote(given: dict[str, Any]) -> Iterable[str]:
+    """URIs where a folder is meant; a path holds one slash of the two."""
+    for key, advice in LOCAL.items():
+        for place in given[key] if isinstance(given[key], list) else [given[key]]:
+            if place is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(place)):
+                uri = str(place).replace(":/", "://", 1)
+                yield f"--{key.replace('_', '-')} {uri}: {advice}"
 
 
 def _space_problems(space: str | None) -> Iterable[str]:

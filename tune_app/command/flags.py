@@ -19,6 +19,7 @@ from tune_app.command.option_parsers import (
     OptionParser,
     above_zero,
     at_least,
+    custom_resource,
     duration,
     from_number,
     kept,
@@ -180,6 +181,20 @@ GpusPerTrial = Annotated[
 ]
 CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
+AcceleratorType = Annotated[
+    str | None,
+    _option(RUN, "TYPE", "Only cards of this type, as Ray names it: A100, H100, …"),
+]
+Resources = Annotated[
+    list[Any] | None,
+    _option(
+        RUN,
+        "NAME=X",
+        "Of a custom resource of the nodes, a trial takes X; repeatable. Caps trials per node.",
+        custom_resource,
+        "--resources",
+    ),
+]
 ResultsDir = Annotated[
     Path, _option(WHERE, "DIR", "Folder that holds the studies; default: results.")
 ]
@@ -194,7 +209,21 @@ SkipUnreadable = Annotated[
     bool, _flag(WHERE, "--skip-unreadable", "Go on without images that cannot be read.")
 ]
 Storage = Annotated[
-    str | None, _option(WHERE, "PATH|URI", "Where checkpoints go; every node must see it.")
+    str | None,
+    _option(
+        WHERE,
+        "PATH|URI",
+        "Where checkpoints and a copy of the record go; every node must see it. The same command "
+        "elsewhere goes on from there.",
+    ),
+]
+StudyId = Annotated[
+    str | None,
+    _option(WHERE, "ID", "Which study of that name in --storage to go on with, if it has several."),
+]
+CheckpointInterval = Annotated[
+    Any,
+    _option(WHERE, "TIME", "Training time between a trial's checkpoints; default 60s.", duration()),
 ]
 Address = Annotated[str | None, _option(WHERE, "ADDRESS", "A running Ray cluster; auto finds it.")]
 Keep = Annotated[

@@ -129,6 +129,22 @@ def setting(text: str) -> tuple[str, tuple[SettingValue, ...]] | ParseError:
     return key.strip(), parsed
 
 
+def custom_resource(text: str) -> tuple[str, float] | ParseError:
+    """``name=amount`` of a custom resource of Ray; an amount above one is a whole number there."""
+    name, _, amount = text.partition("=")
+    try:
+        number = _positive(amount)
+    except ValueError:
+        number = 0.0
+    if not name.strip() or not number or (number > 1 and not number.is_integer()):
+        return ParseError(
+            f"takes NAME=X, X being a part of one or a whole number above 0, got {text!r}"
+        )
+    if name in ("CPU", "GPU", "memory", "object_store_memory"):
+        return ParseError(f"{name} is no custom resource: --cpus-per-trial and --gpus-per-trial")
+    return name.strip(), number
+
+
 def _reader(read: OptionParser, expected: str) -> OptionParser:
     def parse(text: str) -> Any:
         try:

@@ -39,15 +39,21 @@ class RunOptions:
     max_macs: float | None = None
     gpus_per_trial: float | str | None = None
     cpus_per_trial: float | None = None
+    accelerator_type: str | None = None  # as Ray names a card: A100, H100, …
+    resources: tuple[tuple[str, float], ...] = ()  # custom resources of Ray that a trial takes
     max_concurrent: int | None = None
     max_failures: int = 2
     keep: int | str = (
         KEPT_WHEN_FINISHED  # finished trials whose checkpoints stay, besides the front; front, all
     )
+    checkpoint_seconds: float = 60.0  # training time between two checkpoints of a trial
     time_budget_seconds: float | None = None
     results_dir: Path = Path("results")
     name: str | None = None
-    storage: str | None = None  # where checkpoints go; a path or URI that every node sees
+    storage: str | None = (
+        None  # of checkpoints and record; a URI or absolute path, seen by every node
+    )
+    study_id: str | None = None  # which of several studies of one name in the storage
     address: str | None = None  # of a running Ray cluster; None starts Ray on this machine
     confirm: int = 0  # fresh seeds for each of the best `top` configurations
     confirm_what: str = "best"  # one of choices.CONFIRM_CHOICES
@@ -58,3 +64,8 @@ class RunOptions:
     as_json: bool = False
     list_spaces: bool = False
     command: str = ""  # as typed, for the record
+
+    def __post_init__(self) -> None:
+        if self.storage and "://" not in self.storage:  # Tune's workers have folders of their own
+            place = Path(self.storage).expanduser().absolute()
+            object.__setattr__(self, "storage", str(place))

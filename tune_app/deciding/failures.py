@@ -24,6 +24,7 @@ _NAMES: dict[str, FailureKind] = {
     "ObjectLostError": "lost_node",
     "UnfitNodeError": "unfit_node",  # trainables.training.node_check's
     "StorageError": "storage",  # trainables.training.checkpoint_store's
+    "HostLeavingError": "drained_node",  # trainables.cifar_trainable's
 }
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("out of memory", "out_of_memory"),
@@ -71,6 +72,8 @@ def classify(error: BaseException) -> Failure:
     for one in _causes(error):
         if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
             return Failure("full_disk", text)
+        if getattr(one, "preempted", False):  # Ray's, of an actor whose node was drained
+            return Failure("drained_node", text)
         if _SETUP in str(one):
             return classify_text(text)
         for kind in type(one).__mro__:

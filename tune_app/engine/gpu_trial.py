@@ -18,14 +18,17 @@ SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card of the cluster: its name and memory."""
+    """A card of the cluster: its name, its memory, and the type that was asked for."""
 
     name: str
     bytes: int
+    type: str | None = None
 
     def measure(self, config: dict[str, Any], data: Any, together: int) -> ShareMeasurement | None:
         """So many trainings at the same time; None when one of them ran out of memory."""
-        worker = ray.remote(_train).options(num_gpus=1 / together, num_cpus=0, max_retries=0)
+        worker = ray.remote(_train).options(
+            num_gpus=1 / together, num_cpus=0, max_retries=0, accelerator_type=self.type
+        )
         start_at = time.time() + 30.0
         tables = table_texts([TrainConfig.from_trial(config)])
         runs = [worker.remote(config, data, tables, start_at) for _ in range(together)]
@@ -41,10 +44,11 @@ class Card:
         return ShareMeasurement(together, sum(one[0] for one in found), -(-used // together))
 
 
-def card() -> Card:
+def card(accelerator_type: str | None = None) -> Card:
     """Asked of a worker: the driver imports no torch."""
-    name, total = ray.get(ray.remote(_describe).options(num_gpus=1, num_cpus=0).remote())
-    return Card(name, total)
+    asked = ray.remote(_describe).options(num_gpus=1, num_cpus=0, accelerator_type=accelerator_type)
+    name, total = ray.get(asked.remote())
+    return Card(name, total, accelerator_type)
 
 
 def _describe() -> tuple[str, int]:

@@ -36,11 +36,14 @@ class SearchListener(Protocol):
     def on_end(self, trial_id: str) -> None:
         """An attempt ended; the dispatcher's history says how."""
 
+    def on_failure(self, trial_id: str, node: str) -> None:
+        """And it failed, on the node of this id; "" where that is not known."""
+
 
 class LedgerCallback(PicklesEmpty, tune.Callback):
     """Translates Ray's events into the dispatcher's.
 
-    ``location_of`` tells an actor's host and device.
+    ``place_of`` tells an actor's host, device and node id; ``node_of`` holds the last, by trial.
     """
 
     def __init__(
@@ -48,11 +51,12 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         dispatcher: Dispatcher,
         listener: SearchListener,
         *,
-        location_of: Callable[[Any], tuple[str, str]] = lambda actor: ("", ""),
+        place_of: Callable[[Any], tuple[str, str, str]] = lambda actor: ("", "", ""),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dispatcher, self.listener = dispatcher, listener
-        self.clock, self.location_of = clock, location_of
+        self.clock, self.place_of = clock, place_of
+        self.node_of: dict[str, str] = {}
         self._actors: dict[str, Any] = {}
         self._heard: set[str] = set()  # trials whose attempt has started
         self._timed_out: set[str] = set()
@@ -88,9 +92,11 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
+        node = self.node_of.get(trial_id, "")
         if self.forget(trial_id):
             self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
             self.listener.on_end(trial_id)
+            self.listener.on_failure(trial_id, node)
 
     def end_worker(self, trial_id: str) -> bool:
         """Kills the worker of a trial that hangs; whether there was one to kill."""
@@ -103,6 +109,7 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     def forget(self, trial_id: str) -> bool:
         """The attempt is over; whether it was running."""
         self._actors.pop(trial_id, None)
+        self.node_of.pop(trial_id, None)
         running = trial_id in self.dispatcher.running
         if running and trial_id not in self._heard:
             self.dispatcher.started(trial_id)  # its worker died before it was ready
@@ -112,8 +119,8 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     def _start(self, trial_id: str, trial: Any) -> None:
         self._actors[trial_id] = actor = trial.temporary_state.ray_actor
         self._heard.add(trial_id)
-        threads = trial.config["threads"]
-        self.dispatcher.started(trial_id, *self.location_of(actor), threads=threads)
+        host, device, self.node_of[trial_id] = self.place_of(actor)
+        self.dispatcher.started(trial_id, host, device, threads=trial.config["threads"])
         self.listener.on_start(trial_id)
 
     def _status(self, trial_id: str, result: dict) -> TrialStatus:

@@ -15,6 +15,7 @@ from tune_app.planning.plan import Plan
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.paths import StudyPaths
+from tune_app.record.record_copy import RecordCopy
 from tune_app.session.disk_space import DiskSpace
 
 
@@ -25,7 +26,7 @@ class OpenStudy:
     ``storage`` is where this study's checkpoints go, a path or URI. ``rows`` are the record up to
     this run, in the order they were written, for a scheduler to replay; ``context`` is what a
     searcher may read. ``disk`` is asked before a trial starts and while the ledger finds no room;
-    ``halt`` ends the search.
+    ``halt`` ends the search. ``copy`` takes the record to ``--storage`` as it grows.
     """
 
     plan: Plan
@@ -39,6 +40,7 @@ class OpenStudy:
     context: SearchContext
     disk: DiskSpace
     halt: Halt
+    copy: RecordCopy | None = None
 
     @property
     def history(self) -> History:

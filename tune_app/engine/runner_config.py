@@ -15,15 +15,13 @@ class RunnerConfig:
     """What workers run, how long to wait for what, and where progress is shown.
 
     ``workload`` replaces the training of networks on the plan's data set. ``attempts_per_fit`` is
-    the number of attempts handed to one ``Tuner.fit()``, ``checkpoint_seconds`` the training time
-    between two checkpoints. Without ``report`` the run ends with the tables alone. ``console``
-    shows a live table; without one there are log lines alone.
+    the number of attempts handed to one ``Tuner.fit()``. Without ``report`` the run ends with the
+    tables alone. ``console`` shows a live table; without one there are log lines alone.
     """
 
     workload: Workload | None = None
     preload: tuple[str, ...] = PRELOAD
     timeouts: HangTimeouts = field(default_factory=HangTimeouts)
     attempts_per_fit: int = 1000
-    checkpoint_seconds: float = 60.0
     report: bool = True
     console: Console | None = None

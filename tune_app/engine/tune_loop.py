@@ -24,10 +24,12 @@ from tune_app.engine.search_adapter import WorkerSettings
 from tune_app.engine.tuner_fit import fit_tuner
 from tune_app.engine.workload import Workload
 from tune_app.nodes.cluster import stop
+from tune_app.nodes.drain_watch import DrainWatch
 from tune_app.nodes.liveness import check_alive
-from tune_app.nodes.ray_internals import host_of_actor
+from tune_app.nodes.ray_internals import place_of_actor
 from tune_app.nodes.slot_count import SlotCount
-from tune_app.record.history import LOST
+from tune_app.nodes.worker_logs import WorkerLogs
+from tune_app.record.history import LOST, WAITED_FOR
 from tune_app.record.ledger import DiskFullError
 from tune_app.session.session import Session
 
@@ -42,8 +44,10 @@ class TuneLoop:
         self.study, self.session, self.config = study, session, config
         self.dispatcher, self.workload = session.dispatcher, study.workload
         self.scheduler = self._scheduler()
-        self.callback = LedgerCallback(self.dispatcher, self, location_of=self._location_of)
+        self.callback = LedgerCallback(self.dispatcher, self, place_of=self._place_of)
         self._suspicious = False  # a worker was lost: Ray itself may be
+        self._draining = DrainWatch()
+        self._logs = WorkerLogs(study.paths.logs)
 
     def replay(self) -> None:
         """Tells the scheduler what is on record; a trial it stops at its last epoch is stopped."""
@@ -85,6 +89,9 @@ class TuneLoop:
         except RayLostError:
             stop()  # Tune's clean-up would wait for dead actors until Ray aborts the process
             raise
+        for node, host in self._draining().items():
+            there = [trial for trial, own in self.callback.node_of.items() if own == node]
+            self.session.leave(host, there)
 
     def on_start(self, trial_id: str) -> None:
         """An attempt took a slot."""
@@ -103,6 +110,12 @@ class TuneLoop:
         self.session.on_end(trial_id)
         ended = self.dispatcher.history[trial_id].ended
         self._suspicious = bool(ended and ended.retry and ended.kind in LOST)
+
+    def on_failure(self, trial_id: str, node: str) -> None:
+        """An attempt failed: what its worker wrote last may say why."""
+        trial = self.dispatcher.history[trial_id]
+        if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
+            self._logs.fetch(trial_id, trial.host, node)
 
     def _end_hanging_workers(self) -> None:
         for trial_id in self.session.watchdog.hanging():
@@ -130,7 +143,7 @@ class TuneLoop:
         return WorkerSettings(
             storage=self.study.storage,
             threads=placement.threads(tier),
-            checkpoint_seconds=self.config.checkpoint_seconds,
+            checkpoint_seconds=self.study.options.checkpoint_seconds,
             device_fraction=placement.resources(tier).gpus,
             worker_log=str(self.study.paths.logs),
             epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,
@@ -180,11 +193,13 @@ class TuneLoop:
 
         return ContentScheduler(lambda: make(horizon), size_bin=group, spares=estimates)
 
-    def _location_of(self, actor: Any) -> tuple[str, str]:
+    def _place_of(self, actor: Any) -> tuple[str, str, str]:
         placement = self.study.placement
         device = "gpu" if placement.resources(0).gpus else "cpu"
-        one_node = len(placement.nodes) == 1
-        return socket.gethostname() if one_node else host_of_actor(actor), device
+        if len(placement.nodes) == 1 and not placement.is_joined:
+            return socket.gethostname(), device, ""
+        host, node = place_of_actor(actor)
+        return host, device, node
 
 
 def _first_cause(problem: BaseException) -> BaseException:

@@ -67,7 +67,8 @@ def fit_tuner(
         slots=slots,
         may_start=session.may_start,
     )
-    bundle = PlacementGroupFactory([{"CPU": resources.cpus, "GPU": resources.gpus}])
+    wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **dict(resources.custom)}
+    bundle = PlacementGroupFactory([wanted])
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             tune.with_resources(trainable(workload), bundle),

@@ -11,6 +11,7 @@ from tune_app.machine.resources import (
     Node,
     TrialResources,
     choose_resources,
+    of_type,
     problems,
     resource_tiers,
     slots,
@@ -52,7 +53,10 @@ def assign_resources(nodes: Sequence[Node], options: RunOptions, gpus: float | N
     Raises:
         UsageError: where no single node has what a trial asks for: Ray would wait for ever.
     """
-    resources = choose_resources(nodes, options.cpus_per_trial, gpus)
+    custom = options.resources
+    if options.accelerator_type:
+        custom += of_type(options.accelerator_type)
+    resources = choose_resources(nodes, options.cpus_per_trial, gpus, custom)
     joined = options.address is not None
     found = problems(nodes, resources)
     if found and not (joined and options.max_concurrent):

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+Custom = tuple[tuple[str, float], ...]
+"""Amounts of Ray's custom resources, by name; a card's type is one too, one on each node."""
+
+TYPE = "accelerator_type:"
+
+
+def of_type(accelerator_type: str) -> Custom:
+    """A little of what Ray gives each node with cards of the type: it asks for the type alone."""
+    return ((f"{TYPE}{accelerator_type}", 0.001),)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResources:
-    """What one trial holds while it runs: CPU cores, and a fraction of a card or whole cards."""
+    """What one trial holds while it runs: CPU cores, and a fraction of a card or whole cards.
+
+    ``custom`` are amounts of Ray's custom resources, by name.
+    """
 
     cpus: float
     gpus: float = 0.0
+    custom: Custom = ()
 
     def __str__(self) -> str:
         parts = [f"{self.cpus:g} CPU"] if self.cpus or not self.gpus else []
-        return " and ".join(parts + ([f"{self.gpus:g} GPU"] if self.gpus else []))
+        parts += [f"{self.gpus:g} GPU"] if self.gpus else []
+        parts += [
+            name if name.startswith(TYPE) else f"{amount:g} {name}" for name, amount in self.custom
+        ]
+        return " and ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,7 @@ class Node:
     name: str
     cpus: float
     gpus: float = 0.0
+    custom: Custom = ()
 
     def fits(self, resources: TrialResources) -> int:
         """How many trials run here at once; a card is shared by floor(1 / fraction)."""
@@ -36,6 +55,9 @@ class Node:
             limits.append(int(cards) * per_card if rest < 1 else math.floor(cards / rest + 1e-9))
         if resources.cpus:
             limits.append(math.floor(self.cpus / resources.cpus + 1e-9))
+        there = dict(self.custom)
+        for name, amount in resources.custom:
+            limits.append(math.floor(there.get(name, 0.0) / amount + 1e-9))
         return min(limits) if limits else max(1, int(self.cpus))
 
 
@@ -48,7 +70,7 @@ def slots(
 
 
 def choose_resources(
-    nodes: Sequence[Node], cpus: float | None, gpus: float | None
+    nodes: Sequence[Node], cpus: float | None, gpus: float | None, custom: Custom = ()
 ) -> TrialResources:
     """A trial's resources where options leave them open: one core on CPUs, else one card.
 
@@ -57,7 +79,7 @@ def choose_resources(
     has_gpu = any(node.gpus for node in nodes)
     gpus = (1.0 if has_gpu else 0.0) if gpus is None else float(gpus)
     cpus = (0.0 if gpus else 1.0) if cpus is None else float(cpus)
-    return TrialResources(cpus, gpus)
+    return TrialResources(cpus, gpus, custom)
 
 
 def threads(nodes: Sequence[Node], resources: TrialResources) -> int:
@@ -86,18 +108,37 @@ def problems(nodes: Sequence[Node], resources: TrialResources) -> list[str]:
         found.append(
             f"--cpus-per-trial {resources.cpus:g}: at most {most_cpus:g} on one node; ask for less"
         )
+    found += _missing_custom(nodes, resources)
     return found or [f"no node has {resources} free for a trial"]
+
+
+def _missing_custom(nodes: Sequence[Node], resources: TrialResources) -> Iterator[str]:
+    for name, amount in resources.custom:
+        if any(dict(node.custom).get(name, 0.0) >= amount for node in nodes):
+            continue
+        if name.startswith(TYPE):
+            types = {one.removeprefix(TYPE) for node in nodes for one, _ in node.custom
+                     if one.startswith(TYPE)}  # fmt: skip
+            there = (
+                f"there are {', '.join(sorted(types))}" if types else "Ray knows of no card here"
+            )
+            yield f"--accelerator-type {name.removeprefix(TYPE)}: no node has one; {there}"
+        else:
+            yield (
+                f"--resources {name}={amount:g}: no node has so much; start Ray's nodes with "
+                f"--resources '{{\"{name}\": N}}', N being what a node has of it"
+            )
 
 
 def resource_tiers(nodes: Sequence[Node], resources: TrialResources) -> tuple[TrialResources, ...]:
     """The shares a trial gets after running out of memory: its own, twice that, then alone."""
     if resources.gpus:
-        alone = TrialResources(resources.cpus, max(1.0, resources.gpus))
-        double = TrialResources(resources.cpus, min(2 * resources.gpus, alone.gpus))
+        alone = replace(resources, gpus=max(1.0, resources.gpus))
+        double = replace(resources, gpus=min(2 * resources.gpus, alone.gpus))
     else:
         largest = max(node.cpus for node in nodes)
-        alone = TrialResources(largest)
-        double = TrialResources(min(2 * resources.cpus, largest))
+        alone = replace(resources, cpus=largest)
+        double = replace(resources, cpus=min(2 * resources.cpus, largest))
     tiers = [resources]
     for tier in (double, alone):
         if tier != tiers[-1] and any(node.fits(tier) for node in nodes):

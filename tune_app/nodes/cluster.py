@@ -11,7 +11,7 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -22,6 +22,7 @@ from tune_app.command.errors import UsageError
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
 from tune_app.nodes.ray_internals import (
+    draining_nodes,
     fewer_processes,
     on_loopback,
     patient_start,
@@ -39,6 +40,7 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # our own watchdog closes the record first
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # or Tune begins a drained attempt again itself
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the study handles interruptions itself
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -260,16 +262,27 @@ def stop() -> None:
 
 
 def nodes() -> list[Node]:
-    """The nodes that are alive, the largest first."""
+    """The nodes that are alive and stay, the largest first."""
     import ray
 
-    alive = [node for node in ray.nodes() if node["Alive"]]
+    leaving = draining_nodes()
+    alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving]
     found = [
         Node(
             name=str(node["NodeManagerAddress"]),
             cpus=float(node["Resources"].get("CPU", 0.0)),
             gpus=float(node["Resources"].get("GPU", 0.0)),
+            custom=_custom(node["Resources"]),
         )
         for node in alive
     ]
     return sorted(found, key=lambda node: (-node.gpus, -node.cpus))
+
+
+OWN = ("CPU", "GPU", "memory", "object_store_memory")
+"""Resources that every node has; those named ``node:…`` say which it is."""
+
+
+def _custom(resources: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    own = (name for name in sorted(resources) if name not in OWN and not name.startswith("node:"))
+    return tuple((name, float(resources[name])) for name in own)

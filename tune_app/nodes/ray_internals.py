@@ -29,8 +29,12 @@ INTERNALS: dict[str, str] = {
     "ray._private.services:ConsolePopen": "shield_from_signals",
     "ray._raylet:GcsClient": "patient_start",
     "ray._raylet:NodeID.from_hex": "patient_start",
-    "ray._private.state:actors": "host_of_actor",
-    "ray.actor:ActorHandle._actor_id": "host_of_actor",
+    "ray._private.state:actors": "place_of_actor",
+    "ray._private.state:state.get_draining_nodes": "draining_nodes",
+    "ray._raylet:Config.health_check_period_ms": "health_check",
+    "ray._raylet:Config.health_check_timeout_ms": "health_check",
+    "ray._raylet:Config.health_check_failure_threshold": "health_check",
+    "ray.actor:ActorHandle._actor_id": "place_of_actor",
     "ray.tune.execution.class_cache:_ActorClassCache.get": "use_ready_workers",
     "ray.tune.execution.tune_controller:TuneController._maybe_reuse_cached_actor": (
         "keep_starting_workers"
@@ -164,15 +168,42 @@ def ended_processes() -> list[str]:
     return [str(name) for name, _ in started.dead_processes()] if started else []
 
 
-def host_of_actor(actor: Any) -> str:
-    """The node that an actor runs on, by Ray's control store; "" where it does not say."""
+def place_of_actor(actor: Any) -> tuple[str, str]:
+    """Address and id of the node that an actor runs on; "" where Ray's control store is silent."""
     from ray._private import state
 
     try:
         about = state.actors(actor._actor_id.hex())
-        return str(about["Address"]["IPAddress"])
+        return str(about["Address"]["IPAddress"]), str(about["Address"]["NodeID"])
     except Exception:
-        return ""
+        return "", ""
+
+
+def draining_nodes() -> dict[str, float]:
+    """Ids of the nodes that are about to be taken away; until when, in seconds since 1970.
+
+    0 where Ray was told no time. Empty where it does not say.
+    """
+    from ray._private import state
+
+    try:
+        return {node: until / 1000 for node, until in state.state.get_draining_nodes().items()}
+    except Exception:
+        return {}
+
+
+def health_check() -> tuple[int, int, int]:
+    """Period and timeout in milliseconds, and threshold, as Ray's processes here were started.
+
+    Those of the cluster where this runs on its head: environment variables are each machine's own.
+    """
+    from ray._raylet import Config
+
+    return (
+        int(Config.health_check_period_ms()),
+        int(Config.health_check_timeout_ms()),
+        int(Config.health_check_failure_threshold()),
+    )
 
 
 # Which worker process a trial gets: two habits of Tune's that Ray has no option for.

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from tune_app.command.errors import UsageError
-from tune_app.record.storage import read_file, remove_file, write_file
+from tune_app.record.storage import StorageFolder
 
 
 def check_shared(storage: str, timeout: float = 60.0) -> None:
@@ -20,7 +20,8 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
 
     token = secrets.token_hex(8)
     try:
-        write_file(storage, f".driver-{token}", token)
+        folder = StorageFolder(storage)
+        folder.write(f".driver-{token}", token.encode())
     except OSError as problem:
         raise UsageError([f"cannot write to --storage {storage}: {problem}"]) from problem
     waiting = {}
@@ -38,7 +39,7 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     ]
     for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
         with contextlib.suppress(OSError):
-            remove_file(storage, name)
+            folder.remove(name)
     if any(answers):
         raise UsageError(filter(None, answers))
 
@@ -50,7 +51,7 @@ def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: f
     advice = "name a --storage that every node sees, a shared folder or a URI"
     try:
         answer = ray.get(reference, timeout=timeout)
-        read_file(storage, answer)
+        StorageFolder(storage).read(answer)
     except ray.exceptions.GetTimeoutError:
         return f"node {address} gave no answer in {timeout:.0f} s"
     except Exception as problem:
@@ -61,8 +62,9 @@ def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: f
 
 def _read_and_answer(storage: str, token: str, node: str) -> str:
     """Runs on the node: reads the driver's token, writes its own."""
-    if read_file(storage, f".driver-{token}") != token:
+    folder = StorageFolder(storage)
+    if folder.read(f".driver-{token}") != token.encode():
         raise OSError("it holds another token than the driver wrote")
     answer = f".node-{token}-{node}"
-    write_file(storage, answer, token)
+    folder.write(answer, token.encode())
     return answer

@@ -46,7 +46,7 @@ WORDS = {
 def confirm_options(options: RunOptions, space: SearchSpace) -> RunOptions:
     """The same run under the name of its confirmation, ``<name>-confirm``."""
     name = study_paths(options, space.name).folder.name
-    return dataclasses.replace(options, name=f"{name}-confirm")
+    return dataclasses.replace(options, name=f"{name}-confirm", study_id=None)
 
 
 def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:

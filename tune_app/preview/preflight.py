@@ -26,7 +26,7 @@ from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
 from tune_app.preview.ways_in import ways_in
 from tune_app.record.paths import study_paths
-from tune_app.record.storage import read_file, remove_file, write_file
+from tune_app.record.storage import StorageFolder
 
 
 def check_start(plan: Plan, options: RunOptions) -> None:
@@ -69,14 +69,20 @@ def storage_problems(storage: str) -> list[str]:
         return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
     probe = f".probe-{secrets.token_hex(8)}"
     try:
-        write_file(storage, probe, probe)
-        read_file(storage, probe)
-        remove_file(storage, probe)
+        folder = StorageFolder(storage)
+        folder.write(probe, probe.encode())
+        folder.read(probe)
+        folder.remove(probe)
     except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: of the URI
-        reason = str(problem).partition("\n")[0]
-        advice = "name a folder, or a bucket that exists and that you may write to"
-        return [f"--storage {storage} cannot be used: {reason}; {advice}"]
+        return [storage_problem(storage, problem)]
     return []
+
+
+def storage_problem(storage: str, problem: Exception) -> str:
+    """What a storage answered, and what to name instead."""
+    reason = str(problem).partition("\n")[0]
+    advice = "name a folder, or a bucket that exists and that you may write to"
+    return f"--storage {storage} cannot be used: {reason}; {advice}"
 
 
 def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:

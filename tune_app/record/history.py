@@ -15,7 +15,7 @@ from trainables.config.metrics import score
 LOST = ("lost_worker", "lost_node")
 """Kinds of failures that ended a worker."""
 
-WAITED_FOR = ("full_disk", "storage")
+WAITED_FOR = ("full_disk", "storage", "drained_node")
 """Kinds of failures that say nothing of a trial: it is tried again for as long as it takes."""
 
 

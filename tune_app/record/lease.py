@@ -13,10 +13,14 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from trainables.config.whole_file import whole_file
+from tune_app.command.output import LOG
+from tune_app.record.storage import StorageFolder, without_secrets
 
 LEASE = "lease.json"
 RENEW_SECONDS = 2.0
+STORAGE_RENEW_SECONDS = 5.0
+"""In a remote storage, where each renewal is two requests."""
+
 STALE_SECONDS = 20.0
 """A lease unrenewed for this long is abandoned: a network disk's hiccup is shorter."""
 
@@ -35,88 +39,127 @@ class Holder(msgspec.Struct, frozen=True):
     pid_namespace: str = msgspec.field(name="place")
     renewed: float
 
+    def __str__(self) -> str:
+        ago = max(0.0, time.time() - self.renewed)
+        return f"process {self.pid} on {self.host}, last seen {ago:.0f} s ago"
+
 
 class LeaseHeldError(RuntimeError):
     """Another driver works on the study; ``holder`` says which."""
 
-    def __init__(self, study: Path, holder: Holder) -> None:
+    def __init__(self, place: str, holder: Holder) -> None:
         self.holder = holder
         super().__init__(
-            f"{study} is in use by process {holder.pid} on {holder.host}, last seen "
-            f"{max(0.0, time.time() - holder.renewed):.0f} s ago; wait for it, end it, or give "
-            "this run another --name"
+            f"{without_secrets(place)} is in use by {holder}; wait for it, end it, or give this "
+            "run another --name"
         )
 
 
 class Lease:
-    """Holds ``<study>/lease.json`` from entering to leaving; a thread renews it.
+    """Holds ``<place>/lease.json`` from entering to leaving; a thread renews it.
 
-    ``lost_event`` is set when another driver took the lease over, after this one slept for long.
+    ``place`` is a study's folder, on a disk or in a storage. A holder whose process is gone is
+    followed at once. One on another machine is followed when its lease has not moved for ``stale``
+    seconds, and entering waits for that. ``lost_event`` is set when another driver took the lease
+    over, after this one slept for long.
 
     Raises:
         LeaseHeldError: on entering, when another driver holds the study.
     """
 
-    def __init__(self, study: Path, *, renew: float = RENEW_SECONDS, stale: float = STALE_SECONDS):
-        self.study, self.path = study, study / LEASE
-        self.renew, self.stale = renew, stale
-        self.lost_event = threading.Event()
+    def __init__(
+        self,
+        place: Path | str,
+        *,
+        renew: float | None = None,
+        stale: float = STALE_SECONDS,
+        lost_event: threading.Event | None = None,
+    ) -> None:
+        self.place, self.stale = str(place), stale
+        self.lost_event = lost_event or threading.Event()
+        self._folder = StorageFolder(self.place, seconds=stale / 2)
+        default = STORAGE_RENEW_SECONDS if self._folder.is_remote else RENEW_SECONDS
+        self.renew = default if renew is None else renew
         self._leaving = threading.Event()
         self._token = secrets.token_hex(8)
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
-        self.study.mkdir(parents=True, exist_ok=True)
-        holder = _read(self.path)
-        damaged = holder is None and self.path.exists()
-        if damaged:
+        content = self._content()
+        if content is not None and _decoded(content) is None:
             time.sleep(min(0.3, self.renew))  # another driver may be writing it
-            holder = _read(self.path)
-        if holder is not None and _alive(self.path, holder, self.renew, self.stale):
-            raise LeaseHeldError(self.study, holder)
-        self._take(replace=damaged or holder is not None)
+        holder = self._read()
+        if holder is not None and self._is_alive(holder):
+            raise LeaseHeldError(self.place, holder)
+        self._take(replace=content is not None)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
-        self._thread.join()
-        if self._is_own():
-            self.path.unlink(missing_ok=True)
+        self._thread.join(self.stale)  # a storage that is away answers in half of that
+        with contextlib.suppress(OSError):
+            if self._is_own():
+                self._folder.remove(LEASE)
 
     def _take(self, *, replace: bool) -> None:
         """Writes this driver's name, and checks whether another did the same at this moment."""
         if not replace:
             try:
-                with self.path.open("xb") as file:
-                    file.write(msgspec.json.encode(self._holder()))
+                self._folder.create(LEASE, self._encoded())
             except FileExistsError:
                 self._lose_race()
         else:
-            self._write()
+            self._folder.write(LEASE, self._encoded())
+        if replace or self._folder.is_remote:
             time.sleep(min(0.3, self.renew))  # the last of several takers stays
         if not self._is_own():
             self._lose_race()
 
     def _lose_race(self) -> None:
-        winner = _read(self.path) or self._holder()
-        raise LeaseHeldError(self.study, winner)
+        raise LeaseHeldError(self.place, self._read() or self._holder())
 
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):
-            if not self._is_own():
-                self.lost_event.set()
-                return
-            with contextlib.suppress(OSError):  # a full or absent disk: the next renewal may work
-                self._write()
+            with contextlib.suppress(OSError):  # full, absent, away: the next renewal may do
+                if not self._is_own():
+                    self.lost_event.set()
+                    return
+                self._folder.write(LEASE, self._encoded())
 
     def _is_own(self) -> bool:
-        holder = _read(self.path)
+        holder = self._read()
         return holder is not None and holder.token == self._token
 
-    def _write(self) -> None:
-        with whole_file(self.path) as draft:
-            draft.write_bytes(msgspec.json.encode(self._holder()))
+    def _read(self) -> Holder | None:
+        """The lease's holder; None where there is none, or a half-written or damaged one."""
+        return _decoded(self._content() or b"")
+
+    def _content(self) -> bytes | None:
+        try:
+            return self._folder.read(LEASE)
+        except FileNotFoundError:
+            return None
+
+    def _is_alive(self, holder: Holder) -> bool:
+        """Waits until it is clear: clocks of two hosts may differ, what counts is that it moves."""
+        if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
+            return process_runs(holder.pid, holder.started_at)
+        is_old = abs(time.time() - holder.renewed) >= self.stale
+        patience = 2.5 * self.renew if is_old else self.stale
+        if not is_old:
+            where = without_secrets(self.place)
+            text = "%s was held by %s: waiting %.0f s at most to see whether it still is"
+            LOG.info(text, where, holder, patience)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            time.sleep(min(0.5, self.renew))
+            if (now := self._read()) != holder:
+                return now is not None
+        return False
+
+    def _encoded(self) -> bytes:
+        return msgspec.json.encode(self._holder())
 
     def _holder(self) -> Holder:
         pid = os.getpid()
@@ -126,22 +169,11 @@ class Lease:
         )
 
 
-def _read(path: Path) -> Holder | None:
-    """The lease's holder; None where there is none, or a half-written or damaged one."""
+def _decoded(content: bytes) -> Holder | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Holder)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(content, type=Holder)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _alive(path: Path, holder: Holder, renew: float, stale: float) -> bool:
-    if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
-        return process_runs(holder.pid, holder.started_at)
-    if abs(time.time() - holder.renewed) < stale:
-        return True
-    time.sleep(2.5 * renew)  # clocks of two hosts may differ: what counts is that it moves
-    again = _read(path)
-    return again is not None and again != holder
 
 
 def process_runs(pid: int, started_at: float) -> bool:

@@ -74,6 +74,11 @@ class Ledger:
         else:
             self.sync_if_due()
 
+    @property
+    def size(self) -> int:
+        """Bytes that hold whole rows."""
+        return self._size
+
     def sync_if_due(self) -> None:
         """Forces the rows to disk when the last time is ``SYNC_SECONDS`` ago."""
         if time.monotonic() - self._synced_at >= SYNC_SECONDS:

@@ -7,26 +7,101 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from trainables.config.whole_file import whole_file
+from trainables.training.time_limit import within
 
-def write_file(storage: str, name: str, text: str) -> None:
-    """Writes a small file, and the folder where there is none."""
-    system, root = filesystem(storage)
-    system.create_dir(root, recursive=True)
-    with system.open_output_stream(f"{root}/{name}") as file:
-        file.write(text.encode())
+ANSWER_SECONDS = 30.0
+"""For one call to a remote storage: S3 may hang for ever."""
 
 
-def read_file(storage: str, name: str) -> str:
-    """Its content; raises OSError where there is none."""
-    system, root = filesystem(storage)
-    with system.open_input_stream(f"{root}/{name}") as file:
-        return bytes(file.readall()).decode()
+class StorageFolder:
+    """A folder of a storage, named by a path or URI; a file is written whole or not at all.
 
+    Each call to a remote storage ends within ``seconds``. Every method raises OSError where the
+    storage refuses, and FileNotFoundError for a file that is not there.
+    """
 
-def remove_file(storage: str, name: str) -> None:
-    """Removes it; raises OSError where there is none."""
-    system, root = filesystem(storage)
-    system.delete_file(f"{root}/{name}")
+    def __init__(self, storage: str, *, seconds: float = ANSWER_SECONDS) -> None:
+        self.storage = storage
+        self._seconds = seconds
+        self._local: Path | None = None
+        if "://" not in storage:
+            self._local = Path(storage).expanduser().absolute()
+            return
+        self._remote, self._root = within(seconds, lambda: filesystem(storage))
+        if self._remote.type_name == "local":  # file://…
+            self._local = Path(self._root)
+        self._made: set[str] = set()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is no folder of this machine's file system."""
+        return self._local is None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file, and the folders above it where there are none."""
+        if self._local is None:
+            within(self._seconds, lambda: self._put(f"{self._root}/{name}", content))
+            return
+        path = self._local / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
+
+    def create(self, name: str, content: bytes) -> None:
+        """Writes a file that is not there; raises FileExistsError where it is.
+
+        A remote storage cannot tell whether another did the same at this moment: the last stays.
+        """
+        if self._local is None:
+            self.write(name, content)
+            return
+        path = self._local / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(content)
+
+    def read(self, name: str) -> bytes:
+        """A file's content."""
+        if self._local is not None:
+            return (self._local / name).read_bytes()
+        return within(self._seconds, lambda: self._get(f"{self._root}/{name}"))
+
+    def remove(self, name: str) -> None:
+        """Removes a file."""
+        if self._local is not None:
+            (self._local / name).unlink()
+            return
+        within(self._seconds, lambda: self._remote.delete_file(f"{self._root}/{name}"))
+
+    def names(self, below: str) -> list[str]:
+        """The files below one of its folders, however deep, by their path there; in order."""
+        if self._local is not None:
+            top = self._local / below
+            return sorted(
+                path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()
+            )
+        return within(self._seconds, lambda: self._list(f"{self._root}/{below}"))
+
+    def _put(self, path: str, content: bytes) -> None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._made:
+            self._remote.create_dir(folder, recursive=True)
+            self._made.add(folder)
+        with self._remote.open_output_stream(path) as file:
+            file.write(content)
+
+    def _get(self, path: str) -> bytes:
+        with self._remote.open_input_stream(path) as file:
+            return bytes(file.readall())
+
+    def _list(self, top: str) -> list[str]:
+        from pyarrow import fs
+
+        where = fs.FileSelector(top, allow_not_found=True, recursive=True)
+        infos = self._remote.get_file_info(where)
+        files = (info.path for info in infos if info.type == fs.FileType.File)
+        return sorted(path.removeprefix(f"{top}/") for path in files)
 
 
 def free_bytes(storage: str) -> int | None:

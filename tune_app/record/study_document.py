@@ -83,6 +83,19 @@ class StudyName:
     shared: str
 
 
+def opening_rows(paths: StudyPaths) -> tuple[SearchRow, ...]:
+    """The ledger's first row, which says whose it is; none where there is no such row."""
+    import msgspec
+
+    from analysis.record.rows import AnyRow
+
+    try:
+        with paths.ledger.open("rb") as file:
+            return (msgspec.json.decode(file.readline(), type=AnyRow),)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+
+
 def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | None:
     """Of a study that has begun; None where nothing is on record.
 

@@ -18,6 +18,7 @@ CAUSES = {
     "storage": "the storage does not answer",
     "full_disk": "the disk of {host} is full",
     "unfit_node": "{host}",
+    "drained_node": "the host {host} is being taken away",
 }
 
 

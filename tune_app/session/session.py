@@ -6,16 +6,17 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
-from trainables.training.job import STOP_FILE
+from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
-from tune_app.record.storage import remove_file, write_file
+from tune_app.record.record_copy import RecordCopy
+from tune_app.record.storage import StorageFolder
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
@@ -38,9 +39,9 @@ class TrialLog(Protocol):
 class Session:
     """Everything that one run of the command holds, and the rules for stopping it.
 
-    ``storage`` takes checkpoints. ``lost_event`` is set when another driver took the study over.
-    ``ends_at`` is when the time budget, ``budget`` in words, is used up (monotonic seconds), and
-    ``polled_at`` when ``tick`` last looked around (0.0: never).
+    ``storage`` takes checkpoints, ``copy`` brings the record there. ``lost_event`` is set when
+    another driver took the study over. ``ends_at`` is when the time budget, ``budget`` in words, is
+    used up (monotonic seconds), and ``polled_at`` when ``tick`` last looked around (0.0: never).
     """
 
     ledger: Ledger
@@ -51,6 +52,7 @@ class Session:
     watchdog: Watchdog
     storage: str
     lost_event: threading.Event
+    copy: RecordCopy | None = None
     trial_log: TrialLog | None = None
     searched_keys: tuple[str, ...] = ()
     ends_at: float = float("inf")
@@ -60,6 +62,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._outage = StorageOutage(self.storage)
+        self._asked_to_leave: set[str] = set()
 
     # Between events.
 
@@ -73,6 +76,8 @@ class Session:
             return
         self.polled_at = now
         self.ledger.sync_if_due()
+        if self.copy is not None:
+            self._outage.heard("the record", self.copy.away_seconds)
         if now > self.ends_at:
             self.stop(f"the time budget of {self.budget} is used up")
         if self.lost_event.is_set():
@@ -97,16 +102,38 @@ class Session:
         self.dispatcher.halt(reason)
         self.signals.stop_in(GRACE_SECONDS)
         LOG.info("stopping: %s", reason)
-        if "://" in self.storage:  # a trial that hangs must not delay the end of the search
-            threading.Thread(target=self._ask_to_save, args=(reason,), daemon=True).start()
+        if self.lost_event.is_set():  # a file would stop the other driver's trials
+            self.signals.stop_in(0.0)
         else:
-            self._ask_to_save(reason)
+            self._ask_to_save(reason, STOP_FILE)
 
-    def _ask_to_save(self, reason: str) -> None:
-        try:
-            write_file(self.storage, STOP_FILE, reason)
-        except OSError as problem:
-            LOG.info("cannot ask the trials to save: %s", problem)
+    def leave(self, host: str, trial_ids: Iterable[str]) -> None:
+        """Asks the trials on a host that is about to be taken away to save and make way, once."""
+        running = self.dispatcher.running
+        there = {
+            f"{name}/{LEAVE_FILE}-a{running[name].number}" for name in trial_ids if name in running
+        }
+        fresh = sorted(there - self._asked_to_leave)
+        if fresh:
+            self._asked_to_leave |= there
+            LOG.info("the host %s is about to be taken away: its %d trials save", host, len(fresh))
+            self._ask_to_save(f"{host} is being taken away", *fresh)
+
+    def _ask_to_save(self, reason: str, *files: str) -> None:
+        """Writes the files that ask for it."""
+
+        def ask() -> None:
+            try:
+                folder = StorageFolder(self.storage)
+                for name in files:
+                    folder.write(name, reason.encode())
+            except OSError as problem:
+                LOG.info("cannot ask the trials to save: %s", problem)
+
+        if "://" in self.storage:  # one that hangs must hold up neither the search nor its end
+            threading.Thread(target=ask, daemon=True).start()
+        else:
+            ask()
 
     @property
     def out_of_time(self) -> bool:
@@ -116,7 +143,7 @@ class Session:
     def clear_stop(self) -> None:
         """Withdraws the request to stop, before a search begins."""
         with contextlib.suppress(OSError):
-            remove_file(self.storage, STOP_FILE)
+            StorageFolder(self.storage).remove(STOP_FILE)
 
     def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
         """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""

@@ -18,6 +18,8 @@ from tune_app.planning.plan import PlannedTrial
 from tune_app.preview.speed_cache import save_speeds
 from tune_app.record.history import History, best_on_record
 from tune_app.record.paths import StudyPaths
+from tune_app.record.record_copy import RecordCopy
+from tune_app.session.duration import format_duration
 from tune_app.session.session import Session
 from tune_app.study.retention import remove_checkpoints, surplus
 
@@ -100,7 +102,8 @@ def finalize(
     complete = dispatcher.searcher.exhausted and not left
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
     study.ledger.append(Closed(time.time(), reason))
-    remove_checkpoints(study.storage, surplus(history, study.options.keep))
+    if not session.lost_event.is_set():  # else they are another driver's
+        remove_checkpoints(study.storage, surplus(history, study.options.keep))
     save_speeds(study.paths.folder.parent, history, study.placement.slots())
     code = exit_code(
         counts,
@@ -112,8 +115,24 @@ def finalize(
     return Outcome(study.paths.folder, code, reason, counts, best, accuracy, complete)
 
 
-def write_results(folder: Path, *, report: bool = True) -> None:
-    """Writes tables and report; an error is logged with the command that tries again."""
+def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None = None) -> None:
+    """Tables and report, here and in the storage; a fault there is told."""
+    _write_tables_and_report(folder, report=report)
+    if copy is None:
+        return
+    paths = StudyPaths(folder)
+    copy.add(paths.study, paths.report, *sorted(folder.glob("*.parquet")))
+    if not copy.finish():
+        away = format_duration(copy.away_seconds)
+        LOG.info(
+            "the storage lacks the end of the record: it has not answered for %s (%s); the same "
+            "command here brings it there",
+            *(away, copy.problem or "no answer"),
+        )
+
+
+def _write_tables_and_report(folder: Path, *, report: bool) -> None:
+    """What fails can be made good by ``python -m analysis``."""
     again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
     try:
         from analysis.study.study import load_study, write_study_tables  # imports pandas

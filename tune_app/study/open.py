@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 from analysis.record.rows import AnyRow, Run
@@ -13,24 +14,29 @@ from tune_app.engine.open_study import OpenStudy
 from tune_app.preview.forecast import checkpoint_bytes
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
+from tune_app.record.record_copy import RecordCopy
 from tune_app.record.storage import without_secrets
 from tune_app.session.disk_space import DiskSpace
 from tune_app.study.prepare import PreparedStudy
 from tune_app.study.resume import entry_rows, missing_ends, to_run_again
+from tune_app.study.shared_study import announce
 
 SPARE_BYTES = 20_000_000
 """Kept free for record, logs and tables, besides the checkpoints being written."""
 
 
-def open_study(prepared: PreparedStudy) -> OpenStudy:
-    """Puts this run, what it borrows and what it plans on record."""
+def open_study(prepared: PreparedStudy, lost_event: threading.Event) -> OpenStudy:
+    """Puts this run, what it borrows and what it plans on record.
+
+    ``lost_event`` is set when another driver takes the study over.
+    """
     plan, record, slots = prepared.plan, prepared.record, prepared.placement.slots()
     halt = Halt()
     disk = DiskSpace(prepared.storage, _needed_bytes(prepared), halt)
     ledger = Ledger(
         prepared.paths.folder, study_id=prepared.name.study_id, wait_for_space=disk.wait
     )
-    history = History(record.rows)
+    history, copy = History(record.rows), _record_copy(prepared, ledger, lost_event)
 
     def write(*rows: AnyRow) -> None:
         ledger.append(*rows)
@@ -59,7 +65,25 @@ def open_study(prepared: PreparedStudy) -> OpenStudy:
         context=SearchContext(plan, history, options.objective, options.search_seed, again, write),
         disk=disk,
         halt=halt,
+        copy=copy,
     )
+
+
+def _record_copy(
+    prepared: PreparedStudy, ledger: Ledger, lost_event: threading.Event
+) -> RecordCopy | None:
+    paths, options, name = prepared.paths, prepared.options, prepared.name
+    if not options.storage:
+        return None
+    copy = RecordCopy(
+        prepared.storage,
+        paths.ledger,
+        lambda: ledger.size,
+        announce=lambda: announce(paths, options, name),
+        lost_event=lost_event,
+    )
+    copy.add(paths.study)
+    return copy
 
 
 def first_line(study: OpenStudy) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +16,16 @@ from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload, cifar_workload
 from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
+from tune_app.nodes.health import report_health
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.data_request import data_request
 from tune_app.planning.plan import Plan, plan_tables
 from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths
-from tune_app.record.storage import join
-from tune_app.record.study_document import StudyName, stored_name
+from tune_app.record.study_document import StudyName
 from tune_app.study.resume import borrowed_rows
 from tune_app.study.same_data import check_data
-from tune_app.study.storage_owner import is_copy
+from tune_app.study.study_name import study_storage
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,6 @@ class PreparedStudy:
 
     ``borrowed`` are rows of other studies that this one takes over. ``storage`` is where its
     checkpoints go, a path or URI, and ``name`` says who the study is wherever it is shared.
-    ``copied`` names the folder of checkpoints that a copied study takes along, "" for none.
     """
 
     plan: Plan
@@ -43,7 +41,6 @@ class PreparedStudy:
     paths: StudyPaths
     name: StudyName
     storage: str
-    copied: str
     record: Record
     borrowed: Sequence[AnyRow]
     workload: Workload
@@ -51,7 +48,12 @@ class PreparedStudy:
 
 
 def prepare_study(
-    plan: Plan, options: RunOptions, config: RunnerConfig, paths: StudyPaths, ray_start: RayStart
+    plan: Plan,
+    options: RunOptions,
+    config: RunnerConfig,
+    paths: StudyPaths,
+    name: StudyName,
+    ray_start: RayStart,
 ) -> PreparedStudy:
     """Reads the record and the data while Ray starts, then checks what Ray found.
 
@@ -68,20 +70,14 @@ def prepare_study(
     gpus = _gpus_per_trial(nodes, plan, options, paths, workload)
     placement = assign_resources(nodes, options, gpus)
     check_data(plan, options, paths, borrowed, workload)
-    name = stored_name(paths, record.rows) or _new_name(paths)
-    if not name.study_id:  # it began before there were ids
-        name = StudyName(_new_name(paths).study_id, name.shared)
-    copied = ""
-    if options.storage and is_copy(options.storage, name, paths):
-        copied, name = name.shared, _new_name(paths)
-    storage = join(options.storage, name.shared) if options.storage else str(paths.checkpoints)
+    storage = study_storage(paths, options, name)
+    if placement.is_joined:
+        report_health()
     if len(placement.nodes) > 1:
         from tune_app.nodes.shared_storage import check_shared
 
         check_shared(storage)
-    return PreparedStudy(
-        plan, options, paths, name, storage, copied, record, borrowed, workload, placement
-    )
+    return PreparedStudy(plan, options, paths, name, storage, record, borrowed, workload, placement)
 
 
 def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:
@@ -90,11 +86,6 @@ def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable
         return lambda: given
     data = load_dataset(data_request(plan.space.fixed, options))
     return partial(cifar_workload, data, plan_tables(plan))
-
-
-def _new_name(paths: StudyPaths) -> StudyName:
-    study_id = secrets.token_hex(6)
-    return StudyName(study_id, f"{paths.folder.name}-{study_id}")
 
 
 def _gpus_per_trial(
@@ -110,4 +101,4 @@ def _gpus_per_trial(
     from tune_app.engine.gpu_trial import card
 
     cache = ShareCache(paths.folder.parent / ".gpu_shares.json")
-    return auto_share(plan, card(), workload.parameters["data"], cache)
+    return auto_share(plan, card(options.accelerator_type), workload.parameters["data"], cache)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
+from trainables.training.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, best_on_record, final_score
-from tune_app.record.storage import filesystem
+from tune_app.record.storage import ANSWER_SECONDS, filesystem
 
 
 def surplus(history: History, keep: int | str = KEPT_WHEN_FINISHED) -> list[str]:
@@ -53,9 +55,10 @@ def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
 
     system, root = filesystem(storage)
     removed = 0
+    where = fs.FileSelector(root, allow_not_found=True)
     with contextlib.suppress(OSError):
-        infos = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        infos = within(ANSWER_SECONDS, lambda: system.get_file_info(where))
         for trial_id in {info.base_name for info in infos}.intersection(trial_ids):
-            system.delete_dir(f"{root}/{trial_id}")
+            within(ANSWER_SECONDS, partial(system.delete_dir, f"{root}/{trial_id}"))
             removed += 1
     return removed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 
@@ -24,6 +25,7 @@ from tune_app.planning.identity import study_identity
 from tune_app.planning.plan import Plan
 from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, study_paths
+from tune_app.record.study_document import StudyName
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.study.finalize import Outcome, write_results
 from tune_app.study.open import open_study
@@ -31,7 +33,9 @@ from tune_app.study.prepare import prepare_study
 from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
 from tune_app.study.search import search_study
-from tune_app.study.storage_owner import take_storage
+from tune_app.study.shared_study import bring_home, catch_up, set_aside, shared_lease
+from tune_app.study.storage_owner import is_copy, take_storage
+from tune_app.study.study_name import new_name, study_name, study_storage
 
 
 def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = None) -> Outcome:
@@ -45,14 +49,21 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
     paths = study_paths(options, plan.space.name)
     identity = study_identity(plan)
     with SignalHandler() as signals:
-        with lease_errors_as_usage():
-            if options.fresh and (aside := move_aside(paths)):
-                LOG.info("the study of that name is now %s", aside)
+        _make_way(paths, options)
+        bring_home(paths, options)
         check_identity(paths, plan, options)
-        with _leased(paths) as lease, RayStart(options, config.preload) as ray_start:
+        name, copied = study_name(paths), ""
+        if options.storage and is_copy(options.storage, name, paths):
+            copied, name = name.shared, new_name(paths)
+        with (
+            _leased(paths, options, name) as lost_event,
+            RayStart(options, config.preload) as ray_start,
+        ):
+            if options.storage:
+                catch_up(paths, study_storage(paths, options, name))
             try:
                 with gc_paused():
-                    prepared = prepare_study(plan, options, config, paths, ray_start)
+                    prepared = prepare_study(plan, options, config, paths, name, ray_start)
             except RayLostError as problem:
                 reason = f"the search did not begin, and nothing is lost: {problem}"
                 outcome = Outcome(paths.folder, 1, reason, complete=False)
@@ -61,16 +72,26 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if options.storage:
-                take_storage(options.storage, prepared.name, paths, prepared.copied)
+                take_storage(options.storage, name, paths, copied)
             describe(prepared, identity)
             budget = options.time_budget_seconds
             ends_at = began + budget if budget else float("inf")
-            study = open_study(prepared)
-            with _among_others(study.placement, paths):
-                outcome = search_study(study, config, signals, lease, ray_start, ends_at)
-        write_results(paths.folder, report=config.report)
+            study = open_study(prepared, lost_event)
+            with study.copy or contextlib.nullcontext(), _among_others(study.placement, paths):
+                outcome = search_study(study, config, signals, lost_event, ray_start, ends_at)
+                write_results(paths.folder, report=config.report, copy=study.copy)
     outcome.log(options.command)
     return outcome
+
+
+def _make_way(paths: StudyPaths, options: RunOptions) -> None:
+    """``--fresh``: whatever has the study's name gets another."""
+    if not options.fresh:
+        return
+    set_aside(paths, options)
+    with lease_errors_as_usage():
+        if aside := move_aside(paths):
+            LOG.info("the study of that name is now %s", aside)
 
 
 @contextlib.contextmanager
@@ -97,8 +118,13 @@ def _among_others(placement: Placement, paths: StudyPaths) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _leased(paths: StudyPaths) -> Iterator[Lease]:
+def _leased(paths: StudyPaths, options: RunOptions, name: StudyName) -> Iterator[threading.Event]:
+    """Holds the study, here and in the storage; the event is set when another driver takes it."""
     with contextlib.ExitStack() as stack:
+        lost_event = threading.Event()
         with lease_errors_as_usage():
-            lease = stack.enter_context(Lease(paths.folder))
-        yield lease
+            stack.enter_context(Lease(paths.folder, lost_event=lost_event))
+        if options.storage:
+            storage = study_storage(paths, options, name)
+            stack.enter_context(shared_lease(storage, lost_event))
+        yield lost_event

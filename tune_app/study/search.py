@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from tune_app.command.lazy_import import import_named
@@ -15,7 +16,6 @@ from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
 from tune_app.nodes.ray_start import RayStart
-from tune_app.record.lease import Lease
 from tune_app.session.duration import format_duration
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session, TrialLog
@@ -33,7 +33,7 @@ def search_study(
     study: OpenStudy,
     config: RunnerConfig,
     signals: SignalHandler,
-    lease: Lease,
+    lost_event: threading.Event,
     ray_start: RayStart,
     ends_at: float,
 ) -> Outcome:
@@ -52,7 +52,7 @@ def search_study(
             borrow=lambda plan: borrowed_rows(plan, study.history, study.options.reuse_from),
             begun=progress.begin_stage,
         )
-        session = _session(study, stage, progress, config, signals, lease, ends_at)
+        session = _session(study, stage, progress, config, signals, lost_event, ends_at)
         LOG.info("%s", first_line(study))
 
         def close() -> Outcome:
@@ -74,7 +74,7 @@ def _session(
     progress: ProgressDisplay,
     config: RunnerConfig,
     signals: SignalHandler,
-    lease: Lease,
+    lost_event: threading.Event,
     ends_at: float,
 ) -> Session:
     options = study.options
@@ -97,7 +97,8 @@ def _session(
         signals=signals,
         watchdog=Watchdog(config.timeouts),
         storage=study.storage,
-        lost_event=lease.lost_event,
+        copy=study.copy,
+        lost_event=lost_event,
         trial_log=_tensorboard(study.paths.tensorboard),
         searched_keys=tuple(study.plan.space.keys),
         ends_at=ends_at,

@@ -80,6 +80,6 @@ class ShutdownWatchdog:
         LOG.info("Ray does not end the search: the record is closed without it")
         outcome = self.close()
         session.ledger.sync()
-        write_results(outcome.folder)
+        write_results(outcome.folder, copy=session.copy)
         outcome.log(self.command)
         os._exit(outcome.exit_code or 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tune_app.command.output import LOG
 from tune_app.record.paths import StudyPaths
-from tune_app.record.storage import filesystem, join, read_file, write_file
+from tune_app.record.storage import StorageFolder, filesystem, join
 from tune_app.record.study_document import StudyName, read_information
 
 OWNER = "owner.json"
@@ -35,12 +35,17 @@ def take_storage(storage: str, name: StudyName, paths: StudyPaths, copied: str =
     if copied:
         LOG.info("%s is a copy of a study: its checkpoints are copied to %s", paths.folder, place)
         _copy(join(storage, copied), place)
-    write_file(place, OWNER, json.dumps({"folder": str(paths.folder)}))
+    write_owner(place, paths)
+
+
+def write_owner(place: str, paths: StudyPaths) -> None:
+    """From now on ``place`` holds the checkpoints of the study in this folder."""
+    StorageFolder(place).write(OWNER, json.dumps({"folder": str(paths.folder)}).encode())
 
 
 def _owner(place: str) -> Path | None:
     try:
-        return Path(json.loads(read_file(place, OWNER))["folder"])
+        return Path(json.loads(StorageFolder(place).read(OWNER))["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

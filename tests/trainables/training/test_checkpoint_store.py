@@ -15,7 +15,7 @@ from trainables.training.checkpoint_store import (
     CheckpointStore,
     StorageError,
 )
-from trainables.training.job import STOP_FILE
+from trainables.training.job import LEAVE_FILE, STOP_FILE
 
 
 @pytest.fixture(params=["folder", "uri"])
@@ -70,11 +70,14 @@ def test_a_checkpoint_whose_copy_was_cut_off_is_no_checkpoint(storage, tmp_path)
         read_checkpoint(folder)
 
 
-def test_a_stop_file_is_a_request_to_stop(storage, tmp_path):
+def test_a_file_asks_one_attempt_to_leave_and_another_all_to_stop(storage, tmp_path):
     store = CheckpointStore(storage, "trial")
-    assert not store.stop_requested()
+    assert store.request(3) == ""
+    (tmp_path / "trial").mkdir()
+    (tmp_path / "trial" / f"{LEAVE_FILE}-a3").touch()
+    assert [store.request(attempt) for attempt in (2, 3, 4)] == ["", LEAVE_FILE, ""]
     (tmp_path / STOP_FILE).touch()
-    assert store.stop_requested()
+    assert store.request(3) == store.request(4) == STOP_FILE
 
 
 def test_a_storage_that_is_away_for_a_moment_is_waited_for(tmp_path):

@@ -19,6 +19,10 @@ def problems(*argv: str) -> tuple[str, ...]:
     return caught.value.problems
 
 
+def options(*argv: str) -> RunOptions:
+    return parse_options(["--space", "quickstart", *argv])
+
+
 def test_a_space_alone_leaves_everything_as_it_says() -> None:
     expected = RunOptions(space="low_rank", command="run_tune.py --space low_rank")
     assert parse_options(["--space", "low_rank"]) == expected
@@ -75,10 +79,47 @@ def test_every_option_reaches_its_field() -> None:
 
 
 def test_every_field_has_an_option() -> None:
-    renamed = {"plan": "plan_only", "json": "as_json", "time_budget": "time_budget_seconds"}
+    renamed = {
+        "plan": "plan_only",
+        "json": "as_json",
+        "time_budget": "time_budget_seconds",
+        "checkpoint_interval": "checkpoint_seconds",
+    }
     options = list(inspect.signature(command_line._command).parameters)[1:]
     fields = {field.name for field in dataclasses.fields(RunOptions)}
     assert {renamed.get(name, name) for name in options} == fields - {"command"}
+
+
+def test_a_uri_where_a_folder_is_meant_is_told_with_what_to_name() -> None:
+    told = problems(
+        *shlex.split(
+            "--space quickstart --results-dir s3://b/r --data-dir gs://b/d --download s3://b/x "
+            "--reuse-from s3://b/one --reuse-from two"
+        )
+    )
+    flags = ("--results-dir s3://b/r", "--data-dir gs://b/d", "--download s3", "--reuse-from s3")
+    assert len(told) == 4
+    assert all(one.startswith(flag) for one, flag in zip(told, flags, strict=True))
+    assert "--storage URI keeps checkpoints and a copy of the record elsewhere" in told[0]
+
+
+def test_a_relative_storage_is_the_callers_folder_wherever_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert options("--storage", "shared").storage == str(tmp_path / "shared")
+    assert options("--storage", "s3://bucket/x?region=r").storage == "s3://bucket/x?region=r"
+
+
+def test_what_a_trial_takes_of_a_cluster_is_read() -> None:
+    asked = options(
+        *shlex.split("--resources trial=1 --resources disk=0.5 --accelerator-type A100"),
+        *("--checkpoint-interval", "5m"),
+    )
+    assert asked.resources == (("trial", 1.0), ("disk", 0.5))
+    assert (asked.accelerator_type, asked.checkpoint_seconds) == ("A100", 300.0)
+    assert options().checkpoint_seconds == 60.0
+    assert len(problems("--space", "x", "--resources", "CPU=1", "--resources", "trial")) == 3
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

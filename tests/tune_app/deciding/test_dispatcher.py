@@ -166,14 +166,21 @@ def test_a_host_that_takes_twelve_trials_with_it_is_one_cause():
     assert "10 failures in a row" in made.halted
 
 
-def test_a_storage_that_is_away_spends_no_retries_and_stops_no_search():
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("storage", "trainables.training.checkpoint_store.StorageError: it refused"),
+        ("drained_node", "trainables.cifar_trainable.HostLeavingError: it is being taken away"),
+    ],
+)
+def test_what_says_nothing_of_a_trial_spends_no_retries_and_stops_no_search(kind, words):
     (trial,) = some_trials(1)
     made, _ = dispatcher([trial], max_failures=0, max_lost=0)
     for _ in range(30):
         attempt = made.next_attempt()
         made.started(attempt.trial_id)
-        away = classify_text("trainables.training.checkpoint_store.StorageError: it refused")
-        assert away.kind == "storage"
+        away = classify_text(words)
+        assert away.kind == kind
         assert made.failed(attempt.trial_id, away)
         assert not made.halted
     attempt = made.next_attempt()

@@ -48,6 +48,31 @@ def test_what_no_single_node_has_is_refused_though_all_together_have_it():
         assign_resources(nodes, RunOptions(space="x"), 2)
 
 
+def test_a_custom_resource_caps_the_trials_of_each_node_that_declares_it():
+    nodes = [
+        Node("a", 64, custom=(("trial", 4.0),)),
+        Node("b", 2, custom=(("trial", 4.0),)),
+        Node("c", 64),
+    ]
+    placed = assign_resources(nodes, RunOptions(space="x", resources=(("trial", 1.0),)), None)
+    assert [node.fits(placed.resources(0)) for node in nodes] == [4, 2, 0]
+    assert str(placed.resources(0)) == "1 CPU and 1 trial"
+    assert all(tier.custom == (("trial", 1.0),) for tier in placed.tiers)
+    with pytest.raises(UsageError, match="no node has so much; start Ray's nodes with --resources"):
+        assign_resources(nodes, RunOptions(space="x", resources=(("slot", 1.0),)), None)
+
+
+def test_a_type_of_card_is_one_of_those_that_nodes_have():
+    nodes = [
+        Node("a", 8, 4, custom=(("accelerator_type:A100", 1.0),)),
+        Node("b", 8, 8, custom=(("accelerator_type:T4", 1.0),)),
+    ]
+    placed = assign_resources(nodes, RunOptions(space="x", accelerator_type="A100"), 0.5)
+    assert [node.fits(placed.resources(0)) for node in nodes] == [8, 0]
+    with pytest.raises(UsageError, match="H100: no node has one; there are A100, T4"):
+        assign_resources(nodes, RunOptions(space="x", accelerator_type="H100"), 0.5)
+
+
 def test_a_trial_that_ran_out_of_memory_gets_twice_as_much_then_the_whole():
     assert resource_tiers(TWO_CARDS, TrialResources(0, 0.2)) == (
         TrialResources(0, 0.2),

@@ -2,18 +2,24 @@
 
 import threading
 import time
+from collections import Counter
 
 import pytest
 import ray
+from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
+from ray.core.generated import autoscaler_pb2
 
-from analysis.record.rows import Epoch, Started
+from analysis.record.record import RecordError
+from analysis.record.rows import Ended, Epoch, Started
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.errors import UsageError
-from tune_app.nodes import cluster
+from tune_app.nodes import cluster, worker_logs
+from tune_app.nodes.health import HealthCheck, ask_head
 from tune_app.nodes.shared_storage import check_shared
-from tune_app.record.storage import join, read_file, remove_file, write_file
+from tune_app.nodes.worker_logs import _fetch
+from tune_app.record.storage import StorageFolder, join
 
 pytestmark = pytest.mark.cluster
 
@@ -46,14 +52,76 @@ def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
         check_shared(str(blocked / "below"))
 
 
+def test_the_health_settings_are_those_of_the_head(two_nodes):
+    assert ask_head() == HealthCheck(1.0, 2.0, 3)
+
+
+def test_the_end_of_a_failed_workers_log_comes_home(two_nodes, tmp_path, monkeypatch):
+    """The node reads another text under the same path, as the disk of another host holds it."""
+    _, second = two_nodes
+    log = tmp_path / "trial.log"
+    log.write_text("\n".join(f"line {number}" for number in range(100)))
+    _fetch(log, "there", second.node_id)
+    assert "there" not in log.read_text()  # it is the same file
+    monkeypatch.setattr(worker_logs, "last_lines", lambda path: "Timeout: here it hung")
+    _fetch(log, "there", second.node_id)
+    assert log.read_text().endswith(f"the end of {log} on there\nTimeout: here it hung\n---\n")
+
+
 def test_small_files_of_a_storage(tmp_path):
     storage = join(str(tmp_path), "study")
-    write_file(storage, "STOP", "because")
-    assert read_file(storage, "STOP") == "because"
-    remove_file(storage, "STOP")
-    with pytest.raises(OSError, match="STOP"):
-        read_file(storage, "STOP")
+    folder = StorageFolder(storage)
+    folder.write("STOP", b"because")
+    assert folder.read("STOP") == b"because"
+    folder.remove("STOP")
+    with pytest.raises(FileNotFoundError, match="STOP"):
+        folder.read("STOP")
     assert join("s3://bucket/a?scheme=http", "b") == "s3://bucket/a/b?scheme=http"
+
+
+def test_a_node_that_is_drained_costs_no_epoch_and_one_line(two_nodes, tmp_path):
+    nodes, _ = two_nodes
+    third = nodes.add_node(num_cpus=2)
+    engine = Engine(tmp_path)
+
+    def drain():
+        deadline = time.monotonic() + 200
+        while not any(row.host for row in started(engine)):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(2)
+        client = GcsClient(address=nodes.address)
+        until = int(time.time() * 1000) + 60_000
+        preemption = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        accepted, reason = client.drain_node(third.node_id, preemption, "spot", until)
+        assert accepted, reason
+
+    drainer = threading.Thread(target=drain)
+    drainer.start()
+    outcome = engine.run(
+        plan_of(some_trials(8)), {"seconds": 0.5}, slots=None, address=nodes.address,
+        storage=str(tmp_path / "shared"),
+    )  # fmt: skip
+    drainer.join()
+    nodes.remove_node(third)
+    assert outcome.exit_code == 0, engine.lines
+    assert sum("is about to be taken away" in line for line in engine.lines) == 1, engine.lines
+    starts, ends = Counter(), Counter()
+    for kind, counts in ((Started, starts), (Ended, ends)):
+        counts.update((row.trial_id, row.attempt) for row in engine.of(kind))
+    assert starts == ends  # every attempt is closed
+    left = [row for row in engine.of(Ended) if row.kind == "drained_node"]
+    assert left
+    (shared,) = (tmp_path / "shared").glob("scripted-*")
+    begun = Engine.trained_in(shared)
+    assert sum(begun.values()) - len(begun) == len(left)  # the one that each broke off
+
+
+def started(engine):
+    try:
+        return engine.of(Started)
+    except RecordError:
+        return []
 
 
 def test_a_node_killed_while_the_search_runs_costs_no_trial(two_nodes, tmp_path):

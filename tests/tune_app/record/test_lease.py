@@ -8,7 +8,9 @@ import time
 import msgspec
 import pytest
 
-from tune_app.record.lease import LEASE, Holder, Lease, LeaseHeldError, _read
+from tests.bucket import Bucket
+from tune_app.record.lease import LEASE, Holder, Lease, LeaseHeldError
+from tune_app.record.storage import StorageFolder
 
 HOLD = """
 import sys, time
@@ -30,6 +32,10 @@ def other_driver(tmp_path):
     yield process
     process.kill()
     process.wait()
+
+
+def read_holder(study) -> Holder:
+    return msgspec.json.decode((study / LEASE).read_bytes(), type=Holder)
 
 
 def write_holder(study, **changes):
@@ -58,39 +64,43 @@ def test_leaving_lets_go(tmp_path):
     assert not (tmp_path / LEASE).exists()
 
 
-def test_another_host_that_renewed_lately_holds_the_study(tmp_path):
+def test_another_host_that_renewed_lately_and_then_died_is_followed_after_waiting(tmp_path, lines):
     write_holder(tmp_path, renewed=time.time())
-    with pytest.raises(LeaseHeldError, match="on far, last seen"):
-        Lease(tmp_path).__enter__()
+    began = time.monotonic()
+    with Lease(tmp_path, renew=0.05, stale=1.0):
+        assert 1.0 <= time.monotonic() - began < 3
+    (line,) = lines
+    assert "was held by process 1 on far, last seen 0 s ago: waiting 1 s at most" in line
 
 
 def test_another_host_that_fell_silent_does_not(tmp_path):
     write_holder(tmp_path, renewed=time.time() - 100)
     with Lease(tmp_path, renew=0.05):
-        holder = _read(tmp_path / LEASE)
-        assert holder is not None
-        assert holder.pid == os.getpid()
+        assert read_holder(tmp_path).pid == os.getpid()
 
 
-def test_a_host_whose_clock_is_wrong_still_holds_while_it_renews(tmp_path):
-    """Its clock runs an hour behind, so the age alone would call it dead."""
+@pytest.mark.parametrize("behind", [0, 3600])
+def test_a_host_that_renews_holds_the_study_whatever_its_clock_says(tmp_path, behind):
+    """Its clock runs behind, so the age alone would call it dead."""
     script = """
 import sys, time, msgspec
 from pathlib import Path
 from tune_app.record.lease import Holder
 path = Path(sys.argv[1]) / "lease.json"
 while True:
-    holder = Holder("t", "far", 1, 0.0, "elsewhere", time.time() - 3600)
+    holder = Holder("t", "far", 1, 0.0, "elsewhere", time.time() - float(sys.argv[2]))
     draft = path.with_suffix(".new"); draft.write_bytes(msgspec.json.encode(holder))
     draft.replace(path); print("renewed", flush=True); time.sleep(0.05)
 """
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(tmp_path), str(behind)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(LeaseHeldError):
+        with pytest.raises(LeaseHeldError, match="on far, last seen"):
             Lease(tmp_path, renew=0.1).__enter__()
     finally:
         process.kill()
@@ -107,8 +117,8 @@ def test_a_driver_that_slept_while_another_took_over_learns_it(tmp_path):
 @pytest.mark.parametrize("pid", [-1, 0, 2**70])
 @pytest.mark.parametrize("renewed", [-1e300, 1e300])
 def test_a_process_that_there_cannot_be_holds_nothing(tmp_path, pid, renewed):
-    with Lease(tmp_path) as own:
-        here = _read(own.path).pid_namespace
+    with Lease(tmp_path):
+        here = read_holder(tmp_path).pid_namespace
     write_holder(tmp_path, pid=pid, renewed=renewed, pid_namespace=here)
     with Lease(tmp_path):
         pass
@@ -117,5 +127,24 @@ def test_a_process_that_there_cannot_be_holds_nothing(tmp_path, pid, renewed):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"token": 3}', b"[1"])
 def test_a_damaged_lease_holds_nobody(tmp_path, content):
     (tmp_path / LEASE).write_bytes(content)
-    with Lease(tmp_path, renew=0.05) as lease:
-        assert _read(lease.path).pid == os.getpid()
+    with Lease(tmp_path, renew=0.05):
+        assert read_holder(tmp_path).pid == os.getpid()
+
+
+def test_a_storage_holds_it_too_and_its_outage_loses_nothing(tmp_path):
+    with Bucket() as bucket:
+        place = bucket.uri("study")
+        with Lease(place, renew=0.2, stale=2.0) as lease:
+            with pytest.raises(LeaseHeldError, match="s3://bucket/study"):  # and no key of it
+                Lease(place).__enter__()
+            bucket.fault = "503"
+            time.sleep(1)
+            bucket.fault = ""
+            assert not lease.lost_event.wait(1)
+            other = Holder("another", "far", 1, 0.0, "elsewhere", time.time())
+            for _ in range(20):  # a renewal that was under way may come after it
+                StorageFolder(place).write(LEASE, msgspec.json.encode(other))
+                if lease.lost_event.wait(0.5):
+                    break
+            assert lease.lost_event.is_set()
+        assert StorageFolder(place).read(LEASE) == msgspec.json.encode(other)

@@ -1,6 +1,7 @@
 """Checkpoints in a bucket of a real S3 server: trials go on from them, and the best is fetched."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -86,12 +87,21 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     said = [line for line in lines if not (best in line and any(map(line.__contains__, unsaid)))]
     assert len(lines) - len(said) == 2
     (study / "ledger.jsonl").write_text("".join(said))
+    system, root = filesystem(join(storage, shared))
+    system.delete_dir(f"{root}/record")
     assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
     epochs = [row.epoch for row in read_record(study).rows if ours(row, Epoch, best)]
     assert epochs == [1, 2]
     log = (study / "logs" / f"{best}.log").read_text()
     assert "goes on from checkpoint e2-a1" in log
     assert log.count("epoch 2 train_loss") == 1
+
+    before = (study / "ledger.jsonl").read_bytes()
+    shutil.rmtree(study)
+    assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
+    after = (study / "ledger.jsonl").read_bytes()  # of a head that had the bucket alone
+    assert after.startswith(before)
+    assert b'"type":"started"' not in after[len(before) :]
 
     for name in ("study.json", "ledger.jsonl"):
         assert "secret" not in (study / name).read_text()

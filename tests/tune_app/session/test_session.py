@@ -90,10 +90,23 @@ def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_
     assert not (tmp_path / "checkpoints" / "STOP").exists()
 
 
-def test_losing_the_lease_stops_the_search(session):
+def test_losing_the_lease_stops_the_search(session, tmp_path):
     session.lost_event.set()
     tick(session)
     assert "another driver" in session.dispatcher.halted
+    assert not (tmp_path / "checkpoints" / "STOP").exists()  # its trials train on
+    assert session.out_of_time
+
+
+def test_the_trials_of_a_host_that_is_taken_away_are_asked_once(session, tmp_path, lines):
+    for _ in range(3):
+        assert session.dispatcher.next_attempt()
+    _, *far = session.dispatcher.running
+    for _ in range(2):
+        session.leave("far", [*far, "ended"])
+    asked = {path.parent.name for path in (tmp_path / "checkpoints").glob("*/LEAVE-a1")}
+    assert asked == set(far)
+    assert lines == ["the host far is about to be taken away: its 2 trials save"]
 
 
 def test_a_standstill_stops_the_search(session):

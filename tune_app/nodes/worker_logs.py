@@ -1,0 +1,59 @@
+"""What a failed worker wrote last is brought home: its log lies on the disk of its host."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tune_app.command.output import LOG
+
+LINES = 40
+
+ANSWER_SECONDS = 60.0
+
+
+class WorkerLogs:
+    """Appends the end of a remote log to the one of the same name in ``folder``.
+
+    Workers write to the same path wherever they run; where that is one folder for all of them,
+    nothing is left to do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def fetch(self, trial_id: str, host: str, node: str) -> None:
+        """Asks the node ``node`` for the log of a trial; nobody waits for it."""
+        if node:
+            arguments = (self._folder / f"{trial_id}.log", host, node)
+            threading.Thread(target=_fetch, args=arguments, daemon=True, name="logs").start()
+
+
+def _fetch(log: Path, host: str, node: str) -> None:
+    import ray
+
+    pinned = ray.remote(last_lines).options(
+        num_cpus=0,
+        max_retries=0,
+        scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            node, soft=False
+        ),
+    )
+    try:
+        text = ray.get(pinned.remote(str(log)), timeout=ANSWER_SECONDS)
+        here = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if text and text not in here:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"--- the end of {log} on {host}\n{text}\n---\n")
+            LOG.info("what the worker on %s wrote last: %s", host, log)
+    except Exception:  # the host is gone with its disk; the failure itself is on record
+        return
+
+
+def last_lines(path: str) -> str:
+    """The end of a file; "" where there is none."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-LINES:])

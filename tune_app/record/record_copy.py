@@ -1,0 +1,179 @@
+"""Copies a growing record to its storage from a thread of its own: no search waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from itertools import takewhile
+from pathlib import Path
+
+from tune_app.record.shared_record import RECORD, Segment, SharedRecord, end_of, shared_part
+from tune_app.record.storage import StorageFolder
+
+COPY_SECONDS = 5.0
+"""Between two looks at the ledger. A head that dies loses what it wrote since, and during one copy:
+ten seconds at most, where the storage takes a megabyte in five."""
+
+SEAL_BYTES = 1_000_000
+"""A segment that has grown so far is written no more: the next one begins."""
+
+LONGEST_ROW_BYTES = 1_000_000
+
+RETRY_SECONDS = 1.0
+"""Between two tries at a storage that refuses."""
+
+PATIENCE_SECONDS = 30.0
+"""The end of a search waits so long for a storage that does not answer."""
+
+
+class RecordCopy:
+    """Keeps ``<storage>/record`` up to date with a ledger that grows, from entering to leaving.
+
+    ``size`` says how many bytes of the ledger are whole rows. ``announce`` is called first, once:
+    it makes the record findable. A storage that refuses is asked again for as long as it takes;
+    this thread alone waits, and ``away_seconds`` says how long it has been. ``lost_event`` is set
+    when another driver goes on with the record.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        ledger: Path,
+        size: Callable[[], int],
+        *,
+        announce: Callable[[], None] = lambda: None,
+        lost_event: threading.Event | None = None,
+        every: float = COPY_SECONDS,
+        seal_bytes: int = SEAL_BYTES,
+    ) -> None:
+        self._storage, self._ledger, self._size = storage, ledger, size
+        self._announce, self._every, self._seal_bytes = announce, every, seal_bytes
+        self._lost_event = lost_event or threading.Event()
+        self._changed = threading.Condition()
+        self._files: dict[str, Path] = {}
+        self._record: SharedRecord | None = None
+        self._driver = ""
+        self._sealed: list[Segment] = []  # of this record, whoever wrote them
+        self._open: Segment | None = None
+        self._begun = self._superseded = False
+        self._trying_since: float | None = None
+        self._problem = ""
+        self._finishing = self._left = False
+        self._thread = threading.Thread(target=self._work, daemon=True, name="record copy")
+
+    def __enter__(self) -> RecordCopy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._left = True
+            self._changed.notify_all()
+
+    def add(self, *files: Path) -> None:
+        """Copies files too, as they then are, under their names; one that is not there is not."""
+        with self._changed:
+            self._files |= {file.name: file for file in files}
+            self._changed.notify_all()
+
+    def finish(self, seconds: float = PATIENCE_SECONDS) -> bool:
+        """Whether all of it lies in the storage, within so many seconds."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify_all()
+            return self._changed.wait_for(self._is_done, seconds)
+
+    @property
+    def away_seconds(self) -> float:
+        """How long the storage has not taken what it was given; 0 where nothing waits."""
+        since = self._trying_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def problem(self) -> str:
+        """What the storage last said, while it refuses; "" where it said nothing."""
+        return self._problem
+
+    def _is_done(self) -> bool:
+        whole = self._begun and not self._files and self._copied == self._size()
+        return whole or self._superseded
+
+    @property
+    def _copied(self) -> int:
+        return self._open.end if self._open else end_of(self._sealed)
+
+    def _work(self) -> None:
+        while True:
+            if not self._is_done():
+                self._try()
+            with self._changed:
+                self._changed.notify_all()
+                if self._left or (self._finishing and self._is_done()):
+                    return
+                self._changed.wait(RETRY_SECONDS if self._trying_since else self._every)
+
+    def _try(self) -> None:
+        self._trying_since = self._trying_since or time.monotonic()
+        try:
+            self._copy()
+        except Exception as problem:  # whatever it is: the thread goes on, and the outage is told
+            self._problem = str(problem)
+        else:
+            self._trying_since, self._problem = None, ""
+
+    def _copy(self) -> None:
+        """Everything that is there now; nothing once a later driver goes on with the record."""
+        record = self._opened()
+        if self._begun and record.newest_driver() != self._driver:
+            self._superseded = True
+            self._lost_event.set()
+            return
+        while self._copied < (size := self._size()):
+            self._extend(record, size)
+        if not self._begun:
+            record.begin(self._driver, [one for one in self._sealed if one.driver != self._driver])
+            self._begun = True
+        for name, path in list(self._files.items()):
+            if path.is_file():
+                record.folder.write(f"{RECORD}/{name}", path.read_bytes())
+            with self._changed:
+                del self._files[name]
+
+    def _opened(self) -> SharedRecord:
+        """The record, and what of it this ledger goes on from: an open segment is written anew."""
+        if self._record is None:
+            self._announce()
+            record = SharedRecord(StorageFolder(self._storage))
+            common = shared_part(record.segments(), self._ledger)
+            self._sealed = list(takewhile(lambda one: one.length >= self._seal_bytes, common))
+            self._driver = record.next_driver()
+            self._record = record
+        return self._record
+
+    def _extend(self, record: SharedRecord, size: int) -> None:
+        """Writes one segment: the open one with what has come since, or as much as one may hold."""
+        before = self._open
+        start = before.start if before else end_of(self._sealed)
+        with self._ledger.open("rb") as file:
+            file.seek(start)
+            content = file.read(min(size - start, self._seal_bytes + LONGEST_ROW_BYTES))
+        content = _first_rows(content, self._seal_bytes)
+        segment = Segment.of(self._driver, start, content)
+        record.write(segment, content)
+        if segment.length >= self._seal_bytes:
+            self._sealed.append(segment)
+            self._open = None
+        else:
+            self._open = segment
+        if before is not None:
+            with contextlib.suppress(OSError):  # the reader takes the longest
+                record.remove(before)
+
+
+def _first_rows(content: bytes, least: int) -> bytes:
+    """As many whole rows as come to ``least`` bytes; all where they are fewer."""
+    if len(content) <= least:
+        return content
+    return content[: content.index(b"\n", least - 1) + 1]

@@ -1,0 +1,190 @@
+"""A study's record in its storage: what a head whose disk is empty goes on from.
+
+Object stores cannot append, so the ledger lies there in pieces, and each is written once::
+
+    record/runs/NUMBER-TOKEN.json                            a driver, and the pieces it builds on
+    record/segments/NUMBER-TOKEN/START-LENGTH-DIGEST.jsonl   bytes of the ledger from START on
+    record/study.json, record/report.html, …                 copies, replaced as a whole
+
+A driver writes under its own number alone. One that was taken for dead and wakes up cannot spoil
+what its successor, with a higher number, goes on with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import msgspec
+
+from trainables.config.whole_file import whole_file
+from tune_app.record.storage import StorageFolder
+
+RECORD = "record"
+
+
+class SharedRecordError(ValueError):
+    """The record in a storage is damaged; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes of the ledger from ``start`` on, written by ``driver``; ``digest`` is of them."""
+
+    driver: str
+    start: int
+    length: int
+    digest: str
+
+    @property
+    def end(self) -> int:
+        """The place in the ledger after its last byte."""
+        return self.start + self.length
+
+    @property
+    def name(self) -> str:
+        """Below the folder of segments."""
+        return f"{self.driver}/{self.start:012d}-{self.length}-{self.digest}.jsonl"
+
+    @classmethod
+    def of(cls, driver: str, start: int, content: bytes) -> Segment:
+        """The one that holds ``content``."""
+        return cls(driver, start, len(content), _digest(content))
+
+    @classmethod
+    def parse(cls, name: str) -> Segment | None:
+        """None where the name is no segment's."""
+        found = re.fullmatch(r"([^/]+)/(\d+)-(\d+)-([0-9a-f]+)\.jsonl", name)
+        return cls(found[1], int(found[2]), int(found[3]), found[4]) if found else None
+
+    def holds(self, content: bytes) -> bool:
+        """Whether these are its bytes."""
+        return len(content) == self.length and _digest(content) == self.digest
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+class SharedRecord:
+    """Reads and writes the record of one study below ``folder``, the study's in the storage."""
+
+    def __init__(self, folder: StorageFolder) -> None:
+        self.folder = folder
+
+    def segments(self) -> list[Segment]:
+        """Those of the newest driver's record, each beginning where the one before ends.
+
+        Where the last was written at several lengths, the longest; none where nothing is there.
+        """
+        driver = self.newest_driver()
+        if not driver:
+            return []
+        chain = self._base(driver)
+        own = self._of(driver)
+        while following := [one for one in own if one.start == end_of(chain) and one.length]:
+            chain.append(max(following, key=lambda one: one.length))
+        return chain
+
+    def newest_driver(self) -> str:
+        """The name of the driver that began last; "" where none did."""
+        runs = self.folder.names(f"{RECORD}/runs")
+        return runs[-1].removesuffix(".json") if runs else ""
+
+    def _base(self, driver: str) -> list[Segment]:
+        content = self.folder.read(f"{RECORD}/runs/{driver}.json")
+        names = msgspec.json.decode(content, type=list[str])
+        return [segment for name in names if (segment := Segment.parse(name))]
+
+    def _of(self, driver: str) -> list[Segment]:
+        names = self.folder.names(f"{RECORD}/segments/{driver}")
+        return [segment for name in names if (segment := Segment.parse(f"{driver}/{name}"))]
+
+    def read(self, segment: Segment) -> bytes:
+        """Its bytes.
+
+        Raises:
+            SharedRecordError: where it holds others, or is gone.
+        """
+        name = f"{RECORD}/segments/{segment.name}"
+        try:
+            content = self.folder.read(name)
+        except FileNotFoundError:
+            content = b""
+        if not segment.holds(content):
+            raise SharedRecordError(f"{name} is missing or does not hold what was written")
+        return content
+
+    def content(self) -> bytes:
+        """The whole ledger.
+
+        The last segment may still be on its way: where it is not whole, a shorter one of the same
+        start takes its place. While its driver lives, a longer one may have replaced it meanwhile.
+
+        Raises:
+            SharedRecordError: where an earlier segment is damaged.
+        """
+        for _ in range(2):
+            with contextlib.suppress(SharedRecordError):
+                return self._content()
+        return self._content()
+
+    def _content(self) -> bytes:
+        segments = self.segments()
+        parts = [self.read(one) for one in segments[:-1]]
+        parts += [self._longest_whole(last) for last in segments[-1:]]
+        return b"".join(parts)
+
+    def _longest_whole(self, last: Segment) -> bytes:
+        same = [one for one in self._of(last.driver) if one.start == last.start] or [last]
+        for segment in sorted(same, key=lambda one: one.length, reverse=True):
+            try:
+                return self.read(segment)
+            except SharedRecordError:
+                continue
+        return self.read(last)  # which says what is wrong
+
+    def write(self, segment: Segment, content: bytes) -> None:
+        """Writes a segment."""
+        self.folder.write(f"{RECORD}/segments/{segment.name}", content)
+
+    def remove(self, segment: Segment) -> None:
+        """Removes one that a longer one has replaced."""
+        self.folder.remove(f"{RECORD}/segments/{segment.name}")
+
+    def begin(self, driver: str, base: Sequence[Segment]) -> None:
+        """From now on the record is ``base`` and what ``driver`` writes after it."""
+        content = msgspec.json.encode([one.name for one in base])
+        self.folder.write(f"{RECORD}/runs/{driver}.json", content)
+
+    def next_driver(self) -> str:
+        """A name for a driver that begins now; later ones come after it in order."""
+        number = int(self.newest_driver().partition("-")[0] or 0) + 1
+        return f"{number:06d}-{secrets.token_hex(4)}"
+
+    def fetch(self, name: str, path: Path) -> bool:
+        """Copies a file of the record to ``path``; whether there is one."""
+        try:
+            content = self.folder.read(f"{RECORD}/{name}")
+        except FileNotFoundError:
+            return False
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
+        return True
+
+
+def end_of(segments: Sequence[Segment]) -> int:
+    """How many bytes of the ledger they hold."""
+    return segments[-1].end if segments else 0
+
+
+def shared_part(segments: Sequence[Segment], ledger: Path) -> list[Segment]:
+    """The first segments, as many as a ledger on this disk holds byte by byte."""
+    with ledger.open("rb") as file:
+        return list(takewhile(lambda one: one.holds(file.read(one.length)), segments))

@@ -1,0 +1,51 @@
+"""Which studies a storage holds, by name: how a head with an empty disk finds the one it means."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tune_app.record.storage import StorageFolder
+
+INDEX = ".studies"
+
+
+class IndexEntry(msgspec.Struct, frozen=True):
+    """A study in a storage: its id, its folder there, who began it, and when (since 1970)."""
+
+    study_id: str
+    folder: str
+    host: str
+    time: float
+
+
+class StudyIndex:
+    """``<storage>/.studies/<name>/<id>.json``, a file a study."""
+
+    def __init__(self, storage: StorageFolder) -> None:
+        self._storage = storage
+
+    def find(self, name: str) -> list[IndexEntry]:
+        """The studies of a name, the oldest first."""
+        files = self._storage.names(f"{INDEX}/{name}")
+        found = [self._read(f"{INDEX}/{name}/{file}") for file in files if file.endswith(".json")]
+        return sorted(found, key=lambda entry: entry.time)
+
+    def enter(self, name: str, entry: IndexEntry) -> None:
+        """Writes an entry down; one that is there stays."""
+        path = _path(name, entry)
+        try:
+            self._storage.read(path)
+        except FileNotFoundError:
+            self._storage.write(path, msgspec.json.encode(entry))
+
+    def rename(self, name: str, entry: IndexEntry, new: str) -> None:
+        """Gives a study another name; its folder keeps its own."""
+        self._storage.write(_path(new, entry), msgspec.json.encode(entry))
+        self._storage.remove(_path(name, entry))
+
+    def _read(self, path: str) -> IndexEntry:
+        return msgspec.json.decode(self._storage.read(path), type=IndexEntry)
+
+
+def _path(name: str, entry: IndexEntry) -> str:
+    return f"{INDEX}/{name}/{entry.study_id}.json"

@@ -1,0 +1,199 @@
+"""A study whose record lies in ``--storage`` too: found there by its name, and taken home."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import humanize
+import msgspec
+
+from search_spaces.grammar.space import SearchSpace
+from trainables.config.whole_file import whole_file
+from tune_app.command.errors import UsageError
+from tune_app.command.options import RunOptions
+from tune_app.command.output import LOG
+from tune_app.planning.confirm import confirm_options
+from tune_app.preview.preflight import storage_problem
+from tune_app.record.lease import Lease, LeaseHeldError
+from tune_app.record.paths import StudyPaths, study_paths
+from tune_app.record.shared_record import SharedRecord, SharedRecordError, shared_part
+from tune_app.record.storage import StorageFolder, join, without_secrets
+from tune_app.record.study_document import StudyName, opening_rows, stored_name
+from tune_app.record.study_index import IndexEntry, StudyIndex
+from tune_app.study.storage_owner import write_owner
+
+
+def bring_home(paths: StudyPaths, options: RunOptions) -> None:
+    """Where the folder has no study, the one of its name in ``--storage`` is copied there.
+
+    Raises:
+        UsageError: several have that name, the storage does not answer, or ``--study-id`` names
+            another study than the folder's.
+    """
+    if not options.storage or options.fresh:
+        return
+    if paths.ledger.is_file():
+        _check_id(paths, options)
+        return
+    with _told(options.storage):
+        index = StudyIndex(StorageFolder(options.storage))
+        entry = _chosen(paths, options, index.find(paths.folder.name))
+        if entry is not None:
+            with Lease(paths.folder):
+                _fetch(paths, options.storage, entry)
+
+
+def bring_home_what_is_planned(options: RunOptions, space: SearchSpace) -> None:
+    """The study that the options name, and its confirmation: a plan looks at their records."""
+    bring_home(study_paths(options, space.name), options)
+    if options.confirm:
+        own = confirm_options(options, space)
+        bring_home(study_paths(own, space.name), own)
+
+
+def catch_up(paths: StudyPaths, storage: str) -> None:
+    """Takes the record in the study's ``storage`` over where it knows more than the folder's.
+
+    Another head went on with the study, or this machine lost power before the last rows reached
+    its disk. What the folder alone knows is trained already: checkpoints report it again.
+
+    Raises:
+        UsageError: the storage does not answer, or its record is damaged.
+    """
+    if not paths.ledger.is_file():
+        return
+    with _told(storage):
+        record = SharedRecord(StorageFolder(storage))
+        segments = record.segments()
+        if len(shared_part(segments, paths.ledger)) == len(segments):
+            return
+        content, here = record.content(), paths.ledger.read_bytes()
+        if here.startswith(content):
+            return
+        place = without_secrets(storage)
+        if content.startswith(here):
+            LOG.info("%s is behind its copy in %s, which is taken over", paths.ledger, place)
+        else:
+            aside = paths.ledger.with_name(f"{paths.ledger.name}.until-{_stamp()}")
+            paths.ledger.rename(aside)
+            text = "another driver went on with the study: its record in %s is taken over, %s is %s"
+            LOG.info(text, place, paths.ledger, aside.name)
+        _write_ledger(paths, content)
+
+
+def set_aside(paths: StudyPaths, options: RunOptions) -> None:
+    """``--fresh``: the study of this name in the storage gets another, unless somebody runs it."""
+    if not options.storage:
+        return
+    with _told(options.storage):
+        index = StudyIndex(StorageFolder(options.storage))
+        own = stored_name(paths, opening_rows(paths))
+        new = f"{paths.folder.name}.until-{_stamp()}"
+        for entry in index.find(paths.folder.name):
+            if own is not None and own.study_id != entry.study_id:
+                continue
+            with contextlib.suppress(LeaseHeldError), Lease(join(options.storage, entry.folder)):
+                index.rename(paths.folder.name, entry, new)
+                place = without_secrets(options.storage)
+                LOG.info("the study %s in %s is now named %s", entry.folder, place, new)
+
+
+@contextlib.contextmanager
+def shared_lease(storage: str, lost_event: threading.Event) -> Iterator[None]:
+    """Holds a study in its storage.
+
+    Raises:
+        UsageError: another head works on it, or the storage does not answer.
+    """
+    with contextlib.ExitStack() as stack:
+        with _told(storage):
+            stack.enter_context(Lease(storage, lost_event=lost_event))
+        yield
+
+
+def announce(paths: StudyPaths, options: RunOptions, name: StudyName) -> None:
+    """Writes a study into the index of its storage."""
+    assert options.storage is not None
+    entry = IndexEntry(name.study_id, name.shared, socket.gethostname(), time.time())
+    StudyIndex(StorageFolder(options.storage)).enter(paths.folder.name, entry)
+
+
+def _check_id(paths: StudyPaths, options: RunOptions) -> None:
+    own = stored_name(paths, opening_rows(paths))
+    if options.study_id and own is not None and options.study_id != own.study_id:
+        raise UsageError(
+            [
+                f"--study-id {options.study_id}: {paths.folder} holds the study {own.study_id}; "
+                "name another --results-dir, or leave the option out"
+            ]
+        )
+
+
+def _chosen(
+    paths: StudyPaths, options: RunOptions, found: Sequence[IndexEntry]
+) -> IndexEntry | None:
+    """The study that is meant; None where there is none of that name."""
+    wanted = [one for one in found if options.study_id in (None, one.study_id)]
+    if len(wanted) == 1 or not (found or options.study_id):
+        return wanted[0] if wanted else None
+    listed = [
+        f"  {one.study_id}, begun {humanize.naturaltime(time.time() - one.time)} on {one.host}"
+        for one in found
+    ]
+    where = f"{without_secrets(str(options.storage))} of the name {paths.folder.name}"
+    if options.study_id:
+        problem = f"--study-id {options.study_id}: no such study in {where}"
+    else:
+        problem = f"{len(found)} studies in {where}: --study-id ID goes on with one, --fresh begins"
+        problem += " another"
+    raise UsageError([problem, *listed])
+
+
+def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
+    record = SharedRecord(StorageFolder(join(storage, entry.folder)))
+    content = record.content()
+    if not content:
+        return  # its driver was lost before anything was on record
+    record.fetch(paths.study.name, paths.study)
+    _write_ledger(paths, content)
+    write_owner(join(storage, entry.folder), paths)
+    LOG.info(
+        "%s goes on with the study %s of %s, begun %s on %s (--fresh begins another)",
+        paths.folder,
+        entry.study_id,
+        without_secrets(storage),
+        humanize.naturaltime(time.time() - entry.time),
+        entry.host,
+    )
+
+
+def _write_ledger(paths: StudyPaths, content: bytes) -> None:
+    with whole_file(paths.ledger) as draft:
+        draft.write_bytes(content)
+
+
+def _stamp() -> str:
+    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+@contextlib.contextmanager
+def _told(storage: str) -> Iterator[None]:
+    """A storage that cannot be used, or used by another, is told as wrong use is."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except LeaseHeldError as problem:
+        raise UsageError([str(problem)]) from problem
+    except (SharedRecordError, msgspec.DecodeError) as problem:
+        place = without_secrets(storage)
+        raise UsageError(
+            [f"the record in {place} is damaged: {problem}; --fresh begins another study"]
+        ) from problem
+    except (OSError, ValueError, NotImplementedError) as problem:
+        raise UsageError([storage_problem(storage, problem)]) from problem

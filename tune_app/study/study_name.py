@@ -1,0 +1,29 @@
+"""Who a study is, and where its checkpoints lie."""
+
+from __future__ import annotations
+
+import secrets
+
+from tune_app.command.options import RunOptions
+from tune_app.record.paths import StudyPaths
+from tune_app.record.storage import join
+from tune_app.record.study_document import StudyName, opening_rows, stored_name
+
+
+def study_name(paths: StudyPaths) -> StudyName:
+    """As the study was begun; a new one where it was not, or before there were ids."""
+    known = stored_name(paths, opening_rows(paths))
+    if known is None:
+        return new_name(paths)
+    return known if known.study_id else StudyName(new_name(paths).study_id, known.shared)
+
+
+def new_name(paths: StudyPaths) -> StudyName:
+    """Of a study that begins in this folder."""
+    study_id = secrets.token_hex(6)
+    return StudyName(study_id, f"{paths.folder.name}-{study_id}")
+
+
+def study_storage(paths: StudyPaths, options: RunOptions, name: StudyName) -> str:
+    """The study's own folder in ``--storage``, a path or URI; else the one of its checkpoints."""
+    return join(options.storage, name.shared) if options.storage else str(paths.checkpoints)
