@@ -54,6 +54,13 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
+def probability(value: float) -> str:
+    """A probability that is never certain: "> 99 %", "84 %", "< 1 %"."""
+    if value > 0.99:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
+
+
 def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks
+from analysis.charts.labels import log_ticks, probability
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.claims.claim import plural
@@ -166,8 +166,7 @@ def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     front = _apart(
         data[data["on_front"]], room=math.log(data["size"].max() / data["size"].min()) / LABELS
     )
-    said = ["> 99 %" if p > 0.99 else f"{100 * p:.0f} %" for p in front["probability"]]
-    front = front.assign(words=said)
+    front = front.assign(words=front["probability"].map(probability))
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
     halo = words.mark_text(dy=-14, fontSize=11, stroke=theme.PAPER, strokeWidth=4)
     return alt.layer(halo, words.mark_text(dy=-14, fontSize=11))

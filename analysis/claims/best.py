@@ -14,7 +14,7 @@ from analysis.statistics.intervals import Interval
 from analysis.statistics.moderation import moderate
 from analysis.statistics.power import runs_needed
 from analysis.statistics.winners import Lead, winner_interval
-from analysis.study.best import contenders
+from analysis.study.best import allowed, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import outcomes, standard_error
@@ -71,7 +71,7 @@ def interval_of_best(arms: list[Arm]) -> Interval:
 
 def best_claim(study: Study) -> Claim:
     """Which configuration is best, by how much, and whether that is more than chance."""
-    frame = contenders(replicates(study))
+    frame = contenders(allowed(study, replicates(study)))
     if not len(frame):
         return _nothing(study)
     arms = study_arms(study)
@@ -127,7 +127,7 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
     """
     if best.empty:
         return []
-    overall = contenders(replicates(study))["configuration"].tolist()
+    overall = contenders(allowed(study, replicates(study)))["configuration"].tolist()
     arms = dict(zip(replicates(study)["configuration"], _all_arms(study), strict=True))
     found = []
     for rivals in best["rivals"]:
@@ -142,7 +142,7 @@ def _all_arms(study: Study) -> list[Arm]:
 
 def study_arms(study: Study) -> list[Arm]:
     """The configurations that compete, the best first."""
-    return _arms_of(study, contenders(replicates(study)))
+    return _arms_of(study, contenders(allowed(study, replicates(study))))
 
 
 def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
@@ -162,7 +162,7 @@ def _lead_of_choice(study: Study, best: Winner) -> Winner:
     runs = outcomes(trials, study.metric)
     runs = runs[~runs["estimating"]]
     groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
-    chosen = str(contenders(replicates(study))["configuration"].iloc[0])
+    chosen = str(contenders(allowed(study, replicates(study)))["configuration"].iloc[0])
     if chosen not in groups or len(groups) < 2:
         return best
     labels = replicates(study).set_index("configuration")["label"]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from analysis.charts import theme
-from analysis.charts.labels import percent, short_count
+from analysis.charts.labels import percent, probability, short_count
 from analysis.charts.metric_label import balanced, metric_name
 from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
@@ -160,7 +160,7 @@ def _best_row(row: dict[str, Any], commands: Mapping[str, str]) -> dict[str, Any
         "accuracy": percent(row["mean"]),
         "interval": _range(row["picked"]),
         "runs": _runs(row),
-        "probability": _probability(row["probability"]),
+        "probability": "–" if pd.isna(row["probability"]) else probability(row["probability"]),
         "test": _tested(row),
         "command": commands[row["trial_id"]],
     }
@@ -195,10 +195,6 @@ def _runs(row: dict[str, Any]) -> str:
 
 def _interval(mean: float, low: float) -> str:
     return "" if pd.isna(low) else f"± {100 * (mean - low):.2f}"
-
-
-def _probability(value: float) -> str:
-    return "–" if pd.isna(value) else "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def _tested(row: dict[str, Any]) -> str:

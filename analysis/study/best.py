@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 
+LIMITS = {"max_parameters": "parameters", "max_macs": "macs"}
+"""The options that limit a network's size, each with the column that it limits."""
+
+
+def allowed(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of networks that the study allows: within the limits that it was last given.
+
+    Larger ones may be on record from before a limit; they do not compete.
+    """
+    options = study.info.get("options") or {}
+    for option, column in LIMITS.items():
+        if (limit := options.get(option)) is not None:
+            rows = rows[rows[column] <= limit]
+    return rows
+
+
 def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``replicates`` that compete, the best first.
 
@@ -36,7 +52,7 @@ def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Se
     Raises:
         RecordError: where no trial, or none so small, has finished.
     """
-    rows = replicates(study)
+    rows = allowed(study, replicates(study))
     if max_parameters is not None:
         rows = rows[rows["parameters"] <= max_parameters]
     ranked = contenders(rows)

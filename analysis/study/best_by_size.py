@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.record.status import TrialStatus
-from analysis.study.best import contenders
+from analysis.study.best import allowed, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.replicates import pareto_front
@@ -25,7 +25,7 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
     first), ``trial_id`` (its first trial) and, where it was
     confirmed, ``test_mean, test_low, test_high, test_n``.
     """
-    frame = pareto_front(study, "parameters", study.metric)
+    frame = allowed(study, pareto_front(study, "parameters", study.metric))
     if frame.empty:
         return frame.assign(from_size=[], to_size=[], candidates=[], rivals=[], trial_id=[])
     steps = [size_step(float(size)) for size in frame["parameters"]]

@@ -9,7 +9,7 @@ from analysis.commands.best import copy_best
 from analysis.commands.status import status_text
 from analysis.record.record import read_record
 from analysis.report.content import content
-from analysis.study.best import best_configuration, contenders
+from analysis.study.best import allowed, best_configuration, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import replicates
 from analysis.study.status import study_status
@@ -18,6 +18,7 @@ from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
 from tune_app.record.history import History, best_on_record
+from tune_app.session.progress_display import ProgressDisplay
 
 RANKS = (8, 16, 32)
 
@@ -72,6 +73,14 @@ BEST = {
 }
 
 
+LIMITED = {"a larger network is on record from before a limit": 8}
+"""The most parameters come from ``--max-parameters``, which the study was last given."""
+HARD |= {
+    name: (configs((0, 1)), Fixed(lambda rank, seed: 0.8 + rank / 1000), None) for name in LIMITED
+}
+BEST |= LIMITED
+
+
 @pytest.mark.parametrize("name", HARD)
 def test_every_place_names_one_best(name, tmp_path):
     plan, model, fates = HARD[name]
@@ -79,6 +88,13 @@ def test_every_place_names_one_best(name, tmp_path):
     study = load_study(
         write_study(tmp_path / "study", plan, space=spaces.FAMILIES, model=model, **more)
     )
+    limits = {}
+    if name in LIMITED:
+        limits = {"parameters": int(study.trials["parameters"].min())}
+        document = json.loads((study.folder / "study.json").read_text())
+        document["options"] = {"max_parameters": limits["parameters"]}
+        (study.folder / "study.json").write_text(json.dumps(document))
+        study = load_study(study.folder)
     best = best_configuration(study)
     assert best["rank"] == BEST[name]
     status = study_status(study)
@@ -96,8 +112,12 @@ def test_every_place_names_one_best(name, tmp_path):
     assert row["accuracy"] == fact.value
     assert row["interval"] in claim.words
     assert row["interval"] in fact.note
-    assert contenders(replicates(study)).iloc[0]["configuration"] == best["configuration"]
-    accuracy, terminal = best_on_record(History(read_record(study.folder, rates=False).rows))
+    competing = contenders(allowed(study, replicates(study)))
+    assert competing.iloc[0]["configuration"] == best["configuration"]
+    assert max(row["parameters"] for row in page["best"]) == row["parameters"] or not limits
+    history = History(read_record(study.folder, rates=False).rows)
+    accuracy, terminal = best_on_record(history, limits)
+    assert ProgressDisplay(history, planned=9, limits=limits).best() == (accuracy, terminal)
     assert terminal == status.best["trial_id"]
     assert accuracy == pytest.approx(best["mean"])
     checkpoint = study.folder / "checkpoints" / terminal / "e4-a1"

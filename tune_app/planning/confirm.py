@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.record.record import RecordError, read_record
 from analysis.record.rows import Planned
+from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
@@ -63,11 +64,12 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     paths = study_paths(options, space.name)
     resolved = stored_resolution(paths)
     space = space_in_resolved_values(space_in_present_names(space), resolved)
-    rules = PointRules(resolved, options.max_parameters, options.max_macs)
     problems = list(_misplaced(options))
     study = _study(paths, problems)
+    options = _within(options, study)
+    rules = PointRules(resolved, options.max_parameters, options.max_macs)
     chosen = list(_chosen(options, space, rules, study))
-    problems += _too_few(options, paths, len(chosen))
+    problems += _too_few(options, study, len(chosen))
     problems += _other_dataset(options, chosen)
     problems += other_content(rules.resolved, space, options)
     if problems:
@@ -110,6 +112,17 @@ def _study(paths: StudyPaths, problems: Iterable[str]) -> Study:
     except RecordError as problem:
         missing = f"--confirm retrains the best of a finished study: {problem}"
         raise UsageError([*problems, missing]) from problem
+
+
+def _within(options: RunOptions, study: Study) -> RunOptions:
+    """The options with the study's limits of size, unless others are given."""
+    from analysis.study.best import LIMITS  # imports pandas
+
+    stored = study.info.get("options") or {}
+    own: dict[str, Any] = {
+        name: stored.get(name) for name in LIMITS if getattr(options, name) is None
+    }
+    return dataclasses.replace(options, **own)
 
 
 def _chosen(
@@ -158,7 +171,7 @@ def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
     return frame.head(options.top)
 
 
-def _too_few(options: RunOptions, paths: StudyPaths, found: int) -> list[str]:
+def _too_few(options: RunOptions, study: Study, found: int) -> list[str]:
     if found >= (options.top if options.confirm_what == "best" else 1):
         return []
     limits = {"--max-parameters": options.max_parameters, "--max-macs": options.max_macs}
@@ -166,9 +179,12 @@ def _too_few(options: RunOptions, paths: StudyPaths, found: int) -> list[str]:
     what = f"--top {options.top}" if options.confirm_what == "best" else "--confirm-what question"
     if options.confirm_what in ("sizes", "families"):
         what = f"--confirm-what {options.confirm_what}"
+    finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
+    smallest = f"; the smallest has {finished['parameters'].min():,} parameters"
     return [
-        f"{what}: {found} configurations of {paths.folder} are finished and validated"
-        f"{f' within {within}' if within else ''}; run the search first, or ask for fewer"
+        f"{what}: {found} configurations of {study.folder} are finished and validated"
+        f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
+        "run the search first, or ask for fewer"
     ]
 
 

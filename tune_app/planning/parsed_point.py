@@ -63,6 +63,12 @@ class PointRules:
     max_parameters: int | None = None
     max_macs: float | None = None
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that there are, by what they limit: ``parameters``, ``macs``."""
+        most = {"parameters": self.max_parameters, "macs": self.max_macs}
+        return {name: limit for name, limit in most.items() if limit is not None}
+
 
 def whole_point(space: SearchSpace, values: Mapping[str, Scalar], seed: int) -> dict[str, Scalar]:
     """A configuration as written: the fixed keys, one point of the searched ones, one seed."""

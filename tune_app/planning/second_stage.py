@@ -94,7 +94,6 @@ def chosen_configurations(
 
 def within_limits(rules: PointRules, runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of networks that exceed no limit."""
-    for name, limit in {"parameters": rules.max_parameters, "macs": rules.max_macs}.items():
-        if limit is not None:
-            runs = runs[runs[name] <= limit]
+    for name, limit in rules.limits.items():
+        runs = runs[runs[name] <= limit]
     return runs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
+from types import MappingProxyType
 
 from analysis.record.rows import Alias, Ended, EpochResult, Infeasible, Planned, SearchRow, Started
 from analysis.record.status import TrialStatus
@@ -111,15 +112,21 @@ class History:
         return trial_id in self.trials
 
 
-def best_on_record(history: History) -> tuple[float, str]:
+def best_on_record(
+    history: History, limits: Mapping[str, float] = MappingProxyType({})
+) -> tuple[float, str]:
     """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
     Best as ``analysis.study.best`` has it: of equal means the smaller network; runs on estimating
     seeds alone, where there are any; and no configuration with less than half the runs of another.
-    A run that diverged counts at chance.
+    A run that diverged counts at chance. ``limits`` are the most ``parameters`` and ``macs`` of a
+    network that competes.
     """
     groups: dict[str, list[str]] = {}
     for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
+        planned = history[name].planned
+        if planned and any(getattr(planned, key) > most for key, most in limits.items()):
+            continue
         groups.setdefault(_configuration(name, history[name]), []).append(name)
     judged = [_judging(history, names) for names in groups.values()]
     judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]

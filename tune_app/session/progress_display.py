@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,6 +21,7 @@ from tune_app.session.retry_report import RetryReport, last_line
 
 WIDTH = 80
 REFRESH_SECONDS = 0.5
+LOOKING_SHARE = 50  # of the time that passes, what goes into looking for the best is one part
 
 
 @dataclass
@@ -28,13 +29,14 @@ class ProgressDisplay:
     """Counts trials and epochs, and logs how trials end.
 
     ``epochs_to_go`` is 0 where a search decides as it goes. ``console`` shows a table of the
-    running trials; None: lines alone.
+    running trials; None: lines alone. ``limits`` are of the networks that may be the best.
     """
 
     history: History
     planned: int
     epochs_to_go: int = 0
     console: Console | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -43,7 +45,8 @@ class ProgressDisplay:
         self.epochs_here = 0
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
-        self.best = best_on_record(self.history)
+        self._best: tuple[float, str] | None = None
+        self._best_due = 0.0
         self._retries = RetryReport(self.clock)
         self._live: Live | None = None
         self._drawn = 0.0
@@ -77,10 +80,6 @@ class ProgressDisplay:
     def on_epoch(self, row: Epoch) -> None:
         """An epoch is on record."""
         self.epochs_here += 1
-        value = score(row)
-        better = value is not None and (not self.best[1] or value > self.best[0])
-        if better and row.epoch >= self._epochs(row.trial_id):
-            self.best = (value or 0.0, row.trial_id)
 
     def on_end(self, trial_id: str) -> None:
         """An attempt ended; one that failed may be followed by another."""
@@ -133,9 +132,18 @@ class ProgressDisplay:
         left = self.seconds_left()
         if left is not None:
             parts.append(f"about {format_duration(left)} left")
-        name = self.best[1]
-        parts.append(f"best {self.best[0]:.4f} {name}" if name else "no result yet")
+        accuracy, name = self.best()
+        parts.append(f"best {accuracy:.4f} {name}" if name else "no result yet")
         return " · ".join(parts)
+
+    def best(self) -> tuple[float, str]:
+        """As every output of the study has it; looked up again after a while, as it takes long."""
+        if self._best is None or self.clock() > self._best_due:
+            began = time.perf_counter()
+            self._best = best_on_record(self.history, self.limits)
+            took = time.perf_counter() - began
+            self._best_due = self.clock() + max(REFRESH_SECONDS, LOOKING_SHARE * took)
+        return self._best
 
     def seconds_left(self) -> float | None:
         """From the epochs finished in this run, None before the first."""

@@ -6,11 +6,12 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
+from search_spaces.grammar.key import Key
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
@@ -54,7 +55,7 @@ class Session:
     lost_event: threading.Event
     copy: RecordCopy | None = None
     trial_log: TrialLog | None = None
-    searched_keys: tuple[str, ...] = ()
+    searched_keys: Mapping[str, Key] = field(default_factory=dict)
     ends_at: float = float("inf")
     budget: str = ""
     polled_at: float = 0.0

@@ -103,7 +103,8 @@ def finalize(
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
     study.ledger.append(Closed(time.time(), reason))
     if not session.lost_event.is_set():  # else they are another driver's
-        remove_checkpoints(study.storage, surplus(history, study.options.keep))
+        limits = study.plan.rules.limits
+        remove_checkpoints(study.storage, surplus(history, study.options.keep, limits))
     save_speeds(study.paths.folder.parent, history, study.placement.slots())
     code = exit_code(
         counts,
@@ -111,7 +112,7 @@ def finalize(
         budget_used=time.monotonic() > session.ends_at,
         complete=complete,
     )
-    accuracy, best = best_on_record(history)
+    accuracy, best = best_on_record(history, study.plan.rules.limits)
     return Outcome(study.paths.folder, code, reason, counts, best, accuracy, complete)
 
 

@@ -90,7 +90,8 @@ def first_line(study: OpenStudy) -> str:
     """What this run will do, in one line."""
     slots, resources = study.placement.slots(), study.placement.resources(0)
     listed = {trial.trial_id for trial in study.plan.trials}
-    known = len(listed - study.again)
+    recorded = {name for name, trial in study.history.trials.items() if trial.planned}
+    known = len((listed or recorded) - study.again)
     to_run = (
         f"{len(listed & study.again)} trials to run" if listed else f"{study.plan.search} proposes"
     )

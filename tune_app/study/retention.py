@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
@@ -14,11 +15,16 @@ from tune_app.record.history import History, best_on_record, final_score
 from tune_app.record.storage import ANSWER_SECONDS, filesystem
 
 
-def surplus(history: History, keep: int | str = KEPT_WHEN_FINISHED) -> list[str]:
+def surplus(
+    history: History,
+    keep: int | str = KEPT_WHEN_FINISHED,
+    limits: Mapping[str, float] = MappingProxyType({}),
+) -> list[str]:
     """Trials that will never go on and whose checkpoints may go.
 
     Those of the front of accuracy over parameters and over multiply-adds stay, the most accurate
-    one of each step of size, the one that is named as the best, and the ``keep`` most accurate.
+    one of each step of size, the one that is named as the best (within ``limits``, see
+    ``best_on_record``), and the ``keep`` most accurate.
     ``keep`` is also "front" (none besides) or "all". A stopped or interrupted trial keeps its own,
     so that the study can grow.
     """
@@ -27,7 +33,7 @@ def surplus(history: History, keep: int | str = KEPT_WHEN_FINISHED) -> list[str]
     if keep == "all":
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
-    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_on_record(history)[1]}
+    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_on_record(history, limits)[1]}
     planned = {name: history[name].planned for name in finished}
     for measure in ("parameters", "macs"):
         smallest = float("inf")

@@ -100,7 +100,7 @@ def _session(
         copy=study.copy,
         lost_event=lost_event,
         trial_log=_tensorboard(study.paths.tensorboard),
-        searched_keys=tuple(study.plan.space.keys),
+        searched_keys=study.plan.space.keys,
         ends_at=ends_at,
         budget=format_duration(budget) if budget else "",
     )
@@ -111,7 +111,8 @@ def _progress(study: OpenStudy, config: RunnerConfig) -> ProgressDisplay:
     epochs = {trial.trial_id: trial.config.epochs for trial in plan.trials}
     to_go = sum(epochs[name] - history[name].epoch for name in study.again & epochs.keys())
     points = plan.open_ended * len(plan.seeds)
-    return ProgressDisplay(history, len(epochs) or points, to_go, config.console)
+    planned = len(epochs) or points
+    return ProgressDisplay(history, planned, to_go, config.console, limits=plan.rules.limits)
 
 
 def _tensorboard(folder: Path) -> TrialLog:

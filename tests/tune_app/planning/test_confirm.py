@@ -164,7 +164,9 @@ def test_a_limit_of_size_is_kept(study: Path) -> None:
     assert {trial.config.layer for trial in confirmed(study, top=1).trials} == {"dense"}
     few = confirmed(study, top=2, max_macs=1.3e6)
     assert all(trial.size.macs(64) <= 1.3e6 for trial in few.trials)
-    with pytest.raises(UsageError, match=r"--top 2: 0 .* within --max-parameters 100; run the"):
+    with pytest.raises(
+        UsageError, match=r"--top 2: 0 .* within --max-parameters 100; the smallest has 4,506"
+    ):
         confirmed(study, max_parameters=100)
 
 
