@@ -17,6 +17,8 @@ from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import requested_data
 from trainables.training.trainer import Trainer
 
+COMPARED = 20
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -97,14 +99,15 @@ def scripted_epochs(worker_logs: Iterable[Path]) -> Counter[tuple[str, int]]:
 def differing_epochs(rows: Sequence[object]) -> int:
     """Epochs whose validation accuracy is another than without the fault.
 
-    Scripted trials have a curve; of trials that train, the last is trained once more here.
+    Scripted trials have a curve. Of trials that train, the last is trained once more here, for its
+    first ``COMPARED`` epochs.
     """
     configs = {row.trial_id: row.config for row in rows if isinstance(row, Planned)}
     epochs = [row for row in rows if isinstance(row, Epoch)]
     if epochs and configs[epochs[-1].trial_id]["dataset"] == "digits":
         last = epochs[-1].trial_id
         expected = _history(configs[last])
-        epochs = [row for row in epochs if row.trial_id == last]
+        epochs = [row for row in epochs if row.trial_id == last and row.epoch <= COMPARED]
         return sum(row.val_accuracy != expected[row.epoch - 1] for row in epochs)
     return sum(row.val_accuracy != accuracy(configs[row.trial_id], row.epoch) for row in epochs)
 
@@ -113,7 +116,8 @@ def _history(config: dict) -> list[float | None]:
     settings = TrainConfig.from_trial(config)
     data = load_dataset(requested_data(settings, None))
     trainer = Trainer(settings, data, device="cpu", threads=1)
-    return [trainer.train_epoch().val_accuracy for _ in range(settings.epochs)]
+    wanted = range(min(COMPARED, settings.epochs))
+    return [trainer.train_epoch().val_accuracy for _ in wanted]
 
 
 def first_attempt(studies: Iterable[Path], after: float, new_host: str = "") -> float | None:
