@@ -148,7 +148,8 @@ def _keep_token_without_home() -> None:
     Ray 2.60 locks what it starts with a token that it reads from there, or writes there. There may
     be no home, or one that cannot be written.
     """
-    if os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+    given = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+    if given or os.environ.get("RAY_AUTH_MODE") == "disabled":
         return
     try:
         folder = home() / ".ray"
