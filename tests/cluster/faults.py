@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -251,6 +252,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--slots", type=int, nargs="*", default=[2, 12], help="of a host")
     parser.add_argument("--page", action="store_true", help="write the table alone")
     asked = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # hosts end too
     bad = False
     for name in [] if asked.page else asked.faults or list(FAULTS):
         for slots in asked.slots:
