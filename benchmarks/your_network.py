@@ -146,7 +146,8 @@ def _study(transcript: Transcript, folder: Path, network: str) -> None:
     transcript.kill_once(*search, study=study)
     transcript.run(*search)
     transcript.run("-m", "analysis", str(study))
-    transcript.run(*search, "--confirm", "3", "--top", "1")
+    confirm = [script, "--space", "shrink", "--data-dir", "photos", "--name", network]
+    transcript.run(*confirm, "--confirm", "3", "--confirm-what", "families")
 
 
 if __name__ == "__main__":

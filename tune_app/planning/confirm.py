@@ -71,7 +71,8 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     chosen = list(_chosen(options, space, rules, study))
     problems += _too_few(options, study, len(chosen))
     problems += _other_dataset(options, chosen)
-    problems += other_content(rules.resolved, space, options)
+    images = chosen[0].to_dict() if chosen else space.fixed
+    problems += other_content(rules.resolved, images, options)
     if problems:
         raise UsageError(problems)
     seeds = _fresh_seeds(study, confirm_options(options, space), options.confirm)

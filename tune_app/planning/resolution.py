@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
@@ -65,9 +66,9 @@ def _on_gpus(options: RunOptions) -> bool:
 
 
 def other_content(
-    resolved: Mapping[str, Scalar], space: SearchSpace, options: RunOptions
+    resolved: Mapping[str, Scalar], keys: Mapping[str, Any], options: RunOptions
 ) -> list[str]:
-    """Why the images are not those that a study resolved to.
+    """Why the images that the keys of a trial name are not those that a study resolved to.
 
     Empty where they are, or where the study began before their content was part of it.
     """
@@ -75,7 +76,7 @@ def other_content(
     if not known:
         return []
     try:
-        found = content_digest(data_request(space.fixed, options))
+        found = content_digest(data_request(keys, options))
     except DatasetError as problem:
         return [str(problem)]
     if found == known:

@@ -1,9 +1,11 @@
 """A confirmation: the best of a real record, fresh seeds, every training image."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from analysis.record.record import encode
 from analysis.record.rows import Ended, Epoch, Opened
@@ -15,6 +17,7 @@ from trainables.config.trial_id import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.confirm import confirm_options, make_confirm_plan
+from tune_app.planning.identity import study_identity
 from tune_app.planning.parsed_point import PlannedTrial
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
@@ -250,3 +253,34 @@ def test_a_presets_study_is_confirmed_by_the_command_that_began_it(study: Path) 
 
 def quickstart(study: Path) -> Plan:
     return make_plan(RunOptions(space="quickstart", results_dir=study.parent, seeds=1), SPACE)
+
+
+def test_images_that_the_command_named_are_those_that_are_confirmed_on(tmp_path: Path) -> None:
+    """The space itself names another data set."""
+    for number in range(40):
+        place = tmp_path / "photos" / ("a" if number % 2 else "b")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9), (6 * number, 0, 0)).save(place / f"{number}.png")
+    options = RunOptions(
+        space="quickstart",
+        dataset="folder",
+        data_dir=tmp_path / "photos",
+        results_dir=tmp_path,
+        settings={"batch_size": (8,)},
+    )
+    plan = make_plan(options, SPACE)
+    trial = plan.trials[0]
+    rows = [
+        planned_row(trial, time=0.0),
+        Epoch(trial.trial_id, 1, 1.0, 6, 0.1, 0.9, 0.2, 0.8),
+        Ended(trial.trial_id, 1, 2.0, "finished", 6),
+    ]
+    folder = tmp_path / "quickstart"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_bytes(encode(rows))
+    (folder / "study.json").write_text(json.dumps({"identity": study_identity(plan)}))
+    confirming = confirmed(folder, top=1, data_dir=tmp_path / "photos")
+    assert {one.config.dataset for one in confirming.trials} == {"folder"}
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "photos" / "a" / "1.png")
+    with pytest.raises(UsageError, match="trained on other images"):
+        confirmed(folder, top=1, data_dir=tmp_path / "photos")
