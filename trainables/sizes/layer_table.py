@@ -54,6 +54,11 @@ class LayerRow:
         return max((self._numbers(*hw) for hw in self.inputs), default=0)
 
     @property
+    def outputs(self) -> int:
+        """Numbers per image that all calls put out."""
+        return sum(self.out_channels * prod(self._output(*hw)) for hw in self.inputs)
+
+    @property
     def reason(self) -> str:
         """Why it stays dense whatever is asked for; "" where factors can stand for it."""
         if self.obstacle:
@@ -135,6 +140,11 @@ class LayerTable:
     def macs(self) -> int:
         """Multiply-adds per image of its convolutions and matrix products."""
         return sum(row.macs for row in self.rows)
+
+    @cached_property
+    def outputs(self) -> int:
+        """Numbers per image that its convolutions and matrix products put out."""
+        return sum(row.outputs for row in self.rows)
 
     @cached_property
     def digest(self) -> str:

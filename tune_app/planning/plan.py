@@ -9,7 +9,8 @@ from random import Random
 
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
-from trainables.data.datasets.registry import data_notes
+from trainables.data.datasets.registry import count_dataset, data_notes
+from trainables.data.pixel_cache import packed_bytes
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.command.searchers import SEARCHERS, Points
@@ -66,6 +67,7 @@ class Plan:
     rules: PointRules = field(default_factory=PointRules)
     horizon: Horizon = field(default_factory=Horizon)  # of a scheduler that stops trials
     notes: tuple[str, ...] = ()
+    images_bytes: int = 0  # of the images as they are trained on, once a node
 
 
 def plan_tables(plan: Plan) -> list[str]:
@@ -87,6 +89,8 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     resolved_space = dataclasses.replace(
         resolved_space, space=space_in_resolved_values(resolved_space.space, resolved)
     )
+    images = data_request(resolved_space.space.fixed, options)
+    counts = count_dataset(images)
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
     written = expand(resolved_space, search, options, rules)
     check_scheduler(scheduler, written)
@@ -111,8 +115,9 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
             *not_asked,
             *([horizon.words(scheduler)] if SCHEDULERS[scheduler].stops else []),
             *_narrowed(configs),
-            *data_notes(data_request(resolved_space.space.fixed, options)),
+            *data_notes(images),
         ),
+        images_bytes=packed_bytes(counts.train_images + counts.test_images, images.image_size),
     )
     if SEARCHERS[search].points is Points.PROPOSED:
         return _opened(plan, samples(resolved_space.space, options))

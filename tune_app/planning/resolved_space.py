@@ -73,11 +73,11 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
     seeds = tuple(int(seed) for seed in _seeds(space, options))
-    space = _without_width(space, settings)
+    asked, space = space, _without_width(space, settings)
     quick = _quick(space, settings, options) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
     told = ", ".join(f"{name}={value}" for name, value in quick.items())
-    notes = [f"preset quick: {told}"] * bool(quick) + _unasked(space, changed)
+    notes = [f"preset quick: {told}"] * bool(quick) + _unasked(asked, changed)
     count = options.estimating_seeds
     estimating = estimating_seeds(space.estimating_seeds if count is None else count)
     notes += [ONE_STAGE] * (not estimating)

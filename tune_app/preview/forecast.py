@@ -25,6 +25,7 @@ class Forecast:
     slots: int = SLOTS
     slot_seconds: float | None = None
     elsewhere: bool = False  # the speed is that of other studies
+    images_bytes: int = 0
 
     def lines(self) -> list[str]:
         """The forecast in words."""
@@ -38,6 +39,9 @@ class Forecast:
                 f"  about {told} at {self.slots} trials at once, {source}:",
                 f"  done on {end:%A %d %B at %H:%M} if started now",
             ]
+        if self.images_bytes:
+            size = humanize.naturalsize(self.images_bytes)
+            lines += [f"  {size} of images, which the trials of a node share"]
         return lines
 
 
@@ -59,6 +63,7 @@ def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
         slots,
         progress.slot_seconds(plan),
         progress.elsewhere,
+        plan.images_bytes,
     )
 
 

@@ -17,6 +17,7 @@ from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import evidence_lines
 from tune_app.preview.forecast import forecast
+from tune_app.preview.networks import network_lines
 from tune_app.preview.progress import StudyProgress
 from tune_app.preview.ways_in import ways_in
 
@@ -52,8 +53,8 @@ def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
 
     ``problems`` are why a search would not start here; they are told elsewhere.
     """
-    parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress), _trials(plan)]
-    parts += [_estimating(plan, progress)]
+    parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress)]
+    parts += [network_lines(plan), _trials(plan), _estimating(plan, progress)]
     parts += [_duplicates(plan), _infeasible(plan), _ways_in(plan)]
     parts += [forecast(plan, progress).lines()]
     starts = not (problems or progress.differences)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.registry import SPACES
+from trainables.config.train_config import TrainConfig
 from tune_app.command.options import RunOptions
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, make_plan
@@ -137,3 +138,43 @@ def test_columns_are_aligned_and_long_headers_broken() -> None:
         "a    12345678         1",
         "bcd         9         2",
     ]
+
+
+def test_a_network_is_told_with_what_can_be_replaced_and_between_which_sizes() -> None:
+    settings = {"network": ("torchvision:resnet18",), "image_size": (64,), "dims": (3,)}
+    made = plan("shrink", dataset="digits", settings=settings, seeds=1)
+    lines = plan_text(made, StudyProgress()).splitlines()
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    for part in (
+        "torchvision:resnet18: 11,181,642 parameters,\n  148,050,944 multiply-adds for 3 x 64 x 64",
+        "  replaced 19 of 21 layers: 11,157,504 parameters;\n  24,138 parameters are fixed",
+        "at 512 images, in float32, dense",
+        "29.4 MB of images, which the trials of a node share",
+    ):
+        assert part in text
+    rows = [line.split() for line in lines if line.startswith("  tucker2 ")]
+    sizes = [
+        TrainConfig.from_trial(
+            {"network": "torchvision:resnet18", "image_size": 64, "layer": "tucker2", "rank": rank}
+        )
+        .network_size()
+        .parameters
+        for rank in (1, 512)
+    ]
+    assert rows == [["tucker2", *(f"{size:,}" for size in sizes)]]
+    assert any("tensor_train, dims 3 " in line for line in lines)
+    assert "which is its largest network (3 points)" in text  # three rates
+
+
+def test_layers_that_were_chosen_by_name_are_told_apart() -> None:
+    settings = {"network": ("torchvision:resnet18",), "keep": ("layer4.*", "layer1.*")}
+    text = plan_text(plan("shrink", dataset="digits", settings=settings, seeds=1), StudyProgress())
+    assert "of 21 layers keep='layer4.*'" in text
+    assert "of 21 layers keep='layer1.*'" in text
+
+
+def test_a_ready_space_says_that_another_network_has_no_width() -> None:
+    made = plan("dense", dataset="digits", settings={"network": ("torchvision:resnet18",)})
+    assert "width" not in {**made.space.fixed, **made.space.keys}
+    assert "its question (smallest) is not asked: the space has no key 'width'" in made.notes
