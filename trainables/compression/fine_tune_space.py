@@ -14,7 +14,7 @@ FILE = "fine_tune.toml"
 SHARE = 3  # fine-tuning takes a third of the epochs that the trial took
 RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trial's peak rate; cosine starts at its peak
 
-OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol"}
+OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol", "weights"}
 """Keys that fine-tuning chooses anew; those of the network come with the starting point."""
 
 

@@ -160,11 +160,15 @@ class TrainConfig:
         return {name: getattr(self, name) for name in _fields()}
 
     def changed(self) -> dict[str, Any]:
-        """The keys whose value differs from the default: what a person would have to type."""
+        """The keys whose value differs from the default: what a person would have to type.
+
+        Of another optimiser than the default one, its rate and its decay too.
+        """
+        own = ("learning_rate", "weight_decay") if self.optimizer != "sgd" else ()
         return {
             name: getattr(self, name)
             for name, key in _fields().items()
-            if getattr(self, name) != key.default
+            if getattr(self, name) != key.default or name in own
         }
 
     def with_values(self, **values: Any) -> TrainConfig:

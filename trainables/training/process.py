@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import random
 import sys
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,12 +55,14 @@ def draw_from(state: Tensor | None, device: torch.device) -> Iterator[None]:
     """Lets torch's generator go on from a state, which is brought up to date; None does nothing.
 
     A GPU's own generator is seeded from it each time: its draws are the trial's, but a stop in an
-    epoch changes them.
+    epoch changes them. Python's and numpy's generators, which ``seed_step`` seeds, are left as they
+    were.
     """
     if state is None:
         yield
         return
     gpus = [device] if device.type == "cuda" else []
+    others = random.getstate(), np.random.get_state()  # noqa: NPY002 (the networks')
     with torch.random.fork_rng(devices=gpus):
         torch.set_rng_state(state)
         if gpus:
@@ -67,3 +71,11 @@ def draw_from(state: Tensor | None, device: torch.device) -> Iterator[None]:
             yield
         finally:
             state.copy_(torch.get_rng_state())
+            random.setstate(others[0])
+            np.random.set_state(others[1])  # noqa: NPY002
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seeds Python's and numpy's generators for one step: a network may draw from these as well."""
+    random.seed(f"{seed} {step}")
+    np.random.seed(random.getrandbits(32))  # noqa: NPY002

@@ -39,7 +39,7 @@ from trainables.training.param_groups import (
     read_rates,
     set_rates,
 )
-from trainables.training.process import draw_from, prepare_process, seeded_state
+from trainables.training.process import draw_from, prepare_process, seed_step, seeded_state
 from trainables.training.steps import TrainStep, class_weights
 
 
@@ -223,6 +223,8 @@ class Trainer:
                     return False
                 step = before + self.batches_done + 1
                 set_rates(self.optimizer, self.config, step, steps)
+                if self._random is not None:
+                    seed_step(self.config.seed, step)
                 self._replay()
                 self.batches_done += 1
         if self.device.type == "cuda":
@@ -260,6 +262,8 @@ class Trainer:
     def _evaluate(self, evaluator: Evaluator) -> Evaluation:
         self.network.eval()
         with draw_from(self._random, self.device):
+            if self._random is not None:
+                seed_step(self.config.seed, 0)
             return evaluator()
 
     @functools.cached_property

@@ -82,7 +82,9 @@ def test_a_rate_and_a_decay_that_are_not_given_are_the_optimisers_own():
     assert (mixed.learning_rate, mixed.weight_decay) == (0.01, 0.05)
     sgd = TrainConfig.from_trial({"learning_rate": None})
     assert (sgd.learning_rate, sgd.weight_decay) == (0.4, 0.0005)
-    assert TrainConfig.from_trial(adam.to_dict()) == adam
+    for config in (adam, mixed, TrainConfig.from_trial({**given, "weight_decay": 0.0005})):
+        assert TrainConfig.from_trial(config.to_dict()) == config
+        assert TrainConfig.from_trial(config.changed()) == config
 
 
 def test_the_default_optimiser_names_no_trial_and_another_one_does():
