@@ -16,7 +16,8 @@ from tune_app.command.options import RunOptions
 from tune_app.command.output import log_lines, log_to, print_line, terminal
 from tune_app.command.programs import PROGRAMS, run_program
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.preview.plan_view import plan_json, plan_text, spaces_text
+from tune_app.preview.plan_json import plan_json
+from tune_app.preview.plan_view import plan_text, spaces_text
 from tune_app.preview.progress import read_progress
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and

@@ -66,6 +66,7 @@ TAKE_SECONDS = {
     "trainables/training/test_trainer.py",
     "trainables/training/test_trial_checkpoints.py",
     "tune_app/study/test_planted_pickles.py",
+    "zoo/test_folder_plan.py",
     "zoo/test_folder_zoo.py",
 }
 """Files whose tests train or start processes; ``make test-fast`` runs the others."""

@@ -1,17 +1,14 @@
 """What lies in a folder is data, or is passed over and said; what is damaged is named at once."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.zoo.folders import break_three
 from trainables.data.datasets.registry import (
     content_digest,
     count_dataset,
@@ -21,25 +18,6 @@ from trainables.data.datasets.registry import (
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Two classes with ten training images and three test images each, all different."""
-    random = np.random.default_rng(0)
-    for part, count in (("train", 10), ("test", 3)):
-        for label in ("cat", "dog"):
-            folder = tmp_path / "images" / part / label
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = random.integers(0, 256, (12, 16, 3), np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number:02}.png")
-    return tmp_path / "images"
 
 
 def asked(folder: Path, **how: object) -> DataRequest:
@@ -95,14 +73,6 @@ def test_an_ending_of_any_case_counts(images: Path, name: str) -> None:
     kind = {"jfif": "JPEG", "jpg": "JPEG"}.get(name[2:].lower())
     Image.new("RGB", (5, 5), "red").save(images / "train" / "cat" / name, kind)
     assert count_dataset(asked(images)).train_images == 21
-
-
-def break_three(images: Path) -> list[Path]:
-    broken = [images / "train" / "cat" / "03.png", images / "test" / "dog" / "00.png"]
-    for path in broken:
-        path.write_bytes(path.read_bytes()[:100])
-    (images / "train" / "dog" / "gone.png").symlink_to(images / "nowhere.png")
-    return [*broken, images / "train" / "dog" / "gone.png"]
 
 
 @pytest.mark.parametrize("ask", [count_dataset, load_dataset, content_digest, data_notes])
@@ -241,85 +211,6 @@ def test_an_image_that_is_no_square_becomes_one_as_the_rule_says(
     assert f"16×16 pixels by the rule {resize!r}" in notes(images, image_size=16, resize=resize)
 
 
-def run_tune(
-    *arguments: str, folder: Path, before: Sequence[str] = ()
-) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart"]
-    command = [*before, *program, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def test_the_plan_names_every_bad_file_or_goes_on_without_them(
-    images: Path, tmp_path: Path
-) -> None:
-    broken = break_three(images)
-    ask = ["--dataset=folder", f"--data-dir={images}", "--plan", "--set=batch_size=4"]
-    refused = run_tune(*ask, folder=tmp_path)
-    assert refused.returncode == 2
-    assert all(str(path) in refused.stderr for path in broken)
-    assert "Traceback" not in refused.stderr
-    planned = run_tune(*ask, "--skip-unreadable", folder=tmp_path)
-    assert planned.returncode == 0, planned.stderr
-    assert "skipped: 3 files that cannot be read" in planned.stdout
-    assert "train/ and test/ as they are" in planned.stdout
-    listed = run_tune(*ask, "--skip-unreadable", "--json", folder=tmp_path)
-    assert {trial["config"]["classes"] for trial in json.loads(listed.stdout)["trials"]} == {2}
-
-
-def test_the_plan_refuses_what_the_run_would_and_says_so(images: Path, tmp_path: Path) -> None:
-    ask = ["--dataset=folder", f"--data-dir={images}", "--set=batch_size=64", "--set=classes=3"]
-    (tmp_path / "results").touch()
-    planned = run_tune(*ask, "--plan", "--reuse-from=nowhere", folder=tmp_path)
-    assert planned.returncode == 2
-    assert "without --plan the same command would be refused here" in planned.stdout
-    for words in ("folder has 2 classes, classes says 3", "nowhere is no study", "cannot write to"):
-        assert words in planned.stderr
-    listed = run_tune(*ask[:3], "--plan", "--json", folder=tmp_path)
-    problems = json.loads(listed.stdout)["problems"]
-    assert problems[0] == "batch_size 64 is more than the 18 images to train on"
-    started = run_tune(*ask[:3], folder=tmp_path)
-    assert (started.returncode, started.stdout) == (2, "")
-    assert started.stderr == listed.stderr
-    assert (tmp_path / "results").stat().st_size == 0
-
-
-@pytest.fixture
-def unprivileged() -> list[str]:
-    """What to put before a command so that permissions bind it, whoever runs the tests."""
-    before = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
-    if os.geteuid():
-        return []
-    if not shutil.which("setpriv") or subprocess.run([*before, "true"], check=False).returncode:
-        pytest.skip("permissions do not bind this user, and setpriv cannot change that")
-    return before
-
-
-def test_what_may_not_be_read_is_named_with_the_rest(
-    images: Path, tmp_path: Path, unprivileged: list[str]
-) -> None:
-    closed = [images / "train" / "cat" / "closed", images / "test" / "dog" / "00.png"]
-    closed[0].mkdir()
-    for path in closed:
-        path.chmod(0)
-    ask = ["--dataset=folder", "--plan", "--set=batch_size=4"]
-    refused = run_tune(*ask, f"--data-dir={images}", folder=tmp_path, before=unprivileged)
-    assert refused.returncode == 2
-    assert all(f"{path} (Permission denied)" in refused.stderr for path in closed)
-    go_on = [*ask, f"--data-dir={images}", "--skip-unreadable"]
-    skipped = run_tune(*go_on, folder=tmp_path, before=unprivileged)
-    assert skipped.returncode == 0, skipped.stderr
-    assert "skipped: 2 files" in skipped.stdout
-    tmp_path.joinpath("shut").mkdir(mode=0)
-    for words in (
-        [f"--data-dir={tmp_path / 'shut' / 'images'}"],
-        [f"--data-dir={images}", "--skip-unreadable", "--results-dir=shut/results"],
-        [f"--data-dir={images}", "--skip-unreadable", "--set=network=shut/net.py:make"],
-    ):
-        done = run_tune(*ask, *words, folder=tmp_path, before=unprivileged)
-        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-        assert "Permission denied" in done.stderr
-
-
 @pytest.mark.parametrize("part", ["Train", "TEST", "training", "Validation"])
 def test_a_part_by_another_name_is_no_class(images: Path, part: str) -> None:
     (images / "test").rename(images / part)
@@ -341,11 +232,3 @@ def test_a_name_that_would_move_the_cursor_is_escaped(images: Path) -> None:
     (images / "train" / "cat" / "two\nlines\x1b[2J.png").write_bytes(b"")
     with pytest.raises(DatasetError, match=r"two\\nlines\\x1b\[2J\.png"):
         count_dataset(asked(images))
-
-
-def test_a_mistyped_folder_is_never_created(images: Path, tmp_path: Path) -> None:
-    for extra in ([], ["--plan"]):
-        done = run_tune("--dataset=cifar10", "--data-dir=image", *extra, folder=tmp_path)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "did you mean images?" in done.stderr
-        assert not (tmp_path / "image").exists()

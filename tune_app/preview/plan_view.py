@@ -1,14 +1,12 @@
-"""A plan as text and as JSON."""
+"""A plan as text."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from analysis.record.status import TrialStatus
 from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
@@ -30,28 +28,10 @@ LEGEND = [
 ]
 
 
-def plan_json(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
-    """One object; every trial with its whole resolved configuration, the others as written.
-
-    ``status`` says how a trial stands on record, "never_ran" where it has not begun; ``problems``
-    why a search would not start here.
-    """
-    trials = [_trial_json(trial, progress) for trial in plan.trials]
-    estimating = [_trial_json(trial, progress) for trial in progress.estimating]
-    duplicates = [{"config": one.config, "same_as": one.same_as} for one in plan.duplicates]
-    infeasible = [{"config": one.config, "reason": one.reason} for one in plan.infeasible]
-    lists = {"trials": trials, "estimating": estimating}
-    lists |= {"duplicates": duplicates, "infeasible": infeasible}
-    # a trial a line: an indented document takes five times as long to write
-    parts = [f'"{name}": [{_lines(ones)}]' for name, ones in lists.items()]
-    parts += [f'"problems": {json.dumps(list(problems))}']
-    return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
-
-
 def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
     """Everything that would run and why the rest would not, in lines of at most 80 columns.
 
-    ``problems`` are why a search would not start here; they are told elsewhere.
+    ``problems`` are why a search would not start here; they are reported elsewhere.
     """
     parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress)]
     parts += [network_lines(plan), _trials(plan), _estimating(plan, progress)]
@@ -84,24 +64,6 @@ def short(count: float) -> str:
         if float(f"{count:.3g}") >= divisor:  # 999,700 is 1M, not 1e+03k
             return f"{count / divisor:.3g}{unit}"
     return f"{count:.0f}"
-
-
-def _lines(ones: Sequence[Mapping[str, Any]]) -> str:
-    return ",".join(f"\n  {json.dumps(one)}" for one in ones)
-
-
-def _trial_json(trial: PlannedTrial, progress: StudyProgress) -> dict[str, Any]:
-    batch = trial.config.images_at_once
-    return {
-        "id": trial.trial_id,
-        "config": trial.config.to_dict(),
-        "parameters": trial.size.parameters,
-        "macs": trial.size.macs(batch),
-        "compression": trial.size.compression,
-        "factor_parameters": trial.size.factor_parameters,
-        "routes": trial.size.routes(batch),
-        "status": progress.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN),
-    }
 
 
 def _heading(plan: Plan) -> list[str]:

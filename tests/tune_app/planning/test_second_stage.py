@@ -19,7 +19,8 @@ from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.planning.second_stage import second_stage
 from tune_app.preview.evidence import least_lead, most_chosen
-from tune_app.preview.plan_view import plan_json, plan_text
+from tune_app.preview.plan_json import plan_json
+from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
 
 FIXED = {"dataset": "digits", "width": 8, "epochs": 2, "batch_size": 64}

@@ -10,7 +10,8 @@ from trainables.config.train_config import TrainConfig
 from tune_app.command.options import RunOptions
 from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, make_plan
-from tune_app.preview.plan_view import plan_json, plan_text, short, spaces_text
+from tune_app.preview.plan_json import plan_json
+from tune_app.preview.plan_view import plan_text, short, spaces_text
 from tune_app.preview.progress import StudyProgress
 
 

@@ -16,7 +16,8 @@ from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.preview.evidence import most_chosen
 from tune_app.preview.forecast import forecast
-from tune_app.preview.plan_view import plan_json, plan_text
+from tune_app.preview.plan_json import plan_json
+from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
 from tune_app.preview.speed_cache import load_speeds, save_speeds
 from tune_app.record.history import History
