@@ -19,7 +19,7 @@ from analysis.study.configurations import DEFAULTS
 from analysis.study.study import Study, load_study
 
 CHECKPOINT = re.compile(r"e(\d+)-a(\d+)(?:-b(\d+))?")
-"""``e24-a1``: after 24 epochs, by attempt 1 (``trainables.training.checkpoint_store``)."""
+"""``e24-a1``: after 24 epochs, by attempt 1 (``CheckpointName`` in ``trainables.training``)."""
 
 STATE = "state.json"  # written last: a checkpoint without it is half of one
 

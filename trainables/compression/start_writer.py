@@ -18,7 +18,7 @@ from trainables.config.starting_point import (
 )
 from trainables.config.train_config import table_texts
 from trainables.training.batchnorm import batchnorms
-from trainables.training.checkpoint import write_checkpoint
+from trainables.training.checkpoints.checkpoint import write_checkpoint
 
 
 def start_folder(study: Path, trained: Trained, compressed: Compressed) -> Path:

@@ -17,8 +17,8 @@ from trainables.config.train_config import TrainConfig
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
-from trainables.training.checkpoint import CheckpointError, read_checkpoint
-from trainables.training.checkpoint_store import CheckpointName, CheckpointStore
+from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
+from trainables.training.checkpoints.checkpoint_store import CheckpointName, CheckpointStore
 
 TRAINED_ALONE = "checkpoint"
 """In the folder of a network that ``trainables train`` trained, without a study."""

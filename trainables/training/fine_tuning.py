@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from trainables.config.starting_point import split_init
-from trainables.training.checkpoint import CheckpointError, read_checkpoint
+from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 
 
 def start_from(network: nn.Module, init: str) -> None:

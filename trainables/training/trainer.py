@@ -22,7 +22,11 @@ from trainables.data.dataset import Dataset, normalized
 from trainables.data.device_data import copy_to_device
 from trainables.data.split import split_training_images
 from trainables.networks.build import build_network
-from trainables.training.checkpoint import check_same_training, read_checkpoint, write_checkpoint
+from trainables.training.checkpoints.checkpoint import (
+    check_same_training,
+    read_checkpoint,
+    write_checkpoint,
+)
 from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.evaluator import (
     Evaluation,

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from trainables.training.checkpoint import CheckpointError
-from trainables.training.checkpoint_store import (
+from trainables.training.checkpoints.checkpoint import CheckpointError
+from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
     CheckpointName,
     CheckpointStore,
     StorageError,
 )
+from trainables.training.checkpoints.upload_queue import Upload, UploadQueue
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
-from trainables.training.upload_queue import Upload, UploadQueue
 
 log = logging.getLogger("trainables.worker")
 

@@ -23,7 +23,7 @@ _NAMES: dict[str, FailureKind] = {
     "OwnerDiedError": "lost_node",
     "ObjectLostError": "lost_node",
     "UnfitNodeError": "unfit_node",  # trainables.training.node_check's
-    "StorageError": "storage",  # trainables.training.checkpoint_store's
+    "StorageError": "storage",  # trainables.training.checkpoints.checkpoint_store's
     "HostLeavingError": "drained_node",  # trainables.cifar_trainable's
 }
 _WORDS: tuple[tuple[str, FailureKind], ...] = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.whole_file import whole_file
-from trainables.training.time_limit import within
+from trainables.training.checkpoints.time_limit import within
 
 ANSWER_SECONDS = 30.0
 """For one call to a remote storage: S3 may hang for ever."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainables.__main__ import main
-from trainables.training.checkpoint import read_checkpoint
+from trainables.training.checkpoints.checkpoint import read_checkpoint
 
 IMAGES = Path(__file__).resolve().parents[2] / "fixtures" / "before_rooms" / "images"
 TINY = {

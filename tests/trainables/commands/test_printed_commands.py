@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.study.study import load_study
-from trainables.training.checkpoint import read_checkpoint
+from trainables.training.checkpoints.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"

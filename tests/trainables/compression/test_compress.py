@@ -22,7 +22,7 @@ from trainables.sizes.network import InfeasibleError, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm
-from trainables.training.checkpoint import CheckpointError
+from trainables.training.checkpoints.checkpoint import CheckpointError
 from trainables.training.trainer import Trainer
 
 SPECTRAL = [

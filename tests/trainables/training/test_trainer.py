@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trainables.config.train_config import ConfigError
-from trainables.training.checkpoint import CheckpointError
+from trainables.training.checkpoints.checkpoint import CheckpointError
 from trainables.training.trainer import Diverged, Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")

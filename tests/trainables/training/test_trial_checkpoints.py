@@ -8,11 +8,15 @@ from pyarrow import fs
 
 from tests.bucket import Bucket
 from trainables.config.trial_id import trial_id
-from trainables.training.checkpoint_store import CheckpointName, CheckpointStore, StorageError
+from trainables.training.checkpoints.checkpoint_store import (
+    CheckpointName,
+    CheckpointStore,
+    StorageError,
+)
+from trainables.training.checkpoints.upload_queue import Upload, UploadQueue
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
-from trainables.training.upload_queue import Upload, UploadQueue
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,7 @@ def test_a_host_that_takes_twelve_trials_with_it_is_one_cause():
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("storage", "trainables.training.checkpoint_store.StorageError: it refused"),
+        ("storage", "trainables.training.checkpoints.checkpoint_store.StorageError: it refused"),
         ("drained_node", "trainables.cifar_trainable.HostLeavingError: it is being taken away"),
     ],
 )

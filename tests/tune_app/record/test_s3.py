@@ -15,7 +15,7 @@ from analysis.record.record import read_record
 from analysis.record.rows import Epoch
 from tests.tune_app.study.planted import PAYLOADS, plant_in_checkpoint
 from tests.tune_app.workload import plan_of, planned, space
-from trainables.training.checkpoint import read_checkpoint
+from trainables.training.checkpoints.checkpoint import read_checkpoint
 from tune_app.command.options import KEPT_WHEN_FINISHED, RunOptions
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.preview.preflight import storage_problems

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.training.checkpoint import STATE, _digest
+from trainables.training.checkpoints.checkpoint import STATE, _digest
 
 
 class Canary:

@@ -18,7 +18,7 @@ from trainables.data.datasets.registry import load_dataset
 from trainables.data.pixel_cache import map_arrays
 from trainables.data.sources import requested_data
 from trainables.networks.weights import WeightsError, read_weights
-from trainables.training.checkpoint import STATE, CheckpointError
+from trainables.training.checkpoints.checkpoint import STATE, CheckpointError
 from trainables.training.fine_tuning import start_from
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer

@@ -23,9 +23,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from trainables.training.checkpoint import STATE, checkpoint_files
+from trainables.training.checkpoints.checkpoint import STATE, checkpoint_files
+from trainables.training.checkpoints.time_limit import NoAnswerError, within
 from trainables.training.job import LEAVE_FILE, STOP_FILE
-from trainables.training.time_limit import NoAnswerError, within
 
 RETRY_SECONDS = 90  # an S3 outage of 20 s is survived with nothing redone
 

@@ -9,12 +9,17 @@ import time
 import pytest
 import torch
 
-from trainables.training.checkpoint import STATE, CheckpointError, read_checkpoint, write_checkpoint
+from trainables.training.checkpoints.checkpoint import (
+    STATE,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
 
 WRITER = """
 import sys, torch
 from pathlib import Path
-from trainables.training.checkpoint import write_checkpoint
+from trainables.training.checkpoints.checkpoint import write_checkpoint
 folder, number = Path(sys.argv[1]), 0
 while True:
     number += 1

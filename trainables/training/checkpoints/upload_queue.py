@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.training.checkpoint_store import (
+from trainables.training.checkpoints.checkpoint_store import (
     CheckpointName,
     CheckpointStore,
     StorageError,

@@ -8,8 +8,13 @@ import pytest
 import torch
 from pyarrow import fs
 
-from trainables.training.checkpoint import STATE, CheckpointError, read_checkpoint, write_checkpoint
-from trainables.training.checkpoint_store import (
+from trainables.training.checkpoints.checkpoint import (
+    STATE,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
     CheckpointName,
     CheckpointStore,
