@@ -30,6 +30,7 @@ SIZES = {
     "train_seconds": "training time of one run (seconds)",
     "latency_ms": "measured latency of a forward pass (milliseconds)",
 }
+LABEL_SHARE = 0.08  # of the height, what a label takes
 LABELS = 14
 """Front points that have room for their probability as a number."""
 
@@ -106,20 +107,27 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         return []
     full = dense.tail(1).assign(at=data["size"].min())
     full["label"] = [f"dense {value:.1%}" for value in full["accuracy"]]
+    below = {"dy": 13} if _has_room_below(data, full) else {"dy": -8}
     layers = [
         alt.Chart(full).mark_rule(strokeDash=[2, 3], color=theme.INK).encode(y=y),
-        alt.Chart(full).mark_text(align="left", dy=13, fontWeight=600).encode(
+        alt.Chart(full).mark_text(align="left", **below, fontWeight=600).encode(
             x=alt.X("at:Q", title=x["title"]), y=y, text="label:N"
         ),
     ]  # fmt: skip
     if len(dense) > 1:
         narrow = alt.Chart(dense).mark_line(strokeDash=[6, 3], strokeWidth=1.5, color=theme.INK)
         layers.append(narrow.encode(x=x, y=y))
-        word = alt.Chart(dense.head(1).assign(label="narrower dense")).mark_text(
-            align="left", dy=14
-        )
+        narrowest = dense.head(1).assign(label="narrower dense")
+        room = {"dy": 14} if _has_room_below(data, narrowest) else {"dy": -14}
+        word = alt.Chart(narrowest).mark_text(align="left", **room)
         layers.append(word.encode(x=x, y=y, text="label:N"))
     return layers
+
+
+def _has_room_below(data: pd.DataFrame, labelled: pd.DataFrame) -> bool:
+    """Whether a label under this point does not run into the axis."""
+    lowest, highest = data["accuracy"].min(), data["accuracy"].max()
+    return bool(labelled["accuracy"].iloc[0] - lowest > (highest - lowest) * LABEL_SHARE)
 
 
 def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import humanize
 
 from tune_app.planning.plan import Plan, PlannedTrial
+from tune_app.preview.evidence import most_chosen
 from tune_app.preview.progress import StudyProgress
 
-RECORD_BYTES_PER_EPOCH = 2_000  # a ledger row and TensorBoard's scalars
-RECORD_BYTES_PER_TRIAL = 20_000  # its log, its plan row, TensorBoard's HParams
-REPORT_BYTES = 5_000_000
-"""The report, its figures in three formats, and the tables of a study of some hundred trials."""
+RECORD_BYTES_PER_EPOCH = 1_500  # a ledger row, TensorBoard's scalars, rows of two tables
+RECORD_BYTES_PER_TRIAL = 10_000  # its log, its rows, TensorBoard's HParams, its part of the report
+REPORT_BYTES = 3_500_000  # the report and its figures
+STATE_BYTES_PER_EPOCH = 800  # of each checkpoint: what the trial has reported
 SLOTS = 2  # where nothing has run yet
 
 
@@ -49,7 +51,7 @@ def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
     """The cost of what is left of a plan, if nothing is stopped early."""
     progress = progress or StudyProgress()
     slots = progress.slots or SLOTS
-    trials = plan.trials or _imagined(plan)
+    trials = (*(plan.trials or _imagined(plan)), *_second_stage(plan, progress))
     checkpoints = sorted((checkpoint_bytes(trial) for trial in trials), reverse=True)
     # a stopped trial keeps its last checkpoint, a running one has the one being written too, and
     # how many are on the front is not known beforehand
@@ -73,6 +75,16 @@ def _imagined(plan: Plan) -> tuple[PlannedTrial, ...]:
     return (largest,) * (plan.open_ended * len(plan.seeds)) if largest else ()
 
 
+def _second_stage(plan: Plan, progress: StudyProgress) -> tuple[PlannedTrial, ...]:
+    """What was chosen; before that as many as may be, each as large as the largest trial."""
+    if progress.estimating or not plan.estimating_seeds:
+        return progress.estimating
+    listed = dataclasses.replace(plan, trials=plan.trials or plan.examples)
+    largest = max(listed.trials, key=checkpoint_bytes, default=None)
+    count = most_chosen(listed) * len(plan.estimating_seeds)
+    return (largest,) * count if largest else ()
+
+
 def checkpoint_bytes(trial: PlannedTrial) -> int:
-    """Weights and momentum in fp32, and BatchNorm's running statistics (less than a twentieth)."""
-    return int(2.05 * 4 * trial.size.parameters)
+    """Weights and momentum in fp32, BatchNorm's statistics (less than a twentieth), the state."""
+    return int(2.05 * 4 * trial.size.parameters) + STATE_BYTES_PER_EPOCH * trial.config.epochs
