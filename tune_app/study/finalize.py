@@ -16,7 +16,7 @@ from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
 from tune_app.preview.speed_cache import save_speeds
-from tune_app.record.history import History, best_on_record
+from tune_app.record.history import History, best_on_record, final_score
 from tune_app.record.paths import StudyPaths
 from tune_app.record.record_copy import RecordCopy
 from tune_app.session.duration import format_duration
@@ -31,7 +31,8 @@ class Outcome:
     """The outcome of a run.
 
     ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
-    ``best`` is the id of the most accurate finished trial, "" for none. ``complete`` tells whether
+    ``best`` is the id of the best configuration's best trial, "" for none; ``best_accuracy`` the
+    mean over its seeds, ``best_run`` what that trial reached. ``complete`` tells whether
     another run would find nothing to do.
     """
 
@@ -41,6 +42,7 @@ class Outcome:
     counts: Counter[TrialStatus] = field(default_factory=Counter)
     best: str = ""
     best_accuracy: float = 0.0
+    best_run: float = 0.0
     complete: bool = True
 
     def summary(self, command: str) -> list[str]:
@@ -48,14 +50,21 @@ class Outcome:
         parts = [f"{self.counts[name]} {name}" for name in TrialStatus if self.counts[name]]
         lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
         if self.best:
-            lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
+            lines.append(f"best: {self.best_accuracy:.4f} {self.best}{self._own_accuracy()}")
         report = StudyPaths(self.folder).report
         if report.is_file():
             lines.append(f"report: {report}")
         if not self.complete and command:
-            words = command.removeprefix(SCRIPT).lstrip()
-            lines.append(f"to continue: {command_here()} {words}")
+            words = shlex.split(command.removeprefix(SCRIPT))
+            again = [word for word in words if word != "--fresh"]  # that would begin anew
+            lines.append(f"to continue: {command_here()} {shlex.join(again)}")
         return lines
+
+    def _own_accuracy(self) -> str:
+        """What the named trial has reached, where that is not the mean over the seeds."""
+        if abs(self.best_run - self.best_accuracy) < 5e-5:
+            return ""
+        return f" (the mean over its seeds; {self.best_run:.4f} in this run)"
 
     def log(self, command: str) -> None:
         """Logs the summary."""
@@ -113,7 +122,8 @@ def finalize(
         complete=complete,
     )
     accuracy, best = best_on_record(history, study.plan.rules.limits)
-    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, complete)
+    own = final_score(history[best]) if best else 0.0
+    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, own, complete)
 
 
 def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None = None) -> None:

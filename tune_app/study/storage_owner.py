@@ -58,6 +58,7 @@ def _copy(source: str, target: str) -> None:
     _, to = filesystem(target)
     for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)):
         if info.type == fs.FileType.Directory:
+            system.create_dir(f"{to}/{info.base_name}", recursive=True)
             fs.copy_files(
                 info.path,
                 f"{to}/{info.base_name}",

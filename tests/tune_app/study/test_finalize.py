@@ -1,6 +1,7 @@
 """The exit code follows from what became of the planned trials, the checkpoints from their rank."""
 
 import os
+import shlex
 import signal
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 from analysis.record.rows import Ended, Epoch, Planned, Started
 from tune_app.record.history import History, best_on_record
 from tune_app.session.signal_handler import SIGNALS, SignalHandler
-from tune_app.study.finalize import count, exit_code
+from tune_app.study.finalize import Outcome, count, exit_code
 from tune_app.study.retention import remove_checkpoints, surplus
 
 
@@ -97,3 +98,17 @@ def test_without_a_signal_the_handlers_are_given_back(handlers):
     with SignalHandler():
         assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
     assert {number: signal.getsignal(number) for number in SIGNALS} == handlers
+
+
+def test_the_command_that_continues_does_not_begin_anew(tmp_path):
+    outcome = Outcome(tmp_path, 1, "interrupted", best="a", best_accuracy=0.5, complete=False)
+    command = shlex.join(["run_tune.py", "--space", "my space.toml", "--fresh", "--seeds", "3"])
+    (line,) = [one for one in outcome.summary(command) if one.startswith("to continue: ")]
+    assert line.endswith(" --space 'my space.toml' --seeds 3")
+
+
+def test_a_mean_that_stands_beside_a_trial_says_that_it_is_one(tmp_path):
+    mean = Outcome(tmp_path, 0, "done", best="a", best_accuracy=0.7, best_run=0.75)
+    assert "best: 0.7000 a (the mean over its seeds; 0.7500 in this run)" in mean.summary("")
+    alone = Outcome(tmp_path, 0, "done", best="a", best_accuracy=0.7, best_run=0.7)
+    assert "best: 0.7000 a" in alone.summary("")
