@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.claims.arm import Arm, leads, make_arm
-from analysis.claims.claim import Claim, Verdict, evidence, metric_words, p_words, plural, points
+from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads
+from analysis.claims.claim import Claim, evidence, metric_words, p_words, plural, points
 from analysis.statistics.intervals import Interval
 from analysis.statistics.moderation import moderate
 from analysis.statistics.power import runs_needed
@@ -35,38 +36,46 @@ class Winner:
     arm: Arm
     interval: Interval
     rivals: int
-    hardest: tuple[str, Lead] | None = None
+    hardest: tuple[Arm, Lead] | None = None
     unknown: tuple[str, ...] = ()
 
     @property
     def p(self) -> float:
-        """The p-value against the rival that it is least ahead of; NaN where there is none."""
-        return self.hardest[1].p if self.hardest else math.nan
+        """The p-value against the rival that it is least ahead of; NaN where there is none.
+
+        1 where it is not ahead of that rival, and where there are rivals that nobody can judge.
+        """
+        if self.hardest is None:
+            return math.nan
+        return 1.0 if self.unknown or self.hardest[1].effect <= 0 else self.hardest[1].p
 
 
-def winner(arms: list[Arm]) -> Winner:
-    """The first of the arms, which are sorted, against the others."""
-    best, rivals = arms[0], arms[1:]
-    found = leads(best, rivals)
-    known = [
-        (rival.name, lead) for rival, lead in zip(rivals, found, strict=True) if lead.p == lead.p
-    ]
-    unknown = tuple(
-        rival.name for rival, lead in zip(rivals, found, strict=True) if lead.p != lead.p
-    )
-    hardest = max(known, key=lambda pair: (pair[1].p, -pair[1].effect), default=None)
+def winner(arms: list[Arm], others: Sequence[Arm] = ()) -> Winner:
+    """The first of the arms, which are sorted, against the rest, and against ``others``.
+
+    Others cannot win, but have to be beaten: they have too few runs, or are larger than asked for.
+    """
+    best, rivals = arms[0], [*arms[1:], *others]
+    compared = list(zip(rivals, leads(best, rivals), strict=True))
+    known = [(rival, lead) for rival, lead in compared if lead.p == lead.p]
+    unknown = tuple(rival.name for rival, lead in compared if lead.p != lead.p)
+    hardest = max(known, key=_difficulty, default=None)
     return Winner(best, interval_of_best(arms), len(rivals), hardest, unknown)
+
+
+def _difficulty(compared: tuple[Arm, Lead]) -> tuple[bool, float, float]:
+    """How hard a rival is to tell apart; hardest where the best is not even ahead of it."""
+    lead = compared[1]
+    behind = lead.effect <= 0
+    return behind, -lead.effect if behind else lead.p, -lead.effect
 
 
 def interval_of_best(arms: list[Arm]) -> Interval:
     """The 95 % interval of the first arm's true mean, given that it came out highest of all."""
-    best = arms[0]
-    variances = [arm.outcomes.var(ddof=1) if arm.n > 1 else math.nan for arm in arms]
-    counts = np.array([arm.n for arm in arms])
-    variance, df = moderate(np.array(variances), counts)
-    se = math.sqrt(float(variance[0]) / best.n) if best.n and variance[0] > 0 else math.nan
-    runner_up = arms[1].mean if len(arms) > 1 else -math.inf
-    return winner_interval(best.mean, se, float(df[0]), runner_up, len(arms))
+    variance, df = moderate(*spreads([arm.outcomes for arm in arms]))
+    errors = np.sqrt(variance / np.array([max(arm.n, 1) for arm in arms]))
+    low, high = winner_interval(np.array([arm.mean for arm in arms]), errors, float(df[0]))
+    return Interval(*np.clip((low, high), 0.0, 1.0).tolist())
 
 
 def best_claim(study: Study) -> Claim:
@@ -74,11 +83,11 @@ def best_claim(study: Study) -> Claim:
     frame = contenders(allowed(study, replicates(study)))
     if not len(frame):
         return _nothing(study)
-    arms = study_arms(study)
-    best = winner(arms)
+    arms, thin = study_arms(study), _thin_arms(study)
+    best = winner(arms, thin)
     name = f"{best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
-    runs = sum(arm.n for arm in arms)
+    runs = sum(arm.n for arm in (*arms, *thin))
     if not math.isfinite(best.interval.low):
         text = f"One seed cannot say which is best: {name} came out highest, {scored} (n = 1)."
         return Claim(text, "cannot_say", runs)
@@ -86,6 +95,8 @@ def best_claim(study: Study) -> Claim:
     scored += f" ({accuracy_words(best, fresh=judged)}{held_out_words(study, best.arm.mean)})"
     if judged and not best.rivals:
         best = _lead_of_choice(study, best)
+    elif judged:
+        name = f"Of {len(arms) + len(thin)} chosen configurations, {name}"
     return _claim(best, name, scored, runs)
 
 
@@ -112,6 +123,8 @@ def runs_words(arm: Arm, *, fresh: bool) -> str:
 def held_out_words(study: Study, mean: float) -> str:
     """What other held-out images would change of an accuracy; not of differences."""
     images = judging_images(study)
+    if split_by_seed(study.trials):
+        return "; each seed held out other images, so that runs differ by their choice too"
     if not images:
         return ""
     error = points(standard_error(mean, images))
@@ -143,6 +156,14 @@ def _all_arms(study: Study) -> list[Arm]:
 def study_arms(study: Study) -> list[Arm]:
     """The configurations that compete, the best first."""
     return _arms_of(study, contenders(allowed(study, replicates(study))))
+
+
+def _thin_arms(study: Study) -> list[Arm]:
+    """The configurations that have too few runs to compete, of those that might."""
+    frame = replicates(study)
+    known = set(contenders(frame)["configuration"])
+    estimated = frame["estimated"] | (not frame["estimated"].any())
+    return _arms_of(study, frame[estimated & ~frame["configuration"].isin(known)])
 
 
 def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
@@ -182,29 +203,36 @@ def _claim(best: Winner, name: str, scored: str, runs: int) -> Claim:
     if best.hardest is None:
         text = f"{name} came out highest: {scored}; its rivals have one run each, so that nothing"
         return Claim(f"{text} can be said of its lead.", "cannot_say", runs)
+    return ranked_claim(name, scored, best, runs)
+
+
+def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | None = None) -> Claim:
+    """Best, or only the highest; ``p`` is the corrected p-value where several are asked for.
+
+    ``best`` has a hardest rival.
+    """
+    assert best.hardest is not None
     rival, lead = best.hardest
-    return ranked_claim(name, scored, rival, lead, best, runs)
-
-
-def ranked_claim(
-    name: str, scored: str, rival: str, lead: Lead, best: Winner, runs: int, p: float | None = None
-) -> Claim:
-    """Best, or only the highest; ``p`` is the corrected p-value where several are asked for."""
-    p = lead.p if p is None else p
-    many = f", of {best.rivals} rivals the hardest to tell apart" if best.rivals > 1 else ""
+    corrected = p is not None
+    p = best.p if p is None else p
     numbers = evidence(lead.effect, lead.low, lead.high, lead.p)
-    if p != lead.p:
-        numbers += f", {p_words(p)} after Holm's correction"
-    left_out = ""
+    if corrected and lead.effect > 0 and not best.unknown:
+        numbers += f", {p_words(p)} after Hochberg's correction"
+    numbers += f", of {best.rivals} rivals the hardest to tell apart" if best.rivals > 1 else ""
+    if rival.collapsed:
+        numbers += (
+            f"; {rival.collapsed} of that rival's {plural(rival.n, 'run')} diverged or learned"
+            " nothing and are left out of the comparison"
+        )
     if best.unknown:
-        left_out = f"; {plural(len(best.unknown), 'rival')} with one run not compared"
-    verdict: Verdict = "shown" if p < 0.05 and lead.effect > 0 else "not_shown"
-    if verdict == "shown":
-        text = f"{name} is best: {scored}, ahead of {rival} by {numbers}{many}{left_out}."
-    else:
-        text = f"{name} came out highest: {scored}, but is not shown to be better than {rival}: "
-        text += f"{numbers}{many}{left_out}{_wanted(best)}."
-    return Claim(text, verdict, runs, lead.effect, lead.low, lead.high, p)
+        numbers += f"; {plural(len(best.unknown), 'rival')} with one run cannot be compared"
+    if p < 0.05:
+        text = f"{name} is best: {scored}, ahead of {rival.name} by {numbers}."
+        return Claim(text, "shown", runs, lead.effect, lead.low, lead.high, p)
+    than = "every rival" if best.unknown and best.hardest[1].p < 0.05 else rival.name
+    text = f"{name} came out highest: {scored}, but is not shown to be better than {than}: "
+    text += f"{numbers}{_wanted(best)}."
+    return Claim(text, "not_shown", runs, lead.effect, lead.low, lead.high, p)
 
 
 def _wanted(best: Winner) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterable
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from analysis.claims.arm import Arm
 from analysis.claims.choosing import Chosen, candidates, carried, columns, own_best
 from analysis.claims.claim import Claim, Verdict, evidence, p_words, plural, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
 from analysis.statistics.contrasts import Effect, effect_of_blocks, holm
-from analysis.statistics.intervals import t_p_value, t_quantile
+from analysis.statistics.intervals import rounding_variance, t_p_value, t_quantile
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
@@ -36,6 +38,7 @@ class Carried:
     blocks: tuple[int, ...]
     cells: np.ndarray
     cost: Effect
+    planned: int
 
 
 def carry_claims(study: Study, question: Carry) -> list[Claim]:
@@ -66,21 +69,25 @@ def _cost(
     gathered: Evidence, value: Any, key: str, own: dict[int, Chosen], one: dict[int, Chosen]
 ) -> Carried:
     blocks, cells = [], []
+    ran: dict[str, Arm] = {}
     for block in sorted(own.keys() & one.keys()):
-        theirs = gathered.arm("", one[block]).outcomes
-        ours = theirs if own[block].id == one[block].id else gathered.arm("", own[block]).outcomes
+        both = {chosen.id: gathered.arm("", chosen) for chosen in (one[block], own[block])}
+        theirs, ours = both[one[block].id].outcomes, both[own[block].id].outcomes
+        ran |= both
         if len(theirs) and len(ours):
             blocks.append(block)
             cells.append([_summary(theirs), _summary(ours)])
     table = np.array(cells, dtype=float).reshape(-1, 2, 3)
     same = np.array([own[block].id == one[block].id for block in blocks], dtype=bool)
+    cost = cost_of(table, same, rounding_variance(gathered.runs["value"]))
     return Carried(
         treatment=value,
         value=next(iter(one.values())).configuration.get(key) if one else None,
         own=tuple(chosen.configuration.get(key) for chosen in own.values()),
         blocks=tuple(blocks),
         cells=table,
-        cost=_effect(table, same),
+        cost=dataclasses.replace(cost, n=sum(arm.n for arm in ran.values())),
+        planned=sum(arm.planned for arm in ran.values()),
     )
 
 
@@ -92,11 +99,14 @@ def _summary(values: np.ndarray) -> tuple[float, float, int]:
     )
 
 
-def _effect(table: np.ndarray, same: np.ndarray) -> Effect:
-    """The mean cost over these architectures; none where the carried value is the own one."""
+def cost_of(table: np.ndarray, same: np.ndarray, least: float) -> Effect:
+    """The mean cost over these architectures; none where the carried value is the own one.
+
+    ``least`` is the variance of runs that came out alike.
+    """
     if not len(table):
         return Effect()
-    variance = np.where(same[:, None], 0.0, table[:, :, 1])
+    variance = np.where(same[:, None], 0.0, np.maximum(table[:, :, 1], least))
     if same.all():
         return Effect(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, int(table[:, 0, 2].sum()), len(table), 2)
     return effect_of_blocks(table[:, :, 0], variance, table[:, :, 2], generalises=len(table) + 1)
@@ -115,7 +125,8 @@ def _claim(study: Study, question: Carry, one: Carried) -> Claim:
     if not one.blocks or not math.isfinite(one.cost.p):
         return Claim(f"{start}: nothing can be said of its cost: {UNTESTED}.", "cannot_say", 0)
     cost = one.cost
-    ran = f"n = {cost.n} fresh runs of {plural(cost.blocks, 'architecture')}"
+    missing = f" ({one.planned} planned)" if one.planned > cost.n else ""
+    ran = f"n = {cost.n} fresh runs{missing} of {plural(cost.blocks, 'architecture')}"
     if cost.se == 0:
         return Claim(
             f"{start} costs nothing: every architecture chose it, {ran}.", "not_shown", cost.n, 0.0
@@ -138,7 +149,7 @@ def _compared(question: Carry, costs: list[Carried], said: list[Claim]) -> Claim
         text = f"Nothing can be said of the {treatment} at which one {key} costs least: {reason}"
         return Claim(text.rstrip(": "), "cannot_say", sum(one.cost.n for one in costs))
     pairs = [pair for pair in itertools.combinations(known, 2) if _shared(*pair)]
-    effects = [_difference(*pair) for pair in pairs]
+    effects = [cost_difference(*pair) for pair in pairs]
     adjusted = holm([effect.p for effect in effects])
     n = sum(one.cost.n for one in known)
     listed = ", ".join(
@@ -176,7 +187,7 @@ def _shared(a: Carried, b: Carried) -> bool:
     return bool(set(a.blocks) & set(b.blocks))
 
 
-def _difference(a: Carried, b: Carried) -> Effect:
+def cost_difference(a: Carried, b: Carried) -> Effect:
     """The cost at ``b`` less that at ``a``, over the architectures that both have."""
     variance = _variance_of_cost(a) + _variance_of_cost(b)
     effect = b.cost.effect - a.cost.effect

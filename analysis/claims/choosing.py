@@ -21,6 +21,9 @@ from analysis.study.searched_keys import existing
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 
+SIDE = "budget_side"
+"""Which width stands for a budget that no width fills."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -75,9 +78,6 @@ def choose(
 def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row a configuration that ended on a choosing seed: its keys, ``mean`` and ``runs``, by id.
 
-    One that has less than half the runs of another, since a machine lost them, is no candidate: the
-    fewer the runs, the luckier the best of them.
-
     A row of ``grid`` that is another spelling of a trial is a configuration of its own.
     """
     runs = outcomes(existing(trials, space), metric)
@@ -86,17 +86,23 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
     groups = runs.groupby("id", sort=False)
     first = groups.head(1).set_index("id")
     first = first.assign(mean=groups["value"].mean(), runs=groups.size())
-    return best_first(first[enough_runs(first["runs"])])
+    return best_first(first)
 
 
 def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
-    """The first row of each arm; ``frame`` is sorted, the best first."""
+    """The first row of each arm that has the runs; ``frame`` is sorted, the best first.
+
+    What has less than half the runs of another of its arm, since a machine lost them, is no
+    candidate: the fewer the runs, the luckier the best of them.
+    """
     if not names:
-        return (_chosen(frame, {}, len(frame)),)
+        ours = frame[enough_runs(frame["runs"])]
+        return (_chosen(ours, {}, len(ours)),)
     found = []
     for values, arm in frame.groupby(list(names), sort=False, dropna=False):
         named = {name: _plain(value) for name, value in zip(names, values, strict=True)}
-        found.append(_chosen(arm, named, len(arm)))
+        ours = arm[enough_runs(arm["runs"])]
+        found.append(_chosen(ours, named, len(ours)))
     return tuple(found)
 
 
@@ -133,7 +139,8 @@ def _selected(question: Select, frame: pd.DataFrame) -> tuple[Chosen, ...]:
     within, *keys = columns((question.within, *question.keys))
     if within not in frame or any(key not in frame for key in keys):
         return ()
-    return _of_arms(frame[frame[within].notna()], [within, *keys])
+    sides = [SIDE] if SIDE in frame else []  # a width above the budget is an arm of its own
+    return _of_arms(frame[frame[within].notna()], [within, *keys, *sides])
 
 
 def _contrasted(
@@ -168,6 +175,7 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
     frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
     found: list[Chosen] = []
     for value, arm in frame.groupby(treatment, sort=False, dropna=False):
+        arm = arm[enough_runs(arm["runs"])]
         table = arm.pivot_table(index="block", columns=key, values="mean", aggfunc="max")
         means = table.dropna(axis="columns").mean()
         if means.empty:
@@ -184,6 +192,7 @@ def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:
     reference, others = split_reference(question, frame)
     if reference.empty or others.empty:
         return ()
+    reference = reference[enough_runs(reference["runs"])]
     best = _chosen(reference, {"reference": True}, len(reference))
     small = others[others["parameters"] < reference["parameters"].iloc[0]]
     small = small[small["mean"] >= best.mean - question.margin]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.claims.arm import split_by_seed
 from analysis.claims.choosing import candidates
 from analysis.claims.claim import Claim, value_words
 from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
@@ -27,7 +28,7 @@ from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, 
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.power import runs_table
 from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
-from analysis.study.outcomes import outcomes
+from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
 from search_spaces.grammar.question import Contrast
@@ -74,8 +75,9 @@ def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Com
 def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.DataFrame:
     """The runs of both treatments on architectures that have both, one row a run.
 
-    ``outcomes`` with ``block`` (an architecture, or a pair of equal size), ``treated``, ``family``
-    and ``tuned``. Where an arm tuned nuisance keys, only runs of what it chose on estimating seeds.
+    ``outcomes`` with ``block`` (an architecture, or a pair of equal size), ``treated``, ``family``,
+    ``tuned`` and how many runs of the configuration were ``planned``. Where an arm tuned nuisance
+    keys, only runs of what it chose on estimating seeds.
     """
     frame = candidates(study.space, grid(study), study.metric)
     if key not in frame:
@@ -83,10 +85,11 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
     tuned = bool(pairs["candidates"].gt(1).any())
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    runs = outcomes(trials, study.metric)
     if tuned:
-        runs = runs[runs["estimating"]]
+        trials = trials[is_estimating(trials)]
+    runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
+    facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
     ours = runs.merge(facts, on="configuration")
     return ours.assign(tuned=tuned).astype({"treated": bool})
 
@@ -113,7 +116,8 @@ def _estimate(runs: pd.DataFrame) -> Effect:
     """Over blocks; over families where there are several, since blocks of one are alike."""
     if not len(runs):
         return Effect()
-    return estimate(runs, unit=runs.drop_duplicates("block").set_index("block")["family"])
+    families = runs.drop_duplicates("block").set_index("block")["family"]
+    return estimate(runs, unit=families, paired=split_by_seed(runs))
 
 
 def _comparison(

@@ -42,10 +42,8 @@ def contrast_claim(
         return Claim(
             f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
         )
-    ran = (
-        f"n = {effect.n} {'fresh ' if tuned else ''}runs of {plural(effect.blocks, 'architecture')}"
-    )
-    ran += _failures(runs)
+    ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
+    ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}{_failures(runs)}"
     if not math.isfinite(effect.p):
         text = (
             f"One seed cannot say whether {treatment} differs from {baseline}: how far runs differ "
@@ -87,6 +85,18 @@ def unbounded_claim(names: tuple[str, str], wide: list[str]) -> Claim:
     """No claim, where the best settings lie at an end of the grid; ``wide`` says which to widen."""
     text = f"Nothing can be said of {names[0]} against {names[1]}: accuracy still rises at the end"
     return Claim(f"{text} of the grid; widen {' and '.join(wide)}.", "cannot_say", 0)
+
+
+def _of_planned(runs: pd.DataFrame) -> str:
+    """How many runs there would be, where some are missing."""
+    planned = int(runs.drop_duplicates("configuration")["planned"].sum())
+    return f" ({planned} planned)" if planned > len(runs) else ""
+
+
+def _left_out(effect: Effect) -> str:
+    if not effect.left_out:
+        return ""
+    return f" ({plural(effect.left_out, 'architecture')} with a single run of an arm left out)"
 
 
 def _failures(runs: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ TOLERANCE = 0.03
 """Networks are of equal size when their parameters differ by at most this share."""
 
 SHAPE_COLUMNS = (*SIZE_COLUMNS, "dims")
-NETWORK_COLUMNS = (*SHAPE_COLUMNS, "layer", "width")
+NETWORK_COLUMNS = (*SHAPE_COLUMNS, "layer", "width", "network", "replace", "keep", "budget_side")
 """The columns that decide the network's shapes: who changes one of them changes its size."""
 
 TUNED_ROLES = ("nuisance", "carried")
@@ -61,6 +61,8 @@ def pair_architectures(
         architecture=numbered(ours, without={key, *tuned}),
         context=numbered(ours, without={key, *tuned, *SHAPE_COLUMNS}),
     )
+    most = ours.groupby(["architecture", "treated"], sort=False)["runs"].transform("max")
+    ours = ours[ours["runs"] >= most / 2]  # the fewer the runs, the luckier the best of them
     counts = ours.groupby(["architecture", "treated"], sort=False)["treated"].transform("size")
     arms = ours.assign(candidates=counts).drop_duplicates(["architecture", "treated"])
     arms = arms.rename_axis("id").reset_index()

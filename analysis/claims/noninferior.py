@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
-from analysis.claims.arm import Arm
+from analysis.claims.arm import Arm, leads
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, plural, points
 from analysis.claims.evidence import UNTESTED, gather
 from analysis.statistics.contrasts import holm
-from analysis.statistics.winners import welch
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest
 from trainables.config.train_config import TrainConfig
+from trainables.sizes.registry import SIZES
 
 
 def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
@@ -36,9 +34,11 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     if not small or reference.n < 2:
         text = f"Nothing can be said of networks within {margin} of {named}: {UNTESTED}."
         return [Claim(text, "cannot_say", 0)]
-    tests = [_test(arm, reference, question.margin) for arm in small]
+    tests = [margin_test(arm, reference, question.margin) for arm in small]
     adjusted = holm([p for p, *_ in tests])
     runs = reference.n + sum(arm.n for arm in small)
+    planned = reference.planned + sum(arm.planned for arm in small)
+    ran = f"n = {runs} fresh runs" + (f" ({planned} planned)" if planned > runs else "")
     within = [
         (arm.parameters, arm, test, p)
         for arm, test, p in zip(small, tests, adjusted, strict=True)
@@ -49,7 +49,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
         text += (
             f"{plural(len(small), 'candidate')} tested, the surest with {p_words(min(adjusted))}"
         )
-        return [Claim(f"{text}, n = {runs} runs.", "not_shown", runs, p=min(adjusted))]
+        return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
     _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
     text = (
         f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at most"
@@ -58,26 +58,25 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     text += f" {points(effect, True)} points (95 % interval {points(low, True)} to"
     text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
     verdict: Verdict = "shown"
-    return [Claim(f"{text} n = {runs} runs).", verdict, runs, effect, low, high, p)]
+    return [Claim(f"{text} {ran}).", verdict, runs, effect, low, high, p)]
 
 
-def _test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float, float]:
+def margin_test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float, float]:
     """Twice the one-sided p-value of "loses more than the margin"; the difference, its interval."""
-    theirs = reference.as_rival
-    spread = float(theirs.var(ddof=1)) if len(theirs) > 1 else math.nan
-    variance = (float(arm.outcomes.var(ddof=1)), spread)
-    n, df = (arm.n, len(theirs)), (arm.n - 1.0, len(theirs) - 1.0)
-    lead = welch((arm.mean, float(theirs.mean())), variance, n, df, alone=True)
-    above = welch((arm.mean + margin, float(theirs.mean())), variance, n, df, alone=True)
+    lead = leads(arm, [reference])[0]
+    above = leads(arm.raised(margin), [reference])[0]
     return (above.p if above.effect > 0 else 1.0), lead.effect, lead.low, lead.high
 
 
 def _label(configuration) -> str:  # type: ignore[no-untyped-def]
-    sizes = ("layer", "rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
+    sizes = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
     default = TrainConfig().width
+    reshapes = SIZES[configuration["layer"]].reshapes
     words = [
         str(configuration[name]) if name == "layer" else f"{name} {configuration[name]}"
-        for name in sizes
-        if name in configuration and not (name == "width" and configuration[name] == default)
+        for name in ("layer", "dims", *sizes)
+        if name in configuration
+        and not (name == "width" and configuration[name] == default)
+        and (name != "dims" or reshapes)
     ]
     return " ".join(words)

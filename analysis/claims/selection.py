@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
-from analysis.claims.choosing import Chosen, choose, columns
+from analysis.claims.choosing import SIDE, Chosen, choose, columns
 from analysis.claims.claim import Claim, metric_words, plural, points, value_words
-from analysis.claims.evidence import UNTESTED, gather
-from analysis.statistics.contrasts import holm
+from analysis.claims.evidence import UNTESTED, Evidence, gather
+from analysis.statistics.contrasts import hochberg
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Select
@@ -22,8 +23,8 @@ from search_spaces.grammar.question import Select
 def selection_claims(study: Study, question: Select) -> list[Claim]:
     """What can be said over all budgets, then of each, smallest first.
 
-    Each budget is a comparison of its own; with Holm's correction over the budgets, what is said of
-    any of them is wrong one time in twenty at most.
+    Each budget is a comparison of its own; its runs are no other's. With Hochberg's correction over
+    the budgets, anything wrong is said of them one time in twenty at most.
     """
     chosen = choose(question, study.space, grid(study), study.metric)
     if not chosen:
@@ -32,14 +33,14 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
         return [Claim(text, "cannot_say", 0)]
     gathered = gather(study, chosen)
     (within,) = columns([question.within])
-    budgets: dict[Any, list[Arm]] = {}
+    budgets: dict[Any, list[Sized]] = {}
     for one in chosen:
-        arm = gathered.arm(arm_name(one, within), one)
-        budgets.setdefault(one.arm[within], []).append(arm)
+        budgets.setdefault(one.arm[within], []).append(_sized(one, within, gathered))
     found = {
-        budget: _winner(arms) for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
+        budget: best_within(arms)
+        for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
     }
-    adjusted = holm([one.p if one else math.nan for one in found.values()])
+    adjusted = hochberg([one.p if one else math.nan for one in found.values()])
     said = [
         _claim(study, question, budget, one, budgets[budget], p, tuned=gathered.tuned)
         for (budget, one), p in zip(found.items(), adjusted, strict=True)
@@ -47,6 +48,22 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     if len(said) < 2:
         return said
     return [_summary(question, found, said, adjusted), *said]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """An arm within its budget; ``larger`` where it is the width above a budget that none fills."""
+
+    arm: Arm
+    compared: tuple[Any, ...]
+    larger: bool
+
+
+def _sized(chosen: Chosen, within: str, gathered: Evidence) -> Sized:
+    larger = chosen.arm.get(SIDE) == "above"
+    name = arm_name(chosen, within, SIDE) + (", wider than the budget," if larger else "")
+    compared = tuple(value for key, value in chosen.arm.items() if key != SIDE)
+    return Sized(gathered.arm(name, chosen), compared, larger)
 
 
 def arm_name(chosen: Chosen, *without: str) -> str:
@@ -59,15 +76,25 @@ def arm_name(chosen: Chosen, *without: str) -> str:
     return " ".join(words)
 
 
-def _winner(arms: list[Arm]) -> Winner | None:
-    """The best of the arms that have runs; None where fewer than two have."""
-    ran = [arm for arm in arms if arm.n]
-    if len(ran) < 2:
+def best_within(arms: list[Sized]) -> Winner | None:
+    """The best of the arms within the budget; None where fewer than two have runs.
+
+    It has to beat every arm, those with few runs or none and those above the budget too, but for
+    its own wider network.
+    """
+    within = [one for one in arms if one.arm.n and not one.larger]
+    if len(within) < 2:
         return None
-    most = max(arm.n for arm in ran)
-    best = best_arm(arm for arm in ran if arm.n >= most / 2)
-    rivals = sorted((arm for arm in ran if arm is not best), key=lambda arm: -arm.mean)
-    return winner([best, *rivals])
+    most = max(one.arm.n for one in within)
+    able = [one for one in within if one.arm.n >= most / 2]
+    best = best_arm(one.arm for one in able)
+    (ours,) = (one.compared for one in able if one.arm is best)
+    rivals = sorted((one.arm for one in able if one.arm is not best), key=lambda arm: -arm.mean)
+    others = [
+        one.arm for one in arms
+        if one not in able and not (one.larger and one.compared == ours)
+    ]  # fmt: skip
+    return winner([best, *rivals], others)
 
 
 def _claim(
@@ -75,7 +102,7 @@ def _claim(
     question: Select,
     budget: Any,
     best: Winner | None,
-    arms: list[Arm],
+    arms: list[Sized],
     p: float,
     *,
     tuned: bool,
@@ -84,7 +111,7 @@ def _claim(
     if best is None:
         reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} finished"
         return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
-    runs = sum(arm.n for arm in arms)
+    runs = sum(one.arm.n for one in arms)
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     if best.hardest is None or not math.isfinite(best.interval.low):
@@ -92,7 +119,7 @@ def _claim(
         return Claim(text, "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
     scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
-    return ranked_claim(name, scored, *best.hardest, best, runs, p)
+    return ranked_claim(name, scored, best, runs, p)
 
 
 def _summary(
@@ -124,7 +151,7 @@ def _summary(
     text = f"Best {keys} by {question.within}: {words}"
     text += f"; at the other {plural(rest, 'value')} none is shown." if rest else "."
     first = next(claim for claim in said if claim.verdict == "shown")
-    text += f" Each is ahead of every rival (p < .05 after Holm's correction, n = {n} runs)."
+    text += f" Each is ahead of every rival (p < .05 after Hochberg's correction, n = {n} runs)."
     return dataclasses.replace(first, words=text, n=n)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.claims.choosing import columns
-from analysis.claims.claim import Claim, Verdict, plural
+from analysis.claims.claim import Claim, Verdict, p_words, plural
 from analysis.claims.matching import numbered, tuned_columns
-from analysis.statistics.trend import COLUMNS, Exponent, exponent
+from analysis.statistics.trend import FITTED, Exponent, exponent
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import outcomes
+from analysis.study.replicates import best_first
 from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from search_spaces.grammar.question import Trend
@@ -35,7 +36,7 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
     found = fit_trend(study, question)
     alpha, name = found.exponent, f"{question.key} against {question.against}"
     if not math.isfinite(alpha.estimate):
-        text = f"Nothing can be said of {name}: it takes at least two sizes and {COLUMNS + 2} more"
+        text = f"Nothing can be said of {name}: it takes at least two sizes and {FITTED + 1} more"
         return [Claim(f"{text} settings than sizes, finished.", "cannot_say", found.runs)]
     ran = f"n = {found.runs} runs of {plural(found.blocks, 'architecture')}"
     interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
@@ -46,14 +47,14 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
         )
         text += f" leaves its {interval} open ({ran}); try values further apart."
         return [Claim(text[0].upper() + text[1:], "cannot_say", found.runs, alpha.estimate)]
-    numbers = (found.runs, alpha.estimate, alpha.low, alpha.high)
+    numbers = (found.runs, alpha.estimate, alpha.low, alpha.high, alpha.p)
     verdict: Verdict = "shown" if alpha.low > 0 or alpha.high < 0 else "not_shown"
     if verdict == "shown":
         text = f"The best {question.key} follows {question.against} with the exponent"
-        text += f" α̂ = {alpha.estimate:.2f} ({interval}, p < .05, {ran})."
+        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {p_words(alpha.p)}, {ran})."
     else:
         text = f"The best {question.key} is not shown to follow {question.against}:"
-        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {ran})."
+        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {p_words(alpha.p)}, {ran})."
     return [Claim(text, verdict, *numbers)]
 
 
@@ -82,8 +83,9 @@ def fit_trend(study: Study, question: Trend) -> Trended:
         runs["level"] = runs["level"] + runs[scaled].astype("float64").fillna(0.0) * share
     cells = runs.groupby("configuration", sort=False).agg(
         mean=("value", "mean"), n=("value", "size"), level=("level", "first"),
-        size=("size", "first"), block=("block", "first"),
+        size=("size", "first"), block=("block", "first"), parameters=("parameters", "first"),
     )  # fmt: skip
+    cells = best_first(cells).drop_duplicates(["block", "level"])  # over the nuisance keys
     fitted = exponent(
         *(cells[name].to_numpy(dtype=float) for name in ("mean", "n", "level", "size", "block"))
     )

@@ -3,7 +3,8 @@
 With fewer than ``GENERALISES`` blocks the question is the average over *these* blocks, and every
 cell's own variance counts (Welch 1947, Satterthwaite 1946). From there on it is the mean over
 blocks like these: a random-effects mean (Paule, Mandel 1982) with the interval of Hartung and Knapp
-(2001), its weights from moderated variances.
+(2001), its weights from moderated variances. Where these weights may be wrong, the standard error
+that holds whatever they are (MacKinnon, White 1985, HC2) counts if it is larger.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from analysis.statistics.intervals import LEVEL, t_p_value, t_quantile
+from analysis.statistics.intervals import LEVEL, rounding_variance, t_p_value, t_quantile
 from analysis.statistics.moderation import moderate
 
 GENERALISES = 5
@@ -24,6 +25,7 @@ GENERALISES = 5
 ARMS = ("baseline", "treatment")
 
 BETWEEN = "a random-effects mean over blocks, Hartung–Knapp interval"
+PAIRED = "the average over runs of equal seed, t interval"
 WITHIN = "the average over these blocks, Welch–Satterthwaite interval"
 
 DOMINANCE = 2.0
@@ -32,6 +34,12 @@ DOMINANCE = 2.0
 A cell that dominates is dangerous where its variance came out small by chance: then the standard
 error is too short and the degrees of freedom too many at once. docs/statistics.md has both rates.
 """
+THIN = 4.0
+"""The same for cells of two runs where others have more; their variance is then never taken to be
+below the common one."""
+PRIOR = 4.0
+"""Degrees of freedom, at least, of what cells have in common, where variances weigh blocks: weights
+from a few runs alone are too unequal."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Effect:
     """Treatment minus baseline, with its interval; NaN where it cannot be had.
 
     ``n`` counts runs, ``blocks`` blocks with runs of both, ``seeds`` the most runs of a cell of the
-    arm that has fewer.
+    arm that has fewer. Few blocks of which one cell has a single run are ``left_out`` of all that.
     """
 
     effect: float = math.nan
@@ -51,6 +59,7 @@ class Effect:
     n: int = 0
     blocks: int = 0
     seeds: int = 0
+    left_out: int = 0
     method: str = BETWEEN
 
 
@@ -67,21 +76,78 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
     return wide[wide["count"].notna().all(axis=1)]
 
 
-def estimate(runs: pd.DataFrame, level: float = LEVEL, unit: pd.Series | None = None) -> Effect:
+def estimate(
+    runs: pd.DataFrame,
+    level: float = LEVEL,
+    unit: pd.Series | None = None,
+    *,
+    paired: bool = False,
+) -> Effect:
     """The effect over all blocks that both arms were run on; ``runs`` as in ``cells``.
 
     ``unit`` says of each block what it is one of (families, say): where there are ``GENERALISES``
-    of them or more, their effects are what varies.
+    of them or more, their effects are what varies. ``paired`` compares runs of equal ``seed``.
     """
+    of_units = unit is not None and unit.nunique() >= GENERALISES
+    if paired and not of_units:
+        found = effect_of_pairs(differences(runs), level)
+        if math.isfinite(found.p):
+            return found
     table = cells(runs)
     mean, variance, count = (
         table[name][list(ARMS)].to_numpy(dtype=float) if len(table) else np.zeros((0, 2))
         for name in ("mean", "var", "count")
     )
-    if unit is not None and unit.nunique() >= GENERALISES:
+    variance = np.maximum(variance, rounding_variance(runs["value"]))
+    if unit is not None and of_units:
         numbers = unit.reindex(table.index).factorize()[0]
         return effect_of_units(mean, variance, count, numbers, level)
     return effect_of_blocks(mean, variance, count, level)
+
+
+def differences(runs: pd.DataFrame) -> np.ndarray:
+    """Treatment minus baseline of equal seeds, (blocks, seeds); NaN where either has no run."""
+    wide = runs.groupby(["treated", "block", "seed"])["value"].mean()
+    if wide.index.get_level_values("treated").nunique() < 2:
+        return np.zeros((0, 0))
+    apart = (wide.loc[True] - wide.loc[False]).unstack("seed").dropna(how="all")
+    return apart.to_numpy(dtype=float)
+
+
+def effect_of_pairs(difference: np.ndarray, level: float = LEVEL) -> Effect:
+    """The effect where runs pair by their seed: (blocks, seeds) differences, NaN where none is.
+
+    What a seed does to the difference may be alike in all blocks: seeds are what varies. From
+    ``GENERALISES`` blocks on blocks vary as well, and the less certain of both counts.
+    """
+    whole = difference[:, np.isfinite(difference).all(axis=0)]
+    if not whole.size or whole.shape[1] < 2:
+        return Effect()
+    of_seeds = whole.mean(axis=0)
+    least = rounding_variance(difference[np.isfinite(difference)])
+    se = math.sqrt(max(float(of_seeds.var(ddof=1)), least / len(whole)) / len(of_seeds))
+    found = [(float(of_seeds.mean()), se, len(of_seeds) - 1.0)]
+    if len(difference) >= GENERALISES:
+        count = np.isfinite(difference).sum(axis=1).astype(float)
+        variance = np.maximum(_variances(difference), least)
+        noise = moderate(variance, count, least=PRIOR).variance / count
+        found.append(random_effects_mean(np.nanmean(difference, axis=1), noise))
+    effect, se, df = max(found, key=lambda one: float(t_p_value(*one)))
+    half = float(t_quantile(df, level)) * se
+    p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
+    runs = 2 * int(np.isfinite(difference).sum())
+    return Effect(
+        effect, effect - half, effect + half, p, df, se, runs, len(difference), whole.shape[1],
+        method=PAIRED,
+    )  # fmt: skip
+
+
+def _variances(difference: np.ndarray) -> np.ndarray:
+    """Each row's variance, NaN where it has one value."""
+    known = np.isfinite(difference)
+    centred = np.where(known, difference - np.nanmean(difference, axis=1, keepdims=True), 0.0)
+    free = known.sum(axis=1) - 1.0
+    return np.where(free > 0, (centred**2).sum(axis=1) / np.maximum(free, 1), np.nan)
 
 
 def effect_of_units(
@@ -95,8 +161,7 @@ def effect_of_units(
     whole = effect_of_blocks(mean, variance, count, level)
     if not math.isfinite(whole.p):
         return whole
-    moderated = moderate(variance.ravel(), count.ravel()).variance.reshape(-1, 2)
-    noise = (moderated / count).sum(axis=1)
+    noise = _noise(variance, count)
     members = [unit == number for number in range(unit.max() + 1)]
     difference = mean[:, 1] - mean[:, 0]
     values = np.array([difference[ours].mean() for ours in members])
@@ -118,52 +183,63 @@ def effect_of_blocks(
 ) -> Effect:
     """The effect from the cells' means, variances (NaN: one run) and counts, (blocks, 2) each.
 
-    The baseline comes first. NaN where no cell of an arm has two runs, and where a single block has
-    a cell of one run: how far runs differ by chance is not known there. With fewer blocks than
+    The baseline comes first. NaN where no cell of an arm has two runs, and where few blocks all
+    have a cell of one run: how far runs differ by chance is not known there. With fewer blocks than
     ``generalises`` the effect is the average over these blocks.
     """
     blocks = len(mean)
     if not blocks:
         return Effect()
+    few = blocks < generalises
+    known = (count >= 2).all(axis=1)
+    left_out = int((~known).sum()) if few and known.any() else 0
+    if left_out:
+        mean, variance, count = mean[known], variance[known], count[known]
     difference = mean[:, 1] - mean[:, 0]
     seeds = int(count.max(axis=0).min())
-    described = {"n": int(count.sum()), "blocks": blocks, "seeds": seeds}
-    method = BETWEEN if blocks >= generalises else WITHIN
-    if seeds < 2 or (blocks == 1 and count.min() < 2):
+    method = WITHIN if few else BETWEEN
+    described = {
+        "n": int(count.sum()), "blocks": len(mean), "seeds": seeds, "left_out": left_out,
+    }  # fmt: skip
+    if seeds < 2 or (few and not known.any()):
         return Effect(float(difference.mean()), method=method, **described)
-    if blocks >= generalises:
-        moderated = moderate(variance.ravel(), count.ravel()).variance.reshape(-1, 2)
-        effect, se, df = random_effects_mean(difference, (moderated / count).sum(axis=1))
-    else:
+    if few:
         effect, se, df = _fixed_blocks(difference, variance, count)
+    else:
+        effect, se, df = random_effects_mean(difference, _noise(variance, count))
     half = float(t_quantile(df, level)) * se
     p = float(t_p_value(effect, se, df))
     return Effect(effect, effect - half, effect + half, p, df, se, method=method, **described)
+
+
+def _noise(variance: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Each block's variance of its difference by chance, from moderated variances."""
+    moderated = moderate(variance.ravel(), count.ravel(), least=PRIOR).variance.reshape(-1, 2)
+    return (moderated / count).sum(axis=1)
 
 
 def _fixed_blocks(
     difference: np.ndarray, variance: np.ndarray, count: np.ndarray
 ) -> tuple[float, float, float]:
     """The average over these blocks: (effect, standard error, degrees of freedom)."""
-    own, n = np.maximum(count - 1, 0).ravel(), count.ravel()
-    known = own > 0
-    total = own[known].sum()
-    pooled = (own[known] * variance.ravel()[known]).sum() / total
-    parts = np.where(known, np.nan_to_num(variance.ravel()), pooled) / n
-    free = np.where(known, own, total)
-    se = math.sqrt(parts.sum()) / len(difference)
-    df = satterthwaite(parts, free)
+    n, spread = count.ravel(), variance.ravel()
+    pooled = float(((n - 1) * spread).sum() / (n - 1).sum())
     if len(difference) == 1 and n.min() == 2:
-        df = 1.0
-    return float(difference.mean()), se, df
+        return float(difference.mean()), math.sqrt((spread / n).sum()), 1.0
+    thin = (n == 2) & (spread > 0)  # not what is known to differ by nothing
+    parts = np.where(thin, np.maximum(spread, pooled), spread) / n
+    se = math.sqrt(parts.sum()) / len(difference)
+    return float(difference.mean()), se, satterthwaite(parts, n - 1)
 
 
-def satterthwaite(parts: np.ndarray, free: np.ndarray, dominance: float = DOMINANCE) -> float:
+def satterthwaite(parts: np.ndarray, free: np.ndarray) -> float:
     """Degrees of freedom of a sum of variances, ``parts``, that have ``free`` each."""
     if not parts.sum() > 0:
         return float(free.sum())
-    weights = parts.copy()
-    weights[np.argmax(parts**2 / free)] *= dominance
+    thin = (free == 1) & ((free == 1).sum() <= len(free) / 4)
+    weights = np.where(thin, THIN, 1.0) * parts
+    if not thin.any():
+        weights[np.argmax(parts**2 / free)] *= DOMINANCE
     return float(weights.sum() ** 2 / (weights**2 / free).sum())
 
 
@@ -173,9 +249,12 @@ def random_effects_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float
         se = float(values.std(ddof=1)) / math.sqrt(len(values))
         return float(values.mean()), se, len(values) - 1.0
     weights = 1 / (variance + _between(values, variance))
-    mean = float((weights * values).sum() / weights.sum())
-    spread = float((weights * (values - mean) ** 2).sum()) / (len(values) - 1)
-    return mean, math.sqrt(spread / weights.sum()), len(values) - 1.0
+    share = weights / weights.sum()
+    mean = float((share * values).sum())
+    squares = (values - mean) ** 2
+    as_weighed = float((share * squares).sum()) / (len(values) - 1)
+    whatever = float((share**2 * squares / (1 - share)).sum())
+    return mean, math.sqrt(max(as_weighed, whatever)), len(values) - 1.0
 
 
 def _between(values: np.ndarray, variance: np.ndarray) -> float:
@@ -201,4 +280,19 @@ def holm(p_values: list[float]) -> list[float]:
     for place, (p, index) in enumerate(known):
         highest = max(highest, min(1.0, p * (len(known) - place)))
         adjusted[index] = highest
+    return adjusted
+
+
+def hochberg(p_values: list[float]) -> list[float]:
+    """Hochberg's adjusted p-values (1988), for tests of different runs; NaN as in ``holm``.
+
+    Never above Holm's: where every test is below the level, so is every adjusted p-value.
+    """
+    known = sorted(
+        ((p, index) for index, p in enumerate(p_values) if math.isfinite(p)), reverse=True
+    )
+    adjusted, lowest = list(p_values), 1.0
+    for place, (p, index) in enumerate(known, start=1):
+        lowest = min(lowest, p * place)
+        adjusted[index] = lowest
     return adjusted

@@ -49,3 +49,13 @@ def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
     if df == 0:
         return float("nan"), 0
     return float(np.sqrt(((n[ours] - 1) * sd[ours] ** 2).sum() / df)), df
+
+
+def rounding_variance(values: Any) -> float:
+    """What a spread of 0 hides where values are rounded: the smallest step between them, ² ÷ 12.
+
+    An accuracy on 143 images moves in steps of .7 points: three runs that came out alike may differ
+    by as much.
+    """
+    steps = np.diff(np.unique(np.round(np.asarray(values, dtype=float), 9)))
+    return float(steps.min()) ** 2 / 12 if len(steps) else 0.0

@@ -25,10 +25,11 @@ class Moderated(NamedTuple):
     df: np.ndarray
 
 
-def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
+def moderate(variance: np.ndarray, n: np.ndarray, least: float = 0.0) -> Moderated:
     """The moderated variances of cells with ``n`` runs; a cell of one run has the common one.
 
-    Cells of fewer than ``ENOUGH`` known variances keep their own.
+    What cells have in common counts for ``least`` degrees of freedom or more. Cells of fewer than
+    ``ENOUGH`` known variances keep their own.
     """
     variance, n = np.asarray(variance, dtype=float), np.asarray(n, dtype=float)
     own = np.maximum(n - 1, 0)
@@ -36,6 +37,7 @@ def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
     if known.sum() < ENOUGH or not (variance[known] > 0).any():
         return Moderated(np.where(known, variance, np.nan), np.where(known, own, 0.0))
     prior, prior_df = _prior(variance[known], own[known])
+    prior_df = max(prior_df, least)
     squares = np.where(known, own * np.where(known, variance, 0.0), 0.0)
     pooled_df = own[known].sum()
     if math.isinf(prior_df):

@@ -1,12 +1,15 @@
 """By which power of the size the best value of a key changes: one curve, moved along with the size.
 
-Every block has a level of its own, and all share one smooth curve of log(value) − α·log(size). α̂ is
-where the residual is smallest; its interval holds every α that an F test does not tell from it. The
-curve is a natural cubic spline; it need not be symmetric, nor its optimum lie within the grid.
+Every network has a level of its own, and all share one smooth curve of log(value) − α·log(size),
+whose shape nobody knows: it need not be symmetric, nor its optimum lie within the grid. It is taken
+to be a Gaussian process (Rasmussen, Williams 2006), whose smoothness and height the runs decide by
+restricted likelihood. α̂ is where that is highest; its interval holds every α that an F test does
+not tell from it.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -15,25 +18,44 @@ from scipy import special
 
 from analysis.statistics.intervals import LEVEL
 
-COLUMNS = 3
-"""Of the spline: with more, steep curves fit better and flat ones worse (docs/statistics.md)."""
 REACH = (-1.5, 3.0)
 """The exponents that are tried."""
-STEP = 0.05
+STEPS = (0.1, 0.02, 0.005)
+"""How far apart: the finer ones only where the interval may end, while it is narrow."""
+MOST_FINER = 40
+"""Exponents of one finer step that are tried at most."""
+LENGTHS = (0.5, 1.0, 2.0, 4.0)
+"""Over how many decades the curve changes its course."""
+HEIGHTS = np.logspace(-1, 5, 13)
+"""The curve's variance in units of the noise's."""
+FITTED = 3
+"""What the runs decide besides the networks' levels: length, height and exponent."""
 
 
 @dataclass(frozen=True)
 class Exponent:
     """α̂ and its interval; an end is infinite where every exponent tried on that side fits as well.
 
-    ``cells`` counts the means that were fitted, ``df`` what is left to judge the fit by.
+    ``p`` is that of α = 0, ``cells`` counts the means that were fitted, ``df`` what is left to
+    judge the fit by.
     """
 
     estimate: float = math.nan
     low: float = -math.inf
     high: float = math.inf
+    p: float = math.nan
     cells: int = 0
     df: int = 0
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What was run, a place a cell; hashable, so that equal designs are decomposed once."""
+
+    log_value: tuple[float, ...]
+    log_size: tuple[float, ...]
+    block: tuple[int, ...]
+    runs: tuple[float, ...]
 
 
 def exponent(
@@ -46,52 +68,83 @@ def exponent(
 ) -> Exponent:
     """α̂ from cells' means; ``runs`` weighs them, ``block`` numbers the networks.
 
-    Cells and not runs are fitted, so that what no smooth curve explains counts as noise in full.
+    Logarithms are natural ones. Cells and not runs are fitted, so that what no smooth curve
+    explains counts as noise in full.
     """
-    blocks = len(np.unique(block))
-    df = len(mean) - blocks - COLUMNS - 1
+    free = len(mean) - len(np.unique(block))
+    df = free - FITTED
     if df < 1 or len(np.unique(log_size)) < 2:
         return Exponent(cells=len(mean))
-    tried = np.arange(REACH[0], REACH[1] + STEP / 2, STEP)
-    left = np.array([_residual(mean, runs, log_value - alpha * log_size, block) for alpha in tried])
-    best = int(left.argmin())
-    limit = left[best] * (1 + float(special.fdtri(1, df, level)) / df)
-    inside = np.flatnonzero(left <= limit)
+    decades = (log_value / math.log(10), log_size / math.log(10))
+    design = _Design(*(tuple(values.tolist()) for values in (*decades, block, runs)))
+    drop = free / 2 * math.log1p(float(special.fdtri(1, df, level)) / df)
+    tried, fit = _profile(design, mean - mean.mean(), drop)
+    limit = fit.max() - drop
+    inside = np.flatnonzero(fit >= limit)
     first, last = int(inside[0]), int(inside[-1])
-    low = -math.inf if first == 0 else _crossing(tried, left, first, first - 1, limit)
-    high = math.inf if last == len(tried) - 1 else _crossing(tried, left, last, last + 1, limit)
-    return Exponent(_vertex(tried, left, best), low, high, len(mean), df)
+    low = -math.inf if first == 0 else _crossing(tried, fit, first, first - 1, limit)
+    high = math.inf if last == len(tried) - 1 else _crossing(tried, fit, last, last + 1, limit)
+    worse = math.expm1(2 / free * float(fit.max() - fit[np.abs(tried).argmin()])) * df
+    p = float(special.fdtrc(1, df, worse))
+    return Exponent(float(tried[fit.argmax()]), low, high, p, len(mean), df)
 
 
-def _residual(mean: np.ndarray, runs: np.ndarray, x: np.ndarray, block: np.ndarray) -> float:
-    """The weighted residual sum of squares of blocks' levels and one curve."""
-    root = np.sqrt(runs)[:, None]
-    levels = (block[:, None] == np.unique(block)[None]).astype(float)
-    basis, _ = np.linalg.qr(root * np.hstack([levels, _spline(x)]))
-    target = root[:, 0] * (mean - np.average(mean, weights=runs))
-    return float(target @ target - ((basis.T @ target) ** 2).sum())
+def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarray, np.ndarray]:
+    """Exponents in order and how well each fits, closer together where the interval may end."""
+    fits: dict[float, float] = {}
+    low, high = REACH
+    for step in STEPS:
+        wanted = np.round(np.arange(low, high + step / 2, step), 3)
+        if step < STEPS[0] and len(wanted) > MOST_FINER:
+            break
+        fits |= {a: _fit(design, values, a) for a in wanted.tolist() if a not in fits}
+        tried = np.array(sorted(fits))
+        fit = np.array([fits[alpha] for alpha in tried])
+        inside = np.flatnonzero(fit >= fit.max() - drop)
+        low, high = tried[max(inside[0] - 1, 0)], tried[min(inside[-1] + 1, len(tried) - 1)]
+    return tried, fit
 
 
-def _spline(x: np.ndarray) -> np.ndarray:
-    """A natural cubic spline without its constant: linear beyond its outer knots."""
-    scaled = (x - x.mean()) / (x.std() or 1.0)
-    knots = np.quantile(scaled, np.linspace(0.05, 0.95, COLUMNS + 1))
-    cubes = np.clip(scaled[:, None] - knots[None], 0, None) ** 3
-    parts = (cubes[:, :-1] - cubes[:, -1:]) / np.maximum(knots[-1] - knots[:-1], 1e-9)
-    return np.column_stack([scaled, parts[:, :-1] - parts[:, -1:]])
+def _fit(design: _Design, values: np.ndarray, alpha: float) -> float:
+    """The restricted log likelihood of an exponent, at the best smoothness and height."""
+    spectrum, directions = _decomposed(design, alpha)
+    squares = (directions @ values) ** 2
+    variance = 1 + HEIGHTS[None, :, None] * spectrum[:, None, :]
+    left = np.maximum((squares[:, None, :] / variance).sum(axis=-1), 1e-300)  # no spread at all
+    found = np.log(variance).sum(axis=-1) + spectrum.shape[-1] * np.log(left)
+    return -0.5 * float(found.min())
 
 
-def _crossing(
-    tried: np.ndarray, left: np.ndarray, inside: int, outside: int, limit: float
-) -> float:
-    share = (limit - left[inside]) / (left[outside] - left[inside])
+@functools.lru_cache(maxsize=512)
+def _decomposed(design: _Design, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """The curve's covariance between cells without the networks' levels, for every length.
+
+    Its eigenvalues, (lengths, free), and the directions that they belong to, (lengths, free,
+    cells): along them, noise has variance 1 and the curve the eigenvalue.
+    """
+    log_value, log_size = np.array(design.log_value), np.array(design.log_size)
+    root = np.sqrt(np.array(design.runs))
+    block = np.array(design.block)
+    levels = root[:, None] * (block[:, None] == np.unique(block)[None])
+    free = np.linalg.qr(levels, mode="complete").Q[:, levels.shape[1] :]
+    place = log_value - alpha * log_size
+    apart = np.abs(place[:, None] - place[None])
+    spectra, directions = [], []
+    for length in LENGTHS:
+        covariance = root[:, None] * _matern(apart / length) * root[None]
+        eigenvalues, vectors = np.linalg.eigh(free.T @ covariance @ free)
+        spectra.append(np.maximum(eigenvalues, 0.0))
+        directions.append((free @ vectors).T * root[None])
+    return np.array(spectra), np.array(directions)
+
+
+def _matern(distance: np.ndarray) -> np.ndarray:
+    """The correlation of a curve that bends smoothly (Matérn, 5/2)."""
+    scaled = math.sqrt(5) * distance
+    return (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+
+
+def _crossing(tried: np.ndarray, fit: np.ndarray, inside: int, outside: int, limit: float) -> float:
+    """Where the fit between two neighbours is just as good as the limit."""
+    share = (fit[inside] - limit) / (fit[inside] - fit[outside])
     return float(tried[inside] + share * (tried[outside] - tried[inside]))
-
-
-def _vertex(tried: np.ndarray, left: np.ndarray, best: int) -> float:
-    """The bottom of the parabola through the smallest residual and its neighbours."""
-    if not 0 < best < len(tried) - 1:
-        return float(tried[best])
-    before, at, after = left[best - 1 : best + 2]
-    bend = before - 2 * at + after
-    return float(tried[best] + (STEP * (before - after) / (2 * bend) if bend > 0 else 0.0))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from analysis.record.dtypes import CONFIG_DTYPES, RENAMED
+from analysis.study.searched_keys import existing
 from analysis.study.study import Study, per_study
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.size_keys import SIZE_KEYS
@@ -92,4 +93,5 @@ def grid(study: Study) -> pd.DataFrame:
             twins[name] = written.where(sized, twins[name])
         else:
             twins[name] = written.where(written.notna(), twins[name])
-    return pd.concat([whole, twins.assign(alias=True)], ignore_index=True)
+    both = pd.concat([whole, twins.assign(alias=True)], ignore_index=True)
+    return existing(both, study.space)  # a twin's key need not exist for the other spelling

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 
 from analysis.record.tables import TableError
-from analysis.statistics.intervals import t_half_width
+from analysis.statistics.intervals import rounding_variance, t_half_width
 from analysis.statistics.pareto import pareto
 from analysis.study.configurations import config_names, configuration_ids, labels
 from analysis.study.outcomes import is_estimating, outcomes
@@ -48,7 +51,8 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
             "estimated": groups["estimating"].any().astype(bool),
         }
     )
-    half = t_half_width(summary["sd"].to_numpy(), summary["n"].to_numpy())
+    least = math.sqrt(rounding_variance(runs["value"]))
+    half = t_half_width(np.maximum(summary["sd"].to_numpy(), least), summary["n"].to_numpy())
     summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
     summary["planned"] = planned_runs(trials).reindex(summary.index).astype("int64")
     first = runs[runs["status"] == "finished"].drop_duplicates("configuration")

@@ -21,12 +21,14 @@ def existing(frame: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
     """
     absent: dict[str, pd.Series] = {}
     for name, key in (space.get("keys") or {}).items():
-        column, when = RENAMED.get(name, name), key.get("when") or {}
-        if not when or column not in frame or any(other not in frame for other in when):
+        column = RENAMED.get(name, name)
+        when = {RENAMED.get(other, other): one for other, one in (key.get("when") or {}).items()}
+        if not when or any(one not in frame for one in (column, *when)):
             continue
         exists = pd.Series(True, index=frame.index)
         for other, values in when.items():
-            exists &= frame[RENAMED.get(other, other)].isin(list(values)).fillna(False).astype(bool)
+            asked = absent.get(other, frame[other])  # a key that does not exist has no value
+            exists &= asked.isin(list(values)).fillna(False).astype(bool)
         if not exists.all():
             absent[column] = frame[column].where(exists)
     return frame.assign(**absent) if absent else frame

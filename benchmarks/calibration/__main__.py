@@ -2,18 +2,22 @@
 
 Each design draws studies whose truth is known and counts what the report says of them. Rates have
 95 % intervals (Wilson). ``--only WORD`` runs the designs that hold the word, ``--share .1`` a tenth
-of the studies, ``--json FILE`` writes the figures. Simple designs ask the test itself instead of
-the report's words, so that many studies are cheap; ``--frames`` takes the long way.
+of the studies. ``--json FILE`` keeps the figures: the same command again runs what is not in it,
+and all of it where the code of the statistics has changed. Most designs ask the claims' own tests
+instead of the report's words, so that thousands of studies are cheap; ``--frames`` takes the long
+way, through the study's frames. ``--table`` prints the file as docs/statistics.md shows it.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,8 +27,10 @@ import numpy as np
 
 from benchmarks.calibration.registry import DESIGNS
 
-FAST = 4_000
-"""Studies of a design that asks the test itself."""
+CHEAP = 4
+"""How many times as many studies are drawn of a design that asks the tests themselves."""
+CODE = ("analysis/statistics", "analysis/claims", "analysis/study", "benchmarks/calibration")
+RESULTS = Path("benchmarks/results")
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
@@ -38,55 +44,97 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 def calibrate(name: str, share: float = 1.0, *, frames: bool = False) -> dict[str, Any]:
     """Each counted outcome's rate with its interval, and what was asked of it."""
     design = DESIGNS[name]
-    fast = design.fast is not None and not frames
-    draw = design.fast if design.fast is not None and not frames else design.draw
+    fast = design.fast if design.fast is not None and not frames else None
     rng = np.random.default_rng(crc32(name.encode()))
-    studies = max(20, round((FAST if fast else design.studies) * share))
+    studies = max(20, round(design.studies * (CHEAP if fast else 1) * share))
     counts: Counter[str] = Counter()
     for _ in range(studies):
-        counts.update({outcome: int(happened) for outcome, happened in draw(rng).items()})
-    rates = {}
+        drawn = (fast or design.draw)(rng)
+        counts.update({outcome: int(happened) for outcome, happened in drawn.items()})
+    rates: dict[str, dict[str, Any]] = {}
     for outcome, count in counts.items():
         low, high = wilson(count, studies)
         rates[outcome] = {"rate": count / studies, "low": round(low, 4), "high": round(high, 4)}
         if outcome in design.asked:
-            rates[outcome]["asked"] = list(design.asked[outcome])  # type: ignore[assignment]
-    return {"what": design.what, "studies": studies, "rates": rates}
+            rates[outcome]["asked"] = list(design.asked[outcome])
+    return {"what": design.what, "studies": studies, "frames": fast is None, "rates": rates}
+
+
+def state() -> str:
+    """A digest of the code whose error rates these are."""
+    digest = hashlib.sha256()
+    for folder in CODE:
+        for path in sorted(Path(folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def known(path: Path | None) -> dict[str, Any]:
+    """The figures of the present code that are in the file."""
+    if path is None or not path.is_file():
+        return {}
+    file = json.loads(path.read_text(encoding="utf-8"))
+    return file["designs"] if file.get("state") == state() else {}
+
+
+def table() -> Iterator[str]:
+    """The rows of docs/statistics.md."""
+    now = json.loads((RESULTS / "calibration.json").read_text(encoding="utf-8"))["designs"]
+    before = json.loads((RESULTS / "calibration-before.json").read_text(encoding="utf-8"))
+    yield "| design | counted | before | now | N now |"
+    yield "|---|---|--:|--:|--:|"
+    for name in (name for name in DESIGNS if name in now):
+        for outcome, one in now[name]["rates"].items():
+            if outcome == "said":
+                continue
+            was = before.get(name, {}).get("rates", {}).get(outcome)
+            studies = f"{now[name]['studies']:,}"
+            yield f"| {name} | {outcome} | {_cell(was)} | {_cell(one)} | {studies} |"
+
+
+def _cell(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "–"
+    return f"{100 * one['rate']:.1f} ({100 * one['low']:.1f}–{100 * one['high']:.1f})"
 
 
 def _words(name: str, found: dict[str, Any]) -> str:
-    said = [
-        f"{outcome} {100 * one['rate']:.1f} % [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
-        for outcome, one in found["rates"].items()
-    ]
-    return f"{name}: {', '.join(said)} (N = {found['studies']:,})"
+    said = [f"{outcome} {_cell(one)} %" for outcome, one in found["rates"].items()]
+    return f"{name}: {', '.join(said)}, N = {found['studies']:,}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--share", type=float, default=1.0, help="of the studies of each design")
-    parser.add_argument("--out", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="keep the figures here")
     parser.add_argument("--one-stage", action="store_true", help="leave out what needs two stages")
     parser.add_argument(
         "--frames", action="store_true", help="no short cuts past the report's words"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--table", action="store_true", help="print the committed figures")
     given = parser.parse_args()
+    if given.table:
+        print("\n".join(table()))
+        return 0
+    found = known(given.json)
     names = [
         name
         for name, design in DESIGNS.items()
-        if given.only in name and not (given.one_stage and design.second_stage)
+        if given.only in name
+        and name not in found
+        and not (given.one_stage and design.second_stage)
     ]
-    found: dict[str, Any] = {}
     work = functools.partial(calibrate, share=given.share, frames=given.frames)
     with ProcessPoolExecutor(given.jobs) as pool:
         for name, one in zip(names, pool.map(work, names), strict=True):
             found[name] = one
             print(_words(name, one), flush=True)
-            if given.out:
-                text = json.dumps(found, indent=1, ensure_ascii=False)
-                given.out.write_text(text + "\n", encoding="utf-8")
+            if given.json:
+                file = {"state": state(), "designs": found}
+                text = json.dumps(file, indent=1, ensure_ascii=False)
+                given.json.write_text(text + "\n", encoding="utf-8")
     return 0
 
 

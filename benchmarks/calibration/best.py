@@ -175,6 +175,41 @@ def numbers_winner(count: int, seeds: int, lead: float = 0.0) -> Draw:
     return draw
 
 
+def numbers_failures(collapsed: int, *, chosen: int) -> Draw:
+    """Eight configurations of five runs, the second 10 σ ahead; so many of one's runs collapsed.
+
+    "shown" and "false" say whether the second is called best.
+    """
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        from analysis.claims.arm import Arm
+        from analysis.claims.best import winner
+
+        arms = []
+        for number in range(8):
+            runs = MIDDLE + SIGMA * (10 * (number == 1) + rng.normal(size=5))
+            lost = collapsed if number == chosen else 0
+            outcomes = np.concatenate([np.full(lost, 0.1), runs[lost:]])
+            arms.append(Arm(str(number), 1, outcomes, runs[lost:], 5))
+        best = winner(sorted(arms, key=lambda arm: -arm.mean))
+        named = best.p < 0.05 and best.arm.name == "1"
+        return {"false" if chosen == 1 else "shown": named or (chosen == 1 and best.p < 0.05)}
+
+    return draw
+
+
+def numbers_fresh(rng: np.random.Generator) -> dict[str, bool]:
+    """As ``fresh_interval``, from the arms' numbers."""
+    from analysis.claims.arm import Arm
+    from analysis.claims.best import interval_of_best
+
+    values = MIDDLE + SIGMA * rng.normal(size=(60, len(CHOOSING) + len(ESTIMATING)))
+    chosen = int(values[:, : len(CHOOSING)].mean(axis=1).argmax())
+    fresh = values[chosen, len(CHOOSING) :]
+    low, high = interval_of_best([Arm("chosen", 1, fresh, fresh, len(fresh))])
+    return {"covers": low <= MIDDLE <= high}
+
+
 def _equals_design(count: int, seeds: int, **more: Any) -> Design:
     fast = numbers_equals(count, seeds, **more)
     return Design("nothing is best", equals(count, seeds, **more), FALSE, fast=fast)
@@ -190,9 +225,14 @@ BEST = {
         "true lead", ahead(18, 3, 6.7), SHOWN, fast=numbers_ahead(18, 3, 6.7)
     ),
     "a collapsed run in a bad configuration": Design(
-        "true lead 10 σ, 8 configurations, n = 3", collapsed_elsewhere, SHOWN
+        "true lead 10 σ, 8 configurations",
+        collapsed_elsewhere,
+        SHOWN,
+        fast=numbers_failures(1, chosen=7),
     ),
-    "three of five seeds diverged": Design("the highest configuration's", mostly_diverged, FALSE),
+    "three of five seeds diverged": Design(
+        "the highest configuration's", mostly_diverged, FALSE, fast=numbers_failures(3, chosen=1)
+    ),
     "winner's interval, 60 equals, n = 3": Design(
         "one stage",
         winners_interval(60, 3),
@@ -206,6 +246,10 @@ BEST = {
         "one stage", winners_interval(12, 3, 3.0), COVERS, fast=numbers_winner(12, 3, 3.0)
     ),
     "winner's interval, 60 equals, five fresh seeds": Design(
-        "two stages", fresh_interval, {"covers": (0.93, 0.97)}, second_stage=True
+        "two stages",
+        fresh_interval,
+        {"covers": (0.93, 0.97)},
+        second_stage=True,
+        fast=numbers_fresh,
     ),
 }

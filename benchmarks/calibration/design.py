@@ -26,15 +26,17 @@ class Design:
     """``draw`` gives counted outcomes of one study; ``asked`` bounds each one's rate.
 
     ``fast`` draws the same numbers and asks the test alone. ``second_stage`` marks designs that
-    need the second stage or a question of the grammar.
+    need the second stage or a question of the grammar, ``method`` those that compare the method
+    that is used with one that is not.
     """
 
     what: str
     draw: Draw
     asked: dict[str, tuple[float, float]]
-    studies: int = 200
+    studies: int = 1_000
     second_stage: bool = False
     fast: Draw | None = None
+    method: bool = False
 
 
 FALSE = {"false": (0.0, 0.06)}

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from analysis.claims.answers import claims
+from analysis.claims.arm import Arm
 from benchmarks.calibration.design import (
     CHOOSING,
     ESTIMATING,
@@ -50,6 +50,7 @@ def select(rates: tuple[float, ...], lead: float) -> Draw:
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         from analysis.claims.questions import questions
+        from analysis.claims.selection import selection_claims
 
         ours = _select_plan(rates)
         mean = [MIDDLE + lead * SIGMA * (c["layer"] == "tucker2") for c in ours.configs]
@@ -57,12 +58,37 @@ def select(rates: tuple[float, ...], lead: float) -> Draw:
         asked = questions(ours.space)
         if len(rates) > 1:
             study = two_stages(ours, study, [*asked, None])
-        said = [c for c in claims(study) if c.words.startswith("At compression")]
+        said = selection_claims(study, asked[0])[1:]
         named = [c for c in said if c.verdict == "shown"]
         right = [c for c in named if "tucker2" in c.words.split(":")[0]]
         if not lead:
             return {"false": bool(named)}
         return {"shown": len(right) == len(BUDGETS), "false": len(named) > len(right)}
+
+    return draw
+
+
+def numbers_select(arms: int, settings: int, lead: float) -> Draw:
+    """As ``select``, from the arms' numbers: four budgets, each arm tuned on 2 seeds if at all."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        from analysis.claims.selection import Sized, best_within
+        from analysis.statistics.contrasts import hochberg
+
+        named, p_values = [], []
+        for _ in BUDGETS:
+            runs = 5 if settings > 1 else 3
+            means = MIDDLE + lead * SIGMA * (np.arange(arms) == 0)
+            values = means[:, None] + SIGMA * rng.normal(size=(arms, runs))
+            ours = [Arm(str(i), 1, one, one, runs, settings) for i, one in enumerate(values)]
+            best = best_within([Sized(arm, (arm.name,), False) for arm in ours])
+            assert best is not None
+            named.append(best.arm.name)
+            p_values.append(best.p)
+        claimed = [name for name, p in zip(named, hochberg(p_values), strict=True) if p < 0.05]
+        if not lead:
+            return {"false": bool(claimed)}
+        return {"shown": claimed.count("0") == len(BUDGETS), "false": set(claimed) > {"0"}}
 
     return draw
 
@@ -92,31 +118,65 @@ def smallest(lost: float) -> Draw:
     return draw
 
 
+def numbers_smallest(lost: float) -> Draw:
+    """As ``smallest``, from the arms' numbers: seven small networks, chosen on 2 seeds."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        from analysis.claims.noninferior import margin_test
+        from analysis.statistics.contrasts import holm
+
+        truth = MIDDLE - 0.01 * lost * (np.arange(8) > 0)
+        choosing = (truth[:, None] + SIGMA * rng.normal(size=(8, 2))).mean(axis=1)
+        fresh = truth[:, None] + SIGMA * rng.normal(size=(8, 5))
+        arms = [Arm(str(i), i, one, one, 5) for i, one in enumerate(fresh)]
+        tried = [arms[i] for i in range(1, 8) if choosing[i] >= choosing[0] - 0.01]
+        p_values = holm([margin_test(arm, arms[0], 0.01)[0] for arm in tried])
+        return {"false" if lost >= 1 else "shown": min(p_values, default=1.0) < 0.05}
+
+    return draw
+
+
 QUESTIONS = {
     "select, 4 budgets of 9 arms, no difference": Design(
-        "n = 3, nothing to tune", select((0.4,), 0.0), FALSE, 100, second_stage=True
+        "n = 3, nothing to tune",
+        select((0.4,), 0.0),
+        FALSE,
+        second_stage=True,
+        fast=numbers_select(9, 1, 0.0),
     ),
     "select, one family 6.7 σ ahead": Design(
         "n = 3, nothing to tune; named at all 4 budgets",
         select((0.4,), 6.7),
         {**SHOWN, **FALSE},
-        100,
         second_stage=True,
+        fast=numbers_select(9, 1, 6.7),
     ),
     "select, tuned over 3 rates, no difference": Design(
-        "2 choosing, 5 fresh seeds", select((0.2, 0.4, 0.8), 0.0), FALSE, 60, second_stage=True
+        "2 choosing, 5 fresh seeds",
+        select((0.2, 0.4, 0.8), 0.0),
+        FALSE,
+        second_stage=True,
+        fast=numbers_select(9, 3, 0.0),
     ),
     "select, tuned over 3 rates, one family 6.7 σ ahead": Design(
         "2 choosing, 5 fresh seeds; named at all 4 budgets",
         select((0.2, 0.4, 0.8), 6.7),
         {**SHOWN, **FALSE},
-        60,
         second_stage=True,
+        fast=numbers_select(9, 3, 6.7),
     ),
     "smallest, all exactly at the margin": Design(
-        "is one said to be within it?", smallest(1.0), FALSE, second_stage=True
+        "is one said to be within it?",
+        smallest(1.0),
+        FALSE,
+        second_stage=True,
+        fast=numbers_smallest(1.0),
     ),
     "smallest, all lose half the margin": Design(
-        "is one said to be within it?", smallest(0.5), SHOWN, second_stage=True
+        "is one said to be within it?",
+        smallest(0.5),
+        SHOWN,
+        second_stage=True,
+        fast=numbers_smallest(0.5),
     ),
 }

@@ -3,8 +3,12 @@
 from benchmarks.calibration.best import BEST
 from benchmarks.calibration.contrasts import CONTRASTS
 from benchmarks.calibration.design import Design
+from benchmarks.calibration.missing import MISSING
 from benchmarks.calibration.questions import QUESTIONS
 from benchmarks.calibration.trends import TRENDS
 from benchmarks.calibration.tuned import TUNED
+from benchmarks.calibration.uneven import UNEVEN
 
-DESIGNS: dict[str, Design] = {**CONTRASTS, **BEST, **TRENDS, **TUNED, **QUESTIONS}
+DESIGNS: dict[str, Design] = {
+    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **TRENDS, **TUNED, **QUESTIONS,
+}  # fmt: skip

@@ -39,6 +39,9 @@ FAST = "cifar10-fast, dawn.py (Page 2018)"
 ORIGINAL = "the 2018 study (gngdb/cifar10-fast)"
 OURS = "RankTune"
 
+BY_SEED = -1
+"""The ``data_seed`` that is the trial's ``seed``: each replicate holds out other images."""
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be trained; ``problems`` lists everything wrong with it."""
@@ -114,7 +117,7 @@ class TrainConfig:
     random_resized_crop: float = _key(0.0, "Szegedy et al. 2015", low=0, high=1)
     train_images: int | None = _key(None, OURS, low=1)
     validation_images: int | None = _key(None, OURS, low=0)
-    data_seed: int = _key(0, OURS, low=0, high=2**63 - 1)
+    data_seed: int = _key(0, OURS, low=BY_SEED, high=2**63 - 1)
     data_digest: str = _key("", OURS)  # of images of one's own: what they are, wherever they lie
     # Replication.
     seed: int = _key(0, OURS, low=0, high=2**63 - 1)  # fits a column of 64-bit integers

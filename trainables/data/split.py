@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.train_config import BY_SEED, ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.sources import count_images, misfit
 
@@ -31,8 +31,8 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     """Cuts the validation images, then takes a subset of ``train_images`` of the rest.
 
     The validation images are the data set's own where it has some. Both cuts are stratified and
-    fixed by ``data_seed``. A smaller subset is part of a larger one, so that trials of different
-    ``train_images`` share their validation images.
+    fixed by ``data_seed``, or by ``seed`` where that says so. A smaller subset is part of a larger
+    one, so that trials of different ``train_images`` share their validation images.
 
     Raises:
         ConfigError: when there are fewer images than the configuration asks for, another number of
@@ -47,7 +47,8 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     if problem := misfit(config, counts):
         raise ConfigError([problem])
     held_out, wanted = count_images(config, counts)
-    order = np.random.default_rng([config.data_seed]).permutation(counts.train_images)
+    seed = config.seed if config.data_seed == BY_SEED else config.data_seed
+    order = np.random.default_rng([seed]).permutation(counts.train_images)
     if held_out and counts.own_validation:
         is_own = order >= counts.train_images - counts.own_validation
         validation, _ = _take(dataset.train_labels, order[is_own], held_out)

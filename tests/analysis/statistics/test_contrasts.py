@@ -14,6 +14,7 @@ from analysis.statistics.contrasts import (
     WITHIN,
     effect_of_blocks,
     estimate,
+    hochberg,
     holm,
 )
 
@@ -181,3 +182,30 @@ def test_holm_multiplies_the_smallest_by_all_and_passes_over_what_is_not_known()
     assert np.isnan(adjusted[1])
     assert [adjusted[0], *adjusted[2:]] == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == []
+
+
+def test_hochberg_names_all_where_each_is_below_the_level():
+    assert max(hochberg([0.04, 0.03, 0.049])) < 0.05
+    assert hochberg([0.01, float("nan"), 0.9])[0] == 0.02
+    assert (np.array(hochberg([0.01, 0.2, 0.03])) <= holm([0.01, 0.2, 0.03])).all()
+
+
+def test_of_few_architectures_one_with_a_single_run_is_left_out_and_told():
+    mean = np.array([[0.90, 0.91], [0.90, 0.91], [0.90, 0.95]])
+    variance = np.array([[1e-6, 1e-6], [1e-6, 1e-6], [np.nan, 1e-6]])
+    found = effect_of_blocks(mean, variance, np.array([[3, 3], [3, 3], [1, 3]]))
+    assert (found.blocks, found.left_out, found.n) == (2, 1, 12)
+    assert found.effect == pytest.approx(0.01)
+
+
+def test_runs_that_pair_are_compared_seed_by_seed():
+    rows = [
+        {"block": block, "treated": treated, "seed": seed,
+         "value": 0.9 + 0.03 * (seed % 3) + (0.01 + 0.0005 * seed) * treated}
+        for block in range(2) for treated in (False, True) for seed in range(5)
+    ]  # fmt: skip
+    runs = pd.DataFrame(rows)
+    assert estimate(runs).p > 0.3
+    paired = estimate(runs, paired=True)
+    assert paired.p < 0.001
+    assert (paired.n, paired.blocks, paired.seeds) == (20, 2, 5)

@@ -100,6 +100,7 @@ def test_two_ways_to_write_one_network_have_one_name(one, other):
         {"weight_decay_scaling": 1.0},
         {"rank": 5},
         {"data_seed": 1},
+        {"data_seed": -1},
         {"width": 32},
     ],
 )

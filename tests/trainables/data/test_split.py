@@ -46,6 +46,11 @@ def test_data_seed_draws_other_validation_images_and_seed_does_not():
     assert (split(data_seed=1).held_out != split(data_seed=2).held_out).any()
 
 
+def test_a_split_that_varies_with_the_replicate_is_that_of_its_seed():
+    assert (split(data_seed=-1, seed=3).held_out == split(data_seed=3, seed=0).held_out).all()
+    assert (split(data_seed=-1, seed=1).held_out != split(data_seed=-1, seed=2).held_out).any()
+
+
 def test_one_tenth_is_held_out_where_nothing_is_said():
     assert len(split().held_out) == 143
 

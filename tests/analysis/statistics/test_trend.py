@@ -1,0 +1,60 @@
+"""The exponent's interval covers it, whatever the curve, within the grid and beyond."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.statistics.trend import exponent
+
+SIZES = np.array([0.017, 0.032, 0.058, 0.108])
+VALUES = np.array([5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3, 1.6e-2, 5e-2, 0.16])
+CURVES = {
+    "a parabola": lambda z: -0.01 * z**2,
+    "skewed": lambda z: -np.where(z < 0, 0.004, 0.02) * z**2,
+    "steep": lambda z: -0.05 * np.clip(z, 0, None) ** 1.5 - 0.002 * z**2,
+}
+STUDIES = 100
+
+
+def fit(curve, alpha, shift, rng):
+    """The exponent of one study: four sizes, each with a level of its own, and eight values."""
+    size, value = np.repeat(SIZES, len(VALUES)), np.tile(VALUES, len(SIZES))
+    block = np.repeat(np.arange(len(SIZES)), len(VALUES))
+    place = np.log10(value) - shift - alpha * (np.log10(size) + 1.4)
+    mean = 0.9 + 0.01 * block + CURVES[curve](place) + 0.0015 * rng.normal(size=len(size))
+    return exponent(mean, np.full(len(size), 2.0), np.log(value), np.log(size), block)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("shift", [-3.3, -1.8])
+def test_the_interval_covers_the_exponent(curve, shift):
+    rng = np.random.default_rng(1)
+    found = [fit(curve, 0.5, shift, rng) for _ in range(STUDIES)]
+    assert np.mean([one.low <= 0.5 <= one.high for one in found]) >= 0.88
+
+
+def test_an_exponent_is_shown_where_its_interval_leaves_zero_out():
+    found = fit("a parabola", 1.0, -3.3, np.random.default_rng(2))
+    assert found.low > 0
+    assert found.p < 0.05
+    none = fit("a parabola", 0.0, -3.3, np.random.default_rng(3))
+    assert (none.low <= 0 <= none.high) == (none.p >= 0.05)
+
+
+def test_where_accuracy_only_rises_in_a_line_the_interval_stays_open():
+    size, value = np.repeat(SIZES, 8), np.tile(VALUES, 4)
+    noise = 0.001 * np.random.default_rng(4).normal(size=32)
+    mean = 0.8 + 0.02 * np.log10(value) + noise
+    found = exponent(
+        mean, np.full(32, 2.0), np.log(value), np.log(size), np.repeat(np.arange(4), 8)
+    )
+    assert math.inf in (-found.low, found.high)
+
+
+def test_too_few_cells_or_one_size_give_no_exponent():
+    cells = np.arange(4.0)
+    assert math.isnan(exponent(cells, cells + 1, cells, cells, np.arange(4)).estimate)
+    many = np.arange(12.0)
+    one_size = exponent(many, many + 1, many, np.zeros(12), np.zeros(12, dtype=int))
+    assert math.isnan(one_size.estimate)
