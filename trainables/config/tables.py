@@ -91,6 +91,7 @@ def remember_tables(texts: Iterable[str]) -> None:
 
 
 _remembered: dict[str, LayerTable] = {}
+_refused: dict[Path, list[str]] = {}
 
 
 @functools.lru_cache(maxsize=64)
@@ -118,7 +119,13 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
     table = _read(link)
     if table is not None:
         return table
-    table = _make(name, image_size, classes)
+    if link in _refused:  # each point of a grid would ask again, for seconds
+        raise TableError(_refused[link])
+    try:
+        table = _make(name, image_size, classes)
+    except TableError as problem:
+        _refused[link] = problem.problems
+        raise
     for path in (link, _stored(table.digest)):
         keep_answer(path, table.to_json())
     return table

@@ -56,7 +56,7 @@ def fit_ranks(layer: str, skeleton: Skeleton, dims: int, budget: int) -> tuple[i
         return f"rank {rank + 1}" + (f", {rank + 2} in the first {raised} layers" * bool(raised))
 
     what = f"{layer} (dims {dims})" if SIZES[layer].reshapes else layer
-    return ranks(_fit(f"{what} {skeleton.name}", words, parameters, highest, budget))
+    return ranks(_fit(f"{what} {skeleton.name}", words, parameters, highest, budget, ends=True))
 
 
 def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> int:
@@ -72,7 +72,7 @@ def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> in
         return count_parameters(layer, resnet9_skeleton(width, classes), RankRule())
 
     if side == "within":
-        return _fit(layer, "width {}".format, parameters, highest, budget)
+        return _fit(layer, "width {}".format, parameters, highest, budget, ends=False)
     below = bisect_right(range(1, highest + 1), budget, key=parameters)
     if below == 0:
         raise InfeasibleError(f"{layer} has no width of {budget:,} parameters or fewer")
@@ -134,13 +134,19 @@ def _fit(
     parameters: Callable[[int], int],
     highest: int,
     budget: int,
+    *,
+    ends: bool,
 ) -> int:
-    """The largest setting 1..highest of a knob that never lowers the parameters."""
+    """The largest setting 1..highest of a knob that never lowers the parameters.
+
+    ``ends`` says whether the highest setting is the end of the knob.
+    """
     setting = bisect_right(range(1, highest + 1), budget, key=parameters)
     if setting == 0:
+        largest = f", its largest {parameters(highest):,} ({words(highest)})" if ends else ""
         raise InfeasibleError(
             f"{what} cannot have {budget:,} parameters or fewer: "
-            f"its smallest network has {parameters(1):,} ({words(1)})"
+            f"its smallest network has {parameters(1):,} ({words(1)}){largest}"
         )
     below = parameters(setting)
     if below >= LEAST_FILL * budget:
@@ -149,7 +155,7 @@ def _fit(
     if setting < highest:
         nearest += f", above it {parameters(setting + 1):,} ({words(setting + 1)})"
     else:
-        nearest += ", which is its largest network"
+        nearest += f", which is its largest network; its smallest has {parameters(1):,}"
     raise InfeasibleError(
         f"{what} cannot fill {LEAST_FILL:.0%} of {budget:,} parameters: the nearest are {nearest}"
     )

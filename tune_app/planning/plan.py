@@ -11,6 +11,7 @@ from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import count_dataset, data_notes
 from trainables.data.pixel_cache import packed_bytes
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.command.searchers import SEARCHERS, Points
@@ -32,7 +33,7 @@ from tune_app.planning.parsed_point import (
     classify_point,
 )
 from tune_app.planning.resolution import resolve_open_values
-from tune_app.planning.resolved_space import apply_overrides
+from tune_app.planning.resolved_space import ResolvedSpace, apply_overrides
 from tune_app.planning.rewritten import space_in_resolved_values
 
 __all__ = ["Duplicate", "Plan", "PlannedTrial", "Rejected", "make_plan"]
@@ -85,7 +86,12 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     search = options.search or resolved_space.space.search
     scheduler = options.scheduler or resolved_space.space.scheduler
     check_choices(resolved_space.space, search, scheduler, options)
-    resolved = resolve_open_values(resolved_space.space, options)
+    try:
+        resolved = resolve_open_values(resolved_space.space, options)
+    except UsageError as of_the_data:
+        raise UsageError(
+            [*of_the_data.problems, *_problems(resolved_space, search, options)]
+        ) from of_the_data
     resolved_space = dataclasses.replace(
         resolved_space, space=space_in_resolved_values(resolved_space.space, resolved)
     )
@@ -122,6 +128,15 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     if SEARCHERS[search].points is Points.PROPOSED:
         return _opened(plan, samples(resolved_space.space, options))
     return plan
+
+
+def _problems(space: ResolvedSpace, search: str, options: RunOptions) -> Iterable[str]:
+    """What is wrong with the points, whatever the images are."""
+    try:
+        expand(space, search, options, PointRules())
+    except UsageError as problem:
+        return problem.problems
+    return ()
 
 
 def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:
