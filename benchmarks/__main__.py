@@ -19,6 +19,7 @@ BENCHMARKS = {
     "report": "writing the report of 1,000 trials",
     "efficiency": "training seconds over wall time and slots; start-up; cost of a trial",
     "start_up": "from the command to the first trial, and whose processor time that is",
+    "load": "the driver alone, fed with 1,000 slots' results and 10,000 queued trials",
     "growth": "the driver's time and memory as trials grow to 10,000",
 }
 

@@ -35,19 +35,20 @@ from tune_app.study.run_study import run_study
 FIXED = {"layer": "low_rank", "rank": 4, "width": 8, "epochs": 24, "precision": "fp32"}
 
 
-def plan(trials: int) -> Plan:
+def plan(trials: int, epochs: int = 24) -> Plan:
     """One network at many learning rates."""
+    shared = {**FIXED, "epochs": epochs}
     space = SearchSpace(
         name="growth",
         question="What does the driver cost?",
         source="benchmarks/growth.py",
-        fixed=FIXED,
+        fixed=shared,
         keys={"learning_rate": Key(Float(1e-3, 1.0))},
     )
-    size = TrainConfig.from_trial(FIXED).network_size()
+    size = TrainConfig.from_trial(shared).network_size()
     planned = []
     for number in range(trials):
-        config = TrainConfig.from_trial({**FIXED, "learning_rate": 1e-3 + number / (2 * trials)})
+        config = TrainConfig.from_trial({**shared, "learning_rate": 1e-3 + number / (2 * trials)})
         planned.append(PlannedTrial(trial_id(config, size), config, size))
     return Plan(space, "grid", "none", tuple(planned))
 

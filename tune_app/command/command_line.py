@@ -98,6 +98,7 @@ def _command(
     max_macs: flags.MaxMacs = None,
     gpus_per_trial: flags.GpusPerTrial = None,
     cpus_per_trial: flags.CpusPerTrial = None,
+    epochs_per_report: flags.EpochsPerReport = "1",
     accelerator_type: flags.AcceleratorType = None,
     resources: flags.Resources = None,
     max_concurrent: flags.MaxConcurrent = None,

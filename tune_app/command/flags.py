@@ -181,6 +181,16 @@ GpusPerTrial = Annotated[
 ]
 CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
+EpochsPerReport = Annotated[
+    Any,
+    _option(
+        RUN,
+        "N",
+        "Epochs of a trial between two reports; default 1. More spare the driver of hundreds of "
+        "slots with short epochs; not with a scheduler.",
+        at_least(1),
+    ),
+]
 AcceleratorType = Annotated[
     str | None,
     _option(RUN, "TYPE", "Only cards of this type, as Ray names it: A100, H100, …"),

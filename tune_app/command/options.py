@@ -47,6 +47,7 @@ class RunOptions:
         KEPT_WHEN_FINISHED  # finished trials whose checkpoints stay, besides the front; front, all
     )
     checkpoint_seconds: float = 60.0  # training time between two checkpoints of a trial
+    epochs_per_report: int = 1  # more spare the driver of a large cluster
     time_budget_seconds: float | None = None
     results_dir: Path = Path("results")
     name: str | None = None

@@ -144,6 +144,7 @@ class TuneLoop:
             storage=self.study.storage,
             threads=placement.threads(tier),
             checkpoint_seconds=self.study.options.checkpoint_seconds,
+            epochs_per_step=self.study.options.epochs_per_report,
             device_fraction=placement.resources(tier).gpus,
             worker_log=str(self.study.paths.logs),
             epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,

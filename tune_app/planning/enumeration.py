@@ -46,6 +46,11 @@ def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunO
         problems.append(unknown("search", search, SEARCHERS))
     if scheduler not in SCHEDULERS:
         problems.append(unknown("scheduler", scheduler, SCHEDULERS))
+    elif SCHEDULERS[scheduler].stops and options.epochs_per_report > 1:
+        problems.append(
+            f"--epochs-per-report {options.epochs_per_report}: {scheduler} judges every epoch; "
+            "leave one of the two out"
+        )
     if search in SEARCHERS and SEARCHERS[search].points is Points.GRID:
         problems += _grid_problems(space, options)
     if problems:

@@ -114,8 +114,9 @@ def test_a_relative_storage_is_the_callers_folder_wherever_it_is_used(
 def test_what_a_trial_takes_of_a_cluster_is_read() -> None:
     asked = options(
         *shlex.split("--resources trial=1 --resources disk=0.5 --accelerator-type A100"),
-        *("--checkpoint-interval", "5m"),
+        *("--checkpoint-interval", "5m", "--epochs-per-report", "5"),
     )
+    assert asked.epochs_per_report == 5
     assert asked.resources == (("trial", 1.0), ("disk", 0.5))
     assert (asked.accelerator_type, asked.checkpoint_seconds) == ("A100", 300.0)
     assert options().checkpoint_seconds == 60.0

@@ -152,6 +152,7 @@ def test_no_option_is_dropped_without_a_word() -> None:
             "storage",
             "study_id",
             "checkpoint_seconds",
+            "epochs_per_report",
             "accelerator_type",
             "resources",
             "keep",

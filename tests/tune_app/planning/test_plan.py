@@ -9,8 +9,15 @@ from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
 from tests.tune_app.planning.plans import plan, space
+from tune_app.command.errors import UsageError
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress
+
+
+def test_a_scheduler_that_judges_every_epoch_wants_each_reported() -> None:
+    with pytest.raises(UsageError, match="asha judges every epoch"):
+        plan(SPACES["quickstart"], scheduler="asha", epochs_per_report=2)
+    assert plan(SPACES["quickstart"], scheduler="none", epochs_per_report=2).trials
 
 
 def test_divisors_28_and_27_build_one_network_and_so_do_30_and_29() -> None:

@@ -1,0 +1,311 @@
+"""What a driver bears when the cluster costs nothing: 1,000 slots, 10,000 queued trials.
+
+``python -m benchmarks.load``: Ray Tune's controller and the whole of the driver run as ever, but
+its actors answer at once from a list, in this process. So what is measured is the driver alone:
+results a second, memory, and how many slots that feeds. A trial that reports every S seconds takes
+1/S results a second; beyond the driver's rate results wait, and slots with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ray.air.execution._internal.tracked_actor import TrackedActor
+from ray.train._internal import storage
+from ray.tune.callback import CallbackList
+from ray.tune.execution import tune_controller
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Experiment
+from ray.tune.search.search_generator import SearchGenerator
+
+from analysis.record.record import Record, read_record
+from analysis.record.rows import Epoch
+from analysis.record.status import TrialStatus
+from benchmarks.growth import Watch, plan
+from benchmarks.hardware import hardware
+from benchmarks.instant import InstantTrainable
+from tune_app.command.errors import RayLostError
+from tune_app.command.options import RunOptions
+from tune_app.deciding.content_scheduler import ContentScheduler
+from tune_app.engine import tune_loop
+from tune_app.engine.ledger_callback import LedgerCallback
+from tune_app.engine.runner_config import RunnerConfig
+from tune_app.engine.search_adapter import RaySearchAdapter, WorkerSettings
+from tune_app.engine.tuner_fit import MOST_PENDING, DeadlineStopper, _name
+from tune_app.engine.worker import trainable
+from tune_app.engine.workload import Workload
+from tune_app.machine.placement import Placement
+from tune_app.machine.resources import Node, TrialResources
+from tune_app.nodes.ray_start import RayStart
+from tune_app.record.paths import StudyPaths
+from tune_app.record.study_document import StudyName
+from tune_app.session.session import Session
+from tune_app.session.signal_handler import SignalHandler
+from tune_app.study.open import open_study
+from tune_app.study.prepare import PreparedStudy
+from tune_app.study.search import search_study
+
+RESULT = {"training_iteration": 1, "time_total_s": 1.0, "time_this_iter_s": 1.0, "pid": 1,
+          "hostname": "recorded", "node_ip": "127.0.0.1", "timestamp": 0, "date": ""}  # fmt: skip
+"""What Ray's Trainable adds to each result."""
+
+
+class RecordedActor:
+    """What Tune asks of a worker itself."""
+
+    get_auto_filled_metrics = SimpleNamespace(remote=lambda *arguments, **options: {})
+
+
+class RecordedActors:
+    """Stands in for Ray's actor manager: each task is answered in the order it was asked for."""
+
+    def __init__(self, resource_manager: object) -> None:
+        self._events: deque[Callable[[], None]] = deque()
+        self._made = 0
+        self._live_actors_to_ray_actors_resources: dict[TrackedActor, tuple[object, None]] = {}
+        self._pending: set[TrackedActor] = set()
+        self._trials: dict[TrackedActor, InstantTrainable] = {}
+
+    def next(self, timeout: float | None = None) -> bool:
+        """Delivers one answer; whether there was one."""
+        if not self._events:
+            return False
+        self._events.popleft()()
+        return True
+
+    def add_actor(
+        self, cls: object, kwargs: Mapping[str, Any], resource_request: object, **heard: Any
+    ) -> TrackedActor:
+        self._made += 1
+        actor = TrackedActor(self._made, **heard)
+        trial = object.__new__(InstantTrainable)
+        trial.setup(kwargs["config"])
+        self._trials[actor] = trial
+        self._pending.add(actor)
+        self._events.append(lambda: self._start(actor))
+        return actor
+
+    def _start(self, actor: TrackedActor) -> None:
+        self._pending.discard(actor)
+        self._live_actors_to_ray_actors_resources[actor] = (RecordedActor(), None)
+        if actor._on_start:
+            actor._on_start(actor)
+
+    def schedule_actor_task(
+        self,
+        tracked_actor: TrackedActor,
+        method_name: str,
+        args: tuple | None = None,
+        kwargs: dict | None = None,
+        on_result: Callable[[TrackedActor, Any], None] | None = None,
+        on_error: object = None,
+        _return_future: bool = False,
+    ) -> None:
+        trial = self._trials[tracked_actor]
+
+        def answer() -> None:
+            if tracked_actor not in self._live_actors_to_ray_actors_resources:
+                return
+            if method_name == "train":
+                result: Any = {**RESULT, **trial.step()}
+            else:
+                result = trial.reset_config(args[0]) if method_name == "reset" and args else None
+            if on_result:
+                on_result(tracked_actor, result)
+
+        self._events.append(answer)
+
+    def remove_actor(
+        self, tracked_actor: TrackedActor, kill: bool = False, stop_future: object = None
+    ) -> bool:
+        self._pending.discard(tracked_actor)
+        self._live_actors_to_ray_actors_resources.pop(tracked_actor, None)
+        self._trials.pop(tracked_actor, None)
+        if tracked_actor._on_stop:
+            stopped = tracked_actor._on_stop
+            self._events.append(lambda: stopped(tracked_actor))
+        return True
+
+    def is_actor_started(self, tracked_actor: TrackedActor) -> bool:
+        return tracked_actor in self._live_actors_to_ray_actors_resources
+
+    def is_actor_failed(self, tracked_actor: TrackedActor) -> bool:
+        return False
+
+    def get_live_actors_resources(self) -> list:
+        return []
+
+    def clear_actor_task_futures(self, tracked_actor: TrackedActor) -> None:
+        pass
+
+    def cleanup(self) -> None:
+        self._events.clear()
+
+    @property
+    def num_live_actors(self) -> int:
+        return len(self._live_actors_to_ray_actors_resources)
+
+    @property
+    def num_pending_actors(self) -> int:
+        return len(self._pending)
+
+    @property
+    def num_total_actors(self) -> int:
+        return self.num_live_actors + self.num_pending_actors
+
+    @property
+    def num_actor_tasks(self) -> int:
+        return len(self._events)
+
+
+def fit(
+    session: Session,
+    workload: Workload,
+    scheduler: ContentScheduler,
+    settings: WorkerSettings,
+    *,
+    slots: Callable[[], int],
+    tier: int,
+    limit: int,
+    callback: LedgerCallback,
+    **resources: object,
+) -> None:
+    """What ``fit_tuner`` does, on recorded actors and without a Ray that runs."""
+    feeder = RaySearchAdapter(
+        session.dispatcher,
+        settings,
+        tier=tier,
+        limit=limit,
+        slots=slots,
+        may_start=session.may_start,
+    )
+    search = SearchGenerator(feeder)
+    with tempfile.TemporaryDirectory(prefix="load-tune-") as scratch:
+        experiment = Experiment(
+            "chunk", trainable(workload), num_samples=sys.maxsize, storage_path=scratch,
+            trial_name_creator=_name, trial_dirname_creator=_name,
+        )  # fmt: skip
+        controller = TuneController(
+            search_alg=search,
+            scheduler=scheduler,
+            stopper=DeadlineStopper(session),
+            callbacks=CallbackList([callback]),
+            storage=experiment.storage,
+            checkpoint_period=1e9,
+            reuse_actors=True,
+            resource_manager_factory=object,
+        )
+        search.add_configurations([experiment])
+        controller._max_pending_trials = MOST_PENDING
+        while not controller.is_finished():
+            controller.step()
+
+
+class NoRay(RayStart):
+    """There is no Ray to start anew: whatever breaks ends the search."""
+
+    def again(self) -> list[Node]:
+        """Raises what a Ray that does not start raises."""
+        raise RayLostError("this benchmark runs without Ray")
+
+
+class NoResources:
+    """Nobody asks what the cluster has: the slots are given."""
+
+    def __init__(self, refresh_period: object) -> None:
+        pass
+
+    def update_avail_resources(self, *arguments: object, **options: object) -> None:
+        """Nothing to update."""
+
+    def get_num_cpus(self) -> int:
+        """More than will be asked for."""
+        return 1_000_000
+
+    get_num_gpus = get_num_cpus
+
+
+def fed(trials: int, slots: int, epochs: int, epochs_a_report: int = 1) -> dict:
+    """Runs so many trials on so many slots that answer at once."""
+    tune_controller.RayActorManager = RecordedActors
+    tune_controller._ResourceUpdater = NoResources
+    storage._get_ray_train_session_dir = tempfile.gettempdir
+    vars(tune_loop).update(fit_tuner=fit, SlotCount=lambda *place: lambda: slots)
+    InstantTrainable.epochs_a_report = epochs_a_report
+    watch = Watch()
+    watch.start()
+    made = plan(trials, epochs)
+    with tempfile.TemporaryDirectory(prefix="load-") as folder:
+        options = RunOptions(space="load", results_dir=Path(folder), max_concurrent=slots)
+        paths = StudyPaths(Path(folder) / "load")
+        config = RunnerConfig(Workload("unused:Unused"), report=False)
+        placement = Placement((Node("recorded", float(slots)),), (TrialResources(1.0),), slots)
+        name = StudyName("", "load")
+        prepared = PreparedStudy(
+            made, options, paths, name, str(paths.checkpoints), Record(()), (), config.workload,
+            placement,
+        )  # fmt: skip
+        began_mb = watch.process.memory_info().rss / 1e6
+        with SignalHandler() as signals:
+            study, lost = open_study(prepared, threading.Event()), threading.Event()
+            outcome = search_study(study, config, signals, lost, NoRay(options, ()), float("inf"))
+        rows = [row for row in read_record(paths.folder).rows if isinstance(row, Epoch)]
+    first, last = rows[0].time, rows[-1].time
+    rate = len(rows) / (last - first)
+    return {
+        "trials": trials,
+        "slots": slots,
+        "epochs": epochs,
+        "epochs_a_report": epochs_a_report,
+        "finished": outcome.counts[TrialStatus.FINISHED],
+        "seconds": round(last - first, 1),
+        "epochs_per_second": round(rate, 1),
+        "driver_cpu_ms_per_epoch": round(
+            1e3 * (watch.at(last)[2] - watch.at(first)[2]) / len(rows), 2
+        ),
+        "driver_mb_before": round(began_mb),
+        "driver_mb_peak": round(max(note[1] for note in watch.notes) / 1e6),
+        "seconds_an_epoch_must_take_at_these_slots": round(slots / rate, 2),
+    }
+
+
+def main() -> None:
+    """Prints and writes what was measured, with one epoch a report and with five."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--slots", type=int, nargs="+", default=[150, 1_000])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/load.json"))
+    given = parser.parse_args()
+    figures: dict = {"hardware": hardware(), "runs": []}
+    for slots in given.slots:
+        for epochs_a_report in (1, given.epochs):
+            words = [sys.executable, "-c", ONE, given.trials, slots, given.epochs, epochs_a_report]
+            done = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
+            figures["runs"].append(json.loads(done.stdout.splitlines()[-1]))
+            print(json.dumps(figures["runs"][-1]), flush=True)
+    figures["load_average_at_the_end"] = hardware()["load_average"]
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+ONE = """
+import json, sys
+from benchmarks.load import fed
+print(json.dumps(fed(*map(int, sys.argv[1:]))))
+"""
+"""Each in a process of its own: what is measured is its memory."""
+
+
+if __name__ == "__main__":
+    main()
