@@ -38,6 +38,17 @@ class Attempt:
         retried = self.retry and self.status == TrialStatus.FAILED
         return TrialStatus.RUNNING if retried else self.status
 
+    def end(self, row: Ended) -> None:
+        """Adds the end of the attempt."""
+        self.ended, self.status, self.to_epoch = row.time, row.status, row.epoch
+        self.error_kind, self.error, self.retry = row.kind, row.error, row.retry
+        self.code = row.code
+
+    def interrupt(self) -> None:
+        """The driver that ran it is gone."""
+        if self.status == TrialStatus.RUNNING:
+            self.status = TrialStatus.INTERRUPTED
+
 
 def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
     """Every attempt, in the order they started."""
@@ -56,15 +67,10 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
                 )
             case Ended():
                 key = (row.trial_id, row.attempt)
-                if (attempt := attempts.get(key)) is None:
-                    attempt = attempts[key] = Attempt(*key)
-                attempt.ended, attempt.status, attempt.to_epoch = row.time, row.status, row.epoch
-                attempt.error_kind, attempt.error, attempt.retry = row.kind, row.error, row.retry
-                attempt.code = row.code
+                attempts.setdefault(key, Attempt(*key)).end(row)
             case Run():
-                for attempt in attempts.values():  # the driver that ran them is gone
-                    if attempt.status == TrialStatus.RUNNING:
-                        attempt.status = TrialStatus.INTERRUPTED
+                for attempt in attempts.values():
+                    attempt.interrupt()
     return list(attempts.values())
 
 

@@ -53,10 +53,10 @@ class OptunaSearch:
         self._pending: set[str] = set()  # proposed or queued, not told yet
         self._dry = False  # nothing new came up for MAX_REPEATS points
         past = _past_points(context)
-        self._asked = sum(point.own for point in past.values())
+        self._asked = sum(past.values())
         self.study = _study(context, runs=len(past))
-        for values, point in past.items():
-            self._restore(dict(values), point)
+        for values in past:
+            self._restore(dict(values))
 
     @property
     def exhausted(self) -> bool:
@@ -142,7 +142,7 @@ class OptunaSearch:
         asked.set_constraint("feasible", 1.0)
         self.study.tell(asked, state=TrialState.PRUNED)
 
-    def _restore(self, values: dict[str, Scalar], point: _Past) -> None:
+    def _restore(self, values: dict[str, Scalar]) -> None:
         """Restores a recorded point, as if Optuna had proposed it."""
         self.study.enqueue_trial(values)
         asked = self.study.ask()
@@ -152,23 +152,16 @@ class OptunaSearch:
         self._take(asked, values, counts=False)
 
 
-@dataclass
-class _Past:
-    """A point of the record: whether this kind of search proposed it."""
-
-    own: bool
-
-
-def _past_points(context: SearchContext) -> dict[tuple, _Past]:
-    """The points on record that lie in the plan's space, in the order they were planned."""
-    points: dict[tuple, _Past] = {}
+def _past_points(context: SearchContext) -> dict[tuple, bool]:
+    """The recorded points of the plan's space, in order; True where Optuna proposed them."""
+    points: dict[tuple, bool] = {}
     for trial in context.history.trials.values():
         if trial.planned is None or not (trial.attempt or trial.planned.search == SEARCH):
             continue
         if (values := point_of(context.plan, trial.planned)) is None:
             continue
-        past = points.setdefault(tuple(values.items()), _Past(own=False))
-        past.own = past.own or trial.planned.search == SEARCH
+        point = tuple(values.items())
+        points[point] = points.get(point, False) or trial.planned.search == SEARCH
     return points
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import TrainConfig, table_texts
 from tune_app.engine.gpu_share import ShareMeasurement
+
+if TYPE_CHECKING:
+    from trainables.training.trainer import Trainer
 
 SECONDS = 8.0
 """Trained after warm-up; graphs are recorded and libraries loaded before it."""
@@ -82,15 +85,15 @@ def _train(
         return None
 
 
-def _timed(trainer: Any, batch_size: int) -> float:
+def _timed(trainer: Trainer, batch_size: int) -> float:
     """Images per second over ``SECONDS`` of training."""
     import torch
 
     images, began = 0, time.monotonic()
-    while (left := began + SECONDS - time.monotonic()) > 0:
-        until = time.monotonic() + left
+    until = began + SECONDS
+    while time.monotonic() < until:
         first = trainer.batches_done
-        done = trainer.train_epoch(lambda until=until: time.monotonic() > until)
+        done = trainer.train_epoch(lambda: time.monotonic() > until)
         torch.cuda.synchronize()
         ends = trainer.batches_done if done is None else trainer.batches_per_epoch
         images += (ends - first) * batch_size

@@ -54,6 +54,10 @@ class TrialHistory:
         """Whether running it again would give the same numbers."""
         return self.status.is_final
 
+    def plan(self, row: Planned) -> None:
+        """Adds the plan of the trial."""
+        self.planned = row
+
     def reach(self, row: EpochResult) -> None:
         """Adds a finished epoch; rows come in the order they were written."""
         self.last = row
@@ -90,7 +94,7 @@ class History:
             case EpochResult():  # most rows are
                 self.trials[row.trial_id].reach(row)
             case Planned():
-                self.trials[row.trial_id].planned = row
+                self.trials[row.trial_id].plan(row)
             case Started():
                 self.trials[row.trial_id].start(row)
             case Ended():

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
@@ -30,7 +30,7 @@ POLL_SECONDS = 0.5
 class TrialLog(Protocol):
     """What TensorBoard's writer offers."""
 
-    def trial(self, planned: Planned, searched_keys: Any) -> None: ...
+    def trial(self, planned: Planned, searched_keys: Mapping[str, Key]) -> None: ...
     def epoch(self, row: Epoch) -> None: ...
     def ended(self, row: Ended) -> None: ...
     def close(self) -> None: ...
