@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+import re
 import struct
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,9 @@ NUMBERS = (
     "train_seconds", "eval_seconds", "images_per_second", "peak_memory_bytes", "test_loss",
     "test_accuracy", "val_accuracy_half", "val_balanced_accuracy", "test_balanced_accuracy",
 )  # fmt: skip
+
+UNNAMEABLE = re.compile(r"[\\\"\x00-\x1f]")
+"""What msgspec takes in no field's name, and only damage puts into one."""
 
 _any = msgspec.json.Decoder(AnyRow)
 
@@ -138,9 +142,11 @@ class _Reading:
     count: int = 0  # of rows so far
 
     def __post_init__(self) -> None:
+        self.names = {f"group{number}": group for number, group in enumerate(self.groups)}
         rates = msgspec.defstruct(
             "Rates",
-            [(group, float | None, None) for group in self.groups],
+            [(name, float | None, None) for name in self.names],
+            rename=self.names,  # a group may be called what is no identifier
             gc=False,
             frozen=True,
             forbid_unknown_fields=True,
@@ -186,9 +192,14 @@ class _Reading:
         if not isinstance(row, Epoch):
             return row
         unknown = (row.learning_rates.keys() | row.weight_decays.keys()) - set(self.groups)
+        if any(UNNAMEABLE.search(name) for name in unknown):
+            raise msgspec.DecodeError("a parameter group of an impossible name")
         if unknown:
             raise _NewGroupsError(unknown)
-        rates = (self.rates(**row.learning_rates), self.rates(**row.weight_decays))
+        rates = (
+            self.rates(*map(given.get, self.groups))
+            for given in (row.learning_rates, row.weight_decays)
+        )
         return self.epoch(row.trial_id, *(getattr(row, name) for name in NUMBERS), *rates)
 
     def _arrays(self, epochs: list[Any]) -> list[np.ndarray]:

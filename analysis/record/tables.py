@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +15,7 @@ from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables, build_tables
 from analysis.record.record import LEDGER
+from trainables.config.sealed import read_sealed, write_sealed
 from trainables.config.whole_file import whole_file
 
 VERSION = 4
@@ -22,7 +23,8 @@ VERSION = 4
 
 TABLES = tuple(field.name for field in dataclasses.fields(Tables))
 FOR_PEOPLE = ("trials", "epochs", "aliases")
-KEY = b"ranktune"
+ABOUT = "tables.json"
+"""Of which ledger the tables are, and the digest of each file: a damaged one is made anew."""
 NEEDED = {
     "trials": tuple(name for name in TRIAL_DTYPES if name not in ("error_kind", "routes")),
     "epochs": ("trial_id", "epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"),
@@ -46,14 +48,15 @@ def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Pat
 
     ``ledger_bytes`` is how much of the ledger the tables hold: files that hold less are stale.
     """
-    written = []
+    written, digests = [], {}
     for name in TABLES:
         table = pa.Table.from_pandas(getattr(tables, name), preserve_index=False)
-        about = json.dumps({"version": VERSION, "ledger_bytes": ledger_bytes}).encode()
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: about})
         written.append(_replace(folder / f"{name}.parquet", table, pa.parquet.write_table))
+        digests[name] = _digest(written[-1])
         if name in FOR_PEOPLE:
             written.append(_replace(folder / f"{name}.csv", table, pa.csv.write_csv))
+    about = {"version": VERSION, "ledger_bytes": ledger_bytes, "digests": digests}
+    write_sealed(folder / ABOUT, about)
     return written
 
 
@@ -72,26 +75,24 @@ def read_tables(folder: Path) -> Tables | None:
             column.
     """
     ledger = folder / LEDGER
-    size = ledger.stat().st_size if ledger.is_file() else None
-    try:
-        arrow = {name: _read(folder / f"{name}.parquet", size) for name in TABLES}
-    except (OSError, pa.ArrowException):
-        return _read_alone(folder) if size is None else None
-    if any(table is None for table in arrow.values()):
+    if not ledger.is_file():
+        return _read_alone(folder)
+    about = read_sealed(folder / ABOUT) or {}
+    if (about.get("version"), about.get("ledger_bytes")) != (VERSION, ledger.stat().st_size):
         return None
-    frames = {name: table.to_pandas() for name, table in arrow.items() if table is not None}
-    if size is None or _complete(frames):
-        return _checked(folder, frames)
-    return None
-
-
-def _read(path: Path, ledger_bytes: int | None) -> pa.Table | None:
-    """A table; None where it was made by another version or of another ledger."""
-    if ledger_bytes is not None:
-        about = json.loads((pa.parquet.read_schema(path).metadata or {}).get(KEY, b"{}"))
-        if about != {"version": VERSION, "ledger_bytes": ledger_bytes}:
+    paths = {name: folder / f"{name}.parquet" for name in TABLES}
+    try:
+        if {name: _digest(path) for name, path in paths.items()} != about.get("digests"):
             return None
-    return pa.parquet.read_table(path)
+        frames = {name: pd.read_parquet(path) for name, path in paths.items()}
+    except (OSError, pa.ArrowException):
+        return None
+    return _checked(folder, frames) if _complete(frames) else None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _complete(frames: dict[str, pd.DataFrame]) -> bool:

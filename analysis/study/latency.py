@@ -34,17 +34,22 @@ def latencies(study: Study) -> pd.DataFrame:
         zip(study.trials["trial_id"], configuration_ids(study.trials), strict=True)
     )
     cards = [_card(path) for path in sorted((study.folder / FOLDER).glob("*.json"))]
-    rows = [
-        (card["trial_id"], configurations[card["trial_id"]], *_fastest(card), _machine(card))
-        for card in cards
-        if card.get("trial_id") in configurations and card.get("latency")
-    ]
+    rows = [row for card in cards if (row := _row(card, configurations))]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     if frame.empty:
         return frame
     most = frame["machine"].value_counts().index[0]
     ours = frame[frame["machine"] == most]
     return ours[ours["batch"] == ours["batch"].min()].reset_index(drop=True)
+
+
+def _row(card: dict[str, Any], configurations: dict[str, str]) -> tuple[Any, ...] | None:
+    """None for a card of no trial here, without latencies, or damaged."""
+    try:
+        trial_id = card["trial_id"]
+        return trial_id, configurations[trial_id], *_fastest(card), _machine(card)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def _card(path: Path) -> dict[str, Any]:

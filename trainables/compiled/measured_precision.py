@@ -6,11 +6,10 @@ import functools
 import json
 from collections.abc import Collection, Iterable
 from math import prod
-from pathlib import Path
 
 from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
 from trainables.config.tables import split_network
-from trainables.config.torch_process import answer_file, ask, keep_answer
+from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.resnet9 import RESNET9
 
@@ -61,7 +60,8 @@ def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
 def _gain(network: str, image_size: int, classes: int, cpu: str) -> float:
     """How many times faster the network trains in bf16 than in fp32 here."""
     path = answer_file("precision", split_network(network)[1], image_size, classes, cpu)
-    rates = _kept(path)
+    kept = kept_answer(path)
+    rates = json.loads(kept) if kept else None
     if rates is None:
         name = split_network(network)[0]
         sizes = ["--image-size", str(image_size), "--classes", str(classes)]
@@ -70,11 +70,3 @@ def _gain(network: str, image_size: int, classes: int, cpu: str) -> float:
         keep_answer(path, text)
         rates = json.loads(text)
     return rates["bf16"] / rates["fp32"]
-
-
-def _kept(path: Path) -> dict[str, float] | None:
-    try:
-        rates = json.loads(path.read_text(encoding="utf-8"))
-        return rates if rates["fp32"] > 0 and rates["bf16"] > 0 else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

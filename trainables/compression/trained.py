@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
-from torch import nn
+from torch import Tensor, nn
 
 from search_spaces.grammar.suggestion import nearest_few
 from trainables.config.tables import remember_tables
@@ -88,15 +88,22 @@ def find_storage(study: Path) -> str:
 
 def find_data_dir(study: Path) -> Path | None:
     """The data folder that the study was run with; None where it named none, or it is not here."""
-    options = _information(study).get("options") or {}
+    options = _options(study)
     named = options.get("data_dir") or options.get("download")
-    return Path(named) if named and Path(named).is_dir() else None
+    return Path(named) if isinstance(named, str) and Path(named).is_dir() else None
 
 
 def find_max_parameters(study: Path) -> int | None:
     """The largest network that the study allowed; None where it set no limit."""
-    limit = (_information(study).get("options") or {}).get("max_parameters")
-    return int(limit) if limit else None
+    limit = _options(study).get("max_parameters")
+    if limit is None or (type(limit) is int and limit > 0):
+        return limit
+    raise TrialError(f"{study / 'study.json'}: max_parameters is {limit!r}; restore the file")
+
+
+def _options(study: Path) -> dict[str, Any]:
+    options = _information(study).get("options")
+    return options if isinstance(options, dict) else {}
 
 
 def _information(study: Path) -> dict[str, Any]:
@@ -167,6 +174,16 @@ def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
 
 def _read(folder: Path, name: str) -> Trained:
     tensors, state = read_checkpoint(folder)
+    try:
+        return _rebuilt(tensors, state, name)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as problem:  # edited by hand, say
+        reason = str(problem).partition("\n")[0]
+        raise CheckpointError(
+            f"{folder} holds no training of this version: {type(problem).__name__}: {reason}"
+        ) from problem
+
+
+def _rebuilt(tensors: dict[str, Tensor], state: dict[str, Any], name: str) -> Trained:
     remember_tables(state.get("tables", ()))
     config = TrainConfig.from_trial(state["config"])
     size = config.network_size()

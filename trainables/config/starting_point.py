@@ -14,6 +14,7 @@ from typing import Any
 
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
+from trainables.config.sealed import SEAL, is_whole
 from trainables.config.tables import remember_tables
 
 STATE = "state.json"
@@ -55,13 +56,15 @@ def read_starting_point(folder: Path) -> StartingPoint:
     folder = folder.expanduser().absolute()
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if SEAL in state and not is_whole(state):  # those of before have none
+            raise ValueError(f"its {STATE} is damaged")
         stored = with_present_names(state["starting_point"])
         keys = (*ARCHITECTURE, *(OF_A_NETWORK if "network" in stored else ()))
         architecture = {name: stored[name] for name in keys}
         digest = str(state["tensors_blake2b"])
         remember_tables(state.get("tables", ()))
         return StartingPoint(folder, digest, architecture, stored.get("image_size"))
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise ValueError(
             f"init must name a folder that `{command_line('compress')}` wrote, got {folder} "
             f"({_reason(problem)})"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from trainables.config.starting_point import split_init
-from trainables.config.torch_process import answer_file, ask, keep_answer
+from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
 from trainables.config.user_cache import home
 
 PRETRAINED = "pretrained"
@@ -90,10 +90,8 @@ def _find(
 ) -> StartingWeights:
     """From the cache where nothing that decides it has changed, else looked at anew."""
     path = answer_file("weights", name, network, image_size, classes, state)
-    try:
-        return StartingWeights.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        pass
+    if kept := kept_answer(path):
+        return StartingWeights.from_json(kept)
     plain = network.rpartition("#")[0]
     sizes = ["--image-size", str(image_size), "--classes", str(classes)]
     text = ask(["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}")

@@ -17,6 +17,7 @@ from trainables.config.torch_process import (
     answer_file,
     ask,
     keep_answer,
+    kept_answer,
 )
 from trainables.config.user_cache import user_cache
 from trainables.sizes.layer_table import LayerTable
@@ -99,7 +100,7 @@ def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
     if digest in _remembered:
         return _remembered[digest]
     stored = _read(_stored(digest))
-    if stored is not None:
+    if stored is not None and stored.digest == digest:
         return stored
     table = _find(name, image_size, classes)
     if table.digest != digest:
@@ -138,7 +139,10 @@ def _make(name: str, image_size: int, classes: int) -> LayerTable:
         text = ask(["layers", name, "--json", *sizes], f"looking at the layers of {name}")
     except TorchProcessError as problem:
         raise TableError(problem.problems) from problem
-    return LayerTable.from_json(text)
+    try:
+        return LayerTable.from_json(text)
+    except ValueError as problem:
+        raise TableError([f"network {name}: {problem}"]) from problem
 
 
 def _link(name: str, image_size: int, classes: int) -> Path:
@@ -155,7 +159,8 @@ def _stored(digest: str) -> Path:
 
 def _read(path: Path) -> LayerTable | None:
     """A stored table; None where there is none that can be read: it is made again."""
+    text = kept_answer(path)
     try:
-        return LayerTable.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return None if text is None else LayerTable.from_json(text)
+    except ValueError:
         return None

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.installation import child_environment
+from trainables.config.sealed import read_sealed, write_sealed
 from trainables.config.user_cache import user_cache
-from trainables.config.whole_file import write_whole
 
 LIBRARIES = ("torch", "torchvision", "timm")
 
@@ -50,7 +50,7 @@ def ask(words: Sequence[str], announcement: str) -> str:
     if done.returncode != 0:
         problems = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
         raise TorchProcessError(problems or [lines[-1] if lines else f"{words[0]}: no answer"])
-    return done.stdout.strip().splitlines()[-1]
+    return done.stdout.strip().rpartition("\n")[2]
 
 
 def answer_file(kind: str, *question: Any) -> Path:
@@ -72,4 +72,10 @@ def keep_answer(path: Path, text: str) -> None:
     """Stores an answer; a cache that cannot be written costs the time to ask again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
+        write_sealed(path, {"answer": text})
+
+
+def kept_answer(path: Path) -> str | None:
+    """The stored answer; None where there is none, or a damaged one."""
+    found = (read_sealed(path) or {}).get("answer")
+    return found if isinstance(found, str) else None

@@ -7,7 +7,6 @@ before they count. A process that maps them shares the pages with all others.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,8 +17,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from trainables.config.sealed import read_sealed, write_sealed
 from trainables.config.user_cache import user_cache
-from trainables.config.whole_file import write_whole
 from trainables.data.sources import DatasetError
 
 IN_MEMORY_BYTES = 200_000_000
@@ -100,7 +99,7 @@ def _build(
         array.flush()  # type: ignore[attr-defined]
     paths = {part: partial / f"{part}.npy" for part in counts}
     files = {part: [*_state(path), _digest(path)] for part, path in paths.items()}
-    write_whole(partial / DONE, json.dumps({"files": files, "facts": facts}))
+    write_sealed(partial / DONE, {"files": files, "facts": facts})
     partial.rename(folder)
     return list(counts), facts
 
@@ -110,14 +109,16 @@ def _read_facts(folder: Path) -> tuple[list[str], dict[str, Any]] | None:
 
     The digest is compared where size or time of change are others: copied files are read once.
     """
+    document = read_sealed(folder / DONE)
+    if document is None:
+        return None
     try:
-        document = json.loads((folder / DONE).read_text(encoding="utf-8"))
         for part, (size, mtime_ns, digest) in document["files"].items():
             path = folder / f"{part}.npy"
             if _state(path) != (size, mtime_ns) and _digest(path) != digest:
                 return None
         return list(document["files"]), dict(document["facts"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except OSError:
         return None
 
 

@@ -29,7 +29,7 @@ def read_source(path: Path) -> str:
         tree = ast.parse(text)
     except OSError as problem:
         raise NetworkError(f"{path} cannot be read: {problem.strerror}") from problem
-    except (SyntaxError, ValueError) as problem:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise NetworkError(f"{path} is no Python: {problem}") from problem
     beside = {found.stem for found in path.parent.glob("*.py")}
     beside |= {found.name for found in path.parent.glob("*/") if any(found.glob("*.py"))}
@@ -54,7 +54,7 @@ def find_function(text: str, name: str, function: str) -> Callable[..., nn.Modul
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     try:
         exec(compile(text, name, "exec"), module.__dict__)  # the user's own file, as asked
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # the latter of a script that parses a command line
         reason = f"{type(problem).__name__}: {problem}"
         raise NetworkError(f"{name} cannot be run: {reason}") from problem
     found = module.__dict__.get(function)

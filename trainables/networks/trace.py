@@ -85,10 +85,10 @@ def build_meta(make: Make, name: str = "the network") -> nn.Module:
         try:
             with torch.device("meta"):
                 module = make()
-        except Exception:
+        except (Exception, SystemExit):
             try:
                 module = make()
-            except Exception as problem:
+            except (Exception, SystemExit) as problem:
                 raise NetworkError(f"{name} cannot be built: {_words(problem)}") from problem
     if not isinstance(module, nn.Module):
         raise NetworkError(
@@ -127,7 +127,7 @@ def _call(
     try:
         with _without_traces():
             return module(torch.empty(BATCH, *image, device="meta"))
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         shape = " x ".join(map(str, image))
         raise NetworkError(
             f"{name} cannot be called with images of {shape}: {_words(problem)}"
@@ -250,11 +250,11 @@ def _count_classes(output: Any, classes: int | None, name: str) -> int:
     return output.shape[1]
 
 
-def _words(problem: Exception) -> str:
+def _words(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {problem}".splitlines()[0]
 
 
-def _where(problem: Exception) -> str:
+def _where(problem: BaseException) -> str:
     """The last line of the network's own code that was running."""
     torch_folder = str(inspect.getfile(torch)).removesuffix("__init__.py")
     frames = [

@@ -73,7 +73,7 @@ def _function(request: DataRequest, path: Path, name: str) -> Callable[..., Any]
     sys.path.insert(0, str(path.parent))  # it may import files beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # the latter of a script that ends the program
         raise DatasetError(_raised(request, path, problem)) from problem
     finally:
         sys.path.remove(str(path.parent))
@@ -91,11 +91,11 @@ def _call(request: DataRequest, function: Callable[..., Any]) -> Any:
         given["data_dir"] = existing_dir(request.data_dir)
     try:
         return function(**given)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # the latter of a script that ends the program
         raise DatasetError(_raised(request, Path(inspect.getfile(function)), problem)) from problem
 
 
-def _raised(request: DataRequest, path: Path, problem: Exception) -> str:
+def _raised(request: DataRequest, path: Path, problem: BaseException) -> str:
     """What the user's own code raised, with the line of their file."""
     lines = [
         frame.lineno

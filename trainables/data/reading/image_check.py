@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from trainables.config.sealed import read_sealed, write_sealed
 from trainables.config.user_cache import user_cache
-from trainables.config.whole_file import write_whole
 from trainables.data.reading.image_folder import ImageFolder, name
 from trainables.data.sources import DatasetError
 
@@ -207,13 +207,10 @@ def _memory_file(root: Path) -> Path:
 
 def _recall(memory: Path) -> dict[str, CheckedFile]:
     """What is remembered of a folder, by path below it; nothing where that cannot be read."""
-    try:
-        document = json.loads(memory.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT:
-            return {}
-        return {path: CheckedFile(*values) for path, values in document["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    document = read_sealed(memory) or {}
+    if document.get("format") != FORMAT:
         return {}
+    return {path: CheckedFile(*values) for path, values in document["files"].items()}
 
 
 def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> None:
@@ -224,4 +221,4 @@ def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> No
     }
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(memory, json.dumps({"format": FORMAT, "files": rows}))
+        write_sealed(memory, {"format": FORMAT, "files": rows})

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.config.torch_process import keep_answer
+from trainables.config.torch_process import keep_answer, kept_answer
 from trainables.config.user_cache import user_cache
 from trainables.data import pixel_cache
 from trainables.data.dataset import (
@@ -145,10 +145,8 @@ class ReadParts:
         return lay_out(self._parts, self._request)
 
     def _known(self) -> PartFacts | None:
-        try:
-            return PartFacts(**json.loads(self._file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
+        kept = kept_answer(self._file)
+        return PartFacts(**json.loads(kept)) if kept else None
 
     @property
     def _file(self) -> Path:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainables.config.sealed import SEAL, is_whole, seal
 from trainables.config.whole_file import rename_durably, whole_file
 from trainables.data.dataset import Dataset
 
@@ -41,7 +42,7 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
         rename_durably(draft, folder / file)
     finally:
         draft.unlink(missing_ok=True)
-    state = {"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest}
+    state = seal({"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest})
     with whole_file(folder / STATE, durable=True) as draft:
         draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
     for path in checkpoint_files(folder):
@@ -67,20 +68,23 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise CheckpointError(
                 f"{folder} is of format {found}, this version reads {FORMAT}: update RankTune"
             )
+        if SEAL in state and not is_whole(state):  # those of before have none
+            raise CheckpointError(f"{folder} is damaged: {STATE} is not what was written")
         file = folder / state["tensors"]
         if _digest(file) != state["tensors_blake2b"]:
             raise CheckpointError(f"{file} is damaged: its checksum is not that of {STATE}")
         return load_file(file), state
+    except CheckpointError:
+        raise
     except FileNotFoundError as problem:
         raise CheckpointError(
             f"{folder} is no checkpoint: {problem.filename} is missing"
         ) from problem
     except (
         OSError,
-        json.JSONDecodeError,
+        ValueError,
         KeyError,
         TypeError,
-        UnicodeDecodeError,
         SafetensorError,
     ) as problem:
         raise CheckpointError(f"{folder} is damaged: {problem!r}") from problem

@@ -1,0 +1,228 @@
+"""Files that training reads back, damaged: read as they were, or refused in a sentence."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import save_file
+
+from tests.fuzzing import damage, damaged, examples
+from tests.trainables.trained_study import train_study
+from trainables.compression.compress import compress
+from trainables.compression.start_writer import write_start
+from trainables.compression.target import Target
+from trainables.compression.trained import (
+    TrialError,
+    find_data_dir,
+    find_max_parameters,
+    find_storage,
+    load_trained,
+)
+from trainables.config import tables
+from trainables.config.starting_point import read_starting_point
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.data.datasets.registry import content_digest
+from trainables.data.sources import DataRequest
+from trainables.networks.build import build_network
+from trainables.networks.source_file import find_function, read_source
+from trainables.networks.trace import NetworkError
+from trainables.networks.weights import WeightsError, read_weights
+from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
+from trainables.training.fine_tuning import start_from
+from trainables.training.trainer import Trainer
+
+NETWORK = Path(__file__).resolve().parents[1] / "fixtures" / "networks" / "ten_lines.py"
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, digits, tiny):
+    folder = tmp_path_factory.mktemp("study")
+    return train_study(folder, digits, tiny)
+
+
+def parts_of(folder: Path) -> dict[str, Path]:
+    """The files of the one checkpoint below a folder, by kind."""
+    (state,) = folder.rglob("state.json")
+    (tensors,) = folder.rglob("tensors-*")
+    return {"state": state, "tensors": tensors}
+
+
+@contextlib.contextmanager
+def changed(path: Path, content: bytes):
+    """Another content meanwhile."""
+    before = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.mark.parametrize("part", ["state", "tensors"])
+@given(places=damage)
+@examples(60)
+def test_a_damaged_checkpoint_is_read_as_it_was_or_refused(study, digits, tiny, part, places):
+    folder, trial_id = study
+    path = parts_of(folder)[part]
+    whole, state = read_checkpoint(path.parent)
+    with changed(path, damaged(path.read_bytes(), places)):
+        try:
+            trained = load_trained(folder, trial_id)
+        except TrialError:
+            pass
+        else:
+            assert read_checkpoint(path.parent)[1] == state
+            own = trained.network.state_dict()
+            assert all(own[name].equal(whole[f"network.{name}"]) for name in own)
+        trainer = Trainer(tiny, digits, threads=1)
+        with contextlib.suppress(CheckpointError):
+            trainer.load(path.parent)
+            assert len(trainer.history) == len(state["history"])
+
+
+@given(st.sampled_from(["config", "trial_id", "history", "epochs_done", "tables"]), json_values)
+@examples(60)
+def test_a_state_that_somebody_wrote_is_refused_not_a_traceback(study, key, value):
+    folder, trial_id = study
+    path = parts_of(folder)["state"]
+    state = json.loads(path.read_text(encoding="utf-8"))
+    edited = {name: one for name, one in state.items() if name != "json_blake2b"} | {key: value}
+    with (
+        changed(path, json.dumps(edited).encode()),
+        contextlib.suppress(TrialError, ConfigError, tables.TableError),
+    ):
+        assert load_trained(folder, trial_id).config.epochs == 2
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, study):
+    folder, trial_id = study
+    trained = load_trained(folder, trial_id)
+    target = Target("low_rank", rank=1)
+    made = compress(trained, target)
+    return write_start(tmp_path_factory.mktemp("start"), made, trained, target, None, None)
+
+
+@pytest.mark.parametrize("part", ["state", "tensors"])
+@given(places=damage)
+@examples(40)
+def test_a_damaged_starting_point_is_read_as_it_was_or_refused(start, part, places):
+    path = parts_of(start.folder)[part]
+    config = TrainConfig.from_trial({"init": str(start.folder), "dataset": "digits"})
+    network = build_network(config.network_size(), batch=64, seed=0)
+    with changed(path, damaged(path.read_bytes(), places)):
+        try:
+            again = TrainConfig.from_trial({"init": str(start.folder), "dataset": "digits"})
+            assert again == config
+            start_from(network, again.init)
+        except (ConfigError, CheckpointError):
+            return
+        assert read_starting_point(start.folder).digest == start.digest
+
+
+@given(st.sampled_from(["starting_point", "tensors_blake2b", "tables", "format"]), json_values)
+@examples(60)
+def test_a_starting_point_that_somebody_wrote_is_refused_not_a_traceback(start, key, value):
+    path = parts_of(start.folder)["state"]
+    state = json.loads(path.read_text(encoding="utf-8"))
+    edited = {name: one for name, one in state.items() if name != "json_blake2b"} | {key: value}
+    with changed(path, json.dumps(edited).encode()), contextlib.suppress(ConfigError):
+        TrainConfig.from_trial({"init": str(start.folder), "dataset": "digits"})
+
+
+@given(json_values | st.fixed_dictionaries({"options": json_values, "storage": json_values}))
+@example({"options": {"max_parameters": "many", "data_dir": 3}})
+@examples(60)
+def test_any_study_json_is_understood_or_refused(tmp_path_factory, document):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
+    for ask in (find_data_dir, find_max_parameters, find_storage, load_trained):
+        with contextlib.suppress(TrialError):
+            ask(folder)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@given(places=damage)
+@examples(80)
+def test_damaged_weights_are_tensors_or_refused(tmp_path_factory, suffix, places):
+    path = tmp_path_factory.mktemp("weights") / f"weights{suffix}"
+    weights = {"conv.weight": torch.arange(12.0).view(3, 4), "conv.bias": torch.ones(3)}
+    if suffix == ".pt":
+        torch.save(weights, path)
+    else:
+        save_file(weights, path)
+    path.write_bytes(damaged(path.read_bytes(), places))
+    try:
+        read = read_weights(path)
+    except WeightsError:
+        return
+    assert all(isinstance(value, torch.Tensor) for value in read.values())
+
+
+@given(st.binary(max_size=40) | damage.map(lambda places: damaged(NETWORK.read_bytes(), places)))
+@example(b"import sys; sys.exit(0)")
+@example(b"raise SystemExit")
+@example(b"(" * 5000)
+@example(b"def make_net(): raise SystemExit")
+@examples(60)
+def test_any_network_file_is_a_function_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("network") / "net.py"
+    path.write_bytes(content)
+    with contextlib.suppress(NetworkError):
+        assert callable(find_function(read_source(path), str(path), "make_net"))
+
+
+@given(damage, st.sampled_from(["checked_images", "tables"]))
+@examples(60)
+def test_a_damaged_cache_is_made_again(tmp_path_factory, places, kind):
+    with pytest.MonkeyPatch.context() as patch:
+        cache = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        ask = images_digest if kind == "checked_images" else table_digest
+        expected = ask(cache)
+        for path in (cache / "ranktune" / kind).iterdir():
+            path.write_bytes(damaged(path.read_bytes(), places))
+        assert ask(cache) == expected
+
+
+def images_digest(cache: Path) -> str | None:
+    for part in ("train", "test"):
+        for label in ("a", "b"):
+            path = cache / "images" / part / label / "0.png"
+            if not path.exists():
+                path.parent.mkdir(parents=True)
+                Image.fromarray(np.full((2, 2), len(label + part), np.uint8)).save(path)
+    return content_digest(DataRequest("folder", cache / "images"))
+
+
+def table_digest(cache: Path) -> str:
+    tables._find.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_make", lambda *_: TABLE)  # a process of two seconds
+        return tables._find("wrn-10-1", 32, 10).digest
+
+
+TABLE = tables.LayerTable.from_json(
+    json.dumps(
+        {
+            "network": "wrn-10-1",
+            "image": [3, 32, 32],
+            "classes": 10,
+            "rows": [],
+            "default": [],
+            "other_parameters": 7,
+        }
+    )
+)
