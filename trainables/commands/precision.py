@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json as json_format
+import json
 from typing import Annotated
 
 import typer
 
+from trainables.commands.layers import Classes, ImageSize
+
 FORMATS = ("fp32", "bf16")
 
-Network = Annotated[str, typer.Argument(help="Such as torchvision:resnet18 or my.py:make.")]
-ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
-Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+Network = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Such as torchvision:resnet18 or my.py:make.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
 
 
 def precision(
-    network: Network, image_size: ImageSize = 32, classes: Classes = 10, json: AsJson = False
+    network: Network, image_size: ImageSize = 32, classes: Classes = 10, as_json: Json = False
 ) -> None:
     """Measure a few training steps of a dense network in each format, on one thread of the CPU."""
     from trainables.networks.registry import make_table
@@ -24,8 +26,8 @@ def precision(
 
     table = make_table(network, image_size=image_size, classes=classes)
     rates = images_per_second(table, FORMATS)
-    if json:
-        print(json_format.dumps(rates))
+    if as_json:
+        print(json.dumps(rates))
         return
     for name, rate in rates.items():
         print(f"{name} {rate:8.1f} images per core-second")

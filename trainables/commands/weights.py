@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from trainables.commands.layers import Classes, ImageSize
 from trainables.config.starting_weights import PRETRAINED
 
-Network = Annotated[str, typer.Argument(help="Such as torchvision:resnet18 or my.py:make.")]
-Weights = Annotated[str, typer.Argument(help="A file with a state_dict, or pretrained.")]
-ImageSize = Annotated[int, typer.Option(metavar="N", help="Side of its images, in pixels.")]
-Classes = Annotated[int, typer.Option(metavar="N", help="How many classes it tells apart.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+Network = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Such as torchvision:resnet18 or my.py:make.")
+]
+Weights = Annotated[
+    str, typer.Argument(metavar="[WEIGHTS]", help="A file with a state_dict, or pretrained.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
 
 
 def weights(
@@ -20,7 +23,7 @@ def weights(
     weights: Weights = PRETRAINED,
     image_size: ImageSize = 32,
     classes: Classes = 10,
-    json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Say whether trained weights fit a network, and what of it they leave to be drawn.
 
@@ -31,7 +34,7 @@ def weights(
 
     table = make_table(network, image_size=image_size, classes=classes)
     found = inspect_weights(meta_module(table), table, weights)
-    if json:
+    if as_json:
         print(found.to_json())
         return
     print(f"{network} takes {found.tensors} tensors from {weights}, whose digest is {found.digest}")

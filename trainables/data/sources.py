@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +54,23 @@ class DataCounts:
     test_images: int
     held_out: int
     own_validation: int = 0
+
+
+UNEQUAL = 1.5
+"""Classes are called unequal where the largest has over so many times the smallest's images."""
+
+
+def unequal_notes(labels: Iterable[int], classes: Sequence[str]) -> list[str]:
+    """A sentence on training images that are many of one class and few of another; else nothing."""
+    counts = Counter(labels)
+    (largest, most), (smallest, least) = counts.most_common(1)[0], counts.most_common()[-1]
+    if most <= UNEQUAL * least:
+        return []
+    return [
+        f"classes are unequal: {most:,} training images of {classes[largest]!r}, {least:,} of "
+        f"{classes[smallest]!r}; metric=balanced_accuracy judges by each class alike, "
+        "class_weights=balanced trains so"
+    ]
 
 
 def requested_data(config: TrainConfig, data_dir: Path | None = None) -> DataRequest:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.data.augment import Augmenter
+from trainables.data.sources import UNEQUAL
 from trainables.sizes.network import NetworkSize
 from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.steps import EvaluationStep
@@ -41,9 +42,6 @@ def evaluation_batch(size: NetworkSize, device: str) -> int:
 
 BALANCED = "balanced_accuracy"
 """A value of the key ``metric``."""
-
-UNEQUAL = 1.5
-"""Classes are called unequal where the largest has over so many times the smallest's images."""
 
 
 class Evaluation(NamedTuple):

@@ -9,7 +9,12 @@ import pytest
 from tests.trainables.data.test_torchvision_set import write_flowers102
 from trainables.data import pixel_cache
 from trainables.data.datasets import python_file, torchvision_set
-from trainables.data.datasets.registry import content_digest, count_dataset, load_dataset
+from trainables.data.datasets.registry import (
+    content_digest,
+    count_dataset,
+    data_notes,
+    load_dataset,
+)
 from trainables.data.reading.source_digest import SAMPLED
 from trainables.data.sources import DataRequest, DatasetError
 
@@ -168,3 +173,17 @@ def test_torchvisions_files_are_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     forget()
     assert load_dataset(request).checksum == data.checksum
     assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_unequal_classes_are_worth_a_word(pictures) -> None:
+    equal = pictures("Pictures(files[:90]), Pictures(files[90:])")
+    assert "unequal" not in " ".join(data_notes(equal))
+    rare = "[n for n in range(90) if n % 3 or n < 30]"  # ten of the first class, thirty of others
+    chosen = f"Pictures([files[n] for n in {rare}]), Pictures(files[90:])"
+    text = PICTURES.replace("number % 3", "int(self.files[number][-7:-4]) % 3")
+    request = pictures(chosen)
+    path = Path(request.dataset.removesuffix(":load"))
+    path.write_text(text.replace("PARTS", chosen))
+    forget()
+    told = " ".join(data_notes(request))
+    assert "30 training images of '1', 10 of '0'; metric=balanced_accuracy" in told

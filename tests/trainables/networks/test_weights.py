@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.trainables.networks.foreign import TEN_LINES, table_of
+from trainables.__main__ import main
 from trainables.config.starting_weights import IMAGENET
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
@@ -243,3 +244,14 @@ def test_a_normalization_has_one_spelling(digits):
     assert normalized(digits, plain.normalization) is digits
     with pytest.raises(ConfigError, match="mean and standard deviation"):
         plain.with_values(normalization="0.5 0.5/0.1 0.1")
+
+
+def test_a_command_says_what_weights_are_to_a_network(file, capsys):
+    assert main(["weights", TEN_LINES, str(file), "--classes", "7"]) == 0
+    told = capsys.readouterr().out
+    assert f"{TEN_LINES} takes" in told
+    assert "drawn anew for 7 classes: 12" in told
+    assert "normalization: unknown" in told
+    file.write_bytes(b"")
+    assert main(["weights", TEN_LINES, str(file)]) == 2
+    assert capsys.readouterr().err.startswith("error: weights")

@@ -16,6 +16,7 @@ from trainables.data.sources import (
     DataRequest,
     DatasetError,
     existing_dir,
+    unequal_notes,
 )
 
 # numpy, Pillow and what needs them are imported by `load`: a plan takes a tenth of the time
@@ -131,7 +132,8 @@ def _notes(checked: CheckedFolder, request: DataRequest) -> list[str]:
         notes.append(f"skipped: {skipped:,} files that cannot be read (--skip-unreadable)")
     if checked.animated:
         notes.append(f"{checked.animated:,} files hold several pictures: the first is used")
-    return notes + checked.duplicates()
+    labels = [label for _, label in _files(checked)["train"]]
+    return notes + unequal_notes(labels, checked.folder.classes) + checked.duplicates()
 
 
 def _files(checked: CheckedFolder) -> dict[str, list[tuple[Path, int]]]:

@@ -24,7 +24,7 @@ from trainables.data.dataset import (
 from trainables.data.reading.labelled import check_labels, read_labelled
 from trainables.data.reading.parts import Layout, Parts, lay_out, read_labels
 from trainables.data.reading.source_digest import source_digest
-from trainables.data.sources import DataCounts, DataRequest, DatasetError
+from trainables.data.sources import DataCounts, DataRequest, DatasetError, unequal_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class ReadParts:
         if self._parts.test is None:
             notes.append("there is no test part: every fifth picture of each class is for the test")
         notes.append(f"pictures become {side}×{side} pixels by the rule {self._request.resize!r}")
-        return notes
+        labels = self._facts.labels
+        return notes + unequal_notes(labels["train"], self._parts.class_names(labels))
 
     @cached_property
     def dataset(self) -> Dataset:
