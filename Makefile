@@ -43,7 +43,7 @@ slurm-test: $(DEVELOPMENT)  ## the recipe of Slurm on a real Slurm (as root; apt
 chaos-cluster: $(DEVELOPMENT)  ## every fault of a cluster at 2 and 12 slots a host (as root, an hour and a half)
 	@.venv/bin/python -m tests.cluster.faults
 
-test-fast: $(DEVELOPMENT)  ## what neither starts a process nor trains, while you edit (a minute)
+test-fast: $(DEVELOPMENT)  ## what neither starts a process, trains nor simulates, while you edit (a minute)
 	@$(TEST) -m "not (slow or seconds or ray or cluster or browser)"
 
 format: $(DEVELOPMENT)  ## mend what ruff can mend, and format

@@ -34,16 +34,26 @@ hypothesis.settings.load_profile("ranktune")
 TESTS = Path(__file__).resolve().parent
 
 TAKE_SECONDS = {
+    "analysis/charts/test_every_chart.py",
+    "analysis/claims/test_answers.py",
+    "analysis/claims/test_calibration.py",
     "analysis/commands/test_command_line.py",
     "analysis/report/test_report.py",
     "analysis/report/test_report_tour.py",
+    "analysis/statistics/test_contrasts.py",
+    "analysis/statistics/test_pareto.py",
     "analysis/study/test_confirmation.py",
     "analysis/study/test_importances.py",
+    "analysis/test_one_best.py",
+    "benchmarks/gpu/test_fused.py",
+    "benchmarks/gpu/test_replicas.py",
     "benchmarks/gpu/test_study.py",
     "benchmarks/gpu/test_without_libraries.py",
+    "test_additions.py",
     "test_before_rooms.py",
     "test_imports.py",
     "test_run_tune.py",
+    "test_your_network.py",
     "trainables/commands/test_commands.py",
     "trainables/commands/test_compress_export_commands.py",
     "trainables/compiled/test_compiled.py",
@@ -69,7 +79,7 @@ TAKE_SECONDS = {
     "zoo/test_folder_plan.py",
     "zoo/test_folder_zoo.py",
 }
-"""Files whose tests train or start processes; ``make test-fast`` runs the others."""
+"""Files whose tests train, start processes or simulate; ``make test-fast`` runs the others."""
 
 
 def refuse_the_internet(event: str, arguments: tuple) -> None:

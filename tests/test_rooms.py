@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = 330  # "about 300", CONTRIBUTING.md
-FILES = 16
-REGISTRIES = {"analysis/charts", "trainables/layers", "trainables/sizes"}
+FILES = 18  # "16", and one or two on their way to a room of their own
+REGISTRIES = {"analysis/charts", "benchmarks", "trainables/layers", "trainables/sizes"}
 """Rooms with one entry a file."""
 
 
