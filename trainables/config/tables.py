@@ -21,6 +21,7 @@ from trainables.config.torch_process import (
 )
 from trainables.config.user_cache import user_cache
 from trainables.sizes.layer_table import LayerTable
+from trainables.sizes.read_files import changed_files
 from trainables.sizes.resnet9 import RESNET9
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
@@ -118,7 +119,7 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
     """From the cache where nothing that decides it has changed, else made anew."""
     link = _link(name, image_size, classes)
     table = _read(link)
-    if table is not None:
+    if table is not None and not changed_files(table.sources):
         return table
     if link in _refused:  # each point of a grid would ask again, for seconds
         raise TableError(_refused[link])

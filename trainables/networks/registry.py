@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from pathlib import Path
 
 from torch import nn
 
@@ -11,6 +13,7 @@ from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
 from trainables.networks.trace import NetworkError, build_meta, trace
 from trainables.sizes.layer_table import LayerTable
+from trainables.sizes.read_files import as_sources, changed_files, files_read
 from trainables.sizes.resnet9 import RESNET9, resnet9_table
 
 
@@ -24,19 +27,33 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
         return resnet9_table(width, classes)
     reference, origin = _find(text)
     sources = origin.sources(reference)
-    return trace(
-        origin.make(reference, classes, sources),
-        image=(3, image_size, image_size),
-        classes=classes,
-        network=text,
-        default=origin.default,
-        sources=sources,
-        arguments=reference.arguments,
-    )
+    with files_read() as files:
+        table = trace(
+            origin.make(reference, classes, sources),
+            image=(3, image_size, image_size),
+            classes=classes,
+            network=text,
+            default=origin.default,
+            sources=sources,
+            arguments=reference.arguments,
+        )
+    if not sources:  # a library's network is known by the library's version
+        return table
+    folder = Path(reference.name.rpartition(":")[0]).expanduser().parent
+    return dataclasses.replace(table, sources={**sources, **as_sources(files, folder)})
 
 
 def make_module(table: LayerTable) -> nn.Module:
-    """The network of a table, with its own initial weights, drawn from torch's generator."""
+    """The network of a table, with its own initial weights, drawn from torch's generator.
+
+    Raises:
+        NetworkError: where a file that it reads is absent or another one now.
+    """
+    if changed := changed_files(table.sources):
+        raise NetworkError(
+            f"{table.network} reads {', '.join(changed)}, which is absent here or holds something "
+            "else than when the trial was planned: bring it back, or plan the trial anew"
+        )
     reference, origin = _find(table.network)
     return origin.make(reference, table.classes, table.sources)()
 

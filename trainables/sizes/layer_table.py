@@ -8,6 +8,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
+from trainables.sizes.read_files import without_place
 from trainables.sizes.spec import ConvSpec, Pair
 
 
@@ -149,7 +150,9 @@ class LayerTable:
     @cached_property
     def digest(self) -> str:
         """Of everything that decides what is trained, wherever its file lies."""
-        content = {**self._document(), "network": self.network.rpartition("/")[2]}
+        sources = {name: without_place(text) for name, text in self.sources.items()}
+        network = self.network.rpartition("/")[2]
+        content = {**self._document(), "network": network, "sources": sources}
         return hashlib.blake2b(_dump(content).encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> str:

@@ -1,0 +1,87 @@
+"""What a network of one's own reads as it is built is part of what it is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables.config.tables import _find, load_table, resolve_network
+from trainables.networks.registry import make_module, make_table
+from trainables.networks.trace import NetworkError
+from trainables.sizes.layer_table import LayerTable
+
+NET = """
+import json
+from pathlib import Path
+import torch
+from torch import nn
+
+HERE = Path("{folder}")
+WIDTH = json.loads((HERE / "sizes.json").read_text())["width"]
+
+def make_net(classes):
+    net = nn.Sequential(nn.Conv2d(3, WIDTH, 3), nn.Flatten(), nn.Linear(900 * WIDTH, classes))
+    net[0].load_state_dict(torch.load(HERE / "weights.pt"))
+    return net
+"""
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (folder / "sizes.json").write_text('{"width": 4}')
+    (folder / "net.py").write_text(NET.replace("{folder}", str(folder)))
+    write_weights(folder, 0)
+    return folder
+
+
+def write_weights(folder: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    torch.save(torch.nn.Conv2d(3, 4, 3).state_dict(), folder / "weights.pt")
+
+
+def table(folder: Path) -> LayerTable:
+    return make_table(f"{folder}/net.py:make_net", image_size=32, classes=10)
+
+
+def test_its_files_are_part_of_its_digest_wherever_they_lie(folder):
+    first = table(folder)
+    assert set(first.sources) == {"net.py", "weights.pt", "sizes.json"}
+    assert table(folder).digest == first.digest
+    write_weights(folder, 1)
+    assert table(folder).digest != first.digest
+    write_weights(folder, 0)
+    assert table(folder).digest == first.digest
+    elsewhere = first.to_json().replace(f" at {folder}", " at /elsewhere")
+    assert LayerTable.from_json(elsewhere).digest == first.digest
+
+
+def test_a_network_whose_file_was_changed_is_not_built(folder):
+    first = table(folder)
+    assert isinstance(make_module(first), torch.nn.Module)
+    write_weights(folder, 1)
+    with pytest.raises(NetworkError, match=r"reads .*weights.pt, which is absent here or holds"):
+        make_module(first)
+    (folder / "weights.pt").unlink()
+    with pytest.raises(NetworkError, match=r"weights\.pt"):
+        make_module(first)
+
+
+@pytest.mark.seconds
+def test_a_plan_looks_again_where_a_file_was_changed(folder):
+    name = f"{folder}/net.py:make_net"
+    first = resolve_network(name, image_size=32, classes=10)
+    write_weights(folder, 1)
+    _find.cache_clear()  # as in another process
+    again = resolve_network(name, image_size=32, classes=10)
+    assert again != first
+    assert load_table(again, image_size=32, classes=10).sources["weights.pt"].startswith("blake2b:")
+
+
+def test_a_network_that_reads_nothing_keeps_the_digest_that_it_had(tmp_path):
+    source = Path(__file__).resolve().parents[2] / "fixtures" / "networks" / "ten_lines.py"
+    shutil.copy(source, tmp_path / "ten_lines.py")
+    found = make_table(f"{tmp_path}/ten_lines.py:make_net", image_size=32, classes=10)
+    assert set(found.sources) == {"ten_lines.py"}

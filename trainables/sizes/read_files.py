@@ -1,0 +1,77 @@
+"""Files that a network of one's own reads as it is built, such as weights: they decide its numbers.
+
+A table holds them among its sources, as a checksum and a place. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+MARK, PLACE = "blake2b:", " at "
+CODE = (".py", ".pyc", ".pyi", ".so")
+"""Of the program and its libraries, whose versions are told elsewhere."""
+
+_watching: list[set[Path]] = []
+_hooked: list[bool] = []
+
+
+@contextlib.contextmanager
+def files_read() -> Iterator[set[Path]]:
+    """Gathers the files that Python opens for reading; not those of the program's libraries."""
+    if not _hooked:
+        sys.addaudithook(_note)  # it cannot be taken away again
+        _hooked.append(True)
+    found: set[Path] = set()
+    _watching.append(found)
+    try:
+        yield found
+    finally:
+        _watching.remove(found)
+
+
+def as_sources(files: Iterable[Path], folder: Path) -> dict[str, str]:
+    """Each file's checksum and place, by its name below the network's own folder."""
+    return {
+        os.path.relpath(file, folder.absolute()): f"{MARK}{_checksum(file)}{PLACE}{file}"
+        for file in sorted(files)
+        if file.is_file()
+    }
+
+
+def without_place(source: str) -> str:
+    """What decides the numbers of a source: not where a file lies."""
+    return source.partition(PLACE)[0] if source.startswith(MARK) else source
+
+
+def changed_files(sources: Mapping[str, str]) -> list[str]:
+    """Which of the files are absent or hold something else now."""
+    places = (text.split(PLACE, 1) for text in sources.values() if text.startswith(MARK))
+    return [place for mark, place in places if mark != f"{MARK}{_checksum(Path(place))}"]
+
+
+def _checksum(file: Path) -> str:
+    """32 hexadecimal digits; "" where there is no such file."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not _watching:
+        return
+    path, mode, _ = arguments
+    if not isinstance(path, str | os.PathLike) or set(mode or "r") & set("wax+"):
+        return
+    file = Path(path).absolute()
+    libraries = {Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/sys"), Path("/dev")}
+    if file.suffix not in CODE and not any(map(file.is_relative_to, libraries)):
+        for found in _watching:
+            found.add(file)
