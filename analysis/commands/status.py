@@ -41,8 +41,7 @@ def status_text(status: StudyStatus) -> str:
     if status.best:
         best = status.best
         what = "test" if status.metric == "test_accuracy" else "validation"
-        mean = f"{points(best['accuracy'])} % {what} accuracy (n = {best['runs']})"
-        lines.append(f"best       {mean}  {best['trial_id']}")
+        lines.append(f"best       {points(best['accuracy'])} % {what} accuracy  {best['trial_id']}")
     if status.epochs_per_hour > 0:
         lines.append(
             f"rate       {status.epochs_per_hour:,.0f} epochs an hour, {status.slots} slots"

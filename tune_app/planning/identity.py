@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from trainables.config.resolution import content
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
-from trainables.config.train_config import RECIPE_VERSION, TrainConfig
+from trainables.config.train_config import RECIPE_VERSION, ConfigError, TrainConfig
 from tune_app.command.options import RunOptions
+from tune_app.planning.parsed_point import configure, whole_point
 from tune_app.planning.plan import Plan
+from tune_app.planning.sampling import corner_points
 from tune_app.record.paths import StudyPaths
 from tune_app.record.study_document import planned_configs, read_information, stored_identity
 
@@ -88,6 +91,9 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
     """
     fields = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
     expected = {**fields, **plan.space.fixed, **plan.rules.resolved}
+    with contextlib.suppress(ConfigError, IndexError):  # some defaults follow from other keys
+        point = whole_point(plan.space, corner_points(plan.space)[0], seed=0)
+        expected = configure(point, plan.rules).to_dict()
     grows = {"seed", *plan.space.keys}
     if "init" in {*plan.space.fixed, *plan.space.keys}:
         grows |= {*ARCHITECTURE, *OF_A_NETWORK}

@@ -9,6 +9,8 @@ import pytest
 import run_tune
 from analysis.record.record import encode, read_record
 from analysis.record.rows import Opened
+from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.key import Key
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials, space
 from tune_app.command.errors import UsageError
@@ -109,6 +111,16 @@ def test_without_its_document_a_study_is_what_its_ledger_says(tmp_path, damage):
     other = space(fixed={"layer": "low_rank", "rank": 4, "width": 16, "epochs": 3})
     differences = study_difference(paths, plan_of(trials, space=other), options)
     assert differences == ["epochs was 9, is 3", "width was 8, is 16"]
+
+
+def test_defaults_that_follow_from_other_keys_are_no_difference(tmp_path):
+    """AdamW has a rate of its own where the space names none."""
+    keys = {"label_smoothing": Key(Choice((0.0, 0.1)))}
+    asked = space(keys=keys, fixed={"layer": "dense", "width": 4, "optimizer": "adamw"})
+    options = RunOptions(space="", dataset="digits", results_dir=tmp_path, name="study")
+    plan = make_plan(options, asked)
+    paths = begin(tmp_path, options, plan, document=False)
+    assert study_difference(paths, plan, options) == []
 
 
 def test_a_studys_place_in_a_shared_storage_follows_it(tmp_path):
