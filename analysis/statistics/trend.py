@@ -107,20 +107,18 @@ def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarr
 
 def _fit(design: _Design, values: np.ndarray, alpha: float) -> float:
     """The restricted log likelihood of an exponent, at the best smoothness and height."""
-    spectrum, directions = _decomposed(design, alpha)
+    directions, weights, cost = _decomposed(design, alpha)
     squares = (directions @ values) ** 2
-    variance = 1 + HEIGHTS[None, :, None] * spectrum[:, None, :]
-    left = np.maximum((squares[:, None, :] / variance).sum(axis=-1), 1e-300)  # no spread at all
-    found = np.log(variance).sum(axis=-1) + spectrum.shape[-1] * np.log(left)
-    return -0.5 * float(found.min())
+    left = np.maximum((weights @ squares[:, :, None])[..., 0], 1e-300)  # no spread at all
+    return -0.5 * float((cost + directions.shape[1] * np.log(left)).min())
 
 
 @functools.lru_cache(maxsize=512)
-def _decomposed(design: _Design, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """The curve's covariance between cells without the networks' levels, for every length.
+def _decomposed(design: _Design, alpha: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The covariance between cells without the networks' levels, for every length and height.
 
-    Its eigenvalues, (lengths, free), and the directions that they belong to, (lengths, free,
-    cells): along them, noise has variance 1 and the curve the eigenvalue.
+    The directions in which cells are independent, (lengths, free, cells); 1 ÷ their variance in
+    units of the noise's, (lengths, heights, free), and the logarithm of its determinant.
     """
     log_value, log_size = np.array(design.log_value), np.array(design.log_size)
     root = np.sqrt(np.array(design.runs))
@@ -135,7 +133,8 @@ def _decomposed(design: _Design, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         eigenvalues, vectors = np.linalg.eigh(free.T @ covariance @ free)
         spectra.append(np.maximum(eigenvalues, 0.0))
         directions.append((free @ vectors).T * root[None])
-    return np.array(spectra), np.array(directions)
+    variance = 1 + HEIGHTS[None, :, None] * np.array(spectra)[:, None, :]
+    return np.array(directions), 1 / variance, np.log(variance).sum(axis=-1)
 
 
 def _matern(distance: np.ndarray) -> np.ndarray:

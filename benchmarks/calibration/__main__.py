@@ -27,8 +27,6 @@ import numpy as np
 
 from benchmarks.calibration.registry import DESIGNS
 
-CHEAP = 4
-"""How many times as many studies are drawn of a design that asks the tests themselves."""
 CODE = ("analysis/statistics", "analysis/claims", "analysis/study", "benchmarks/calibration")
 RESULTS = Path("benchmarks/results")
 
@@ -46,7 +44,7 @@ def calibrate(name: str, share: float = 1.0, *, frames: bool = False) -> dict[st
     design = DESIGNS[name]
     fast = design.fast if design.fast is not None and not frames else None
     rng = np.random.default_rng(crc32(name.encode()))
-    studies = max(20, round(design.studies * (CHEAP if fast else 1) * share))
+    studies = max(20, round(design.studies * share))
     counts: Counter[str] = Counter()
     for _ in range(studies):
         drawn = (fast or design.draw)(rng)

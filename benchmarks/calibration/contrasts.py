@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.claims.comparison import named_contrast
 from benchmarks.calibration.design import (
+    CHEAP,
     CHOOSING,
     FALSE,
     MIDDLE,
@@ -190,15 +191,15 @@ def _variance(values: np.ndarray) -> float:
 def _contrast_design(what: str, sigma: Any, blocks: int, seeds: int, **more: Any) -> Design:
     fast = numbers_contrast([sigma] + [SIGMA] * (blocks - 1), seeds, **more)
     ours = contrast(blocks, seeds, noisy_blocks=int(sigma > SIGMA), **more)
-    return Design(what, ours, FALSE, fast=fast)
+    return Design(what, ours, FALSE, CHEAP, fast=fast)
 
 
 CONTRASTS = {
     "contrast, n = 2 at σ .6 against n = 20 at .1": Design(
-        "no effect, one block", unequal(2, 20), FALSE, fast=numbers_unequal(2, 20)
+        "no effect, one block", unequal(2, 20), FALSE, CHEAP, fast=numbers_unequal(2, 20)
     ),
     "contrast, n = 3 at σ .6 against n = 20 at .1": Design(
-        "no effect, one block", unequal(3, 20), FALSE, fast=numbers_unequal(3, 20)
+        "no effect, one block", unequal(3, 20), FALSE, CHEAP, fast=numbers_unequal(3, 20)
     ),
     "contrast, 4 blocks": _contrast_design("no effect, n = 3", SIGMA, 4, 3),
     "contrast, 4 blocks, smallest 6 times noisier": _contrast_design(

@@ -18,6 +18,9 @@ MIDDLE = 0.9
 CHOOSING, ESTIMATING = (0, 1, 2), tuple(range(1000, 1005))
 
 
+CHEAP, DEAR = 4_000, 100
+"""Studies of a design that is one test of a few numbers, and of one that takes the long way."""
+
 Draw = Callable[[np.random.Generator], dict[str, bool]]
 
 

@@ -15,6 +15,7 @@ from analysis.statistics.contrasts import hochberg
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import (
     CHOOSING,
+    DEAR,
     ESTIMATING,
     FALSE,
     MIDDLE,
@@ -204,8 +205,8 @@ MISSING = {
     "best of 2 equals, one 6 times noisier, 6 far below": Design(
         "n = 3", far_below(6.0), FALSE, fast=numbers_far(6.0)
     ),
-    "contrast, every fifth run diverges": Design("4 blocks, n = 4", diverging, FALSE),
-    "contrast, runs of a seed are alike": Design("4 blocks, n = 4", shared_seeds, FALSE),
+    "contrast, every fifth run diverges": Design("4 blocks, n = 4", diverging, FALSE, DEAR),
+    "contrast, runs of a seed are alike": Design("4 blocks, n = 4", shared_seeds, FALSE, DEAR),
     "select, the best family lost its fresh runs": Design(
         "is another named?",
         partly_estimated,

@@ -10,5 +10,5 @@ from benchmarks.calibration.tuned import TUNED
 from benchmarks.calibration.uneven import UNEVEN
 
 DESIGNS: dict[str, Design] = {
-    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **TRENDS, **TUNED, **QUESTIONS,
+    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **QUESTIONS, **TUNED, **TRENDS,
 }  # fmt: skip

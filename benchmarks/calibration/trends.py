@@ -131,7 +131,6 @@ TRENDS = {
         COVERS,
         second_stage=True,
         fast=numbers_trend(alpha, shift + 1.4 * alpha, response),
-        studies=250,
     )
     for response in RESPONSES
     for alpha in (0.0, 0.5, 1.0)

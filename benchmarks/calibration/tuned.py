@@ -9,8 +9,10 @@ import numpy as np
 from analysis.claims.answers import answer
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import (
+    CHEAP,
     CHOOSING,
     COVERS,
+    DEAR,
     ESTIMATING,
     FALSE,
     MIDDLE,
@@ -158,14 +160,14 @@ def numbers_carry(alpha: float, height: float) -> Draw:
 
 def _carry_design(alpha: float, height: float, asked: dict[str, tuple[float, float]]) -> Design:
     draw = numbers_carry(alpha, height)
-    return Design("the grid of weight_decay", draw, asked, second_stage=True, fast=draw)
+    return Design("the grid of weight_decay", draw, asked, CHEAP, second_stage=True, fast=draw)
 
 
 TUNED = {
     "α = 1 lowers, truth α = 1, optimum above the grid": Design(
-        "weight_decay as shipped", lowers(1.0, -1.5), FALSE
+        "weight_decay as shipped", lowers(1.0, -1.5), FALSE, DEAR
     ),
-    "α = 1 lowers, truth α = ½": Design("weight_decay as shipped", lowers(0.5, -2.8), FALSE),
+    "α = 1 lowers, truth α = ½": Design("weight_decay as shipped", lowers(0.5, -2.8), FALSE, DEAR),
     "best of 10 against best of 1, 1 block": Design(
         "no effect", tuned_unequally(1), FALSE, fast=numbers_tuned(1)
     ),
@@ -180,6 +182,6 @@ TUNED = {
     "carry, truth α = ½, 1 point a decade²": _carry_design(0.5, 1.0, {**FALSE, **COVERS}),
     "carry, truth α = 1, .2 points a decade²": _carry_design(1.0, 0.2, {**FALSE, **COVERS}),
     "carry, the decay does nothing": Design(
-        "does a treatment cost less than another?", carry_flat, FALSE, second_stage=True
+        "does a treatment cost less than another?", carry_flat, FALSE, DEAR, second_stage=True
     ),
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.statistics.contrasts import effect_of_blocks, effect_of_pairs, effect_of_units
 from analysis.statistics.intervals import t_p_value
-from benchmarks.calibration.design import FALSE, SHOWN, SIGMA, Design, Draw
+from benchmarks.calibration.design import CHEAP, FALSE, SHOWN, SIGMA, Design, Draw
 
 Cells = Sequence[tuple[int, int]]
 """Runs of the baseline and of the treatment, a pair a block."""
@@ -87,11 +87,11 @@ def own_variances(mean: np.ndarray, variance: np.ndarray, count: np.ndarray) -> 
 
 
 def _method(what: str, draw: Draw) -> Design:
-    return Design(what, draw, FALSE, fast=draw, method=True)
+    return Design(what, draw, FALSE, CHEAP, fast=draw, method=True)
 
 
 def _fast(what: str, draw: Draw, asked: dict[str, tuple[float, float]] = FALSE) -> Design:
-    return Design(what, draw, asked, fast=draw)
+    return Design(what, draw, asked, CHEAP, fast=draw)
 
 
 THREE, MANY = (3, 3), (20, 20)
