@@ -117,10 +117,8 @@ def _claim(study: Study, question: Carry, one: Carried) -> Claim:
     start = f"Carrying one {question.key}, {value_words(one.value)}, {where}"
     wide = edges(study.space, question.key, [v for v in (one.value, *one.own) if v is not None])
     if wide:
-        text = (
-            f"Nothing can be said of what one {question.key} costs {where}: a chosen value is the"
-        )
-        text += f" last of the grid; widen {question.key} {' and '.join(wide)}."
+        text = f"Nothing can be said of what one {question.key} costs {where}: a chosen value lies"
+        text += f" at an end of the grid; widen {question.key} {' and '.join(wide)}."
         return Claim(text, "cannot_say", one.cost.n)
     if not one.blocks or not math.isfinite(one.cost.p):
         return Claim(f"{start}: nothing can be said of its cost: {UNTESTED}.", "cannot_say", 0)
@@ -152,15 +150,14 @@ def _compared(question: Carry, costs: list[Carried], said: list[Claim]) -> Claim
     effects = [cost_difference(*pair) for pair in pairs]
     adjusted = holm([effect.p for effect in effects])
     n = sum(one.cost.n for one in known)
-    listed = ", ".join(
-        f"{points(one.cost.effect)} at {value_words(one.treatment)}" for one in known
-    )
+    costs_at = [f"{points(one.cost.effect)} at {value_words(one.treatment)}" for one in known]
+    listed = ", ".join(costs_at).replace(" at ", f" points at {treatment} ", 1)
     shown = [
         (pair, effect, p)
         for pair, effect, p in zip(pairs, effects, adjusted, strict=True)
         if p < 0.05
     ]
-    start = f"One {key} carried over all architectures costs {listed} points by {treatment}"
+    start = f"One {key} carried over all architectures costs {listed}"
     if not shown:
         return Claim(
             f"{start}: no difference between these costs is shown, n = {n} fresh runs.",

@@ -38,19 +38,19 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
     else:
         words = "as many runs as configurations are chosen, times the seeds"
     lines += [f"stage 2: what each arm chose, on {seeds} fresh seeds, which estimate: {words}"]
-    return [*lines, _lead(plan, seeds, spread)]
+    return [*lines, *_leads(plan, seeds, spread)]
 
 
-def least_lead(runs: int, blocks: int = 1) -> float:
+def least_lead(runs: int, blocks: int = 1, *, level: float = LEVEL, power: float = POWER) -> float:
     """The lead, in standard deviations between seeds, that is detected with a power of 80 %.
 
-    Two groups of ``runs`` in each of ``blocks`` architectures; two-sided t test at 5 %. Infinite
-    with one run and no other block.
+    Two groups of ``runs`` in each of ``blocks`` architectures; two-sided t test at ``level``.
+    Infinite with one run and no other block.
     """
     freedom = 2 * (runs - 1) * blocks if runs > 1 else blocks - 1
     if freedom < 1:
         return math.inf
-    quantiles = _t_quantile(1 - LEVEL / 2, freedom) + _t_quantile(POWER, freedom)
+    quantiles = _t_quantile(1 - level / 2, freedom) + _t_quantile(power, freedom)
     return quantiles * math.sqrt(2 / (runs * blocks))
 
 
@@ -70,20 +70,58 @@ def _t_quantile(share: float, freedom: int) -> float:
     return sum(term / freedom**power for power, term in enumerate(terms))
 
 
-def _lead(plan: Plan, seeds: int, spread: float | None) -> str:
-    runs, blocks = seeds, 1
-    main = plan.space.questions[0] if plan.space.questions else None
-    if isinstance(main, Contrast):
-        blocks = max(1, _arms(plan, main, _points(plan)) // 2)
-        runs = seeds if plan.space.nuisance_keys else len(plan.seeds)
-    lead = least_lead(runs, blocks)
+def _leads(plan: Plan, seeds: int, spread: float | None) -> list[str]:
+    """How large a lead each question can show; of a space without one, the best of all."""
+    points = _points(plan)
+    asked: Sequence[Question | None] = plan.space.questions or (None,)
+    told = [_can_show(plan, question, points, seeds, spread) for question in asked]
+    return [f"what they can show, in four of five studies: {told[0]}", *told[1:]]
+
+
+def _can_show(
+    plan: Plan, question: Question | None, points: list[Point], seeds: int, spread: float | None
+) -> str:
+    match question:
+        case Contrast():
+            blocks = max(1, _arms(plan, question, points) // 2)
+            runs = seeds if plan.space.nuisance_keys else len(plan.seeds)
+            lead, over = least_lead(runs, blocks), _over(blocks, "architecture")
+            return f"contrast: a lead of {_size(lead, spread)}{over}"
+        case Select():
+            budgets = _distinct(plan, points, (question.within,))
+            rivals = max(1, round(_arms(plan, question, points) / max(budgets, 1)) - 1)
+            lead = least_lead(seeds, power=POWER ** (1 / rivals))
+            return f"select: a lead of {_size(lead, spread)}{_over(rivals, 'rival')}"
+        case Carry():
+            treatments = max(1, _distinct(plan, points, (question.treatment,)))
+            blocks = max(1, _arms(plan, question, points) // (2 * treatments))
+            lead, over = least_lead(seeds, blocks), _over(blocks, "architecture")
+            return f"carry: a cost of {_size(lead, spread)}{over}"
+        case Smallest():
+            tried = max(1, _arms(plan, question, points) - 1)
+            lead = least_lead(seeds, level=LEVEL / tried)
+            return f"smallest: that a network loses less than the margin, by {_size(lead, spread)}"
+        case Trend():
+            return (
+                "trend: no lead; the exponent is the surer the steeper accuracy falls beside the"
+                " best value"
+            )
+        case None:
+            return f"best: a lead of {_size(least_lead(seeds), spread)}"
+
+
+def _over(count: int, noun: str) -> str:
+    return f" over {count} {noun}s" if count > 1 else ""
+
+
+def _size(lead: float, spread: float | None) -> str:
+    """A lead in words, in points too where the spread is on record."""
     if not math.isfinite(lead):
-        return "one run of each cannot show a lead of any size"
-    over = f" over {blocks} architectures" if blocks > 1 else ""
-    text = f"what they can show: a lead of {lead:.2g} standard deviations between seeds{over}"
+        return "no size (one run of each tells nothing of chance)"
+    text = f"{lead:.2g} standard deviations between seeds"
     if spread:
-        text += f", {100 * lead * spread:.2g} points at the {100 * spread:.2g} on record"
-    return f"{text} (in four of five studies)"
+        text += f" ({100 * lead * spread:.2g} points at the {100 * spread:.2g} on record)"
+    return text
 
 
 def most_chosen(plan: Plan) -> int:

@@ -11,14 +11,14 @@ from analysis.record.rows import Alias, Ended, Epoch, Opened
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
-from search_spaces.grammar.question import Contrast, Select
+from search_spaces.grammar.question import Contrast, Select, Smallest
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.planning.second_stage import second_stage
-from tune_app.preview.evidence import least_lead, most_chosen
+from tune_app.preview.evidence import evidence_lines, least_lead, most_chosen
 from tune_app.preview.plan_json import plan_json
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
@@ -177,6 +177,27 @@ def test_a_study_in_one_stage_says_so(tmp_path: Path) -> None:
 )
 def test_the_least_lead_is_that_of_a_t_test(runs: int, blocks: int, lead: float) -> None:
     assert least_lead(runs, blocks) == pytest.approx(lead, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (Contrast("layer", "dense", "separable"), "contrast: a lead of"),
+        (Select("layer", within="rank"), "select: a lead of"),
+        (Smallest(0.01, {"layer": "dense"}), "smallest: that a network loses less than the margin"),
+        (None, "best: a lead of"),
+    ],
+)
+def test_the_plan_says_what_each_question_can_show(question, words: str) -> None:
+    asked = space(questions=(question,) if question else ())
+    lines = evidence_lines(make_plan(RunOptions(space="tuned"), asked), spread=0.002)
+    assert words in lines[2]
+    assert "points at the 0.2 on record" in lines[2]
+
+
+def test_the_more_rivals_the_larger_a_lead_has_to_be() -> None:
+    assert least_lead(5, power=0.8 ** (1 / 15)) > 1.4 * least_lead(5)
+    assert least_lead(5, level=0.05 / 7) > least_lead(5)
 
 
 def test_one_run_of_each_shows_no_lead() -> None:

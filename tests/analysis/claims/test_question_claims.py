@@ -1,0 +1,138 @@
+"""Claims of each kind of question: words and tag agree, and what cannot be known is not claimed."""
+
+import numpy as np
+import pytest
+
+from analysis.claims.answers import answer, answers_to
+from analysis.claims.questions import questions
+from benchmarks.calibration.design import noisy
+from benchmarks.calibration.missing import _family_plan
+from benchmarks.calibration.questions import _smallest_plan
+from benchmarks.calibration.simulated import two_stages
+from benchmarks.calibration.trends import decay_mean, decay_plan
+
+QUIET = 0.0005
+
+
+def told(plan, mean, status=None, staged=True):
+    """What is said of the plan's first question, its answer first."""
+    study = plan.study(noisy(plan, mean, QUIET, np.random.default_rng(0)), status)
+    asked = questions(plan.space)
+    return answers_to(two_stages(plan, study, asked) if staged else study, asked[0])
+
+
+def families(leads, larger=False):
+    plan = _family_plan(larger)
+    return plan, [
+        0.9
+        + leads.get(one["layer"], 0.0)
+        + leads.get("above", 0.0) * (one["budget_side"] == "above")
+        for one in plan.configs
+    ]
+
+
+def test_a_trend_is_shown_where_the_best_value_follows_the_size():
+    plan = decay_plan(True, ("trend",))
+    (claim,) = told(plan, decay_mean(plan, 1.0, -1.9, "a parabola"))
+    assert claim.verdict == "shown"
+    assert claim.low <= 1 <= claim.high
+    assert claim.p < 0.05
+    assert f"α̂ = {claim.effect:.2f}" in claim.words
+
+
+def test_a_trend_that_is_not_there_is_not_shown():
+    plan = decay_plan(True, ("trend",))
+    (claim,) = told(plan, decay_mean(plan, 0.0, -3.3, "a parabola"))
+    assert claim.verdict == "not_shown"
+    assert "is not shown to follow" in claim.words
+
+
+@pytest.mark.parametrize(("shift", "way"), [(-1.0, "upwards"), (-6.0, "downwards")])
+def test_a_carry_whose_value_lies_at_an_end_of_the_grid_says_which_way_to_widen(shift, way):
+    plan = decay_plan(True, ("carry",))
+    compared, *each = told(plan, decay_mean(plan, 0.0, shift, "a parabola"))
+    assert compared.verdict == "cannot_say"
+    at_zero = next(claim for claim in each if "scaling 0:" in claim.words)
+    assert at_zero.verdict == "cannot_say"
+    assert f"widen weight_decay {way}" in at_zero.words
+
+
+def test_a_carried_value_costs_where_each_network_wants_its_own():
+    plan = decay_plan(True, ("carry",))
+    compared, plain, *_ = told(plan, 3 * (decay_mean(plan, 1.0, -2.4, "a parabola") - 0.9) + 0.9)
+    assert plain.verdict == "shown"
+    assert "at weight_decay_scaling 0 costs accuracy: +0.1" in plain.words
+    assert plain.low > 0
+    assert "less at 0.5 than at 0" in compared.words
+    assert compared.words.startswith(
+        f"One weight_decay carried over all architectures costs {100 * plain.effect:.2f} points"
+    )
+
+
+def test_a_select_names_the_best_at_each_budget():
+    summary, *each = told(*families({"tucker2": 0.02}))
+    assert summary.words.startswith("Best layer by compression: tucker2 at 0.05, 0.1.")
+    assert [claim.verdict for claim in each] == ["shown", "shown"]
+    assert all("tucker2" in claim.words and "is best" in claim.words for claim in each)
+
+
+def test_a_select_in_one_stage_makes_no_claim_of_what_was_tuned():
+    plan, mean = families({"tucker2": 0.02})
+    study = plan.study(np.array(mean))
+    first = study.trials[study.trials["seed"] < 1000].reset_index(drop=True)
+    from benchmarks.calibration.simulated import as_study
+
+    claim = answer(as_study(plan.space, first))
+    assert claim.verdict == "cannot_say"
+    assert "not run again on fresh seeds" in claim.words
+
+
+def test_a_select_has_to_beat_the_width_above_a_budget_that_no_width_fills():
+    plan, mean = families({"tucker2": 0.02, "above": 0.02}, larger=True)
+    _, *each = told(plan, mean)
+    assert {claim.verdict for claim in each} == {"not_shown"}
+    assert all("dense, wider than the budget," in claim.words for claim in each)
+
+
+def test_the_width_above_a_budget_wins_nothing():
+    plan, mean = families({"above": 0.05}, larger=True)
+    _, *each = told(plan, mean)
+    assert not any("wider than the budget, (" in claim.words for claim in each)
+    assert {claim.verdict for claim in each} == {"not_shown"}
+
+
+def test_a_rival_without_fresh_runs_keeps_a_family_from_being_called_best():
+    plan, mean = families({"tucker2": 0.02, "tt_conv": 0.03})
+    status = [
+        "failed" if one["layer"] == "tt_conv" and one["seed"] >= 1000 else "finished"
+        for one in plan.configs
+    ]
+    summary, *each = told(plan, mean, status)
+    assert summary.verdict == "not_shown"
+    assert all("cannot be compared" in claim.words for claim in each)
+
+
+def test_the_smallest_network_within_the_margin_is_named():
+    plan = _smallest_plan()
+    mean = [0.9 - 0.03 * (one.get("rank") in (2, 4, 8)) for one in plan.configs]
+    (claim,) = told(plan, mean)
+    assert claim.verdict == "shown"
+    assert claim.words.split()[2] in ("16", "24", "32", "48")
+    assert "fresh runs" in claim.words
+
+
+def test_the_smallest_is_not_named_without_fresh_runs():
+    plan = _smallest_plan()
+    status = ["failed" if one["seed"] >= 1000 else "finished" for one in plan.configs]
+    (claim,) = told(plan, [0.9] * len(plan.configs), status)
+    assert claim.verdict == "cannot_say"
+
+
+def test_runs_that_a_machine_lost_stand_beside_those_that_finished():
+    plan = _smallest_plan()
+    lost = {("dense", 1000), ("dense", 1001)}
+    status = [
+        "failed" if (one["layer"], one["seed"]) in lost else "finished" for one in plan.configs
+    ]
+    (claim,) = told(plan, [0.9] * len(plan.configs), status)
+    assert "planned)" in claim.words
