@@ -21,7 +21,7 @@ from tune_app.record.storage import without_secrets
 from tune_app.record.study_document import StudyName
 
 PACKAGES = (
-    *("ranktune", "torch", "torchvision", "tntorch"),
+    *("ranktune", "torch", "torchvision", "timm", "pillow", "tntorch"),
     *("ray", "optuna", "numpy", "pandas", "tensorboard"),
 )
 
