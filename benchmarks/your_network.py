@@ -32,6 +32,7 @@ FAMILIES = {
     "resnet18": ("cp", "tucker2", "tt_conv"),
     "mobilenet_v2": ("low_rank", "tensor_train", "cp"),  # its 1x1 make tucker2 and tt_conv low_rank
 }
+COMPRESSED = {"resnet18": "tucker2", "mobilenet_v2": "low_rank"}
 TRAINING = {
     "compression": "0.25",
     "image_size": "64",
@@ -147,7 +148,24 @@ def _study(transcript: Transcript, folder: Path, network: str) -> None:
     transcript.run(*search)
     transcript.run("-m", "analysis", str(study))
     confirm = [script, "--space", "shrink", "--data-dir", "photos", "--name", network]
-    transcript.run(*confirm, "--confirm", "3", "--confirm-what", "families")
+    transcript.run(*confirm, "--confirm", "3", "--max-parameters", "3000000")
+    _compress(transcript, study, network)
+
+
+def _compress(transcript: Transcript, study: Path, network: str) -> None:
+    """A trained dense network of the study becomes a smaller one, tuned again and exported."""
+    dense = min(path.name for path in (study / "checkpoints").glob(f"{network}-dense-*"))
+    start, small, layer = f"start-{network}", f"small-{network}", COMPRESSED[network]
+    words = [str(study), dense, "--layer", layer, "--compression", TRAINING["compression"]]
+    words += ["--batchnorm-images", "1600", "--out", start]
+    transcript.run("-m", "trainables", "compress", *words)
+    tuning = {"init": start, "dataset": "folder", "epochs": "2", "learning_rate": "0.0075"}
+    tuning |= {"schedule": "cosine"}
+    tuning |= {key: TRAINING[key] for key in ("image_size", "batch_size", "validation_images")}
+    words = [word for key, value in tuning.items() for word in ("--set", f"{key}={value}")]
+    transcript.run("-m", "trainables", "train", *words, "--data-dir", "photos", "--out", small)
+    words = [small, "--data-dir", "photos", "--onnx", "--int8", "--seconds", "1"]
+    transcript.run("-m", "trainables", "export", *words)
 
 
 if __name__ == "__main__":

@@ -35,3 +35,23 @@ def test_the_first_search_page_holds_the_tables_numbers(means):
             text for text in page.splitlines() if text.startswith(f"| {row.layer} | {rank} |")
         ]
         assert line.endswith(f"| {row.mean:.4f} | {row.half:.4f} |")
+
+
+def test_the_page_of_foreign_networks_holds_its_tables_numbers():
+    page = (RESULTS / "your-network.md").read_text()
+    trials = pd.read_parquet(RESULTS / "your-network" / "resnet18.parquet")
+    assert set(trials["status"]) == {"finished"}
+    assert not trials["trial_id"].duplicated().any()
+    for layer, group in trials[trials["seed"] < 1000].groupby("layer"):
+        seeds = group.sort_values("seed")["val_accuracy_last"]
+        half = stats.t.ppf(0.975, len(seeds) - 1) * seeds.std() / len(seeds) ** 0.5
+        numbers = [*seeds, seeds.mean(), half]
+        (line,) = [text for text in page.splitlines() if text.startswith(f"| resnet18 {layer} |")]
+        assert f"| {group['parameters'].iloc[0]:,} |" in line
+        assert line.endswith(" | ".join(f"{number:.4f}" for number in numbers) + " |")
+    confirmed = pd.read_parquet(RESULTS / "your-network" / "resnet18-confirm.parquet")
+    test = confirmed.loc[confirmed["layer"] == "tucker2", "test_accuracy"].dropna()
+    half = stats.t.ppf(0.975, len(test) - 1) * test.std() / len(test) ** 0.5
+    assert f"tucker2, {test.mean():.2%} ± {half * 100:.2f} (n = {len(test)})" in page.replace(
+        " %", "%"
+    )
