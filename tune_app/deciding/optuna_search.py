@@ -51,6 +51,7 @@ class OptunaSearch:
         self._waiting: list[Point] = []
         self._queue: deque[PlannedTrial] = deque()
         self._pending: set[str] = set()  # proposed or queued, not told yet
+        self._trials: dict[str, PlannedTrial] = {}  # by every name, as another family has one
         self._dry = False  # nothing new came up for MAX_REPEATS points
         past = _past_points(context)
         self._asked = sum(past.values())
@@ -94,8 +95,10 @@ class OptunaSearch:
                 self._reject(asked, judged)
                 return
             if isinstance(judged, PlannedTrial):  # no Duplicate: nothing is known to plan_point
-                self._note_alias(written, judged)
-                members[judged.trial_id] = judged
+                known = next(filter(None, map(self._trials.get, judged.names)), judged)
+                self._trials |= dict.fromkeys((*judged.names, *known.names), known)
+                self._note_alias(written, judged, known)
+                members[known.trial_id] = known
         fresh = [one for one in members.values() if self._is_new(one.trial_id)]
         self._pending.update(one.trial_id for one in fresh)
         self._again.difference_update(self._pending)
@@ -110,11 +113,13 @@ class OptunaSearch:
             return False
         return trial_id in self._again or trial_id not in self.context.history
 
-    def _note_alias(self, written: dict[str, Any], trial: PlannedTrial) -> None:
+    def _note_alias(
+        self, written: dict[str, Any], trial: PlannedTrial, known: PlannedTrial
+    ) -> None:
         """Records another spelling of a trial that is recorded already."""
-        planned = self.context.history[trial.trial_id].planned
+        planned = self.context.history[known.trial_id].planned
         if planned is not None and planned.config != trial.config.to_dict():
-            self.context.write(Alias(written, trial.trial_id))
+            self.context.write(Alias(written, known.trial_id))
 
     def _settle(self, point: Point) -> None:
         """Tells Optuna the point's result if every replicate has ended for good."""

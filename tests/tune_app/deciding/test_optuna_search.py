@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from analysis.record.rows import Ended, Epoch, Infeasible, Planned, Started
+from analysis.record.rows import Alias, Ended, Epoch, Infeasible, Planned, Started
 from search_spaces.grammar.domains import Choice, Float
 from search_spaces.grammar.key import Key
 from tests.tune_app.workload import RULES, plan_of, planned, space
@@ -199,6 +199,20 @@ def test_results_of_a_grid_in_the_same_study_are_told_but_not_counted():
     search = Search(CHOICES, count=2, rows=rows)
     assert [one.value for one in search.searcher.study.trials] == [0.7]
     assert len(search.run()) == 2
+
+
+def test_one_network_that_two_families_write_is_trained_once():
+    searched = space(
+        keys={"layer": Key(Choice(("low_rank", "tensor_train"))), "rank": Key(Choice((2, 4)))},
+        fixed={"dims": 2, "width": 8, "epochs": 9},
+    )
+    search = Search(searched, count=50)
+    assert len(search.run()) == 2
+    aliases = {row.same_as for row in search.rows if isinstance(row, Alias)}
+    assert aliases <= {row.trial_id for row in search.rows if isinstance(row, Planned)}
+    assert len(aliases) == 2
+    again = Search(searched, count=50, rows=search.rows)
+    assert again.run() == []
 
 
 @pytest.fixture
