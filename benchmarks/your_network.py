@@ -1,6 +1,6 @@
 """A study of networks and images that nobody here wrote, from the plan to the exported file.
 
-``python -m benchmarks.your_network FOLDER --cifar DIR`` makes 3,000 PNG files of 64×64 pixels from
+``python -m benchmarks.your_network FOLDER --data-dir DIR`` makes 3,000 PNG files, 64×64, from
 CIFAR-10, then runs the commands of docs/results/your-network.md one after another, kills each
 search once and starts it again. Every command, its exit code and its output go to
 ``FOLDER/log.txt``. An hour and more on two cores.
@@ -123,12 +123,12 @@ def main() -> None:
     """Makes the images where there are none, then runs every step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--cifar", type=Path, required=True, help="a copy of CIFAR-10")
+    parser.add_argument("--data-dir", type=Path, required=True, help="a copy of CIFAR-10")
     parser.add_argument("--networks", nargs="*", default=[*FAMILIES], choices=[*FAMILIES])
     chosen = parser.parse_args()
     folder = chosen.folder.absolute()
     if not (folder / "photos").is_dir():
-        make_tree(chosen.cifar, folder / "photos")
+        make_tree(chosen.data_dir, folder / "photos")
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         for network in chosen.networks:
             _study(Transcript(folder, log), folder, network)

@@ -2,10 +2,10 @@
 
 Each design draws studies whose truth is known and counts what the report says of them. Rates have
 95 % intervals (Wilson). ``--only WORD`` runs the designs that hold the word, ``--share .1`` a tenth
-of the studies. ``--json FILE`` keeps the figures: the same command again runs what is not in it,
+of the studies. ``--out FILE`` keeps the figures: the same command again runs what is not in it,
 and all of it where the code of the statistics has changed. Most designs ask the claims' own tests
 instead of the report's words, so that thousands of studies are cheap; ``--frames`` takes the long
-way, through the study's frames. ``--table`` prints the file as docs/statistics.md shows it.
+way, through the study's frames. ``--markdown`` prints the file as docs/statistics.md shows it.
 """
 
 from __future__ import annotations
@@ -105,18 +105,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", help="designs whose name holds this")
     parser.add_argument("--share", type=float, default=1.0, help="of the studies of each design")
-    parser.add_argument("--json", type=Path, help="keep the figures here")
+    parser.add_argument("--out", type=Path, help="keep the figures here")
     parser.add_argument("--one-stage", action="store_true", help="leave out what needs two stages")
     parser.add_argument(
         "--frames", action="store_true", help="no short cuts past the report's words"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--table", action="store_true", help="print the committed figures")
+    parser.add_argument("--markdown", action="store_true", help="print the committed figures")
     given = parser.parse_args()
-    if given.table:
+    if given.markdown:
         print("\n".join(table()))
         return 0
-    found = known(given.json)
+    found = known(given.out)
     names = [
         name
         for name, design in DESIGNS.items()
@@ -129,10 +129,10 @@ def main() -> int:
         for name, one in zip(names, pool.map(work, names), strict=True):
             found[name] = one
             print(_words(name, one), flush=True)
-            if given.json:
+            if given.out:
                 file = {"state": state(), "designs": found}
                 text = json.dumps(file, indent=1, ensure_ascii=False)
-                given.json.write_text(text + "\n", encoding="utf-8")
+                given.out.write_text(text + "\n", encoding="utf-8")
     return 0
 
 

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=1_000)
     parser.add_argument("--slots", type=int, default=2, help="trials at once")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS], metavar="NAME")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures go")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go")
     given = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     written: dict[str, Any] = {"hardware": hardware(), "slots": given.slots, "studies": {}}
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = {name: judge(name, curves, setting, given.orders) for name in given.methods}
         print(table(study.name, len(curves), found), flush=True)
         written["studies"][study.name] = {"trials": len(curves), "methods": found}
-    given.json.write_text(json.dumps(written, indent=1) + "\n")
+    given.out.write_text(json.dumps(written, indent=1) + "\n")
     return 0
 
 
