@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.main import get_command
 
 from analysis.commands.registry import COMMANDS
+from search_spaces.grammar.suggestion import nearest
 from trainables.config.file_problem import file_problem
 from trainables.config.installation import command_line
 
@@ -32,6 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     first = arguments[0] if arguments else "--help"
     if not first.startswith("-") and first not in COMMANDS:  # STUDY alone means build STUDY
+        near = None if Path(first).exists() else nearest(first, COMMANDS)
+        if near:
+            print(
+                f"error: no command or study folder {first!r}; did you mean {near}?",
+                file=sys.stderr,
+            )
+            return 2
         arguments, first = ["build", *arguments], "build"
     try:
         run: Callable[..., Any] = get_command(_app(first)).main

@@ -40,6 +40,11 @@ def _places(words: list[str]) -> tuple[Path | None, str]:
     """The study, if one is named, and the trial; TRIAL STUDY, the order of before, is read too."""
     if len(words) > 2:
         raise TableError(f"show takes [STUDY] TRIAL, got {len(words)} words: {' '.join(words)}")
+    if len(words) == 1 and Path(words[0]).is_dir():
+        raise TableError(
+            f"show wants a trial: {words[0]} is a folder; name one of its trials behind it, by its "
+            "id or a part of it"
+        )
     if len(words) == 1:
         return None, words[0]
     first, last = words

@@ -105,7 +105,12 @@ def train(
     if not compiled:
         use_torch_alone()
     data = load_dataset(request)
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    has_gpu = torch.cuda.is_available()
+    chosen = device or ("cuda" if has_gpu else "cpu")
+    if chosen not in ("cpu", "cuda"):
+        raise ValueError(f"--device must be cpu or cuda, got {chosen!r}")
+    if chosen == "cuda" and not has_gpu:
+        raise ValueError("--device cuda: torch finds no GPU here; drop the option")
     # or one id would stand for the numbers of two machines
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     trainer = Trainer(config, data, device=chosen, threads=threads)

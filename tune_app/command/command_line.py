@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +122,7 @@ def _command(
 ) -> RunOptions:
     """Checks what typer parsed as a whole."""
     given = {key: value for key, value in locals().items() if key != "context"}
-    problems = [*_stray(context), *_unread(given), *_repeated(given)]
+    problems = [*_stray(context), *_unread(given), *_repeated(given), *_twice(context)]
     problems += [*_misplaced(given), *_remote(given)]
     if not list_spaces:
         problems += _space_problems(space)
@@ -151,6 +153,9 @@ def _stray(context: typer.Context) -> Iterable[str]:
     known = [flag for parameter in context.command.params for flag in parameter.opts]
     for argument in context.args:
         name = argument.partition("=")[0]
+        if name in known:
+            yield f"{name} stands behind --, where nothing is an option; drop the --"
+            continue
         near = nearest(name, known)
         hint = f"did you mean {near}?" if near else f"{command_line()} --help lists what there is"
         yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
@@ -163,6 +168,20 @@ def _unread(given: dict[str, Any]) -> Iterable[str]:
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ParseError):
                 yield f"{flag}: {one.problem}"
+
+
+def _twice(context: typer.Context) -> Iterable[str]:
+    """Options of one value that have several, of which the last alone would count."""
+    single = {
+        flag: parameter.opts[0]
+        for parameter in context.command.params
+        if not getattr(parameter, "multiple", False) and not getattr(parameter, "is_flag", False)
+        for flag in parameter.opts
+    }
+    words = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", context.obj)]
+    for flag, count in Counter(single[word] for word in words if word in single).items():
+        if count > 1:
+            yield f"{flag} is given {count} times; keep one of them"
 
 
 def _repeated(given: dict[str, Any]) -> Iterable[str]:

@@ -68,6 +68,7 @@ class Plan:
     rules: PointRules = field(default_factory=PointRules)
     horizon: Horizon = field(default_factory=Horizon)  # of a scheduler that stops trials
     notes: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ("val_accuracy",)
     images_bytes: int = 0  # of the images as they are trained on, once a node
 
 
@@ -116,6 +117,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         estimating_seeds=resolved_space.estimating_seeds,
         rules=rules,
         horizon=horizon,
+        objectives=options.objective,
         notes=(
             *resolved_space.notes,
             *not_asked,

@@ -71,6 +71,8 @@ def _heading(plan: Plan) -> list[str]:
     seeds = f"seed{'s' if several else ''} {', '.join(map(str, plan.seeds))}"
     lines = [f"{plan.space.name}: {plan.space.question}"]
     lines += [f"search {plan.search}, scheduler {plan.scheduler}, {seeds}; {_counts(plan)}"]
+    plural = "s" if len(plan.objectives) > 1 else ""
+    lines += [f"objective{plural}: {', '.join(plan.objectives)}"]
     lines += [f"fixed: {_words(plan.space.fixed)}", *plan.notes]
     return [line for text in lines for line in _wrapped(text, "", "  ")]
 
@@ -121,7 +123,9 @@ def _trials(plan: Plan) -> list[str]:
     """One line a trial, in a table as exact as the width allows."""
     if not plan.trials:
         return _range(plan.examples)
-    lines = _fitted(plan)
+    networks = len({trial.config.architecture for trial in plan.trials})
+    lines = [*_range(plan.trials, f"{networks:,} network{'s' if networks > 1 else ''}"), ""]
+    lines += _fitted(plan)
     fixed = {trial.size.fixed_parameters for trial in plan.trials}
     if len(fixed) == 1:
         lines += ["", f"parameters include {fixed.pop():,} that are never decomposed;"]
@@ -129,35 +133,38 @@ def _trials(plan: Plan) -> list[str]:
 
 
 def _fitted(plan: Plan) -> list[str]:
-    """The table as exact as the width allows."""
-    lines = _table(plan, "{:,}".format)
-    if _widest(lines) > WIDTH:
-        lines = _table(plan, short)
-    if _widest(lines) > WIDTH:
-        lines = _table(plan, short, keys_below=True)
-    return lines
+    """As exact as the width allows; what the id of a trial names has a column too where it fits."""
+    every = list(plan.space.keys)
+    unnamed = [name for name in every if name not in IN_THE_ID]
+    for keys in (every, unnamed):
+        for count in ("{:,}".format, short):
+            lines = _table(plan, keys, count)
+            if _widest(lines) <= WIDTH:
+                return lines
+    return _table(plan, [], short, keys_below=True)
 
 
-def _range(examples: Sequence[PlannedTrial]) -> list[str]:
-    """The sizes between which a searcher will propose."""
+def _range(examples: Sequence[PlannedTrial], what: str = "networks") -> list[str]:
+    """The sizes between which all trials are, or a searcher will propose."""
     if not examples:
         return []
     parameters = [trial.size.parameters for trial in examples]
     macs = [trial.size.macs(trial.config.images_at_once) for trial in examples]
     return [
-        f"networks of {min(parameters):,} to {max(parameters):,} parameters,",
+        f"{what} of {min(parameters):,} to {max(parameters):,} parameters,",
         f"{short(min(macs))} to {short(max(macs))} multiply-adds per image",
     ]
 
 
-def _table(plan: Plan, count: Callable[[int], str], keys_below: bool = False) -> list[str]:
-    """The trials by family and size.
+def _table(
+    plan: Plan, keys: Sequence[str], count: Callable[[int], str], *, keys_below: bool = False
+) -> list[str]:
+    """The trials by family and size, with a column for each of the keys.
 
     Where the part that is never decomposed differs from trial to trial, the factors alone have a
     column. ``keys_below``: the searched keys on lines of their own.
     """
     trials = sorted(plan.trials, key=_by_size)
-    keys = [] if keys_below else [name for name in plan.space.keys if name not in IN_THE_ID]
     factors = len({trial.size.fixed_parameters for trial in trials}) > 1
     headers = [
         "trial",

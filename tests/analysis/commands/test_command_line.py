@@ -149,3 +149,15 @@ def test_a_study_alone_is_built_again_tables_report_and_answer(run, tmp_path):
     for name in ("trials.parquet", "trials.csv", "epochs.parquet", "aliases.csv", "report.html"):
         assert (folder / name).stat().st_size > 0
     assert out.splitlines()[-1].startswith("One seed cannot say which is best: dense")
+
+
+def test_a_mistyped_command_is_no_study(run):
+    code, out, err = run("staus", "results/mine")
+    assert (code, out) == (2, "")
+    assert err == "error: no command or study folder 'staus'; did you mean status?\n"
+
+
+def test_show_says_what_it_wants_of_a_study(run, study_folder):
+    code, _, err = run("show", study_folder("twelve"))
+    assert code == 2
+    assert err.startswith("error: show wants a trial: ")

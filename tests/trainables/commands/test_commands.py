@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainables.__main__ import main
 from trainables.training.checkpoints.checkpoint import read_checkpoint
@@ -96,3 +97,13 @@ def test_a_trial_that_diverges_says_so(tmp_path, capsys):
     words = settings(learning_rate=1e20)
     assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 1
     assert "diverged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("device", "told"), [("tpu", "must be cpu or cuda, got 'tpu'"), ("cuda", "finds no GPU here")]
+)
+def test_a_device_that_there_is_not_is_refused(device, told, capsys):
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert main(["train", *settings(), "--device", device]) == 2
+    assert told in capsys.readouterr().err

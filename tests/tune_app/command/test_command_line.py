@@ -182,3 +182,17 @@ def test_help_shows_flags_without_a_type(capsys):
     with pytest.raises(SystemExit):
         parse_options(["--help"])
     assert "<bool>" not in capsys.readouterr().out
+
+
+def test_an_option_of_one_value_is_given_once() -> None:
+    told = problems(*shlex.split("--space quickstart --seeds 2 --space=tucker --seeds 3 --plan"))
+    assert list(told) == [
+        "--space is given 2 times; keep one of them",
+        "--seeds is given 2 times; keep one of them",
+    ]
+    assert options("--reuse-from", "a", "--reuse-from", "b").reuse_from == (Path("a"), Path("b"))
+
+
+def test_an_option_behind_two_dashes_is_told_as_such() -> None:
+    told = problems("--space", "quickstart", "--", "--plan")
+    assert list(told) == ["--plan stands behind --, where nothing is an option; drop the --"]

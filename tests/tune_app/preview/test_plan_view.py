@@ -179,3 +179,24 @@ def test_a_ready_space_says_that_another_network_has_no_width() -> None:
     made = plan("dense", dataset="digits", settings={"network": ("torchvision:resnet18",)})
     assert "width" not in {**made.space.fixed, **made.space.keys}
     assert "its question (smallest) is not asked: the space has no key 'width'" in made.notes
+
+
+def test_a_plan_says_how_many_networks_of_which_sizes_and_what_it_optimises() -> None:
+    text = plan_text(plan("quickstart"), StudyProgress())
+    assert "8 networks of 4,506 to 103,944 parameters,\n722k to 6.12M multiply-adds" in text
+    assert "\nobjective: val_accuracy\n" in text
+    several = plan("quickstart", search="optuna", objective=("val_accuracy", "macs"))
+    assert "\nobjectives: val_accuracy, macs\n" in plan_text(several, StudyProgress())
+
+
+def test_every_searched_key_has_a_column_where_the_width_allows() -> None:
+    text = plan_text(plan("tucker", settings={"rank_scale": (0.5,)}), StudyProgress())
+    header = next(line for line in text.splitlines() if line.startswith("trial"))
+    assert {"dims"} <= set(header.split())
+    narrow = plan_text(plan("quickstart"), StudyProgress())  # the id names the layer
+    assert "layer" not in next(one for one in narrow.splitlines() if one.startswith("trial"))
+
+
+@pytest.mark.parametrize(("count", "words"), [(999_700, "1M"), (999_499, "999k"), (1e9, "1G")])
+def test_a_count_has_three_digits_and_no_exponent(count: float, words: str) -> None:
+    assert short(count) == words
