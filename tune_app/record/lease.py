@@ -50,8 +50,8 @@ class LeaseHeldError(RuntimeError):
     def __init__(self, place: str, holder: Holder) -> None:
         self.holder = holder
         super().__init__(
-            f"{without_secrets(place)} is in use by {holder}; wait for it, end it, or give this "
-            "run another --name"
+            f"{without_secrets(place)} is in use by {holder}, and has one driver at a time; "
+            "wait for it, end it, or give this run another --name"
         )
 
 
@@ -149,7 +149,10 @@ class Lease:
         patience = 2.5 * self.renew if is_old else self.stale
         if not is_old:
             where = without_secrets(self.place)
-            text = "%s was held by %s: waiting %.0f s at most to see whether it still is"
+            text = (
+                "%s was held by %s, and has one driver at a time: waiting %.0f s at most to see "
+                "whether it still is"
+            )
             LOG.info(text, where, holder, patience)
         until = time.monotonic() + patience
         while time.monotonic() < until:
