@@ -280,16 +280,20 @@ def fed(trials: int, slots: int, epochs: int, epochs_a_report: int = 1) -> dict:
 
 
 def main() -> None:
-    """Prints and writes what was measured, with one epoch a report and with five."""
+    """Prints and writes what was measured, with one epoch a report and with several."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--slots", type=int, nargs="+", default=[150, 1_000])
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--reports", type=int, nargs="+", default=[1, 5], help="epochs in each")
+    parser.add_argument("--add", action="store_true", help="to the runs that are on record")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/load.json"))
     given = parser.parse_args()
     figures: dict = {"hardware": hardware(), "runs": []}
+    if given.add and given.out.exists():
+        figures["runs"] = json.loads(given.out.read_text())["runs"]
     for slots in given.slots:
-        for epochs_a_report in (1, given.epochs):
+        for epochs_a_report in given.reports:
             words = [sys.executable, "-c", ONE, given.trials, slots, given.epochs, epochs_a_report]
             done = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
             figures["runs"].append(json.loads(done.stdout.splitlines()[-1]))
