@@ -62,12 +62,18 @@ def name_of(chosen: TrainConfig) -> str:
     return trial_id(chosen, chosen.network_size())
 
 
-def built(chosen: TrainConfig) -> torch.nn.Module:
-    return build_network(chosen.network_size(), batch=64, seed=0, weights=chosen.weights)
+def built(path, **keys) -> torch.nn.Module:
+    size = TrainConfig.from_trial({**KEYS, **keys}).network_size()
+    return build_network(size, batch=64, seed=0, weights=str(path))
+
+
+def digest(path) -> str:
+    table = table_of(TEN_LINES)
+    return inspect_weights(meta_module(table), table, str(path)).digest
 
 
 def test_a_dense_network_starts_as_the_file_says(file):
-    state = built(config(file)).state_dict()
+    state = built(file).state_dict()
     expected = trained_module().state_dict()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], expected[name]) for name in expected)
@@ -76,7 +82,7 @@ def test_a_dense_network_starts_as_the_file_says(file):
 @pytest.mark.parametrize("rank_scale", [0.3, 0.6])
 def test_factors_come_as_near_to_trained_kernels_as_their_ranks_allow(file, rank_scale):
     dense = trained_module()
-    layers = factorized_layers(built(config(file, layer="tucker2", rank_scale=rank_scale)))
+    layers = factorized_layers(built(file, layer="tucker2", rank_scale=rank_scale))
     assert layers
     for name, layer in layers.items():
         kernel = dense.get_submodule(name).weight.detach()
@@ -84,7 +90,7 @@ def test_factors_come_as_near_to_trained_kernels_as_their_ranks_allow(file, rank
         error = relative_error(layer, kernel)
         assert error < 0.9
         # a projection is orthogonal to what it cuts; rescaled to the kernel's norm it is not
-        share = float(layer.kernel().norm() / kernel.norm())
+        share = float(layer.kernel().detach().norm() / kernel.norm())
         assert share**2 + error**2 == pytest.approx(1, abs=1e-3)
 
 
@@ -93,11 +99,15 @@ def test_the_tensors_name_the_trial_and_not_their_file(file, tmp_path):
     save_file(state, tmp_path / "other.safetensors")
     torch.save({"model": {f"module.{key}": one for key, one in state.items()}}, tmp_path / "w.pt")
     first = config(file)
-    assert name_of(first) == name_of(config(tmp_path / "other.safetensors"))
-    assert name_of(first) == name_of(config(tmp_path / "w.pt"))
-    assert name_of(first) != name_of(TrainConfig.from_trial(KEYS))
+    assert first.weights == f"{file}#{digest(file)}"
+    assert digest(tmp_path / "other.safetensors") == digest(tmp_path / "w.pt") == digest(file)
+    moved = TrainConfig.from_trial(
+        {**first.to_dict(), "weights": f"/elsewhere/other.safetensors#{digest(file)}"}
+    )
+    assert name_of(moved) == name_of(first)
     torch.save({key: one + 1 for key, one in state.items()}, tmp_path / "w.pt")
-    assert name_of(first) != name_of(config(tmp_path / "w.pt"))
+    other = first.with_values(weights=f"{file}#{digest(tmp_path / 'w.pt')}")
+    assert len({name_of(one) for one in (first, other, TrainConfig.from_trial(KEYS))}) == 3
     again = TrainConfig.from_trial(json.loads(json.dumps(first.to_dict())))
     assert again == first
 
@@ -116,7 +126,7 @@ def test_a_head_of_other_classes_is_drawn_anew_and_the_rest_is_kept(tmp_path):
     table = table_of(TEN_LINES)
     found = inspect_weights(meta_module(table), table, str(path))
     assert len(found.fresh) == 1
-    state = built(config(path)).state_dict()
+    state = built(path).state_dict()
     fresh = [name for name in state if state[name].shape != trained[name].shape]
     assert [name.rpartition(".")[0] for name in fresh] == [found.fresh[0]] * len(fresh)
     assert all(torch.equal(state[name], trained[name]) for name in state.keys() - set(fresh))
