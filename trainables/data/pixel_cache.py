@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from trainables.config.sealed import read_sealed, write_sealed
 from trainables.config.user_cache import user_cache
-from trainables.data.sources import DatasetError
+from trainables.data.sources import DatasetError, packed_bytes
 
 IN_MEMORY_BYTES = 200_000_000
 """Of packed pixels; more would crowd Ray's object store, which has 300 MB, and every worker."""
@@ -28,11 +28,6 @@ FORMAT = 1
 DONE = "done.json"
 
 Arrays = dict[str, NDArray[np.uint8]]
-
-
-def packed_bytes(images: int, side: int) -> int:
-    """Four bytes a pixel."""
-    return images * side * side * 4
 
 
 def new_arrays(counts: Mapping[str, int], side: int) -> Arrays:

@@ -73,6 +73,11 @@ def unequal_notes(labels: Iterable[int], classes: Sequence[str]) -> list[str]:
     ]
 
 
+def packed_bytes(images: int, side: int) -> int:
+    """What images take in memory: four bytes a pixel."""
+    return images * side * side * 4
+
+
 def requested_data(config: TrainConfig, data_dir: Path | None = None) -> DataRequest:
     """The images that a trial trains on."""
     return DataRequest(config.dataset, data_dir, image_size=config.image_size, resize=config.resize)

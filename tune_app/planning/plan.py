@@ -10,7 +10,7 @@ from random import Random
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import count_dataset, data_notes
-from trainables.data.pixel_cache import packed_bytes
+from trainables.data.sources import packed_bytes
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS

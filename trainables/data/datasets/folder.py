@@ -16,6 +16,7 @@ from trainables.data.sources import (
     DataRequest,
     DatasetError,
     existing_dir,
+    packed_bytes,
     unequal_notes,
 )
 
@@ -92,7 +93,7 @@ def load_folder(request: DataRequest) -> Dataset:
         parts = [(arrays[part], labels[part]) for part in ("train", "test")]
         return dataclasses.asdict(pixel_statistics(parts[0], parts[1]))
 
-    fits = pixel_cache.packed_bytes(sum(counts.values()), side) <= pixel_cache.IN_MEMORY_BYTES
+    fits = packed_bytes(sum(counts.values()), side) <= pixel_cache.IN_MEMORY_BYTES
     if fits:
         arrays = pixel_cache.new_arrays(counts, side)
         facts = fill(arrays)

@@ -24,7 +24,13 @@ from trainables.data.dataset import (
 from trainables.data.reading.labelled import check_labels, read_labelled
 from trainables.data.reading.parts import Layout, Parts, lay_out, read_labels
 from trainables.data.reading.source_digest import source_digest
-from trainables.data.sources import DataCounts, DataRequest, DatasetError, unequal_notes
+from trainables.data.sources import (
+    DataCounts,
+    DataRequest,
+    DatasetError,
+    packed_bytes,
+    unequal_notes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class ReadParts:
             DatasetError: with what cannot be used.
         """
         self._parts, self._request, self._reopen = parts, request, reopen
-        size = pixel_cache.packed_bytes(parts.pictures, request.image_size)
+        size = packed_bytes(parts.pictures, request.image_size)
         self._fits = size <= pixel_cache.IN_MEMORY_BYTES
         source = source_digest(parts.given, places) or self._digest_of_pictures()
         self._key = f"{source}-{request.image_size}-{request.resize}"
