@@ -9,6 +9,7 @@ from functools import partial
 from analysis.record.record import RecordError
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
+from trainables.config.printable import escape_unknown_characters
 from trainables.data.sources import DatasetError
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError, os_errors_as_usage
@@ -33,12 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     problem on stderr, nothing started), 130 interrupted.
     """
     argv = sys.argv[1:] if argv is None else argv
+    escape_unknown_characters()
     if argv and argv[0] in PROGRAMS:
         return run_program(argv)
     try:
         options = parse_options(argv)
         if options.list_spaces:
-            print_line(spaces_text())
+            with os_errors_as_usage():
+                print_line(spaces_text())
             return 0
         with os_errors_as_usage():
             options, plan = planned(options)
@@ -92,7 +95,8 @@ def shown(plan: Plan, options: RunOptions) -> int:
     with os_errors_as_usage():
         problems = start_problems(plan, options)
     view = plan_json if options.as_json else plan_text
-    print_line(view(plan, read_progress(plan, options), problems))
+    with os_errors_as_usage():
+        print_line(view(plan, read_progress(plan, options), problems))
     if crowd := crowding_here(options, study_paths(options, plan.space.name).folder):
         print(f"note: {crowd}", file=sys.stderr)
     if problems:

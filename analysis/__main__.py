@@ -14,6 +14,7 @@ from analysis.commands.registry import COMMANDS
 from search_spaces.grammar.suggestion import nearest
 from trainables.config.file_problem import file_problem
 from trainables.config.installation import command_line
+from trainables.config.printable import escape_unknown_characters
 
 HELP = (
     "Reads studies that a search wrote, running or finished.\n\n"
@@ -32,6 +33,8 @@ def _app(called: str) -> typer.Typer:
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code: 0, or 2 with one message about a usage error."""
     arguments = list(arguments)
+    if arguments[:1] != ["export"]:  # a program reads what that prints: nothing is escaped in it
+        escape_unknown_characters()
     first = arguments[0] if arguments else "--help"
     if not first.startswith("-") and first not in COMMANDS:  # STUDY alone means build STUDY
         near = None if Path(first).exists() else nearest(first, COMMANDS)

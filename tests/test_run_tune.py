@@ -1,6 +1,7 @@
 """The command itself, as a process: what it prints, refuses and returns."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,26 @@ def test_a_study_of_a_newer_format_is_refused_and_stays_as_it_is(tmp_path: Path)
     assert done.returncode == 2
     assert "was written in format 99" in done.stderr
     assert (study / "ledger.jsonl").read_text() == line
+
+
+def test_a_plan_is_printed_whatever_stdout_knows(tmp_path: Path) -> None:
+    name = tmp_path / "größe"
+    command = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart", "--plan"]
+    command += [f"--data-dir={name}"]  # a note names it
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        command, env={**os.environ, **plain}, cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"gr\\xf6\\xdfe" in b"".join(done.stdout.split())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("what", ["--plan", "--list-spaces"])
+def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, what: str) -> None:
+    command = [sys.executable, str(ROOT / "run_tune.py"), "--space=quickstart", what]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "error: No space left on device; make room\n")

@@ -10,12 +10,14 @@ import typer
 from trainables.commands.registry import COMMANDS, EXAMPLES
 from trainables.config.file_problem import file_problem
 from trainables.config.installation import INSTALLED, command_line, is_installed
+from trainables.config.printable import escape_unknown_characters
 
 WRONG_USE = 2
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs one command; returns its exit code, 2 for wrong use with every problem on stderr."""
+    escape_unknown_characters()
     app = typer.Typer(
         help="Train, compress or export one network.",
         add_completion=False,

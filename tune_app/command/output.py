@@ -18,12 +18,18 @@ LOG = logging.getLogger("ranktune")
 
 
 def print_line(text: str) -> None:
-    """Prints to stdout; a reader that has seen enough (``| head``) is no error."""
+    """Prints to stdout; a reader that has seen enough (``| head``) is no error.
+
+    Raises:
+        OSError: the file that stdout goes to takes no more.
+    """
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as problem:
         # the interpreter flushes once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(problem, BrokenPipeError):
+            raise
 
 
 def terminal() -> Console | None:
@@ -71,3 +77,5 @@ class LineHandler(logging.Handler):
             self._show(text)
         except RuntimeError:  # a signal handler that logs while a line is half printed
             os.write(1, f"{text}\n".encode())
+        except OSError:  # a search goes on where the file of its lines takes no more
+            pass
