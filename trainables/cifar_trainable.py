@@ -22,7 +22,7 @@ from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import requested_data
-from trainables.training.job import LEAVE_FILE, TrialJob
+from trainables.training.job import LEAVE_FILE, HostLeavingError, TrialJob
 from trainables.training.node_check import check_node
 from trainables.training.trainer import Diverged, Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
@@ -41,10 +41,6 @@ log = logging.getLogger("trainables.worker")
 
 class DeviceMemoryError(RuntimeError):
     """The trial does not fit its share of the device."""
-
-
-class HostLeavingError(RuntimeError):
-    """The trial has saved and makes way. Ray ends a worker that raises, and uses no other twice."""
 
 
 def reported_score(metrics: EpochMetrics) -> float:

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable, HostLeavingError
+from trainables.cifar_trainable import CifarTrainable
 from trainables.config.code_digest import code_digest
 from trainables.config.trial_id import trial_id
-from trainables.training.job import LEAVE_FILE, STOP_FILE, TrialJob
+from trainables.training.job import LEAVE_FILE, STOP_FILE, HostLeavingError, TrialJob
 from trainables.training.node_check import UnfitNodeError
 from trainables.training.trainer import Trainer
 
@@ -212,7 +212,7 @@ RESETS = """
 import json, sys
 import psutil
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable, HostLeavingError
+from trainables.cifar_trainable import CifarTrainable
 
 first, *jobs = json.load(sys.stdin)
 reused, used = CifarTrainable(first), []
@@ -243,7 +243,7 @@ def test_an_epoch_beyond_its_deadline_ends_the_process_and_leaves_its_stacks(job
     config = tiny.with_values(width=16, train_images=None, batch_size=16)
     script = f"""
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable, HostLeavingError
+from trainables.cifar_trainable import CifarTrainable
 CifarTrainable({job(config, worker_log=str(log), epoch_deadline_seconds=0.2)!r}).train()
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=110, capture_output=True)

@@ -15,6 +15,14 @@ LEAVE_FILE = "LEAVE"
 that it runs on is about to be taken away."""
 
 
+class HostLeavingError(RuntimeError):
+    """The trial has saved and makes way: its machine is about to be taken away.
+
+    Ray ends a worker that raises, so that no other trial gets it. The driver reads the error back,
+    and finds it here without torch.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class TrialJob:
     """One attempt: what to train, where to go on, how to behave.

@@ -14,7 +14,7 @@ from tune_app.record.history import LOST, WAITED_FOR, TrialHistory
 _NAMES: dict[str, FailureKind] = {
     "OutOfMemoryError": "out_of_memory",  # torch.cuda's and Ray's are both called so
     "MemoryError": "out_of_memory",
-    "DeviceMemoryError": "out_of_memory",  # trainables.cifar_trainable's, with peak and free memory
+    "DeviceMemoryError": "out_of_memory",  # trainables.training.job's, with peak and free memory
     "NodeDiedError": "lost_node",
     "ActorDiedError": "lost_worker",
     "ActorUnavailableError": "lost_worker",
@@ -24,7 +24,7 @@ _NAMES: dict[str, FailureKind] = {
     "ObjectLostError": "lost_node",
     "UnfitNodeError": "unfit_node",  # trainables.training.node_check's
     "StorageError": "storage",  # trainables.training.checkpoints.checkpoint_store's
-    "HostLeavingError": "drained_node",  # trainables.cifar_trainable's
+    "HostLeavingError": "drained_node",  # trainables.training.job's
 }
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("out of memory", "out_of_memory"),

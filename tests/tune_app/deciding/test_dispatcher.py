@@ -170,7 +170,7 @@ def test_a_host_that_takes_twelve_trials_with_it_is_one_cause():
     ("kind", "words"),
     [
         ("storage", "trainables.training.checkpoints.checkpoint_store.StorageError: it refused"),
-        ("drained_node", "trainables.cifar_trainable.HostLeavingError: it is being taken away"),
+        ("drained_node", "trainables.training.job.HostLeavingError: it is being taken away"),
     ],
 )
 def test_what_says_nothing_of_a_trial_spends_no_retries_and_stops_no_search(kind, words):
