@@ -177,13 +177,13 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def strike(name: str, slots: int, folder: Path, *, rounds: int | None = None) -> Outcome:
+def strike(name: str, slots: int, folder: Path) -> Outcome:
     """Runs a search, lets the fault strike in its first round, and waits for its end."""
     fault = FAULTS[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with small_file_system(folder / "storage", fault.small_storage), network(folder) as hosts:
-        trials = slots * (rounds or fault.rounds)
+        trials = slots * fault.rounds
         cluster = Cluster(hosts, folder, slots, trials, 120 // slots if fault.trains else None)
         cluster.start()
         cluster.start_driver().wait_for_epochs(2 * slots)
@@ -216,10 +216,10 @@ def outcome(
     codes: tuple[int, ...],
     seconds: float,
 ) -> Outcome:
-    studies = {driver.study: driver for driver in cluster.drivers}
+    studies = {driver.study_id: driver for driver in cluster.drivers}  # by its last driver
     tallies = [
-        tally(study, [] if cluster.epochs else cluster.worker_logs(driver))
-        for study, driver in studies.items()
+        tally(driver.study, [] if cluster.epochs else cluster.worker_logs(driver))
+        for driver in studies.values()
     ]
     lines = [line for driver in cluster.drivers for line in driver.lines]
     redone = [count for one in tallies for count in one.redone.values()]
@@ -235,7 +235,7 @@ def outcome(
         lost=sum(one.lost for one in tallies),
         doubled=sum(one.doubled for one in tallies),
         differing=sum(one.differing for one in tallies),
-        recovered=first_attempt(studies, struck, new_host),
+        recovered=first_attempt([one.study for one in studies.values()], struck, new_host),
         exit_codes=codes,
         seconds=seconds,
         said=next((line for line in lines if says and says in line), ""),

@@ -31,6 +31,12 @@ class Driver:
     def lines(self) -> list[str]:
         return self.log.read_text().splitlines()
 
+    @property
+    def study_id(self) -> str:
+        found = re.search(r'"study_id":"(\w+)"', (self.study / "ledger.jsonl").read_text())
+        assert found
+        return found[1]
+
     def epochs(self) -> int:
         ledger = self.study / "ledger.jsonl"
         return ledger.read_bytes().count(b'"type":"epoch"') if ledger.exists() else 0
@@ -113,9 +119,7 @@ class Cluster:
 
     def worker_logs(self, driver: Driver) -> list[Path]:
         """Of scripted trials; a study's folder in the storage bears the study's id."""
-        study_id = re.search(r'"study_id":"(\w+)"', (driver.study / "ledger.jsonl").read_text())
-        assert study_id
-        return list((self.folder / "storage").glob(f"*{study_id[1]}*/*/worker.log"))
+        return list((self.folder / "storage").glob(f"*{driver.study_id}*/*/worker.log"))
 
     def fill_storage(self) -> None:
         """Leaves no byte free; the storage is a small file system of its own."""
