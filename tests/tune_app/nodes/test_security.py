@@ -44,6 +44,15 @@ def test_everything_listens_on_the_loopback_address_alone(study):
     assert [one for one in listening if not is_loopback(one[1])] == []
 
 
+def shared_memory() -> set[str]:
+    """What Ray's processes have mapped there; "(deleted)" follows a name that is no more."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found |= {one.path for one in process.memory_maps() if one.path.startswith("/dev/shm/")}
+    return found
+
+
 def is_loopback(text: str) -> bool:
     address = ipaddress.ip_address(text)
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
@@ -59,11 +68,14 @@ def test_another_user_gets_nowhere(study):
     mine = [path for path in session.rglob("*") if not path.is_symlink()]
     sockets = [str(path) for path in mine if stat.S_ISSOCK(path.lstat().st_mode)]
     token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    shared_memory = [path for path in Path("/dev/shm").iterdir() if path.is_file()]
+    environment = f"/proc/{os.getpid()}/environ"  # where a token may stand, too
+    shared = shared_memory()
+    assert shared  # of the object store
+    secrets = (token, environment, *shared, *session.glob("logs/*.out"))
     asked = {
         "address": ray.get_runtime_context().gcs_address,
         "sockets": sockets,
-        "secrets": [str(path) for path in (token, *shared_memory, *session.glob("logs/*.out"))],
+        "secrets": [str(path) for path in secrets],
         "folders": [str(session), str(session / "sockets"), str(session / "logs")],
         "kept": [str(study), str(study / "checkpoints"), str(open_to_all)],
         "files": [str(path) for path in study.rglob("*") if path.is_file()],
