@@ -22,6 +22,7 @@ from tune_app.planning.rows import planned_row
 from tune_app.record.paths import StudyPaths, study_paths
 from tune_app.record.study_document import StudyName, stored_name
 from tune_app.study.same_data import check_data
+from tune_app.study.storage_owner import is_copy, take_storage
 from tune_app.study.study_file import write_information
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "before_rooms"
@@ -136,6 +137,26 @@ def test_a_studys_place_in_a_shared_storage_follows_it(tmp_path):
     assert stored_name(paths, before) == StudyName("c3", "study")
 
 
+def test_a_copy_is_told_from_a_study_that_was_moved(tmp_path):
+    storage, name = str(tmp_path / "shared"), StudyName("c3", "study-c3")
+    first = StudyPaths(tmp_path / "first")
+    first.folder.mkdir()
+    write_information(first.study, {"id": "c3"})
+    assert not is_copy(storage, name, first)
+    take_storage(storage, name, first)
+    checkpoint = tmp_path / "shared" / "study-c3" / "trial" / "e1-a1" / "state.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("{}")
+    copy = StudyPaths(tmp_path / "copy")
+    shutil.copytree(first.folder, copy.folder)
+    assert not is_copy(storage, name, first)
+    assert is_copy(storage, name, copy)
+    take_storage(storage, StudyName("d4", "copy-d4"), copy, "study-c3")
+    assert (tmp_path / "shared" / "copy-d4" / "trial" / "e1-a1" / "state.json").is_file()
+    moved = StudyPaths(first.folder.rename(tmp_path / "moved"))
+    assert not is_copy(storage, name, moved)
+
+
 @pytest.mark.ray
 def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path):
     trials, storage = some_trials(2), str(tmp_path / "shared")
@@ -167,7 +188,7 @@ def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path
     assert any("is a copy of a study" in line for line in copy.lines)
     assert json.loads((copy.folder / "study.json").read_text())["id"] != documents[0]["id"]
     assert {log: log.read_text() for log in before} == before  # the first study's are untouched
-    assert len(list((tmp_path / "shared").iterdir())) == 3
+    assert len(list((tmp_path / "shared").glob("*/owner.json"))) == 3
     shared = json.loads((copy.folder / "study.json").read_text())["shared_name"]
     trained = {log.parent.name for log in (tmp_path / "shared" / shared).glob("*/worker.log")}
     assert {one.trial_id for one in more} <= trained  # their checkpoints came along
