@@ -35,7 +35,10 @@ STD = np.array({std})
 
 
 def preprocess(path):
-    """One image file as the network takes it: (1, 3, SIDE, SIDE) float32."""
+    """One image file as the network takes it: (1, 3, SIDE, SIDE) float32.
+
+    Of 16-bit colours Pillow keeps the high byte, at most one level of 255 off what training read.
+    """
     image = Image.open(path)
     image.load()
     image = ImageOps.exif_transpose(image)
