@@ -89,7 +89,8 @@ def draw(frame: pd.DataFrame) -> Picture:
 
 
 def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    base = alt.Chart(data[["size", "front", "front_low", "front_high"]])
+    front = data.loc[data["front"].notna(), ["size", "front", "front_low", "front_high"]]
+    base = alt.Chart(front)
     line = base.mark_line(interpolate="step-after", color=theme.MUTED, strokeWidth=1.5)
     layers = [line.encode(x=x, y=alt.Y("front:Q", title=y["title"]))]
     if data["front_low"].notna().any():
@@ -197,8 +198,10 @@ def caption(frame: pd.DataFrame) -> str:
     front, runs = frame[frame["on_front"]], frame["n"]
     said = (
         f"One point a configuration ({len(frame):,} from {plural(int(runs.sum()), 'trial')}); in"
-        f" full colour the {len(front):,} that nothing of their size or smaller beats. "
+        f" full colour the {len(front):,} that nothing of their size or smaller beats"
     )
+    fresh = frame["front"].isna().any() and not frame["front"].isna().all()
+    said += ", of those that fresh seeds estimated. " if fresh else ". "
     if frame["probability"].isna().all():
         return said + (
             "With one run each, nobody knows what one run is worth: no band, no probabilities."

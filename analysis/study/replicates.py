@@ -106,6 +106,17 @@ def best_by_value(study: Study, key: str) -> pd.DataFrame:
 
 
 def pareto_front(study: Study, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
-    """Every configuration, with the probability that it is on the front of low x, high y."""
+    """Every configuration, with the probability that it is on the front of low x, high y.
+
+    Where configurations were estimated on fresh seeds, the front is theirs: what was only tried
+    on choosing seeds is luckier than it is good, and has no place on it.
+    """
     known = y in ("val_accuracy", study.metric)
-    return pareto(replicates(study) if known else summarize_runs(study.trials, y), x)
+    frame = replicates(study) if known else summarize_runs(study.trials, y)
+    if not frame["estimated"].any():
+        return pareto(frame, x)
+    front = pareto(frame[frame["estimated"]], x)
+    others = pareto(frame[~frame["estimated"]], x).assign(on_front=False)
+    doubt = ["probability", "front", "front_low", "front_high"]
+    others[doubt] = math.nan
+    return pd.concat([front, others]).sort_values(x, kind="stable").reset_index(drop=True)
