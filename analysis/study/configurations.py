@@ -20,6 +20,9 @@ DEFAULTS = {
 }
 """What a key is that is not given, by its column."""
 
+UNSAID = {("budget_side", "within")}
+"""What needs no word where others differ in it: a network within its budget is what was asked."""
+
 
 def config_names(trials: pd.DataFrame) -> list[str]:
     """The columns that hold a configuration."""
@@ -63,7 +66,7 @@ def _said(name: str, values: pd.Series) -> list[str]:
     known = values.notna()
     words = distinct_numbers(values[known]) if len(values) else {}
     return [
-        f"{name} {words[value]}" if there else ""
+        f"{name} {words[value]}" if there and (name, value) not in UNSAID else ""
         for value, there in zip(values, known, strict=True)
     ]
 

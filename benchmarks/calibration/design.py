@@ -47,6 +47,8 @@ SHOWN = {"shown": (0.9, 1.0)}
 
 
 COVERS = {"covers": (0.9, 0.99)}
+AT_LEAST = {"covers": (0.9, 1.0)}
+"""Of intervals that allow for a choice, and are wide where the choice was easy."""
 
 
 def noisy(
