@@ -165,7 +165,12 @@ FAULTS: dict[str, Fault] = {
     "link cut 45 s": Fault(partial(cut_link, 45), GONE, within=15),
     "link cut 3 min": Fault(partial(cut_link, 180), GONE, within=15),
     "head off": Fault(power_off_head, AWAY, exit_codes=(1,), ends=30),
-    "head off, continued elsewhere": Fault(continue_elsewhere, AWAY, exit_codes=(1, 0)),
+    "head off, continued elsewhere": Fault(
+        continue_elsewhere,
+        AWAY,
+        exit_codes=(1, 0),
+        within=180,  # a new cluster starts meanwhile
+    ),
     "node added": Fault(add_node, rounds=6, hosts=3),
     "node drained": Fault(drain_node, "is being taken away"),
     "storage full 20 s": Fault(fill_storage, "is full", small_storage=True, within=90, lines=4),
