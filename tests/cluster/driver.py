@@ -48,10 +48,11 @@ def main(words: list[str]) -> int:
         command="again",
         cpus_per_trial=1,
         fresh=asked.fresh,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
     )
     if asked.epochs:
         plan = training(asked.trials, asked.epochs)
-        config = RunnerConfig(report=False, checkpoint_seconds=CHECKPOINT_SECONDS)
+        config = RunnerConfig(report=False)
     else:
         plan = plan_of(some_trials(asked.trials))
         workload = Workload(SCRIPTED, {"script": {"seconds": asked.seconds}})
