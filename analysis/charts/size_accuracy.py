@@ -15,9 +15,8 @@ from analysis.charts.labels import log_ticks, probability
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.claims.claim import plural
-from analysis.statistics.pareto import pareto
 from analysis.study.latency import latencies
-from analysis.study.replicates import pareto_front, replicates
+from analysis.study.replicates import front_of, pareto_front, replicates
 from trainables.config.installation import command_line
 from trainables.sizes.style import Style
 
@@ -65,7 +64,7 @@ def _with_latency(study: Study) -> pd.DataFrame:
     if frame["latency_ms"].isna().all():
         remedy = f"{command_line('export')} measures it."
         raise NothingToShow(f"No network's latency has been measured; {remedy}")
-    return pareto(frame, "latency_ms")
+    return front_of(frame, "latency_ms")
 
 
 def draw(frame: pd.DataFrame) -> Picture:

@@ -106,13 +106,16 @@ def best_by_value(study: Study, key: str) -> pd.DataFrame:
 
 
 def pareto_front(study: Study, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
-    """Every configuration, with the probability that it is on the front of low x, high y.
-
-    Where configurations were estimated on fresh seeds, the front is theirs: what was only tried
-    on choosing seeds is luckier than it is good, and has no place on it.
-    """
+    """Every configuration, with the probability that it is on the front of low x, high y."""
     known = y in ("val_accuracy", study.metric)
-    frame = replicates(study) if known else summarize_runs(study.trials, y)
+    return front_of(replicates(study) if known else summarize_runs(study.trials, y), x)
+
+
+def front_of(frame: pd.DataFrame, x: str) -> pd.DataFrame:
+    """``statistics.pareto`` of configurations: of the estimated ones alone, where there are any.
+
+    What was only tried on choosing seeds is luckier than it is good, and has no place on the front.
+    """
     if not frame["estimated"].any():
         return pareto(frame, x)
     front = pareto(frame[frame["estimated"]], x)
