@@ -24,6 +24,7 @@ from analysis.claims.matching import (
 from analysis.claims.pairing import Pairing, pairing
 from analysis.claims.questions import questions
 from analysis.record.dtypes import RENAMED
+from analysis.record.record import RecordError
 from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, holm
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.power import runs_table
@@ -57,11 +58,20 @@ class Comparison:
     claims: tuple[Claim, ...] = ()
 
 
-def named_contrast(study: Study) -> Comparison | None:
-    """The comparison that the space named beforehand; None where it named none."""
-    named = next((one for one in questions(study.space) if isinstance(one, Contrast)), None)
+def named_contrast(study: Study) -> Comparison:
+    """The comparison that the space named beforehand.
+
+    Raises:
+        RecordError: it named none.
+    """
+    asked = list(questions(study.space))
+    named = next((one for one in asked if isinstance(one, Contrast)), None)
     if named is None:
-        return None
+        kinds = ", ".join(dict.fromkeys(one.kind for one in asked)) or "nothing"
+        raise RecordError(
+            f"{study.name} names no contrast, its space asks {kinds}: the report has the answer; "
+            "docs/spaces.md shows how a space names a contrast"
+        )
     key = RENAMED.get(named.key, named.key)
     return compare_values(study, key, named.baseline, named.treatment)
 

@@ -112,7 +112,7 @@ def dims_by_family(rng: np.random.Generator) -> dict[str, bool]:
     mean = [MIDDLE + (c["dims"] == 3) * liking[c["layer"]] for c in ours.configs]
     study = ours.study(noisy(ours, mean, SIGMA, rng))
     found = named_contrast(study)
-    pooled = found is not None and found.effect.p < 0.05
+    pooled = found.effect.p < 0.05
     alone = getattr(found, "claims", ())
     wrong = any(
         claim.verdict == "shown" and claim.effect * liking[claim.words.split()[0]] < 0

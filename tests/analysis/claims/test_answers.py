@@ -12,6 +12,7 @@ from analysis.claims.comparison import (
     named_contrast,
     secondary_comparisons,
 )
+from analysis.record.record import RecordError
 from analysis.study.study import load_study
 from tests.analysis import spaces, studies
 from tests.analysis.model import Model
@@ -69,7 +70,11 @@ def test_a_contrast_that_never_ran_says_so(study):
     contrast = compare_values(study("twelve"), "weight_decay_scaling", 0.0, 1.0)
     assert contrast.effect.blocks == 0
     assert "Nothing can be said" in contrast.claim.words
-    assert named_contrast(study("twelve")) is None
+
+
+def test_a_study_that_names_no_contrast_says_what_it_asks(study):
+    with pytest.raises(RecordError, match="names no contrast, its space asks"):
+        named_contrast(study("twelve"))
 
 
 def test_families_are_compared_at_equal_parameters_never_at_equal_rank(tmp_path):
