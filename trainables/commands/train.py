@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -115,6 +116,8 @@ def train(
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()  # told now, not once it has trained
     if (folder / "checkpoint").is_dir():
         trainer.load(folder / "checkpoint")
     print(_headline(trainer))

@@ -107,3 +107,11 @@ def test_a_device_that_there_is_not_is_refused(device, told, capsys):
         pytest.skip("there is a GPU here")
     assert main(["train", *settings(), "--device", device]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_it_trains(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["train", *settings(), "--out", str(tmp_path / "file" / "below")]) == 2
+    captured = capsys.readouterr()
+    assert "Not a directory" in captured.err
+    assert "epoch" not in captured.out
