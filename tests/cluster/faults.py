@@ -148,13 +148,12 @@ def fill_storage(cluster: Cluster) -> None:
 
 
 def second_study(cluster: Cluster) -> None:
-    """Of the same name in the same storage; the first is interrupted, and goes on afterwards."""
+    """Of the same name in the same storage; it is interrupted, and goes on afterwards."""
     second = cluster.start_driver("results2", "--fresh")
     second.wait_for_epochs(1)
-    first = cluster.drivers[0]
-    first.interrupt()
-    first.process.wait(120)
-    cluster.start_driver("results")
+    second.interrupt()
+    second.process.wait(120)
+    cluster.start_driver("results2")
 
 
 S3_OUTAGE = partial(Fault, says=AWAY, trains=True, rounds=1, redone=0)
@@ -174,7 +173,7 @@ FAULTS: dict[str, Fault] = {
     "node added": Fault(add_node, rounds=6, hosts=3),
     "node drained": Fault(drain_node, "is being taken away"),
     "storage full 20 s": Fault(fill_storage, "is full", small_storage=True, within=90, lines=4),
-    "two studies at once": Fault(second_study, exit_codes=(130, 0, 0), rounds=8),
+    "two studies at once": Fault(second_study, exit_codes=(0, 130, 0), rounds=6),
     "S3 503 for 20 s": S3_OUTAGE(partial(refuse, 20)),
     "S3 503 for 5 min": S3_OUTAGE(partial(refuse, 300)),
     "S3 unreachable 20 s": S3_OUTAGE(partial(unreachable, 20)),
