@@ -150,7 +150,7 @@ def fill_storage(cluster: Cluster) -> None:
 def second_study(cluster: Cluster) -> None:
     """Of the same name in the same storage; it is interrupted, and goes on afterwards."""
     second = cluster.start_driver("results2", "--fresh")
-    second.wait_for_epochs(1)
+    second.wait_for_trials(1)
     second.interrupt()
     second.process.wait(120)
     cluster.start_driver("results2")
@@ -190,7 +190,7 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
         trials = slots * fault.rounds
         cluster = Cluster(hosts, folder, slots, trials, 120 // slots if fault.trains else None)
         cluster.start()
-        cluster.start_driver().wait_for_epochs(2 * slots)
+        cluster.start_driver().wait_for_trials(slots * len(cluster.workers))
         struck, began = time.time(), time.monotonic()
         load = os.getloadavg()[0]
         fault.strike(cluster)

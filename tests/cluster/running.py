@@ -17,6 +17,8 @@ SECONDS = 1.0
 
 S3_PORT = 9000
 
+EPOCH = b'"type":"epoch"'
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -37,15 +39,19 @@ class Driver:
         assert found
         return found[1]
 
-    def epochs(self) -> int:
+    def trained(self) -> int:
+        """Trials with an epoch on record."""
         ledger = self.study / "ledger.jsonl"
-        return ledger.read_bytes().count(b'"type":"epoch"') if ledger.exists() else 0
+        lines = ledger.read_bytes().splitlines() if ledger.exists() else []
+        found = (re.search(rb'"trial_id":"([^"]+)"', one) for one in lines if EPOCH in one)
+        return len({one[1] for one in found if one})
 
-    def wait_for_epochs(self, count: int, seconds: float = 300) -> None:
+    def wait_for_trials(self, count: int, seconds: float = 300) -> None:
+        """Until so many have finished an epoch: a fault is to strike trials that train."""
         deadline = time.monotonic() + seconds
-        while self.epochs() < count:
+        while self.trained() < count:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < deadline, f"not {count} epochs in {seconds:.0f} s"
+            assert time.monotonic() < deadline, f"not {count} trials in {seconds:.0f} s"
             time.sleep(0.1)
 
     def interrupt(self) -> None:
