@@ -39,14 +39,19 @@ def test_the_first_search_page_holds_the_tables_numbers(means):
 
 def test_the_page_of_foreign_networks_holds_its_tables_numbers():
     page = (RESULTS / "your-network.md").read_text()
-    trials = pd.read_parquet(RESULTS / "your-network" / "resnet18.parquet")
-    assert set(trials["status"]) == {"finished"}
-    assert not trials["trial_id"].duplicated().any()
-    for layer, group in trials[trials["seed"] < 1000].groupby("layer"):
+    parts = []
+    for network in ("resnet18", "mobilenet_v2"):
+        trials = pd.read_parquet(RESULTS / "your-network" / f"{network}.parquet")
+        assert set(trials["status"]) == {"finished"}
+        assert not trials["trial_id"].duplicated().any()
+        chosen = trials[trials["seed"] < 1000]
+        parts += [(f"{network} {layer}", group) for layer, group in chosen.groupby("layer")]
+    assert len(parts) == 8
+    for name, group in parts:
         seeds = group.sort_values("seed")["val_accuracy_last"]
         half = stats.t.ppf(0.975, len(seeds) - 1) * seeds.std() / len(seeds) ** 0.5
         numbers = [*seeds, seeds.mean(), half]
-        (line,) = [text for text in page.splitlines() if text.startswith(f"| resnet18 {layer} |")]
+        (line,) = [text for text in page.splitlines() if text.startswith(f"| {name} |")]
         assert f"| {group['parameters'].iloc[0]:,} |" in line
         assert line.endswith(" | ".join(f"{number:.4f}" for number in numbers) + " |")
     confirmed = pd.read_parquet(RESULTS / "your-network" / "resnet18-confirm.parquet")

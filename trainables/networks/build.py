@@ -9,7 +9,6 @@ from trainables.networks.registry import make_module
 from trainables.networks.resnet9 import build_resnet9
 from trainables.networks.start import start_from_weights
 from trainables.networks.substitute import substitute
-from trainables.networks.trace import NetworkError
 from trainables.sizes.network import NetworkSize
 
 
@@ -36,10 +35,4 @@ def build_network(
     if weights:
         start_from_weights(module, table, weights)
     network = substitute(module, size, batch=batch, seed=seed, trained=bool(weights))
-    built = sum(parameter.numel() for parameter in network.parameters())
-    if built != size.parameters:
-        raise NetworkError(
-            f"{table.network} has {built:,} parameters here and {size.parameters:,} where it was "
-            "planned: install the version of its library that the study was planned with"
-        )
     return network.to(memory_format=torch.channels_last)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -36,11 +38,22 @@ def substitute(
         trained: whether the weights are trained ones, to which factors come as near as they can.
 
     Raises:
-        NetworkError: when the network has no such layer, or one of another shape.
+        NetworkError: when it is another network than the size's; it is then as it was.
     """
-    generator = torch.Generator().manual_seed(seed)
     layers = dict(layers_of(module))
+    _check_same(module, layers, size)
+    generator = torch.Generator().manual_seed(seed)
     for name, layer, calls in zip(size.names, size.layers, size.inputs, strict=True):
+        if layer.family != "dense":
+            factorized = _factorized(layers[name], layer, calls, batch, generator, trained)
+            install(module, name, factorized)
+    return module
+
+
+def _check_same(
+    module: nn.Module, layers: Mapping[str, nn.Conv2d | nn.Linear], size: NetworkSize
+) -> None:
+    for name, layer in zip(size.names, size.layers, strict=True):
         found = layers.get(name)
         if found is None or _shape(found) != layer.spec.kernel_shape:
             what = "no such layer" if found is None else f"one of {_shape(found)}"
@@ -48,10 +61,13 @@ def substitute(
                 f"the network has {what} at {name!r}; the size is of a network that has one of "
                 f"{layer.spec.kernel_shape} there"
             )
-        if layer.family != "dense":
-            factorized = _factorized(found, layer, calls, batch, generator, trained)
-            install(module, name, factorized)
-    return module
+    has = sum(parameter.numel() for parameter in module.parameters())
+    if has != size.table.parameters:
+        raise NetworkError(
+            f"the network has {has:,} parameters; the size is of {size.table.network}, which has "
+            f"{size.table.parameters:,}: trace the network that is to be changed, or install the "
+            "version of its library that it was traced with"
+        )
 
 
 @torch.no_grad()

@@ -1,0 +1,87 @@
+"""The Python door, as docs/your-network.md opens it."""
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import resnet18, resnet34
+
+from tests.trainables.trained_study import train_study
+from trainables.api import fit, load_network, substitute, trace
+from trainables.config.train_config import TrainConfig
+from trainables.networks.trace import NetworkError
+from trainables.sizes.network import InfeasibleError
+from trainables.sizes.selection import SelectionError
+
+
+def make_net() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(32, 10),
+    )
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("make", [make_net, lambda: resnet18(num_classes=10)])
+def test_a_network_is_traced_fitted_and_substituted(make) -> None:
+    table = trace(make, image=(3, 64, 64))
+    assert table.parameters == count(make())
+    size = fit(table, layer="tucker2", rank=8)
+    network = substitute(make(), size)
+    assert count(network) == size.parameters < table.parameters
+    network(torch.zeros(2, 3, 64, 64)).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_another_network_is_refused_and_left_as_it_was() -> None:
+    """resnet34 has every layer that resnet18 has, and more."""
+    size = fit(trace(lambda: resnet18(num_classes=10), image=(3, 64, 64)), layer="cp", rank=4)
+    other = resnet34(num_classes=10)
+    before = count(other)
+    with pytest.raises(NetworkError, match="which has 11,181,642"):
+        substitute(other, size)
+    assert count(other) == before
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "words"),
+    [
+        ({"layer": "tucker3", "rank": 2}, ValueError, "layer must be one of"),
+        ({"layer": "tucker2"}, ValueError, "needs one of rank_divisor"),
+        ({"layer": "tucker2", "parameters": 9}, InfeasibleError, "its smallest network has"),
+        ({"layer": "tucker2", "rank": 2, "keep": "x*"}, SelectionError, "matches no layer"),
+    ],
+)
+def test_what_cannot_be_fitted_says_why(size, kind, words) -> None:
+    with pytest.raises(kind, match=words):
+        fit(trace(make_net, image=(3, 32, 32)), **size)
+
+
+def test_what_a_study_has_trained_comes_back(digits, tmp_path) -> None:
+    config = TrainConfig.from_trial(
+        {
+            "network": f"{__file__}:make_for_a_study",
+            "layer": "tucker2",
+            "rank": 4,
+            "dataset": "digits",
+            "train_images": 128,
+            "batch_size": 64,
+            "epochs": 1,
+        }
+    )
+    study, name = train_study(tmp_path, digits, config)
+    network = load_network(study, name)
+    assert count(network) == config.network_size().parameters
+    assert not network.training
+
+
+def make_for_a_study(classes: int) -> nn.Module:
+    assert classes == 10
+    return make_net()
