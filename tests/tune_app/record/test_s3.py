@@ -132,6 +132,7 @@ def test_a_pickle_planted_in_the_bucket_is_passed_over_and_runs_nothing(ray_here
     (study / "ledger.jsonl").write_text(
         "".join(line for line in lines if not any(map(line.__contains__, unsaid)))
     )
+    system.delete_dir(f"{root}/record")  # which would bring the rows back
     assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
     assert "is passed over" in (study / "logs" / f"{trial.trial_id}.log").read_text()
     assert not mark.exists()
