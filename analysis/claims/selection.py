@@ -61,7 +61,7 @@ class Sized:
 
 def _sized(chosen: Chosen, within: str, gathered: Evidence) -> Sized:
     larger = chosen.arm.get(SIDE) == "above"
-    name = arm_name(chosen, within, SIDE) + (", wider than the budget," if larger else "")
+    name = arm_name(chosen, within, SIDE) + (", wider than the budget" if larger else "")
     compared = tuple(value for key, value in chosen.arm.items() if key != SIDE)
     return Sized(gathered.arm(name, chosen), compared, larger)
 

@@ -91,13 +91,13 @@ def test_a_select_has_to_beat_the_width_above_a_budget_that_no_width_fills():
     plan, mean = families({"tucker2": 0.02, "above": 0.02}, larger=True)
     _, *each = told(plan, mean)
     assert {claim.verdict for claim in each} == {"not_shown"}
-    assert all("dense, wider than the budget," in claim.words for claim in each)
+    assert all("dense, wider than the budget:" in claim.words for claim in each)
 
 
 def test_the_width_above_a_budget_wins_nothing():
     plan, mean = families({"above": 0.05}, larger=True)
     _, *each = told(plan, mean)
-    assert not any("wider than the budget, (" in claim.words for claim in each)
+    assert not any("wider than the budget (" in claim.words for claim in each)
     assert {claim.verdict for claim in each} == {"not_shown"}
 
 
