@@ -158,9 +158,9 @@ def test_pixels_that_are_a_pickle_are_made_again(tmp_path, planted, mark, monkey
     def fill(arrays):
         return {"images": len(arrays["train"])}
 
-    arrays, _ = map_arrays("key", {"train": 2}, 4, fill)
+    arrays, _ = map_arrays("key", lambda: {"train": 2}, 4, fill)
     file = Path(arrays["train"].filename)
     file.write_bytes(planted)
-    arrays, _ = map_arrays("key", {"train": 2}, 4, fill)
+    arrays, _ = map_arrays("key", lambda: {"train": 2}, 4, fill)
     assert np.array_equal(arrays["train"], np.zeros((2, 4, 4, 4), np.uint8))
     assert not mark.exists()
