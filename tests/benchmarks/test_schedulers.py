@@ -111,7 +111,7 @@ def test_orders_are_the_same_for_every_run(curves):
 def test_the_command_writes_its_table(tmp_path, capsys):
     folder = write_curves(tmp_path / "rates", halves=True)
     out = tmp_path / "schedulers.json"
-    assert main([str(folder), "--orders", "3", "--methods", "median", "--json", str(out)]) == 0
+    assert main([str(folder), "--orders", "3", "--methods", "median", "--out", str(out)]) == 0
     assert "median" in capsys.readouterr().out
     assert json.loads(out.read_text())["studies"]["rates"]["trials"] == 2 * len(RATES)
 
@@ -119,7 +119,7 @@ def test_the_command_writes_its_table(tmp_path, capsys):
 def test_a_study_without_the_halves_is_refused_with_the_reason(tmp_path, capsys):
     folder = write_curves(tmp_path / "old", halves=False)
     with pytest.raises(SystemExit) as ended:
-        main([str(folder), "--json", str(tmp_path / "out.json")])
+        main([str(folder), "--out", str(tmp_path / "out.json")])
     assert ended.value.code == 2
     assert "val_accuracy_half" in capsys.readouterr().err
     assert not (tmp_path / "out.json").exists()

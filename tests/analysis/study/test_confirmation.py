@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from analysis.charts.generalization_gap import gaps
+from analysis.charts.generalization_gap import generalization_gap
 from analysis.report.report import write_report
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import (
@@ -97,7 +97,7 @@ def test_the_search_shows_what_its_confirmation_found_on_the_test_set(results):
     for rank in best.index[best["test_mean"].notna()]:
         assert best.loc[rank, "test_mean"] == pytest.approx(expected[rank])
         assert best.loc[rank, "test_n"] == 3
-    tests = gaps(ours).query("set == 'test'").set_index("parameters")["accuracy"]
+    tests = generalization_gap(ours).query("set == 'test'").set_index("parameters")["accuracy"]
     sizes = ours.trials.groupby("rank")["parameters"].first()
     shown = {rank: tests[sizes[rank]] for rank in (16, 32) if sizes[rank] in tests}
     assert shown == pytest.approx({rank: expected[rank] for rank in shown})
