@@ -40,7 +40,8 @@ def missing() -> str:
     if os.geteuid() != 0:
         return "namespaces need root"
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        _sh(f"ip link add {BRIDGE}t type bridge && ip link del {BRIDGE}t")
+        trial = f"ranktune{os.getpid() % 1_000_000}"  # several test processes ask at once
+        _sh(f"ip link add {trial} type bridge && ip link del {trial}")
         _sh("unshare --pid --fork --mount --uts --ipc --net true")
         return ""
     return "this machine makes no network or process namespaces"
