@@ -17,7 +17,7 @@ from tune_app.deciding.content_scheduler import (
 from tune_app.planning.horizon import Horizon
 
 EPOCHS = 27
-HORIZON = Horizon(max_t=EPOCHS, grace_period=3)
+HORIZON = Horizon(max_t=EPOCHS, grace_period=3, noise_floor=0.15)
 
 
 def make(name: str):
