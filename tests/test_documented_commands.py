@@ -31,6 +31,8 @@ SCALE = {
     "--space equal_budget": f"{SMALL} --set layer=low_rank,tucker2",
     "--space tucker": f"{SMALL} --set rank_scale=0.2,0.4,0.6 --set dims=2,3",
     "--space how_many_dims.toml": SMALL,
+    "quickstart --dataset folder": "--set batch_size=16",  # few images lie in the folder here
+    "quickstart --dataset pictures.py": "--set batch_size=16",
     "quickstart --set network=net.py:make_net": "--set epochs=1 --seeds 1 --estimating-seeds 0",
     "fine_tune.toml": "--set learning_rate=0.05",
     "docs/results/first-search.toml": "--plan",  # CIFAR-10 for an hour

@@ -31,7 +31,11 @@ SHORT = [
 ]
 
 
+PATIENCE = 3
+"""Other tests share the cores; ``python -m tests.cluster.faults`` holds the times themselves."""
+
+
 @pytest.mark.parametrize(("fault", "slots"), SHORT, ids=lambda value: str(value).replace(" ", "-"))
 def test_a_fault_costs_no_trial_and_is_named(fault, slots, tmp_path):
     found = strike(fault, slots, tmp_path / "cluster")
-    assert FAULTS[fault].problems(found) == [], found
+    assert FAULTS[fault].problems(found, patience=PATIENCE) == [], found

@@ -85,6 +85,11 @@ class RecordCopy:
             self._changed.notify_all()
             return self._changed.wait_for(self._is_done, seconds)
 
+    def settle(self, seconds: float) -> None:
+        """Waits so long at most for a copy that is under way."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._trying_since is None, seconds)
+
     @property
     def away_seconds(self) -> float:
         """How long the storage has not taken what it was given; 0 where nothing waits."""

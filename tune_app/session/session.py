@@ -21,7 +21,7 @@ from tune_app.record.storage import StorageFolder
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
-from tune_app.session.storage_outage import StorageOutage
+from tune_app.session.storage_outage import TOLD_AFTER_SECONDS, StorageOutage
 from tune_app.session.watchdog import Watchdog
 
 POLL_SECONDS = 0.5
@@ -145,6 +145,12 @@ class Session:
         """Withdraws the request to stop, before a search begins."""
         with contextlib.suppress(OSError):
             StorageFolder(self.storage).remove(STOP_FILE)
+
+    def storage_at_the_end(self) -> None:
+        """The search is over: an outage of which trials told ends with the record's."""
+        if self.copy is not None:
+            self.copy.settle(TOLD_AFTER_SECONDS)
+            self._outage.heard("the record", self.copy.away_seconds)
 
     def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
         """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""

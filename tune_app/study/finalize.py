@@ -50,7 +50,8 @@ class Outcome:
         parts = [f"{self.counts[name]} {name}" for name in TrialStatus if self.counts[name]]
         lines = [": ".join(filter(None, [self.reason, ", ".join(parts)]))]
         if self.best:
-            lines.append(f"best: {self.best_accuracy:.4f} {self.best}{self._own_accuracy()}")
+            lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
+            lines += self._own_accuracy()
         report = StudyPaths(self.folder).report
         if report.is_file():
             lines.append(f"report: {report}")
@@ -60,11 +61,11 @@ class Outcome:
             lines.append(f"to continue: {command_here()} {shlex.join(again)}")
         return lines
 
-    def _own_accuracy(self) -> str:
+    def _own_accuracy(self) -> list[str]:
         """What the named trial has reached, where that is not the mean over the seeds."""
         if abs(self.best_run - self.best_accuracy) < 5e-5:
-            return ""
-        return f" (the mean over its seeds; {self.best_run:.4f} in this run)"
+            return []
+        return [f"  (the mean over its seeds; {self.best_run:.4f} in this run)"]
 
     def log(self, command: str) -> None:
         """Logs the summary."""
@@ -114,6 +115,7 @@ def finalize(
     if not session.lost_event.is_set():  # else they are another driver's
         limits = study.plan.rules.limits
         remove_checkpoints(study.storage, surplus(history, study.options.keep, limits))
+    session.storage_at_the_end()
     save_speeds(study.paths.folder.parent, history, study.placement.slots())
     code = exit_code(
         counts,

@@ -109,6 +109,8 @@ def test_the_command_that_continues_does_not_begin_anew(tmp_path):
 
 def test_a_mean_that_stands_beside_a_trial_says_that_it_is_one(tmp_path):
     mean = Outcome(tmp_path, 0, "done", best="a", best_accuracy=0.7, best_run=0.75)
-    assert "best: 0.7000 a (the mean over its seeds; 0.7500 in this run)" in mean.summary("")
+    lines = mean.summary("")
+    told = lines.index("best: 0.7000 a")
+    assert lines[told + 1] == "  (the mean over its seeds; 0.7500 in this run)"
     alone = Outcome(tmp_path, 0, "done", best="a", best_accuracy=0.7, best_run=0.7)
     assert "best: 0.7000 a" in alone.summary("")
