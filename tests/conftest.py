@@ -121,6 +121,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("ray"))
 
 
+@pytest.fixture(scope="module")
+def bucket():
+    """A bucket of a real S3 server."""
+    from tests.bucket import Bucket  # imports moto, which few tests wait for
+
+    with Bucket() as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def cifar10_dir() -> Path:
     """The folder to pass as --data-dir: it holds cifar-10-batches-py."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables, build_tables
 from analysis.record.record import LEDGER
-from trainables.config.sealed import read_sealed, write_sealed
+from trainables.config.sealed import file_digest, read_sealed, write_sealed
 from trainables.config.whole_file import whole_file
 
 VERSION = 4
@@ -52,7 +51,7 @@ def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Pat
     for name in TABLES:
         table = pa.Table.from_pandas(getattr(tables, name), preserve_index=False)
         written.append(_replace(folder / f"{name}.parquet", table, pa.parquet.write_table))
-        digests[name] = _digest(written[-1])
+        digests[name] = file_digest(written[-1])
         if name in FOR_PEOPLE:
             written.append(_replace(folder / f"{name}.csv", table, pa.csv.write_csv))
     about = {"version": VERSION, "ledger_bytes": ledger_bytes, "digests": digests}
@@ -82,17 +81,12 @@ def read_tables(folder: Path) -> Tables | None:
         return None
     paths = {name: folder / f"{name}.parquet" for name in TABLES}
     try:
-        if {name: _digest(path) for name, path in paths.items()} != about.get("digests"):
+        if {name: file_digest(path) for name, path in paths.items()} != about.get("digests"):
             return None
         frames = {name: pd.read_parquet(path) for name, path in paths.items()}
     except (OSError, pa.ArrowException):
         return None
     return _checked(folder, frames) if _complete(frames) else None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _complete(frames: dict[str, pd.DataFrame]) -> bool:

@@ -194,6 +194,13 @@ def numbers_budgets(*families: tuple[float, int, bool]) -> Draw:
     return draw
 
 
+def _budgets(what: str, draw: Draw, *ahead: tuple[float, int, bool]) -> Design:
+    """Two families ahead and two at 0, from fresh runs."""
+    behind = (0.0, 5, False)
+    fast = numbers_budgets(*ahead, behind, behind)
+    return Design(what, draw, FALSE, second_stage=True, fast=fast)
+
+
 MISSING = {
     "best of 6 equals on 143 images, n = 3": Design(
         "tied accuracies", tied(6, 3), FALSE, fast=numbers_tied(6, 3)
@@ -207,25 +214,13 @@ MISSING = {
     ),
     "contrast, every fifth run diverges": Design("4 blocks, n = 4", diverging, FALSE, DEAR),
     "contrast, runs of a seed are alike": Design("4 blocks, n = 4", shared_seeds, FALSE, DEAR),
-    "select, the best family lost its fresh runs": Design(
-        "is another named?",
-        partly_estimated,
-        FALSE,
-        second_stage=True,
-        fast=numbers_budgets((13.0, 1, False), (10.0, 5, False), (0.0, 5, False), (0.0, 5, False)),
+    "select, the best family lost its fresh runs": _budgets(
+        "is another named?", partly_estimated, (13.0, 1, False), (10.0, 5, False)
     ),
-    "select, the width above the budget is as good": Design(
-        "is a family named?",
-        larger_neighbour,
-        FALSE,
-        second_stage=True,
-        fast=numbers_budgets((7.0, 5, True), (7.0, 5, False), (0.0, 5, False), (0.0, 5, False)),
+    "select, the width above the budget is as good": _budgets(
+        "is a family named?", larger_neighbour, (7.0, 5, True), (7.0, 5, False)
     ),
-    "select, two families alike, the others far behind": Design(
-        "is one named at either budget?",
-        two_equal,
-        FALSE,
-        second_stage=True,
-        fast=numbers_budgets((20.0, 5, False), (20.0, 5, False), (0.0, 5, False), (0.0, 5, False)),
+    "select, two families alike, the others far behind": _budgets(
+        "is one named at either budget?", two_equal, (20.0, 5, False), (20.0, 5, False)
     ),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from tune_app.command.lazy_import import import_named
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.deciding.content_scheduler import size_bin
 from tune_app.deciding.fifo import fifo
-from tune_app.planning.horizon import BEYOND_CHANCE, Horizon, earliest_rung
+from tune_app.planning.horizon import Horizon, above_chance, earliest_rung
 
 KEPT = 8
 """One trial in so many is kept by the methods that train all for an epoch, or draw a part."""
@@ -40,13 +39,8 @@ class Setting:
 
     def horizon(self, epochs: int, reduction_factor: float) -> Horizon:
         """Asha's rungs and its floor, as ``run_tune.py`` sets them for such trials."""
-        error = math.sqrt(self.chance * (1 - self.chance) / self.images)
-        return Horizon(
-            epochs,
-            earliest_rung(self.schedule, epochs),
-            reduction_factor,
-            self.chance + BEYOND_CHANCE * error,
-        )
+        floor = above_chance(self.chance, self.images)
+        return Horizon(epochs, earliest_rung(self.schedule, epochs), reduction_factor, floor)
 
 
 Method = Callable[[Sequence[Curve], Setting, np.random.Generator], Outcome]

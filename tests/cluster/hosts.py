@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import subprocess
@@ -35,6 +36,7 @@ def checkout_as_command(folder: Path) -> Path:
     return folder
 
 
+@functools.cache
 def missing() -> str:
     """Why hosts cannot be made here; empty where they can."""
     if os.geteuid() != 0:

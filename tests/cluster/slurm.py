@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ from tests.cluster.hosts import missing as namespaces_missing
 RECIPE = ROOT / "cluster" / "slurm" / "ranktune.sbatch"
 
 
+@functools.cache
 def missing() -> str:
     """Why there can be no Slurm here; empty where there can."""
     absent = [name for name in ("slurmctld", "slurmd", "sbatch", "munged") if not _path(name)]

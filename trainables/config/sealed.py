@@ -1,4 +1,4 @@
-"""JSON objects with a checksum of themselves, so that damaged ones are not believed."""
+"""JSON objects with a checksum of themselves, and files', so that damaged ones are not believed."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
     """Replaces the file, whole or not at all; raises OSError where it cannot be written."""
     write_whole(path, json.dumps(seal(document)))
+
+
+def file_digest(path: Path) -> str:
+    """The checksum of a file's content; raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -29,10 +29,10 @@ def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replaces a text file, in UTF-8; raises OSError where it cannot be written."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Replaces a file, text in UTF-8; raises OSError where it cannot be written."""
     with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def rename_durably(draft: Path, path: Path) -> None:

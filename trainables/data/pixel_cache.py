@@ -6,7 +6,6 @@ before they count. A process that maps them shares the pages with all others.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from trainables.config.sealed import read_sealed, write_sealed
+from trainables.config.sealed import file_digest, read_sealed, write_sealed
 from trainables.config.user_cache import user_cache
 from trainables.data.sources import DatasetError, packed_bytes
 
@@ -93,7 +92,7 @@ def _build(
     for array in arrays.values():
         array.flush()  # type: ignore[attr-defined]
     paths = {part: partial / f"{part}.npy" for part in counts}
-    files = {part: [*_state(path), _digest(path)] for part, path in paths.items()}
+    files = {part: [*_state(path), file_digest(path)] for part, path in paths.items()}
     write_sealed(partial / DONE, {"files": files, "facts": facts})
     partial.rename(folder)
     return list(counts), facts
@@ -110,7 +109,7 @@ def _read_facts(folder: Path) -> tuple[list[str], dict[str, Any]] | None:
     try:
         for part, (size, mtime_ns, digest) in document["files"].items():
             path = folder / f"{part}.npy"
-            if _state(path) != (size, mtime_ns) and _digest(path) != digest:
+            if _state(path) != (size, mtime_ns) and file_digest(path) != digest:
                 return None
         return list(document["files"]), dict(document["facts"])
     except OSError:
@@ -120,8 +119,3 @@ def _read_facts(folder: Path) -> tuple[list[str], dict[str, Any]] | None:
 def _state(path: Path) -> tuple[int, int]:
     state = path.stat()
     return state.st_size, state.st_mtime_ns
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from trainables.config.whole_file import whole_file
+from trainables.config.whole_file import write_whole
 from tune_app.machine.devices import Machine
 from tune_app.machine.resources import TrialResources
 from tune_app.record.lease import own_pid_namespace, process_runs
@@ -53,8 +53,7 @@ def announced(study: RunningStudy) -> Iterator[None]:
     path = _folder() / f"{study.pid}-{study.pid_namespace.rpartition(':')[2]}.json"
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        with whole_file(path) as draft:
-            draft.write_bytes(msgspec.json.encode(study))
+        write_whole(path, msgspec.json.encode(study))
     try:
         yield
     finally:

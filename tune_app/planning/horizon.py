@@ -114,9 +114,12 @@ def noise_floor(space: SearchSpace, configs: Iterable[TrainConfig], options: Run
         held_out = count_images(config, counts)[0] or counts.test_images
     except DatasetError:
         pass  # the data are not there yet; starting the study reports it
-    chance = 1 / config.classes
-    error = math.sqrt(chance * (1 - chance) / (held_out or FEW_HELD_OUT))
-    return chance + BEYOND_CHANCE * error
+    return above_chance(1 / config.classes, held_out or FEW_HELD_OUT)
+
+
+def above_chance(chance: float, images: int) -> float:
+    """Chance and two of its standard errors on so many images, accuracies in [0, 1]."""
+    return chance + BEYOND_CHANCE * math.sqrt(chance * (1 - chance) / images)
 
 
 def _problems(options: RunOptions, scheduler: str, max_t: int, earliest: int) -> Iterator[str]:

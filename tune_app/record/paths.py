@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,11 @@ def study_paths(options: RunOptions, space_name: str) -> StudyPaths:
     own, plain = results / f"{space_name}-{options.preset}", StudyPaths(results / space_name)
     begun_so = not own.exists() and _preset(plain) == options.preset
     return plain if begun_so else StudyPaths(own)
+
+
+def until_now(name: str) -> str:
+    """The name of what is moved aside: the old one, and when that was."""
+    return f"{name}.until-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _preset(paths: StudyPaths) -> str:

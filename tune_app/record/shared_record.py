@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from trainables.config.whole_file import whole_file
+from trainables.config.whole_file import write_whole
 from tune_app.record.storage import StorageFolder
 
 RECORD = "record"
@@ -174,8 +174,7 @@ class SharedRecord:
             content = self.folder.read(f"{RECORD}/{name}")
         except FileNotFoundError:
             return False
-        with whole_file(path) as draft:
-            draft.write_bytes(content)
+        write_whole(path, content)
         return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
-from tune_app.record.paths import StudyPaths
+from tune_app.record.paths import StudyPaths, until_now
 
 
 def check_identity(paths: StudyPaths, plan: Plan, options: RunOptions) -> None:
@@ -47,8 +46,7 @@ def move_aside(paths: StudyPaths) -> Path | None:
     """Renames the study's folder, if there is one and nobody works on it; its new name."""
     if not paths.folder.exists():
         return None
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    aside = paths.folder.with_name(f"{paths.folder.name}.until-{stamp}")
+    aside = paths.folder.with_name(until_now(paths.folder.name))
     with Lease(paths.folder):
         paths.folder.rename(aside)
     (aside / "lease.json").unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import socket
 import threading
 import time
@@ -13,14 +12,14 @@ import humanize
 import msgspec
 
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.whole_file import whole_file
+from trainables.config.whole_file import write_whole
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import LOG
 from tune_app.planning.confirm import confirm_options
 from tune_app.preview.preflight import storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
-from tune_app.record.paths import StudyPaths, study_paths
+from tune_app.record.paths import StudyPaths, study_paths, until_now
 from tune_app.record.shared_record import SharedRecord, SharedRecordError, shared_part
 from tune_app.record.storage import StorageFolder, join, without_secrets
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
@@ -79,11 +78,11 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
         if content.startswith(here):
             LOG.info("%s is behind its copy in %s, which is taken over", paths.ledger, place)
         else:
-            aside = paths.ledger.with_name(f"{paths.ledger.name}.until-{_stamp()}")
+            aside = paths.ledger.with_name(until_now(paths.ledger.name))
             paths.ledger.rename(aside)
             text = "another driver went on with the study: its record in %s is taken over, %s is %s"
             LOG.info(text, place, paths.ledger, aside.name)
-        _write_ledger(paths, content)
+        write_whole(paths.ledger, content)
 
 
 def set_aside(paths: StudyPaths, options: RunOptions) -> None:
@@ -93,7 +92,7 @@ def set_aside(paths: StudyPaths, options: RunOptions) -> None:
     with _told(options.storage):
         index = StudyIndex(StorageFolder(options.storage))
         own = stored_name(paths, opening_rows(paths))
-        new = f"{paths.folder.name}.until-{_stamp()}"
+        new = until_now(paths.folder.name)
         for entry in index.find(paths.folder.name):
             if own is not None and own.study_id != entry.study_id:
                 continue
@@ -160,7 +159,7 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
     if not content:
         return  # its driver was lost before anything was on record
     record.fetch(paths.study.name, paths.study)
-    _write_ledger(paths, content)
+    write_whole(paths.ledger, content)
     write_owner(join(storage, entry.folder), paths)
     LOG.info(
         "%s goes on with the study %s of %s, begun %s on %s (--fresh begins another)",
@@ -170,15 +169,6 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
         humanize.naturaltime(time.time() - entry.time),
         entry.host,
     )
-
-
-def _write_ledger(paths: StudyPaths, content: bytes) -> None:
-    with whole_file(paths.ledger) as draft:
-        draft.write_bytes(content)
-
-
-def _stamp() -> str:
-    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 @contextlib.contextmanager

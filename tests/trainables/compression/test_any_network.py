@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from tests.trainables.networks.foreign import TEN_LINES
+from tests.trainables.networks.foreign import SHORT, TEN_LINES
 from tests.trainables.trained_study import train_study
 from trainables.__main__ import main
 from trainables.compression.compress import compress
@@ -24,15 +24,7 @@ from trainables.sizes.registry import SIZES
 from trainables.training.batchnorm import measure_batchnorm
 from trainables.training.trainer import Trainer
 
-KEYS = {
-    "network": TEN_LINES,
-    "batch_size": 64,
-    "epochs": 2,
-    "learning_rate": 0.05,
-    "dataset": "digits",
-    "train_images": 640,
-    "precision": "fp32",
-}
+KEYS = {**SHORT, "train_images": 640}
 CONFIG = TrainConfig.from_trial(KEYS)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.config.sealed import file_digest
 from trainables.config.train_config import TrainConfig
 from trainables.data import pixel_cache
 from trainables.data.datasets.registry import load_dataset
@@ -94,7 +95,7 @@ def test_a_damaged_file_is_written_anew(mapped, tmp_path: Path, harm: str) -> No
     data = mapped()
     assert data.checksum == checksum
     assert (
-        pixel_cache._digest(files(tmp_path)[-1])
+        file_digest(files(tmp_path)[-1])
         == json.loads((path.parent / pixel_cache.DONE).read_text())["files"][path.stem][2]
     )
 

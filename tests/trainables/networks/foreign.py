@@ -10,6 +10,16 @@ FILE = Path(__file__).parents[2] / "fixtures" / "networks" / "ten_lines.py"
 DRAWN = FILE.with_name("drawn.py")
 TEN_LINES = f"{FILE}:make_net"
 
+SHORT = {
+    "network": TEN_LINES,
+    "batch_size": 64,
+    "epochs": 2,
+    "learning_rate": 0.05,
+    "dataset": "digits",
+    "precision": "fp32",
+}
+"""A training of it that takes a second; how many images is left to whoever trains."""
+
 TORCHVISION = (
     "resnet18",
     "resnet50",

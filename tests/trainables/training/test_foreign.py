@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from tests.trainables.networks.foreign import DRAWN, FILE, TEN_LINES
+from tests.trainables.networks.foreign import DRAWN, FILE, SHORT, TEN_LINES
 from tests.trainables.trained_study import train_study
 from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
 from trainables.api import load_network
@@ -18,16 +18,7 @@ from trainables.networks.substitute import factorized_layers
 from trainables.sizes.registry import SIZES
 from trainables.training.trainer import Trainer
 
-KEYS = {
-    "network": TEN_LINES,
-    "batch_size": 64,
-    "epochs": 2,
-    "learning_rate": 0.05,
-    "dataset": "digits",
-    "train_images": 256,
-    "validation_images": 100,
-    "precision": "fp32",
-}
+KEYS = {**SHORT, "train_images": 256, "validation_images": 100}
 
 
 def config(**keys) -> TrainConfig:

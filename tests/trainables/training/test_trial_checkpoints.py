@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from tests.bucket import Bucket
 from trainables.config.trial_id import trial_id
 from trainables.training.checkpoints.checkpoint_store import (
     CheckpointName,
@@ -17,12 +16,6 @@ from trainables.training.checkpoints.upload_queue import Upload, UploadQueue
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with Bucket() as running:
-        yield running
 
 
 @pytest.fixture

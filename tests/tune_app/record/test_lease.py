@@ -122,7 +122,7 @@ def test_a_process_that_there_cannot_be_holds_nothing(tmp_path, pid, renewed):
         here = read_holder(tmp_path).pid_namespace
     write_holder(tmp_path, pid=pid, renewed=renewed, pid_namespace=here)
     with Lease(tmp_path):
-        pass
+        assert read_holder(tmp_path).pid == os.getpid()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"token": 3}', b"[1"])

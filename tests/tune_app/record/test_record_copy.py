@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from analysis.record.rows import Closed, Epoch
-from tests.bucket import Bucket
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
 from tune_app.record.shared_record import RECORD, SharedRecord, SharedRecordError
 from tune_app.record.storage import StorageFolder
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with Bucket() as running:
-        yield running
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 import run_tune
@@ -28,29 +27,6 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 DATA = {"dataset": "digits", "train_images": 100, "validation_images": 50, "batch_size": 50}
 
 
-@pytest.fixture(scope="module")
-def server():
-    """``host:port`` of an S3 server with one bucket, named "bucket"."""
-    running = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    fs.S3FileSystem(
-        access_key="key",
-        secret_key="secret",
-        region="us-east-1",
-        scheme="http",
-        endpoint_override=f"{host}:{port}",
-        allow_bucket_creation=True,
-    ).create_dir("bucket")
-    yield f"{host}:{port}"
-    running.stop()
-
-
-def uri(server: str, place: str) -> str:
-    query = f"scheme=http&region=us-east-1&endpoint_override={server}"
-    return f"s3://key:secret@{place}?{query}"
-
-
 def states(storage: str) -> set[tuple[str, str]]:
     """Trial and name of every whole checkpoint."""
     system, root = filesystem(storage)
@@ -60,10 +36,10 @@ def states(storage: str) -> set[tuple[str, str]]:
 
 
 def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
-    ray_here, server, tmp_path, monkeypatch
+    ray_here, bucket, tmp_path, monkeypatch
 ):
     """The rows taken out are those that a driver would not have written, had it been killed."""
-    storage = uri(server, "bucket/runs")
+    storage = bucket.uri("runs")
     trials = [planned(**DATA, epochs=2, learning_rate=0.01 * n) for n in range(1, 12)]
     fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
     plan = plan_of(trials, space=space(fixed=fixed))
@@ -111,8 +87,8 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     assert len(read_checkpoint(tmp_path / "best")[1]["history"]) == 2
 
 
-def test_a_pickle_planted_in_the_bucket_is_passed_over_and_runs_nothing(ray_here, server, tmp_path):
-    storage, mark = uri(server, "bucket/planted"), tmp_path / "it-ran"
+def test_a_pickle_planted_in_the_bucket_is_passed_over_and_runs_nothing(ray_here, bucket, tmp_path):
+    storage, mark = bucket.uri("planted"), tmp_path / "it-ran"
     trial = planned(**DATA, epochs=2, learning_rate=0.1)
     fixed = {"layer": "low_rank", "rank": 4, "width": 8, "dataset": "digits"}
     plan = plan_of([trial], space=space(fixed=fixed))
@@ -142,22 +118,23 @@ def ours(row: object, kind: type, trial_id: str) -> bool:
     return isinstance(row, kind) and row.trial_id == trial_id
 
 
-def test_a_bucket_that_is_there_passes(server):
-    assert storage_problems(uri(server, "bucket/elsewhere")) == []
+def test_a_bucket_that_is_there_passes(bucket):
+    assert storage_problems(bucket.uri("elsewhere")) == []
 
 
-def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(server, tmp_path, capsys):
+def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(bucket, tmp_path, capsys):
     results = tmp_path / "results"
     command = ["--space", "quickstart", "--results-dir", str(results)]
-    assert run_tune.main([*command, "--storage", uri(server, "no-such-bucket/runs")]) == 2
+    absent = bucket.uri("runs").replace("@bucket/", "@no-such-bucket/")
+    assert run_tune.main([*command, "--storage", absent]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: --storage s3://")
     assert "not found" in line
     assert not results.exists()
 
 
-def test_what_files_may_hold_names_no_secret(server):
-    command = f"run_tune.py --storage '{uri(server, 'bucket/runs')}' --set rank=4"
+def test_what_files_may_hold_names_no_secret(bucket):
+    command = f"run_tune.py --storage '{bucket.uri('runs')}' --set rank=4"
     assert without_secrets(command) == command.replace("key:secret@", "")
     assert without_secrets("s3://bucket/a@b/c") == "s3://bucket/a@b/c"
 

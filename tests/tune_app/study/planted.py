@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.training.checkpoints.checkpoint import STATE, _digest
+from trainables.config.sealed import file_digest
+from trainables.training.checkpoints.checkpoint import STATE
 
 
 class Canary:
@@ -54,4 +55,4 @@ def plant_in_checkpoint(folder: Path, content: bytes) -> None:
     state = json.loads((folder / STATE).read_text())
     tensors = folder / state["tensors"]
     tensors.write_bytes(content)
-    (folder / STATE).write_text(json.dumps({**state, "tensors_blake2b": _digest(tensors)}))
+    (folder / STATE).write_text(json.dumps({**state, "tensors_blake2b": file_digest(tensors)}))

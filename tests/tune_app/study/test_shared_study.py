@@ -12,7 +12,6 @@ import pytest
 from analysis.record.record import read_record
 from analysis.record.rows import Epoch, Opened
 from benchmarks.chaos.inspection import inspect, same_tables
-from tests.bucket import Bucket
 from tests.tune_app.ray_engine import Engine
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -24,12 +23,6 @@ from tune_app.record.study_document import StudyName, opening_rows, stored_name
 from tune_app.record.study_index import StudyIndex
 from tune_app.study.shared_study import announce, bring_home, catch_up, set_aside
 from tune_app.study.study_name import study_storage
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with Bucket() as running:
-        yield running
 
 
 @pytest.fixture(params=["folder", "bucket"])

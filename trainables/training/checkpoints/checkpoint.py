@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainables.config.sealed import SEAL, is_whole, seal
+from trainables.config.sealed import SEAL, file_digest, is_whole, seal
 from trainables.config.whole_file import rename_durably, whole_file
 from trainables.data.dataset import Dataset
 
@@ -37,7 +36,7 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
     draft = folder / f".{os.getpid()}.partial"
     try:
         save_file(_apart(tensors), draft)
-        digest = _digest(draft)
+        digest = file_digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
         rename_durably(draft, folder / file)
     finally:
@@ -71,7 +70,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if SEAL in state and not is_whole(state):  # those of before have none
             raise CheckpointError(f"{folder} is damaged: {STATE} is not what was written")
         file = folder / state["tensors"]
-        if _digest(file) != state["tensors_blake2b"]:
+        if file_digest(file) != state["tensors_blake2b"]:
             raise CheckpointError(f"{file} is damaged: its checksum is not that of {STATE}")
         return load_file(file), state
     except CheckpointError:
@@ -130,8 +129,3 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = own.clone() if memory in taken else own
         taken.add(memory)
     return apart
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
