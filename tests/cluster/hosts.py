@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = int(os.environ.get("RANKTUNE_TEST_NETWORK", "31"))
 """Runs that share a machine take a number each."""
@@ -47,6 +49,16 @@ def missing() -> str:
         _sh("unshare --pid --fork --mount --uts --ipc --net true")
         return ""
     return "this machine makes no network or process namespaces"
+
+
+def minutes_unless(reason: str) -> list[pytest.MarkDecorator]:
+    """The marks of tests that take minutes on hosts, skipped where there is a reason."""
+    return [
+        pytest.mark.cluster,
+        pytest.mark.slow,
+        pytest.mark.timeout(900),
+        pytest.mark.skipif(bool(reason), reason=reason),
+    ]
 
 
 def _sh(command: str) -> None:

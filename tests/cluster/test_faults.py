@@ -6,14 +6,9 @@ The shorter ones; ``make chaos-cluster`` runs them all, at 2 and at 12 slots a h
 import pytest
 
 from tests.cluster.faults import FAULTS, strike
-from tests.cluster.hosts import missing
+from tests.cluster.hosts import minutes_unless, missing
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(missing()), reason=missing() or "hosts can be made here"),
-]
+pytestmark = minutes_unless(missing())
 
 SHORT = [
     ("worker process killed", 2),

@@ -2,20 +2,13 @@
 
 import importlib.util
 
-import pytest
-
-from tests.cluster.hosts import Host, checkout_as_command, missing, network
+from tests.cluster.hosts import Host, checkout_as_command, minutes_unless, missing, network
 
 REASON = missing() or (
     "" if importlib.util.find_spec("aiohttp_cors") else "jobs need pip install 'ray[default]'"
 )
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(REASON), reason=REASON or "jobs can be submitted here"),
-]
+pytestmark = minutes_unless(REASON)
 
 STUDY = "--space quickstart --set layer=dense --set epochs=1 --estimating-seeds 0 --address auto"
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.hosts import ROOT, SUBNET, Host, checkout_as_command, missing, network
+from tests.cluster.hosts import (
+    ROOT,
+    SUBNET,
+    Host,
+    checkout_as_command,
+    minutes_unless,
+    missing,
+    network,
+)
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(missing()), reason=missing() or "hosts can be made here"),
-]
+pytestmark = minutes_unless(missing())
 
 RECIPE = "cluster/plain/node.sh"
 STUDY = "--space quickstart --set layer=dense --set epochs=1 --estimating-seeds 0"

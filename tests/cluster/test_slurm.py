@@ -7,15 +7,10 @@ import pytest
 from analysis.record.record import read_record
 from analysis.record.rows import Epoch
 from analysis.study.study import load_study
-from tests.cluster.hosts import network
+from tests.cluster.hosts import minutes_unless, network
 from tests.cluster.slurm import RECIPE, Slurm, missing
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm is here"),
-]
+pytestmark = minutes_unless(missing())
 
 STUDY = "--space quickstart --set layer=dense,separable --set epochs=12 --estimating-seeds 0"
 
