@@ -1,6 +1,6 @@
 """docs/layers.md: what each layer family is, counts and takes.
 
-    python -m benchmarks.layers_page
+    python -m benchmarks.layers.page
 
 Counts come from `trainables.sizes`, times from the committed run of `benchmarks.layers`.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from trainables.sizes.network import Architecture, InfeasibleError, NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "layers.md"
 TIMES = ROOT / "benchmarks" / "results" / "layers.json"
 BATCH = 512
@@ -39,7 +39,7 @@ two ranks. Grouped, depthwise and dilated convolutions stay dense, and so does a
 factors would not be fewer numbers. `python -m trainables layers NETWORK` prints what each family
 makes of a network, and why a layer is kept.
 
-Everything below is written by `python -m benchmarks.layers_page`; the times are those of
+Everything below is written by `python -m benchmarks.layers.page`; the times are those of
 `python -m benchmarks.layers`."""
 
 

@@ -31,7 +31,7 @@ from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 
-RESULTS = Path(__file__).parent / "results" / "layers.json"
+RESULTS = Path(__file__).parents[1] / "results" / "layers.json"
 BATCH = 128
 CASES = ((128, 16), (512, 4))  # channels, side of the square image in pixels
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}

@@ -1,0 +1,1 @@
+"""Decomposed layers beside dense ones, and the page about them."""

@@ -1,0 +1,1 @@
+"""The driver alone, fed with results that are on record."""
