@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import rounding_variance, t_half_width
-from analysis.statistics.pareto import pareto
 from analysis.study.configurations import config_names, configuration_ids, labels
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study, per_study
@@ -116,6 +115,8 @@ def front_of(frame: pd.DataFrame, x: str) -> pd.DataFrame:
 
     What was only tried on choosing seeds is luckier than it is good, and has no place on the front.
     """
+    from analysis.statistics.pareto import pareto  # scipy.optimize: ``status`` does without
+
     if not frame["estimated"].any():
         return pareto(frame, x)
     front = pareto(frame[frame["estimated"]], x)
