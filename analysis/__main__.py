@@ -12,9 +12,9 @@ from typer.main import get_command
 
 from analysis.commands.registry import COMMANDS
 from search_spaces.grammar.suggestion import nearest
-from trainables.config.file_problem import file_problem
 from trainables.config.installation import command_line
 from trainables.config.printable import escape_unknown_characters
+from trainables.files.file_problem import file_problem
 
 HELP = (
     "Reads studies that a search wrote, running or finished.\n\n"

@@ -14,8 +14,8 @@ from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables, build_tables
 from analysis.record.record import LEDGER
-from trainables.config.sealed import file_digest, read_sealed, write_sealed
-from trainables.config.whole_file import whole_file
+from trainables.files.sealed import file_digest, read_sealed, write_sealed
+from trainables.files.whole_file import whole_file
 
 VERSION = 4
 """Raised when the frames change, so that older files are not read but built anew."""

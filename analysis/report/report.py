@@ -26,7 +26,7 @@ from analysis.report.trial_table import trial_table
 from analysis.study.confirmation import original_folder
 from analysis.study.study import load_study
 from trainables.config.installation import command_line
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

@@ -15,7 +15,7 @@ from pathlib import Path
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from trainables.config.whole_file import whole_file
+from trainables.files.whole_file import whole_file
 
 NAME = "events.out.tfevents.0.ranktune"
 """One file a run, always of this name, so that a continued trial goes on in its own file."""

@@ -12,8 +12,8 @@ import torch
 
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
-from trainables.config.code_digest import code_digest
 from trainables.config.trial_id import trial_id
+from trainables.files.code_digest import code_digest
 from trainables.training.job import LEAVE_FILE, STOP_FILE, HostLeavingError, TrialJob
 from trainables.training.node_check import UnfitNodeError
 from trainables.training.trainer import Trainer

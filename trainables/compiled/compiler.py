@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from trainables.compiled.precision import read_cpu_flags
-from trainables.config.user_cache import user_cache
-from trainables.config.whole_file import whole_file
+from trainables.files.user_cache import user_cache
+from trainables.files.whole_file import whole_file
 
 COMPILE = (
     *("cc", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno"),

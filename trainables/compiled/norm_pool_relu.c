@@ -1,8 +1,8 @@
 /* BatchNorm, max-pool and ReLU: two passes over memory forward, two backward, and one in
-   evaluation. norm.h has the passes, norm_pool_relu.py calls these functions, and tests compare
-   them with torch in double precision. */
+   evaluation. norm.h and norm_gradient.h have the passes, norm_pool_relu.py calls these functions,
+   and tests compare them with torch in double precision. */
 
-#include "norm.h"
+#include "norm_gradient.h"
 
 ALWAYS_INLINE void forward_channels(struct shape shape, struct batch_norm norm, values_in x,
                                     values_out y, values_out pooled, const int64_t C)

@@ -14,8 +14,8 @@ from typing import Any
 
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
-from trainables.config.sealed import SEAL, is_whole
 from trainables.config.tables import remember_tables
+from trainables.files.sealed import SEAL, is_whole
 
 STATE = "state.json"
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")

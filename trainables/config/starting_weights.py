@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trainables.config.starting_point import split_init
 from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
-from trainables.config.user_cache import home
+from trainables.files.user_cache import home
 
 PRETRAINED = "pretrained"
 

@@ -19,7 +19,7 @@ from trainables.config.torch_process import (
     keep_answer,
     kept_answer,
 )
-from trainables.config.user_cache import user_cache
+from trainables.files.user_cache import user_cache
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.read_files import changed_files
 from trainables.sizes.resnet9 import RESNET9

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.installation import child_environment
-from trainables.config.sealed import read_sealed, write_sealed
-from trainables.config.user_cache import user_cache
+from trainables.files.sealed import read_sealed, write_sealed
+from trainables.files.user_cache import user_cache
 
 LIBRARIES = ("torch", "torchvision", "timm")
 

@@ -16,9 +16,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from trainables.config.sealed import file_digest, read_sealed, write_sealed
-from trainables.config.user_cache import user_cache
 from trainables.data.sources import DatasetError, packed_bytes
+from trainables.files.sealed import file_digest, read_sealed, write_sealed
+from trainables.files.user_cache import user_cache
 
 IN_MEMORY_BYTES = 200_000_000
 """Of packed pixels; more would crowd Ray's object store, which has 300 MB, and every worker."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search_spaces.grammar.suggestion import nearest
 from trainables.config.train_config import TrainConfig
-from trainables.config.user_cache import user_cache
+from trainables.files.user_cache import user_cache
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 

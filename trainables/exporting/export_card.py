@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from trainables.compression.trained import Trained, find_storage
-from trainables.config.whole_file import write_whole
 from trainables.data.dataset import Dataset
 from trainables.data.reading.preprocess_code import preprocess_code
+from trainables.files.whole_file import write_whole
 
 FORMAT = 1
 CARD = "card.json"

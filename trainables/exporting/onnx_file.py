@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.config.whole_file import whole_file
+from trainables.files.whole_file import whole_file
 
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"

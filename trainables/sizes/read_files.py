@@ -6,12 +6,13 @@ A table holds them among its sources, as a checksum and a place. Standard librar
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from trainables.files.sealed import file_digest
 
 MARK, PLACE = "blake2b:", " at "
 CODE = (".py", ".pyc", ".pyi", ".so")
@@ -56,10 +57,9 @@ def changed_files(sources: Mapping[str, str]) -> list[str]:
 
 
 def _checksum(file: Path) -> str:
-    """32 hexadecimal digits; "" where there is no such file."""
+    """Of its content; "" where there is no such file."""
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return file_digest(file)
     except OSError:
         return ""
 

@@ -9,8 +9,8 @@ import socket
 
 import torch
 
-from trainables.config.code_digest import code_digest
 from trainables.config.starting_point import split_init
+from trainables.files.code_digest import code_digest
 from trainables.training.job import TrialJob
 
 

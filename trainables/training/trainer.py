@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable
@@ -28,12 +27,7 @@ from trainables.training.checkpoints.checkpoint import (
     write_checkpoint,
 )
 from trainables.training.cuda_graphs import capture_cuda_graph
-from trainables.training.evaluator import (
-    Evaluation,
-    Evaluator,
-    epoch_metrics,
-    evaluation_batch,
-)
+from trainables.training.evaluator import Evaluation, Evaluator, epoch_metrics
 from trainables.training.fine_tuning import start_from
 from trainables.training.optimizers import OPTIMIZERS
 from trainables.training.param_groups import (
@@ -45,6 +39,7 @@ from trainables.training.param_groups import (
 )
 from trainables.training.process import draw_from, prepare_process, seed_step, seeded_state
 from trainables.training.steps import TrainStep, class_weights
+from trainables.training.trial_evaluators import TrialEvaluators
 
 
 class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
@@ -181,7 +176,15 @@ class Trainer:
         self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
         self._placed = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
-        self._forward = forward
+        self._evaluators = TrialEvaluators(
+            forward,
+            self._placed,
+            self.split,
+            self._augmenter,
+            size=self.size,
+            classes=config.classes,
+            precision=self.precision,
+        )
         train = torch.from_numpy(self.split.train)
         self._step = TrainStep(
             forward,
@@ -238,8 +241,8 @@ class Trainer:
 
     def _finish_epoch(self, loss: float, accuracy: float, images: int) -> EpochMetrics:
         start = time.perf_counter()
-        held_out = None if self.split.uses_test_set else self._evaluate(self._held_out_evaluator)
-        test = self._evaluate(self._test_evaluator) if self._reads_test_set() else None
+        held_out = None if self.split.uses_test_set else self._evaluate(self._evaluators.held_out)
+        test = self._evaluate(self._evaluators.test) if self._reads_test_set() else None
         peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
         return EpochMetrics(
             epoch=self.epochs_done + 1,
@@ -269,27 +272,6 @@ class Trainer:
             if self._random is not None:
                 seed_step(self.config.seed, 0)
             return evaluator()
-
-    @functools.cached_property
-    def _held_out_evaluator(self) -> Evaluator:
-        held_out = torch.from_numpy(self.split.held_out)
-        return self._evaluator(self._placed.train_pixels, self._placed.train_labels, held_out)
-
-    @functools.cached_property
-    def _test_evaluator(self) -> Evaluator:
-        labels = self._placed.test_labels
-        return self._evaluator(self._placed.test_pixels, labels, torch.arange(len(labels)))
-
-    def _evaluator(self, pixels: Tensor, labels: Tensor, chosen: Tensor) -> Evaluator:
-        return Evaluator(
-            self._forward,
-            self._augmenter(pixels),
-            labels,
-            chosen,
-            batch=evaluation_batch(self.size, self.device.type),
-            classes=self.config.classes,
-            precision=self.precision,
-        )
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything that a step changes, by name; the tensors themselves."""

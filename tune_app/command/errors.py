@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from search_spaces.grammar.suggestion import did_you_mean
-from trainables.config.file_problem import file_problem
+from trainables.files.file_problem import file_problem
 
 
 class UsageError(ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ray.tune.search import Searcher as RaySearcher
 
-from trainables.config.code_digest import code_digest
+from trainables.files.code_digest import code_digest
 from trainables.training.job import TrialJob
 from tune_app.deciding.dispatcher import Dispatcher, RunningAttempt
 from tune_app.deciding.pickles_empty import PicklesEmpty

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 from tune_app.machine.devices import Machine
 from tune_app.machine.resources import TrialResources
 from tune_app.record.lease import own_pid_namespace, process_runs

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from trainables.config.installation import child_environment
-from trainables.config.user_cache import home
+from trainables.files.user_cache import home
 from tune_app.command.errors import UsageError
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainables.config.sealed import read_sealed, write_sealed
+from trainables.files.sealed import read_sealed, write_sealed
 
 
 def read_cache(path: Path) -> dict[str, Any]:

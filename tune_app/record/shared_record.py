@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 from tune_app.record.storage import StorageFolder
 
 RECORD = "record"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from trainables.config.whole_file import whole_file
+from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
 
 ANSWER_SECONDS = 30.0

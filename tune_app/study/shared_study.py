@@ -12,7 +12,7 @@ import humanize
 import msgspec
 
 from search_spaces.grammar.space import SearchSpace
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import LOG

@@ -14,7 +14,7 @@ from typing import Any
 
 from search_spaces.grammar.space_json import space_json
 from trainables.config.installation import CHECKOUT
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, plan_tables
 from tune_app.record.storage import without_secrets

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.config.sealed import file_digest
 from trainables.config.train_config import TrainConfig
 from trainables.data import pixel_cache
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.sources import DataRequest, DatasetError
+from trainables.files.sealed import file_digest
 from trainables.training.trainer import Trainer
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.config.sealed import file_digest
+from trainables.files.sealed import file_digest
 from trainables.training.checkpoints.checkpoint import STATE
 
 

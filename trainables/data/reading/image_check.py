@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from trainables.config.sealed import read_sealed, write_sealed
-from trainables.config.user_cache import user_cache
 from trainables.data.reading.image_folder import ImageFolder, name
 from trainables.data.sources import DatasetError
+from trainables.files.sealed import read_sealed, write_sealed
+from trainables.files.user_cache import user_cache
 
 if TYPE_CHECKING:
     from rich.console import Console

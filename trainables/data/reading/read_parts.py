@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from trainables.config.torch_process import keep_answer, kept_answer
-from trainables.config.user_cache import user_cache
 from trainables.data import pixel_cache
 from trainables.data.dataset import (
     Dataset,
@@ -31,6 +30,7 @@ from trainables.data.sources import (
     packed_bytes,
     unequal_notes,
 )
+from trainables.files.user_cache import user_cache
 
 
 @dataclass(frozen=True, slots=True)

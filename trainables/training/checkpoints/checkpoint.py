@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainables.config.sealed import SEAL, file_digest, is_whole, seal
-from trainables.config.whole_file import rename_durably, whole_file
 from trainables.data.dataset import Dataset
+from trainables.files.sealed import SEAL, file_digest, is_whole, seal
+from trainables.files.whole_file import rename_durably, whole_file
 
 FORMAT = 1
 """Raised when an older reader would misread what is written."""

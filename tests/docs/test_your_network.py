@@ -10,7 +10,7 @@ import pytest
 
 from trainables.config.installation import child_environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "your-network.md"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 
 
 def test_a_file_is_replaced(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainables.config.whole_file import write_whole
+from trainables.files.whole_file import write_whole
 
 SEAL = "json_blake2b"
 
@@ -42,7 +42,7 @@ def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """The checksum of a file's content; raises OSError where it cannot be read."""
+    """A file's content in 32 hexadecimal digits; raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

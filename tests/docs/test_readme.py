@@ -13,7 +13,7 @@ from search_spaces.registry import get_space
 from trainables.config.train_config import TrainConfig
 from tune_app.command.command_line import parse_options
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"`python run_tune\.py ([^`]+)`", README)
 LINKS = re.findall(r"\]\(([^)]+)\)", README)

@@ -10,7 +10,7 @@ import pytest
 
 import analysis
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("package", ["analysis", "search_spaces", "trainables"])

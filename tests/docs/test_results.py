@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 
 from analysis import load_study
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
 COMMAND = re.compile(r"^(?:python (?:run_tune\.py|-m (?:analysis|trainables))|tensorboard) \S")
 
