@@ -2,20 +2,22 @@
 
     python -m benchmarks.schedulers STUDY…                  # minutes, nothing is trained
     python -m benchmarks.schedulers STUDY --orders 100 --methods "asha, 3" median
+    python -m benchmarks.schedulers docs/results/study/records/d_families
 
 STUDY is the folder of a study in which every trial ran to its end (no scheduler), with images held
-out. Each method searches over its trials in ``--orders`` random orders of arrival. A search sees
-the accuracy on one half of the held-out images. It is judged on the other half: its *regret* is how
-many points the trial that it chose lies below the one that a search to the end of every trial
-chooses. A negative regret is luck on the hidden half. Beside it stand the shares of the epochs and
-of the time that it spent. A method of your own: one more line in ``METHODS``
-(``benchmarks/schedulers/methods.py``).
+out, or a published record of one. Each method searches over its trials in ``--orders`` random
+orders of arrival. A search sees the accuracy on one half of the held-out images. It is judged on
+the other half: its *regret* is how many points the trial that it chose lies below the one that a
+search to the end of every trial chooses. A negative regret is luck on the hidden half. Beside it
+stand the shares of the epochs and of the time that it spent. A method of your own: one more line in
+``METHODS`` (``benchmarks/schedulers/methods.py``).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,15 @@ from typing import Any
 import numpy as np
 import optuna
 
+from analysis.record.record import RecordError
+from analysis.record.tables import TableError
 from analysis.study.held_out import judging_images
-from analysis.study.study import load_study
+from analysis.study.study import Study, load_study
 from benchmarks.hardware import hardware
 from benchmarks.schedulers.curves import Curve, CurveError, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, complete
 from benchmarks.schedulers.replay import Outcome
+from benchmarks.study.records import is_packed, unpack
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "schedulers.json"
 
@@ -68,6 +73,15 @@ def table(name: str, trials: int, found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _study(folder: Path) -> Study:
+    """A study's folder, or a published record; the latter is read from its ledger."""
+    if not is_packed(folder):
+        return load_study(folder)
+    with tempfile.TemporaryDirectory() as unpacked:
+        unpack(folder, Path(unpacked) / folder.name)
+        return load_study(Path(unpacked) / folder.name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints a table a study and writes the figures; 2 where a study has no curves."""
     parser = argparse.ArgumentParser(
@@ -84,10 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     written: dict[str, Any] = {"hardware": hardware(), "slots": given.slots, "studies": {}}
     for folder in given.studies:
-        study = load_study(folder)
         try:
+            study = _study(folder)
             curves = read_curves(study)
-        except CurveError as problem:
+        except (CurveError, RecordError, TableError) as problem:
             parser.exit(2, f"{problem}\n")
         trials = study.trials
         setting = Setting(

@@ -8,34 +8,50 @@ import pytest
 
 from analysis.record.record import LEDGER
 from analysis.study.study import load_study
-from benchmarks import study as published
+from benchmarks.study import records
+from benchmarks.study.__main__ import ORDER, RIVAL, SMALL
+from benchmarks.study.automatic_ranks import Protocol, Rival, judge
 from search_spaces.grammar.toml_file import read_space
+from trainables.config.train_config import TrainConfig
 
-SPACES = published.STUDIES / "spaces"
+SPACES = records.PUBLISHED / "spaces"
 
 
 def test_every_space_is_in_the_order_and_bears_its_files_name():
     files = {path.stem for path in SPACES.glob("*.toml")}
-    assert files == set(published.ORDER + published.SMALL)
+    assert files == {*ORDER, *SMALL} - {RIVAL}
     assert all(read_space(SPACES / f"{name}.toml").name == name for name in files)
 
 
 def test_a_record_comes_back_as_the_study_that_was_packed(tmp_path, monkeypatch):
     """The tour's study stands in for one that ran."""
-    monkeypatch.setattr(published, "STUDIES", tmp_path / "published")
-    tour = published.ROOT / "docs" / "tour_study"
+    monkeypatch.setattr(records, "PUBLISHED", tmp_path / "published")
+    tour = records.ROOT / "docs" / "tour_study"
     results = tmp_path / "results"
     results.mkdir()
     (results / "a_weight_decay").symlink_to(tour)
-    published.pack("a_weight_decay", results)
-    published.restore("a_weight_decay", tmp_path / "elsewhere")
+    records.pack("a_weight_decay", results)
+    records.restore("a_weight_decay", tmp_path / "elsewhere")
     found = load_study(tmp_path / "elsewhere" / "a_weight_decay")
     assert found.trials.equals(load_study(tour).trials)
-    published.restore("a_weight_decay", results)
+    records.restore("a_weight_decay", results)
     assert (results / "a_weight_decay").is_symlink()
 
 
-@pytest.mark.parametrize("path", sorted((published.STUDIES / "records").glob("*/*.gz")), ids=str)
+@pytest.mark.slow
+def test_the_rival_chooses_on_its_seeds_and_estimates_on_fresh_ones(tmp_path):
+    digits = {"dataset": "digits", "width": 8, "batch_size": 64}
+    protocol = Protocol(3, 1, (0.001, 0.2), (0,), (1000, 1001), digits)
+    found = judge(Rival(protocol, tmp_path, None), 0.1, workers=2)
+    assert found["learning_rate"] == 0.2
+    assert found["choosing"]["0.2"] > found["choosing"]["0.001"]
+    assert len(set(found["accuracies"])) == 2
+    dense = TrainConfig(layer="dense", width=8, dataset="digits").network_size().parameters
+    assert all(0.97 * 0.1 * dense <= one <= 0.1 * dense for one in found["parameters"])
+    assert judge(Rival(protocol, tmp_path, None), 0.1, workers=2) == found
+
+
+@pytest.mark.parametrize("path", sorted((records.PUBLISHED / "records").glob("*/*.gz")), ids=str)
 def test_a_published_ledger_is_whole_and_names_no_machine(path):
     text = gzip.decompress(path.read_bytes()).decode()
     assert text.endswith("\n")

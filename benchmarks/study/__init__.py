@@ -1,0 +1,1 @@
+"""The study of docs/results/study: its spaces, its rival and its records."""

@@ -1,0 +1,79 @@
+"""The study of docs/results/study, run or continued: ``make study``, ``make study-small``.
+
+    python -m benchmarks.study --data-dir DIR             # everything: some six hours of two cores
+    python -m benchmarks.study --data-dir DIR a_weight_decay
+    python -m benchmarks.study --data-dir DIR --small     # a quarter of an hour
+
+The spaces run one after the other, each as ``run_tune.py`` would, and the rival of D among them.
+What is on record in ``docs/results/study/records`` is put into ``--results-dir`` first, so that
+nothing on record is trained again: a ledger without checkpoints loses the epochs of unfinished
+trials alone. ``--pack`` writes the records from ``--results-dir`` and runs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.record.record import LEDGER
+from benchmarks.study.records import PUBLISHED, ROOT, pack, restore
+
+RIVAL = "automatic_ranks"
+"""The one of them that is not a space: ``benchmarks/study/automatic_ranks.py``."""
+
+ORDER = (
+    "a_weight_decay",
+    "d_families",
+    RIVAL,
+    "e_protocols",
+    "a_constant",
+    "b_tensor_train",
+    "c_tucker",
+)
+"""As docs/results/study/plan.md has it."""
+
+SMALL = ("small_families",)
+
+
+def command(name: str, data_dir: str | None, results: Path) -> list[str]:
+    """What runs or continues one of ``ORDER`` or ``SMALL``."""
+    if name == RIVAL:
+        call = ["-m", f"benchmarks.study.{RIVAL}", "--results-dir", str(results / RIVAL)]
+    else:
+        space = (PUBLISHED / "spaces" / f"{name}.toml").relative_to(ROOT)
+        call = ["run_tune.py", "--space", str(space), "--results-dir", str(results)]
+    return [sys.executable, *call, *(["--data-dir", data_dir] if data_dir else [])]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The first exit code that is not 0 ends it."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ORDER + SMALL)}")
+    parser.add_argument("--data-dir", help="holds cifar-10-batches-py; default: where it is cached")
+    parser.add_argument("--results-dir", type=Path, default=Path("results/study"))
+    parser.add_argument("--small", action="store_true", help="the order of families, small")
+    parser.add_argument("--pack", action="store_true", help="write the records, run nothing")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.names) - set(ORDER + SMALL):
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(ORDER + SMALL)}")
+    for name in given.names or (SMALL if given.small else ORDER):
+        if given.pack:
+            if (given.results_dir / name / LEDGER).exists():
+                pack(name, given.results_dir)
+            continue
+        restore(name, given.results_dir)
+        code = subprocess.run(command(name, given.data_dir, given.results_dir), cwd=ROOT).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
