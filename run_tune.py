@@ -58,28 +58,25 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
     """What would run; a confirmation runs under a name of its own.
 
     Raises:
-        UsageError: with everything that is wrong, including folder and hardware problems when a
-            search will start.
+        UsageError: with everything that is wrong, that of the data, folders and hardware too.
     """
-    space = get_space(options.space)
-    if options.storage:
-        from tune_app.study.shared_study import bring_home_what_is_planned
-
-        with log_to(partial(print, file=sys.stderr)):
-            bring_home_what_is_planned(options, space)
     try:
+        space = get_space(options.space)
+        if options.storage:
+            from tune_app.study.shared_study import bring_home_what_is_planned
+
+            with log_to(partial(print, file=sys.stderr)):
+                bring_home_what_is_planned(options, space)
         if not options.confirm:
             return options, make_plan(options, space)
         from tune_app.planning.confirm import confirm_options, make_confirm_plan
 
         return confirm_options(options, space), make_confirm_plan(options, space)
-    except UsageError as wrong:
-        if options.plan_only:
-            raise
-        from tune_app.preview.preflight import environment_problems
+    except (UsageError, SpaceError) as wrong:
+        from tune_app.preview.preflight import problems_without_a_plan
 
         raise UsageError(
-            [*wrong.problems, *environment_problems(options, options.results_dir)]
+            dict.fromkeys([*wrong.problems, *problems_without_a_plan(options)])
         ) from None
 
 
@@ -93,10 +90,11 @@ def shown(plan: Plan, options: RunOptions) -> int:
     from tune_app.record.paths import study_paths
 
     with os_errors_as_usage():
-        problems = start_problems(plan, options)
+        progress = read_progress(plan, options)
+        problems = [*start_problems(plan, options), *progress.refusals]
     view = plan_json if options.as_json else plan_text
     with os_errors_as_usage():
-        print_line(view(plan, read_progress(plan, options), problems))
+        print_line(view(plan, progress, problems))
     if crowd := crowding_here(options, study_paths(options, plan.space.name).folder):
         print(f"note: {crowd}", file=sys.stderr)
     if problems:

@@ -129,6 +129,15 @@ WRONG = {
         "--space cp --set dimms=3 --results-dir pointless.toml --gpus-per-trial 2",
         ["did you mean 'dims'?", "cannot write to", "--gpus-per-trial 2: this machine has no GPU"],
     ),
+    "a space, images and a folder at once": (
+        "--space tucke --dataset folder --data-dir absent --results-dir pointless.toml --plan",
+        ["did you mean 'tucker'?", "--data-dir absent does not exist", "cannot write to"],
+    ),
+    "a data set that is a number": ("--space cp --set dataset=3", ["dataset must be one of"]),
+    "a file to download into": (
+        "--space cp --dataset cifar10 --download pointless.toml",
+        ["cannot write to", "pointless.toml: Not a directory", "--download"],
+    ),
     "a file that is no space": ("--space broken.toml", ["broken.toml is not TOML"]),
     "nothing at all": ("", ["--space is missing"]),
 }
@@ -158,6 +167,13 @@ def test_wrong_use_is_refused_with_code_2_and_starts_nothing(case: str, tmp_path
     for word in words:
         assert word in done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_plan_refuses_a_download_that_the_run_could_not_make(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("--space=quickstart", "--dataset=cifar10", "--download=file", "--plan", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"cannot write to {tmp_path / 'file'}: Not a directory" in done.stderr
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ def _command(
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [*_stray(context), *_unread(given), *_repeated(given), *_twice(context)]
     problems += [*_misplaced(given), *_remote(given)]
-    if not list_spaces:
-        problems += _space_problems(space)
+    if not list_spaces and (problems or not space):
+        problems += _space_problems(space)  # alone it is told with what else the plan finds
     if problems:
         raise UsageError(problems)
     return _options(given, command=shlex.join([PROGRAM, *context.obj]))

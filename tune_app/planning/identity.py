@@ -64,6 +64,18 @@ def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list
     return record_difference(planned_configs(paths), plan)
 
 
+def another_study(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[str]:
+    """What is told where the folder holds another study than the plan's; empty where it does not.
+
+    A headline, then a line a difference.
+    """
+    differences = study_difference(paths, plan, options)
+    if not differences:
+        return []
+    advice = "--name starts another study, --fresh moves this one aside"
+    return [f"{paths.folder} is another study ({advice}):", *(f"  {one}" for one in differences)]
+
+
 def identity_difference(
     old: Mapping[str, Any], new: Mapping[str, Any], places: tuple[Any, Any] = (None, None)
 ) -> list[str]:

@@ -86,7 +86,13 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     resolved_space = apply_overrides(space, options)
     search = options.search or resolved_space.space.search
     scheduler = options.scheduler or resolved_space.space.scheduler
-    check_choices(resolved_space.space, search, scheduler, options)
+    try:
+        check_choices(resolved_space.space, search, scheduler, options)
+    except UsageError as of_the_search:
+        known = search if search in SEARCHERS else "grid"
+        raise UsageError(
+            [*of_the_search.problems, *_problems(resolved_space, known, options)]
+        ) from of_the_search
     try:
         resolved = resolve_open_values(resolved_space.space, options)
     except UsageError as of_the_data:

@@ -37,7 +37,7 @@ def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
     parts += [network_lines(plan), _trials(plan), _estimating(plan, progress)]
     parts += [_duplicates(plan), _infeasible(plan), _ways_in(plan)]
     parts += [forecast(plan, progress).lines()]
-    starts = not (problems or progress.differences)
+    starts = not problems
     verdict = "the same command without --plan starts it" if starts else (
         "without --plan the same command would be refused here"
     )  # fmt: skip
@@ -103,13 +103,7 @@ def _estimating(plan: Plan, progress: StudyProgress) -> list[str]:
 
 
 def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
-    """What is recorded already, or that the folder holds something else."""
-    if progress.differences:
-        advice = "--name starts another, --fresh moves it aside"
-        differences = "; ".join(progress.differences)
-        return _wrapped(
-            f"a study of that name asks something else ({advice}): {differences}", "", "  "
-        )
+    """What is recorded already."""
     counts = progress.counts(plan)
     if not counts:
         return []

@@ -13,8 +13,19 @@ from pathlib import Path
 import humanize
 
 from analysis.record.record import RecordError, read_record
-from trainables.data.datasets.registry import count_dataset, is_present, load_dataset
-from trainables.data.sources import DatasetError, misfit
+from trainables.data.datasets.registry import (
+    count_dataset,
+    find_source,
+    is_present,
+    load_dataset,
+)
+from trainables.data.sources import (
+    DataRequest,
+    DatasetError,
+    default_data_dir,
+    existing_dir,
+    misfit,
+)
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
@@ -51,6 +62,21 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
         *_reuse_problems(options.reuse_from),
         *environment_problems(options, folder, forecast(plan).disk_bytes),
     ]
+
+
+def problems_without_a_plan(options: RunOptions) -> list[str]:
+    """What can be said of the images that the options name, of folders and machine alone."""
+    dataset = options.dataset or next(iter(options.settings.get("dataset", ())), None)
+    problems = []
+    try:
+        if isinstance(dataset, str):
+            count_dataset(data_request({"dataset": dataset}, options))
+        elif options.data_dir:
+            existing_dir(options.data_dir)
+    except DatasetError as problem:
+        problems.append(str(problem))
+    problems += _reuse_problems(options.reuse_from)
+    return problems + environment_problems(options, options.results_dir)
 
 
 def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
@@ -108,6 +134,14 @@ def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-di
     return []
 
 
+def download_problems(request: DataRequest) -> list[str]:
+    """Why images that are to be downloaded cannot be written where they would lie."""
+    place = request.download.expanduser() if request.download else default_data_dir()
+    return folder_problems(
+        place.absolute(), find_source(request.dataset).download_bytes, "--download"
+    )
+
+
 def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
     """Resources that a trial asks for and this machine lacks."""
     gpus = options.gpus_per_trial
@@ -161,8 +195,11 @@ def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[s
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):
         try:
-            if download and not is_present(request):
-                load_dataset(request)
+            if not is_present(request):
+                blocked = download_problems(request)
+                problems.update(dict.fromkeys(blocked))
+                if download and not blocked:
+                    load_dataset(request)
             counts = count_dataset(request)
         except DatasetError as problem:
             problems[str(problem)] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -15,13 +15,15 @@ from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
+from trainables.files.file_problem import file_problem
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
-from tune_app.planning.identity import study_difference
+from tune_app.planning.identity import another_study
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import most_chosen, seed_spread
 from tune_app.preview.speed_cache import load_speeds
 from tune_app.record.history import History
+from tune_app.record.lease import driver_problems
 from tune_app.record.paths import study_paths
 
 
@@ -32,9 +34,9 @@ class StudyProgress:
     ``statuses`` and ``epochs`` (finished ones) are by trial id; ``epoch_seconds`` are mean measured
     seconds of an epoch by its network's multiply-adds per image; ``slots`` is how many trials ran
     at once the last time; where the study has not begun both are those of studies beside it, and
-    ``elsewhere`` says so. ``differences`` say why the folder holds another study. ``estimating``
-    are the trials of the second stage, once the first has ended; ``spread`` is the standard
-    deviation between seeds, a fraction.
+    ``elsewhere`` says so. ``refusals`` say why a search would not go on with the folder: it is
+    another study, cannot be read, or is in use. ``estimating`` are the trials of the second stage,
+    once the first has ended; ``spread`` is the standard deviation between seeds, a fraction.
     """
 
     statuses: Mapping[str, TrialStatus] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class StudyProgress:
     epoch_seconds: Mapping[float, float] = field(default_factory=dict)
     slots: int = 0
     elsewhere: bool = False
-    differences: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     estimating: tuple[PlannedTrial, ...] = ()
     spread: float | None = None
 
@@ -85,20 +87,22 @@ class StudyProgress:
 def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
     """Reads the study folder and changes nothing."""
     paths = study_paths(options, plan.space.name)
-    if options.fresh:
-        return _not_begun(plan, options)
+    in_use = driver_problems(paths.folder)
+    if options.fresh or not paths.ledger.exists():
+        return _not_begun(plan, options, in_use)
     try:
         rows = read_record(paths.folder, rates=False).rows
-    except (RecordError, OSError):
-        return _not_begun(plan, options)
-    differences = study_difference(paths, plan, options)
-    history = History(rows)
+    except (RecordError, OSError) as problem:
+        told = file_problem(problem) if isinstance(problem, OSError) else str(problem)
+        return _not_begun(plan, options, [told])
+    differences = another_study(paths, plan, options)
+    history = History(() if differences else rows)
     return StudyProgress(
         statuses={name: trial.status for name, trial in history.trials.items()},
         epochs={name: trial.epoch for name, trial in history.trials.items()},
         epoch_seconds=_epoch_seconds(rows),
         slots=max((row.slots for row in rows if isinstance(row, Run)), default=0),
-        differences=tuple(differences),
+        refusals=(*differences, *in_use),
         estimating=() if differences else _estimating(plan, paths.folder, history),
         spread=seed_spread(history),
     )
@@ -120,14 +124,16 @@ def _is_estimating(planned: Planned) -> bool:
     return not is_choosing(planned.config["seed"])
 
 
-def _not_begun(plan: Plan, options: RunOptions) -> StudyProgress:
+def _not_begun(plan: Plan, options: RunOptions, refusals: Sequence[str]) -> StudyProgress:
     """The speed that studies beside it measured."""
     image_seconds, slots = load_speeds(study_paths(options, plan.space.name).folder.parent)
     images = _images(plan, options) if image_seconds else 0
     if not images:
-        return StudyProgress()
+        return StudyProgress(refusals=tuple(refusals))
     seconds = {macs: images * one for macs, one in image_seconds.items()}
-    return StudyProgress(epoch_seconds=seconds, slots=slots, elsewhere=True)
+    return StudyProgress(
+        epoch_seconds=seconds, slots=slots, elsewhere=True, refusals=tuple(refusals)
+    )
 
 
 def _images(plan: Plan, options: RunOptions) -> int:

@@ -172,6 +172,25 @@ class Lease:
         )
 
 
+def driver_problems(place: Path) -> list[str]:
+    """Why another driver's lease would refuse a study's folder now; empty where none does.
+
+    Unlike entering the lease this waits for nothing: of a driver on another machine it goes by the
+    clock.
+    """
+    try:
+        holder = _decoded((place / LEASE).read_bytes())
+    except OSError:
+        return []
+    if holder is None:
+        return []
+    if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
+        is_held = process_runs(holder.pid, holder.started_at)
+    else:
+        is_held = abs(time.time() - holder.renewed) < STALE_SECONDS
+    return [str(LeaseHeldError(str(place), holder))] if is_held else []
+
+
 def _decoded(content: bytes) -> Holder | None:
     try:
         return msgspec.json.decode(content, type=Holder)

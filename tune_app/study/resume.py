@@ -20,7 +20,7 @@ from analysis.record.status import TrialStatus
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
-from tune_app.planning.identity import study_difference
+from tune_app.planning.identity import another_study
 from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
@@ -34,12 +34,8 @@ def check_identity(paths: StudyPaths, plan: Plan, options: RunOptions) -> None:
     Raises:
         UsageError: with every difference.
     """
-    difference = study_difference(paths, plan, options)
-    if difference:
-        advice = "--name starts another study, --fresh moves this one aside"
-        raise UsageError(
-            [f"{paths.folder} is another study ({advice}):", *(f"  {one}" for one in difference)]
-        )
+    if problems := another_study(paths, plan, options):
+        raise UsageError(problems)
 
 
 def move_aside(paths: StudyPaths) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import run_tune
 from analysis.record.record import encode
 from analysis.record.rows import Ended, Epoch, Opened, Run, Started
 from search_spaces.registry import SPACES
@@ -21,6 +22,7 @@ from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
 from tune_app.preview.speed_cache import load_speeds, save_speeds
 from tune_app.record.history import History
+from tune_app.record.lease import Lease
 
 SPACE = SPACES["quickstart"]
 
@@ -107,15 +109,40 @@ def test_both_views_say_where_the_study_stands(options: RunOptions, plan: Plan) 
     assert statuses == ["finished", "interrupted", *["never_ran"] * 6]
 
 
-@pytest.mark.usefixtures("begun")
-def test_another_study_of_that_name_is_told_beforehand(options: RunOptions) -> None:
-    other = RunOptions(
-        space="quickstart", results_dir=options.results_dir, settings={"epochs": (3,)}
-    )
-    changed = make_plan(other, SPACE)
-    text = plan_text(changed, read_progress(changed, other))
-    assert "a study of that name asks something else" in text
-    assert "epochs was 6, is 3" in text
+def test_a_plan_refuses_another_study_of_that_name_as_the_run_does(
+    begun: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["--space=quickstart", f"--results-dir={begun.parent}", "--set=epochs=3", "--plan"]
+    assert run_tune.main(ask) == 2
+    told = capfd.readouterr()
+    assert f"error: {begun} is another study" in told.err
+    assert "error:   epochs was 6, is 3" in told.err
+    assert "without --plan the same command would be refused here" in told.out
+    assert run_tune.main([*ask, "--json"]) == 2
+    listed = json.loads(capfd.readouterr().out)
+    assert "  epochs was 6, is 3" in listed["problems"]
+    assert {trial["status"] for trial in listed["trials"]} == {"never_ran"}
+    assert run_tune.main([*ask, "--fresh"]) == 0
+
+
+def test_a_plan_refuses_a_record_that_the_run_could_not_read(
+    begun: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    newer = '{"type":"opened","format":99,"name":"quickstart","time":0.0}\n'
+    (begun / "ledger.jsonl").write_text(newer, encoding="utf-8")
+    ask = ["--space=quickstart", f"--results-dir={begun.parent}", "--plan"]
+    assert run_tune.main(ask) == 2
+    assert "was written in format 99" in capfd.readouterr().err
+
+
+def test_a_plan_says_that_a_study_is_in_use(begun: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ask = ["--space=quickstart", f"--results-dir={begun.parent}", "--seeds=1", "--plan"]
+    with Lease(begun):
+        assert run_tune.main(ask) == 2
+        assert "is in use by process" in capfd.readouterr().err
+        assert run_tune.main([*ask, "--fresh"]) == 2
+    capfd.readouterr()
+    assert run_tune.main(ask) == 0
 
 
 @pytest.mark.usefixtures("begun")

@@ -35,6 +35,7 @@ BYTES = {
     "test_batch": 31_035_526,
 }
 """The official files and their sizes; their MD5 sums are compared when loaded."""
+ARCHIVE_BYTES = 170_498_071  # cifar-10-python.tar.gz
 MD5 = {
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -185,4 +186,5 @@ CIFAR10 = DataSource(
     count=count_cifar10,
     load=load_cifar10,
     is_present=lambda request: find_files(request) is not None,
+    download_bytes=ARCHIVE_BYTES + sum(BYTES.values()),
 )

@@ -21,6 +21,7 @@ class DataSource:
         everything that is wrong. Files that will be downloaded when loaded pass.
     load: reads the images; raises DatasetError.
     is_present: whether ``load`` will do without a download.
+    download_bytes: the room that a download takes, with what is unpacked from it.
     digest: hex digest of the labels and pixels, for data that are a person's own; None where the
         name says which images they are. Reads every file that it does not remember.
     notes: sentences that plan, report and card repeat: the layout, what was passed over.
@@ -31,5 +32,6 @@ class DataSource:
     count: Callable[[DataRequest], DataCounts]
     load: Callable[[DataRequest], Dataset]
     is_present: Callable[[DataRequest], bool] = lambda request: True
+    download_bytes: int = 0
     digest: Callable[[DataRequest], str] | None = None
     notes: Callable[[DataRequest], list[str]] = lambda request: []

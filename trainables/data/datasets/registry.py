@@ -36,11 +36,12 @@ def find_source(name: str) -> DataSource:
     """
     if name in DATASETS:
         return DATASETS[name]
-    if name.startswith(PREFIX):
+    text = str(name)  # a number where somebody set one
+    if text.startswith(PREFIX):
         return TORCHVISION
-    if PATTERN.fullmatch(name):
+    if PATTERN.fullmatch(text):
         return PYTHON_FILE
-    hint = did_you_mean(name, DATASETS)
+    hint = did_you_mean(text, DATASETS)
     raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
 
 
