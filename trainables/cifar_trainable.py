@@ -60,8 +60,9 @@ class CifarTrainable(tune.Trainable):
     Each result has the fields of the last ``EpochMetrics``, ``epochs`` (all of the step's, as
     dicts), ``score``, ``trial``, ``attempt``, ``done``, ``diverged``, ``interrupted``,
     ``host``, ``device``, ``storage_away_seconds`` (how long the storage has refused checkpoints; 0
-    where it takes them). A trial that diverged, was interrupted, or waits for its storage to take
-    its last checkpoint reports ``epoch`` and ``score`` without an epoch's metrics.
+    where it takes them) and ``storage_problem`` (what it said meanwhile). A trial that diverged,
+    was interrupted, or waits for its storage to take its last checkpoint reports ``epoch`` and
+    ``score`` without an epoch's metrics.
 
     A remote storage is spoken to by threads of their own: training waits for it at its start and
     its end alone.
@@ -234,6 +235,7 @@ class CifarTrainable(tune.Trainable):
             "trial": self._job.trial_id,  # Ray overwrites "trial_id" with its own
             "attempt": self._job.attempt,
             "storage_away_seconds": self._checkpoints.away_seconds,
+            "storage_problem": self._checkpoints.problem,
             "diverged": False,
             "interrupted": False,
             "host": socket.gethostname(),

@@ -125,7 +125,7 @@ def fed(trials: int, slots: int, epochs: int, epochs_a_report: int = 1) -> dict:
     tune_controller.RayActorManager = RecordedActors
     tune_controller._ResourceUpdater = NoResources
     storage._get_ray_train_session_dir = tempfile.gettempdir
-    vars(tune_loop).update(fit_tuner=fit, SlotCount=lambda *place: lambda: slots)
+    vars(tune_loop).update(fit_tuner=fit, SlotCount=lambda *place, **more: lambda: slots)
     InstantTrainable.epochs_a_report = epochs_a_report
     watch = Watch()
     watch.start()

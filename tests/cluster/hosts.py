@@ -219,11 +219,12 @@ def start_head(host: Host, cpus: int = 0) -> str:
     return f"{host.address}:{PORT}"
 
 
-def join(host: Host, address: str, cpus: int) -> None:
-    """One more node of the cluster."""
+def join(host: Host, address: str, cpus: int, **environment: str) -> None:
+    """One more node of the cluster, whose workers have this environment too."""
     options = shlex.join(["--num-cpus", str(cpus), "--node-ip-address", host.address])
     host.run(
         f"ray start --address {address} {options} --disable-usage-stats "
         "--object-store-memory 100000000",
         **HEALTH,
+        **environment,
     )

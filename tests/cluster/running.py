@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -17,7 +18,16 @@ SECONDS = 1.0
 
 S3_PORT = 9000
 
+SCRATCH = "/tmp/ranktune-0/scratch"
+
 EPOCH = b'"type":"epoch"'
+
+
+def package_folder(name: str) -> Path:
+    """Where Python finds a package."""
+    found = importlib.util.find_spec(name)
+    assert found is not None
+    return Path(str(found.origin)).parent
 
 
 @dataclass(frozen=True)
@@ -30,19 +40,22 @@ class Driver:
     study: Path
 
     @property
+    def ledger(self) -> Path:
+        return self.study / "ledger.jsonl"
+
+    @property
     def lines(self) -> list[str]:
         return self.log.read_text().splitlines()
 
     @property
     def study_id(self) -> str:
-        found = re.search(r'"study_id":"(\w+)"', (self.study / "ledger.jsonl").read_text())
+        found = re.search(r'"study_id":"(\w+)"', self.ledger.read_text())
         assert found
         return found[1]
 
     def trained(self) -> int:
         """Trials with an epoch on record."""
-        ledger = self.study / "ledger.jsonl"
-        lines = ledger.read_bytes().splitlines() if ledger.exists() else []
+        lines = self.ledger.read_bytes().splitlines() if self.ledger.exists() else []
         found = (re.search(rb'"trial_id":"([^"]+)"', one) for one in lines if EPOCH in one)
         return len({one[1] for one in found if one})
 
@@ -54,16 +67,16 @@ class Driver:
             assert time.monotonic() < deadline, f"not {count} trials in {seconds:.0f} s"
             time.sleep(0.1)
 
-    def interrupt(self) -> None:
-        """Ctrl-C; the driver alone bears its study's folder among its arguments."""
-        self.host.run(f"pkill -INT -f '[t]ests.cluster.driver --results {self.study.parent} '")
+    def send(self, signal: str) -> None:
+        """The driver alone bears its study's folder among its arguments."""
+        self.host.run(f"pkill -{signal} -f '[t]ests.cluster.driver --results {self.study.parent} '")
 
 
 @dataclass
 class Cluster:
-    """A head without slots and two workers; drivers run on the second.
+    """A head without slots and workers; drivers run on the last one.
 
-    epochs: of trials that train and save to S3, on one worker; None has scripted ones.
+    epochs: of trials that train and save to S3; None has scripted ones.
     """
 
     hosts: Hosts
@@ -77,29 +90,36 @@ class Cluster:
     s3: Host | None = None
     address: str = ""
 
-    def start(self) -> None:
+    def start(self, workers: int) -> None:
         """Boots everything but a driver."""
         if self.epochs:
             self.s3 = self.hosts.add("s3")
             self.s3.start(f"exec python -m tests.cluster.s3_server {self.s3.address} {S3_PORT} "
                           f"{self.switch}")  # fmt: skip
         self.add_head("head")
-        for number in range(1, 2 if self.epochs else 3):
+        for number in range(1, workers + 1):
             self.add_worker(f"worker{number}")
 
     def add_head(self, name: str) -> None:
         self.head = self.hosts.add(name)
         self.address = start_head(self.head)
 
-    def add_worker(self, name: str) -> Host:
+    def add_worker(self, name: str, *, without: str = "") -> None:
+        """``without``: a package that its Python lacks."""
         host = self.hosts.add(name)
-        join(host, self.address, self.slots)
+        if without:
+            host.run(f"mount -t tmpfs tmpfs {package_folder(without)}")
+        self.join(host)
         self.workers.append(host)
-        return host
+
+    def join(self, host: Host) -> None:
+        """Starts Ray on a host; scratch files have a small disk of their own there."""
+        host.run(f"mkdir -p {SCRATCH}; mount -t tmpfs -o size=50m tmpfs {SCRATCH}")
+        join(host, self.address, self.slots, TMPDIR=SCRATCH)
 
     @property
     def switch(self) -> Path:
-        """While this file exists, S3 answers 503."""
+        """While this file exists, S3 does what it says."""
         return self.folder / "s3-refuses"
 
     @property
@@ -110,11 +130,13 @@ class Cluster:
         query = f"scheme=http&region=us-east-1&endpoint_override={endpoint}"
         return f"s3://{BUCKET}/studies?{query}"
 
-    def start_driver(self, results: str = "results", more: str = "") -> Driver:
+    def start_driver(
+        self, results: str = "results", more: str = "", *, host: Host | None = None
+    ) -> Driver:
         folder = self.folder / results
         log = self.folder / f"driver{len(self.drivers) + 1}.log"
         work = f"--epochs {self.epochs}" if self.epochs else f"--seconds {SECONDS}"
-        host = self.workers[-1]
+        host = host or self.workers[-1]
         process = host.start(
             f"exec python -m tests.cluster.driver --results {folder} --storage '{self.storage}' "
             f"--address {self.address} --trials {self.trials} {work} {more} > {log} 2>&1"

@@ -1,10 +1,11 @@
-"""An S3 server that answers 503 while a file lies beside it.
+"""An S3 server that fails while a file lies beside it: with the status in it, or slowly.
 
 ``python -m tests.cluster.s3_server ADDRESS PORT SWITCH`` serves one bucket, kept in memory.
 """
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -15,7 +16,12 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "ranktune"
 
-REFUSAL = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+REFUSALS = {
+    "503": ("503 Slow Down", "SlowDown", "Please reduce your request rate."),
+    "403": ("403 Forbidden", "ExpiredToken", "The provided token has expired."),
+    "404": ("404 Not Found", "NoSuchBucket", "The specified bucket does not exist"),
+}
+"""By the text of the switch: status, code and message. ``slow N`` answers after N seconds."""
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -25,14 +31,18 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def with_switch(application: Callable, switch: Path) -> Callable:
-    """The application, refusing everything while ``switch`` exists."""
+    """The application, doing what ``switch`` says while it exists."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not switch.exists():
+        fault = switch.read_text() if switch.exists() else ""
+        if fault not in REFUSALS:
+            time.sleep(float(fault.removeprefix("slow ") or 0))
             return application(environ, start_response)
-        headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(REFUSAL)))]
-        start_response("503 Slow Down", headers)
-        return [REFUSAL]
+        status, code, message = REFUSALS[fault]
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+        headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+        start_response(status, headers)
+        return [body]
 
     return answer
 

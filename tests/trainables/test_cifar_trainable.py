@@ -13,9 +13,14 @@ import torch
 from trainables import cifar_trainable
 from trainables.cifar_trainable import CifarTrainable
 from trainables.config.trial_id import trial_id
-from trainables.files.code_digest import code_digest
-from trainables.training.job import LEAVE_FILE, STOP_FILE, HostLeavingError, TrialJob
-from trainables.training.node_check import UnfitNodeError
+from trainables.files.code_digest import code_digest, torch_version
+from trainables.training.job import (
+    LEAVE_FILE,
+    STOP_FILE,
+    HostLeavingError,
+    TrialJob,
+    UnfitNodeError,
+)
 from trainables.training.trainer import Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")
@@ -268,14 +273,16 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
     assert rows(results) == rows(run(worker(job(config, storage="straight"))))
     assert results[-1]["storage_away_seconds"] == 0
     assert (blocker / keys["trial_id"] / "e1-a0" / "state.json").is_file()
-    assert "the storage has refused for" in (tmp_path / "log").read_text()
+    assert "the storage has taken nothing for" in (tmp_path / "log").read_text()
 
 
 def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job):
     with pytest.raises(UnfitNodeError) as refused:
-        worker(job(device_fraction=0.5, code_digest="of another version"))
+        worker(job(device_fraction=0.5, code_digest="of another version", torch_version="0.1"))
     said = str(refused.value)
     assert said.startswith(socket.gethostname())
-    assert "install one version on every node" in said
+    assert said.count("install one version on every node") == 2
+    assert f"torch is {torch_version()} here and 0.1 on the driver's machine" in said
     assert ("cannot use it" in said) == (not torch.cuda.is_available())
-    assert run(worker(job(code_digest=code_digest())))[-1]["done"]
+    right = job(code_digest=code_digest(), torch_version=torch_version())
+    assert run(worker(right))[-1]["done"]

@@ -34,7 +34,7 @@ def lines() -> Iterator[list[str]]:
 
 @pytest.fixture
 def handlers():
-    """What caught SIGINT and SIGTERM before the test, and does so again after it."""
+    """What caught signals before the test, and does so again after it."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     yield before
     for number, handler in before.items():

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from importlib import metadata
 from pathlib import Path
+
+
+@functools.cache
+def torch_version() -> str:
+    """The installed torch, without what it was built for: cards and processors may be mixed."""
+    return metadata.version("torch").partition("+")[0]
+
 
 SOURCES = (".py", ".c", ".h")
 

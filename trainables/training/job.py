@@ -23,6 +23,13 @@ class HostLeavingError(RuntimeError):
     """
 
 
+class UnfitNodeError(RuntimeError):
+    """A machine that cannot train, or would to other numbers or on another device.
+
+    No fault of the trial. Defined here for nodes on which torch cannot be imported.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class TrialJob:
     """One attempt: what to train, where to go on, how to behave.
@@ -41,7 +48,8 @@ class TrialJob:
     worker_log: file for this trial's log lines, on the worker's own disk or a shared one.
     epoch_deadline_seconds: an epoch that takes longer ends the worker's process.
     data_dir: where to read the data set when none is handed over.
-    code_digest: of the driver's code that trains; empty is not compared.
+    code_digest, torch_version: of the driver's code that trains, and of its torch; empty is not
+    compared.
     """
 
     trial_id: str
@@ -57,6 +65,7 @@ class TrialJob:
     epoch_deadline_seconds: float | None = None
     data_dir: str | None = None
     code_digest: str = ""
+    torch_version: str = ""
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> TrialJob:

@@ -10,12 +10,8 @@ import socket
 import torch
 
 from trainables.config.starting_point import split_init
-from trainables.files.code_digest import code_digest
-from trainables.training.job import TrialJob
-
-
-class UnfitNodeError(RuntimeError):
-    """This machine would train to other numbers, or on another device; no fault of the trial."""
+from trainables.files.code_digest import code_digest, torch_version
+from trainables.training.job import TrialJob, UnfitNodeError
 
 
 def check_node(job: TrialJob) -> None:
@@ -35,6 +31,11 @@ def check_node(job: TrialJob) -> None:
         problems.append(
             f"the code that trains is another one here ({code_digest()}) than the driver's "
             f"({job.code_digest}): install one version on every node"
+        )
+    if job.torch_version and job.torch_version != torch_version():
+        problems.append(
+            f"torch is {torch_version()} here and {job.torch_version} on the driver's machine: "
+            "install one version on every node"
         )
     init = split_init(str(job.config.get("init") or ""))[0]
     if init.name and not init.is_dir():

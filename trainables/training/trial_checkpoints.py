@@ -81,14 +81,18 @@ class TrialCheckpoints:
         """Whether everything saved lies in the storage, within so many seconds."""
         if self._uploads.wait(seconds):
             return True
-        log.warning("the storage has refused for %.0f s: %s", self.away_seconds,
-                    self._uploads.problem)  # fmt: skip
+        log.warning("the storage has taken nothing for %.0f s: %s", self.away_seconds, self.problem)
         return False
 
     @property
     def away_seconds(self) -> float:
         """How long the storage has refused a checkpoint; 0 where it takes them."""
         return self._uploads.away_seconds
+
+    @property
+    def problem(self) -> str:
+        """What the storage last said, while it refuses; "" where it said nothing."""
+        return self._uploads.problem
 
     def close(self) -> None:
         """Leaves the storage alone; a checkpoint that could not be copied yet is given up."""

@@ -22,7 +22,7 @@ _NAMES: dict[str, FailureKind] = {
     "WorkerCrashedError": "lost_worker",
     "OwnerDiedError": "lost_node",
     "ObjectLostError": "lost_node",
-    "UnfitNodeError": "unfit_node",  # trainables.training.node_check's
+    "UnfitNodeError": "unfit_node",  # trainables.training.job's
     "StorageError": "storage",  # trainables.training.checkpoints.checkpoint_store's
     "HostLeavingError": "drained_node",  # trainables.training.job's
 }
@@ -36,6 +36,7 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("its node has died", "lost_node"),
     ("node was terminated", "lost_node"),
     ("owner has died", "lost_node"),
+    ("failed to import on the worker", "unfit_node"),  # the node lacks this project
     ("actor died", "lost_worker"),
     ("worker died", "lost_worker"),
 )

@@ -30,7 +30,7 @@ class SearchListener(Protocol):
     def on_epoch(self, row: Epoch) -> None:
         """An epoch was finished."""
 
-    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+    def on_storage(self, trial_id: str, away_seconds: float, problem: str, *, waits: bool) -> None:
         """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""
 
     def on_end(self, trial_id: str) -> None:
@@ -44,6 +44,7 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     """Translates Ray's events into the dispatcher's.
 
     ``place_of`` tells an actor's host, device and node id; ``node_of`` holds the last, by trial.
+    ``host_of`` tells the host that an error of Ray's speaks of.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         listener: SearchListener,
         *,
         place_of: Callable[[Any], tuple[str, str, str]] = lambda actor: ("", "", ""),
+        host_of: Callable[[str], str] = lambda error: "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dispatcher, self.listener = dispatcher, listener
-        self.clock, self.place_of = clock, place_of
+        self.clock, self.place_of, self.host_of = clock, place_of, host_of
         self.node_of: dict[str, str] = {}
         self._actors: dict[str, Any] = {}
         self._heard: set[str] = set()  # trials whose attempt has started
@@ -81,7 +83,8 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         for row in self.dispatcher.epochs(rows):
             self.listener.on_epoch(row)
         away = result.get("storage_away_seconds", 0.0)
-        self.listener.on_storage(trial_id, away, waits=not reports)
+        problem = result.get("storage_problem", "")
+        self.listener.on_storage(trial_id, away, problem, waits=not reports)
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
@@ -93,8 +96,10 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         trial_id = trial.config["trial_id"]
         node = self.node_of.get(trial_id, "")
-        if self.forget(trial_id):
-            self.dispatcher.failed(trial_id, self._failure(trial_id, trial))
+        if trial_id in self.dispatcher.running:
+            failure = self._failure(trial_id, trial)
+            self.forget(trial_id, failure)
+            self.dispatcher.failed(trial_id, failure)
             self.listener.on_end(trial_id)
             self.listener.on_failure(trial_id, node)
 
@@ -106,13 +111,14 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         ray.kill(self._actors[trial_id])
         return True
 
-    def forget(self, trial_id: str) -> bool:
-        """The attempt is over; whether it was running."""
+    def forget(self, trial_id: str, failure: Failure | None = None) -> bool:
+        """The attempt is over, by ``failure`` where there was one; whether it was running."""
         self._actors.pop(trial_id, None)
         self.node_of.pop(trial_id, None)
         running = trial_id in self.dispatcher.running
         if running and trial_id not in self._heard:
-            self.dispatcher.started(trial_id)  # its worker died before it was ready
+            host = self.host_of(failure.error) if failure else ""
+            self.dispatcher.started(trial_id, host)  # its worker died before it was ready
         self._heard.discard(trial_id)
         return running
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ray.tune.search import Searcher as RaySearcher
 
-from trainables.files.code_digest import code_digest
+from trainables.files.code_digest import code_digest, torch_version
 from trainables.training.job import TrialJob
 from tune_app.deciding.dispatcher import Dispatcher, RunningAttempt
 from tune_app.deciding.pickles_empty import PicklesEmpty
@@ -49,6 +49,7 @@ class WorkerSettings:
             worker_log=log or None,
             epoch_deadline_seconds=self.epoch_deadline_seconds,
             code_digest=code_digest(),
+            torch_version=torch_version(),
         ).to_dict()
 
 

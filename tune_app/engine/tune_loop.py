@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
@@ -26,7 +27,8 @@ from tune_app.engine.workload import Workload
 from tune_app.nodes.cluster import stop
 from tune_app.nodes.drain_watch import DrainWatch
 from tune_app.nodes.liveness import check_alive
-from tune_app.nodes.ray_internals import place_of_actor
+from tune_app.nodes.ray_internals import host_of_error, place_of_actor
+from tune_app.nodes.refused_nodes import RefusedNodes
 from tune_app.nodes.slot_count import SlotCount
 from tune_app.nodes.worker_logs import WorkerLogs
 from tune_app.record.history import LOST, WAITED_FOR
@@ -44,9 +46,12 @@ class TuneLoop:
         self.study, self.session, self.config = study, session, config
         self.dispatcher, self.workload = session.dispatcher, study.workload
         self.scheduler = self._scheduler()
-        self.callback = LedgerCallback(self.dispatcher, self, place_of=self._place_of)
+        self.callback = LedgerCallback(
+            self.dispatcher, self, place_of=self._place_of, host_of=host_of_error
+        )
         self._suspicious = False  # a worker was lost: Ray itself may be
         self._draining = DrainWatch()
+        self._refused = RefusedNodes()
         self._logs = WorkerLogs(study.paths.logs)
 
     def replay(self) -> None:
@@ -101,9 +106,9 @@ class TuneLoop:
         """An epoch was finished."""
         self.session.on_epoch(row)
 
-    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+    def on_storage(self, trial_id: str, away_seconds: float, problem: str, *, waits: bool) -> None:
         """A trial reports how long its storage has refused it."""
-        self.session.on_storage(trial_id, away_seconds, waits=waits)
+        self.session.on_storage(trial_id, away_seconds, problem, waits=waits)
 
     def on_end(self, trial_id: str) -> None:
         """An attempt ended."""
@@ -114,6 +119,8 @@ class TuneLoop:
     def on_failure(self, trial_id: str, node: str) -> None:
         """An attempt failed: what its worker wrote last may say why."""
         trial = self.dispatcher.history[trial_id]
+        if trial.ended and trial.ended.kind == "unfit_node":
+            self._refused.add(trial.host)
         if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
             self._logs.fetch(trial_id, trial.host, node)
 
@@ -126,13 +133,15 @@ class TuneLoop:
 
     def _fit(self, tier: int) -> None:
         placement = self.study.placement
+        resources = placement.resources(tier)
         fit_tuner(
             self.session,
             self.workload,
             self.scheduler,
             self._settings(tier),
-            resources=placement.resources(tier),
-            slots=SlotCount(placement, tier),
+            resources=resources,
+            placement=partial(self._refused.placement, resources),
+            slots=SlotCount(placement, tier, refused=self._refused.ids),
             tier=tier,
             limit=self.config.attempts_per_fit,
             callback=self.callback,

@@ -48,6 +48,7 @@ def fit_tuner(
     settings: WorkerSettings,
     *,
     resources: TrialResources,
+    placement: Callable[[], dict[str, Any]],
     slots: Callable[[], int],
     tier: int = 0,
     limit: int = LIMIT,
@@ -55,7 +56,8 @@ def fit_tuner(
 ) -> None:
     """Runs until this tier has nothing left, ``limit`` attempts have run, or the session stops.
 
-    ``slots`` is asked again and again how many attempts may run at once.
+    ``slots`` is asked again and again how many attempts may run at once, and ``placement`` for each
+    where it may run: options of its placement group.
 
     Ray's result grid is ignored: the ledger has the results. Ray's own files are thrown away.
     """
@@ -68,7 +70,10 @@ def fit_tuner(
         may_start=session.may_start,
     )
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **dict(resources.custom)}
-    bundle = PlacementGroupFactory([wanted])
+
+    def bundle(config: dict[str, Any]) -> PlacementGroupFactory:
+        return PlacementGroupFactory([wanted], **placement())
+
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             tune.with_resources(trainable(workload), bundle),

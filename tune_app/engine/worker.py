@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import socket
 from typing import Any
 
 import ray
 from ray import tune
 
+from trainables.training.job import UnfitNodeError
 from tune_app.engine.workload import Workload
 
 
@@ -41,7 +43,14 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
 
 def _named(path: str) -> type:
     module, _, name = path.partition(":")
-    found: type = getattr(importlib.import_module(module), name)
+    try:
+        found: type = getattr(importlib.import_module(module), name)
+    except Exception as problem:  # whatever a library raises that is broken here
+        reason = f"{type(problem).__name__}: {problem}"
+        raise UnfitNodeError(
+            f"{socket.gethostname()}: cannot import {module} ({reason}); install what RankTune "
+            "needs on every node"
+        ) from problem
     return found
 
 

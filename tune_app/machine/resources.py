@@ -39,12 +39,13 @@ class TrialResources:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine of the cluster."""
+    """One machine of the cluster; ``id`` is Ray's, "" where Ray was not asked."""
 
     name: str
     cpus: float
     gpus: float = 0.0
     custom: Custom = ()
+    id: str = ""
 
     def fits(self, resources: TrialResources) -> int:
         """How many trials run here at once; a card is shared by floor(1 / fraction)."""

@@ -274,6 +274,7 @@ def nodes() -> list[Node]:
             cpus=float(node["Resources"].get("CPU", 0.0)),
             gpus=float(node["Resources"].get("GPU", 0.0)),
             custom=_custom(node["Resources"]),
+            id=str(node["NodeID"]),
         )
         for node in alive
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ from typing import Any
 from tune_app.command.errors import RayLostError
 
 TRIED = ">=2.60,<2.61"
+
+_NODE_OF_ERROR = re.compile(
+    r"its node has died\. Node Id: (?P<id>\w+)|\(pid=\d+, ip=(?P<ip>[^,)]+)"
+)
 
 INTERNALS: dict[str, str] = {
     "ray._private.worker:print_to_stdstream": "silence_raylet",
@@ -177,6 +182,20 @@ def place_of_actor(actor: Any) -> tuple[str, str]:
         return str(about["Address"]["IPAddress"]), str(about["Address"]["NodeID"])
     except Exception:
         return "", ""
+
+
+def host_of_error(error: str) -> str:
+    """Address of the node that Ray says has died, or where a worker raised; "" for none.
+
+    An actor that was still starting has no place on record but this one.
+    """
+    import ray
+
+    found = _NODE_OF_ERROR.search(error)
+    if found is None or found["ip"]:
+        return str(found["ip"]) if found else ""
+    known = {node["NodeID"]: str(node["NodeManagerAddress"]) for node in ray.nodes()}
+    return known.get(found["id"], "")
 
 
 def draining_nodes() -> dict[str, float]:

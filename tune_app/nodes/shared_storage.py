@@ -56,6 +56,8 @@ def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: f
         return f"node {address} gave no answer in {timeout:.0f} s"
     except Exception as problem:
         reason = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
+        if "failed to import on the worker" in str(problem):
+            return f"node {address} lacks RankTune ({reason[0]}): install one version on every node"
         return f"node {address} does not share {storage}: {reason[0]}; {advice}"
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         self._retries.flush()
         if self._live:
-            self._live.stop()
+            with contextlib.suppress(OSError):
+                self._live.stop()
             self._live = None
 
     # Events.
@@ -100,7 +102,8 @@ class ProgressDisplay:
         self._retries.tick()
         if self._live and self.clock() - self._drawn > REFRESH_SECONDS:
             self._drawn = self.clock()
-            self._live.update(self._table(self._live.console), refresh=True)
+            with contextlib.suppress(OSError):  # a search outlives its terminal
+                self._live.update(self._table(self._live.console), refresh=True)
 
     # What is shown.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tune_app.command.output import LOG
-from tune_app.record.history import LOST, TrialHistory
+from tune_app.record.history import TrialHistory
 
 QUIET_SECONDS = 2.0
 """Failures within this many seconds of the last one are reported together."""
@@ -43,10 +43,11 @@ class RetryReport:
                 f": {said}" if said else "",
             )
             return
-        host = {"storage": "", "unfit_node": said.partition("Error: ")[2] or said}.get(
-            kind, trial.host
-        )
-        self._groups.setdefault((kind, host), []).append(f"{trial_id} after epoch {trial.epoch}")
+        host = "" if kind == "storage" else trial.host
+        if kind == "unfit_node":
+            own = said.partition("UnfitNodeError: ")[2]  # it begins with the host's name
+            host = own or f"{host or 'a host'}: {said}"
+        self._groups.setdefault((kind, host), []).append(trial_id)
         self._last = self.clock()
 
     def tick(self) -> None:
@@ -56,17 +57,28 @@ class RetryReport:
 
     def flush(self) -> None:
         """Reports the failures gathered so far."""
-        gone = {host for kind, host in self._groups if kind == "lost_node"}
+        for kind, host in list(self._groups):
+            node = ("lost_node", host)
+            if kind == "lost_worker" and node in self._groups:
+                # a host's workers are reported lost before the host itself
+                self._groups[node] += self._groups.pop((kind, host))
         for (kind, host), trials in self._groups.items():
-            if kind in LOST and host in gone:
-                kind = "lost_node"  # a host's workers are reported lost before the host itself
             cause = CAUSES[kind] if host else CAUSES[kind].replace("the host {host}", "a host")
-            cause = cause.format(host=host or "a host")
-            if len(trials) == 1:
-                LOG.info("%s: %s goes on from its checkpoint", cause, trials[0])
-            else:
-                LOG.info("%s: %d trials go on from their checkpoints", cause, len(trials))
+            one = len(trials) == 1
+            LOG.info(
+                "%s: %s %s %s",
+                cause.format(host=host or "a host"),
+                trials[0] if one else f"{len(trials)} trials",
+                "goes on" if one else "go on",
+                _where(kind, one=one),
+            )
         self._groups.clear()
+
+
+def _where(kind: str, *, one: bool) -> str:
+    if kind == "unfit_node":
+        return "elsewhere"
+    return "from its last checkpoint" if one else "from their last checkpoints"
 
 
 def last_line(error: str) -> str:

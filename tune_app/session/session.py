@@ -77,8 +77,7 @@ class Session:
             return
         self.polled_at = now
         self.ledger.sync_if_due()
-        if self.copy is not None:
-            self._outage.heard("the record", self.copy.away_seconds)
+        self._hear_record()
         if now > self.ends_at:
             self.stop(f"the time budget of {self.budget} is used up")
         if self.lost_event.is_set():
@@ -150,11 +149,15 @@ class Session:
         """The search is over: an outage of which trials told ends with the record's."""
         if self.copy is not None:
             self.copy.settle(TOLD_AFTER_SECONDS)
-            self._outage.heard("the record", self.copy.away_seconds)
+            self._hear_record()
 
-    def on_storage(self, trial_id: str, away_seconds: float, *, waits: bool) -> None:
+    def _hear_record(self) -> None:
+        if self.copy is not None:
+            self._outage.heard("the record", self.copy.away_seconds, self.copy.problem)
+
+    def on_storage(self, trial_id: str, away_seconds: float, problem: str, *, waits: bool) -> None:
         """A trial reports how long its storage has refused it; ``waits``: it does nothing else."""
-        self._outage.heard(trial_id, away_seconds)
+        self._outage.heard(trial_id, away_seconds, problem)
         if waits:
             self.watchdog.waits(trial_id)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from tune_app.command.output import LOG
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one comes when a terminal is closed, or the link to it is lost."""
 
 REPEAT_SECONDS = 0.5
 """``timeout`` and terminals signal the process and then its group: that is one request."""
@@ -44,11 +45,11 @@ def signals_kept() -> Iterator[None]:
 
 @dataclass
 class SignalHandler:
-    """Catches SIGINT and SIGTERM from entering to leaving; after a signal, to the process's end.
+    """Catches ``SIGNALS`` from entering to leaving; after a signal, to the process's end.
 
     ``signal`` is the first one that came, 0 for none; ``deadline`` the monotonic time when whatever
     still runs is to be ended. A second signal ends the process at once, however far its end has
-    come, with the code of the first: what is on record stays.
+    come, with the code of the first: what is on record stays. Under ``nohup`` SIGHUP stays ignored.
     """
 
     signal: int = 0
@@ -58,7 +59,9 @@ class SignalHandler:
 
     def __enter__(self) -> SignalHandler:
         for number in SIGNALS:
-            self._before[number] = signal.signal(number, self._caught)
+            self._before[number] = signal.getsignal(number)
+            if number != signal.SIGHUP or self._before[number] != signal.SIG_IGN:
+                signal.signal(number, self._caught)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +71,7 @@ class SignalHandler:
 
     @property
     def exit_code(self) -> int:
-        """130 after SIGINT, 143 after SIGTERM."""
+        """130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + self.signal
 
     def stop_in(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A storage that takes no checkpoints: reported once with its name, and once when it recovers."""
+"""A storage that takes no checkpoints: reported with its name, and once when it recovers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from tune_app.session.duration import format_duration
 
 TOLD_AFTER_SECONDS = 10.0
 
+TOLD_AGAIN = 6.0
+"""An outage is told again each time that it has lasted so many times as long: after 10 s, 60 s,
+6 min, 36 min."""
+
 
 @dataclass
 class StorageOutage:
@@ -21,19 +25,26 @@ class StorageOutage:
     clock: Callable[[], float] = time.monotonic
     _away: dict[str, float] = field(default_factory=dict)  # by trial: since when
     _since: float | None = None  # start of the outage that was reported
+    _told_after: float = TOLD_AFTER_SECONDS  # how long an outage must last for the next line
 
-    def heard(self, trial_id: str, away_seconds: float) -> None:
-        """A trial reported; 0 says that its storage takes what it is given."""
+    def heard(self, trial_id: str, away_seconds: float, problem: str = "") -> None:
+        """A trial reported; 0 says that its storage takes what it is given.
+
+        ``problem`` is what the storage last said; "" where it said nothing.
+        """
         if away_seconds <= 0:
             self.forget(trial_id)
             return
         self._away[trial_id] = self.clock() - away_seconds
-        if self._since is None and away_seconds >= TOLD_AFTER_SECONDS:
-            self._since = self._away[trial_id]
+        if away_seconds >= self._told_after:
+            self._since = min(self._away.values()) if self._since is None else self._since
+            while self._told_after <= away_seconds:
+                self._told_after *= TOLD_AGAIN
             LOG.info(
-                "the storage %s has not answered for %s: training goes on, checkpoints wait",
+                "the storage %s has taken nothing for %s%s: training goes on, checkpoints wait",
                 without_secrets(self.storage),
                 format_duration(away_seconds),
+                f" ({' '.join(problem.split())})" if problem else "",
             )
 
     def forget(self, trial_id: str) -> None:
@@ -42,4 +53,4 @@ class StorageOutage:
         if self._since is not None and not self._away:
             lasted = format_duration(self.clock() - self._since)
             LOG.info("the storage answers again after %s", lasted)
-            self._since = None
+            self._since, self._told_after = None, TOLD_AFTER_SECONDS

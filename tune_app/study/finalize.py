@@ -138,7 +138,7 @@ def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None 
     if not copy.finish():
         away = format_duration(copy.away_seconds)
         LOG.info(
-            "the storage lacks the end of the record: it has not answered for %s (%s); the same "
+            "the storage lacks the end of the record: it has taken nothing for %s (%s); the same "
             "command here brings it there",
             *(away, copy.problem or "no answer"),
         )

@@ -56,9 +56,9 @@ class ShutdownWatchdog:
             idle = now - session.polled_at if session.polled_at else 0.0
             late = now > session.signals.deadline + OVERTIME_SECONDS
             if late or idle > session.watchdog.timeouts.standstill:
-                self._end("Ray hangs")
+                self._end("Ray does not answer")
             elif ended := self._blocked_by_dead_ray(now):
-                self._end(f"{ended}, and a call to it hangs")
+                self._end(ended)
 
     def _blocked_by_dead_ray(self, now: float) -> str:
         """Which part of Ray died long ago, if the session has not polled since; else ""."""
@@ -77,7 +77,7 @@ class ShutdownWatchdog:
     def _end(self, reason: str) -> None:
         session = self.session
         session.dispatcher.halt(reason)
-        LOG.info("Ray does not end the search: the record is closed without it")
+        LOG.info("a call to Ray does not return: the record is closed without it")
         outcome = self.close()
         session.ledger.sync()
         write_results(outcome.folder, copy=session.copy)

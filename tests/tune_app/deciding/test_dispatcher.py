@@ -192,7 +192,7 @@ def test_a_node_that_refuses_its_trials_costs_them_no_retry_and_ends_a_search_of
     (trial,) = some_trials(1)
     now = itertools.count()
     made, _ = dispatcher([trial], max_failures=0, max_lost=0, clock=lambda: float(next(now)))
-    refusal = classify_text("trainables.training.node_check.UnfitNodeError: host-a: no GPU")
+    refusal = classify_text("trainables.training.job.UnfitNodeError: host-a: no GPU")
     assert refusal.kind == "unfit_node"
     attempts = 0
     while attempt := made.next_attempt():
@@ -200,7 +200,7 @@ def test_a_node_that_refuses_its_trials_costs_them_no_retry_and_ends_a_search_of
         assert made.failed(attempt.trial_id, refusal)
         attempts += 1
     assert attempts == 10
-    assert "all of kind unfit node; last: trainables.training.node_check" in made.halted
+    assert "all of kind unfit node; last: trainables.training.job" in made.halted
 
 
 def test_a_trial_that_kills_its_worker_each_time_is_given_up():

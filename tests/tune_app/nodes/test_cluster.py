@@ -17,6 +17,7 @@ from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.errors import UsageError
 from tune_app.nodes import cluster, worker_logs
 from tune_app.nodes.health import HealthCheck, ask_head
+from tune_app.nodes.ray_internals import host_of_error
 from tune_app.nodes.shared_storage import check_shared
 from tune_app.nodes.worker_logs import _fetch
 from tune_app.record.storage import StorageFolder, join
@@ -151,5 +152,10 @@ def test_a_node_killed_while_the_search_runs_costs_no_trial(two_nodes, tmp_path)
     epochs = [(row.trial_id, row.epoch) for row in engine.of(Epoch)]
     assert len(epochs) == len(set(epochs)) == 12 * 9
     assert len(engine.of(Started)) > 12  # those of the lost node were started again
+    died = f"The actor died because its node has died. Node Id: {second.node_id}\n\tunexpectedly"
+    ray.init(address=nodes.address, log_to_driver=False, ignore_reinit_error=True)
+    assert host_of_error(died) == second.node_ip_address
+    assert host_of_error("ray::Worker.__init__() (pid=7, ip=10.0.0.9, actor_id=1)") == "10.0.0.9"
+    assert host_of_error("no word of a place") == ""
     (own,) = shared.glob("scripted*")  # a study's folder bears its id
     assert any(own.iterdir())

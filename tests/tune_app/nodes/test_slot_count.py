@@ -30,5 +30,18 @@ def test_what_a_cluster_may_grow_to_waits_for_it_to_grow():
     assert counts(nodes, is_joined=True, max_concurrent=16) == [1, 4, 16]
 
 
+def test_a_node_that_refused_counts_for_nothing():
+    refused = set()
+    nodes = [Node("a", 2, id="1"), Node("b", 4, id="2")]
+    minutes = itertools.count(0, 60)
+    count = SlotCount(
+        Placement((), ONE_CORE), 0, refused=refused, ask=lambda: nodes,
+        clock=lambda: float(next(minutes)),
+    )  # fmt: skip
+    assert count() == 6
+    refused.add("2")
+    assert count() == 2
+
+
 def test_a_cluster_without_nodes_still_asks_for_one():
     assert counts([[]], is_joined=True) == [1]

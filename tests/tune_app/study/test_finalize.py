@@ -94,6 +94,15 @@ def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers, lines)
     assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
 
 
+@pytest.mark.parametrize("by_nohup", [False, True])
+def test_a_terminal_that_is_closed_asks_for_an_end_unless_it_is_ignored(handlers, by_nohup, lines):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if by_nohup else signal.SIG_DFL)
+    with SignalHandler() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signals.signal == (0 if by_nohup else signal.SIGHUP)
+    assert by_nohup or signals.exit_code == 129
+
+
 def test_without_a_signal_the_handlers_are_given_back(handlers):
     with SignalHandler():
         assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]

@@ -68,7 +68,7 @@ def test_training_goes_on_and_nothing_is_redone(ray_here, bucket, fault, tmp_pat
     trained = [row.time for row in epochs if when[0] < row.time < when[1]]
     assert len(trained) > 10
     assert max(after - before for before, after in pairwise(trained)) < 10
-    told = [line for line in lines if "has not answered for" in line]
+    told = [line for line in lines if "has taken nothing for" in line]
     assert len(told) == 1, lines
     assert any("the storage answers again after" in line for line in lines), lines
     assert not any("secret" in line for line in lines)

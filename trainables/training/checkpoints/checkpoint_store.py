@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pyarrow import fs
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception_type,
     retry_if_not_exception_type,
@@ -73,8 +74,11 @@ class CheckpointStore:
     """The checkpoints of one trial: ``<storage>/<trial_id>/<name>/``.
 
     A folder on a disk is written in place. Any other storage (``s3://…``) gets a copy of a local
-    one, its state file last, so that what was cut off lacks it and is passed over.
+    one, its state file last, so that what was cut off lacks it and is passed over. ``problem`` is
+    what it last said to a call that is repeated; "" once it answers.
     """
+
+    problem = ""
 
     def __init__(
         self, storage: str, trial_id: str, *, retry_seconds: float = RETRY_SECONDS
@@ -199,18 +203,25 @@ class CheckpointStore:
             & retry_if_not_exception_type((FileNotFoundError, NoAnswerError)),
             stop=stop_after_delay(self._retry_seconds),
             wait=wait_random_exponential(multiplier=0.5, max=10),
+            before_sleep=self._note,
             reraise=True,
         )
         began = time.monotonic()
         try:
-            return retrying(lambda: within(limit, act))
+            result = retrying(lambda: within(limit, act))
+            self.problem = ""
+            return result
         except FileNotFoundError:
             raise
         except OSError as problem:
+            self.problem = str(problem)
             waited = time.monotonic() - began
             raise StorageError(
                 f"the storage {self._folder} refused for {waited:.0f} s: {problem}"
             ) from problem
+
+    def _note(self, state: RetryCallState) -> None:
+        self.problem = str(state.outcome and state.outcome.exception())
 
 
 class BackgroundPoll:

@@ -52,7 +52,6 @@ class UploadQueue:
         self._copy_began: float | None = None
         self._slow_after = patience
         self._refused_since: float | None = None
-        self._problem = ""
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -92,8 +91,8 @@ class UploadQueue:
 
     @property
     def problem(self) -> str:
-        """What the storage last said, while it refuses."""
-        return self._problem
+        """What the storage last said, while it refuses; "" where it said nothing."""
+        return self._store.problem
 
     def _work(self) -> None:
         while (upload := self._next()) is not None:
@@ -119,12 +118,11 @@ class UploadQueue:
             self._copy_began = began = time.monotonic()
             try:
                 self._store.upload(upload.name, upload.folder)
-            except StorageError as problem:
+            except StorageError:
                 if self._refused_since is None:
                     self._refused_since = began
-                self._problem = str(problem)
             else:
-                self._refused_since, self._problem = None, ""
+                self._refused_since = None
                 return True
             finally:
                 self._copy_began = None

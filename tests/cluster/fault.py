@@ -1,0 +1,58 @@
+"""A fault, and what a search owes whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.cluster.outcome import Outcome
+from tests.cluster.running import Cluster
+
+CONTINUE = "to continue: "
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens, and what a search owes whoever waits for it.
+
+    strike: returns once the cause is over. says: words of the line that names the cause. trains:
+    real networks, saving to S3; else scripted trials and a shared folder. workers: hosts with
+    slots. rounds: trials a slot. small_storage: a file system of its own. exit_codes: of each
+    driver. redone: epochs that a trial may train again; a scripted one saves each epoch. within:
+    seconds until a trial goes on. hosts: on which trials run. lines: that may name it, however many
+    trials it hit. ends: leaves trials for another command, within so many seconds.
+    """
+
+    strike: Callable[[Cluster], None]
+    says: str = ""
+    trains: bool = False
+    workers: int = 2
+    rounds: int = 3
+    small_storage: bool = False
+    exit_codes: tuple[int, ...] = (0,)
+    redone: int = 1
+    within: float = 60
+    hosts: int = 1
+    lines: int = 2  # a loaded machine may miss a host's trials in two parts
+    ends: float | None = None
+
+    def problems(self, found: Outcome, *, patience: float = 1) -> list[str]:
+        """What the search owed and did not do; ``patience`` times as long where others compute."""
+        ends = None if self.ends is None else patience * self.ends
+        within = patience * self.within
+        named = sum(self.says in line for line in found.lines)
+        owed = {
+            "a line that names the cause": bool(found.said) or not self.says,
+            f"at most {self.lines} lines that name it": named <= self.lines or not self.says,
+            f"exit codes {self.exit_codes}": found.exit_codes == self.exit_codes,
+            "every trial finished": found.finished == found.planned or self.ends is not None,
+            f"an end within {ends} s": ends is None or found.seconds <= ends,
+            "the command that goes on": self.ends is None or CONTINUE in "\n".join(found.lines),
+            "no epoch lost": found.lost == 0,
+            "no epoch twice on record": found.doubled == 0,
+            "the results of an undisturbed search": found.differing == 0,
+            f"at most {self.redone} epochs of a trial redone": found.redone_most <= self.redone,
+            f"a trial goes on within {within} s": (found.recovered or 0) <= within,
+            f"trials on {self.hosts} hosts": len(found.hosts) >= self.hosts,
+        }
+        return [words for words, kept in owed.items() if not kept]

@@ -1,0 +1,142 @@
+"""What strikes a running search on several hosts."""
+
+from __future__ import annotations
+
+import time
+
+from tests.cluster.running import SCRATCH, Cluster
+
+
+def power_off_worker(cluster: Cluster) -> None:
+    cluster.workers[0].power_off()
+
+
+def power_off_head(cluster: Cluster) -> None:
+    """The driver runs elsewhere."""
+    cluster.head.power_off()
+
+
+def continue_elsewhere(cluster: Cluster) -> None:
+    """Everything is gone but the storage: a new head, new workers, no study folder."""
+    cluster.head.power_off()
+    cluster.drivers[0].process.wait(120)
+    for worker in cluster.workers:
+        worker.power_off()
+    cluster.add_head("head2")
+    for name in ("worker3", "worker4"):
+        cluster.add_worker(name)
+    cluster.start_driver("elsewhere")
+
+
+def cut_link(seconds: float, cluster: Cluster) -> None:
+    cluster.workers[0].cut()
+    time.sleep(seconds)
+    cluster.workers[0].mend()
+
+
+def kill_worker_process(cluster: Cluster) -> None:
+    cluster.workers[0].run("pkill -9 -o -f '[r]ay::ImplicitFunc|[r]ay::[A-Za-z]*Trainable'")
+
+
+def add_node(cluster: Cluster) -> None:
+    cluster.add_worker("worker3")
+
+
+def drain_node(cluster: Cluster) -> None:
+    """A spot machine's notice; the machine is taken half a minute later."""
+    node = "pgrep -af raylet/raylet | grep -o 'node_id=[0-9a-f]*' | head -n 1 | cut -d = -f 2"
+    answer = cluster.folder / "node"
+    cluster.workers[0].run(f"{node} > {answer}")
+    cluster.head.run(
+        f"ray drain-node --address {cluster.address} --node-id {answer.read_text().strip()} "
+        "--reason DRAIN_NODE_REASON_PREEMPTION --reason-message 'spot notice' "
+        "--deadline-remaining-seconds 30"
+    )
+    time.sleep(30)
+    cluster.workers[0].power_off()
+
+
+def refuse(status: str, seconds: float, cluster: Cluster) -> None:
+    """S3 answers with an error."""
+    cluster.switch.write_text(status)
+    time.sleep(seconds)
+    cluster.switch.unlink()
+
+
+def unreachable(seconds: float, cluster: Cluster) -> None:
+    """The cable of the S3 server is pulled."""
+    assert cluster.s3 is not None
+    cluster.s3.cut()
+    time.sleep(seconds)
+    cluster.s3.mend()
+
+
+def fill_storage(cluster: Cluster) -> None:
+    cluster.fill_storage()
+    time.sleep(20)
+    cluster.free_storage()
+
+
+def second_study(cluster: Cluster) -> None:
+    """Of the same name in the same storage; it is interrupted, and goes on afterwards."""
+    second = cluster.start_driver("results2", "--fresh")
+    second.wait_for_trials(1)
+    second.send("INT")
+    second.process.wait(120)
+    cluster.start_driver("results2")
+
+
+def refused_and_off(cluster: Cluster) -> None:
+    """S3 answers 503, and meanwhile a worker is lost."""
+    cluster.switch.write_text("503")
+    time.sleep(5)
+    cluster.workers[0].power_off()
+    time.sleep(35)
+    cluster.switch.unlink()
+
+
+def off_and_on(cluster: Cluster) -> None:
+    """A worker reboots, and its Ray starts again; it was given up meanwhile."""
+    cluster.workers[0].power_off()
+    time.sleep(15)
+    cluster.workers[0].boot()
+    cluster.join(cluster.workers[0])
+
+
+def slow_storage(cluster: Cluster) -> None:
+    """Every call takes five seconds, to the end."""
+    cluster.switch.write_text("slow 5")
+
+
+def end_driver(signal: str, cluster: Cluster) -> None:
+    """And the same command at once."""
+    driver = cluster.drivers[0]
+    driver.send(signal)
+    if signal != "KILL":
+        driver.process.wait(120)
+    cluster.start_driver()
+
+
+def second_driver(cluster: Cluster) -> None:
+    """From the storage alone, on another host, while the first one works."""
+    cluster.start_driver("elsewhere", host=cluster.workers[0]).process.wait(120)
+
+
+def cut_driver(cluster: Cluster) -> None:
+    """The driver's host loses its link; later the same command is given elsewhere."""
+    cluster.workers[-1].cut()
+    cluster.drivers[0].process.wait(120)
+    cluster.start_driver("elsewhere", host=cluster.workers[0])
+
+
+def add_unfit_node(package: str, cluster: Cluster) -> None:
+    """A node joins on which a package of Python cannot be imported."""
+    cluster.add_worker("worker3", without=package)
+
+
+def fill_scratch(cluster: Cluster) -> None:
+    """The disk of one worker, not of the others."""
+    worker = cluster.workers[0]
+    worker.run(f"cat /dev/zero > {SCRATCH}/filler || true")
+    time.sleep(20)
+    worker.run(f"rm {SCRATCH}/filler")
