@@ -8,14 +8,16 @@ import faulthandler
 import logging
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from ray import tune
 
 from trainables.compiled.code_path import code_path
+from trainables.config.carried_files import Content, remember_starts
 from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -74,10 +76,15 @@ class CifarTrainable(tune.Trainable):
     _unreported: list[EpochMetrics]  # the last step's, while its checkpoint waits for the storage
 
     def setup(
-        self, config: dict[str, Any], data: Dataset | None = None, tables: Sequence[str] = ()
+        self,
+        config: dict[str, Any],
+        data: Dataset | None = None,
+        tables: Sequence[str] = (),
+        starts: Mapping[str, Content] = MappingProxyType({}),
     ) -> None:
         """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
         remember_tables(tables)
+        remember_starts(starts)
         self._data = data
         self._handler: logging.FileHandler | None = None
         self._start(config)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from trainables.config.carried_files import here
 from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
 from trainables.networks.pretrained import TrainedWeights, pretrained_weights
 from trainables.networks.reference import read_reference
@@ -64,7 +65,7 @@ def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> N
 def _read(name: str, table: LayerTable) -> TrainedWeights:
     if name == PRETRAINED:
         return pretrained_weights(read_reference(table.network))
-    return TrainedWeights(read_weights(Path(name)))
+    return TrainedWeights(read_weights(here(Path(name))))
 
 
 def _fitting(

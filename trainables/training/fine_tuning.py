@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from trainables.config.carried_files import here
 from trainables.config.starting_point import split_init
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 
@@ -15,7 +16,7 @@ def start_from(network: nn.Module, init: str) -> None:
         CheckpointError: missing, damaged, or not the tensors that the trial was named after.
     """
     folder, digest = split_init(init)
-    tensors, state = read_checkpoint(folder)
+    tensors, state = read_checkpoint(here(folder))
     if state["tensors_blake2b"] != digest:
         raise CheckpointError(
             f"{folder} was written again since the trial was planned: it holds "

@@ -9,6 +9,7 @@ import socket
 
 import torch
 
+from trainables.config.carried_files import here
 from trainables.config.starting_point import split_init
 from trainables.files.code_digest import code_digest, torch_version
 from trainables.training.job import TrialJob, UnfitNodeError
@@ -38,10 +39,10 @@ def check_node(job: TrialJob) -> None:
             "install one version on every node"
         )
     init = split_init(str(job.config.get("init") or ""))[0]
-    if init.name and not init.is_dir():
+    if init.name and not here(init).is_dir():
         problems.append(
-            f"the starting point {init} is not on this machine: keep it in a folder that every "
-            "node sees"
+            f"the starting point {init} is neither on this machine nor on the driver's: bring it "
+            "back there"
         )
     if problems:
         raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tune_app.command.errors import RayLostError
 from tune_app.nodes.liveness import check_alive
 
 if TYPE_CHECKING:
+    from trainables.config.carried_files import Content
     from trainables.data.dataset import Dataset
 
 PRELOAD = ("tune_app.engine.preload",)
@@ -31,13 +33,18 @@ class Workload:
     dataset: Mapping[str, Any] = field(default_factory=dict)
 
 
-def cifar_workload(data: Dataset, tables: Sequence[str] = ()) -> Workload:
+def cifar_workload(
+    data: Dataset,
+    tables: Sequence[str] = (),
+    starts: Mapping[str, Content] = MappingProxyType({}),
+) -> Workload:
     """Training networks on a data set, which goes into the store of the Ray that runs now.
 
     Args:
         data: the images.
         tables: of the networks that are no ResNet-9, as ``table_texts`` writes them: a worker
             builds them from these, whatever files its node has.
+        starts: files that trials start from, as ``read_starts`` reads them; they go the same way.
 
     Raises:
         RayLostError: where Ray has ended meanwhile.
@@ -57,7 +64,8 @@ def cifar_workload(data: Dataset, tables: Sequence[str] = ()) -> Workload:
     }
     try:
         shared = ray.put(data)
+        carried = ray.put(starts) if starts else {}
     except (OSError, ray.exceptions.RayError) as problem:
         raise RayLostError(f"Ray did not take the data: {problem}") from problem
-    parameters = {"data": shared, "tables": tuple(tables)}
+    parameters = {"data": shared, "tables": tuple(tables), "starts": carried}
     return Workload("trainables.cifar_trainable:CifarTrainable", parameters, about)

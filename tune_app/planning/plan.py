@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -72,9 +72,14 @@ class Plan:
     images_bytes: int = 0  # of the images as they are trained on, once a node
 
 
+def plan_configs(plan: Plan) -> Iterator[TrainConfig]:
+    """Every configuration that the plan lists; of an open-ended search, its examples."""
+    return (trial.config for trial in (*plan.trials, *plan.examples))
+
+
 def plan_tables(plan: Plan) -> list[str]:
     """The tables of the networks that the plan may train, as ``table_texts`` writes them."""
-    return table_texts(trial.config for trial in (*plan.trials, *plan.examples))
+    return table_texts(plan_configs(plan))
 
 
 def make_plan(options: RunOptions, space: SearchSpace) -> Plan:

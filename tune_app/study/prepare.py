@@ -9,6 +9,7 @@ from functools import partial
 
 from analysis.record.record import LEDGER, Record, read_record
 from analysis.record.rows import AnyRow
+from trainables.config.carried_files import read_starts
 from trainables.data.datasets.registry import load_dataset
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -19,7 +20,7 @@ from tune_app.machine.resources import Node
 from tune_app.nodes.health import report_health
 from tune_app.nodes.ray_start import RayStart
 from tune_app.planning.data_request import data_request
-from tune_app.planning.plan import Plan, plan_tables
+from tune_app.planning.plan import Plan, plan_configs, plan_tables
 from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths
 from tune_app.record.study_document import StudyName
@@ -85,7 +86,9 @@ def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable
     if given := config.workload:
         return lambda: given
     data = load_dataset(data_request(plan.space.fixed, options))
-    return partial(cifar_workload, data, plan_tables(plan))
+    # the workers of this machine read them where they lie
+    starts = read_starts(plan_configs(plan)) if options.address is not None else {}
+    return partial(cifar_workload, data, plan_tables(plan), starts)
 
 
 def _gpus_per_trial(

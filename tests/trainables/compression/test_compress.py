@@ -14,6 +14,7 @@ from trainables.compression.evaluation import evaluate, load_data, read_images
 from trainables.compression.start_writer import write_start
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained, TrialError, load_trained
+from trainables.config import carried_files
 from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
@@ -176,6 +177,27 @@ def test_a_configuration_with_a_starting_point_needs_the_folder_only_once(
     (tmp_path / "a").rename(tmp_path / "moved")
     assert TrainConfig.from_trial(config.to_dict()) == config
     assert config.network_size().parameters == compressed.size.parameters
+
+
+def test_a_starting_point_travels_to_a_machine_that_lacks_its_folder(
+    trained, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(carried_files, "_remembered", {})
+    monkeypatch.setattr(carried_files, "_written", {})
+    compressed = compress(trained, Target("tt_conv", rank=3))
+    config = fine_tuning(start(tmp_path / "a", trained, compressed, digits))
+    starts = carried_files.read_starts([config, config.with_values(init="")])
+    (tmp_path / "a").rename(tmp_path / "on-the-driver")
+    with pytest.raises(CheckpointError, match="is missing"):
+        Trainer(config, digits, threads=1)
+    carried_files.remember_starts(starts)
+    state = Trainer(config, digits, threads=1).network.state_dict()
+    wanted = compressed.network.state_dict()
+    assert all(tensor.equal(wanted[name]) for name, tensor in state.items())
+    starts[str(tmp_path / "a")]["state.json"][100] += 1
+    carried_files._written.clear()
+    with pytest.raises(CheckpointError):
+        Trainer(config, digits, threads=1)
 
 
 def test_a_starting_point_that_was_written_again_is_not_trained_from(trained, digits, tmp_path):
