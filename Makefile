@@ -40,6 +40,11 @@ test-slow: $(DEVELOPMENT)  ## the tests left out there: faults, the wheel, odd m
 slurm-test: $(DEVELOPMENT)  ## the recipe of Slurm on a real Slurm (as root; apt install slurm-wlm munge)
 	@.venv/bin/python -m pytest tests/cluster/test_slurm.py
 
+jobs-test: $(DEVELOPMENT)  ## the recipe of `ray job submit` (as root; installs what ray[default] adds into build/jobs)
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --target build/jobs --no-deps --require-hashes \
+	  -r requirements-jobs.txt
+	@PYTHONPATH="$(CURDIR)/build/jobs" .venv/bin/python -m pytest tests/cluster/test_job_submit.py
+
 chaos-cluster: $(DEVELOPMENT)  ## every fault of a cluster at 2 and 12 slots a host (as root, an hour and a half)
 	@.venv/bin/python -m tests.cluster.faults
 
@@ -111,4 +116,4 @@ $(DEVELOPMENT): requirements-dev.txt | .venv/bin/uv
 install = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r $(1) \
   || { echo "uv could not; pip tries (slower)"; .venv/bin/python -m pip install --quiet --require-hashes -r $(1); }
 
-.PHONY: help quickstart test test-slow slurm-test chaos-cluster test-fast lint format bench study study-small architecture api wheel requirements clean
+.PHONY: help quickstart test test-slow slurm-test jobs-test chaos-cluster test-fast lint format bench study study-small architecture api wheel requirements clean

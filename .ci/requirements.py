@@ -1,11 +1,13 @@
 """Compile the requirement files from pyproject.toml: exact versions, hashes, no address.
 
-The development file is compiled first and bounds the other, so that every package has one version
-in both. Each file begins with the digest of what it was compiled from; a test compares it.
+The development file is compiled first and bounds the others, so that every package has one version
+in all. That of `ray job submit` lists what it adds to the development file, to be installed beside it:
+Ray starts more processes where it finds these packages. Each file begins with the digest of what it was compiled from; a test compares it.
 """
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -38,7 +40,19 @@ def compile_requirements(uv: str, output: str, *options: str) -> None:
     path.write_text(f"{HEADER}{digest}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
 
 
+def leave_out(output: str, known: str) -> None:
+    """Removes the packages of one file that stand in another."""
+    path, other = (ROOT / name for name in (output, known))
+    header, *blocks = re.split(r"\n(?=\S)", path.read_text(encoding="utf-8"))
+    there = set(re.findall(r"^\S+?==", other.read_text(encoding="utf-8"), re.MULTILINE))
+    added = [one.rstrip() for one in blocks if one.partition("==")[0] + "==" not in there]
+    path.write_text("\n".join([header, *added]) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     uv, *options = sys.argv[1:]  # options: --upgrade, --upgrade-package NAME
     compile_requirements(uv, "requirements-dev.txt", "--extra", "dev", *options)
     compile_requirements(uv, "requirements.txt", "-c", "requirements-dev.txt")
+    jobs = "requirements-jobs.txt"
+    compile_requirements(uv, jobs, "--extra", "jobs", "-c", "requirements-dev.txt", *options)
+    leave_out(jobs, "requirements-dev.txt")

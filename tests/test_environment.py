@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
 FILES = {"requirements.txt": RUNTIME, "requirements-dev.txt": DEVELOPMENT}
+COMPILED = [*FILES, "requirements-jobs.txt"]
 DECLARED = [(file, dependency) for file, declared in FILES.items() for dependency in declared]
 
 
@@ -52,7 +53,7 @@ def test_every_declared_dependency_has_pins_within_its_range(file: str, dependen
     assert not outside, f"{dependency} is pinned to {outside} in {file}; run `make requirements`"
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", COMPILED)
 def test_the_files_were_compiled_from_the_tables_that_stand_in_pyproject(file: str) -> None:
     compiler = runpy.run_path(str(ROOT / ".ci" / "requirements.py"))
     header = (ROOT / file).read_text(encoding="utf-8").splitlines()[0]
@@ -60,17 +61,23 @@ def test_the_files_were_compiled_from_the_tables_that_stand_in_pyproject(file: s
     assert header == expected, "pyproject.toml has changed since; run `make requirements`"
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", COMPILED)
 def test_every_pin_carries_a_hash(file: str) -> None:
     hashed = re.compile(r" --hash=sha256:[0-9a-f]{64}( |$)")
     assert [line for line in logical_lines(file) if not hashed.search(line)] == []
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", COMPILED)
 def test_no_address_path_or_option_stands_in_the_file(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert re.findall(r"https?:|file:|git\+| @ |^\s*-(?!-hash=)\S*", text, re.MULTILINE) == []
     assert "/" not in text
+
+
+def test_the_file_of_jobs_adds_to_the_development_file_and_repeats_nothing() -> None:
+    added = pins("requirements-jobs.txt")
+    assert "aiohttp-cors" in added
+    assert added.keys() & pins("requirements-dev.txt").keys() == set()
 
 
 def test_both_files_pin_the_same_versions() -> None:

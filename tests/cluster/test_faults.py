@@ -3,6 +3,8 @@
 The shorter ones; ``make chaos-cluster`` runs them all, at 2 and at 12 slots a host.
 """
 
+import os
+
 import pytest
 
 from tests.cluster.faults import FAULTS, strike
@@ -23,14 +25,18 @@ SHORT = [
     ("two studies at once", 2),
     ("S3 503 for 20 s", 2),
     ("S3 unreachable 20 s", 2),
+    ("node without the project added", 2),
+    ("SIGTERM, the same command at once", 2),
+    ("second driver from the storage alone", 2),
 ]
 
 
-PATIENCE = 3
-"""Other tests share the cores; ``python -m tests.cluster.faults`` holds the times themselves."""
+MOST_PATIENCE = 3.0
+"""Times are owed as they are where the cores are free, later where other tests wait for them."""
 
 
 @pytest.mark.parametrize(("fault", "slots"), SHORT, ids=lambda value: str(value).replace(" ", "-"))
 def test_a_fault_costs_no_trial_and_is_named(fault, slots, tmp_path):
     found = strike(fault, slots, tmp_path / "cluster")
-    assert FAULTS[fault].problems(found, patience=PATIENCE) == [], found
+    patience = min(MOST_PATIENCE, max(1.0, found.load / (os.cpu_count() or 1)))
+    assert FAULTS[fault].problems(found, patience=patience) == [], found
