@@ -17,10 +17,11 @@ class Fault:
 
     strike: returns once the cause is over. says: words of the line that names the cause. trains:
     real networks, saving to S3; else scripted trials and a shared folder. workers: hosts with
-    slots. rounds: trials a slot. small_storage: a file system of its own. exit_codes: of each
-    driver. redone: epochs that a trial may train again; a scripted one saves each epoch. within:
-    seconds until a trial goes on. hosts: on which trials run. lines: that may name it, however many
-    trials it hit. ends: leaves trials for another command, within so many seconds.
+    slots. rounds: trials a slot. seconds: of a scripted trial's epoch, of which it has nine.
+    small_storage: a file system of its own. exit_codes: of each driver. redone: epochs that a trial
+    may train again; a scripted one saves each epoch. within: seconds until a trial goes on. hosts:
+    on which trials run. lines: that may name it, however many trials it hit. ends: leaves trials
+    for another command, within so many seconds.
     """
 
     strike: Callable[[Cluster], None]
@@ -28,6 +29,7 @@ class Fault:
     trains: bool = False
     workers: int = 2
     rounds: int = 3
+    seconds: float = 1.0
     small_storage: bool = False
     exit_codes: tuple[int, ...] = (0,)
     redone: int = 1

@@ -88,15 +88,15 @@ FAULTS: dict[str, Fault] = {
     ),
     "node added": Fault(add_node, rounds=6, hosts=3),
     "node without the project added": Fault(
-        partial(add_unfit_node, "tune_app"), "No module named 'tune_app'", rounds=6, hosts=2
+        partial(add_unfit_node, "tune_app"), "No module named 'tune_app'", rounds=6, seconds=4
     ),
     "node with a broken torch added": Fault(
         partial(add_unfit_node, "torch"),
-        "No module named 'torch'",
+        "cannot import trainables.cifar_trainable",
         trains=True,
+        workers=1,
         rounds=3,
         redone=0,
-        hosts=2,
     ),
     "node drained": Fault(drain_node, "is being taken away"),
     "storage full 20 s": Fault(fill_storage, "is full", small_storage=True, within=90, lines=4),
@@ -125,7 +125,8 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
     with small_file_system(folder / "storage", fault.small_storage), network(folder) as hosts:
         trials = slots * fault.rounds * (fault.workers if fault.trains else 1)
-        cluster = Cluster(hosts, folder, slots, trials, 120 // slots if fault.trains else None)
+        epochs = 120 // slots if fault.trains else None
+        cluster = Cluster(hosts, folder, slots, trials, epochs, fault.seconds)
         cluster.start(fault.workers)
         cluster.start_driver().wait_for_trials(slots * len(cluster.workers))
         struck, began = time.time(), time.monotonic()

@@ -13,9 +13,6 @@ from pathlib import Path
 from tests.cluster.hosts import Host, Hosts, join, start_head
 from tests.cluster.s3_server import BUCKET
 
-SECONDS = 1.0
-"""Of an epoch of a scripted trial, which has nine."""
-
 S3_PORT = 9000
 
 SCRATCH = "/tmp/ranktune-0/scratch"
@@ -76,7 +73,7 @@ class Driver:
 class Cluster:
     """A head without slots and workers; drivers run on the last one.
 
-    epochs: of trials that train and save to S3; None has scripted ones.
+    epochs: of trials that train and save to S3; None has scripted ones, whose epochs take seconds.
     """
 
     hosts: Hosts
@@ -84,6 +81,7 @@ class Cluster:
     slots: int
     trials: int
     epochs: int | None = None
+    seconds: float = 1.0
     head: Host = field(init=False)
     workers: list[Host] = field(default_factory=list)
     drivers: list[Driver] = field(default_factory=list)
@@ -135,7 +133,7 @@ class Cluster:
     ) -> Driver:
         folder = self.folder / results
         log = self.folder / f"driver{len(self.drivers) + 1}.log"
-        work = f"--epochs {self.epochs}" if self.epochs else f"--seconds {SECONDS}"
+        work = f"--epochs {self.epochs}" if self.epochs else f"--seconds {self.seconds}"
         host = host or self.workers[-1]
         process = host.start(
             f"exec python -m tests.cluster.driver --results {folder} --storage '{self.storage}' "

@@ -5,7 +5,9 @@ import importlib.util
 from tests.cluster.hosts import Host, checkout_as_command, minutes_unless, missing, network
 
 REASON = missing() or (
-    "" if importlib.util.find_spec("aiohttp_cors") else "jobs need what ray[default] adds: make jobs-test"
+    ""
+    if importlib.util.find_spec("aiohttp_cors")
+    else "jobs need what ray[default] adds: make jobs-test"
 )
 
 pytestmark = minutes_unless(REASON)
