@@ -1,8 +1,9 @@
 """Compile the requirement files from pyproject.toml: exact versions, hashes, no address.
 
 The development file is compiled first and bounds the others, so that every package has one version
-in all. That of `ray job submit` lists what it adds to the development file, to be installed beside it:
-Ray starts more processes where it finds these packages. Each file begins with the digest of what it was compiled from; a test compares it.
+in all. That of `ray job submit` lists what it adds to the development file, to be installed beside
+it: Ray starts more processes where it finds these packages. Each file begins with the digest of
+what it was compiled from; a test compares it.
 """
 
 import hashlib
