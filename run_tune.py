@@ -9,8 +9,8 @@ from functools import partial
 from analysis.record.record import RecordError
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
-from trainables.config.printable import escape_unknown_characters
 from trainables.data.sources import DatasetError
+from trainables.text.printable import escape_unknown_characters
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions

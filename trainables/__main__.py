@@ -9,8 +9,8 @@ import typer
 
 from trainables.commands.registry import COMMANDS, EXAMPLES
 from trainables.config.installation import INSTALLED, command_line, is_installed
-from trainables.config.printable import escape_unknown_characters
 from trainables.files.file_problem import file_problem
+from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
 

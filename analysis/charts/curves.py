@@ -12,8 +12,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import spread
 from analysis.charts.metric_label import METRIC_NAMES, protocols
 from analysis.charts.selection import SELECTION
-from analysis.claims.claim import plural
 from analysis.record.status import TrialStatus
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

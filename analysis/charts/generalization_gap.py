@@ -12,8 +12,8 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import log_ticks
 from analysis.charts.metric_label import finished, nothing_finished, protocols
-from analysis.claims.claim import plural
 from analysis.study.confirmation import confirmations, shared_ids
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

@@ -12,8 +12,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
 from analysis.charts.metric_label import scored_trials
 from analysis.charts.ranks import ranked
-from analysis.claims.claim import plural
 from analysis.study.configurations import grid
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

@@ -12,9 +12,9 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.steps import neighbourhood
-from analysis.claims.claim import plural
 from analysis.study.replicates import best_by_value, replicates
 from analysis.study.searched_keys import searched_keys
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

@@ -41,19 +41,6 @@ def short(value: object) -> str:
     return text.replace("e-0", "e-").replace("e+0", "e")
 
 
-def short_count(value: float) -> str:
-    """A count in three digits and a unit: 79248 → 79.2k, 999999 → 1M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if float(f"{value:.3g}") >= size:
-            return f"{float(f'{value:.3g}') / size:g}{unit}"
-    return short(value)
-
-
-def percent(fraction: float) -> str:
-    """A fraction in words: 0.9404 → "94.04 %"."""
-    return f"{100 * fraction:.2f} %"
-
-
 def probability(value: float) -> str:
     """A probability that is never certain: "> 99 %", "84 %", "< 1 %"."""
     if value > 0.99:

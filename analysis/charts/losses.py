@@ -12,9 +12,9 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import short
-from analysis.claims.claim import plural
 from analysis.record.status import COMPARABLE, TrialStatus
 from analysis.study.searched_keys import searched_keys
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

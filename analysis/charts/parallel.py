@@ -10,11 +10,11 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import short, short_count
+from analysis.charts.labels import short
 from analysis.charts.metric_label import scored_trials
 from analysis.charts.selection import IS_SELECTED, SELECTION
-from analysis.claims.claim import plural
 from analysis.study.searched_keys import searched_keys
+from trainables.text.count import plural, short_count
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -75,8 +75,14 @@ def _numbers(values: pd.Series, name: str) -> tuple[pd.Series, list[tuple[float,
     ends = np.geomspace(low, high, 4) if log else np.linspace(low, high, 4)
     ends = np.unique(np.round(ends)) if (values.dropna() % 1 == 0).all() else ends
     places = ((np.log(ends) if log else ends) - scaled.min()) / span
-    said = [f"{end:.1%}" if name == ACCURACY else short_count(end) for end in ends]
+    said = [_tick(end, name) for end in ends]
     return (scaled - scaled.min()) / span, list(zip(places, said, strict=True))
+
+
+def _tick(value: float, name: str) -> str:
+    if name == ACCURACY:
+        return f"{value:.1%}"
+    return short_count(value) if value >= 1000 else short(value)
 
 
 def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:

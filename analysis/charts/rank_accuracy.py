@@ -14,11 +14,11 @@ from analysis.charts.labels import axis, short, spread
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
-from analysis.claims.claim import plural
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
 from analysis.study.searched_keys import searched_keys
 from trainables.sizes.style import Style
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

@@ -9,12 +9,12 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import percent
 from analysis.charts.metric_label import protocols
 from analysis.charts.selection import IS_SELECTED, SELECTION
-from analysis.claims.claim import plural
 from analysis.study.matching_trials import matching_trials
 from analysis.study.rungs import reached_rungs
+from trainables.text.count import plural
+from trainables.text.share import percent
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

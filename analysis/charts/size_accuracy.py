@@ -14,11 +14,11 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import log_ticks, probability
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
-from analysis.claims.claim import plural
 from analysis.study.latency import latencies
 from analysis.study.replicates import front_of, pareto_front, replicates
 from trainables.config.installation import command_line
 from trainables.sizes.style import Style
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

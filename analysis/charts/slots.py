@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.selection import IS_SELECTED, SELECTION
-from analysis.claims.claim import plural
+from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

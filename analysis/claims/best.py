@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads
-from analysis.claims.claim import Claim, evidence, metric_words, p_words, plural, points
+from analysis.claims.claim import Claim, evidence, metric_words, p_words, points
 from analysis.statistics.intervals import Interval
 from analysis.statistics.moderation import moderate
 from analysis.statistics.power import runs_needed
@@ -21,6 +21,7 @@ from analysis.study.held_out import judging_images
 from analysis.study.outcomes import outcomes, standard_error
 from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study
+from trainables.text.count import plural
 
 WORTH_SHOWING = 0.005  # half a point: what a reader of accuracies would call a difference
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.claims.arm import Arm
 from analysis.claims.choosing import Chosen, candidates, carried, columns, own_best
-from analysis.claims.claim import Claim, Verdict, evidence, p_words, plural, points, value_words
+from analysis.claims.claim import Claim, Verdict, evidence, p_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
@@ -22,6 +22,7 @@ from analysis.statistics.intervals import rounding_variance, t_p_value, t_quanti
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
+from trainables.text.count import plural
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,6 @@ def value_words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 run``, ``12 runs``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def metric_words(metric: str) -> str:
     """What an accuracy is measured on."""
     return "test accuracy" if metric == "test_accuracy" else "validation accuracy"

@@ -7,19 +7,12 @@ import math
 import pandas as pd
 
 from analysis.claims.best import WORTH_SHOWING
-from analysis.claims.claim import (
-    Claim,
-    Verdict,
-    evidence,
-    metric_words,
-    p_words,
-    plural,
-    points,
-)
+from analysis.claims.claim import Claim, Verdict, evidence, metric_words, p_words, points
 from analysis.claims.evidence import UNTESTED
 from analysis.claims.matching import TOLERANCE
 from analysis.statistics.contrasts import Effect
 from analysis.statistics.power import runs_needed
+from trainables.text.count import plural
 
 
 def contrast_claim(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.claims.arm import Arm, leads
 from analysis.claims.choosing import choose
-from analysis.claims.claim import Claim, Verdict, p_words, plural, points
+from analysis.claims.claim import Claim, Verdict, p_words, points
 from analysis.claims.evidence import UNTESTED, gather
 from analysis.statistics.contrasts import holm
 from analysis.study.configurations import grid
@@ -12,6 +12,7 @@ from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.registry import SIZES
+from trainables.text.count import plural
 
 
 def smallest_claims(study: Study, question: Smallest) -> list[Claim]:

@@ -12,12 +12,13 @@ import pandas as pd
 from analysis.claims.arm import Arm, best_arm
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import SIDE, Chosen, choose, columns
-from analysis.claims.claim import Claim, metric_words, plural, points, value_words
+from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.statistics.contrasts import hochberg
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Select
+from trainables.text.count import plural
 
 
 def selection_claims(study: Study, question: Select) -> list[Claim]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.claims.choosing import columns
-from analysis.claims.claim import Claim, Verdict, p_words, plural
+from analysis.claims.claim import Claim, Verdict, p_words
 from analysis.claims.matching import numbered, tuned_columns
 from analysis.statistics.trend import FITTED, Exponent, exponent
 from analysis.study.configurations import configuration_ids, grid
@@ -17,6 +17,7 @@ from analysis.study.replicates import best_first
 from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from search_spaces.grammar.question import Trend
+from trainables.text.count import plural
 
 SCALED_BY = {"weight_decay": "weight_decay_scaling"}
 """A key whose value in force is already scaled with the compression, and by which exponent."""

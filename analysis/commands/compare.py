@@ -12,10 +12,11 @@ import typer
 
 from analysis.claims.claim import points
 from analysis.commands.arguments import AsJson, print_json, print_text
-from analysis.commands.terminal import WIDTH, table_text
+from analysis.commands.terminal import table_text
 from analysis.study.compare import compare, differences
 from analysis.study.matching_trials import would_have_won
 from analysis.study.study import Study, load_study
+from trainables.text.table import WIDTH
 
 First = Annotated[Path, typer.Argument(metavar="A", help="A study folder.")]
 Second = Annotated[Path, typer.Argument(metavar="B", help="Another.")]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 
 import pandas as pd
 
-from analysis.claims.claim import points
 from analysis.commands.arguments import RESULTS, AsJson, ResultsDir, print_json, print_text
 from analysis.commands.terminal import table_text
 from analysis.study.status import studies_frame
+from trainables.text.moment import format_moment
+from trainables.text.share import percent
 
 
 def run(results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
@@ -41,10 +41,8 @@ def studies_text(frame: pd.DataFrame) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return "" if math.isnan(fraction) else f"{points(fraction)} %"
+    return "" if math.isnan(fraction) else percent(fraction)
 
 
 def _when(seconds: float) -> str:
-    if math.isnan(seconds):
-        return ""
-    return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    return "" if math.isnan(seconds) else format_moment(seconds)

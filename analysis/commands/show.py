@@ -10,11 +10,14 @@ import pandas as pd
 import typer
 
 from analysis.commands.arguments import RESULTS, AsJson, ResultsDir, print_json, print_text
-from analysis.commands.terminal import WIDTH, duration, table_text
+from analysis.commands.terminal import table_text
 from analysis.record.dtypes import CONFIG_DTYPES
 from analysis.record.tables import TableError
 from analysis.study.status import find_trial, study_of
 from analysis.study.study import Study, load_study
+from trainables.text.count import plural
+from trainables.text.duration import format_duration
+from trainables.text.table import WIDTH
 
 Words = Annotated[
     list[str],
@@ -57,10 +60,11 @@ def trial_text(study: Study, trial: pd.Series) -> str:
     """A trial: how it stands, what it is, how it learned, what went wrong."""
     name = str(trial["trial_id"])
     lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_said(trial['epochs'])} epochs"]
+    tries = plural(int(trial["attempts"]), "attempt")
     facts = {
         "parameters": f"{_said(trial['parameters'])} ({float(trial['compression']):.2%} of dense)",
         "macs": f"{float(trial['macs']):,.0f} multiply-adds an image",
-        "trained": f"{duration(float(trial['train_seconds']))} in {trial['attempts']} attempts",
+        "trained": f"{format_duration(float(trial['train_seconds']))} in {tries}",
     }
     lines += [f"{what:<11}{fact}" for what, fact in facts.items()]
     lines += ["", *_config_lines(trial)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import textwrap
 
-from analysis.claims.claim import points
 from analysis.commands.arguments import (
     RESULTS,
     AnyStudy,
@@ -16,10 +14,13 @@ from analysis.commands.arguments import (
     print_json,
     print_text,
 )
-from analysis.commands.terminal import WIDTH, duration
 from analysis.record.status import TrialStatus
 from analysis.study.status import StudyStatus, study_status
 from analysis.study.study import load_study
+from trainables.text.duration import format_duration
+from trainables.text.moment import format_moment
+from trainables.text.share import percent
+from trainables.text.table import WIDTH
 
 
 def run(study: AnyStudy = None, results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
@@ -41,7 +42,7 @@ def status_text(status: StudyStatus) -> str:
     if status.best:
         best = status.best
         what = "test" if status.metric == "test_accuracy" else "validation"
-        lines.append(f"best       {points(best['accuracy'])} % {what} accuracy  {best['trial_id']}")
+        lines.append(f"best       {percent(best['accuracy'])} {what} accuracy  {best['trial_id']}")
     if status.epochs_per_hour > 0:
         lines.append(
             f"rate       {status.epochs_per_hour:,.0f} epochs an hour, {status.slots} slots"
@@ -50,7 +51,7 @@ def status_text(status: StudyStatus) -> str:
         left = (
             "no rate yet to say when"
             if math.isnan(status.seconds_left)
-            else duration(status.seconds_left)
+            else format_duration(status.seconds_left)
         )
         lines.append(f"left       about {status.epochs_left:,.0f} epochs: {left}")
     if status.failures:
@@ -59,7 +60,7 @@ def status_text(status: StudyStatus) -> str:
     if status.damaged_lines:
         lines.append(f"damage     {status.damaged_lines} lines of the ledger cannot be read")
     for trial in status.running:
-        accuracy = "" if trial["accuracy"] is None else f"  {points(trial['accuracy'])} %"
+        accuracy = "" if trial["accuracy"] is None else f"  {percent(trial['accuracy'])}"
         lines.append(
             f"  epoch {trial['epoch']:>3}/{trial['epochs']:<3}{accuracy}  {trial['trial_id']}"
         )
@@ -69,6 +70,5 @@ def status_text(status: StudyStatus) -> str:
 def _since(status: StudyStatus) -> str:
     if math.isnan(status.seen):
         return ""
-    seen = datetime.datetime.fromtimestamp(status.seen, datetime.UTC)
     reason = f" ({status.reason})" if status.reason and status.state != "running" else ""
-    return f", last heard of {seen:%Y-%m-%d %H:%M} UTC{reason}"
+    return f", last heard of {format_moment(status.seen)}{reason}"

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import pandas as pd
 
 from analysis.charts import theme
-from analysis.charts.labels import percent, probability, short_count
+from analysis.charts.labels import probability
 from analysis.charts.metric_label import balanced, metric_name
 from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
 from analysis.record.status import TrialStatus
-from analysis.report.provenance import duration, provenance, ways_of_computing
+from analysis.report.provenance import provenance, ways_of_computing
 from analysis.report.rendered import Drawn, Missing
 from analysis.report.train_command import train_commands
 from analysis.statistics.intervals import Interval
@@ -26,6 +26,9 @@ from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import standard_error
+from trainables.text.count import short_count
+from trainables.text.duration import format_duration
+from trainables.text.share import percent
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -144,7 +147,7 @@ def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
         size = f"{int(top['parameters']):,}"
         facts.append(Fact("Its parameters", size, f"{percent(top['compression'])} of dense"))
     seconds = float(trials["train_seconds"].sum()) if len(trials) else 0.0
-    facts.append(Fact("Training time", duration(seconds), "summed over all trials"))
+    facts.append(Fact("Training time", format_duration(seconds), "summed over all trials"))
     return facts
 
 

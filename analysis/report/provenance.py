@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.claims.claim import plural
 from trainables.config.installation import SCRIPT, command_line
+from trainables.text.count import plural
+from trainables.text.duration import format_duration
+from trainables.text.moment import format_moment
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -101,20 +102,9 @@ def _time(study: Study) -> str:
     times = pd.concat([study.runs["started"], study.runs["ended"], study.epochs["time"]]).dropna()
     if times.empty:
         return UNKNOWN
-    first, last = (datetime.fromtimestamp(moment, UTC) for moment in (times.min(), times.max()))
-    busy = study.trials["train_seconds"].sum()
-    return (
-        f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC;"
-        f" {duration(busy)} of training in {len(study.runs)} run{'s' * (len(study.runs) != 1)}"
-    )
-
-
-def duration(seconds: float) -> str:
-    """A time span in the unit that suits it: 93 → "93 s", 5400 → "1.5 h"."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length or (unit == "h" and seconds >= length):
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    first, last = format_moment(times.min()), format_moment(times.max())
+    busy = format_duration(study.trials["train_seconds"].sum())
+    return f"{first} to {last}; {busy} of training in {plural(len(study.runs), 'run')}"
 
 
 def _statuses(study: Study) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from analysis.study.confirmation import original_folder
 from analysis.study.study import load_study
 from trainables.config.installation import command_line
 from trainables.files.whole_file import write_whole
+from trainables.text.moment import format_moment
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -107,7 +108,7 @@ def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> 
         rows=rows,
         example=_example({column.name for column in columns}, study),
         failures=_failures(study.trials),
-        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        written=format_moment(time.time()),
         css=_safe((PAGE / "report.css").read_text(encoding="utf-8")),
         script=_safe((PAGE / "report.js").read_text(encoding="utf-8")),
         vega=[_safe(path.read_text(encoding="utf-8")) for path in scripts],

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.charts.labels import short
-from analysis.report.provenance import duration
 from analysis.study.configurations import configuration_ids
 from analysis.study.searched_keys import searched_keys
 from trainables.sizes.layer_size import short_routes
+from trainables.text.duration import format_duration
+from trainables.text.share import percent
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -125,9 +126,9 @@ def _cell(name: str, value: Any) -> Cell:
     if name == "status":
         return Cell(value.replace("_", " "), value)
     if name in PERCENT:
-        return Cell(f"{100 * value:.2f} %", f"{value:.6g}")
+        return Cell(percent(value), f"{value:.6g}")
     if name == "train_seconds":
-        return Cell(duration(value), f"{value:.6g}")
+        return Cell(format_duration(value), f"{value:.6g}")
     if name == "routes":
         letters = short_routes(value.split())
         return Cell(letters, letters)

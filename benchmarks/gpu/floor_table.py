@@ -23,8 +23,8 @@ from benchmarks.gpu.networks import at_share
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stages.epoch import EPOCHS, SHARES
 from trainables.sizes.registry import SIZES
+from trainables.text.table import text_table
 from trainables.training.trainer import Trainer
-from tune_app.command.text_table import text_table
 
 WIDTH, BATCH, BATCHES = 64, 512, 97
 COUNTED_AT = (8, 16)  # images

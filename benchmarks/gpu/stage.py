@@ -13,7 +13,7 @@ import torch
 from benchmarks.gpu.machine import synchronize
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage_file import MOST_STARTS, StageFile
-from tune_app.command.text_table import text_table
+from trainables.text.table import text_table
 
 COMPLETE, FAILED, UNFINISHED = 0, 1, 3
 """Exit statuses: all measured; a cell failed; the same command goes on."""

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 
-from analysis.charts.labels import short_count
 from analysis.commands.export import export_text
 from analysis.record.dtypes import config_columns
 from analysis.record.rows import Planned
@@ -41,11 +40,6 @@ def test_of_equal_means_the_smaller_network_is_on_the_front():
         {"parameters": [10, 20, 20, 30], "mean": [0.9, 0.9, 0.95, 0.95], "n": 1, "sd": np.nan}
     )
     assert pareto(frame, "parameters")["on_front"].tolist() == [True, False, True, False]
-
-
-def test_counts_have_three_digits_and_the_next_unit_in_time():
-    said = [short_count(value) for value in (950, 79_248, 999_999, 1_000_000, 379e6, 999.9e6)]
-    assert said == ["950", "79.2k", "1M", "1M", "379M", "1G"]
 
 
 def test_a_key_that_was_not_there_yet_is_at_its_default():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainables.commands.columns import WIDTH, lay_out, shorten
+from trainables.text.table import WIDTH, lay_out, shorten
 
 MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
 ADVISED_IMAGES = 2048
@@ -73,7 +73,7 @@ def _table(layers: list[dict[str, Any]]) -> list[str]:
         ]
         for layer in layers
     ]
-    lines = lay_out([header, *rows], right={3, 4})
+    lines = lay_out([header, *rows], align="<<<>>")
     left = WIDTH - len(lines[0])
     spectra = [_spectrum(layer["singular_values"], left) for layer in layers]
     return [

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from trainables.commands.arguments import DataDir, StudyFolder, Trial
-from trainables.commands.columns import lay_out
+from trainables.text.table import lay_out
 
 Batch = Annotated[
     int, typer.Option(metavar="N", min=1, help="Images at once that it is made fast for.")
@@ -122,7 +122,7 @@ def _report(card: dict[str, Any], folder: Path) -> str:
         f"form {card['form']}, BatchNorm {norm}",
         f"at batch {card['chosen_at_batch']}: {', '.join(others)}",
         "",
-        *lay_out(_latencies(card), right={1, 2, 3, 4}),
+        *lay_out(_latencies(card), align="<>>>>"),
         f"medians (quartiles) in float32, threads {card['threads']}, {card['machine']}",
         "",
         f"multiply-adds  {card['macs'] / 1e6:,.2f} M an image "

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from trainables.commands.columns import lay_out, shorten
 from trainables.sizes.budget import floor_and_ceiling, layer_at
 from trainables.sizes.layer_table import LayerRow, LayerTable
 from trainables.sizes.network import Architecture
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.selection import why_kept
+from trainables.text.table import lay_out, shorten
 
 Network = Annotated[
     str, typer.Argument(metavar="[NETWORK]", help="Such as torchvision:resnet18 or my.py:make.")
@@ -68,7 +68,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
                 ["layer", "shape", "input", "parameters", "multiply-adds", ""],
                 *(_row(table, row, reasons[row.name]) for row in table.rows),
             ],
-            right=(3, 4),
+            align="<<<>><",
         ),
         "",
         f"families: their smallest and largest network, and at rank_scale={rank_scale:g}:",
@@ -77,7 +77,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
                 ["family", "smallest", "largest", "here", "dense where factors do not save"],
                 *(_family(asked, name, rank_scale) for name in SIZES if name != "dense"),
             ],
-            right=(1, 2, 3, 4),
+            align="<>>>>",
         ),
     ]
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainables.text.table import text_table
 from tune_app.command.errors import UsageError
 from tune_app.command.output import LOG
-from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan
 from tune_app.record.json_cache import read_cache, write_cache
 

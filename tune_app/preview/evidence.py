@@ -11,6 +11,7 @@ from typing import Any
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from trainables.config.metrics import score
+from trainables.text.count import plural
 from tune_app.planning.plan import Plan
 from tune_app.record.history import History
 
@@ -29,10 +30,10 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
     if not plan.estimating_seeds:
         return []
     seeds = len(plan.estimating_seeds)
-    lines = [f"stage 1: every point on {_seeds(len(plan.seeds))}, which choose"]
+    lines = [f"stage 1: every point on {plural(len(plan.seeds), 'seed')}, which choose"]
     chosen = most_chosen(plan)
     if runs:
-        words = f"{runs:,} runs"
+        words = plural(runs, "run")
     elif chosen:
         words = f"at most {chosen * seeds:,} runs of {chosen:,} configurations"
     else:
@@ -184,7 +185,3 @@ def seed_spread(history: History) -> float | None:
     if not freedom:
         return None
     return math.sqrt(sum(variance(values) * (len(values) - 1) for values in groups) / freedom)
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed{'s' if count > 1 else ''}"

@@ -11,7 +11,7 @@ from trainables.sizes.budget import floor_and_ceiling
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import Architecture
 from trainables.sizes.registry import SIZES
-from tune_app.command.text_table import text_table
+from trainables.text.table import text_table
 from tune_app.planning.parsed_point import configure
 from tune_app.planning.plan import Plan
 

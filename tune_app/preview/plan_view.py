@@ -11,7 +11,8 @@ from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from trainables.sizes.layer_size import short_routes
-from tune_app.command.text_table import text_table
+from trainables.text.count import plural, short_count
+from trainables.text.table import WIDTH, text_table
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import evidence_lines
 from tune_app.preview.forecast import forecast
@@ -19,7 +20,6 @@ from tune_app.preview.networks import network_lines
 from tune_app.preview.progress import StudyProgress
 from tune_app.preview.ways_in import ways_in
 
-WIDTH = 80  # columns
 IN_THE_ID = {"layer", "dims", "seed"}
 
 LEGEND = [
@@ -58,31 +58,23 @@ def spaces_text() -> str:
     return "\n".join(lines)
 
 
-def short(count: float) -> str:
-    """A count in three digits: 45,487,104 → 45.5M."""
-    for unit, divisor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if float(f"{count:.3g}") >= divisor:  # 999,700 is 1M, not 1e+03k
-            return f"{count / divisor:.3g}{unit}"
-    return f"{count:.0f}"
-
-
 def _heading(plan: Plan) -> list[str]:
     several = len(plan.seeds) > 1
     seeds = f"seed{'s' if several else ''} {', '.join(map(str, plan.seeds))}"
     lines = [f"{plan.space.name}: {plan.space.question}"]
     lines += [f"search {plan.search}, scheduler {plan.scheduler}, {seeds}; {_counts(plan)}"]
-    plural = "s" if len(plan.objectives) > 1 else ""
-    lines += [f"objective{plural}: {', '.join(plan.objectives)}"]
+    ending = "s" if len(plan.objectives) > 1 else ""
+    lines += [f"objective{ending}: {', '.join(plan.objectives)}"]
     lines += [f"fixed: {_words(plan.space.fixed)}", *plan.notes]
     return [line for text in lines for line in _wrapped(text, "", "  ")]
 
 
 def _counts(plan: Plan) -> str:
     if plan.open_ended:
-        return f"{plan.open_ended} points to be proposed as it goes"
-    counts = [f"{len(plan.trials):,} trials"]
+        return f"{plural(plan.open_ended, 'point')} to be proposed as it goes"
+    counts = [plural(len(plan.trials), "trial")]
     if plan.duplicates:
-        counts.append(f"{len(plan.duplicates):,} duplicates of them")
+        counts.append(f"{plural(len(plan.duplicates), 'duplicate')} of them")
     if plan.infeasible:
         counts.append(f"{len(plan.infeasible):,} not possible")
     return ", ".join(counts)
@@ -109,7 +101,7 @@ def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
         return []
     parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     return _wrapped(
-        f"on record: {parts}; {len(progress.left(plan)):,} trials left to run", "", "  "
+        f"on record: {parts}; {plural(len(progress.left(plan)), 'trial')} left to run", "", "  "
     )
 
 
@@ -118,7 +110,7 @@ def _trials(plan: Plan) -> list[str]:
     if not plan.trials:
         return _range(plan.examples)
     networks = len({trial.config.architecture for trial in plan.trials})
-    lines = [*_range(plan.trials, f"{networks:,} network{'s' if networks > 1 else ''}"), ""]
+    lines = [*_range(plan.trials, plural(networks, "network")), ""]
     lines += _fitted(plan)
     fixed = {trial.size.fixed_parameters for trial in plan.trials}
     if len(fixed) == 1:
@@ -131,11 +123,11 @@ def _fitted(plan: Plan) -> list[str]:
     every = list(plan.space.keys)
     unnamed = [name for name in every if name not in IN_THE_ID]
     for keys in (every, unnamed):
-        for count in ("{:,}".format, short):
+        for count in ("{:,}".format, short_count):
             lines = _table(plan, keys, count)
             if _widest(lines) <= WIDTH:
                 return lines
-    return _table(plan, [], short, keys_below=True)
+    return _table(plan, [], short_count, keys_below=True)
 
 
 def _range(examples: Sequence[PlannedTrial], what: str = "networks") -> list[str]:
@@ -146,7 +138,7 @@ def _range(examples: Sequence[PlannedTrial], what: str = "networks") -> list[str
     macs = [trial.size.macs(trial.config.images_at_once) for trial in examples]
     return [
         f"{what} of {min(parameters):,} to {max(parameters):,} parameters,",
-        f"{short(min(macs))} to {short(max(macs))} multiply-adds per image",
+        f"{short_count(min(macs))} to {short_count(max(macs))} multiply-adds per image",
     ]
 
 
@@ -198,7 +190,7 @@ def _sizes(trial: PlannedTrial, count: Callable[[int], str], factors: bool) -> l
     return [
         count(size.parameters),
         *[count(size.factor_parameters)] * factors,
-        short(size.macs(batch)),
+        short_count(size.macs(batch)),
         _percent(size.compression),
         short_routes(size.routes(batch)),
     ]

@@ -6,10 +6,10 @@ import time
 
 import humanize
 
+from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
 from tune_app.deciding.halt import Halt
 from tune_app.record.storage import free_bytes
-from tune_app.session.duration import format_duration
 
 FULL_DISK_SECONDS = 600.0
 """Seconds that a search waits for room on its disk before it ends."""

@@ -14,13 +14,13 @@ from rich.text import Text
 from analysis.record.rows import Epoch
 from analysis.record.status import TrialStatus
 from trainables.config.metrics import score
+from trainables.text.duration import format_duration
+from trainables.text.table import WIDTH
 from tune_app.command.output import LOG
 from tune_app.planning.plan import PlannedTrial
 from tune_app.record.history import History, best_on_record
-from tune_app.session.duration import format_duration
 from tune_app.session.retry_report import RetryReport, last_line
 
-WIDTH = 80
 REFRESH_SECONDS = 0.5
 LOOKING_SHARE = 50  # of the time that passes, what goes into looking for the best is one part
 

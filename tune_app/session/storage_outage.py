@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
 from tune_app.record.storage import without_secrets
-from tune_app.session.duration import format_duration
 
 TOLD_AFTER_SECONDS = 10.0
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from analysis.record.rows import AnyRow
+from trainables.text.count import plural
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.study.resume import entry_rows
@@ -42,8 +43,8 @@ class EstimatingStage:
         left = [one for one in stage.trials if self._is_left(one.trial_id)]
         seeds = len(study.plan.estimating_seeds)
         self._begun(
-            f"stage 2: {stage.configurations} chosen, on {seeds} estimating seeds, "
-            f"{len(left)} runs to go",
+            f"stage 2: {stage.configurations} chosen, on {plural(seeds, 'estimating seed')}, "
+            f"{plural(len(left), 'run')} to go",
             left,
         )
         return left

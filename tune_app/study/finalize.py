@@ -12,6 +12,7 @@ from pathlib import Path
 from analysis.record.rows import Closed
 from analysis.record.status import OPEN, TrialStatus
 from trainables.config.installation import SCRIPT, command_here
+from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
@@ -19,7 +20,6 @@ from tune_app.preview.speed_cache import save_speeds
 from tune_app.record.history import History, best_on_record, final_score
 from tune_app.record.paths import StudyPaths
 from tune_app.record.record_copy import RecordCopy
-from tune_app.session.duration import format_duration
 from tune_app.session.session import Session
 from tune_app.study.retention import remove_checkpoints, surplus
 

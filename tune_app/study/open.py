@@ -7,6 +7,7 @@ import threading
 import time
 
 from analysis.record.rows import AnyRow, Run
+from trainables.text.count import plural
 from tune_app.command.output import LOG
 from tune_app.deciding.halt import Halt
 from tune_app.deciding.searcher import SearchContext
@@ -93,7 +94,9 @@ def first_line(study: OpenStudy) -> str:
     recorded = {name for name, trial in study.history.trials.items() if trial.planned}
     known = len((listed or recorded) - study.again)
     to_run = (
-        f"{len(listed & study.again)} trials to run" if listed else f"{study.plan.search} proposes"
+        f"{plural(len(listed & study.again), 'trial')} to run"
+        if listed
+        else f"{study.plan.search} proposes"
     )
     return f"{study.paths.folder}: {to_run}, {known} known; {slots} at a time, {resources} each"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from trainables.text.duration import format_duration
 from tune_app.command.lazy_import import import_named
 from tune_app.command.output import LOG
 from tune_app.command.searchers import SEARCHERS
@@ -16,7 +17,6 @@ from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
 from tune_app.nodes.ray_start import RayStart
-from tune_app.session.duration import format_duration
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session, TrialLog
 from tune_app.session.signal_handler import SignalHandler

@@ -7,7 +7,6 @@ import pytest
 
 from analysis.commands.show import trial_record, trial_text
 from analysis.commands.status import status_text
-from analysis.commands.terminal import duration
 from analysis.record.record import LEDGER, RecordError, encode
 from analysis.record.rows import Epoch
 from analysis.study.best import best_trial
@@ -108,13 +107,3 @@ def test_a_trial_shows_its_epochs_and_its_errors(study):
     record = trial_record(ours, ours.trials.iloc[1])
     assert [row["epoch"] for row in record["epochs_rows"]] == list(range(1, 9))
     assert [row["status"] for row in record["attempts_rows"]] == ["failed", "finished"]
-
-
-def test_durations_have_two_units():
-    assert [duration(s) for s in (0, 59, 61, 7500, 200_000)] == [
-        "0 s",
-        "59 s",
-        "1 min 1 s",
-        "2 h 5 min",
-        "2 d 7 h",
-    ]

@@ -8,10 +8,9 @@ import pytest
 from search_spaces.registry import SPACES
 from trainables.config.train_config import TrainConfig
 from tune_app.command.options import RunOptions
-from tune_app.command.text_table import text_table
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.preview.plan_json import plan_json
-from tune_app.preview.plan_view import plan_text, short, spaces_text
+from tune_app.preview.plan_view import plan_text, spaces_text
 from tune_app.preview.progress import StudyProgress
 
 
@@ -117,30 +116,6 @@ def test_every_space_is_listed_with_its_question() -> None:
         assert space.question in text
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (45_487_104, "45.5M"),
-        (379_261_952, "379M"),
-        (2.272e9, "2.27G"),
-        (582_000, "582k"),
-        (12, "12"),
-    ],
-)
-def test_a_count_is_shortened_to_three_digits(count: float, text: str) -> None:
-    assert short(count) == text
-
-
-def test_columns_are_aligned_and_long_headers_broken() -> None:
-    headers = ["name", "rank_divisor", "compression"]
-    assert text_table(headers, [["a", "12345678", "1"], ["bcd", "9", "2"]], "<>>") == [
-        "        rank_ compress-",
-        "name  divisor       ion",
-        "a    12345678         1",
-        "bcd         9         2",
-    ]
-
-
 def test_a_network_is_told_with_what_can_be_replaced_and_between_which_sizes() -> None:
     settings = {"network": ("torchvision:resnet18",), "image_size": (64,), "dims": (3,)}
     made = plan("shrink", dataset="digits", settings=settings, seeds=1)
@@ -196,8 +171,3 @@ def test_every_searched_key_has_a_column_where_the_width_allows() -> None:
     assert {"dims"} <= set(header.split())
     narrow = plan_text(plan("quickstart"), StudyProgress())  # the id names the layer
     assert "layer" not in next(one for one in narrow.splitlines() if one.startswith("trial"))
-
-
-@pytest.mark.parametrize(("count", "words"), [(999_700, "1M"), (999_499, "999k"), (1e9, "1G")])
-def test_a_count_has_three_digits_and_no_exponent(count: float, words: str) -> None:
-    assert short(count) == words

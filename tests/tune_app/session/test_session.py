@@ -15,7 +15,6 @@ from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.storage import free_bytes
 from tune_app.session.disk_space import DiskSpace
-from tune_app.session.duration import format_duration
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session
 from tune_app.session.signal_handler import SignalHandler
@@ -119,10 +118,3 @@ def test_the_first_reason_stays(session):
     session.stop("one")
     session.stop("two")
     assert session.dispatcher.halted == "one"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (86400, "24.0 h")]
-)
-def test_durations_are_short(seconds, text):
-    assert format_duration(seconds) == text

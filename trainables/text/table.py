@@ -1,24 +1,43 @@
-"""Aligned columns of plain text: a thousand rows in milliseconds (a rich table takes 3 s)."""
+"""Aligned columns of plain text, the same on a terminal and when it is piped.
+
+A thousand rows take milliseconds; a rich table of them takes 3 s.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
 
+WIDTH = 80  # columns of what is printed
 LONGEST_WORD = 9  # letters of a header's word in one line
 
 
+def lay_out(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
+    """Rows as lines of equal length; ``align`` has one letter a column, "<" left or ">" right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        gap.join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)
+        )
+        for row in rows
+    ]
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, cut to a width, with … where something is missing."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
-    """Lines with the headers on top; ``align`` has one letter a column, "<" left or ">" right.
+    """Lines with the headers on top, close together.
 
     A header that is wider than its column is broken at underscores and spaces, or hyphenated.
     """
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in headers]
     content = [max(map(len, column), default=0) for column in columns]
     broken = [_break(header, width) for header, width in zip(headers, content, strict=True)]
-    widths = [max(width, *map(len, lines)) for width, lines in zip(content, broken, strict=True)]
     top = list(zip_longest(*(reversed(lines) for lines in broken), fillvalue=""))
-    return [_line(cells, widths, align) for cells in [*reversed(top), *rows]]
+    return [line.rstrip() for line in lay_out([*reversed(top), *rows], align, gap=" ")]
 
 
 def _break(header: str, width: int) -> list[str]:
@@ -39,8 +58,3 @@ def _hyphenate(word: str, width: int) -> list[str]:
     if len(word) <= width:
         return [word]
     return [f"{word[: width - 1]}-", *_hyphenate(word[width - 1 :], width)]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], align: str) -> str:
-    padded = zip(cells, widths, align, strict=True)
-    return " ".join(f"{cell:{side}{width}}" for cell, width, side in padded).rstrip()

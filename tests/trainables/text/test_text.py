@@ -1,0 +1,72 @@
+import pytest
+
+from trainables.text.count import plural, short_count
+from trainables.text.duration import format_duration
+from trainables.text.moment import format_moment
+from trainables.text.share import percent
+from trainables.text.table import lay_out, text_table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (600, "10 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (86_400, "24.0 h"),
+        (200_000, "2.3 d"),
+    ],
+)
+def test_a_duration_is_in_the_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (12, "12"),
+        (950, "950"),
+        (79_248, "79.2k"),
+        (999_499, "999k"),
+        (999_700, "1M"),
+        (45_487_104, "45.5M"),
+        (999.9e6, "1G"),
+        (2.272e9, "2.27G"),
+    ],
+)
+def test_a_count_has_three_digits_and_the_next_unit_in_time(count: float, text: str) -> None:
+    assert short_count(count) == text
+
+
+def test_one_is_not_several() -> None:
+    assert [plural(n, "run") for n in (0, 1, 2, 1200)] == [
+        "0 runs",
+        "1 run",
+        "2 runs",
+        "1,200 runs",
+    ]
+
+
+def test_a_moment_says_its_zone() -> None:
+    assert format_moment(1_709_993_100.5) == "2024-03-09 14:05 UTC"
+
+
+def test_a_share_has_two_decimals() -> None:
+    assert percent(0.9404) == "94.04 %"
+
+
+def test_columns_are_aligned_and_long_headers_broken() -> None:
+    headers = ["name", "rank_divisor", "compression"]
+    assert text_table(headers, [["a", "12345678", "1"], ["bcd", "9", "2"]], "<>>") == [
+        "        rank_ compress-",
+        "name  divisor       ion",
+        "a    12345678         1",
+        "bcd         9         2",
+    ]
+
+
+def test_lines_are_equally_long() -> None:
+    assert lay_out([["a", "1"], ["bcd", "22"]], "<>") == ["a     1", "bcd  22"]

@@ -1,0 +1,16 @@
+"""Numbers of things in words."""
+
+from __future__ import annotations
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 run``, ``12 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def short_count(count: float) -> str:
+    """Three digits and a unit: 950, 79.2k, 45.5M; 999,999 → 1M."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if float(f"{count:.3g}") >= size:
+            return f"{float(f'{count:.3g}') / size:g}{unit}"
+    return f"{count:.0f}"

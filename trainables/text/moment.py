@@ -1,0 +1,10 @@
+"""Points in time in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def format_moment(time: float) -> str:
+    """Seconds since 1970 as a minute everywhere: 2024-03-09 14:05 UTC."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
