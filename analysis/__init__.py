@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.claims.comparison import named_contrast
+    from analysis.study.best import best_by_value
     from analysis.study.configurations import grid
     from analysis.study.confirmation import confirmations
     from analysis.study.importances import key_importances
-    from analysis.study.replicates import best_by_value, pareto_front, replicates
+    from analysis.study.replicates import pareto_front, replicates
     from analysis.study.rungs import reached_rungs
     from analysis.study.study import Study, load_study
 
@@ -38,7 +39,7 @@ __all__ = [
 
 _MODULES = {
     "Study": "analysis.study.study",
-    "best_by_value": "analysis.study.replicates",
+    "best_by_value": "analysis.study.best",
     "confirmations": "analysis.study.confirmation",
     "grid": "analysis.study.configurations",
     "key_importances": "analysis.study.importances",

@@ -5,34 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import log_ticks
 from analysis.charts.metric_label import finished, nothing_finished, protocols
+from analysis.study.best import best_of_each
+from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
+from analysis.study.outcomes import outcomes
+from analysis.study.replicates import judging_runs, summarize_runs
+from analysis.study.size_steps import size_step
 from trainables.text.count import plural
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
 
 SETS = {"training": "triangle-up", "validation": "circle", "test": "square"}
-STEP = 2.0
-"""Of a family's configurations within this factor of size, the best is shown."""
 
 
 def generalization_gap(study: Study) -> pd.DataFrame:
     """A row per configuration and set: ``configuration, layer, parameters, set, accuracy, runs``.
 
-    Accuracies are means over a configuration's finished trials, after the last epoch; its test
-    accuracy comes from its confirmation runs (``analysis.study.confirmation``). Of a family's sizes
-    within a factor ``STEP`` the best is shown; ``of`` says of how many.
+    Accuracies are means over the finished trials that a configuration is judged by, after the last
+    epoch; its test accuracy comes from its confirmation runs (``analysis.study.confirmation``). Of
+    a family's networks in one step of size the best is shown, as the table of the best has it;
+    ``of`` says of how many.
     """
-    trials = finished(study.trials)
-    if trials.empty:
+    summary = summarize_runs(study.trials, study.metric)
+    if summary.empty:
         raise NothingToShow(nothing_finished(study.trials))
+    steps = summary["parameters"].map(lambda size: size_step(float(size))[0])
+    best = best_of_each(summary, [summary["layer"], steps])
+    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    trials = judging_runs(outcomes(trials, study.metric))
+    trials = finished(trials[trials["configuration"].isin(best["configuration"])])
     last = study.epochs.loc[study.epochs.groupby("trial_id")["epoch"].idxmax()]
     trials = trials.merge(last[["trial_id", "train_accuracy"]], on="trial_id")
     trials["configuration"] = shared_ids(trials)
@@ -48,24 +56,14 @@ def generalization_gap(study: Study) -> pd.DataFrame:
     tested = tested.assign(shared=shared_ids(tested))
     tested = tested.drop_duplicates("shared").set_index("shared")["mean"]
     table["test"] = table["test"].fillna(tested.reindex(table.index))
-    frame = (
-        _best_of_each_size(table)
-        .reset_index()
-        .melt(
-            id_vars=["configuration", "layer", "parameters", "runs"],
-            value_vars=list(SETS),
-            var_name="set",
-            value_name="accuracy",
-        )
+    frame = table.reset_index().melt(
+        id_vars=["configuration", "layer", "parameters", "runs"],
+        value_vars=list(SETS),
+        var_name="set",
+        value_name="accuracy",
     )
     frame = frame[frame["accuracy"].notna()].astype({"parameters": "int64"})
-    return frame.assign(of=len(table), note=protocols(study)).reset_index(drop=True)
-
-
-def _best_of_each_size(table: pd.DataFrame) -> pd.DataFrame:
-    step = np.floor(np.log(table["parameters"].astype(float)) / np.log(STEP))
-    judge = table["validation"].fillna(table["test"])
-    return table.loc[judge[judge.notna()].groupby([table["layer"], step]).idxmax()]
+    return frame.assign(of=len(summary), note=protocols(study)).reset_index(drop=True)
 
 
 def draw(frame: pd.DataFrame) -> Picture:

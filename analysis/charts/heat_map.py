@@ -10,9 +10,11 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
-from analysis.charts.metric_label import scored_trials
+from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import ranked
+from analysis.study.best import best_of_each
 from analysis.study.configurations import grid
+from analysis.study.replicates import replicates, summarize_runs
 from trainables.text.count import plural
 
 if TYPE_CHECKING:
@@ -28,23 +30,27 @@ ROOM = 34  # pixels that a cell must have for a number
 
 
 def heat_map(study: Study) -> pd.DataFrame:
-    """A row per cell: ``layer, rank, dims, accuracy, parameters, ratio, runs``.
+    """A row per cell: ``layer, rank, dims, accuracy, parameters, ratio, runs, candidates``.
 
-    Means over the finished trials of a cell; merged duplicates fill theirs, so that no cell is
-    missing that was tried. ``ratio`` is accuracy (in per cent) per thousand parameters.
+    The mean of the best configuration there (of ``candidates``: nuisance keys are optimised away);
+    merged duplicates fill their cells, so that none is missing that was tried. ``ratio`` is
+    accuracy (in per cent) per thousand parameters.
     """
-    rows = ranked(scored_trials(study, grid(study)))
+    if replicates(study).empty:
+        raise NothingToShow(nothing_finished(study.trials))
+    rows = ranked(summarize_runs(grid(study), study.metric))
     if rows["dims"].nunique() < 2:
         raise NothingToShow("All trials have the same number of dimensions: no second axis.")
-    cells = rows.groupby(["layer", "rank_value", "dims"], as_index=False).agg(
-        accuracy=("accuracy", "mean"), parameters=("parameters", "mean"), runs=("trial_id", "size")
-    )
+    best = best_of_each(rows, ["layer", "rank_value", "dims"])
+    best = best.drop(columns="rank").rename(columns={"mean": "accuracy", "n": "runs"})
+    names = ["layer", "rank_value", "dims", "accuracy", "parameters", "runs", "candidates"]
+    cells = best[names].reset_index(drop=True)
     cells = cells.assign(
         parameters=cells["parameters"].astype(float),
         dims=cells["dims"].astype(int),
         rank=[short(value) for value in cells["rank_value"]],
         rank_key=rows["rank_key"].iloc[0],
-        measure=rows["measure"].iloc[0],
+        measure=metric_name(study),
     )
     return cells.assign(ratio=100 * cells["accuracy"] / (cells["parameters"] / 1000))
 
@@ -102,9 +108,10 @@ def _numbers(
 
 
 def caption(frame: pd.DataFrame) -> str:
-    best = frame.loc[frame["accuracy"].idxmax()]
+    best, most = frame.loc[frame["accuracy"].idxmax()], int(frame["candidates"].max())
+    picked = f"the best of up to {most:,} configurations'" if most > 1 else "a configuration's"
     return (
-        f"A cell is the mean of a configuration's finished trials ({plural(len(frame), 'cell')},"
+        f"A cell is {picked} mean over its runs ({plural(len(frame), 'cell')},"
         f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%} at"
         f" {frame['rank_key'].iloc[0]} {best['rank']}, {best['dims']} dimensions. Rank and size"
         " grow together: compare families at equal parameters, not at equal rank."

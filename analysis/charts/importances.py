@@ -17,14 +17,21 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 
+ROLES = {
+    "scientific": "#0072b2",
+    "carried": "#008a64",
+    "nuisance": theme.FAINT,
+    "replicate": "#8a6d00",
+}
+"""What a key is for, and its bar's colour; a random seed makes replicates."""
+
+
 def importances(study: Study) -> pd.DataFrame:
     """A row per key that varies: ``key, importance`` (a share of 1), ``values, n, role``."""
     frame = key_importances(study)
     if frame.empty:
         raise NothingToShow("Too few finished trials to say which keys matter (fANOVA needs 8).")
-    roles = {
-        key: role for role in ("scientific", "nuisance") for key in searched_keys(study.space, role)
-    }
+    roles = {key: role for role in ROLES for key in searched_keys(study.space, role)}
     return frame.assign(
         role=[roles.get(key, "replicate") for key in frame["key"]], measure=metric_name(study)
     )
@@ -32,8 +39,7 @@ def importances(study: Study) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> Picture:
     """A bar a key, longest first."""
-    roles = {"scientific": "#0072b2", "nuisance": theme.FAINT, "replicate": "#8a6d00"}
-    present = [role for role in roles if (frame["role"] == role).any()]
+    present = [role for role in ROLES if (frame["role"] == role).any()]
     base = alt.Chart(frame.drop(columns="measure")).encode(
         x=alt.X(
             "importance:Q",
@@ -57,7 +63,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     bars = base.mark_bar(height=alt.RelativeBandSize(0.62)).encode(
         color=alt.Color(
             "role:N",
-            scale=alt.Scale(domain=present, range=[roles[role] for role in present]),
+            scale=alt.Scale(domain=present, range=[ROLES[role] for role in present]),
             legend=theme.CLOSE,
         )
     )

@@ -12,7 +12,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.steps import neighbourhood
-from analysis.study.replicates import best_by_value, replicates
+from analysis.study.best import best_of_each
+from analysis.study.replicates import replicates
 from analysis.study.searched_keys import searched_keys
 from trainables.text.count import plural
 
@@ -45,14 +46,10 @@ def _values(study: Study, key: str) -> int:
 
 
 def _of_key(study: Study, key: str) -> pd.DataFrame:
-    numeric = _numeric(replicates(study)[key])
-    best = best_by_value(study, key).assign(part="best")
-    if numeric:
-        near = best.groupby(neighbourhood(best[key]))
-        best = best.loc[near["mean"].idxmax()].assign(
-            candidates=near["candidates"].sum().to_numpy()
-        )
-    others = replicates(study)[replicates(study)[key].notna()].sort_values("mean")
+    known = replicates(study)[replicates(study)[key].notna()]
+    numeric = _numeric(known[key])
+    best = best_of_each(known, neighbourhood(known[key]) if numeric else key).assign(part="best")
+    others = known.sort_values("mean")
     others = others.iloc[:: max(1, -(-len(others) // CLOUD))].assign(part="other")
     rows = pd.concat([best, others], ignore_index=True).rename(columns={"mean": "accuracy"})
     domain = ((study.space.get("keys") or {}).get(key) or {}).get("domain") or {}

@@ -13,7 +13,8 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import short
 from analysis.charts.metric_label import nothing_finished
 from analysis.claims.grid_edge import NATURAL
-from analysis.study.replicates import best_first, replicates
+from analysis.study.best import best_of_each
+from analysis.study.replicates import replicates
 from analysis.study.searched_keys import searched_keys
 
 if TYPE_CHECKING:
@@ -32,18 +33,17 @@ def range_edges(study: Study) -> pd.DataFrame:
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
-    best = best_first(replicates(study)).drop_duplicates("layer")
-    counts = replicates(study).groupby("layer").size()
+    best = best_of_each(replicates(study), "layer")
     rows = [
         {
             "key": key,
             "layer": layer,
             "role": role,
-            "n": int(counts[layer]),
+            "n": int(count),
             **_place(float(value), domain, NATURAL.get(key, ())),
         }
         for key, role, domain in _ranges(study)
-        for layer, value in zip(best["layer"], best[key], strict=True)
+        for layer, value, count in zip(best["layer"], best[key], best["candidates"], strict=True)
         if pd.notna(value)
     ]
     if not rows:

@@ -14,6 +14,7 @@ from analysis.charts.labels import axis, short, spread
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
+from analysis.study.best import best_of_each
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
 from analysis.study.searched_keys import searched_keys
@@ -40,8 +41,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
         raise NothingToShow(nothing_finished(study.trials))
     rows = ranked(summarize_runs(grid(study), study.metric))
     rows = rows.assign(curve=_curves(rows, study))
-    places = rows.groupby(["curve", neighbourhood(rows["rank_value"])])
-    best = rows.loc[places["mean"].idxmax()].assign(candidates=places.size().to_numpy())
+    best = best_of_each(rows, ["curve", neighbourhood(rows["rank_value"])])
     if best.groupby("curve").size().max() < 2:
         raise NothingToShow("No curve has two ranks yet.")
     names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}

@@ -14,6 +14,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import log_ticks, probability
 from analysis.charts.metric_label import metric_name, nothing_finished, possible
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
+from analysis.study.best import contenders
 from analysis.study.latency import latencies
 from analysis.study.replicates import front_of, pareto_front, replicates
 from trainables.config.installation import command_line
@@ -38,8 +39,9 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     """A row per configuration, smallest first.
 
     ``configuration, label, layer, size, accuracy, low, high, n``: mean and 95 % interval over its n
-    finished trials, and what ``size_key`` counts. ``on_front, probability, front, front_low,
-    front_high``: see ``analysis.statistics.pareto``.
+    finished trials, and what ``size_key`` counts. ``dense``: the best dense network of the most
+    parameters; ``narrow``: those on the front of the dense ones. ``on_front, probability, front,
+    front_low, front_high``: see ``analysis.statistics.pareto``.
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
@@ -52,7 +54,23 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     names = ["configuration", "label", "layer", "accuracy", "low", "high", "n"]
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
+    rows = rows.assign(**_dense(frame, size))
     return possible(rows).assign(measure=metric_name(study)).reset_index(drop=True)
+
+
+def _dense(frame: pd.DataFrame, size: str) -> dict[str, pd.Series]:
+    """Which rows are the dense reference: the same network whatever the size on the axis."""
+    dense = frame[frame["layer"] == "dense"]
+    if dense.empty or frame["layer"].nunique() < 2:
+        return dict.fromkeys(("dense", "narrow"), pd.Series(False, index=frame.index))
+    dense = contenders(dense.rename(columns={"accuracy": "mean"}))
+    full = dense.index[dense["parameters"] == dense["parameters"].max()][0]
+    rising = dense.sort_values([size, "mean"], ascending=[True, False])
+    front = rising["mean"] > rising["mean"].cummax().shift(fill_value=-1.0)
+    return {
+        "dense": pd.Series(frame.index == full, index=frame.index),
+        "narrow": front.reindex(frame.index, fill_value=False),
+    }
 
 
 def _with_latency(study: Study) -> pd.DataFrame:
@@ -102,10 +120,9 @@ def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The dense network's accuracy as a line across, narrower dense ones as a dashed curve."""
-    dense = data[data["layer"] == "dense"].groupby("size", as_index=False)["accuracy"].max()
-    if dense.empty or data["layer"].nunique() < 2:
+    full = data.loc[data["dense"], ["size", "accuracy"]].assign(at=data["size"].min())
+    if full.empty:
         return []
-    full = dense.tail(1).assign(at=data["size"].min())
     full["label"] = [f"dense {value:.1%}" for value in full["accuracy"]]
     below = {"dy": 13} if _has_room_below(data, full) else {"dy": -8}
     layers = [
@@ -114,10 +131,11 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
             x=alt.X("at:Q", title=x["title"]), y=y, text="label:N"
         ),
     ]  # fmt: skip
-    if len(dense) > 1:
-        narrow = alt.Chart(dense).mark_line(strokeDash=[6, 3], strokeWidth=1.5, color=theme.INK)
-        layers.append(narrow.encode(x=x, y=y))
-        narrowest = dense.head(1).assign(label="narrower dense")
+    narrow = data.loc[data["narrow"], ["size", "accuracy"]].sort_values("size")
+    if len(narrow) > 1:
+        line = alt.Chart(narrow).mark_line(strokeDash=[6, 3], strokeWidth=1.5, color=theme.INK)
+        layers.append(line.encode(x=x, y=y))
+        narrowest = narrow.head(1).assign(label="narrower dense")
         room = {"dy": 14} if _has_room_below(data, narrowest) else {"dy": -14}
         word = alt.Chart(narrowest).mark_text(align="left", **room)
         layers.append(word.encode(x=x, y=y, text="label:N"))
@@ -171,9 +189,8 @@ def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     """How sure each front point is of its place, as a number above it, where there is room."""
-    front = _apart(
-        data[data["on_front"]], room=math.log(data["size"].max() / data["size"].min()) / LABELS
-    )
+    first = data[data["on_front"]].drop_duplicates("size")  # of equal ones, as the table has it
+    front = _apart(first, room=math.log(data["size"].max() / data["size"].min()) / LABELS)
     front = front.assign(words=front["probability"].map(probability))
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
     halo = words.mark_text(dy=-14, fontSize=11, stroke=theme.PAPER, strokeWidth=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from analysis.claims.best import best_claim
@@ -14,6 +15,7 @@ from analysis.claims.comparison import (
 )
 from analysis.claims.noninferior import smallest_claims
 from analysis.claims.pairing import Pairing
+from analysis.claims.promises import confirmed_study, promise_claims
 from analysis.claims.questions import questions
 from analysis.claims.selection import selection_claims
 from analysis.claims.trending import trend_claims
@@ -23,15 +25,22 @@ from search_spaces.grammar.question import Carry, Contrast, Question, Select, Sm
 
 
 def answer(study: Study) -> Claim:
-    """The answer to the space's main question; without one, which configuration is best."""
-    asked = questions(study.space)
-    return answers_to(study, asked[0])[0] if asked else best_claim(study)
+    """The answer to the space's main question; without one, which configuration is best.
+
+    A confirmation without one says how its best does, and what was promised.
+    """
+    if asked := questions(study.space):
+        return answers_to(study, asked[0])[0]
+    promised = promise_claims(study)
+    return promised[0] if promised else best_claim(study)
 
 
 def claims(study: Study) -> list[Claim]:
     """Everything that may be said of a study in words, the main thing first."""
-    said = [claim for question in questions(study.space) for claim in answers_to(study, question)]
-    said.append(best_claim(study))
+    said: list[Claim] = []
+    for question in questions(study.space):
+        said += answers_to(study, question) + _promised(study, question)
+    said += [*promise_claims(study), best_claim(study)]
     said += [comparison.claim for comparison in secondary_comparisons(study)]
     return list(dict.fromkeys(said))
 
@@ -50,6 +59,15 @@ def answers_to(study: Study, question: Question) -> list[Claim]:
             return trend_claims(study, question)
         case Smallest():
             return smallest_claims(study, question)
+
+
+def _promised(study: Study, question: Question) -> list[Claim]:
+    """What the search had answered, under a confirmation's own answer."""
+    search = confirmed_study(study)
+    if search is None:
+        return []
+    said = answers_to(search, question)[0]
+    return [dataclasses.replace(said, words=f"{search.name} had said: {said.words}")]
 
 
 def _contrast(contrast: Comparison) -> list[Claim]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads
 from analysis.claims.claim import Claim, evidence, metric_words, p_words, points
+from analysis.statistics.chance import standard_error
 from analysis.statistics.intervals import Interval
 from analysis.statistics.moderation import moderate
 from analysis.statistics.power import runs_needed
@@ -18,7 +19,7 @@ from analysis.statistics.winners import Lead, winner_interval
 from analysis.study.best import allowed, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.held_out import judging_images
-from analysis.study.outcomes import outcomes, standard_error
+from analysis.study.outcomes import outcomes
 from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study
 from trainables.text.count import plural
@@ -142,7 +143,7 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
     if best.empty:
         return []
     overall = contenders(allowed(study, replicates(study)))["configuration"].tolist()
-    arms = dict(zip(replicates(study)["configuration"], _all_arms(study), strict=True))
+    arms = dict(zip(replicates(study)["configuration"], all_arms(study), strict=True))
     found = []
     for rivals in best["rivals"]:
         names = overall if rivals[0] == overall[0] else rivals
@@ -150,7 +151,8 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
     return found
 
 
-def _all_arms(study: Study) -> list[Arm]:
+def all_arms(study: Study) -> list[Arm]:
+    """Every configuration, in the order of ``replicates``."""
     return _arms_of(study, replicates(study))
 
 

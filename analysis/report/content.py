@@ -20,12 +20,12 @@ from analysis.record.status import TrialStatus
 from analysis.report.provenance import provenance, ways_of_computing
 from analysis.report.rendered import Drawn, Missing
 from analysis.report.train_command import train_commands
+from analysis.statistics.chance import standard_error
 from analysis.statistics.intervals import Interval
 from analysis.study.best import best_configuration
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
 from analysis.study.held_out import judging_images
-from analysis.study.outcomes import standard_error
 from trainables.text.count import short_count
 from trainables.text.duration import format_duration
 from trainables.text.share import percent

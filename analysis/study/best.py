@@ -6,13 +6,14 @@ their estimating seeds alone: what a choice was made on is too good.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
-from analysis.study.configurations import configuration_ids
+from analysis.record.tables import TableError
+from analysis.study.configurations import config_names, configuration_ids
 from analysis.study.outcomes import is_estimating
 from analysis.study.replicates import best_first, enough_runs, replicates
 
@@ -44,6 +45,28 @@ def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
     """
     ours = replicates[replicates["estimated"]] if replicates["estimated"].any() else replicates
     return best_first(ours[enough_runs(ours["n"])])
+
+
+def best_of_each(rows: pd.DataFrame, by: Any) -> pd.DataFrame:
+    """The best row of ``replicates`` in each group of ``by``, as best means everywhere.
+
+    ``candidates`` counts the configurations the row is the best of: the more, the luckier.
+    """
+    groups = [
+        contenders(group).head(1).assign(candidates=len(group))
+        for _, group in rows.groupby(by, observed=True)
+    ]
+    return pd.concat(groups) if groups else rows.assign(candidates=0)
+
+
+def best_by_value(study: Study, key: str) -> pd.DataFrame:
+    """For each value of a scientific key the best row of ``replicates``, with ``candidates``."""
+    frame = replicates(study)
+    if key not in frame:
+        raise TableError(f"unknown key {key!r}; the keys are {', '.join(config_names(frame))}")
+    best = best_of_each(frame[frame[key].notna()], key)
+    first = [key, "mean", "sd", "n", "low", "high", "candidates"]
+    return best[first + [name for name in best if name not in first]].reset_index(drop=True)
 
 
 def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Series:

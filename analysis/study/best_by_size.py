@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.record.status import TrialStatus
-from analysis.study.best import allowed, contenders
+from analysis.study.best import allowed, best_of_each, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.replicates import pareto_front
@@ -30,12 +30,10 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
         return frame.assign(from_size=[], to_size=[], candidates=[], rivals=[], trial_id=[])
     steps = [size_step(float(size)) for size in frame["parameters"]]
     frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
-    steps_of = {low: contenders(rows) for low, rows in frame.groupby("from_size")}
-    best = pd.concat([rows.head(1) for rows in steps_of.values()])
-    counts = frame.groupby("from_size").size()
+    steps_of = [contenders(rows) for _, rows in frame.groupby("from_size")]
+    best = best_of_each(frame, "from_size")
     best = best.assign(
-        candidates=best["from_size"].map(counts),
-        rivals=[tuple(rows["configuration"]) for rows in steps_of.values()],
+        rivals=[tuple(rows["configuration"]) for rows in steps_of],
         trial_id=best["configuration"].map(_first_trials(study)),
     )
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)

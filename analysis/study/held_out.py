@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.study.outcomes import HELD_OUT
+from analysis.statistics.chance import HELD_OUT
 from analysis.study.study import Study
 
 

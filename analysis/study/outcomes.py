@@ -6,32 +6,25 @@ at chance in the mean of its own configuration. A run that a machine lost is mis
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
-
-HELD_OUT = {"cifar10": 5_000, "digits": 143}
-FEW_HELD_OUT = 100
-"""Held-out images where a configuration does not say how many: few, so that chance reaches far."""
-BEYOND_CHANCE = 2.0
-"""Standard errors above chance up to which a run counts as one that learned nothing."""
 
 
 def outcomes(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The trials that came to something, with ``value``, ``collapsed`` and ``estimating``.
 
     ``value`` is the accuracy after the last epoch, a fraction, or chance (1 ÷ classes) where the
-    run ``collapsed``: it diverged, or ended within ``BEYOND_CHANCE`` standard errors of chance.
+    run ``collapsed``: it diverged, or ended no higher than ``above_chance``.
     ``estimating`` tells runs on seeds that took part in no choice.
     """
     ended = trials["status"].isin(["finished", "diverged"])
     known = ended & (trials[metric].notna() | (trials["status"] == "diverged"))
     runs = trials[known]
     chance = 1 / runs["classes"].astype("float64").fillna(10.0)
-    bar = chance + BEYOND_CHANCE * standard_error(chance, held_out(runs))
+    bar = above_chance(chance, held_out(runs))
     accuracy = runs[metric].astype("float64")
     collapsed = (runs["status"] == "diverged") | (accuracy <= bar)
     return runs.assign(
@@ -51,8 +44,3 @@ def held_out(trials: pd.DataFrame) -> pd.Series:
     usual = trials["dataset"].map(HELD_OUT).astype("float64").fillna(FEW_HELD_OUT)
     given = trials["validation_images"].astype("float64")
     return given.where(given > 0, usual)
-
-
-def standard_error(accuracy: Any, images: Any) -> Any:
-    """The standard error of a share of ``images`` images: what other images would change."""
-    return (accuracy * (1 - accuracy) / images) ** 0.5

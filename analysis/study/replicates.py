@@ -87,23 +87,6 @@ def enough_runs(n: pd.Series) -> pd.Series:
     return n >= n.max() / 2
 
 
-def best_by_value(study: Study, key: str) -> pd.DataFrame:
-    """For each value of a scientific key the best row of ``replicates``.
-
-    ``candidates`` counts the configurations the row is the best of: the more, the luckier.
-    """
-    frame = replicates(study)
-    if key not in frame:
-        raise TableError(f"unknown key {key!r}; the keys are {', '.join(config_names(frame))}")
-    ours = frame[frame[key].notna()]
-    best = best_first(ours).drop_duplicates(key)
-    candidates = ours.groupby(key, observed=True)["mean"].size()
-    best = best.assign(candidates=best[key].map(candidates).astype("int64"))
-    first = [key, "mean", "sd", "n", "low", "high", "candidates"]
-    others = [name for name in best if name not in first]
-    return best[first + others].sort_values(key).reset_index(drop=True)
-
-
 def pareto_front(study: Study, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
     """Every configuration, with the probability that it is on the front of low x, high y."""
     known = y in ("val_accuracy", study.metric)

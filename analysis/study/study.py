@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -21,6 +21,8 @@ from analysis.record.tables import read_tables, write_tables
 from analysis.study.searched_keys import existing
 from trainables.config.former_names import with_present_names
 from trainables.config.tables import remember_tables
+
+T = TypeVar("T")
 
 STUDY = "study.json"
 LEASE = "lease.json"
@@ -99,12 +101,12 @@ class Study:
         return "test_accuracy" if tested and not validated else "val_accuracy_last"
 
 
-def per_study(frame: Callable[[Study], pd.DataFrame]) -> Callable[[Study], pd.DataFrame]:
+def per_study(frame: Callable[[Study], T]) -> Callable[[Study], T]:
     """Lets a frame be worked out once for each study, and be shared: copy it to change it."""
-    known: weakref.WeakKeyDictionary[Study, pd.DataFrame] = weakref.WeakKeyDictionary()
+    known: weakref.WeakKeyDictionary[Study, T] = weakref.WeakKeyDictionary()
 
     @functools.wraps(frame)
-    def once(study: Study) -> pd.DataFrame:
+    def once(study: Study) -> T:
         if study not in known:
             known[study] = frame(study)
         return known[study]

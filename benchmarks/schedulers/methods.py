@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 
+from analysis.statistics.chance import above_chance
 from benchmarks.schedulers.curves import Curve
 from benchmarks.schedulers.replay import Outcome, best_seen, replay
 from trainables.config.metrics import WORST_SCORE
@@ -16,7 +17,7 @@ from tune_app.command.lazy_import import import_named
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.deciding.content_scheduler import size_bin
 from tune_app.deciding.fifo import fifo
-from tune_app.planning.horizon import Horizon, above_chance, earliest_rung
+from tune_app.planning.horizon import Horizon, earliest_rung
 
 KEPT = 8
 """One trial in so many is kept by the methods that train all for an epoch, or draw a part."""

@@ -9,8 +9,8 @@ from analysis.commands.export import export_text
 from analysis.record.dtypes import config_columns
 from analysis.record.rows import Planned
 from analysis.statistics.pareto import pareto
+from analysis.study.best import best_by_value
 from analysis.study.configurations import configuration_ids, labels
-from analysis.study.replicates import best_by_value
 from analysis.study.study import load_study
 from analysis.tensorboard.events import start_event
 from tests.analysis import spaces

@@ -41,6 +41,7 @@ class Fixed(Model):
         return self.values(config.rank, config.seed)
 
 
+LOST = Fate("failed", 3, "lost_node", "the node went away")
 HARD = {
     "equal means, another size": (configs((0, 1)), Fixed(lambda rank, seed: 0.9), None),
     "one lucky seed against two good ones": (
@@ -63,6 +64,46 @@ HARD = {
         Fixed(lambda rank, seed: {8: 0.90, 16: 0.89, 32: 0.93}[rank] + (seed < 1000) * 0.02),
         None,
     ),
+    "a run that learned nothing counts at chance": (
+        configs((0, 1), (8, 16)),
+        Fixed(lambda rank, seed: 0.5245 if rank == 8 else (0.945, 0.105)[seed]),
+        None,
+    ),
+    "equal means, equal size, estimated in another order": (
+        [
+            {"layer": "low_rank", "rank": 8, "learning_rate": rate, "epochs": 4, "seed": seed}
+            for rates, seeds in (((0.1, 0.2), (0, 1)), ((0.2, 0.1), (1000, 1001)))
+            for rate in rates
+            for seed in seeds
+        ],
+        Fixed(lambda rank, seed: 0.9),
+        None,
+    ),
+    "a machine lost two of three seeds of the highest": (
+        configs((0, 1, 2)),
+        Fixed(lambda rank, seed: 0.8 + rank / 1000),
+        lambda number: (LOST,) if number in (7, 8) else (Fate(),),
+    ),
+    "all estimating seeds of one were lost": (
+        [*configs((0, 1)), *configs((1000, 1001), (8, 32))],
+        Fixed(lambda rank, seed: 0.8 + rank / 1000),
+        lambda number: (LOST,) if number in (8, 9) else (Fate(),),
+    ),
+    "the chosen diverged on an estimating seed": (
+        [*configs((0, 1)), *configs((1000, 1001), (8, 32))],
+        Fixed(lambda rank, seed: 0.8 + rank / 1000),
+        lambda number: (Fate("diverged", 2),) if number == 8 else (Fate(),),
+    ),
+    "a network of two families": (
+        [
+            {"layer": layer, **more, "rank": rank, "epochs": 4, "seed": seed}
+            for layer, more in (("tensor_train", {"dims": 2}), ("low_rank", {}))
+            for rank in (8, 16)
+            for seed in (0, 1)
+        ],
+        Fixed(lambda rank, seed: 0.8 + rank / 1000),
+        None,
+    ),
 }
 BEST = {
     "equal means, another size": 8,
@@ -70,6 +111,12 @@ BEST = {
     "the highest run is not of the highest mean": 8,
     "a diverged run counts at chance": 16,
     "what was chosen is judged by fresh seeds": 8,
+    "a run that learned nothing counts at chance": 8,
+    "equal means, equal size, estimated in another order": 8,
+    "a machine lost two of three seeds of the highest": 16,
+    "all estimating seeds of one were lost": 8,
+    "the chosen diverged on an estimating seed": 8,
+    "a network of two families": 16,
 }
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analysis.statistics.chance import above_chance
 from search_spaces.grammar.domains import Choice, Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig
@@ -25,9 +26,6 @@ SHORT = 24
 
 FEW_HELD_OUT = 180
 """Held-out images where they cannot be counted: those of the smallest ready data set."""
-
-BEYOND_CHANCE = 2.0
-"""Standard errors above chance up to which an accuracy is no better than guessing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +112,7 @@ def noise_floor(space: SearchSpace, configs: Iterable[TrainConfig], options: Run
         held_out = count_images(config, counts)[0] or counts.test_images
     except DatasetError:
         pass  # the data are not there yet; starting the study reports it
-    return above_chance(1 / config.classes, held_out or FEW_HELD_OUT)
-
-
-def above_chance(chance: float, images: int) -> float:
-    """Chance and two of its standard errors on so many images, accuracies in [0, 1]."""
-    return chance + BEYOND_CHANCE * math.sqrt(chance * (1 - chance) / images)
+    return float(above_chance(1 / config.classes, held_out or FEW_HELD_OUT))
 
 
 def _problems(options: RunOptions, scheduler: str, max_t: int, earliest: int) -> Iterator[str]:

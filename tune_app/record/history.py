@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from analysis.record.rows import Alias, Ended, EpochResult, Infeasible, Planned, SearchRow, Started
 from analysis.record.status import TrialStatus
+from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
 from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
 
@@ -123,8 +124,8 @@ def best_on_record(
 
     Best as ``analysis.study.best`` has it: of equal means the smaller network; runs on estimating
     seeds alone, where there are any; and no configuration with less than half the runs of another.
-    A run that diverged counts at chance. ``limits`` are the most ``parameters`` and ``macs`` of a
-    network that competes.
+    A run that diverged or learned nothing counts at chance. ``limits`` are the most ``parameters``
+    and ``macs`` of a network that competes.
     """
     groups: dict[str, list[str]] = {}
     for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
@@ -136,14 +137,20 @@ def best_on_record(
     judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]
     fresh = [names for names in judged if _is_estimate(history[names[0]])] or judged
     most = max(map(len, fresh), default=0)
+    place = {name: number for number, name in enumerate(history.trials)}
     ranked = [
-        (-round(fmean(_outcome(history[name]) for name in names), 12), _size(history[names[0]]), i)
-        for i, names in enumerate(fresh)
+        (
+            -round(fmean(_outcome(history[name]) for name in names), 12),
+            _size(history[names[0]]),
+            min(place[name] for name in names if _has_finished(history[name])),
+            number,
+        )
+        for number, names in enumerate(fresh)
         if len(names) >= most / 2
     ]
     if not ranked:
         return 0.0, ""
-    loss, _, number = min(ranked)
+    loss, *_, number = min(ranked)
     names = [name for name in fresh[number] if _has_finished(history[name])]
     return -loss, max(names, key=lambda name: final_score(history[name]))
 
@@ -173,10 +180,12 @@ def _has_finished(trial: TrialHistory) -> bool:
 
 
 def _outcome(trial: TrialHistory) -> float:
-    """The final score; chance where the run diverged."""
-    if _has_finished(trial):
-        return final_score(trial)
-    return 1 / int(trial.planned.config.get("classes", 10)) if trial.planned else 0.0
+    """The final score; chance where the run diverged or learned nothing."""
+    config = trial.planned.config if trial.planned else {}
+    chance, held_out = 1 / int(config.get("classes", 10)), config.get("validation_images")
+    usual = HELD_OUT.get(config.get("dataset", "cifar10"), FEW_HELD_OUT)
+    accuracy = final_score(trial) if _has_finished(trial) else 0.0
+    return accuracy if accuracy > above_chance(chance, held_out or usual) else chance
 
 
 def final_score(trial: TrialHistory) -> float:

@@ -10,6 +10,7 @@ from analysis.charts import (
     curves,
     generalization_gap,
     heat_map,
+    importances,
     isolation,
     losses,
     parallel,
@@ -235,3 +236,51 @@ def test_frames_hold_plain_numbers_only(study):
     frame = size_accuracy.size_accuracy(study("many"))
     assert np.isfinite(frame[["size", "accuracy", "front"]]).all().all()
     assert not any(pd.api.types.is_object_dtype(kind) for kind in frame.dtypes)
+
+
+def test_every_chart_shows_the_best_that_the_sentence_names(tmp_path):
+    """What was lucky on choosing seeds is nobody's best once fresh seeds judged another."""
+    keys = {
+        "layer": spaces._choice("dense", "tensor_train", "tucker"),
+        "dims": spaces._choice(2, 3, layer=("tensor_train", "tucker")),
+        "rank": spaces._choice(4, 8, layer=("tensor_train", "tucker")),
+        "learning_rate": {**spaces._choice(0.1, 0.2), "role": "carried"},
+    }
+    networks = [{"layer": "dense"}, {"layer": "dense", "width": 32}]
+    networks += [
+        {"layer": layer, "dims": dims, "rank": rank}
+        for layer in ("tensor_train", "tucker")
+        for dims in (2, 3)
+        for rank in (4, 8)
+    ]
+    configs = [
+        {**network, "learning_rate": rate, "epochs": 2, "seed": seed}
+        for network in networks
+        for rate in (0.1, 0.2)
+        for seed in ((0, 1) if rate == 0.2 else (0, 1, 1000, 1001))
+    ]
+
+    class Lucky(Model):
+        def draw(self, config, size, rng):
+            lucky = 0.05 * (config.seed < 1000) + 0.01 * (config.learning_rate == 0.2)
+            return 0.8 + lucky + size.parameters / 1e8
+
+    study = load_study(
+        write_study(tmp_path, configs, space={**spaces.FAMILIES, "keys": keys}, model=Lucky())
+    )
+    fresh = replicates(study).query("estimated")
+    assert set(fresh["learning_rate"]) == {0.1}
+    means = {round(mean, 9) for mean in fresh["mean"]}
+    points = isolation.isolation(study).query("part == 'best' and key != 'learning_rate'")
+    assert {round(value, 9) for value in points["accuracy"]} <= means
+    for frame in (rank_accuracy.rank_accuracy(study), heat_map.heat_map(study)):
+        assert {round(value, 9) for value in frame["accuracy"]} <= means
+    gaps = generalization_gap.generalization_gap(study).query("set == 'validation'")
+    assert {round(value, 9) for value in gaps["accuracy"]} <= means
+    full = fresh[fresh["layer"] == "dense"]["mean"].max()
+    for size in ("parameters", "macs", "train_seconds"):
+        frame = size_accuracy.size_accuracy(study, size)
+        assert frame.loc[frame["dense"], "accuracy"].tolist() == [full]
+        assert frame.loc[frame["narrow"], "accuracy"].is_monotonic_increasing
+    roles = importances.importances(study).set_index("key")["role"]
+    assert roles["learning_rate"] == "carried"

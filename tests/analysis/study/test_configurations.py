@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 from analysis.record.tables import TableError
+from analysis.study.best import best_by_value
 from analysis.study.configurations import grid
 from analysis.study.confirmation import confirmations
-from analysis.study.replicates import best_by_value, replicates, summarize_runs
+from analysis.study.replicates import replicates, summarize_runs
 from analysis.study.rungs import reached_rungs
 
 

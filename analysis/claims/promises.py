@@ -1,0 +1,113 @@
+"""What a confirmation finds on the test set, against what the search that it confirms promised."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import numpy as np
+
+from analysis.claims.arm import Arm, spreads
+from analysis.claims.best import (
+    accuracy_words,
+    all_arms,
+    held_out_words,
+    runs_words,
+    study_arms,
+    winner,
+)
+from analysis.claims.claim import Claim, Verdict, evidence, metric_words, points
+from analysis.record.record import RecordError
+from analysis.record.tables import TableError
+from analysis.statistics.chance import standard_error
+from analysis.statistics.contrasts import Effect, holm, satterthwaite
+from analysis.statistics.intervals import t_p_value, t_quantile
+from analysis.study.best import allowed
+from analysis.study.confirmation import original_folder, shared_ids
+from analysis.study.held_out import judging_images
+from analysis.study.replicates import best_first, replicates
+from analysis.study.study import Study, load_study, per_study
+
+
+@per_study
+def confirmed_study(study: Study) -> Study | None:
+    """The study that this one confirms; None where it confirms none, or lies elsewhere."""
+    folder = original_folder(study)
+    if folder is not None:
+        with contextlib.suppress(RecordError, TableError):
+            return load_study(folder)
+    return None
+
+
+def promise_claims(study: Study) -> list[Claim]:
+    """A claim a confirmed configuration, the best first, with Holm's correction over them.
+
+    Both accuracies are on images of their own, so that the choice of either counts as noise.
+    """
+    search = confirmed_study(study)
+    if search is None:
+        return []
+    before = replicates(search)
+    chosen = zip(all_arms(search), before["estimated"], strict=True)
+    promised = dict(zip(shared_ids(before), chosen, strict=True))
+    arms = dict(zip(replicates(study)["configuration"], all_arms(study), strict=True))
+    rows = best_first(allowed(study, replicates(study)))
+    pairs = [
+        (arms[name], *promised[shared])
+        for name, shared in zip(rows["configuration"], shared_ids(rows), strict=True)
+        if shared in promised
+    ]
+    images = judging_images(study), judging_images(search)
+    effects = [kept(found, promise, images) for found, promise, _ in pairs]
+    adjusted = holm([effect.p for effect in effects])
+    return [
+        _claim(study, search, pair, effect, p)
+        for pair, effect, p in zip(pairs, effects, adjusted, strict=True)
+    ]
+
+
+def kept(found: Arm, promised: Arm, images: tuple[int | None, int | None]) -> Effect:
+    """How much more accurate a network is than promised; NaN where a spread is not known.
+
+    ``images`` count those that either accuracy was measured on.
+    """
+    effect = found.mean - promised.mean
+    variance, n = spreads([found.outcomes, promised.outcomes])
+    runs = int(n.sum())
+    if not np.isfinite(variance).all():
+        return Effect(effect, n=runs)
+    known = [(arm.mean, count) for arm, count in zip((found, promised), images, strict=True)]
+    chosen = [(standard_error(mean, count) ** 2, count - 1) for mean, count in known if count]
+    parts = np.array([*(variance / n), *(part for part, _ in chosen)])
+    df = satterthwaite(parts, np.array([*(n - 1), *(free for _, free in chosen)], dtype=float))
+    se = math.sqrt(parts.sum())
+    half = float(t_quantile(df)) * se
+    p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
+    return Effect(effect, effect - half, effect + half, p, df, se, runs)
+
+
+def _claim(
+    study: Study, search: Study, pair: tuple[Arm, Arm, bool], effect: Effect, p: float
+) -> Claim:
+    found, promised, fresh = pair
+    name = f"{found.name} ({found.parameters:,} parameters)"
+    before = f"{search.name} promised {points(promised.mean)} % {metric_words(search.metric)}"
+    before += f" ({runs_words(promised, fresh=fresh)})"
+    text = f"{name} reaches {points(found.mean)} % {metric_words(study.metric)}"
+    text += f" ({_runs(study, found)}); {before}"
+    if not math.isfinite(effect.p):
+        text += f", {points(effect.effect, True)} points; one run of either cannot say whether it"
+        return Claim(f"{text} keeps that.", "cannot_say", effect.n, effect.effect)
+    verdict: Verdict = "shown" if p < 0.05 else "not_shown"
+    than = "more" if effect.effect > 0 else "less"
+    said = f"{than} than promised" if verdict == "shown" else "a difference is not shown"
+    text += f": {evidence(effect.effect, effect.low, effect.high, effect.p)}, {said}."
+    return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
+
+
+def _runs(study: Study, found: Arm) -> str:
+    """The best one's interval is the one that stands everywhere."""
+    arms = study_arms(study)
+    if found.name != arms[0].name or arms[0].n < 2:
+        return runs_words(found, fresh=True)
+    return accuracy_words(winner(arms), fresh=True) + held_out_words(study, found.mean)
