@@ -16,12 +16,12 @@ from analysis.claims.comparison import (
 from analysis.claims.noninferior import smallest_claims
 from analysis.claims.pairing import Pairing
 from analysis.claims.promises import confirmed_study, promise_claims
-from analysis.claims.questions import questions
 from analysis.claims.selection import selection_claims
 from analysis.claims.trending import trend_claims
 from analysis.record.dtypes import RENAMED
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+from search_spaces.grammar.space_json import questions
 
 
 def answer(study: Study) -> Claim:

@@ -22,7 +22,6 @@ from analysis.claims.matching import (
     tuned_columns,
 )
 from analysis.claims.pairing import Pairing, pairing
-from analysis.claims.questions import questions
 from analysis.record.dtypes import RENAMED
 from analysis.record.record import RecordError
 from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, holm
@@ -33,6 +32,7 @@ from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
 from search_spaces.grammar.question import Contrast
+from search_spaces.grammar.space_json import questions
 
 MOST_VALUES = 6  # of a key whose values are all compared with each other
 

@@ -9,7 +9,6 @@ import numpy as np
 from analysis.claims.answers import answer, best_claim
 from analysis.claims.arm import Arm
 from analysis.claims.best import Winner, winner
-from analysis.claims.questions import questions
 from analysis.claims.selection import Sized, best_within
 from analysis.statistics.contrasts import hochberg
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
@@ -26,6 +25,7 @@ from benchmarks.calibration.design import (
     shown,
 )
 from benchmarks.calibration.simulated import Plan, choice, plan, space, two_stages
+from search_spaces.grammar.space_json import questions
 
 FAMILIES = ("low_rank", "tucker2", "tt_conv", "dense")
 SHARES = (0.05, 0.1)

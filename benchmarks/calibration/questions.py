@@ -49,8 +49,8 @@ def select(rates: tuple[float, ...], lead: float) -> Draw:
     """Nine families and dims at four budgets; tucker2 leads by ``lead`` σ."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.claims.questions import questions
         from analysis.claims.selection import selection_claims
+        from search_spaces.grammar.space_json import questions
 
         ours = _select_plan(rates)
         mean = [MIDDLE + lead * SIGMA * (c["layer"] == "tucker2") for c in ours.configs]
@@ -108,7 +108,7 @@ def smallest(lost: float) -> Draw:
     """Every small network loses ``lost`` points; the margin is 1."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.claims.questions import questions
+        from search_spaces.grammar.space_json import questions
 
         ours = _smallest_plan()
         mean = [MIDDLE - 0.01 * lost * (c["layer"] != "dense") for c in ours.configs]

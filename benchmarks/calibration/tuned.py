@@ -33,7 +33,7 @@ def tuned_unequally(blocks: int) -> Draw:
         ours = _tuned_plan(blocks, has_stages())
         study = ours.study(noisy(ours, MIDDLE, SIGMA, rng))
         if has_stages():
-            from analysis.claims.questions import questions
+            from search_spaces.grammar.space_json import questions
 
             study = two_stages(ours, study, questions(ours.space))
         claim = answer(study)
@@ -64,7 +64,7 @@ def lowers(alpha: float, shift: float) -> Draw:
         mean = decay_mean(ours, alpha, shift, "a parabola")
         study = ours.study(noisy(ours, mean, SIGMA, rng))
         if staged:
-            from analysis.claims.questions import questions
+            from search_spaces.grammar.space_json import questions
 
             study = two_stages(ours, study, questions(ours.space))
         claim = answer(study)
@@ -76,7 +76,7 @@ def lowers(alpha: float, shift: float) -> Draw:
 def carry_flat(rng: np.random.Generator) -> dict[str, bool]:
     """The decay does nothing: carrying one costs nothing, and no α costs less than another."""
     from analysis.claims.carrying import carry_claims
-    from analysis.claims.questions import questions
+    from search_spaces.grammar.space_json import questions
 
     ours = decay_plan(True, ("carry",))
     (question,) = questions(ours.space)

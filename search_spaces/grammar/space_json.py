@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.grammar.domains import Choice, Domain
-from search_spaces.grammar.question import question_json
+from search_spaces.grammar.question import (
+    Question,
+    QuestionError,
+    question_json,
+    read_question,
+)
 from search_spaces.grammar.space import SearchSpace
 
 
@@ -29,6 +35,23 @@ def space_json(space: SearchSpace) -> dict[str, Any]:
         "search": space.search,
         "scheduler": space.scheduler,
     }
+
+
+def questions(space: Mapping[str, Any]) -> tuple[Question, ...]:
+    """The questions of a space in this form, the main one first.
+
+    Of a space of before ``questions``, its contrast. Those that this version does not know are
+    skipped.
+    """
+    contrast = space.get("contrast")
+    given = space.get("questions") or ([{"kind": "contrast", **contrast}] if contrast else [])
+    found = []
+    for one in given:
+        try:
+            found.append(read_question(one))
+        except QuestionError:
+            continue
+    return tuple(found)
 
 
 def _contrast_json(space: SearchSpace) -> dict[str, Any] | None:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
-from analysis.claims.questions import questions
 from benchmarks.calibration.design import noisy
 from benchmarks.calibration.missing import _family_plan
 from benchmarks.calibration.questions import _smallest_plan
 from benchmarks.calibration.simulated import two_stages
 from benchmarks.calibration.trends import decay_mean, decay_plan
+from search_spaces.grammar.space_json import questions
 
 QUIET = 0.0005
 
