@@ -12,7 +12,7 @@ import vl_convert
 from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE, VEGA_LITE
-from analysis.charts.registry import CHARTS
+from analysis.charts.registry import CHARTS, FORMER_NAMES
 from search_spaces.grammar.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -22,16 +22,22 @@ FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot
 
 
-def chart(name: str) -> Chart:
-    """The chart of that name.
+def chart_name(name: str) -> str:
+    """The present name of a chart that is known by this one.
 
     Raises:
         FigureError: with the names there are, and the nearest.
     """
-    if name not in CHARTS:
+    present = FORMER_NAMES.get(name, name)
+    if present not in CHARTS:
         hint = did_you_mean(name, CHARTS)
         raise FigureError(f"unknown chart {name!r}{hint}; the charts are {', '.join(CHARTS)}")
-    return CHARTS[name]
+    return present
+
+
+def chart(name: str) -> Chart:
+    """The chart of that name; raises FigureError where there is none."""
+    return CHARTS[chart_name(name)]
 
 
 def draw(study: Study, name: str) -> Picture:

@@ -31,9 +31,12 @@ CHARTS: dict[str, Chart] = {
     "parallel": parallel.CHART,
     "importances": importances.CHART,
     "curves": curves.CHART,
-    "gaps": generalization_gap.CHART,
+    "generalization_gap": generalization_gap.CHART,
     "rungs": rungs.CHART,
     "slots": slots.CHART,
-    "edges": range_edges.CHART,
+    "range_edges": range_edges.CHART,
     "losses": losses.CHART,
 }
+
+FORMER_NAMES = {"gaps": "generalization_gap", "edges": "range_edges"}
+"""Names that charts had before, still understood; new figures have the present ones."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.charts.chart import Chart, FigureError, NothingToShow
-from analysis.charts.figure import chart, known_format, save, standalone
+from analysis.charts.figure import chart, chart_name, known_format, save, standalone
 from analysis.charts.registry import CHARTS
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ def write_figures(
             was named and has nothing to show.
     """
     known_format(kind)
-    for name in names:
-        chart(name)
-    for one in draw_all(study, names or CHARTS):
+    wanted = [chart_name(name) for name in names]
+    for one in draw_all(study, wanted or CHARTS):
         if isinstance(one, Drawn):
             spec = standalone(one.spec, one.title, one.caption, study.name)
             yield save(spec, folder / f"{one.name}.{kind}")

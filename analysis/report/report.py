@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.figure import standalone
 from analysis.charts.pictures import Pictures
-from analysis.charts.registry import CHARTS
+from analysis.charts.registry import CHARTS, FORMER_NAMES
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
@@ -79,7 +79,7 @@ def _clear(folder: Path) -> None:
     """Takes away pictures of an earlier state of the study; other files in the folder stay."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.suffix in (".png", ".svg") and path.stem in CHARTS:
+        if path.suffix in (".png", ".svg") and path.stem in (*CHARTS, *FORMER_NAMES):
             path.unlink()
 
 

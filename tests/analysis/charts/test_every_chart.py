@@ -13,7 +13,8 @@ import pytest
 from analysis.charts import theme
 from analysis.charts.chart import NothingToShow
 from analysis.charts.figure import FigureError, chart, draw, save
-from analysis.charts.registry import CHARTS
+from analysis.charts.registry import CHARTS, FORMER_NAMES
+from analysis.report.rendered import write_figures
 
 STUDIES = ("one", "twelve", "one_seed", "half_done", "all_failed", "troubled", "asha")
 NEEDS = {  # a study for which a chart has something to show, where "twelve" is not enough
@@ -21,10 +22,10 @@ NEEDS = {  # a study for which a chart has something to show, where "twelve" is 
     "accuracy_by_rank": "seeds",
     "heat_map": "sweep",
     "curves": "asha",
-    "gaps": "confirmed",
+    "generalization_gap": "confirmed",
     "rungs": "asha",
     "slots": "troubled",
-    "edges": "asha",
+    "range_edges": "asha",
     "losses": "troubled",
 }
 
@@ -113,6 +114,14 @@ def test_a_figure_is_written_in_the_format_of_its_name(spec, tmp_path, suffix, s
 def test_an_unknown_chart_is_refused_with_the_nearest_name():
     with pytest.raises(FigureError, match="unknown chart 'heatmap'; did you mean 'heat_map'"):
         chart("heatmap")
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_NAMES.items())
+def test_a_chart_is_known_by_its_former_name_and_written_under_the_present(
+    study, tmp_path, former, present
+):
+    written = write_figures(study(NEEDS[present]), [former], "svg", tmp_path)
+    assert list(written) == [tmp_path / f"{present}.svg"]
 
 
 def test_an_unknown_format_is_refused(spec, tmp_path):

@@ -70,13 +70,18 @@ def test_a_family_that_has_a_mark_or_a_place_in_the_legend_has_both_and_can_be_s
     )
     if not (any(legend.values()) and any(marks.values())):
         return  # its families are lines, words or tiles
-    unranked = not SIZES[family].ranked and name == "edges"  # no range that it has was searched
+    unranked = (
+        not SIZES[family].ranked and name == "range_edges"
+    )  # no range that it has was searched
     for found in (legend[family], marks[family]):
         assert bool(found) is not unranked
         assert all(extent >= SMALLEST for extent in found)
 
 
-@pytest.mark.parametrize("name", ["accuracy_by_parameters", "accuracy_by_macs", "gaps", "edges"])
+WITH_POINTS = ("accuracy_by_parameters", "accuracy_by_macs", "generalization_gap", "range_edges")
+
+
+@pytest.mark.parametrize("name", WITH_POINTS)
 def test_the_law_above_is_about_charts_with_points(pictures, name):
     colour = theme.FAMILIES["low_rank"].colour
     assert drawn(pictures(name), "role-legend-symbol", colour)

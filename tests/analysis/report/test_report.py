@@ -234,6 +234,7 @@ def test_pictures_lie_beside_the_page_and_old_ones_go(study_folder, tmp_path):
     figures = folder / "figures"
     figures.mkdir()
     (figures / "rungs.png").write_bytes(b"of an earlier state")
+    (figures / "gaps.png").write_bytes(b"under the former name")
     (figures / "mine.png").write_bytes(b"a person's own")
     with Pictures() as pictures:
         write_report(load_study(folder), pictures)
