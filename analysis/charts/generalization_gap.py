@@ -63,6 +63,8 @@ def generalization_gap(study: Study) -> pd.DataFrame:
         value_name="accuracy",
     )
     frame = frame[frame["accuracy"].notna()].astype({"parameters": "int64"})
+    if frame.empty:
+        raise NothingToShow("No finished trial has the accuracies of an epoch on record.")
     return frame.assign(of=len(summary), note=protocols(study)).reset_index(drop=True)
 
 

@@ -17,7 +17,7 @@ from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
 from analysis.record.status import TrialStatus
-from analysis.report.provenance import provenance, ways_of_computing
+from analysis.report.provenance import IN_TURN, provenance, ways_of_computing
 from analysis.report.rendered import Drawn, Missing
 from analysis.report.train_command import train_commands
 from analysis.statistics.chance import standard_error
@@ -26,7 +26,7 @@ from analysis.study.best import best_configuration
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
 from analysis.study.held_out import judging_images
-from trainables.text.count import short_count
+from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.share import percent
 
@@ -120,12 +120,15 @@ def _warnings(study: Study) -> list[Caution]:
         )
         found.append(Caution("Not the corrected protocol.", text))
     ways = ways_of_computing(study)
-    if len(ways) > 1:
+    in_turn = sum(count for way, count in ways.items() if IN_TURN in way)
+    if len(ways) > 1 or in_turn:
         counted = ", ".join(f"{count} with {way}" for way, count in ways.items())
         text = (
-            f"Threads and code path decide how numbers are rounded, and so a trial's accuracy:"
-            f" {counted}. Differences between those are partly differences of computing."
+            f"Threads, code path and device decide how numbers are rounded, and so a trial's"
+            f" accuracy: {counted}. Differences between those are partly differences of computing."
         )
+        if in_turn:
+            text += f" No command repeats {plural(in_turn, 'trial')} that went on in another way."
         found.append(Caution("Trials were computed in different ways.", text))
     if len(study.damage):
         text = f"{len(study.damage)} lines of the ledger could not be read and were left out."

@@ -79,15 +79,25 @@ def _device(study: Study) -> str:
     return ", ".join(said)
 
 
-def ways_of_computing(study: Study) -> dict[str, int]:
-    """How many trials were computed how, as their last attempts have it: threads and code path.
+IN_TURN = ", then "
 
-    Either changes where numbers are rounded, and so the accuracies of equal trials.
+
+def ways_of_computing(study: Study) -> dict[str, int]:
+    """How many trials were computed how: threads, code path, the device where there are several.
+
+    Each changes where numbers are rounded, and so the accuracies of equal trials. A trial that went
+    on in another way has both, with ``IN_TURN`` between them.
     """
-    last = study.attempts.groupby("trial_id").last()
-    last = last[last["threads"].notna() & last["code"].fillna("").ne("")]
-    pairs = zip(last["threads"], last["code"], strict=True)
-    return dict(Counter(f"{plural(int(one), 'thread')}, {code} code" for one, code in pairs))
+    known = study.attempts["threads"].notna() & study.attempts["code"].fillna("").ne("")
+    attempts = study.attempts[known]
+    devices = attempts["device"].fillna("")
+    places = " on " + devices if devices.nunique() > 1 else pd.Series("", attempts.index)
+    ways: dict[str, dict[str, None]] = {}  # of each trial, in their order
+    rows = zip(attempts["trial_id"], attempts["threads"], attempts["code"], places, strict=True)
+    for trial, threads, code, place in rows:
+        way = f"{plural(int(threads), 'thread')}, {code} code{place}"
+        ways.setdefault(trial, {})[way] = None
+    return dict(Counter(IN_TURN.join(one) for one in ways.values()))
 
 
 def _computed(study: Study) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from trainables.config.installation import command_line
+from trainables.config.parsing import written
 from trainables.config.train_config import ConfigError, TrainConfig
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _command(trial: Mapping[str, Any], options: list[str]) -> str:
         given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
     words = command_line(PROGRAM).split()
     for key, value in given.items():
-        words += ["--set", f"{key}={_written(value)}"]
+        words += ["--set", f"{key}={written(value)}"]
     return shlex.join([*words, *options])
 
 
@@ -63,7 +64,3 @@ def _plain(value: Any) -> Any:
     if value is None or value is pd.NA or value != value:
         return None
     return value.item() if hasattr(value, "item") else value
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from trainables.commands.arguments import DataDir, Trial
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
 from trainables.config.former_names import present_name
-from trainables.config.installation import command_here
+from trainables.config.installation import command_to_paste
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     import torch
@@ -120,7 +119,7 @@ def compress(
     from trainables.compression.evaluation import evaluate, load_data
     from trainables.compression.fine_tune_space import write_space
     from trainables.compression.start_writer import start_folder, write_start
-    from trainables.compression.trained import find_data_dir, load_trained
+    from trainables.compression.trained import find_data_dir, load_trained, skips_files
     from trainables.data.split import split_training_images
     from trainables.training.batchnorm import measure_batchnorm
 
@@ -156,7 +155,7 @@ def compress(
     )
     space = write_space(start, trained)
     state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
-    command = _fine_tune_command(space, data_dir)
+    command = _fine_tune_command(space, data_dir, skips=study is not None and skips_files(study))
     print(json.dumps(state, indent=1) if as_json else compress_report(state, space, command, held))
 
 
@@ -218,6 +217,8 @@ def _dtype(precision: str) -> torch.dtype:
     return torch.float32
 
 
-def _fine_tune_command(space: Path, data_dir: Path | None) -> str:
-    words = ["--space", str(space), *(["--data-dir", str(data_dir)] if data_dir else [])]
-    return f"{command_here()} {shlex.join(words)}"
+def _fine_tune_command(space: Path, data_dir: Path | None, *, skips: bool) -> str:
+    """``skips``: the trial went on without files that cannot be read."""
+    words: list[str | Path] = ["--space", space]
+    words += ["--data-dir", data_dir] if data_dir else []
+    return command_to_paste("", *words, *["--skip-unreadable"] * skips)

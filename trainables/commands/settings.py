@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trainables.config.parsing import SettingValue, scalar
 from trainables.config.train_config import ConfigError, TrainConfig
-
-SettingValue = str | int | float | bool | None
-
-WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 
 
 def read_settings(settings: Iterable[str]) -> TrainConfig:
@@ -34,15 +31,3 @@ def read_settings(settings: Iterable[str]) -> TrainConfig:
     if problems:
         raise ConfigError(problems)
     return config
-
-
-def scalar(text: str) -> SettingValue:
-    """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
-    if text.lower() in WORDS:
-        return WORDS[text.lower()]
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] in ("'", '"') else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import signal
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
-from trainables.config.installation import command_here
+from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.datasets.registry import (
@@ -147,8 +146,8 @@ def _content(config: TrainConfig, request: DataRequest) -> str:
 
 
 def _export_command(folder: Path, data_dir: Path | None) -> str:
-    words = [str(folder), *(["--data-dir", str(data_dir)] if data_dir else [])]
-    return f"{command_here('export')} {shlex.join(words)}"
+    place: list[str | Path] = ["--data-dir", data_dir] if data_dir else []
+    return command_to_paste("export", folder, *place)
 
 
 def _run(trainer: Trainer, checkpoint: Path) -> int:

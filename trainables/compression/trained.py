@@ -101,6 +101,11 @@ def find_max_parameters(study: Path) -> int | None:
     raise TrialError(f"{study / 'study.json'}: max_parameters is {limit!r}; restore the file")
 
 
+def skips_files(study: Path) -> bool:
+    """Whether a study goes on without the images that cannot be read."""
+    return bool(_options(study).get("skip_unreadable"))
+
+
 def _options(study: Path) -> dict[str, Any]:
     options = _information(study).get("options")
     return options if isinstance(options, dict) else {}

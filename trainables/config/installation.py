@@ -41,6 +41,21 @@ def command_here(program: str = "") -> str:
     return f"{python} {command_line(program).removeprefix('python ')}"
 
 
+def command_to_paste(program: str, *words: str | Path) -> str:
+    """A command that a shell takes as it stands, in the present folder.
+
+    Args:
+        program: as for ``command_line``.
+        words: arguments; paths as ``Path``, so that one that begins with a hyphen is no option.
+    """
+    return f"{command_here(program)} {shlex.join(map(_argument, words))}"
+
+
+def _argument(word: str | Path) -> str:
+    is_option_like = isinstance(word, Path) and str(word).startswith("-")
+    return f"./{word}" if is_option_like else str(word)
+
+
 def is_installed() -> bool:
     """Whether people start ``ranktune`` here, rather than ``python run_tune.py``."""
     return CHECKOUT is None or Path(sys.argv[0]).stem == INSTALLED

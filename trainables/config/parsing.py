@@ -1,4 +1,4 @@
-"""One value of a key: its type and its range. Standard library only."""
+"""One value of a key: its text, its type and its range. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.grammar.suggestion import did_you_mean
+
+SettingValue = str | int | float | bool | None
+
+WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
+
+
+def scalar(text: str) -> SettingValue:
+    """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] in ("'", '"') else text
+
+
+def written(value: SettingValue) -> str:
+    """The text that ``scalar`` reads as the value."""
+    if isinstance(value, str):
+        return value if scalar(value) == value else f"'{value}'"
+    words = {word: name for name, word in WORDS.items()}
+    return words[value] if isinstance(value, bool) or value is None else str(value)
 
 
 def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[str, Any]) -> Any:
@@ -29,7 +53,8 @@ def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[
         value = int(value)
     if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
         names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-        raise ValueError(f"{name} must be of type {names}, got {value!r}")
+        hint = f"; '{value}', with its quotes, is text" if str in kinds else ""
+        raise ValueError(f"{name} must be of type {names}, got {value!r}{hint}")
     _check_range(name, value, limits)
     return value
 

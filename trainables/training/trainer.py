@@ -138,12 +138,13 @@ class Trainer:
             "epochs_done": self.epochs_done,
             "batch": self.batches_done,
             "train_seconds": self._seconds,
+            "threads": torch.get_num_threads() if self.device.type == "cpu" else None,
             "history": [dataclasses.asdict(metrics) for metrics in self.history],
         }
         write_checkpoint(folder, self._tensors(), state)
 
     def load(self, folder: Path) -> None:
-        """Goes on from a checkpoint.
+        """Goes on from a checkpoint, with its number of threads: another would round elsewhere.
 
         Raises:
             CheckpointError: missing, damaged, or of another trial; the trainer is then as it was.
@@ -154,6 +155,9 @@ class Trainer:
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])  # in place: a captured graph knows these tensors
+        threads = state.get("threads")
+        if self.device.type == "cpu" and isinstance(threads, int) and threads > 0:
+            torch.set_num_threads(threads)
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
         self.batches_done, self._seconds = state["batch"], state["train_seconds"]
         if self.batches_done:

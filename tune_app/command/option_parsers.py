@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from trainables.commands.settings import SettingValue, scalar
+from trainables.config.parsing import SettingValue, scalar
 from tune_app.command.choices import OBJECTIVES
 from tune_app.command.errors import unknown
 

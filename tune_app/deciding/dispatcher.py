@@ -23,7 +23,8 @@ class RunningAttempt:
     """One try at a trial, going on after ``known_epochs`` epochs that are on record.
 
     ``proposed_at`` is in seconds since 1970. ``tier`` indexes ``Placement.tiers``: 0 for the
-    ordinary resources, more for a trial that ran out of memory.
+    ordinary resources, more for a trial that ran out of memory. ``threads`` are those that a trial
+    was begun with on a CPU: others would round elsewhere. 0 leaves them open.
     """
 
     trial: PlannedTrial
@@ -31,6 +32,7 @@ class RunningAttempt:
     known_epochs: int
     proposed_at: float
     tier: int = 0
+    threads: int = 0
 
     @property
     def trial_id(self) -> str:
@@ -80,7 +82,9 @@ class Dispatcher:
             return self.next_attempt(tier)
         if known.planned is None:
             self.write(planned_row(trial, time=self.clock(), search=self.search))
-        attempt = RunningAttempt(trial, known.attempt + 1, known.epoch, self.clock(), tier)
+        attempt = RunningAttempt(
+            trial, known.attempt + 1, known.epoch, self.clock(), tier, known.threads
+        )
         self.running[trial.trial_id] = attempt
         return attempt
 

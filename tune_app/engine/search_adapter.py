@@ -19,7 +19,7 @@ from tune_app.deciding.pickles_empty import PicklesEmpty
 class WorkerSettings:
     """What every worker of a study is told besides its trial.
 
-    ``storage`` is where checkpoints go (path or URI), ``threads`` the CPU threads of a trial,
+    ``storage`` is where checkpoints go (path or URI), ``threads`` the CPU threads of a new trial,
     ``checkpoint_seconds`` the training time between checkpoints, ``device_fraction`` the part of a
     card a trial may fill (0 on the CPU), ``worker_log`` a folder for one log file a trial (None:
     no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never).
@@ -35,6 +35,7 @@ class WorkerSettings:
 
     def config(self, attempt: RunningAttempt) -> dict[str, Any]:
         """The configuration with which ``CifarTrainable`` is set up."""
+        begun_with = 0 if self.device_fraction else attempt.threads
         log = self.worker_log and str(Path(self.worker_log) / f"{attempt.trial_id}.log")
         return TrialJob(
             trial_id=attempt.trial_id,
@@ -42,7 +43,7 @@ class WorkerSettings:
             storage=self.storage,
             attempt=attempt.number,
             known_epochs=attempt.known_epochs,
-            threads=self.threads,
+            threads=begun_with or self.threads,
             checkpoint_seconds=self.checkpoint_seconds,
             epochs_per_step=self.epochs_per_step,
             device_fraction=self.device_fraction,

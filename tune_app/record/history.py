@@ -27,7 +27,8 @@ class TrialHistory:
 
     ``failures`` counts failed attempts by kind, and ``fruitless`` those in a row without a new
     epoch between them, both since the last attempt that ended for good. ``host`` is where the last
-    attempt ran; "" where that is not known.
+    attempt ran; "" where that is not known. ``threads`` are those that it computed with on a CPU; 0
+    where that is not known.
     """
 
     planned: Planned | None = None
@@ -37,6 +38,7 @@ class TrialHistory:
     failures: Counter[str] = field(default_factory=Counter)
     fruitless: int = 0
     host: str = ""
+    threads: int = 0
 
     @property
     def epoch(self) -> int:
@@ -67,6 +69,7 @@ class TrialHistory:
     def start(self, row: Started) -> None:
         """Adds the start of an attempt."""
         self.attempt, self.ended, self.host = row.attempt, None, row.host
+        self.threads = row.threads if row.device == "cpu" and row.threads else self.threads
 
     def end(self, row: Ended) -> None:
         """Adds the end of an attempt."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.record.rows import Closed
 from analysis.record.status import OPEN, TrialStatus
-from trainables.config.installation import SCRIPT, command_here
+from trainables.config.installation import SCRIPT, command_to_paste
 from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
@@ -58,7 +58,7 @@ class Outcome:
         if not self.complete and command:
             words = shlex.split(command.removeprefix(SCRIPT))
             again = [word for word in words if word != "--fresh"]  # that would begin anew
-            lines.append(f"to continue: {command_here()} {shlex.join(again)}")
+            lines.append(f"to continue: {command_to_paste('', *again)}")
         return lines
 
     def _own_accuracy(self) -> list[str]:
@@ -146,7 +146,7 @@ def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None 
 
 def _write_tables_and_report(folder: Path, *, report: bool) -> None:
     """What fails can be made good by ``python -m analysis``."""
-    again = f"{command_here('analysis')} {shlex.quote(str(folder))}"
+    again = command_to_paste("analysis", folder)
     try:
         from analysis.study.study import load_study, write_study_tables  # imports pandas
 

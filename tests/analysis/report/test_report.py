@@ -188,6 +188,20 @@ def test_a_command_computes_as_its_trial_was_computed(tmp_path):
     ]
 
 
+def test_a_trial_that_went_on_in_another_way_is_told(tmp_path):
+    (trial,) = some_trials(1)
+    rows = [Opened(1, "study", 0.0), planned_row(trial, time=0.0)]
+    for attempt, (device, code) in enumerate([("cpu", "compiled"), ("cpu", "torch")], start=1):
+        rows.append(Started(trial.trial_id, attempt, 0.0, device=device, threads=1))
+        status = "interrupted" if attempt == 1 else "finished"
+        rows.append(Ended(trial.trial_id, attempt, 1.0, status, 4 * attempt, code=code))
+    (tmp_path / "ledger.jsonl").write_bytes(encode(rows))
+    study = load_study(tmp_path)
+    assert ways_of_computing(study) == {"1 thread, compiled code, then 1 thread, torch code": 1}
+    page = write_report(study).read_text(encoding="utf-8")
+    assert "No command repeats 1 trial that went on in another way." in page
+
+
 def _read(text: str) -> object:
     try:
         return json.loads(text)

@@ -17,14 +17,16 @@ ROOT = Path(__file__).resolve().parents[3]
 IMAGES = ROOT / "tests" / "fixtures" / "before_rooms" / "images"
 SETTINGS = ["width=4", "epochs=1", "batch_size=8", "dataset=folder", "precision=fp32"]
 
+PICTURES, NET = '-our "images" $PWD `ä`', "-net 1; exit"
+
 pytestmark = pytest.mark.seconds
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose name, and whose images' name, a shell would take apart."""
-    folder = tmp_path_factory.mktemp("a place & more")
-    shutil.copytree(IMAGES, folder / "our images")
+    folder = tmp_path_factory.mktemp("a 'place' & $HOME, größer")
+    shutil.copytree(IMAGES, folder / PICTURES)
     return folder
 
 
@@ -49,18 +51,18 @@ def printed(said: str, what: str) -> str:
 @pytest.fixture(scope="module")
 def said_by_train(place: Path) -> str:
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    return start(place, "train", *settings, "--data-dir", "our images", "--out", "net 1")
+    return start(place, "train", *settings, "--data-dir", PICTURES, f"--out={NET}")
 
 
 def test_a_trained_network_is_exported(said_by_train: str, place: Path) -> None:
     said = run(f"{printed(said_by_train, 'export it')} --seconds 0.01", place)
     assert "model.pt2" in said
-    assert list((place / "net 1" / "exports").glob("*/model.pt2"))
+    assert list((place / NET / "exports").glob("*/model.pt2"))
 
 
 def test_a_compressed_network_is_fine_tuned(said_by_train: str, place: Path) -> None:
     assert said_by_train
-    words = ["compress", "net 1", "--layer", "tucker2", "--rank", "2", "--data-dir", "our images"]
+    words = ["compress", f"./{NET}", "--layer", "tucker2", "--rank", "2", "--data-dir", PICTURES]
     said = start(place, *words)
     planned = run(f"{printed(said, 'fine-tune it')} --plan", place)
     assert "4 trials" in planned
@@ -68,7 +70,7 @@ def test_a_compressed_network_is_fine_tuned(said_by_train: str, place: Path) -> 
 
 def test_a_trial_that_the_folder_does_not_hold_is_named(said_by_train: str, place: Path) -> None:
     assert said_by_train
-    command = [sys.executable, str(ROOT / "run_tune.py"), "export", "net 1", "dense-nonsense"]
+    command = [sys.executable, str(ROOT / "run_tune.py"), "export", f"./{NET}", "dense-nonsense"]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "not 'dense-nonsense'" in done.stderr
@@ -87,7 +89,7 @@ def test_the_reports_command_comes_to_the_very_numbers(
     settings = [word for one in (*SETTINGS, "layer=dense") for word in ("--set", one)]
     start(
         place,
-        *("--space", "quickstart", *settings, "--data-dir", "our images", "--seeds", "1"),
+        *("--space", "quickstart", *settings, "--data-dir", PICTURES, "--seeds", "1"),
         *("--estimating-seeds", "0", "--name", tmp_path.name, *options),
     )
     folder = place / "results" / tmp_path.name

@@ -61,6 +61,28 @@ def test_two_epochs_equal_one_a_save_a_load_into_a_fresh_object_and_one_more(
     assert_same(resumed, straight)
 
 
+def test_a_trial_goes_on_with_the_threads_that_it_was_begun_with(digits, tiny, tmp_path):
+    def begun_and_continued(threads):
+        first = Trainer(tiny, digits, threads=1)
+        first.train_epoch()
+        first.save(tmp_path / "checkpoint")
+        second = Trainer(tiny, digits, threads=threads)
+        second.load(tmp_path / "checkpoint")
+        second.train_epoch()
+        return second
+
+    try:
+        assert_same(begun_and_continued(2), begun_and_continued(1))
+        assert torch.get_num_threads() == 1
+        other = Trainer(tiny, digits, threads=2)
+        other.train_epoch()
+        other.train_epoch()
+        with pytest.raises(AssertionError):  # or the test could not fail
+            assert_same(other, begun_and_continued(1))
+    finally:
+        torch.set_num_threads(1)
+
+
 @pytest.mark.parametrize("batches", [1, 3])
 def test_a_stop_between_two_batches_loses_nothing(digits, tiny, tmp_path, batches):
     stopped = trained(tiny, digits, epochs=1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.commands.settings import scalar
+from trainables.config.parsing import scalar, written
 from tune_app.command.option_parsers import (
     ParseError,
     above_zero,
@@ -112,3 +112,12 @@ def test_a_number_has_a_most_where_more_means_nothing() -> None:
     assert at_least(0, 1000)("1000") == 1000
     expected = "takes a whole number from 0 to 1,000, got '1001'"
     assert at_least(0, 1000)("1001") == ParseError(expected)
+
+
+@pytest.mark.parametrize(
+    "value", [1, -2, 0.1, 1e-05, 1e16, True, False, None, "none", "True", "1", "1e3", "0x1", "nan",
+              "00123", "'1'", "a b", "ä", "-x", "it's", "1_0"]
+)  # fmt: skip
+def test_what_is_written_is_read_as_the_same_value(value) -> None:
+    again = scalar(written(value))
+    assert (type(again), again) == (type(value), value)

@@ -12,6 +12,7 @@ from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import Failure, RetryPolicy, classify, classify_text
 from tune_app.deciding.list_searcher import ListSearcher
 from tune_app.deciding.searcher import SearchContext
+from tune_app.engine.search_adapter import WorkerSettings
 from tune_app.record.history import History
 
 CRASH = Failure("exception", "Traceback …\nRuntimeError: boom")
@@ -77,6 +78,19 @@ def test_a_continued_search_runs_what_is_missing():
     resumed = again.next_attempt()
     assert (resumed.trial, resumed.number, resumed.known_epochs) == (half.trial, 2, 2)
     assert again.next_attempt().trial == trials[2]
+
+
+def test_a_trial_on_a_cpu_goes_on_with_its_own_threads():
+    first, second = some_trials(2)
+    made, record = dispatcher([first, second])
+    made.started(made.next_attempt().trial_id, device="cpu", threads=3)
+    again, _ = dispatcher([first, second], record.rows, again=frozenset({first.trial_id}))
+    resumed, new = again.next_attempt(), again.next_attempt()
+    assert (resumed.threads, new.threads) == (3, 0)
+    on_two = WorkerSettings("storage", threads=2)
+    assert [on_two.config(one)["threads"] for one in (resumed, new)] == [3, 2]
+    on_a_card = WorkerSettings("storage", threads=2, device_fraction=0.5)
+    assert on_a_card.config(resumed)["threads"] == 2
 
 
 def test_an_epoch_reported_twice_is_written_once():
