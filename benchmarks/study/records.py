@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import shutil
+import tempfile
 from pathlib import Path
 
+from analysis.charts.pictures import Pictures
 from analysis.record.record import LEDGER
-from analysis.study.study import STUDY
+from analysis.report.report import write_report
+from analysis.study.study import STUDY, load_study, write_study_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "results" / "study"
-COPIED = (STUDY, "trials.parquet", "epochs.parquet", "report.html", "report.md")
-"""As the search wrote them; the ledger is compressed."""
+KEPT = ("trials.parquet", "epochs.parquet", "report.html", "report.md")
+"""What is kept beside ``study.json`` and the compressed ledger, from which it can be made."""
+
+DATA_DIR = "cifar10"
+HOST = re.compile(rb'"host":"[^"]*"')
 
 
 def is_packed(folder: Path) -> bool:
@@ -36,11 +44,24 @@ def restore(name: str, results: Path) -> None:
 
 
 def pack(name: str, results: Path) -> None:
-    """Writes the record of a study: its ledger (compressed), ``study.json``, tables, report."""
+    """Writes the record of a study: its ledger (compressed), ``study.json``, tables and report.
+
+    Neither names the machine: its host and the folder of its images are replaced, and tables and
+    report are written from what is left.
+    """
     folder, packed = results / name, PUBLISHED / "records" / name
     packed.mkdir(parents=True, exist_ok=True)
-    for file in COPIED:
-        if (folder / file).exists():
-            shutil.copy(folder / file, packed / file)
-    content = (folder / LEDGER).read_bytes()  # the time in a gzip header would change every commit
-    (packed / f"{LEDGER}.gz").write_bytes(gzip.compress(content, mtime=0))
+    information = json.loads((folder / STUDY).read_text(encoding="utf-8"))
+    if (information.get("options") or {}).get("data_dir"):
+        information["options"]["data_dir"] = DATA_DIR
+    (packed / STUDY).write_text(json.dumps(information, indent=2) + "\n", encoding="utf-8")
+    ledger = HOST.sub(rb'"host":"host"', (folder / LEDGER).read_bytes())
+    # the time in a gzip header would change every commit
+    (packed / f"{LEDGER}.gz").write_bytes(gzip.compress(ledger, mtime=0))
+    with tempfile.TemporaryDirectory() as place, Pictures() as pictures:
+        unpack(packed, Path(place) / name)
+        study = load_study(Path(place) / name)
+        write_study_tables(study)
+        write_report(study, pictures)
+        for file in KEPT:
+            shutil.copy(study.folder / file, packed)
