@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 from analysis.record.record import LEDGER, encode
@@ -13,6 +15,8 @@ from analysis.study.study import load_study
 from benchmarks.schedulers.__main__ import judge, main
 from benchmarks.schedulers.curves import Curve, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, proposed
+from benchmarks.schedulers.replay import Outcome, best_seen
+from benchmarks.study.records import PUBLISHED
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
 
@@ -123,3 +127,15 @@ def test_a_study_without_the_halves_is_refused_with_the_reason(tmp_path, capsys)
     assert ended.value.code == 2
     assert "val_accuracy_half" in capsys.readouterr().err
     assert not (tmp_path / "out.json").exists()
+
+
+def test_the_documented_method_of_ones_own_runs(curves):
+    page = (PUBLISHED / "schedulers.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {"Outcome": Outcome, "best_seen": best_seen}
+    exec(code, names)
+    outcome = names["best_of_two_epochs"](curves, SETTING, np.random.default_rng(0))
+    kept = len(curves) // 4
+    assert outcome.epochs == 2 * len(curves) + kept * (EPOCHS - 2)
+    assert dict(outcome.chosen.point)["learning_rate"] == RATES[1]
+    assert all(f"`{name}`" in page for name in METHODS)
