@@ -52,25 +52,39 @@ def tiff_rgb16(pixels: np.ndarray, order: str) -> bytes:
     """An uncompressed 16-bit RGB TIFF (Aldus TIFF 6.0); order: "<" or ">"."""
     height, width = pixels.shape[:2]
     data = pixels.astype(f"{order}u2").tobytes()
-    entries = [
-        (256, 3, 1, width),
-        (257, 3, 1, height),
-        (258, 3, 3, 8 + len(data)),  # bits per sample: three numbers behind the pixels
-        (259, 3, 1, 1),
-        (262, 3, 1, 2),
-        (273, 4, 1, 8),
-        (277, 3, 1, 3),
-        (278, 3, 1, height),
-        (279, 4, 1, len(data)),
-    ]
+    bits = struct.pack(f"{order}HHH", 16, 16, 16)
+    tags = {258: (3, 8 + len(data)), 262: (1, 2), 277: (1, 3)}  # bits stand behind the pixels
+    return _tiff(data, width, height, tags, order, bits)
+
+
+def tiff_grey(
+    data: bytes, width: int, *, bits: int, sample_format: int = 1, photometric: int = 1
+) -> bytes:
+    """One row of grey in an uncompressed TIFF, little-endian; photometric 0: zero is white."""
+    tags = {258: (1, bits), 262: (1, photometric), 277: (1, 1), 339: (1, sample_format)}
+    return _tiff(data, width, 1, tags, "<")
+
+
+def _tiff(
+    data: bytes,
+    width: int,
+    height: int,
+    tags: dict[int, tuple[int, int]],
+    order: str,
+    behind: bytes = b"",
+) -> bytes:
+    """``tags``: how many 16-bit numbers, and the number, or where they stand."""
+    data += b"\0" * (len(data) % 2)
+    entries = {tag: (3, *value) for tag, value in tags.items()}
+    entries |= {256: (3, 1, width), 257: (3, 1, height), 259: (3, 1, 1), 278: (3, 1, height)}
+    entries |= {273: (4, 1, 8), 279: (4, 1, len(data))}
     table = struct.pack(f"{order}H", len(entries))
-    for tag, kind, count, value in entries:
+    for tag, (kind, count, value) in sorted(entries.items()):
         inline = count == 1 and kind == 3
         packed = struct.pack(
             f"{order}HH" if inline else f"{order}I", *((value, 0) if inline else (value,))
         )
         table += struct.pack(f"{order}HHI", tag, kind, count) + packed
     mark = b"II*\0" if order == "<" else b"MM\0*"
-    start = struct.pack(f"{order}I", 8 + len(data) + 6)
-    bits = struct.pack(f"{order}HHH", 16, 16, 16)
-    return mark + start + data + bits + table + struct.pack(f"{order}I", 0)
+    start = struct.pack(f"{order}I", 8 + len(data) + len(behind))
+    return mark + start + data + behind + table + struct.pack(f"{order}I", 0)

@@ -16,6 +16,8 @@ from trainables.data.datasets.registry import (
     load_dataset,
 )
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
+from trainables.files.sealed import read_sealed, write_sealed
+from trainables.files.user_cache import user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,13 +105,28 @@ def test_a_class_of_which_nothing_can_be_read_is_refused_even_then(images: Path)
 
 def test_what_was_looked_into_is_remembered_until_size_or_time_change(images: Path) -> None:
     path = images / "train" / "cat" / "00.png"
-    before, state = content_digest(asked(images)), path.stat()
-    path.write_bytes(b"\0" * state.st_size)
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert content_digest(asked(images)) == before  # it was not opened again
-    os.utime(path)
-    with pytest.raises(DatasetError, match=r"00\.png"):
-        content_digest(asked(images))
+    before = content_digest(asked(images))
+    (memory,) = (user_cache() / "checked_images").glob("*.json")
+    document = read_sealed(memory)
+    document["files"]["train/cat/00.png"][1] = "another picture"
+    write_sealed(memory, {key: document[key] for key in ("format", "files")})
+    assert content_digest(asked(images)) != before  # it was not opened again
+    path.touch()
+    assert content_digest(asked(images)) == before
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(images: Path) -> None:
+    """As ``cp -p`` and ``mv`` of pictures of one size do it."""
+    first, second = (images / "train" / label / "00.bmp" for label in ("cat", "dog"))
+    for path in (first, second):
+        Image.open(path.with_suffix(".png")).resize((8, 8)).save(path)
+        os.utime(path, ns=(10**18, 10**18))
+    before = content_digest(asked(images))
+    first.rename(images / "between")
+    second.rename(first)
+    (images / "between").rename(second)
+    assert (first.stat().st_size, first.stat().st_mtime_ns) == (second.stat().st_size, 10**18)
+    assert content_digest(asked(images)) != before
 
 
 def test_the_digest_is_of_pixels_and_labels_not_of_files(images: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.zoo.pictures import COLOURS, GREYS, chunk, png, tiff_rgb16, write
+from tests.zoo.pictures import COLOURS, GREYS, chunk, png, tiff_grey, tiff_rgb16, write
 from trainables.data.reading.image_file import BACKGROUND, UnreadableImage, read_image
 
 GREY_RGB = np.repeat(GREYS[..., None], 3, axis=2)
@@ -92,6 +92,35 @@ def test_sixteen_bits_of_a_colour_tiff_are_divided_by_257(tmp_path: Path, order:
     path = tmp_path / "deep.tif"
     path.write_bytes(tiff_rgb16(values, order))
     assert (read_image(path)[0] == np.rint(SIXTEEN / 257)[:, None]).all()
+
+
+def test_twelve_bits_of_grey_are_spread_over_the_range(tmp_path: Path) -> None:
+    packed = bytes([0xFF, 0xF0, 0x00, 0x80, 0x04, 0x00])  # 4095, 0, 2048, 1024
+    path = tmp_path / "twelve.tif"
+    path.write_bytes(tiff_grey(packed, 4, bits=12))
+    assert read_image(path)[0, :, 0].tolist() == [255, 0, 128, 64]
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "sample_format"), [(8, "u1", 1), (16, "<u2", 1), (32, "<f4", 3)]
+)
+def test_a_tiff_whose_zero_is_white_is_turned_round(
+    tmp_path: Path, bits: int, kind: str, sample_format: int
+) -> None:
+    top = 1 if sample_format == 3 else 2**bits - 1
+    data = np.array([0, top], kind).tobytes()
+    path = tmp_path / "white.tif"
+    path.write_bytes(tiff_grey(data, 2, bits=bits, sample_format=sample_format, photometric=0))
+    assert read_image(path)[0, :, 0].tolist() == [255, 0]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_signed_whole_numbers_are_refused(tmp_path: Path, bits: int) -> None:
+    path = tmp_path / "signed.tif"
+    data = np.array([-1, 1], f"<i{bits // 8}").tobytes()
+    path.write_bytes(tiff_grey(data, 2, bits=bits, sample_format=2))
+    with pytest.raises(UnreadableImage, match="signed whole numbers"):
+        read_image(path)
 
 
 def test_float_in_the_unit_interval_is_multiplied_by_255(tmp_path: Path) -> None:

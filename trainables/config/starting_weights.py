@@ -15,6 +15,7 @@ from pathlib import Path
 
 from trainables.config.starting_point import split_init
 from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
+from trainables.files.file_state import file_state
 from trainables.files.user_cache import home
 
 PRETRAINED = "pretrained"
@@ -105,8 +106,7 @@ def _state(name: str) -> tuple[object, ...]:
     if name == PRETRAINED:  # which file it is only torchvision knows
         folder = torch_home() / "hub" / "checkpoints"
         files = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [(str(path), path.stat()) for path in files if path.is_file()]
-    return tuple((path, state.st_size, state.st_mtime_ns) for path, state in found)
+    return tuple((str(path), file_state(path)) for path in files if path.is_file())
 
 
 def torch_home() -> Path:

@@ -19,6 +19,7 @@ from trainables.data.sources import (
     packed_bytes,
     unequal_notes,
 )
+from trainables.files.file_state import file_state
 
 # numpy, Pillow and what needs them are imported by `load`: a plan takes a tenth of the time
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def load_folder(request: DataRequest) -> Dataset:
 
     def fill(arrays: pixel_cache.Arrays) -> dict[str, Any]:
         for part, pairs in files.items():
-            _read(pairs, request, arrays[part])
+            _read(pairs, checked, request, arrays[part])
         parts = [(arrays[part], labels[part]) for part in ("train", "test")]
         return dataclasses.asdict(pixel_statistics(parts[0], parts[1]))
 
@@ -158,7 +159,12 @@ def _labels(pairs: Sequence[tuple[Path, int]]) -> np.ndarray:
     return np.array([label for _, label in pairs], np.int64)
 
 
-def _read(pairs: Sequence[tuple[Path, int]], request: DataRequest, images: np.ndarray) -> None:
+def _read(
+    pairs: Sequence[tuple[Path, int]],
+    checked: CheckedFolder,
+    request: DataRequest,
+    images: np.ndarray,
+) -> None:
     """Fills (N, S, S, 4) packed images, on every core, with a bar where that takes long."""
     import numpy as np
 
@@ -176,6 +182,11 @@ def _read(pairs: Sequence[tuple[Path, int]], request: DataRequest, images: np.nd
                 f"{name(path)} could be read before and cannot now ({problem}); the same command "
                 "looks into every file again"
             ) from problem
+        if file_state(path) != checked.files[path].state:  # its pixels are part of the trials' ids
+            raise DatasetError(
+                f"{name(path)} was changed while the images were read; the same command looks into "
+                "it again"
+            )
 
     for _ in on_every_core(read, range(len(pairs)), "resizing images"):
         pass

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trainables.data.reading.image_folder import ImageFolder, name
 from trainables.data.sources import DatasetError
+from trainables.files.file_state import FileState, file_state
 from trainables.files.sealed import read_sealed, write_sealed
 from trainables.files.user_cache import user_cache
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-FORMAT = 1
-"""Raised when a picture would be decoded to other pixels than before."""
+FORMAT = 2
+"""Raised when a picture would be decoded to other pixels than before, or more is remembered."""
 
 BAR_FROM = 200
 """Files; fewer are read before a bar could be seen."""
@@ -38,8 +39,7 @@ BAR_FROM = 200
 class CheckedFile:
     """pixels: hex digest of size and pixels, "" where the file cannot be read; problem: why."""
 
-    size: int
-    mtime_ns: int
+    state: FileState
     pixels: str
     problem: str = ""
     animated: bool = False
@@ -116,8 +116,7 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
     for path in folder.files():
         known = remembered.get(str(path.relative_to(folder.root)))
         with contextlib.suppress(OSError):
-            state = path.stat()
-            if known and (known.size, known.mtime_ns) == (state.st_size, state.st_mtime_ns):
+            if known and known.state == file_state(path):
                 found[path] = known
         if path not in found:
             open_files.append(path)
@@ -185,19 +184,18 @@ def _check(path: Path) -> CheckedFile:
     # numpy and Pillow take a fifth of a second, which a plan whose images are known need not wait
     from trainables.data.reading.image_file import UnreadableImage, is_animated, read_image
 
-    size, mtime_ns = 0, 0
+    state: FileState = (0, 0, 0)
     try:
-        state = path.stat()
-        size, mtime_ns = state.st_size, state.st_mtime_ns
+        state = file_state(path)
         pixels = read_image(path)
     except UnreadableImage as problem:
-        return CheckedFile(size, mtime_ns, "", str(problem))
+        return CheckedFile(state, "", str(problem))
     except OSError as problem:
         reason = "a link to a file that does not exist" if path.is_symlink() else problem.strerror
-        return CheckedFile(size, mtime_ns, "", str(reason))
+        return CheckedFile(state, "", str(reason))
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.data)
-    return CheckedFile(size, mtime_ns, digest.hexdigest(), "", is_animated(path))
+    return CheckedFile(state, digest.hexdigest(), "", is_animated(path))
 
 
 def _memory_file(root: Path) -> Path:
@@ -210,13 +208,16 @@ def _recall(memory: Path) -> dict[str, CheckedFile]:
     document = read_sealed(memory) or {}
     if document.get("format") != FORMAT:
         return {}
-    return {path: CheckedFile(*values) for path, values in document["files"].items()}
+    return {
+        path: CheckedFile(tuple(state), *values)
+        for path, (state, *values) in document["files"].items()
+    }
 
 
 def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> None:
     """Whole or not at all; where the cache cannot be written, the next look takes as long again."""
     rows = {
-        str(path.relative_to(root)): (one.size, one.mtime_ns, one.pixels, one.problem, one.animated)
+        str(path.relative_to(root)): (one.state, one.pixels, one.problem, one.animated)
         for path, one in files.items()
     }
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder

@@ -1,6 +1,7 @@
 """One image file, decoded: whatever its format, 8-bit red, green and blue, upright.
 
-- 16-bit values are divided by 257 and rounded, so that 65,535 becomes 255.
+- 16-bit values are divided by 257 and rounded, 12-bit ones by 4,095 / 255.
+- Where a TIFF says that zero is white, its values are turned round, whatever their depth.
 - Float values must lie in [0, 1]; they are multiplied by 255 and rounded.
 - Grey is repeated in three channels, 1-bit is black and white, palettes are looked up.
 - CMYK, YCbCr and HSV become RGB by Pillow's formulas. Colour profiles (ICC) are not applied, as
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]
 
@@ -70,12 +72,25 @@ def is_animated(path: Path) -> bool:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any decoded or opened Pillow image as RGB, upright."""
-    raw_mode = _raw_mode(image)  # decoding forgets it
+    raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding forgets the one
+    if SIGNED in _several(tags.get(SAMPLE_FORMAT)):
+        raise UnreadableImage(SIGNED_VALUES)
     image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    deep = image.mode == "F" or image.mode.startswith("I;16")
     image = _flatten(_eight_bits(image, raw_mode))
+    if deep and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns 8 bits and fewer alone
+        image = ImageOps.invert(image)
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
+
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+SAMPLE_FORMAT, SIGNED = 339, 2
+"""Tags of a TIFF (TIFF 6.0, sections 4 and 19), and the values of theirs that change pixels."""
+
+SIGNED_VALUES = (
+    "32-bit or signed whole numbers, whose range is not known; save it with 8 or 16 bits"
+)
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -94,9 +109,9 @@ def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
     if image.mode == "F":
         return _from_unit_interval(np.asarray(image))
     if image.mode == "I" and image.format != "PPM":
-        raise UnreadableImage(
-            "32-bit or signed whole numbers, whose range is not known; save it with 8 or 16 bits"
-        )
+        raise UnreadableImage(SIGNED_VALUES)
+    if raw_mode.startswith("I;12"):
+        return Image.fromarray(_twelve_to_eight(np.asarray(image)))
     if image.mode == "I" or image.mode.startswith("I;16"):
         return Image.fromarray(_sixteen_to_eight(np.asarray(image)))
     if ";16" in raw_mode:
@@ -107,6 +122,11 @@ def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
 def _sixteen_to_eight(values: NDArray) -> Pixels:
     """0 to 65,535 → 0 to 255, to the nearest."""
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _twelve_to_eight(values: NDArray) -> Pixels:
+    """0 to 4,095 → 0 to 255, to the nearest."""
+    return ((values.astype(np.uint32) * 510 + 4095) // 8190).astype(np.uint8)
 
 
 def _from_unit_interval(values: NDArray[np.float32]) -> Image.Image:
@@ -123,6 +143,16 @@ def _raw_mode(image: Image.Image) -> str:
     tiles = getattr(image, "tile", None)
     args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) and args else args or "")
+
+
+def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
+    """The tags of a TIFF; none of another format, where the same numbers mean nothing."""
+    return getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """A tag's values, of which there may be one for each channel."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> Image.Image:

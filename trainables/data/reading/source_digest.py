@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from trainables.files.file_state import file_state
+
 SAMPLED = 32
 """Items of each part that are read: a program that was changed shows in the first of them."""
 
@@ -45,12 +47,11 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
 
 
 def _state(path: str | Path) -> bytes:
-    """A file's size and time of change; nothing where there is none."""
+    """A file's size and times of change; nothing where there is none."""
     try:
-        state = Path(path).stat()
+        return f"{path} {file_state(path)}\n".encode()
     except (OSError, ValueError):
         return b""
-    return f"{path} {state.st_size} {state.st_mtime_ns}\n".encode()
 
 
 class _Writer:
