@@ -75,6 +75,8 @@ def _check_interval(domain: Float | Int) -> None:
     problems = []
     if not domain.low < domain.high:
         problems.append(f"low must be below high, got low={domain.low}, high={domain.high}")
+    if not all(map(math.isfinite, (domain.low, domain.high, *domain.grid))):
+        problems.append("low, high and grid are finite numbers")
     if domain.log and domain.low <= 0:
         problems.append(f"a logarithmic domain needs low > 0, got low={domain.low}")
     outside = [point for point in domain.grid if not domain.low <= point <= domain.high]

@@ -10,6 +10,7 @@ from typing import Any
 
 from search_spaces.grammar.answerable import design_problems
 from search_spaces.grammar.domains import Choice, Domain, Float, Int
+from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.key import ROLES, Key
 from search_spaces.grammar.question import Question, QuestionError, read_question
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
@@ -92,7 +93,7 @@ class _Reader:
 
     def _about(self, head: Mapping[str, Any], default_name: str) -> dict[str, Any]:
         return {
-            "name": self._typed("space.name", head.get("name", default_name), str),
+            "name": self._name(head.get("name", default_name)),
             "question": self._typed("space.question", head.get("question", _MISSING), str),
             "source": self._typed("space.source", head.get("source", ""), str),
             "search": self._typed("space.search", head.get("search", "grid"), str),
@@ -194,6 +195,13 @@ class _Reader:
             self.problems.append(f"{path}: missing; a space asks a question")
         elif type(value) is not kind or (value == "" and path != "space.source"):
             self.problems.append(f"{path}: text, got {value!r}")
+        return value
+
+    def _name(self, value: Any) -> Any:
+        """A study's folder has the space's name."""
+        self._typed("space.name", value, str)
+        if isinstance(value, str) and value and not is_folder_name(value):
+            self.problems.append(f"space.name: one folder's name, got {value!r}")
         return value
 
     def _count(self, path: str, value: Any, least: int = 1, most: float = math.inf) -> Any:

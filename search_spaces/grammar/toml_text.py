@@ -74,4 +74,5 @@ def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     # text, numbers and truth values are written alike in JSON; TOML's 5e-05 is a float as well
-    return json.dumps(value, ensure_ascii=False)
+    # but for DEL, which TOML wants escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.suggestion import nearest
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
@@ -194,7 +195,7 @@ def _repeated(given: dict[str, Any]) -> Iterable[str]:
 def _misplaced(given: dict[str, Any]) -> Iterable[str]:
     """Options that need another one, and a name that is a path."""
     name = given["name"]
-    if name is not None and (name in ("", ".", "..") or {"/", "\\"} & set(name)):
+    if name is not None and not is_folder_name(name):
         yield f"--name is one folder's name, got {name!r}; --results-dir says where it lies"
     if given["study_id"] and not given["storage"]:
         yield "--study-id says which study of --storage is meant; add --storage"

@@ -120,13 +120,34 @@ def objectives(text: str) -> tuple[str, ...] | ParseError:
 def setting(text: str) -> tuple[str, tuple[SettingValue, ...]] | ParseError:
     """``key=value[,value…]``: the key and its values."""
     key, equals, rest = text.partition("=")
-    values = [value.strip() for value in rest.split(",")]
+    values = [value.strip() for value in _listed(rest)]
     if not (key.strip() and equals and all(values)):
         return ParseError(f"takes key=value or key=value,value,…, got {text!r}")
     parsed = tuple(map(scalar, values))
     if len(set(parsed)) < len(parsed):
         return ParseError(f"the values of a key differ, got {text!r}")
     return key.strip(), parsed
+
+
+def _listed(text: str) -> list[str]:
+    """The parts between commas; one inside brackets or quotes belongs to its value.
+
+    A network has arguments, ``net.py:make_net(depth=20, width=4)``, and a path may hold a comma.
+    """
+    parts, start, depth, quote = [], 0, 0, ""
+    for place, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"" and not text[start:place].strip():
+            quote = letter
+        elif letter in "()":
+            depth += 1 if letter == "(" else -1
+        elif letter == "," and depth <= 0:
+            parts.append(text[start:place])
+            start = place + 1
+    if quote or depth > 0:  # none that is closed
+        return text.split(",")
+    return [*parts, text[start:]]
 
 
 def custom_resource(text: str) -> tuple[str, float] | ParseError:

@@ -217,3 +217,16 @@ def test_text_that_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
 def test_an_absent_file_says_what_a_space_may_be(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / "none.toml")
     assert problem.endswith("takes a space's name or a .toml file")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "..", "/tmp", " ", "a\\u0000b", "a\\nb"])
+def test_a_name_is_one_folders(tmp_path: Path, name: str) -> None:
+    head = f'[space]\nquestion = "?"\nname = "{name}"\n'
+    (problem,) = problems(written(tmp_path, f"{head}[keys.rank]\nvalues = [1, 2]\n"))
+    assert problem.startswith("space.name: one folder's name, got ")
+
+
+def test_an_interval_is_finite(tmp_path: Path) -> None:
+    key = '[keys.learning_rate]\ntype = "float"\nlow = 0.1\nhigh = inf\n'
+    (problem,) = problems(written(tmp_path, f'[space]\nquestion = "?"\n{key}'))
+    assert "are finite numbers" in problem

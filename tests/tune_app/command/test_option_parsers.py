@@ -89,6 +89,20 @@ def test_a_setting_has_one_value_or_several() -> None:
     assert setting("layer = cp, dense") == ("layer", ("cp", "dense"))
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("n.py:f(depth=20, drop=(1,2)),n.py:g", ("n.py:f(depth=20, drop=(1,2))", "n.py:g")),
+        ("'/a, b/w.pt',\"c,d\"", ("/a, b/w.pt", "c,d")),
+        ("it's,that", ("it's", "that")),
+        ("f(1,2", ("f(1", 2)),
+        ("'a,b", ("'a", "b")),
+    ],
+)
+def test_a_comma_in_brackets_or_quotes_parts_nothing(text, values) -> None:
+    assert setting(f"key={text}") == ("key", values)
+
+
 @pytest.mark.parametrize("text", ["dims", "dims=", "=3", "dims=2,,3", "dims=2,2"])
 def test_a_setting_that_says_nothing_or_a_value_twice_is_wrong(text: str) -> None:
     assert isinstance(setting(text), ParseError)
