@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +16,8 @@ from analysis.record.record import RecordError
 from analysis.study.best import best_trial
 from analysis.study.configurations import DEFAULTS
 from analysis.study.study import Study, load_study
-
-CHECKPOINT = re.compile(r"e(\d+)-a(\d+)(?:-b(\d+))?")
-"""``e24-a1``: after 24 epochs, by attempt 1 (``CheckpointName`` in ``trainables.training``)."""
-
-STATE = "state.json"  # written last: a checkpoint without it is half of one
-
+from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
+from trainables.files.filesystem import filesystem
 
 Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
 MaxParameters = Annotated[
@@ -69,7 +64,7 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     trial = best_trial(study, max_parameters)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RecordError(f"{to} is there already and not an empty folder: name another with --out")
-    system, storage = _storage(study)
+    system, storage = filesystem(study_checkpoints(study.folder, study.info))
     source = _furthest(system, f"{storage}/{trial['trial_id']}")
     to.mkdir(parents=True, exist_ok=True)
     here = fs.LocalFileSystem()
@@ -79,26 +74,12 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})"
 
 
-def _storage(study: Study) -> tuple[Any, str]:
-    """Where the study's checkpoints lie: beside the ledger, or where ``--storage`` put them."""
-    storage = (study.info.get("options") or {}).get("storage")
-    if storage is None:
-        return fs.LocalFileSystem(), str((study.folder / "checkpoints").absolute())
-    base, mark, query = str(storage).partition("?")
-    shared = study.info.get("shared_name") or study.info.get("name") or study.folder.resolve().name
-    place = f"{base.rstrip('/')}/{shared}{mark}{query}"
-    if "://" in place:
-        system, path = fs.FileSystem.from_uri(place)
-        return system, path
-    return fs.LocalFileSystem(), str(Path(place).expanduser().absolute())
-
-
 def _furthest(system: Any, folder: str) -> str:
     """The whole checkpoint of a trial that is furthest in training."""
     entries = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    named = [(CHECKPOINT.fullmatch(entry.base_name), entry.path) for entry in entries]
+    named = [(CheckpointName.parse(entry.base_name), entry.path) for entry in entries]
     found = [
-        ([int(part or 0) for part in name.group(1, 3, 2)], path)
+        (name, path)
         for name, path in named
         if name and system.get_file_info(f"{path}/{STATE}").type == fs.FileType.File
     ]

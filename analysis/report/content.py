@@ -139,7 +139,7 @@ def _warnings(study: Study) -> list[Caution]:
 def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
     trials = study.trials
     done = int((trials["status"] == TrialStatus.FINISHED).sum())
-    others = trials["status"].value_counts().drop("finished", errors="ignore")
+    others = trials["status"].value_counts().drop(TrialStatus.FINISHED, errors="ignore")
     note = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in others.items())
     facts = [Fact("Finished trials", f"{done:,} of {len(trials):,}", note)]
     if len(best):

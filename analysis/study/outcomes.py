@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.record.status import TrialStatus
 from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
 
@@ -20,13 +21,13 @@ def outcomes(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     run ``collapsed``: it diverged, or ended no higher than ``above_chance``.
     ``estimating`` tells runs on seeds that took part in no choice.
     """
-    ended = trials["status"].isin(["finished", "diverged"])
-    known = ended & (trials[metric].notna() | (trials["status"] == "diverged"))
+    ended = trials["status"].isin([one for one in TrialStatus if one.is_final])
+    known = ended & (trials[metric].notna() | (trials["status"] == TrialStatus.DIVERGED))
     runs = trials[known]
     chance = 1 / runs["classes"].astype("float64").fillna(10.0)
     bar = above_chance(chance, held_out(runs))
     accuracy = runs[metric].astype("float64")
-    collapsed = (runs["status"] == "diverged") | (accuracy <= bar)
+    collapsed = (runs["status"] == TrialStatus.DIVERGED) | (accuracy <= bar)
     return runs.assign(
         value=np.where(collapsed, chance, accuracy),
         collapsed=collapsed.astype(bool),

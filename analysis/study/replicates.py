@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import rounding_variance, t_half_width
 from analysis.study.configurations import config_names, configuration_ids, labels
@@ -54,7 +55,7 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     half = t_half_width(np.maximum(summary["sd"].to_numpy(), least), summary["n"].to_numpy())
     summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
     summary["planned"] = planned_runs(trials).reindex(summary.index).astype("int64")
-    first = runs[runs["status"] == "finished"].drop_duplicates("configuration")
+    first = runs[runs["status"] == TrialStatus.FINISHED].drop_duplicates("configuration")
     first = first.set_index("configuration")
     names = [name for name in config_names(trials) if name != "seed"]
     first = first.assign(label=labels(first))[["label", *names, *NETWORK]]

@@ -12,6 +12,7 @@ import typer
 from trainables.commands.arguments import DataDir, Trial
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
+from trainables.config.checkpoint_place import STATE
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_to_paste
 
@@ -154,7 +155,7 @@ def compress(
         folder, compressed, trained, target, before, after, batchnorm_images=batchnorm_images
     )
     space = write_space(start, trained)
-    state = json.loads((start.folder / "state.json").read_text(encoding="utf-8"))
+    state = json.loads((start.folder / STATE).read_text(encoding="utf-8"))
     command = _fine_tune_command(space, data_dir, skips=study is not None and skips_files(study))
     print(json.dumps(state, indent=1) if as_json else compress_report(state, space, command, held))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ from pyarrow import fs
 from torch import Tensor, nn
 
 from search_spaces.grammar.suggestion import nearest_few
+from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import TrainConfig
+from trainables.files.filesystem import filesystem
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
-from trainables.training.checkpoints.checkpoint_store import CheckpointName, CheckpointStore
+from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
 TRAINED_ALONE = "checkpoint"
 """In the folder of a network that ``trainables train`` trained, without a study."""
@@ -78,12 +79,7 @@ def find_storage(study: Path) -> str:
     Raises:
         TrialError: where there is no such study.
     """
-    document = _information(study)
-    if not document.get("storage"):
-        return str(study / "checkpoints")
-    base, mark, query = str(document["storage"]).partition("?")
-    shared = document.get("shared_name") or document.get("name", study.name)
-    return f"{base.rstrip('/')}/{shared}{mark}{query}"
+    return study_checkpoints(study, _information(study))
 
 
 def find_data_dir(study: Path) -> Path | None:
@@ -135,7 +131,7 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     """
     storage = find_storage(study)
     for folder in (study / TRAINED_ALONE, study / trial_id / TRAINED_ALONE):
-        if (folder / "state.json").is_file():
+        if (folder / STATE).is_file():
             return _trained_alone(folder, trial_id)
     if not trial_id:
         trial_id = _only_trial(study, storage)
@@ -221,10 +217,7 @@ def _unknown(study: Path, storage: str, trial_id: str) -> str:
 
 
 def _trials(storage: str) -> list[str]:
-    if "://" not in storage:
-        folder = Path(storage).expanduser()
-        found: Iterable[Any] = folder.iterdir() if folder.is_dir() else ()
-        return sorted(path.name for path in found if path.is_dir() and path.name[:1] != ".")
-    filesystem, root = fs.FileSystem.from_uri(storage)
-    infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-    return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+    system, root = filesystem(storage)
+    infos = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    folders = (info.base_name for info in infos if info.type == fs.FileType.Directory)
+    return sorted(name for name in folders if name[:1] != ".")

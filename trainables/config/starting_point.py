@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.config.checkpoint_place import STATE
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
 from trainables.config.tables import remember_tables
 from trainables.files.sealed import SEAL, is_whole
 
-STATE = "state.json"
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
 """The keys of a configuration that a starting point decides."""
 OF_A_NETWORK = ("network", "replace", "keep")

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from trainables.config.checkpoint_place import CheckpointName
 from trainables.training.checkpoints.checkpoint import CheckpointError
 from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
-    CheckpointName,
     CheckpointStore,
     StorageError,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search_spaces.grammar.domains import Scalar
+from trainables.files.storage import is_uri
 
 KEPT_WHEN_FINISHED = 10
 """Finished trials whose checkpoint stays besides the front; the others' goes when a run ends."""
@@ -67,6 +68,6 @@ class RunOptions:
     command: str = ""  # as typed, for the record
 
     def __post_init__(self) -> None:
-        if self.storage and "://" not in self.storage:  # Tune's workers have folders of their own
+        if self.storage and not is_uri(self.storage):  # Tune's workers have folders of their own
             place = Path(self.storage).expanduser().absolute()
             object.__setattr__(self, "storage", str(place))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from statistics import NormalDist, variance
 from typing import Any
 
+from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from trainables.config.metrics import score
@@ -174,7 +175,7 @@ def seed_spread(history: History) -> float | None:
     """The pooled standard deviation between seeds of the finished trials; None without pairs."""
     scores: dict[tuple, list[float]] = defaultdict(list)
     for trial in history.trials.values():
-        if trial.planned is None or trial.last is None or trial.status != "finished":
+        if trial.planned is None or trial.last is None or trial.status != TrialStatus.FINISHED:
             continue
         value = score(trial.last)
         if value is not None:

@@ -26,6 +26,7 @@ from trainables.data.sources import (
     existing_dir,
     misfit,
 )
+from trainables.files.storage import is_uri
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import Machine, this_machine
@@ -91,7 +92,7 @@ def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 
 
 def storage_problems(storage: str) -> list[str]:
     """Why checkpoints cannot be written to a path or URI, read there and removed."""
-    if "://" not in storage:
+    if not is_uri(storage):
         return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
     probe = f".probe-{secrets.token_hex(8)}"
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
+from trainables.files.filesystem import filesystem
+from trainables.files.storage import is_uri
 from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
 
@@ -25,7 +26,7 @@ class StorageFolder:
         self.storage = storage
         self._seconds = seconds
         self._local: Path | None = None
-        if "://" not in storage:
+        if not is_uri(storage):
             self._local = Path(storage).expanduser().absolute()
             return
         self._remote, self._root = within(seconds, lambda: filesystem(storage))
@@ -106,7 +107,7 @@ class StorageFolder:
 
 def free_bytes(storage: str) -> int | None:
     """Free bytes of a folder; None where they are unknown."""
-    if "://" in storage:
+    if is_uri(storage):
         return None
     try:
         return shutil.disk_usage(Path(storage)).free
@@ -120,19 +121,3 @@ def without_secrets(text: str) -> str:
     Whoever reads the study's storage later finds both in the environment (AWS_ACCESS_KEY_ID, …).
     """
     return re.sub(r"(?<=://)[^/@\s\"']*@", "", text)
-
-
-def join(storage: str, *names: str) -> str:
-    """A place below a path or URI (whose query, if it has one, stays last)."""
-    base, mark, query = storage.partition("?")
-    return "/".join([base.rstrip("/"), *names]) + mark + query
-
-
-def filesystem(storage: str) -> tuple[Any, str]:
-    """The file system of pyarrow and the path within it."""
-    from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
-
-    if "://" in storage:
-        system, root = fs.FileSystem.from_uri(storage)
-        return system, root
-    return fs.LocalFileSystem(), str(Path(storage).expanduser().absolute())

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
+from trainables.files.storage import is_uri
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
@@ -130,7 +131,7 @@ class Session:
             except OSError as problem:
                 LOG.info("cannot ask the trials to save: %s", problem)
 
-        if "://" in self.storage:  # one that hangs must hold up neither the search nor its end
+        if is_uri(self.storage):  # one that hangs must hold up neither the search nor its end
             threading.Thread(target=ask, daemon=True).start()
         else:
             ask()

@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
+from trainables.files.filesystem import filesystem
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, best_on_record, final_score
-from tune_app.record.storage import ANSWER_SECONDS, filesystem
+from tune_app.record.storage import ANSWER_SECONDS
 
 
 def surplus(

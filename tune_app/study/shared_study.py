@@ -12,6 +12,7 @@ import humanize
 import msgspec
 
 from search_spaces.grammar.space import SearchSpace
+from trainables.files.storage import join
 from trainables.files.whole_file import write_whole
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -21,7 +22,7 @@ from tune_app.preview.preflight import storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, study_paths, until_now
 from tune_app.record.shared_record import SharedRecord, SharedRecordError, shared_part
-from tune_app.record.storage import StorageFolder, join, without_secrets
+from tune_app.record.storage import StorageFolder, without_secrets
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
 from tune_app.record.study_index import IndexEntry, StudyIndex
 from tune_app.study.storage_owner import write_owner

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from trainables.files.filesystem import filesystem
+from trainables.files.storage import join
 from tune_app.command.output import LOG
 from tune_app.record.paths import StudyPaths
-from tune_app.record.storage import StorageFolder, filesystem, join
+from tune_app.record.storage import StorageFolder
 from tune_app.record.study_document import StudyName, read_information
 
 OWNER = "owner.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 
+from trainables.files.storage import join
 from tune_app.command.options import RunOptions
 from tune_app.record.paths import StudyPaths
-from tune_app.record.storage import join
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from trainables.config.checkpoint_place import CheckpointName
 from trainables.config.trial_id import trial_id
 from trainables.training.checkpoints.checkpoint_store import (
-    CheckpointName,
     CheckpointStore,
     StorageError,
 )

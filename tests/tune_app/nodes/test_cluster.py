@@ -14,13 +14,14 @@ from analysis.record.record import RecordError
 from analysis.record.rows import Ended, Epoch, Started
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
+from trainables.files.storage import join
 from tune_app.command.errors import UsageError
 from tune_app.nodes import cluster, worker_logs
 from tune_app.nodes.health import HealthCheck, ask_head
 from tune_app.nodes.ray_internals import host_of_error
 from tune_app.nodes.shared_storage import check_shared
 from tune_app.nodes.worker_logs import _fetch
-from tune_app.record.storage import StorageFolder, join
+from tune_app.record.storage import StorageFolder
 
 pytestmark = pytest.mark.cluster
 

@@ -11,14 +11,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainables.config.checkpoint_place import STATE
 from trainables.data.dataset import Dataset
 from trainables.files.sealed import SEAL, file_digest, is_whole, seal
 from trainables.files.whole_file import rename_durably, whole_file
 
 FORMAT = 1
 """Raised when an older reader would misread what is written."""
-
-STATE = "state.json"
 
 
 class CheckpointError(ValueError):

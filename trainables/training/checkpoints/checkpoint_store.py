@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +22,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from trainables.training.checkpoints.checkpoint import STATE, checkpoint_files
+from trainables.config.checkpoint_place import STATE, CheckpointName
+from trainables.files.filesystem import filesystem
+from trainables.files.storage import is_uri
+from trainables.training.checkpoints.checkpoint import checkpoint_files
 from trainables.training.checkpoints.time_limit import NoAnswerError, within
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 
@@ -38,27 +39,6 @@ Result = TypeVar("Result")
 
 class StorageError(OSError):
     """A storage that refuses, or gives no answer: an outage, and no fault of a trial."""
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class CheckpointName:
-    """``e3-a0``: after 3 epochs, by attempt 0; ``e3-a0-b57``: and 57 batches of the fourth.
-
-    The later in training, the greater.
-    """
-
-    epoch: int
-    batch: int
-    attempt: int
-
-    def __str__(self) -> str:
-        return f"e{self.epoch}-a{self.attempt}" + (f"-b{self.batch}" if self.batch else "")
-
-    @classmethod
-    def parse(cls, text: str) -> CheckpointName | None:
-        """None where ``text`` names no checkpoint."""
-        found = re.fullmatch(r"e(\d+)-a(\d+)(?:-b(\d+))?", text)
-        return cls(int(found[1]), int(found[3] or 0), int(found[2])) if found else None
 
 
 SLOWEST_LINK = 1e6
@@ -85,10 +65,9 @@ class CheckpointStore:
     ) -> None:
         self._retry_seconds = retry_seconds
         self._remote: Any = None
-        if "://" in storage:
-            self._remote, root = fs.FileSystem.from_uri(storage)
-        else:
-            root = str(Path(storage).expanduser())
+        system, root = filesystem(storage)
+        if is_uri(storage):
+            self._remote = system
         self._root = root
         self._folder = f"{root}/{trial_id}"
 

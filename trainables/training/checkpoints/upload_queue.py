@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.config.checkpoint_place import CheckpointName
 from trainables.training.checkpoints.checkpoint_store import (
-    CheckpointName,
     CheckpointStore,
     StorageError,
     upload_seconds,

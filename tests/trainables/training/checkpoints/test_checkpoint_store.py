@@ -8,6 +8,7 @@ import pytest
 import torch
 from pyarrow import fs
 
+from trainables.config.checkpoint_place import CheckpointName
 from trainables.training.checkpoints.checkpoint import (
     STATE,
     CheckpointError,
@@ -16,7 +17,6 @@ from trainables.training.checkpoints.checkpoint import (
 )
 from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
-    CheckpointName,
     CheckpointStore,
     StorageError,
 )
