@@ -73,7 +73,9 @@ def check(folder: Path, done: "subprocess.CompletedProcess[str]") -> None:
     statuses = list(load_study(study).trials["status"])
     assert statuses == ["finished"] * len(statuses)
     assert len(statuses) >= 8
-    assert (study / "report.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
+    page = (study / "report.html").read_text(encoding="utf-8")
+    assert page.rstrip().endswith("</html>")
+    assert "running now" not in page
     assert len(list((study / "figures").glob("*.png"))) > 3
 
 

@@ -169,16 +169,15 @@ def _picked(x: alt.X, y: alt.Y) -> alt.LayerChart:
 def caption(frame: pd.DataFrame) -> str:
     trials = int(frame["trials"].iloc[0])
     stops = int((frame["part"] == "stop").sum())
-    said = (
-        f" A cross marks where the scheduler stopped a trial ({stops:,} of them)." if stops else ""
-    )
+    stopped = f" A cross marks where the scheduler stopped a trial ({stops:,})." if stops else ""
     if trials <= MANY:
         return (
-            f"One line a trial ({plural(trials, 'trial')}), named at the best of its family.{said}"
+            f"One line per trial ({plural(trials, 'trial')}); the best of each family is labelled."
+            f"{stopped}"
         )
     return (
-        f"{plural(trials, 'trial')} summed up: each family's median and the middle 80 % of its"
-        f" trials, and its best trial as a heavy line; the other curves are left out.{said}"
+        f"Summary of {plural(trials, 'trial')}: each family's median, the middle 80 % of its"
+        f" trials, and its best trial as a heavy line. The other curves are left out.{stopped}"
     )
 
 

@@ -118,8 +118,9 @@ def caption(frame: pd.DataFrame) -> str:
     shown, of = frame["configuration"].nunique(), int(frame["of"].iloc[0])
     wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
     said = [
-        f"{plural(shown, 'configuration')}"
-        + (f", the best of each size, of {of:,}." if shown < of else ".")
+        f"The best of each size: {shown:,} of {of:,} configurations."
+        if shown < of
+        else f"{plural(shown, 'configuration')}."
     ]
     if {"training", "validation"} <= set(wide):
         gap = 100 * (wide["training"] - wide["validation"]).mean()

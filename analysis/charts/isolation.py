@@ -122,15 +122,15 @@ def _names(rows: pd.DataFrame, key: str) -> alt.X:
 def caption(frame: pd.DataFrame) -> str:
     best = frame[frame["part"] == "best"]
     most = int(best["candidates"].max())
-    said = (
-        "One run each, so that differences prove nothing."
+    bars = (
+        "There is one run of each, so that differences prove nothing."
         if best["n"].max() < 2
-        else ("Bars are 95 % t intervals of the best one's mean over its seeds.")
+        else "Bars are 95 % t intervals of its mean over seeds."
     )
     return (
-        f"{plural(best['key'].nunique(), 'scientific key')}: a large point is the best"
+        f"{plural(best['key'].nunique(), 'scientific key')}. A large point is the best"
         f" configuration with that value, of up to {most:,}; the best of many is partly luck."
-        f" {said}"
+        f" {bars}"
     )
 
 

@@ -130,7 +130,7 @@ def caption(frame: pd.DataFrame) -> str:
     ended = int(ours.drop_duplicates("group")["ended"].sum())
     counts = ours.groupby("status")["count"].sum()
     said = ", ".join(f"{counts.get(status, 0)} {status}" for status in LOST)
-    return f"Of {plural(ended, 'ended trial')}: {said} ({counts.sum() / ended:.1%} lost)."
+    return f"Of {plural(ended, 'ended trial')}, {said} ({100 * counts.sum() / ended:.1f} % lost)."
 
 
 CHART = Chart("Warning: diverged and failed trials", losses, draw, caption)

@@ -149,14 +149,14 @@ def caption(frame: pd.DataFrame) -> str:
     lines = frame[frame["part"] == "line"].drop_duplicates("trial_id")
     of, best = int(frame["of"].iloc[0]), int(lines["best"].sum())
     grey = (
-        f"the other {of - best:,} grey"
+        f"the other {of - best:,} in grey"
         if len(lines) == of
-        else (f"{len(lines) - best:,} of the other {of - best:,} grey, evenly from best to worst")
+        else f"{len(lines) - best:,} of the other {of - best:,} in grey, evenly from best to worst"
     )
     return (
-        f"One line a finished trial: the best tenth of each family by {frame['measure'].iloc[0]} in"
-        f" colour ({plural(best, 'trial')}), {grey}. A line passes by a key that its trial does not"
-        " have."
+        f"One line per finished trial: the best tenth of each family by {frame['measure'].iloc[0]}"
+        f" in colour ({plural(best, 'trial')}), {grey}. A line skips the keys that its trial does"
+        " not have."
     )
 
 

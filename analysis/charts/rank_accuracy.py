@@ -134,10 +134,10 @@ def caption(frame: pd.DataFrame) -> str:
     if most > 1:
         counted += f", each point the best of up to {most:,} settings of the other keys"
     if runs.max() < 2:
-        said = "One run at each point: no interval can be drawn, and differences prove nothing."
+        bands = "One run per point: no interval can be drawn, and differences prove nothing."
     else:
-        said = f"Bands are 95 % t intervals of the mean over {_range(runs)} runs a point."
-    return f"{counted}. {said}"
+        bands = f"Bands are 95 % t intervals of the mean over {_range(runs)} runs per point."
+    return f"{counted}. {bands}"
 
 
 def _range(runs: pd.Series) -> str:

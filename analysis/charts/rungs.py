@@ -119,9 +119,9 @@ def caption(frame: pd.DataFrame) -> str:
     first = frame[frame["rung"] == frame["rung"].min()]
     stopped = int((frame["fate"] == "stopped").sum())
     return (
-        f"Trials from left to right as they came, judged by those before them: of"
-        f" {plural(len(first), 'trial')} at the first rung {stopped:,} were stopped (a cross). A"
-        f" stopped trial is never compared with a finished one.{_won(frame)}"
+        f"Trials in the order in which they reached a rung, each compared with those before it. Of"
+        f" {plural(len(first), 'trial')} at the first rung, {stopped:,} were stopped (crosses)"
+        f" there or later. A stopped trial is never compared with a finished one.{_won(frame)}"
     )
 
 
@@ -135,8 +135,8 @@ def _won(frame: pd.DataFrame) -> str:
     reached = f"the best of them reached {percent(known['twin_accuracy'].max())}"
     return (
         f" {len(known):,} of the {plural(len(stopped), 'stopped trial')} ran to the end in"
-        f" {' and '.join(studies)}: {f'{count:,} (ringed)' if count else 'none'} would have won;"
-        f" {reached}, the best here {percent(known['best'].iloc[0])}."
+        f" {' and '.join(studies)}: {f'{count:,} (ringed)' if count else 'none'} would have won."
+        f" There {reached}; the best here reached {percent(known['best'].iloc[0])}."
     )
 
 

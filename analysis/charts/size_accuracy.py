@@ -212,19 +212,20 @@ def _each(styles: dict[str, Style], channel: str) -> list[str]:
 
 def caption(frame: pd.DataFrame) -> str:
     front, runs = frame[frame["on_front"]], frame["n"]
-    said = (
-        f"One point a configuration ({len(frame):,} from {plural(int(runs.sum()), 'trial')}); in"
-        f" full colour the {len(front):,} that nothing of their size or smaller beats"
-    )
+    counted = f"{plural(len(frame), 'configuration')} from {plural(int(runs.sum()), 'trial')}"
     fresh = frame["front"].isna().any() and not frame["front"].isna().all()
-    said += ", of those that fresh seeds estimated. " if fresh else ". "
+    those = "estimated on fresh seeds" if fresh else "shown"
+    text = (
+        f"One point for each of {counted}. In full colour: the Pareto front, {len(front):,} that no"
+        f" network of their size or smaller beats among those {those}. "
+    )
     if frame["probability"].isna().all():
-        return said + (
-            "With one run each, nobody knows what one run is worth: no band, no probabilities."
+        return text + (
+            "With one run of each, the spread between runs is not known: no band, no probabilities."
         )
-    return said + (
-        "Numbers: the probability that the configuration is on the front again with fresh seeds;"
-        " band: 95 % for the height of the front."
+    return text + (
+        "Numbers: the probability that the configuration is on the front again with fresh seeds."
+        " Band: 95 % band of the front's height."
     )
 
 

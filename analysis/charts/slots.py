@@ -108,11 +108,11 @@ def caption(frame: pd.DataFrame) -> str:
     count, unit = int(frame["slots"].iloc[0]), frame["unit"].iloc[0]
     share = (frame["end"] - frame["start"]).sum() / (count * frame["end"].max() or 1)
     retries = int((frame["attempt"] > frame.groupby("trial_id")["attempt"].transform("min")).sum())
-    again = f" {plural(retries, 'attempt')} went on with a trial begun before." if retries else ""
+    again = f" {plural(retries, 'attempt')} continued a trial begun before." if retries else ""
     return (
-        f"One bar an attempt: {plural(len(frame), 'attempt')} in {plural(count, 'slot')} over"
-        f" {frame['end'].max():.3g} {unit}; the slots were busy {min(share, 1):.0%} of that"
-        f" time.{again}"
+        f"One bar per attempt: {plural(len(frame), 'attempt')} in {plural(count, 'slot')} over"
+        f" {frame['end'].max():.3g} {unit}. The slots were busy for {100 * min(share, 1):.0f} % of"
+        f" that time.{again}"
     )
 
 

@@ -1,1 +1,1 @@
-"""What may be said of a study, in words: its answer, its comparison, its advice."""
+"""The conclusions that a study supports, as sentences with their numbers."""

@@ -1,4 +1,4 @@
-"""What a study answers: its space's questions first, then what else may be said."""
+"""The claims of a study: the answers to its space's questions, then all others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from search_spaces.grammar.space_json import questions
 
 
 def answer(study: Study) -> Claim:
-    """The answer to the space's main question; without one, which configuration is best.
+    """The answer to the space's main question.
 
-    A confirmation without one says how its best does, and what was promised.
+    Without a question: for a confirmation, what was promised of its best configuration and whether
+    it holds; for any other study, which configuration is best.
     """
     if asked := questions(study.space):
         return answers_to(study, asked[0])[0]
@@ -36,17 +37,17 @@ def answer(study: Study) -> Claim:
 
 
 def claims(study: Study) -> list[Claim]:
-    """Everything that may be said of a study in words, the main thing first."""
-    said: list[Claim] = []
+    """All claims that a study supports, the main one first, without repetition."""
+    found: list[Claim] = []
     for question in questions(study.space):
-        said += answers_to(study, question) + _promised(study, question)
-    said += [*promise_claims(study), best_claim(study)]
-    said += [comparison.claim for comparison in secondary_comparisons(study)]
-    return list(dict.fromkeys(said))
+        found += answers_to(study, question) + _promised(study, question)
+    found += [*promise_claims(study), best_claim(study)]
+    found += [comparison.claim for comparison in secondary_comparisons(study)]
+    return list(dict.fromkeys(found))
 
 
 def answers_to(study: Study, question: Question) -> list[Claim]:
-    """What may be said of one question, its answer first."""
+    """The claims that answer one question, the main one first."""
     match question:
         case Contrast():
             key = RENAMED.get(question.key, question.key)
@@ -75,7 +76,7 @@ def _contrast(contrast: Comparison) -> list[Claim]:
 
 
 def _pairing_claim(paired: Pairing) -> Claim:
-    """Whether lucky seeds are lucky under both treatments."""
+    """Whether a seed that does well under one treatment also does well under the other."""
     numbers = (paired.pairs, paired.correlation, paired.low, paired.high, paired.p)
     if math.isnan(paired.p):
         return Claim(sentence(paired.words), "cannot_say", *numbers)

@@ -1,4 +1,4 @@
-"""An arm of a comparison: the runs of what it chose, as a claim takes them."""
+"""An arm of a comparison: the runs of one configuration, as claims use them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ from analysis.statistics.winners import Lead, welch
 from trainables.config.train_config import BY_SEED
 
 FEW = 0.25
-"""The share of the configurations up to which thin ones are few."""
+"""Thin configurations (one or two runs) are few up to this share of all of them."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One configuration: ``outcomes`` of its runs, with those that collapsed at chance.
+    """The runs of one configuration.
 
-    ``trained`` are those that learned something: a rival is compared by these, which can only
-    favour it. ``planned`` counts the runs that there would be, ``candidates`` the settings that the
-    configuration was chosen from. ``seeds`` of the outcomes are known where each one held out other
-    images: such runs pair.
+    Attributes:
+        name: the configuration in words.
+        parameters: of its network.
+        outcomes: one value a run, a fraction; a run that collapsed counts at chance.
+        trained: the outcomes of the runs that did not collapse. A rival is compared by these, which
+            can only favour it.
+        planned: runs in the plan, those that have not ended included.
+        candidates: how many settings the configuration was chosen from.
+        seeds: of ``outcomes``, where each seed held out its own images; runs of equal seed are then
+            compared in pairs. Empty otherwise.
+        trained_seeds: of ``trained``, likewise.
     """
 
     name: str
@@ -41,12 +48,12 @@ class Arm:
 
     @property
     def n(self) -> int:
-        """Runs that came to something."""
+        """Runs with an outcome."""
         return len(self.outcomes)
 
     @property
     def mean(self) -> float:
-        """Over all outcomes, a fraction; NaN without runs."""
+        """Mean of all outcomes, a fraction; NaN without runs."""
         return float(self.outcomes.mean()) if self.n else float("nan")
 
     @property
@@ -56,16 +63,16 @@ class Arm:
 
     @property
     def as_rival(self) -> np.ndarray:
-        """The runs by which others are measured against it."""
+        """The outcomes that others are compared with."""
         return self.trained if len(self.trained) else self.outcomes
 
     def raised(self, by: float) -> Arm:
-        """The same runs, each by so much more accurate."""
+        """The same runs with ``by``, a fraction, added to each outcome."""
         return dataclasses.replace(self, outcomes=self.outcomes + by, trained=self.trained + by)
 
 
 def make_arm(name: str, runs: pd.DataFrame, planned: int, candidates: int = 1) -> Arm:
-    """From rows of ``outcomes``, all of one configuration."""
+    """The arm of one configuration; ``runs`` are its rows of ``outcomes``."""
     values = runs["value"].to_numpy(dtype=float)
     trained = values[~runs["collapsed"].to_numpy(dtype=bool)]
     parameters = int(runs["parameters"].iloc[0]) if len(runs) else 0
@@ -78,27 +85,28 @@ def make_arm(name: str, runs: pd.DataFrame, planned: int, candidates: int = 1) -
 
 
 def split_by_seed(runs: pd.DataFrame) -> bool:
-    """Whether each of the runs held out the images that its seed drew."""
+    """Whether each run held out images that were drawn by its own seed."""
     return len(runs) > 0 and "data_seed" in runs and bool((runs["data_seed"] == BY_SEED).all())
 
 
 def best_arm(arms: Iterable[Arm]) -> Arm:
-    """The highest mean, of equal ones the smaller network."""
+    """The arm with the highest mean; of equal means, the one with the smaller network."""
     return min(arms, key=lambda arm: (-round(arm.mean, 12), arm.parameters))
 
 
 def leads(best: Arm, rivals: list[Arm]) -> list[Lead]:
-    """The best against each rival, by each one's own spread.
+    """The lead of the best arm over each rival, from the variances of the two.
 
-    A few rivals of one or two runs, among others that have more, have at least the spread that all
-    have in common, and its degrees of freedom: a thin one is no veto. Where three spreads are not
-    known, a rival of one run cannot be compared, and its numbers are NaN.
+    A rival of one run takes the variance common to all arms, and its degrees of freedom. So does a
+    rival of two runs while such thin rivals are few: its own variance could block a claim by
+    chance. The common variance takes three known ones; without them a rival of one run cannot be
+    compared, and its numbers are NaN.
     """
     runs = [best.outcomes, *(rival.as_rival for rival in rivals)]
     variances, n = spreads(runs)
     common = moderate(variances, n)
     few = (n <= 2).sum() <= len(n) * FEW
-    found = []
+    found: list[Lead] = []
     for number, values in enumerate(runs[1:], start=1):
         paired = _paired_lead(best, rivals[number - 1])
         if paired is not None:
@@ -119,21 +127,23 @@ def leads(best: Arm, rivals: list[Arm]) -> list[Lead]:
 
 
 def _paired_lead(best: Arm, rival: Arm) -> Lead | None:
-    """The lead over runs of equal seed, judged by the same images; None for fewer than two."""
+    """The lead over pairs of equal seed, which share held-out images; None for under two pairs."""
     seeds = rival.trained_seeds if len(rival.trained) else rival.seeds
-    theirs = dict(zip(seeds, rival.as_rival.tolist(), strict=False))
-    ours = dict(zip(best.seeds, best.outcomes.tolist(), strict=False))
-    both = [seed for seed in ours if seed in theirs]
-    if len(both) < 2:
+    rival_outcomes = dict(zip(seeds, rival.as_rival.tolist(), strict=False))
+    best_outcomes = dict(zip(best.seeds, best.outcomes.tolist(), strict=False))
+    shared = [seed for seed in best_outcomes if seed in rival_outcomes]
+    if len(shared) < 2:
         return None
-    found = effect_of_pairs(np.array([[ours[seed] - theirs[seed] for seed in both]]))
-    return Lead(found.effect, found.low, found.high, found.p, found.df)
+    differences = [best_outcomes[seed] - rival_outcomes[seed] for seed in shared]
+    effect = effect_of_pairs(np.array([differences]))
+    return Lead(effect.effect, effect.low, effect.high, effect.p, effect.df)
 
 
 def spreads(runs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Each one's variance, NaN for one run, and its number of runs.
+    """The variance of each arm's runs (NaN for a single run) and its number of runs.
 
-    Runs that came out alike are not taken to have no spread, where accuracies move in steps.
+    A variance is at least that of rounding: accuracies move in steps, so that equal outcomes do not
+    mean that runs never differ.
     """
     least = rounding_variance(np.concatenate(runs))
     variances = [max(v.var(ddof=1), least) if len(v) > 1 else math.nan for v in runs]

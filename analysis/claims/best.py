@@ -24,15 +24,20 @@ from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study
 from trainables.text.count import plural
 
-WORTH_SHOWING = 0.005  # half a point: what a reader of accuracies would call a difference
+WORTH_SHOWING = 0.005  # half a percentage point: the smallest difference that matters in practice
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The best of several arms: its interval, its leads, and the rival that it is least ahead of.
+    """The best of several arms, compared with its rivals.
 
-    ``interval`` allows for its having been picked as the highest. ``hardest`` is None without
-    rivals, ``unknown`` names rivals of one run, which cannot be compared.
+    Attributes:
+        arm: the arm with the highest mean.
+        interval: 95 % interval of its true mean, corrected for its selection as the highest.
+        rivals: how many arms it was compared with.
+        hardest: the rival that it is least clearly ahead of, and the lead over that rival; None
+            without rivals.
+        unknown: names of rivals of one run, which cannot be compared.
     """
 
     arm: Arm
@@ -43,9 +48,9 @@ class Winner:
 
     @property
     def p(self) -> float:
-        """The p-value against the rival that it is least ahead of; NaN where there is none.
+        """The p-value against the hardest rival; NaN where there is none.
 
-        1 where it is not ahead of that rival, and where there are rivals that nobody can judge.
+        It is 1 where the arm is not ahead of that rival, or where a rival cannot be compared.
         """
         if self.hardest is None:
             return math.nan
@@ -53,9 +58,12 @@ class Winner:
 
 
 def winner(arms: list[Arm], others: Sequence[Arm] = ()) -> Winner:
-    """The first of the arms, which are sorted, against the rest, and against ``others``.
+    """Compares the first arm with all others.
 
-    Others cannot win, but have to be beaten: they have too few runs, or are larger than asked for.
+    Args:
+        arms: sorted, the best first.
+        others: arms that cannot win but must be beaten, because they have too few runs or are
+            larger than the budget allows.
     """
     best, rivals = arms[0], [*arms[1:], *others]
     compared = list(zip(rivals, leads(best, rivals), strict=True))
@@ -66,14 +74,14 @@ def winner(arms: list[Arm], others: Sequence[Arm] = ()) -> Winner:
 
 
 def _difficulty(compared: tuple[Arm, Lead]) -> tuple[bool, float, float]:
-    """How hard a rival is to tell apart; hardest where the best is not even ahead of it."""
+    """Sorts rivals by how hard they are to tell from the best; those ahead of it come last."""
     lead = compared[1]
     behind = lead.effect <= 0
     return behind, -lead.effect if behind else lead.p, -lead.effect
 
 
 def interval_of_best(arms: list[Arm]) -> Interval:
-    """The 95 % interval of the first arm's true mean, given that it came out highest of all."""
+    """The 95 % interval of the first arm's true mean, corrected for its selection as the best."""
     variance, df = moderate(*spreads([arm.outcomes for arm in arms]))
     errors = np.sqrt(variance / np.array([max(arm.n, 1) for arm in arms]))
     low, high = winner_interval(np.array([arm.mean for arm in arms]), errors, float(df[0]))
@@ -81,7 +89,7 @@ def interval_of_best(arms: list[Arm]) -> Interval:
 
 
 def best_claim(study: Study) -> Claim:
-    """Which configuration is best, by how much, and whether that is more than chance."""
+    """The claim of which configuration is best, by how much, and whether by more than chance."""
     frame = contenders(allowed(study, replicates(study)))
     if not len(frame):
         return _nothing(study)
@@ -103,42 +111,44 @@ def best_claim(study: Study) -> Claim:
 
 
 def accuracy_words(best: Winner, *, fresh: bool) -> str:
-    """The interval of a mean, its runs, and what became of them."""
+    """The interval of the best mean, and its runs, in words."""
     low, high = best.interval
     picked = best.rivals and not fresh
-    said = f"95 % interval {points(low)} to {points(high)}, {runs_words(best.arm, fresh=fresh)}"
+    text = f"95 % interval {points(low)} to {points(high)}, {runs_words(best.arm, fresh=fresh)}"
     if picked:
-        said += f", picked of {best.rivals + 1} on the same runs and corrected for it"
-    return said
+        text += f", corrected for being picked from {best.rivals + 1} on the same runs"
+    return text
 
 
 def runs_words(arm: Arm, *, fresh: bool) -> str:
-    """The runs of a mean, and what became of them."""
-    said = f"n = {arm.n}{' fresh seeds' if fresh else ''}"
+    """How many runs a mean has, how many are missing, and how many collapsed, in words."""
+    text = f"n = {arm.n}{' fresh seeds' if fresh else ''}"
     if arm.planned > arm.n:
-        said += f" of {arm.planned} planned"
+        text += f" of {arm.planned} planned"
     if arm.collapsed:
-        said += f", {arm.collapsed} of them diverged or learned nothing and count at chance"
-    return said
+        text += f", {arm.collapsed} of which diverged or learned nothing and count at chance"
+    return text
 
 
 def held_out_words(study: Study, mean: float) -> str:
-    """What other held-out images would change of an accuracy; not of differences."""
+    """How far other held-out images would move an accuracy (not a difference of two), in words."""
     images = judging_images(study)
     if split_by_seed(study.trials):
-        return "; each seed held out other images, so that runs differ by their choice too"
+        return "; each seed held out its own images, so that runs also differ by those images"
     if not images:
         return ""
     error = points(standard_error(mean, images))
     return (
-        f"; other held-out images would move it by ± {error}, standard error of {images:,} images"
+        f"; other held-out images would move it by about ± {error} points (standard error,"
+        f" {images:,} images)"
     )
 
 
 def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
-    """The interval of each row of ``best_at_each_size``, picked among its rivals.
+    """The interval of each row of ``best_at_each_size``, corrected for selection among its rivals.
 
-    The best of the whole study was picked among all, and has that interval everywhere.
+    The best of the whole study was selected among all configurations, and has that interval in
+    every row.
     """
     if best.empty:
         return []
@@ -162,7 +172,7 @@ def study_arms(study: Study) -> list[Arm]:
 
 
 def _thin_arms(study: Study) -> list[Arm]:
-    """The configurations that have too few runs to compete, of those that might."""
+    """The configurations that could compete but have too few runs."""
     frame = replicates(study)
     known = set(contenders(frame)["configuration"])
     estimated = frame["estimated"] | (not frame["estimated"].any())
@@ -181,7 +191,7 @@ def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
 
 
 def _lead_of_choice(study: Study, best: Winner) -> Winner:
-    """The lead on the choosing seeds, where what was chosen alone was estimated."""
+    """The lead on the choosing seeds, for when only one configuration was estimated."""
     trials = study.trials.assign(configuration=configuration_ids(study.trials))
     runs = outcomes(trials, study.metric)
     runs = runs[~runs["estimating"]]
@@ -204,15 +214,20 @@ def _claim(best: Winner, name: str, scored: str, runs: int) -> Claim:
         text = f"{name}: {scored}, and nothing else finished."
         return Claim(text, "cannot_say", runs, best.arm.mean, *best.interval)
     if best.hardest is None:
-        text = f"{name} came out highest: {scored}; its rivals have one run each, so that nothing"
-        return Claim(f"{text} can be said of its lead.", "cannot_say", runs)
+        text = f"{name} came out highest: {scored}; its rivals have one run each, so nothing"
+        return Claim(f"{text} can be said about its lead.", "cannot_say", runs)
     return ranked_claim(name, scored, best, runs)
 
 
 def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | None = None) -> Claim:
-    """Best, or only the highest; ``p`` is the corrected p-value where several are asked for.
+    """The claim that an arm is best, or that it only came out highest.
 
-    ``best`` has a hardest rival.
+    Args:
+        name: the arm in words.
+        scored: its accuracy in words.
+        best: the comparison; it has a hardest rival.
+        runs: how many runs the claim rests on.
+        p: the p-value after Hochberg's correction, where several claims are made together.
     """
     assert best.hardest is not None
     rival, lead = best.hardest
@@ -221,7 +236,7 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
     numbers = evidence(lead.effect, lead.low, lead.high, lead.p)
     if corrected and lead.effect > 0 and not best.unknown:
         numbers += f", {p_words(p)} after Hochberg's correction"
-    numbers += f", of {best.rivals} rivals the hardest to tell apart" if best.rivals > 1 else ""
+    numbers += f", the closest of {best.rivals} rivals" if best.rivals > 1 else ""
     if rival.collapsed:
         numbers += (
             f"; {rival.collapsed} of that rival's {plural(rival.n, 'run')} diverged or learned"
@@ -234,21 +249,21 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
         return Claim(text, "shown", runs, lead.effect, lead.low, lead.high, p)
     than = "every rival" if best.unknown and best.hardest[1].p < 0.05 else rival.name
     text = f"{name} came out highest: {scored}, but is not shown to be better than {than}: "
-    text += f"{numbers}{_wanted(best)}."
+    text += f"{numbers}{_runs_needed_words(best)}."
     return Claim(text, "not_shown", runs, lead.effect, lead.low, lead.high, p)
 
 
-def _wanted(best: Winner) -> str:
-    """How many runs would show a lead that is worth showing, with the spread of these runs."""
+def _runs_needed_words(best: Winner) -> str:
+    """How many runs would show a lead of ``WORTH_SHOWING``, given the spread of these runs."""
     sd = float(best.arm.trained.std(ddof=1)) if len(best.arm.trained) > 1 else math.nan
     if not sd > 0:
         return ""
     runs = runs_needed(WORTH_SHOWING, sd)
-    return f"; a lead of {points(WORTH_SHOWING)} points would take about {runs:,} runs of each"
+    return f"; to show a lead of {points(WORTH_SHOWING)} points takes about {runs:,} runs of each"
 
 
 def _nothing(study: Study) -> Claim:
     counts = study.trials["status"].value_counts()
-    seen = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
-    text = f"Nothing can be said: no trial has finished ({seen or 'none is planned'})."
+    listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
+    text = f"Nothing can be said: no trial has finished ({listed or 'none is planned'})."
     return Claim(text, "cannot_say", 0)

@@ -1,4 +1,4 @@
-"""What one value of a key, carried over all architectures, costs at each treatment."""
+"""The accuracy lost by using one value of a key for all architectures, at each treatment."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ from trainables.text.count import plural
 
 @dataclass(frozen=True)
 class Carried:
-    """One treatment: the value it carries, and what that costs on each architecture.
+    """The cost of one carried value, at one treatment.
 
-    ``cells`` has a row an architecture: mean, variance and count of the carried value's runs and of
-    the architecture's own best; equal where they are the same.
+    Attributes:
+        treatment: the treatment's value.
+        value: the value of the key that is carried over all architectures.
+        own: the best value of the key on each architecture.
+        blocks: numbers of the architectures that both were run on.
+        cells: (architectures, 2, 3) array: mean, variance and count of the runs of the carried
+            value, then of the architecture's own best value.
+        cost: mean of own best minus carried, a fraction of accuracy.
+        planned: runs in the plan, those that have not ended included.
     """
 
     treatment: Any
@@ -43,7 +50,7 @@ class Carried:
 
 
 def carry_claims(study: Study, question: Carry) -> list[Claim]:
-    """The cost at each treatment, after a sentence that compares the treatments."""
+    """A claim that compares the treatments, then one for the cost at each treatment."""
     frame = candidates(study.space, grid(study), study.metric)
     key, treatment = columns([question.key, question.treatment])
     if frame.empty or key not in frame or treatment not in frame:
@@ -51,44 +58,50 @@ def carry_claims(study: Study, question: Carry) -> list[Claim]:
             Claim(f"Nothing can be said of carrying one {key}: nothing finished.", "cannot_say", 0)
         ]
     tuned = tuned_columns(study.space)
-    own, one = own_best(question, frame, tuned), carried(question, frame, tuned)
-    gathered = gather(study, (*own, *one))
-    arms = {value: _of(one, treatment, value) for value in sorted({c.arm[treatment] for c in one})}
+    own, shared = own_best(question, frame, tuned), carried(question, frame, tuned)
+    gathered = gather(study, (*own, *shared))
     costs = [
-        _cost(gathered, value, key, _of(own, treatment, value), chosen)
-        for value, chosen in arms.items()
+        _cost(
+            gathered,
+            value,
+            key,
+            _by_block(own, treatment, value),
+            _by_block(shared, treatment, value),
+        )
+        for value in sorted({choice.arm[treatment] for choice in shared})
     ]
-    said = [_claim(study, question, one) for one in costs]
-    return [_compared(question, costs, said), *said]
+    claims = [_claim(study, question, cost) for cost in costs]
+    return [_compared(question, costs, claims), *claims]
 
 
-def _of(chosen: Iterable[Chosen], treatment: str, value: Any) -> dict[int, Chosen]:
-    return {one.arm["block"]: one for one in chosen if one.arm[treatment] == value}
+def _by_block(chosen: Iterable[Chosen], treatment: str, value: Any) -> dict[int, Chosen]:
+    """The choices at one value of the treatment, by the number of their architecture."""
+    return {choice.arm["block"]: choice for choice in chosen if choice.arm[treatment] == value}
 
 
 def _cost(
-    gathered: Evidence, value: Any, key: str, own: dict[int, Chosen], one: dict[int, Chosen]
+    gathered: Evidence, value: Any, key: str, own: dict[int, Chosen], shared: dict[int, Chosen]
 ) -> Carried:
     blocks, cells = [], []
-    ran: dict[str, Arm] = {}
-    for block in sorted(own.keys() & one.keys()):
-        both = {chosen.id: gathered.arm("", chosen) for chosen in (one[block], own[block])}
-        theirs, ours = both[one[block].id].outcomes, both[own[block].id].outcomes
-        ran |= both
-        if len(theirs) and len(ours):
+    arms: dict[str, Arm] = {}
+    for block in sorted(own.keys() & shared.keys()):
+        pair = {chosen.id: gathered.arm("", chosen) for chosen in (shared[block], own[block])}
+        shared_runs, own_runs = pair[shared[block].id].outcomes, pair[own[block].id].outcomes
+        arms |= pair
+        if len(shared_runs) and len(own_runs):
             blocks.append(block)
-            cells.append([_summary(theirs), _summary(ours)])
+            cells.append([_summary(shared_runs), _summary(own_runs)])
     table = np.array(cells, dtype=float).reshape(-1, 2, 3)
-    same = np.array([own[block].id == one[block].id for block in blocks], dtype=bool)
+    same = np.array([own[block].id == shared[block].id for block in blocks], dtype=bool)
     cost = cost_of(table, same, rounding_variance(gathered.runs["value"]))
     return Carried(
         treatment=value,
-        value=next(iter(one.values())).configuration.get(key) if one else None,
+        value=next(iter(shared.values())).configuration.get(key) if shared else None,
         own=tuple(chosen.configuration.get(key) for chosen in own.values()),
         blocks=tuple(blocks),
         cells=table,
-        cost=dataclasses.replace(cost, n=sum(arm.n for arm in ran.values())),
-        planned=sum(arm.planned for arm in ran.values()),
+        cost=dataclasses.replace(cost, n=sum(arm.n for arm in arms.values())),
+        planned=sum(arm.planned for arm in arms.values()),
     )
 
 
@@ -101,9 +114,13 @@ def _summary(values: np.ndarray) -> tuple[float, float, int]:
 
 
 def cost_of(table: np.ndarray, same: np.ndarray, least: float) -> Effect:
-    """The mean cost over these architectures; none where the carried value is the own one.
+    """The mean cost over architectures, a fraction of accuracy.
 
-    ``least`` is the variance of runs that came out alike.
+    Args:
+        table: ``Carried.cells``.
+        same: (architectures,), True where the carried value is the architecture's own best, so that
+            the cost is 0 there by definition.
+        least: the smallest variance that a cell may have, that of rounding.
     """
     if not len(table):
         return Effect()
@@ -113,18 +130,19 @@ def cost_of(table: np.ndarray, same: np.ndarray, least: float) -> Effect:
     return effect_of_blocks(table[:, :, 0], variance, table[:, :, 2], generalises=len(table) + 1)
 
 
-def _claim(study: Study, question: Carry, one: Carried) -> Claim:
-    where = f"at {question.treatment} {value_words(one.treatment)}"
-    start = f"Carrying one {question.key}, {value_words(one.value)}, {where}"
-    wide = edges(study.space, question.key, [v for v in (one.value, *one.own) if v is not None])
+def _claim(study: Study, question: Carry, result: Carried) -> Claim:
+    where = f"at {question.treatment} {value_words(result.treatment)}"
+    start = f"Carrying one {question.key}, {value_words(result.value)}, {where}"
+    chosen = [value for value in (result.value, *result.own) if value is not None]
+    wide = edges(study.space, question.key, chosen)
     if wide:
         text = f"Nothing can be said of what one {question.key} costs {where}: a chosen value lies"
         text += f" at an end of the grid; widen {question.key} {' and '.join(wide)}."
-        return Claim(text, "cannot_say", one.cost.n)
-    if not one.blocks or not math.isfinite(one.cost.p):
+        return Claim(text, "cannot_say", result.cost.n)
+    if not result.blocks or not math.isfinite(result.cost.p):
         return Claim(f"{start}: nothing can be said of its cost: {UNTESTED}.", "cannot_say", 0)
-    cost = one.cost
-    missing = f" ({one.planned} planned)" if one.planned > cost.n else ""
+    cost = result.cost
+    missing = f" ({result.planned} planned)" if result.planned > cost.n else ""
     ran = f"n = {cost.n} fresh runs{missing} of {plural(cost.blocks, 'architecture')}"
     if cost.se == 0:
         return Claim(
@@ -139,12 +157,14 @@ def _claim(study: Study, question: Carry, one: Carried) -> Claim:
     return Claim(text, verdict, cost.n, cost.effect, cost.low, cost.high, cost.p)
 
 
-def _compared(question: Carry, costs: list[Carried], said: list[Claim]) -> Claim:
+def _compared(question: Carry, costs: list[Carried], claims: list[Claim]) -> Claim:
     """Which treatments cost less than others, with Holm's correction over their pairs."""
-    known = [one for one, claim in zip(costs, said, strict=True) if claim.verdict != "cannot_say"]
+    known = [
+        cost for cost, claim in zip(costs, claims, strict=True) if claim.verdict != "cannot_say"
+    ]
     key, treatment = question.key, question.treatment
     if len(known) < 2:
-        reason = next((c.words.partition(": ")[2] for c in said if c.verdict == "cannot_say"), "")
+        reason = next((c.words.partition(": ")[2] for c in claims if c.verdict == "cannot_say"), "")
         text = f"Nothing can be said of the {treatment} at which one {key} costs least: {reason}"
         return Claim(text.rstrip(": "), "cannot_say", sum(one.cost.n for one in costs))
     pairs = [pair for pair in itertools.combinations(known, 2) if _shared(*pair)]
@@ -172,7 +192,7 @@ def _compared(question: Carry, costs: list[Carried], said: list[Claim]) -> Claim
 
 
 def _less(pair: tuple[Carried, Carried], effect: Effect, p: float) -> str:
-    """At which of two treatments the cost is lower, and by how much."""
+    """At which of two treatments the cost is lower, and by how much, in words."""
     (a, b), sign = pair, 1 if effect.effect > 0 else -1
     less, more = (a, b) if effect.effect > 0 else (b, a)
     low, high = sorted((sign * effect.low, sign * effect.high))
@@ -186,10 +206,10 @@ def _shared(a: Carried, b: Carried) -> bool:
 
 
 def cost_difference(a: Carried, b: Carried) -> Effect:
-    """The cost at ``b`` less that at ``a``, over the architectures that both have."""
+    """The cost at ``b`` minus the cost at ``a``, over the architectures that both have."""
     variance = _variance_of_cost(a) + _variance_of_cost(b)
     effect = b.cost.effect - a.cost.effect
-    df = _free([(_variance_of_cost(a), a.cost.df), (_variance_of_cost(b), b.cost.df)])
+    df = _welch_df([(_variance_of_cost(a), a.cost.df), (_variance_of_cost(b), b.cost.df)])
     se = math.sqrt(variance)
     if not se > 0:
         return Effect(effect, p=math.nan)
@@ -202,7 +222,8 @@ def _variance_of_cost(one: Carried) -> float:
     return one.cost.se**2 if one.cost.se > 0 else 0.0
 
 
-def _free(parts: list[tuple[float, float]]) -> float:
+def _welch_df(parts: list[tuple[float, float]]) -> float:
+    """Welch-Satterthwaite degrees of freedom of a sum of estimates, each (variance, df)."""
     known = [(variance, df) for variance, df in parts if variance > 0]
     total = sum(variance for variance, _ in known)
     return total**2 / sum(variance**2 / df for variance, df in known) if known else math.nan

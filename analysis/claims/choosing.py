@@ -1,7 +1,7 @@
-"""What each arm of a question chooses, on choosing seeds alone.
+"""Which configuration each arm of a question selects, from runs on choosing seeds alone.
 
-Selection is not evidence: the configurations that come out here are run again on estimating seeds,
-and claims rest on those runs.
+The mean of a selected configuration is biased upwards. Selected configurations are therefore run
+again on estimating seeds, and claims rest on those runs.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 
 SIDE = "budget_side"
-"""Which width stands for a budget that no width fills."""
+"""Column that says which width stands for a budget that no width fills."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The configuration that an arm chose.
+    """The configuration that an arm selected.
 
-    ``arm`` names the arm: the compared keys' values, and its block or budget.
-    ``configuration`` holds keys of ``TrainConfig`` without the seed; ``id`` is shared by its runs.
-    ``mean`` is over its ``runs`` on choosing seeds, ``candidates`` counts what it was chosen from.
+    Attributes:
+        arm: the arm: the values of the compared keys, and its block or budget.
+        configuration: keys of ``TrainConfig`` without the seed.
+        id: shared by all runs of the configuration.
+        mean: of the metric over its runs on choosing seeds.
+        runs: how many of them there are.
+        candidates: how many configurations it was selected from.
     """
 
     arm: Mapping[str, Any]
@@ -48,13 +52,17 @@ def choose(
     trials: pd.DataFrame,
     metric: str = "val_accuracy_last",
 ) -> tuple[Chosen, ...]:
-    """What each arm of a question chose, as choosing seeds decide.
+    """The configuration that each arm of a question selects, from runs on choosing seeds.
 
-    ``space`` is as ``study.json`` holds it; ``trials`` are a study's, or its ``grid``, where a
-    network that two families share counts for both. Of equal means the smaller network is chosen.
-    Without a question there is one arm, the whole study. Nothing is chosen where there is nothing
-    to tune (a contrast without nuisance keys), or nothing ended. One configuration may serve
-    several arms.
+    Of equal means the smaller network is selected. One configuration may serve several arms.
+    Nothing is selected where nothing is tuned (a contrast without nuisance keys) or no run ended.
+
+    Args:
+        question: None makes the whole study one arm.
+        space: as ``study.json`` holds it.
+        trials: of a study, or its ``grid``, where a network that two families share counts for
+            both.
+        metric: the column that decides.
     """
     frame = candidates(space, trials, metric)
     if frame.empty:
@@ -76,9 +84,10 @@ def choose(
 
 
 def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A row a configuration that ended on a choosing seed: its keys, ``mean`` and ``runs``, by id.
+    """A row for each configuration with a run that ended on a choosing seed, the best first.
 
-    A row of ``grid`` that is another spelling of a trial is a configuration of its own.
+    Its index is the configuration's id; ``mean`` and ``runs`` stand beside the keys. A row of
+    ``grid`` that is another spelling of a trial is a configuration of its own.
     """
     runs = outcomes(existing(trials, space), metric)
     runs = runs[~runs["estimating"]]
@@ -90,19 +99,19 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
 
 
 def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
-    """The first row of each arm that has the runs; ``frame`` is sorted, the best first.
+    """The best row of each arm; ``frame`` is sorted, the best first.
 
-    What has less than half the runs of another of its arm, since a machine lost them, is no
-    candidate: the fewer the runs, the luckier the best of them.
+    A configuration that lost so many runs that it has less than half of another's in its arm is no
+    candidate: the mean of few runs is more likely to be high by chance.
     """
     if not names:
-        ours = frame[enough_runs(frame["runs"])]
-        return (_chosen(ours, {}, len(ours)),)
+        able = frame[enough_runs(frame["runs"])]
+        return (_chosen(able, {}, len(able)),)
     found = []
     for values, arm in frame.groupby(list(names), sort=False, dropna=False):
         named = {name: _plain(value) for name, value in zip(names, values, strict=True)}
-        ours = arm[enough_runs(arm["runs"])]
-        found.append(_chosen(ours, named, len(ours)))
+        able = arm[enough_runs(arm["runs"])]
+        found.append(_chosen(able, named, len(able)))
     return tuple(found)
 
 
@@ -119,7 +128,7 @@ def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chos
 
 
 def configuration(row: pd.Series) -> dict[str, Any]:
-    """A row's keys of ``TrainConfig`` that have a value, without the seed, as plain values."""
+    """The row's keys of ``TrainConfig`` that have a value, without the seed, as Python values."""
     values = {name: _plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
     return {name: value for name, value in values.items() if value is not None and name != "seed"}
 
@@ -131,7 +140,7 @@ def _plain(value: Any) -> Any:
 
 
 def columns(names: Iterable[str]) -> list[str]:
-    """Keys of a space as columns of the frames."""
+    """The columns of the frames that hold these keys of a space."""
     return [RENAMED.get(name, name) for name in names]
 
 
@@ -139,7 +148,8 @@ def _selected(question: Select, frame: pd.DataFrame) -> tuple[Chosen, ...]:
     within, *keys = columns((question.within, *question.keys))
     if within not in frame or any(key not in frame for key in keys):
         return ()
-    sides = [SIDE] if SIDE in frame else []  # a width above the budget is an arm of its own
+    # a width above the budget is an arm of its own
+    sides = [SIDE] if SIDE in frame else []
     return _of_arms(frame[frame[within].notna()], [within, *keys, *sides])
 
 
@@ -160,16 +170,17 @@ def _contrasted(
 
 
 def own_best(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
-    """Each architecture's own best, at each treatment."""
+    """The best configuration of each architecture, at each treatment."""
     key, treatment = columns([question.key, question.treatment])
     frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
     return _of_arms(frame, [treatment, "block"])
 
 
 def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
-    """The value that each treatment carries over all architectures: that of the best mean.
+    """The configurations of the one value that has the best mean over all architectures.
 
-    Only values that every architecture of the treatment was run at compete.
+    One value for each treatment. Only values that every architecture of the treatment was run with
+    compete.
     """
     key, treatment = columns([question.key, question.treatment])
     frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
@@ -188,7 +199,7 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
 
 
 def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:
-    """The reference's best, and the best of each step of size that may lie within the margin."""
+    """The best reference, and the best network of each size step that is within the margin."""
     reference, others = split_reference(question, frame)
     if reference.empty or others.empty:
         return ()
@@ -203,14 +214,14 @@ def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:
 
 
 def split_reference(question: Smallest, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that are the reference network, and the others."""
-    ours = pd.Series(True, index=frame.index)
+    """The rows of the reference network, and all others."""
+    matches = pd.Series(True, index=frame.index)
     for name, value in question.reference.items():
         (column,) = columns([name])
-        ours &= (frame[column] == value).fillna(False) if column in frame else False
-    return frame[ours], frame[~ours]
+        matches &= (frame[column] == value).fillna(False) if column in frame else False
+    return frame[matches], frame[~matches]
 
 
 def _steps(sizes: pd.Series) -> pd.Series:
-    """The step of size that each lies in, as its lower end in parameters."""
+    """The lower end, in parameters, of the size step that each network lies in."""
     return sizes.map(lambda size: size_step(size)[0])

@@ -1,4 +1,4 @@
-"""A claim: words, and the numbers that carry them."""
+"""A claim: a sentence and the numbers that support it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ Verdict = Literal["shown", "not_shown", "cannot_say"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence that may be printed, and what it rests on.
+    """A sentence for the reader, and the numbers that support it.
 
-    ``verdict``: "shown" where the evidence allows the statement, "not_shown" where it does not,
-    "cannot_say" where the runs allow no interval. The words follow the verdict. ``effect``, ``low``
-    and ``high`` are in the metric's own unit (a fraction for accuracies); ``n`` counts runs. NaN
-    where there is no number.
+    Attributes:
+        words: the sentence; it says no more than the verdict allows.
+        verdict: "shown" where the evidence supports the statement, "not_shown" where it does not,
+            "cannot_say" where the runs allow no interval.
+        n: runs that the claim rests on.
+        effect: in the metric's own unit (a fraction for accuracies); NaN where there is none.
+        low: lower end of its 95 % interval, or NaN.
+        high: upper end, or NaN.
+        p: p-value that the verdict follows from, or NaN.
     """
 
     words: str
@@ -32,7 +37,7 @@ class Claim:
 
 
 def points(fraction: float, signed: bool = False) -> str:
-    """An accuracy, or a difference of two, in percentage points: 0.0031 → "0.31"."""
+    """A fraction, or a difference of two, in percentage points: 0.0031 → "0.31"."""
     return f"{100 * fraction:{'+' if signed else ''}.2f}"
 
 
@@ -42,21 +47,21 @@ def p_words(p: float) -> str:
 
 
 def evidence(effect: float, low: float, high: float, p: float) -> str:
-    """The numbers of a difference: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
+    """A difference in words: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
     interval = f"95 % interval {points(low, True)} to {points(high, True)}"
     return f"{points(effect, True)} points ({interval}, {p_words(p)})"
 
 
 def value_words(value: object) -> str:
-    """A key's value in a sentence."""
+    """A key's value as a sentence shows it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def metric_words(metric: str) -> str:
-    """What an accuracy is measured on."""
+    """The name of an accuracy: by the images that it is measured on."""
     return "test accuracy" if metric == "test_accuracy" else "validation accuracy"
 
 
 def sentence(text: str) -> str:
-    """The text with a capital in front and a full stop behind."""
+    """The text as a sentence: with a capital first letter and a full stop."""
     return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""A comparison of two treatments: its runs, its numbers, and what may be said of them."""
+"""A comparison of two treatments: its runs, its numbers and its claim."""
 
 from __future__ import annotations
 
@@ -34,16 +34,21 @@ from analysis.study.study import Study
 from search_spaces.grammar.question import Contrast
 from search_spaces.grammar.space_json import questions
 
-MOST_VALUES = 6  # of a key whose values are all compared with each other
+MOST_VALUES = 6  # a key with more values is not compared value by value
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``treatment`` against ``baseline`` on ``key``.
+    """``treatment`` against ``baseline``, two values of ``key``.
 
-    ``blocks`` has a row an architecture (``parameters``, ``difference``, runs of either), ``power``
-    the runs that differences of several sizes would take, ``p_holm`` the p-value after Holm's
-    correction, for secondary comparisons. ``claims`` are those of families that stand alone.
+    Attributes:
+        effect: treatment minus baseline, a fraction of accuracy.
+        claim: the conclusion.
+        pairing: whether equal seeds give correlated results.
+        blocks: a row for each architecture: ``parameters``, ``difference`` and the runs of each.
+        power: how many runs it takes to show differences of several sizes.
+        p_holm: p-value after Holm's correction, for secondary comparisons; NaN for others.
+        claims: one for each family, where the families are too few to be pooled.
     """
 
     key: str
@@ -62,14 +67,14 @@ def named_contrast(study: Study) -> Comparison:
     """The comparison that the space named beforehand.
 
     Raises:
-        RecordError: it named none.
+        RecordError: the space named none.
     """
     asked = list(questions(study.space))
     named = next((one for one in asked if isinstance(one, Contrast)), None)
     if named is None:
         kinds = ", ".join(dict.fromkeys(one.kind for one in asked)) or "nothing"
         raise RecordError(
-            f"{study.name} names no contrast, its space asks {kinds}: the report has the answer; "
+            f"{study.name} names no contrast; its space asks {kinds}, which the report answers. "
             "docs/spaces.md shows how a space names a contrast"
         )
     key = RENAMED.get(named.key, named.key)
@@ -77,17 +82,20 @@ def named_contrast(study: Study) -> Comparison:
 
 
 def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Comparison:
-    """Compares two values of a key over all architectures that both were run on."""
+    """Compares two values of a key over all architectures that were run with both."""
     runs = contrast_runs(study, key, baseline, treatment)
     return _comparison(study, runs, key, baseline, treatment)
 
 
 def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.DataFrame:
-    """The runs of both treatments on architectures that have both, one row a run.
+    """The runs of both treatments on the architectures that have both, one row a run.
 
-    ``outcomes`` with ``block`` (an architecture, or a pair of equal size), ``treated``, ``family``,
-    ``tuned`` and how many runs of the configuration were ``planned``. Where an arm tuned nuisance
-    keys, only runs of what it chose on estimating seeds.
+    Where an arm tuned nuisance keys, these are the runs of the selected setting on estimating
+    seeds.
+
+    Returns:
+        Columns of ``outcomes``, and ``block`` (an architecture, or a pair of equal size),
+        ``treated``, ``family``, ``tuned`` and ``planned`` (runs of the configuration in the plan).
     """
     frame = candidates(study.space, grid(study), study.metric)
     if key not in frame:
@@ -100,15 +108,16 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
-    ours = runs.merge(facts, on="configuration")
-    return ours.assign(tuned=tuned).astype({"treated": bool})
+    merged = runs.merge(facts, on="configuration")
+    return merged.assign(tuned=tuned).astype({"treated": bool})
 
 
 def by_direction(runs: pd.DataFrame) -> Effect:
-    """The effect as failures count in it: against whichever side is claimed to be better.
+    """The effect, with collapsed runs counted against the side that is claimed to be better.
 
-    A run that collapsed counts at chance in the arm that is ahead, and is left out of the other,
-    which can only favour the other. Where neither is ahead so, there is no difference to claim.
+    A run that collapsed counts at chance in the arm that is ahead and is left out of the other.
+    Both can only favour the arm that is behind. Where neither arm stays ahead under this rule,
+    there is no difference to claim, and p is 1.
     """
     if not len(runs) or not runs["collapsed"].any():
         return _estimate(runs)
@@ -123,7 +132,7 @@ def by_direction(runs: pd.DataFrame) -> Effect:
 
 
 def _estimate(runs: pd.DataFrame) -> Effect:
-    """Over blocks; over families where there are several, since blocks of one are alike."""
+    """The effect over blocks; over families where there are several, as blocks of one are alike."""
     if not len(runs):
         return Effect()
     families = runs.drop_duplicates("block").set_index("block")["family"]
@@ -163,7 +172,7 @@ def _comparison(
 
 
 def _names(key: str, baseline: Any, treatment: Any) -> tuple[str, str]:
-    """The treatment and the baseline as a sentence calls them."""
+    """The treatment and the baseline in words."""
     return f"{key} {value_words(treatment)}", f"{key} {value_words(baseline)}"
 
 
@@ -175,7 +184,7 @@ def _is_tuned(study: Study, runs: pd.DataFrame, key: str) -> bool:
 
 
 def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
-    """What has to be widened before the arms are at their best: "weight_decay upwards"."""
+    """Which grids must be widened for the arms to reach their best, as "weight_decay upwards"."""
     tuned = tuned_columns(study.space)
     runs = outcomes(grid(study), study.metric)
     runs = runs[~runs["estimating"]]
@@ -183,38 +192,38 @@ def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
     for value in values:
         arm = runs[equals(runs[key], value)]
         arm = arm.assign(block=numbered(arm, without={key, *tuned}))
-        for name in (one for one in tuned if one in arm and one != key):
+        for name in (column for column in tuned if column in arm and column != key):
             if pd.api.types.is_numeric_dtype(arm[name]) and arm[name].nunique() > 1:
                 found |= {f"{name} {way}": None for way in open_ways(study.space, arm, name)}
     return list(found)
 
 
 def _must_stand_alone(runs: pd.DataFrame, key: str) -> bool:
-    """Two to four families say nothing of families, and each may have an effect of its own."""
+    """Whether each family needs its own claim: two to four are too few to generalise from."""
     return key != "layer" and 1 < runs["family"].nunique() < GENERALISES
 
 
 def _family_claims(
     runs: pd.DataFrame, names: tuple[str, str], metric: str, sd: float
 ) -> tuple[Claim, ...]:
-    """A claim a family, with Holm's correction over them."""
+    """A claim for each family, with Holm's correction over them."""
     families = [str(family) for family in runs["family"].unique()]
     effects = [by_direction(runs[runs["family"] == family]) for family in families]
     adjusted = holm([effect.p for effect in effects])
     found = []
     for family, effect, p in zip(families, effects, adjusted, strict=True):
-        ours = runs[runs["family"] == family]
+        own_runs = runs[runs["family"] == family]
         named = f"{family} {names[0]}", f"{family} {names[1]}"
-        found.append(contrast_claim(effect, ours, named, metric, sd, p_holm=p))
+        found.append(contrast_claim(effect, own_runs, named, metric, sd, p_holm=p))
     return tuple(found)
 
 
 def secondary_comparisons(study: Study) -> list[Comparison]:
-    """Every other pair of values of the scientific keys, with Holm's correction over all of them.
+    """Compares all other pairs of values of the scientific keys, with Holm's correction over them.
 
-    Sizes are never compared with each other, nor keys of more than ``MOST_VALUES`` values; pairs
-    without two networks of equal size are left out, and so are arms that were tuned on the same
-    runs.
+    Sizes are never compared with each other, nor are the values of a key that has more than
+    ``MOST_VALUES``. Pairs without two networks of equal size are left out, and so are arms whose
+    only runs are those they were tuned on.
     """
     named = next((one for one in questions(study.space) if isinstance(one, Contrast)), None)
     chosen = (named.key, frozenset((named.baseline, named.treatment))) if named else None
@@ -236,7 +245,7 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
 
 
 def _adjusted(study: Study, comparison: Comparison, p: float) -> Comparison:
-    """The comparison with Holm's p; what it no longer shows is no longer claimed."""
+    """The comparison with Holm's p-value, and the claim that this p-value allows."""
     if not math.isfinite(p):
         return comparison
     key = comparison.key
@@ -250,7 +259,7 @@ def _adjusted(study: Study, comparison: Comparison, p: float) -> Comparison:
 
 
 def _differences(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """A row an architecture: what the treatment did there."""
+    """A row for each architecture: the difference that the treatment makes there."""
     columns = ["parameters", "difference", "runs_baseline", "runs_treatment"]
     if not len(table):
         return pd.DataFrame({name: pd.Series(dtype="float64") for name in columns})

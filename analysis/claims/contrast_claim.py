@@ -1,4 +1,4 @@
-"""What may be said of two treatments: words and a tag from one verdict."""
+"""The claim about two treatments: its words and its tag follow from one verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,18 @@ def contrast_claim(
     p_holm: float = math.nan,
     tuned: bool = False,
 ) -> Claim:
-    """Words and tag from one verdict, after Holm's correction where there is one."""
+    """The claim that one treatment is better than another, or that no difference is shown.
+
+    Args:
+        effect: treatment minus baseline, a fraction of accuracy.
+        runs: as ``contrast_runs`` gives them.
+        names: the treatment and the baseline in words.
+        metric: the column that was compared.
+        sd: the standard deviation between runs, for the number of runs that are needed; NaN leaves
+            that number out.
+        p_holm: the p-value after Holm's correction, where several claims are made together.
+        tuned: whether an arm chose among several settings.
+    """
     treatment, baseline = names
     if not effect.blocks:
         reason = (
@@ -38,10 +49,9 @@ def contrast_claim(
     ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
     ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}{_failures(runs)}"
     if not math.isfinite(effect.p):
-        text = (
-            f"One seed cannot say whether {treatment} differs from {baseline}: how far runs differ "
-        )
-        text += f"by chance is not known. Observed: {points(effect.effect, True)} points ({ran})."
+        text = f"One seed cannot say whether {treatment} differs from {baseline}: the difference"
+        text += " between runs by chance is not known."
+        text += f" Observed: {points(effect.effect, True)} points ({ran})."
         return Claim(text, "cannot_say", effect.n, effect.effect)
     p = p_holm if math.isfinite(p_holm) else effect.p
     numbers = evidence(effect.effect, effect.low, effect.high, effect.p)
@@ -53,18 +63,16 @@ def contrast_claim(
         text = f"{treatment} {side} {what} against {baseline}: {numbers}, {ran}{after}."
     else:
         text = f"No difference in {what} is shown between {treatment} and {baseline}: {numbers}, "
-        text += f"{ran}{after}{_wanted(sd)}."
+        text += f"{ran}{after}{_runs_needed_words(sd)}."
     return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
 
 
 def families_claim(alone: tuple[Claim, ...], names: tuple[str, str]) -> Claim:
-    """What the families say together: no pooled number, since they are too few."""
+    """The claims of two to four families as one, without a pooled number."""
     shown = [claim for claim in alone if claim.verdict == "shown"]
     n = sum(claim.n for claim in alone)
-    start = (
-        f"{names[0]} against {names[1]} is claimed family by family, since {len(alone)} families"
-    )
-    text = f"{start} say nothing of others: "
+    text = f"{names[0]} against {names[1]} is judged family by family, since {len(alone)} families"
+    text += " are too few to speak for others: "
     if not shown:
         known = any(claim.verdict == "not_shown" for claim in alone)
         verdict: Verdict = "not_shown" if known else "cannot_say"
@@ -75,13 +83,13 @@ def families_claim(alone: tuple[Claim, ...], names: tuple[str, str]) -> Claim:
 
 
 def unbounded_claim(names: tuple[str, str], wide: list[str]) -> Claim:
-    """No claim, where the best settings lie at an end of the grid; ``wide`` says which to widen."""
+    """No claim, since accuracy still rises at the end of the grids that ``wide`` names."""
     text = f"Nothing can be said of {names[0]} against {names[1]}: accuracy still rises at the end"
     return Claim(f"{text} of the grid; widen {' and '.join(wide)}.", "cannot_say", 0)
 
 
 def _of_planned(runs: pd.DataFrame) -> str:
-    """How many runs there would be, where some are missing."""
+    """How many runs are planned, where some are missing."""
     planned = int(runs.drop_duplicates("configuration")["planned"].sum())
     return f" ({planned} planned)" if planned > len(runs) else ""
 
@@ -89,7 +97,7 @@ def _of_planned(runs: pd.DataFrame) -> str:
 def _left_out(effect: Effect) -> str:
     if not effect.left_out:
         return ""
-    return f" ({plural(effect.left_out, 'architecture')} with a single run of an arm left out)"
+    return f" ({plural(effect.left_out, 'architecture')} left out: a single run of an arm)"
 
 
 def _failures(runs: pd.DataFrame) -> str:
@@ -97,15 +105,17 @@ def _failures(runs: pd.DataFrame) -> str:
     if not len(runs) or not runs["collapsed"].any():
         return ""
     counts = runs.groupby("treated")["collapsed"].sum()
-    ours, theirs = int(counts.get(True, 0)), int(counts.get(False, 0))
+    treated, baseline = int(counts.get(True, 0)), int(counts.get(False, 0))
     return (
-        f"; {plural(ours, 'run')} of the treatment and {theirs} of the baseline diverged or learned"
-        " nothing, and count against the arm that is claimed to be better"
+        f"; {plural(treated, 'run')} of the treatment and {baseline} of the baseline diverged or"
+        " learned nothing, and count against the arm that is claimed to be better"
     )
 
 
-def _wanted(sd: float) -> str:
+def _runs_needed_words(sd: float) -> str:
+    """How many runs would show a difference of ``WORTH_SHOWING``, in words."""
     if not math.isfinite(sd):
         return ""
     runs = runs_needed(WORTH_SHOWING, sd)
-    return f"; {points(WORTH_SHOWING)} points on one architecture would take {runs} runs of each"
+    difference = points(WORTH_SHOWING)
+    return f"; to show {difference} points on one architecture takes about {runs:,} runs of each"

@@ -1,7 +1,7 @@
 """The runs that a question's claims rest on.
 
-What was tuned on some runs is judged by others: where an arm chose among several settings, only
-runs on estimating seeds count, for every arm of the question alike.
+A setting that was selected on some runs is judged by other runs. Where any arm chose among several
+settings, only runs on estimating seeds count, for every arm of the question.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from analysis.study.study import Study
 
 @dataclass(frozen=True)
 class Evidence:
-    """``runs`` are a question's ``outcomes``, ``planned`` how many runs each configuration has.
+    """The runs of a question.
 
-    ``tuned`` says whether an arm chose among several settings; ``stage`` names what judges them.
+    Attributes:
+        runs: rows of ``outcomes``.
+        planned: runs in the plan, by configuration.
+        tuned: whether an arm chose among several settings.
     """
 
     runs: pd.DataFrame
@@ -30,14 +33,20 @@ class Evidence:
     tuned: bool
 
     def arm(self, name: str, chosen: Chosen) -> Arm:
-        """The runs of what an arm chose."""
-        ours = self.runs[self.runs["configuration"] == chosen.id]
+        """The arm that selected ``chosen``, with its runs."""
+        runs = self.runs[self.runs["configuration"] == chosen.id]
         planned = int(self.planned.get(chosen.id, 0))
-        return make_arm(name, ours, planned, chosen.candidates)
+        return make_arm(name, runs, planned, chosen.candidates)
 
 
 def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Evidence:
-    """The runs that may judge what was chosen; ``fresh`` ones alone where the arms were picked."""
+    """The runs that may judge the selected configurations.
+
+    Args:
+        study: the study.
+        chosen: what the arms selected.
+        fresh: take runs on estimating seeds alone, though no arm chose among several settings.
+    """
     chosen = list(chosen)
     tuned = fresh or any(one.candidates > 1 for one in chosen)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
@@ -48,5 +57,6 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
 
 
 UNTESTED = (
-    "what was chosen was not run again on fresh seeds, and the runs that chose it are too good"
+    "the chosen settings have no runs on fresh seeds yet, and the runs that chose them overstate"
+    " their accuracy"
 )

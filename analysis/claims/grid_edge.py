@@ -1,4 +1,4 @@
-"""Whether a chosen value lies at an end of its grid: then the optimum may lie beyond it."""
+"""Whether a chosen value lies at an end of its grid, so that the optimum may lie beyond it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NATURAL = {
     "dims": (2,),
     "label_smoothing": (0.0,),
 }
-"""Values beyond which there is nothing: no decay, the full rank, the smallest rank."""
+"""Values at the end of a key's range, such as no decay: an optimum there needs no wider grid."""
 
 
 GAINS = 0.05
-"""One-sided level at which the last value of a grid counts as better than the one before it."""
+"""One-sided significance level of the test of a grid's last value against the one before it."""
 
 
 def searched_values(space: Mapping[str, Any], key: str) -> list[float]:
-    """The numbers that a key was tried at, lowest first; its bounds where it was sampled."""
+    """The values of a key's grid, lowest first; its bounds where it was sampled."""
     domain = ((space.get("keys") or {}).get(key) or {}).get("domain") or {}
     values = domain.get("values") or domain.get("grid")
     values = values or [domain.get("low"), domain.get("high")]
@@ -34,7 +34,7 @@ def searched_values(space: Mapping[str, Any], key: str) -> list[float]:
 
 
 def edge(space: Mapping[str, Any], key: str, value: float) -> str | None:
-    """The way to widen the key's grid, "upwards" or "downwards"; None where the value is inside."""
+    """Which way to widen the key's grid, "upwards" or "downwards"; None for a value inside it."""
     values = searched_values(space, key)
     if len(values) < 2 or value in NATURAL.get(key, ()):
         return None
@@ -44,16 +44,20 @@ def edge(space: Mapping[str, Any], key: str, value: float) -> str | None:
 
 
 def edges(space: Mapping[str, Any], key: str, values: Iterable[float]) -> list[str]:
-    """The ways in which a grid has to be widened for these values to lie inside."""
-    found = {edge(space, key, value) for value in values}
-    return [way for way in ("upwards", "downwards") if way in found]
+    """Which ways to widen a grid so that all these values lie inside."""
+    ways = {edge(space, key, value) for value in values}
+    return [way for way in ("upwards", "downwards") if way in ways]
 
 
 def open_ways(space: Mapping[str, Any], runs: pd.DataFrame, key: str) -> list[str]:
-    """The ways in which an arm still gains at the end of a key's grid, more than chance explains.
+    """At which ends of a key's grid an arm still gains, by more than chance explains.
 
-    ``runs`` are one arm's ``outcomes`` on choosing seeds, with their ``block``. At each end the
-    last value is tested against the one before it, over all blocks.
+    At each end the last value is tested against the one before it, over all blocks.
+
+    Args:
+        space: as ``study.json`` holds it.
+        runs: one arm's ``outcomes`` on choosing seeds, with their ``block``.
+        key: the column of the key.
     """
     values = sorted(runs[key].dropna().unique())
     if len(values) < 2 or not searched_values(space, key):

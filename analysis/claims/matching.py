@@ -1,7 +1,7 @@
-"""Which configurations are compared: two treatments on the same architectures, or at equal size.
+"""Which configurations are compared: two treatments on equal architectures, or at equal size.
 
-How architectures pair follows from the question: a key that changes the network (its family,
-dimensions, width or size) is compared at equal parameters, every other key on equal shapes.
+A key that changes the network (its family, dimensions, width or size) is compared at equal numbers
+of parameters, every other key on equal architectures.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from analysis.record.dtypes import RENAMED
 from analysis.study.configurations import SIZE_COLUMNS, varying
 
 TOLERANCE = 0.03
-"""Networks are of equal size when their parameters differ by at most this share."""
+"""Two networks are of equal size when their parameters differ by at most this share."""
 
 SHAPE_COLUMNS = (*SIZE_COLUMNS, "dims")
 NETWORK_COLUMNS = (*SHAPE_COLUMNS, "layer", "width", "network", "replace", "keep", "budget_side")
-"""The columns that decide the network's shapes: who changes one of them changes its size."""
+"""The columns that decide the network's shapes, and with them its size."""
 
 TUNED_ROLES = ("nuisance", "carried")
 
 
 def tuned_columns(space: Mapping[str, Any]) -> tuple[str, ...]:
-    """The searched keys that each arm tunes for itself."""
+    """The columns of the searched keys that each arm tunes for itself."""
     keys = (space.get("keys") or {}).items()
     return tuple(RENAMED.get(name, name) for name, key in keys if key.get("role") in TUNED_ROLES)
 
 
 def equals(values: pd.Series, wanted: Any) -> pd.Series:
-    """Whether each value is the wanted one; None is a missing value."""
+    """Whether each value is ``wanted``; None stands for a missing value."""
     if wanted is None:
         return values.isna()
     return (values == wanted).fillna(False).astype(bool)
 
 
 def numbered(rows: pd.DataFrame, without: Iterable[str]) -> pd.Series:
-    """A number that rows share when their configurations differ in ``without`` and seed alone."""
-    apart = {"seed", *without}
-    by = [name for name in varying(rows, without=()) if name not in apart]
+    """A number shared by rows whose configurations differ in ``without`` and the seed alone."""
+    ignored = {"seed", *without}
+    by = [name for name in varying(rows, without=()) if name not in ignored]
     if not by:
         return pd.Series(0, index=rows.index)
     return rows.groupby(by, dropna=False, sort=False).ngroup()
@@ -50,21 +50,29 @@ def numbered(rows: pd.DataFrame, without: Iterable[str]) -> pd.Series:
 def pair_architectures(
     frame: pd.DataFrame, key: str, baseline: Any, treatment: Any, tuned: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """A row a configuration that is compared: ``id, block, treated, family, candidates``.
+    """The configurations to compare, in pairs.
 
-    ``frame`` has a row a configuration by its id, the best first; each architecture's arm is its
-    first row over the ``tuned`` keys (``candidates`` counts them). ``block`` numbers the pairs.
+    Args:
+        frame: a row for each configuration, indexed by its id, the best first.
+        key: the column that is compared.
+        baseline: its one value.
+        treatment: its other value.
+        tuned: columns that each arm tunes; the first row over them is the arm's configuration.
+
+    Returns:
+        A row for each compared configuration: ``id``, ``block`` (number of its pair), ``treated``,
+        ``family``, ``candidates`` (how many settings it was selected from), ``parameters``.
     """
-    ours = frame[equals(frame[key], baseline) | equals(frame[key], treatment)]
-    ours = ours.assign(
-        treated=equals(ours[key], treatment),
-        architecture=numbered(ours, without={key, *tuned}),
-        context=numbered(ours, without={key, *tuned, *SHAPE_COLUMNS}),
+    rows = frame[equals(frame[key], baseline) | equals(frame[key], treatment)]
+    rows = rows.assign(
+        treated=equals(rows[key], treatment),
+        architecture=numbered(rows, without={key, *tuned}),
+        context=numbered(rows, without={key, *tuned, *SHAPE_COLUMNS}),
     )
-    most = ours.groupby(["architecture", "treated"], sort=False)["runs"].transform("max")
-    ours = ours[ours["runs"] >= most / 2]  # the fewer the runs, the luckier the best of them
-    counts = ours.groupby(["architecture", "treated"], sort=False)["treated"].transform("size")
-    arms = ours.assign(candidates=counts).drop_duplicates(["architecture", "treated"])
+    most = rows.groupby(["architecture", "treated"], sort=False)["runs"].transform("max")
+    rows = rows[rows["runs"] >= most / 2]  # means of fewer runs are more often high by chance
+    counts = rows.groupby(["architecture", "treated"], sort=False)["treated"].transform("size")
+    arms = rows.assign(candidates=counts).drop_duplicates(["architecture", "treated"])
     arms = arms.rename_axis("id").reset_index()
     if key in NETWORK_COLUMNS:
         pairs = _equal_size(arms)
@@ -77,15 +85,15 @@ def pair_architectures(
 
 
 def _equal_size(arms: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of equal size, the closest first, each configuration in one pair."""
+    """Pairs of equal size, matched greedily from the closest; each configuration is in one pair."""
     columns = ["id", "context", "parameters"]
     left, right = arms.loc[~arms["treated"], columns], arms.loc[arms["treated"], columns]
     pairs = left.merge(right, on="context", suffixes=("", "_treated"))
     ratio = pairs["parameters_treated"].astype("float64") / pairs["parameters"].astype("float64")
-    pairs = pairs.assign(apart=ratio.map(math.log).abs()).sort_values("apart", kind="stable")
+    pairs = pairs.assign(distance=ratio.map(math.log).abs()).sort_values("distance", kind="stable")
     blocks: dict[str, int] = {}
-    for row in pairs[pairs["apart"] <= math.log1p(TOLERANCE)].itertuples():
+    for row in pairs[pairs["distance"] <= math.log1p(TOLERANCE)].itertuples():
         if row.id not in blocks and row.id_treated not in blocks:
             blocks[row.id] = blocks[row.id_treated] = len(blocks) // 2
-    ours = arms[arms["id"].isin(blocks)]
-    return ours.assign(block=ours["id"].map(blocks).astype("int64"))
+    matched = arms[arms["id"].isin(blocks)]
+    return matched.assign(block=matched["id"].map(blocks).astype("int64"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from analysis.claims.arm import Arm, leads
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, points
@@ -16,16 +19,19 @@ from trainables.text.count import plural
 
 
 def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
-    """One claim: the smallest of the candidates that is shown to lie within the margin.
+    """One claim: the smallest network that is shown to lose at most the margin.
 
-    The candidates are the best of each step of size; each is tested against the reference at the
-    two-sided level of .05, with Holm's correction over them.
+    The candidates are the best networks of each size step. Each is tested against the reference at
+    the two-sided level of .05, with Holm's correction over them.
     """
     chosen = choose(question, study.space, grid(study), study.metric)
     margin = f"{points(question.margin)} points"
-    named = " ".join(f"{key} {value}" for key, value in question.reference.items())
+    named = " ".join(
+        str(value) if key == "layer" else f"{key} {value}"
+        for key, value in question.reference.items()
+    )
     if len(chosen) < 2:
-        reason = "no smaller network comes within it" if chosen else "no reference has finished"
+        reason = "no smaller network comes close enough" if chosen else "no reference has finished"
         text = f"No network smaller than {named} can be said to lose at most {margin}: {reason}."
         return [Claim(text, "cannot_say", 0)]
     gathered = gather(study, chosen, fresh=True)
@@ -47,9 +53,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     ]
     if not within:
         text = f"No network smaller than {named} is shown to lose at most {margin}: "
-        text += (
-            f"{plural(len(small), 'candidate')} tested, the surest with {p_words(min(adjusted))}"
-        )
+        text += f"{plural(len(small), 'candidate')} tested, the lowest {p_words(min(adjusted))}"
         return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
     _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
     text = (
@@ -63,13 +67,19 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
 
 
 def margin_test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float, float]:
-    """Twice the one-sided p-value of "loses more than the margin"; the difference, its interval."""
+    """Tests that an arm loses at most ``margin``, a fraction, against the reference.
+
+    Returns:
+        Twice the one-sided p-value of the hypothesis that it loses more; then the difference, and
+        the ends of its 95 % interval, as fractions.
+    """
     lead = leads(arm, [reference])[0]
     above = leads(arm.raised(margin), [reference])[0]
     return (above.p if above.effect > 0 else 1.0), lead.effect, lead.low, lead.high
 
 
-def _label(configuration) -> str:  # type: ignore[no-untyped-def]
+def _label(configuration: Mapping[str, Any]) -> str:
+    """A configuration by its family, dimensions and size: "tucker dims 3 rank 4"."""
     sizes = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
     default = TrainConfig().width
     reshapes = SIZES[configuration["layer"]].reshapes

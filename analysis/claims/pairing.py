@@ -1,6 +1,6 @@
-"""Do seeds pair? Whether a lucky seed is lucky under both treatments is measured, not assumed.
+"""Whether equal seeds give correlated results under two treatments, measured rather than assumed.
 
-Run-to-run variation is mostly chaotic, not carried by the seed (Jordan 2023, 2304.01910).
+Run-to-run variation is mostly chaotic and does not follow the seed (Jordan 2023, arXiv 2304.01910).
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from analysis.statistics.intervals import t_p_value
 class Pairing:
     """Correlation of the two treatments' results over seeds, within architectures.
 
-    ``pairs`` counts (architecture, seed) pairs; NaN where fewer than four are left to tell.
+    Attributes:
+        correlation: Pearson's r; NaN where too few pairs are left to estimate it.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        p: two-sided p-value of r = 0.
+        pairs: number of (architecture, seed) pairs.
+        words: the result as a sentence.
     """
 
     correlation: float
@@ -31,12 +37,16 @@ class Pairing:
 
     @property
     def shown(self) -> bool:
-        """Whether seeds pair: a correlation above 0, and more than chance."""
+        """Whether seeds pair: the correlation is positive, and by more than chance."""
         return self.p < 0.05 and self.correlation > 0
 
 
 def pairing(runs: pd.DataFrame) -> Pairing:
-    """Measures it. ``runs``: columns ``block``, ``seed``, ``treated`` (bool) and ``value``."""
+    """Measures the correlation.
+
+    Args:
+        runs: columns ``block``, ``seed``, ``treated`` (bool) and ``value``.
+    """
     if not len(runs):
         text = "whether seeds pair cannot be told from 0 pairs"
         return Pairing(math.nan, math.nan, math.nan, math.nan, 0, text)
@@ -44,7 +54,7 @@ def pairing(runs: pd.DataFrame) -> Pairing:
     wide = wide.dropna() if wide.shape[1] == 2 else wide.iloc[:0].reindex(columns=[False, True])
     centred = (wide - wide.groupby(level="block").transform("mean")).to_numpy(dtype=float)
     groups = wide.index.get_level_values("block").nunique()
-    free = len(wide) - groups  # independent pairs left after each block's means are taken out
+    free = len(wide) - groups  # subtracting its means costs each block one independent pair
     if free < 3:
         text = f"whether seeds pair cannot be told from {len(wide)} pairs"
         return Pairing(math.nan, math.nan, math.nan, math.nan, len(wide), text)
@@ -66,5 +76,8 @@ def _fisher(r: float, free: int) -> tuple[float, float]:
 def _words(r: float, low: float, high: float, p: float, pairs: int) -> str:
     numbers = f"r = {r:.2f}, 95 % interval {low:.2f} to {high:.2f}, {p_words(p)}, {pairs} pairs"
     if p < 0.05 and r > 0:
-        return f"seeds pair ({numbers}): equal seeds make a comparison sharper"
-    return f"seeds are not shown to pair ({numbers}): equal seeds are treated as different runs"
+        return f"equal seeds give correlated results ({numbers}), which sharpens a comparison"
+    return (
+        f"equal seeds are not shown to give correlated results ({numbers}); they are treated as"
+        " independent runs"
+    )

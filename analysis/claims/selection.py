@@ -1,4 +1,4 @@
-"""Which value of a key is best within each budget, each arm tuned over its own nuisance keys."""
+"""Which value of a key is best within each budget, where each arm tunes its own nuisance keys."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from trainables.text.count import plural
 
 
 def selection_claims(study: Study, question: Select) -> list[Claim]:
-    """What can be said over all budgets, then of each, smallest first.
+    """A claim over all budgets, then one for each budget, smallest first.
 
-    Each budget is a comparison of its own; its runs are no other's. With Hochberg's correction over
-    the budgets, anything wrong is said of them one time in twenty at most.
+    The budgets share no runs, so that each is a comparison of its own. Hochberg's correction over
+    them keeps the chance of any false claim at 5 % or less.
     """
     chosen = choose(question, study.space, grid(study), study.metric)
     if not chosen:
@@ -35,25 +35,31 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     gathered = gather(study, chosen)
     (within,) = columns([question.within])
     budgets: dict[Any, list[Sized]] = {}
-    for one in chosen:
-        budgets.setdefault(one.arm[within], []).append(_sized(one, within, gathered))
-    found = {
+    for choice in chosen:
+        budgets.setdefault(choice.arm[within], []).append(_sized(choice, within, gathered))
+    winners = {
         budget: best_within(arms)
         for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
     }
-    adjusted = hochberg([one.p if one else math.nan for one in found.values()])
-    said = [
-        _claim(study, question, budget, one, budgets[budget], p, tuned=gathered.tuned)
-        for (budget, one), p in zip(found.items(), adjusted, strict=True)
+    adjusted = hochberg([best.p if best else math.nan for best in winners.values()])
+    claims = [
+        _claim(study, question, budget, best, budgets[budget], p, tuned=gathered.tuned)
+        for (budget, best), p in zip(winners.items(), adjusted, strict=True)
     ]
-    if len(said) < 2:
-        return said
-    return [_summary(question, found, said, adjusted), *said]
+    if len(claims) < 2:
+        return claims
+    return [_summary(question, winners, claims, adjusted), *claims]
 
 
 @dataclass(frozen=True)
 class Sized:
-    """An arm within its budget; ``larger`` where it is the width above a budget that none fills."""
+    """An arm at a budget.
+
+    Attributes:
+        arm: its runs.
+        compared: the values that tell it from the other arms of the budget.
+        larger: whether it is the next width above a budget that no width fills.
+    """
 
     arm: Arm
     compared: tuple[Any, ...]
@@ -68,7 +74,7 @@ def _sized(chosen: Chosen, within: str, gathered: Evidence) -> Sized:
 
 
 def arm_name(chosen: Chosen, *without: str) -> str:
-    """An arm by the values that are compared: "tucker dims 3"."""
+    """An arm in words, by the values that are compared: "tucker dims 3"."""
     words = [
         value_words(value) if key == "layer" else f"{key} {value_words(value)}"
         for key, value in chosen.arm.items()
@@ -80,20 +86,20 @@ def arm_name(chosen: Chosen, *without: str) -> str:
 def best_within(arms: list[Sized]) -> Winner | None:
     """The best of the arms within the budget; None where fewer than two have runs.
 
-    It has to beat every arm, those with few runs or none and those above the budget too, but for
-    its own wider network.
+    It has to beat every other arm, those with few or no runs and those above the budget included,
+    except the wider network of its own kind.
     """
-    within = [one for one in arms if one.arm.n and not one.larger]
+    within = [sized for sized in arms if sized.arm.n and not sized.larger]
     if len(within) < 2:
         return None
-    most = max(one.arm.n for one in within)
-    able = [one for one in within if one.arm.n >= most / 2]
-    best = best_arm(one.arm for one in able)
-    (ours,) = (one.compared for one in able if one.arm is best)
-    rivals = sorted((one.arm for one in able if one.arm is not best), key=lambda arm: -arm.mean)
+    most = max(sized.arm.n for sized in within)
+    able = [sized for sized in within if sized.arm.n >= most / 2]
+    best = best_arm(sized.arm for sized in able)
+    (kind,) = (sized.compared for sized in able if sized.arm is best)
+    rivals = sorted((sized.arm for sized in able if sized.arm is not best), key=lambda a: -a.mean)
     others = [
-        one.arm for one in arms
-        if one not in able and not (one.larger and one.compared == ours)
+        sized.arm for sized in arms
+        if sized not in able and not (sized.larger and sized.compared == kind)
     ]  # fmt: skip
     return winner([best, *rivals], others)
 
@@ -112,11 +118,11 @@ def _claim(
     if best is None:
         reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} finished"
         return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
-    runs = sum(one.arm.n for one in arms)
+    runs = sum(sized.arm.n for sized in arms)
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     if best.hardest is None or not math.isfinite(best.interval.low):
-        text = f"{name} came out highest, {scored}; one run of each cannot say whether it is best."
+        text = f"{name} came out highest, {scored}; one run of each cannot show that it is best."
         return Claim(text, "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
     scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
@@ -124,34 +130,31 @@ def _claim(
 
 
 def _summary(
-    question: Select, found: dict[Any, Winner | None], said: list[Claim], adjusted: list[float]
+    question: Select, winners: dict[Any, Winner | None], claims: list[Claim], adjusted: list[float]
 ) -> Claim:
-    """One sentence over all budgets; shown where something is shown at one of them."""
+    """One sentence over all budgets; its verdict is "shown" if that of any budget is."""
     shown = {
-        budget: one.arm.name
-        for (budget, one), claim in zip(found.items(), said, strict=True)
-        if one is not None and claim.verdict == "shown"
+        budget: best.arm.name
+        for (budget, best), claim in zip(winners.items(), claims, strict=True)
+        if best is not None and claim.verdict == "shown"
     }
-    n = sum(claim.n for claim in said)
-    keys = " and ".join(question.keys)
+    n = sum(claim.n for claim in claims)
+    keys, within = " and ".join(question.keys), question.within
     if not shown:
-        if all(claim.verdict == "cannot_say" for claim in said):
-            text = f"Nothing can be said yet of which {keys} is best at any {question.within}"
-            return Claim(
-                f"{text}: {said[0].words.partition(': ')[2] or said[0].words}", "cannot_say", n
-            )
-        text = (
-            f"Which {keys} is best is not shown at any of {len(said)} values of {question.within}."
-        )
+        if all(claim.verdict == "cannot_say" for claim in claims):
+            reason = claims[0].words.partition(": ")[2] or claims[0].words
+            text = f"Nothing can be said yet of which {keys} is best at any {within}: {reason}"
+            return Claim(text, "cannot_say", n)
+        text = f"No {keys} is shown to be best at any of the {len(claims)} values of {within}."
         return Claim(text, "not_shown", n, p=_lowest(adjusted))
     words = "; ".join(
         f"{names} at {', '.join(value_words(b) for b in budgets)}"
         for names, budgets in _grouped(shown).items()
     )
-    rest = len(said) - len(shown)
-    text = f"Best {keys} by {question.within}: {words}"
-    text += f"; at the other {plural(rest, 'value')} none is shown." if rest else "."
-    first = next(claim for claim in said if claim.verdict == "shown")
+    rest = len(claims) - len(shown)
+    text = f"Best {keys} by {within}: {words}"
+    text += f"; none is shown to be best at the other {plural(rest, 'value')}." if rest else "."
+    first = next(claim for claim in claims if claim.verdict == "shown")
     text += f" Each is ahead of every rival (p < .05 after Hochberg's correction, n = {n} runs)."
     return dataclasses.replace(first, words=text, n=n)
 

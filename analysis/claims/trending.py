@@ -1,4 +1,4 @@
-"""By which power of the compression the best value of a key changes."""
+"""The power law by which the best value of a key changes with a size, such as the compression."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from search_spaces.grammar.question import Trend
 from trainables.text.count import plural
 
 SCALED_BY = {"weight_decay": "weight_decay_scaling"}
-"""A key whose value in force is already scaled with the compression, and by which exponent."""
+"""Keys whose effective value is already scaled with the compression, and the exponent's key."""
 
 
 @dataclass(frozen=True)
 class Trended:
-    """The exponent and the runs that it rests on."""
+    """The fitted exponent, and how many runs and architectures it rests on."""
 
     exponent: Exponent
     runs: int
@@ -37,17 +37,16 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
     found = fit_trend(study, question)
     alpha, name = found.exponent, f"{question.key} against {question.against}"
     if not math.isfinite(alpha.estimate):
-        text = f"Nothing can be said of {name}: it takes at least two sizes and {FITTED + 1} more"
-        return [Claim(f"{text} settings than sizes, finished.", "cannot_say", found.runs)]
+        text = f"Nothing can be said of {name}: the fit takes finished runs of at least two sizes"
+        text += f" and of {FITTED + 1} more settings than sizes."
+        return [Claim(text, "cannot_say", found.runs)]
     ran = f"n = {found.runs} runs of {plural(found.blocks, 'architecture')}"
     interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
-    start = f"the best {question.key} follows {question.against} with the exponent"
+    follows = f"the best {question.key} follows {question.against}"
     if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
-        text = (
-            f"Which exponent {start.removesuffix(' with the exponent')} by cannot be told: the fit"
-        )
-        text += f" leaves its {interval} open ({ran}); try values further apart."
-        return [Claim(text[0].upper() + text[1:], "cannot_say", found.runs, alpha.estimate)]
+        text = f"The exponent with which {follows} cannot be told: its {interval} is open ({ran});"
+        text += " try values further apart."
+        return [Claim(text, "cannot_say", found.runs, alpha.estimate)]
     numbers = (found.runs, alpha.estimate, alpha.low, alpha.high, alpha.p)
     verdict: Verdict = "shown" if alpha.low > 0 or alpha.high < 0 else "not_shown"
     if verdict == "shown":
@@ -64,7 +63,7 @@ def _end(value: float) -> str:
 
 
 def fit_trend(study: Study, question: Trend) -> Trended:
-    """Fits all runs: no value is chosen here, so that every seed may speak."""
+    """Fits the exponent to all runs, choosing seeds included, since no value is selected here."""
     key, against = columns([question.key])[0], question.against
     runs = outcomes(existing(grid(study), study.space), study.metric)
     runs = runs[~runs["collapsed"]]
@@ -86,7 +85,7 @@ def fit_trend(study: Study, question: Trend) -> Trended:
         mean=("value", "mean"), n=("value", "size"), level=("level", "first"),
         size=("size", "first"), block=("block", "first"), parameters=("parameters", "first"),
     )  # fmt: skip
-    cells = best_first(cells).drop_duplicates(["block", "level"])  # over the nuisance keys
+    cells = best_first(cells).drop_duplicates(["block", "level"])  # the best over nuisance keys
     fitted = exponent(
         *(cells[name].to_numpy(dtype=float) for name in ("mean", "n", "level", "size", "block"))
     )

@@ -16,11 +16,11 @@ from analysis.study.status import find_studies
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
 AnyStudy = Annotated[
     Path | None,
-    typer.Argument(metavar="[STUDY]", help="A study folder; else the one last written to."),
+    typer.Argument(metavar="[STUDY]", help="A study folder; default: the one last written to."),
 ]
 ResultsDir = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the studies.")]
 RESULTS = Path("results")
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def chosen(study: Path | None, results_dir: Path) -> Path:

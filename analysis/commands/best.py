@@ -84,6 +84,6 @@ def _furthest(system: Any, folder: str) -> str:
         if name and system.get_file_info(f"{path}/{STATE}").type == fs.FileType.File
     ]
     if not found:
-        text = f"{folder} holds no checkpoint (wanted a folder like e24-a1 with a {STATE}): "
+        text = f"{folder} holds no checkpoint, a folder such as e24-a1 with a {STATE}: "
         raise RecordError(text + "it was not kept, or lies elsewhere")
     return str(max(found)[1])

@@ -16,6 +16,7 @@ from analysis.commands.terminal import table_text
 from analysis.study.compare import compare, differences
 from analysis.study.matching_trials import would_have_won
 from analysis.study.study import Study, load_study
+from trainables.text.count import plural
 from trainables.text.table import WIDTH
 
 First = Annotated[Path, typer.Argument(metavar="A", help="A study folder.")]
@@ -34,7 +35,7 @@ def run(a: First, b: Second, as_json: AsJson = False) -> None:
 
 
 def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame) -> str:
-    """Two studies: results first, then everything else that is not the same."""
+    """Two studies: their results, then everything else that differs."""
     lines = [f"a: {a.folder}", f"b: {b.folder}", ""]
     lines.append(f"{len(frame)} configurations finished in both (b − a in points, 95 % interval)")
     if len(frame):
@@ -52,12 +53,12 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
         lines.append(table_text(shown))
         same = int(frame["same_runs"].sum())
         if same:
-            lines.append(f"the same in both to the last bit: {same} runs")
+            lines.append(f"identical in both, to the last bit: {plural(same, 'run')}")
     lines += _stopped_lines(a, b)
     lines += ["", "differences"]
     for row in other.itertuples():
         lines += textwrap.wrap(f"{row.what}: {row.a or '(none)'} | {row.b or '(none)'}", WIDTH)
-    return "\n".join(lines if len(other) else [*lines, "(none but the results)"])
+    return "\n".join(lines if len(other) else [*lines, "(none except the results)"])
 
 
 def _stopped_lines(a: Study, b: Study) -> list[str]:
@@ -66,7 +67,7 @@ def _stopped_lines(a: Study, b: Study) -> list[str]:
     for ours, theirs, names in ((a, b, "ab"), (b, a, "ba")):
         frame = would_have_won(ours, theirs)
         if len(frame):
-            text = f"{len(frame)} trials that {names[0]} stopped finished in {names[1]}"
+            text = f"{plural(len(frame), 'trial')} stopped in {names[0]} and finished in {names[1]}"
             lines.append(f"{text}: {int(frame['won'].sum())} of them would have won {names[0]}")
     return lines
 

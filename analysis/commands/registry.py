@@ -24,16 +24,18 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "build": Command(
-        "build", "Rebuild the tables and the report from the ledger (also without the word build)."
+        "build", "Rebuild the tables and the report from the ledger (the word build is optional)."
     ),
-    "status": Command("status", "How a study stands: counts, best, rate, time left, failures."),
-    "list": Command("list_studies", "Every study in a results folder."),
-    "show": Command("show", "One trial: how it stands, its configuration, its epochs, its errors."),
+    "status": Command(
+        "status", "Show a study's progress: counts, best, rate, time left, failures."
+    ),
+    "list": Command("list_studies", "List the studies in a results folder."),
+    "show": Command("show", "Show one trial: its status, configuration, epochs and errors."),
     "best": Command("best", "Copy the best trial's checkpoint and configuration into a folder."),
     "export": Command("export", "Write a table of one or several studies for another program."),
     "figures": Command("figures", "Write charts for a paper, with title and caption."),
     "compare": Command(
-        "compare", "Two studies: what they share, how their results differ, what else differs."
+        "compare", "Compare two studies: the results they share, and everything that differs."
     ),
     "tensorboard": Command(
         "tensorboard", "Rebuild what tensorboard --logdir STUDY/tensorboard shows."

@@ -23,7 +23,7 @@ Words = Annotated[
     list[str],
     typer.Argument(
         metavar="[STUDY] TRIAL",
-        help="A trial's id or a part of it, and its study: else the one that has such a trial.",
+        help="A trial's id or a part of it. Without a study, the first one that has such a trial.",
     ),
 ]
 
@@ -45,7 +45,7 @@ def _places(words: list[str]) -> tuple[Path | None, str]:
         raise TableError(f"show takes [STUDY] TRIAL, got {len(words)} words: {' '.join(words)}")
     if len(words) == 1 and Path(words[0]).is_dir():
         raise TableError(
-            f"show wants a trial: {words[0]} is a folder; name one of its trials behind it, by its "
+            f"show needs a trial: {words[0]} is a folder; name one of its trials after it, by its "
             "id or a part of it"
         )
     if len(words) == 1:
@@ -57,13 +57,13 @@ def _places(words: list[str]) -> tuple[Path | None, str]:
 
 
 def trial_text(study: Study, trial: pd.Series) -> str:
-    """A trial: how it stands, what it is, how it learned, what went wrong."""
+    """A trial: its status, configuration, epochs and errors."""
     name = str(trial["trial_id"])
     lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_said(trial['epochs'])} epochs"]
     tries = plural(int(trial["attempts"]), "attempt")
     facts = {
         "parameters": f"{_said(trial['parameters'])} ({float(trial['compression']):.2%} of dense)",
-        "macs": f"{float(trial['macs']):,.0f} multiply-adds an image",
+        "macs": f"{float(trial['macs']):,.0f} multiply-adds per image",
         "trained": f"{format_duration(float(trial['train_seconds']))} in {tries}",
     }
     lines += [f"{what:<11}{fact}" for what, fact in facts.items()]

@@ -17,6 +17,7 @@ from analysis.commands.arguments import (
 from analysis.record.status import TrialStatus
 from analysis.study.status import StudyStatus, study_status
 from analysis.study.study import load_study
+from trainables.text.count import plural
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment
 from trainables.text.share import percent
@@ -45,20 +46,21 @@ def status_text(status: StudyStatus) -> str:
         lines.append(f"best       {percent(best['accuracy'])} {what} accuracy  {best['trial_id']}")
     if status.epochs_per_hour > 0:
         lines.append(
-            f"rate       {status.epochs_per_hour:,.0f} epochs an hour, {status.slots} slots"
+            f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {status.slots} slots"
         )
     if status.epochs_left:
         left = (
-            "no rate yet to say when"
+            "time not known yet"
             if math.isnan(status.seconds_left)
             else format_duration(status.seconds_left)
         )
         lines.append(f"left       about {status.epochs_left:,.0f} epochs: {left}")
     if status.failures:
         kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in status.failures.items())
-        lines.append(f"failures   {kinds} (attempts)")
+        lines.append(f"failures   {kinds} (failed attempts)")
     if status.damaged_lines:
-        lines.append(f"damage     {status.damaged_lines} lines of the ledger cannot be read")
+        damaged = plural(status.damaged_lines, "line")
+        lines.append(f"damage     {damaged} of the ledger cannot be read")
     for trial in status.running:
         accuracy = "" if trial["accuracy"] is None else f"  {percent(trial['accuracy'])}"
         lines.append(

@@ -96,20 +96,21 @@ def _warnings(study: Study) -> list[Caution]:
     if is_confirmation(study):
         text = (
             "Every accuracy here is on the TEST SET, after training on all images with fresh seeds."
-            " The networks were chosen before, on validation images. A choice among them by these"
-            " numbers would need images that nobody has seen."
+            " The networks were chosen before, on validation images. To choose among them by these"
+            " numbers, new images would be needed to judge the choice."
         )
         found.append(Caution("A confirmation.", text))
     elif study.metric == "test_accuracy":
         text = (
             "No image was held out for validation: every accuracy here is on the TEST SET, and so"
-            " was every choice. Such numbers are too good; do not compare them with confirmed ones."
+            " was every choice. Such accuracies are biased upwards; do not compare them with"
+            " confirmed ones."
         )
         found.append(Caution("Judged on the test set.", text))
     if balanced(study):
         text = (
-            "Every accuracy here, but that on training images, counts each class alike, however"
-            " many images it has: the mean over classes of the share that is right."
+            "Every accuracy here, except on training images, is balanced: the mean over classes of"
+            " the share of images classified correctly, however many images a class has."
         )
         found.append(Caution("Balanced accuracy.", text))
     protocols = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
@@ -124,14 +125,14 @@ def _warnings(study: Study) -> list[Caution]:
     if len(ways) > 1 or in_turn:
         counted = ", ".join(f"{count} with {way}" for way, count in ways.items())
         text = (
-            f"Threads, code path and device decide how numbers are rounded, and so a trial's"
-            f" accuracy: {counted}. Differences between those are partly differences of computing."
+            "Threads, code path and device change how numbers are rounded, and with it a trial's"
+            f" accuracy: {counted}. Differences between these groups are partly due to that."
         )
         if in_turn:
             text += f" No command repeats {plural(in_turn, 'trial')} that went on in another way."
         found.append(Caution("Trials were computed in different ways.", text))
     if len(study.damage):
-        text = f"{len(study.damage)} lines of the ledger could not be read and were left out."
+        text = f"{plural(len(study.damage), 'line')} of the ledger could not be read."
         found.append(Caution("Damaged record.", text))
     return found
 

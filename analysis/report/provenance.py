@@ -120,7 +120,7 @@ def _time(study: Study) -> str:
 def _statuses(study: Study) -> str:
     counts = study.trials["status"].value_counts()
     said = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in counts.items())
-    merged = f"; {len(study.aliases):,} duplicates merged" if len(study.aliases) else ""
+    merged = f"; {plural(len(study.aliases), 'duplicate')} merged" if len(study.aliases) else ""
     return (said or "none planned") + merged
 
 
@@ -131,8 +131,8 @@ def _left_out(study: Study) -> str:
         listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.head(3).items())
         said.append(f"{len(study.infeasible):,} infeasible ({listed})")
     if len(study.damage):
-        said.append(f"{len(study.damage):,} damaged lines of the ledger were skipped")
-    return "; ".join(said) or "nothing was infeasible"
+        said.append(f"{plural(len(study.damage), 'damaged line')} of the ledger skipped")
+    return "; ".join(said) or "none: every configuration was feasible"
 
 
 def _pairs(values: Any) -> str:

@@ -1,4 +1,4 @@
-"""A trained dense network, its layers decomposed into another family's factors."""
+"""Compresses a trained dense network: decomposes its layers into the factors of a family."""
 
 from __future__ import annotations
 
@@ -32,10 +32,14 @@ from trainables.sizes.registry import SIZES
 
 @dataclass(frozen=True, eq=False)
 class CompressedLayer:
-    """One layer: its name in the network, what it became, how far that is from the kernel.
+    """One compressed layer.
 
-    module: None where the layer stays dense, since factors would not be fewer numbers.
-    kernel: (out, in, k, k), as it was trained. relative_error: ‖Ŵ - W‖ / ‖W‖ (Frobenius).
+    Attributes:
+        name: of its module in the network.
+        size: its family and ranks.
+        module: the layer; None where it stays dense, as factors would not have fewer parameters.
+        kernel: (out, in, k, k), as it was trained.
+        relative_error: ‖Ŵ - W‖ / ‖W‖ in Frobenius norms.
     """
 
     name: str
@@ -45,7 +49,7 @@ class CompressedLayer:
     relative_error: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As a starting point's JSON has it."""
+        """The layer as the JSON of a starting point describes it."""
         size = self.size
         spectrum = singular_values(self.kernel).tolist()
         return {
@@ -64,9 +68,13 @@ class CompressedLayer:
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """A compressed network in evaluation mode, and how each layer got there.
+    """A compressed network.
 
-    rule: where uniform ranks kept more than greedy ones, "uniform".
+    Attributes:
+        network: in evaluation mode.
+        size: its layers with their ranks.
+        layers: what became of each layer.
+        rule: the rule that chose the ranks; "uniform" if that kept more than a greedy choice.
     """
 
     network: nn.Module
@@ -81,24 +89,30 @@ class Compressed:
 
 
 def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.float32) -> Compressed:
-    """Decomposes the layers that the network's size names; the rest is kept as it was trained.
+    """Decomposes the layers that the network's size names; everything else stays as it was trained.
 
-    Biases stay beside the factors. A layer whose factors would not be fewer numbers stays dense, in
-    every network but ResNet-9.
+    Biases stay beside the factors. A layer stays dense where its factors would not have fewer
+    parameters, except in ResNet-9.
 
-    "greedy" never keeps less than "uniform" within the same parameters: both are decomposed, and
-    the one with the larger ``kept`` stays. A layer of which nothing is left is the end of a
-    network, so that what is kept multiplies; while errors are small it is the sum of their squares.
+    "greedy" never keeps less than "uniform" within the same parameters: both are computed, and the
+    one with the larger ``kept`` is returned. ``kept`` is a product, because one layer that keeps
+    nothing makes the whole network useless. While errors are small, 1 - ``kept`` is about the sum
+    of their squares.
+
+    Args:
+        trained: the dense network.
+        target: the family, and its size or ranks.
+        dtype: of the decomposition's input, float32 or float64.
 
     Raises:
-        TrialError: when the trial is not of a dense network, or a layer cannot be decomposed.
-        InfeasibleError: when the size cannot be had, with the nearest.
-        TypeError: for half precision, which no decomposition takes.
+        TrialError: when the network is not dense, or a layer cannot be decomposed.
+        InfeasibleError: when no network has the size; the message names the nearest.
+        TypeError: for half precision.
     """
     if trained.config.layer != "dense":
         raise TrialError(
-            f"{trained.trial_id} is a network of layer {trained.config.layer!r}; compress takes a "
-            "trained dense one: name a trial with layer=dense"
+            f"{trained.trial_id} has layers of the family {trained.config.layer}; compress takes a "
+            "trained dense network: name a trial with layer=dense"
         )
     kernels = [_kernel(trained.network, name).to(dtype) for name in trained.size.names]
     check_precision(kernels[0])
@@ -111,7 +125,7 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
 
 
 def _kernel(network: nn.Module, name: str) -> Tensor:
-    """The (out, in, k, k) kernel of a dense layer; of a matrix, k is 1."""
+    """The (out, in, k, k) kernel of a dense layer; k is 1 for a linear layer."""
     layer = network.get_submodule(name)
     if isinstance(layer, FactorizedConv2d):
         return layer.kernel().detach()
@@ -126,7 +140,7 @@ def _kept(layers: Sequence[CompressedLayer]) -> float:
 def _sizes(
     trained: Trained, target: Target, kernels: Sequence[Tensor]
 ) -> list[tuple[str, NetworkSize]]:
-    """The networks to try, by rule: of a greedy choice also the uniform one, where there is one."""
+    """The candidate networks with their rules; a greedy choice is compared with a uniform one."""
     if target.chosen_rule == "uniform" or not SIZES[target.layer].ranked:
         return [("uniform", size_network(target.architecture(trained.size)))]
     may_stay_dense = trained.size.architecture.skeleton.may_stay_dense
@@ -141,15 +155,14 @@ def _sizes(
         for ranks in _ranks(trained, target, spectra)
     ]
     if target.chosen_rule == "greedy":
-        with contextlib.suppress(
-            InfeasibleError
-        ):  # one rank for all can be too coarse for a budget
+        # one rank for all layers can be too coarse a step to use 97 % of a budget
+        with contextlib.suppress(InfeasibleError):
             sizes.append(("uniform", size_network(target.architecture(trained.size))))
     return sizes
 
 
 def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> str:
-    """The ranks as text: none of a layer that stays dense."""
+    """The ranks as text, with no ranks for a layer that stays dense."""
     return write_ranks(
         () if layer.stays_dense(own) else own for layer, own in zip(spectra, ranks, strict=True)
     )
@@ -158,7 +171,7 @@ def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> st
 def _ranks(
     trained: Trained, target: Target, spectra: Sequence[Spectrum]
 ) -> list[list[tuple[int, ...]]]:
-    """What the rule proposes: greed goes by two guesses, since neither is always the better."""
+    """The ranks that the rule proposes: two proposals if greedy, as neither is always better."""
     if target.energy is not None:
         return [ranks_of_energy(spectra, target.energy)]
     budget = target.architecture(trained.size).budget or 0

@@ -1,4 +1,4 @@
-"""Evaluates a network on the images that its trial held out."""
+"""Evaluates a network on the images that its trial held out from training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from trainables.training.evaluator import Evaluator, evaluation_batch
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Over ``images`` held-out images: nats per image, and a fraction in [0, 1]."""
+    """The result of an evaluation.
+
+    Attributes:
+        loss: cross-entropy in nats per image.
+        accuracy: a fraction in [0, 1].
+        images: how many images were held out.
+    """
 
     loss: float
     accuracy: float
@@ -34,25 +40,25 @@ def load_data(trained: Trained, data_dir: Path | None) -> Dataset:
     """The images that the trial was trained on.
 
     Raises:
-        DatasetError: absent, damaged, or other images than the trial's.
+        DatasetError: when the images are absent or damaged, or differ from those of the trial.
     """
-    # Files that the trial skipped are skipped again; whether the rest are its images, the checksum
-    # says.
+    # Files that the trial skipped are skipped again; the checksum tells whether the others are the
+    # images of the trial.
     request = dataclasses.replace(requested_data(trained.config, data_dir), skip_unreadable=True)
     data = load_dataset(request)
     if trained.dataset_checksum not in ("", data.checksum):
         raise DatasetError(
-            f"{trained.trial_id} was trained on other images of {data.name!r} (checksum "
-            f"{trained.dataset_checksum[:8]}, here {data.checksum[:8]}); name its own with "
-            "--data-dir"
+            f"{trained.trial_id} was trained on other images of {data.name!r}: their checksum was "
+            f"{trained.dataset_checksum[:8]}, that of the images found is {data.checksum[:8]}; "
+            "name the folder of its own images with --data-dir"
         )
     return normalized(data, trained.config.normalization)
 
 
 def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | None:
-    """In float32 on the CPU, the network in evaluation mode; None where no image is held out.
+    """Evaluates the network in float32 on the CPU; None where the trial held out no images.
 
-    The test set is never read.
+    The network is switched to evaluation mode. The test set is never read.
     """
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     if not len(chosen):
@@ -74,7 +80,7 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
 def held_out_batches(
     config: TrainConfig, data: Dataset, batch: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Normalised held-out images (B, 3, H, W) and their labels (B,); none where none are held."""
+    """Yields normalised held-out images (B, 3, H, W) and their labels (B,), if any are held out."""
     placed = copy_to_device(data, torch.device("cpu"))
     augmenter = Augmenter(placed.train_pixels, data.mean, data.std)
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
@@ -90,7 +96,7 @@ def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
 
 
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
-    """Up to ``count`` normalised images (B, 3, H, W): held-out ones, else training ones."""
+    """Up to ``count`` normalised images (B, 3, H, W): held-out images, or training ones if none."""
     split = split_training_images(config, data)
     chosen = spread_evenly(split.train if split.uses_test_set else split.held_out, count)
     pixels = copy_to_device(data, torch.device("cpu")).train_pixels

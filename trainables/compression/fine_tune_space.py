@@ -1,4 +1,4 @@
-"""A search space, as a TOML file, that fine-tunes one starting point."""
+"""Writes a search space that fine-tunes one starting point, as a TOML file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from trainables.config.starting_point import StartingPoint
 from trainables.sizes.network import Architecture
 
 FILE = "fine_tune.toml"
-SHARE = 3  # fine-tuning takes a third of the epochs that the trial took
-RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trial's peak rate; cosine starts at its peak
+SHARE = 3  # fine-tuning takes a third of the trial's epochs
+RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # shares of the trial's peak rate; cosine starts at its peak
 
 OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol", "weights"}
-"""Keys that fine-tuning chooses anew; those of the network come with the starting point."""
+"""Keys whose values fine-tuning chooses anew. The starting point sets those of the network."""
 
 
 def write_space(start: StartingPoint, trained: Trained) -> Path:
@@ -37,8 +37,8 @@ def write_space(start: StartingPoint, trained: Trained) -> Path:
     path.write_text(
         _SPACE.format(
             question=json.dumps(
-                f"How much accuracy does fine-tuning bring back to {start.architecture['layer']}, "
-                "and at which rate?"
+                f"How much accuracy does fine-tuning restore to {start.architecture['layer']}, "
+                "and at which learning rate?"
             ),
             source=json.dumps(f"compressed from trial {trained.trial_id}, {trained.checkpoint}"),
             name=json.dumps(f"fine_tune_{start.folder.name}"),

@@ -1,8 +1,8 @@
-"""Ranks for the layers of a network whose kernels are known: integers out, no tensors.
+"""Chooses the ranks of the layers of a trained network, from the spectra of its kernels.
 
-"energy" cuts the same share of every layer, "greedy" spends each parameter where it keeps most.
-Both go by shares of each layer's own ‖W‖², since the next layer multiplies whatever this one puts
-out: where a normalisation follows, the scale of a kernel means nothing at all.
+"energy" discards the same share of every layer. "greedy" spends each parameter where it keeps most.
+Both measure shares of each layer's own ‖W‖². The norms of different layers are not comparable:
+where a normalisation follows, the scale of a kernel has no effect at all.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from trainables.sizes.network import InfeasibleError
 
 Ints = tuple[int, ...]
 
-Step = tuple[float, Ints, int, int]  # -worth, the ranks it leads to, its parameters, the layer
+Step = tuple[float, Ints, int, int]  # -worth, ranks after the step, parameters it costs, layer
 
-LEAST = 1e-300  # what a step is worth that keeps nothing: it still fills the budget
+LEAST = 1e-300  # worth of a step that keeps nothing more: above 0, as it still uses the budget
 
 
 def count(spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
@@ -30,24 +30,29 @@ def count(spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
 def ranks_of_energy(spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
     """The smallest ranks that keep a share ``energy`` in (0, 1] of what the family can represent.
 
-    Each of a layer's ranks may cut an equal part of the rest (Oseledets 2011, algorithm 1), so that
-    together they keep at least ``energy``.
+    The share that may be discarded is divided equally among a layer's ranks (Oseledets 2011,
+    algorithm 1), so that together they keep at least ``energy``.
     """
     return [_keep(layer, (1 - energy) * (1 - layer.lost) / len(layer.cuts)) for layer in spectra]
 
 
 def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints]:
-    """Within ``budget`` parameters the ranks that each cut the same, least, share of a kernel.
+    """The ranks within ``budget`` that all discard the same, smallest possible share of a kernel.
 
-    Raises InfeasibleError when even rank 1 exceeds the budget, or the nearest network below it
-    fills less than 97 % of it.
+    Args:
+        spectra: one for each layer.
+        budget: parameters of the replaced layers.
+
+    Raises:
+        InfeasibleError: when even rank 1 exceeds the budget, or the nearest network below it uses
+            less than 97 % of it.
     """
 
     def ranks(digits: float) -> list[Ints]:
         return [_keep(layer, 10.0**-digits) for layer in spectra]
 
     _check_smallest(spectra, budget)
-    low, high = 0.0, 18.0  # as many digits as a float64 spectrum holds, and some
+    low, high = 0.0, 18.0  # decimal digits; a float64 spectrum has about 16
     for _ in range(60):
         middle = (low + high) / 2
         fits = count(spectra, ranks(middle)) <= budget
@@ -57,12 +62,19 @@ def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints
 
 
 def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) -> list[Ints]:
-    """From rank 1, again and again the step that keeps most for its parameters, to the budget.
+    """Ranks within ``budget``, by taking the most worthwhile step from rank 1 on until it is used.
 
-    A step raises one rank of one layer by 1, or all ranks of a layer. Its worth is the growth of
-    log(share kept) over its parameters: shares multiply from layer to layer, and a sum would starve
-    some layers to nothing for the sake of others. ``nested`` is how the cuts of one layer add up.
-    Raises InfeasibleError as ``ranks_of_equal_energy`` does.
+    A step raises one rank of one layer by 1, or all ranks of a layer. Its worth is the increase of
+    log(share kept) per parameter. The logarithm turns the product over layers into a sum; a sum of
+    the shares themselves would leave some layers with nothing in favour of others.
+
+    Args:
+        spectra: one for each layer.
+        budget: parameters of the replaced layers.
+        nested: how the losses of a layer's ranks combine, see ``Spectrum.kept``.
+
+    Raises:
+        InfeasibleError: as ``ranks_of_equal_energy`` does.
     """
     _check_smallest(spectra, budget)
     ranks = [_smallest(layer) for layer in spectra]
@@ -76,7 +88,7 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
     heapq.heapify(queue)
     while queue:
         worth, raised, cost, number = heapq.heappop(queue)
-        if worth == 0:  # nothing of this layer is left to raise, or nothing fits
+        if worth == 0:  # no step of this layer is left, or none fits into the budget
             continue
         if cost <= left:
             ranks[number] = raised
@@ -87,11 +99,11 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
 
 
 def check_fill(rule: str, parameters: int, budget: int) -> None:
-    """Raise InfeasibleError where the replaced layers fill less than 97 % of their budget."""
+    """Raise InfeasibleError where the replaced layers use less than 97 % of their budget."""
     if parameters < LEAST_FILL * budget:
         raise InfeasibleError(
-            f"ranks by {rule} fill {parameters / budget:.1%} of the {budget:,} parameters that "
-            f"the replaced layers may have: the nearest network has {parameters:,} there"
+            f"ranks chosen by {rule} use {parameters / budget:.1%} of the {budget:,} parameters "
+            f"that the replaced layers may have: in the nearest network they have {parameters:,}"
         )
 
 
@@ -100,8 +112,8 @@ def _check_smallest(spectra: Sequence[Spectrum], budget: int) -> None:
     if smallest > budget:
         names = " and ".join(dict.fromkeys(layer.family.name for layer in spectra))
         raise InfeasibleError(
-            f"{names} cannot have {max(budget, 0):,} parameters or fewer in its replaced "
-            f"layers: its smallest network has {smallest:,} there (rank 1)"
+            f"{names} cannot have {max(budget, 0):,} parameters or fewer in the replaced "
+            f"layers: its smallest network has {smallest:,} there, at rank 1"
         )
 
 
@@ -110,18 +122,18 @@ def _smallest(layer: Spectrum) -> Ints:
 
 
 def _keep(layer: Spectrum, allowed: float) -> Ints:
-    """The smallest ranks that each cut at most a share ``allowed`` of the kernel."""
+    """The smallest ranks that each discard at most a share ``allowed`` of the kernel."""
     wanted = tuple(_first(cuts, allowed) for cuts in layer.cuts)
     return layer.family.attainable(layer.spec, layer.modes, wanted)
 
 
 def _first(cut: Sequence[float], allowed: float) -> int:
-    """The smallest rank, from 1, that cuts at most ``allowed``."""
+    """The smallest rank of at least 1 that discards at most ``allowed``."""
     return next(rank for rank in range(1, len(cut)) if cut[rank] <= allowed or rank == len(cut) - 1)
 
 
 def _best_raise(layer: Spectrum, now: Ints, left: int, *, nested: bool) -> tuple[float, Ints, int]:
-    """A layer's best step that ``left`` parameters allow: (-worth, ranks, parameters it costs)."""
+    """A layer's best step within ``left`` parameters: (-worth, ranks, parameters it costs)."""
     size = layer.parameters(now)
     best = (0.0, now, 0)
     for wanted in _raises(now):
@@ -134,5 +146,6 @@ def _best_raise(layer: Spectrum, now: Ints, left: int, *, nested: bool) -> tuple
 
 
 def _raises(ranks: Ints) -> list[Ints]:
-    one = [(*ranks[:i], ranks[i] + 1, *ranks[i + 1 :]) for i in range(len(ranks))]
-    return [*one, tuple(rank + 1 for rank in ranks)]
+    """The ranks after each possible step: one rank raised by 1, or all of them."""
+    single = [(*ranks[:i], ranks[i] + 1, *ranks[i + 1 :]) for i in range(len(ranks))]
+    return [*single, tuple(rank + 1 for rank in ranks)]

@@ -1,4 +1,4 @@
-"""A compressed network as the folder that training can start from."""
+"""Writes a compressed network as a starting point: a folder that training can start from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainables.training.checkpoints.checkpoint import write_checkpoint
 
 
 def start_folder(study: Path, trained: Trained, compressed: Compressed) -> Path:
-    """Where a starting point goes by default: named by what it is, how it was chosen, and whose."""
+    """The default folder of a starting point, named by its size, its rule and its trial."""
     size = compressed.size
     name = f"{size.architecture.layer}-{size.parameters}-{compressed.rule}-of-{trained.trial_id}"
     return study / "starting_points" / name
@@ -38,9 +38,16 @@ def write_start(
     *,
     batchnorm_images: int = 0,
 ) -> StartingPoint:
-    """Writes `tensors.safetensors` and `state.json`; what was there is replaced whole.
+    """Writes `tensors.safetensors` and `state.json`, replacing a folder that exists.
 
-    ``before`` and ``after`` are None where the trial held no image out.
+    Args:
+        folder: the starting point's.
+        compressed: the network.
+        trained: the dense network that it was made from.
+        target: what was asked for.
+        before: result of the dense network; None where the trial held out no images.
+        after: result of the compressed network, or None.
+        batchnorm_images: how many images the BatchNorm statistics were measured on again.
     """
     asked = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
     held_out = {"before": before, "after": after}
@@ -66,7 +73,7 @@ def write_start(
 
 
 def _keys(compressed: Compressed, trained: Trained) -> dict[str, Any]:
-    """The keys of the network, and of another than ResNet-9 the side of its images."""
+    """The keys that define the network; except for ResNet-9, also the side of its images."""
     config, architecture = trained.config, compressed.size.architecture
     keys = {name: getattr(architecture, name) for name in ARCHITECTURE}
     if architecture.table is None:
@@ -76,7 +83,10 @@ def _keys(compressed: Compressed, trained: Trained) -> dict[str, Any]:
 
 
 def describe_size(compressed: Compressed, trained: Trained) -> dict[str, Any]:
-    """Counts of the compressed network; multiply-adds per image at the trial's batch size."""
+    """The counts of the compressed network.
+
+    Multiply-adds are per image at the trial's batch size; ``kept`` is a share in [0, 1].
+    """
     size, batch = compressed.size, trained.config.batch_size
     return {
         "parameters": size.parameters,

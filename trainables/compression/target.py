@@ -1,4 +1,4 @@
-"""What a trained network is to be compressed to."""
+"""The size that a trained network is to be compressed to."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ SIZES_OF = {
     "energy": ("compression", "parameters", "energy"),
     "greedy": ("compression", "parameters"),
 }
-"""The rules for each layer's rank, and the sizes that each can be asked for."""
+"""The rules that choose each layer's ranks, and the sizes that each rule accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a network is compressed to: one of the four sizes, and a rule for each layer's rank.
+    """What a network is compressed to: one of four sizes, and a rule for the ranks of each layer.
 
-    parameters: the most of the whole network. compression: a share of the dense network's.
-    rank: one for every layer. energy: the share of each kernel's ‖W‖² to keep, in (0, 1], of what
-    the family can represent.
-    rule: None is "energy" for an energy, "uniform" for a rank and for families whose error no
-    singular values tell, else "greedy".
+    Attributes:
+        layer: the family, a key of SIZES.
+        parameters: the most parameters of the whole network.
+        compression: the same as a share of the dense network's, in (0, 1].
+        rank: one rank for all layers.
+        energy: the share of each kernel's ‖W‖² to keep, in (0, 1], of what the family can
+            represent.
+        rule: a key of SIZES_OF. None is "energy" for an energy, "uniform" for a rank and for
+            families whose error no singular values predict, and otherwise "greedy".
+        dims: number of dimensions that a matrix is reshaped to.
     """
 
     layer: str
@@ -48,7 +53,8 @@ class Target:
             problems.append(f"--layer must be one of {', '.join(families)}, got {self.layer!r}")
         elif not SIZES[self.layer].ranked and (self.sizes or self.rule):
             asked = [*self.sizes, *(["ranks"] if self.rule else [])]
-            problems.append(f"{self.layer} has no rank, got {' and '.join(asked)}; drop it")
+            what = "it" if len(asked) == 1 else "them"
+            problems.append(f"{self.layer} has no rank, got {' and '.join(asked)}; drop {what}")
         elif SIZES[self.layer].ranked and len(self.sizes) != 1:
             ways = "parameters, compression, rank, energy"
             problems.append(f"give one of {ways}, got {' and '.join(self.sizes) or 'none'}")
@@ -72,7 +78,7 @@ class Target:
             return [f"ranks {self.chosen_rule} takes {' or '.join(ways)}, got {self.sizes[0]}"]
         if not self._has_spectrum and self.chosen_rule != "uniform":
             return [
-                f"no singular values tell what a rank of {self.layer} keeps: it takes ranks "
+                f"no singular values predict the error of {self.layer}: its --ranks must be "
                 f"uniform, got {self.chosen_rule}"
             ]
         return []
@@ -95,21 +101,21 @@ class Target:
 
     @property
     def _has_spectrum(self) -> bool:
-        """Whether singular values tell what a rank of the family keeps."""
+        """Whether singular values predict the error of the family."""
         family, spec = SIZES[self.layer], ConvSpec(1, 1)
         return bool(family.unfoldings(spec, family.modes(spec, self.dims)))
 
     def architecture(self, dense: NetworkSize) -> Architecture:
-        """The network with one rank for all, as the size was asked for."""
+        """The network of the size that was asked for, with one rank for all layers."""
         asked = {name: getattr(self, name) for name in ("parameters", "compression", "rank")}
         return self._of(dense, **asked)
 
     def with_ranks(self, dense: NetworkSize, ranks: str | None) -> Architecture:
-        """The network with each layer's own ranks; None where the family has none."""
+        """The network with these ranks for each layer; None for a family without ranks."""
         return self._of(dense, ranks=ranks)
 
     def _of(self, dense: NetworkSize, **size: Any) -> Architecture:
-        """The dense network's layers, of this family."""
+        """The dense network with its layers replaced by this family."""
         own = dense.architecture
         return Architecture(
             self.layer,

@@ -1,4 +1,4 @@
-"""A trained network: a study's trial by its furthest checkpoint, or what ``train`` wrote."""
+"""A trained network: the furthest checkpoint of a study's trial, or what ``train`` wrote."""
 
 from __future__ import annotations
 
@@ -22,22 +22,28 @@ from trainables.training.checkpoints.checkpoint import CheckpointError, read_che
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
 TRAINED_ALONE = "checkpoint"
-"""In the folder of a network that ``trainables train`` trained, without a study."""
+"""Name of the checkpoint's folder where ``trainables train`` trained a network without a study."""
 
 MOST_LISTED = 5
 
 
 class TrialError(ValueError):
-    """No such trial, or none that can be used for what was asked; says what to do."""
+    """There is no such trial, or it cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A trained network, in float32 on the CPU, in evaluation mode.
 
-    trial_id, checkpoint: its name in the trial's folder, such as e24-a0; of a network that was
-        trained elsewhere those of the file of its weights.
-    dataset_checksum: of the images it was trained on; "" where that is not known.
+    Attributes:
+        trial_id: of its trial; for weights from elsewhere, the name of their file without suffix.
+        config: what it was trained with.
+        size: its layers with their ranks.
+        network: the module.
+        checkpoint: its name in the trial's folder, such as e24-a0; for weights from elsewhere, the
+            name of their file.
+        epochs_done: how many epochs it was trained for.
+        dataset_checksum: of the images that it was trained on; "" where that is not known.
     """
 
     trial_id: str
@@ -50,11 +56,11 @@ class Trained:
 
 
 def from_weights(config: TrainConfig, weights: Path) -> Trained:
-    """A network that was trained elsewhere: its weights in a file.
+    """A network that was trained elsewhere, from the file of its weights.
 
     Args:
-        config: the dense network, the images it takes and how it may be fine-tuned.
-        weights: as ``read_weights`` takes them.
+        config: the dense network, the images that it takes, and the settings for fine-tuning it.
+        weights: a file that ``read_weights`` accepts.
 
     Raises:
         WeightsError: where the file cannot be read, or holds the weights of another network.
@@ -74,7 +80,7 @@ def from_weights(config: TrainConfig, weights: Path) -> Trained:
 
 
 def find_storage(study: Path) -> str:
-    """Where a study's checkpoints lie: as its study.json says, else in its own folder.
+    """The place of a study's checkpoints: the one in its study.json, or else its own folder.
 
     Raises:
         TrialError: where there is no such study.
@@ -83,18 +89,21 @@ def find_storage(study: Path) -> str:
 
 
 def find_data_dir(study: Path) -> Path | None:
-    """The data folder that the study was run with; None where it named none, or it is not here."""
+    """The data folder that the study was run with; None if it named none, or it is not here."""
     options = _options(study)
     named = options.get("data_dir") or options.get("download")
     return Path(named) if isinstance(named, str) and Path(named).is_dir() else None
 
 
 def find_max_parameters(study: Path) -> int | None:
-    """The largest network that the study allowed; None where it set no limit."""
+    """The most parameters that the study allowed; None where it set no limit."""
     limit = _options(study).get("max_parameters")
     if limit is None or (type(limit) is int and limit > 0):
         return limit
-    raise TrialError(f"{study / 'study.json'}: max_parameters is {limit!r}; restore the file")
+    raise TrialError(
+        f"{study / 'study.json'}: max_parameters must be a whole number above 0, got {limit!r}; "
+        "restore the file"
+    )
 
 
 def skips_files(study: Path) -> bool:
@@ -108,22 +117,24 @@ def _options(study: Path) -> dict[str, Any]:
 
 
 def _information(study: Path) -> dict[str, Any]:
-    """study.json, empty where there is none; raises TrialError where there is no study."""
+    """The content of study.json, empty where there is none; TrialError where there is no study."""
     if not study.is_dir():
-        raise TrialError(f"{study} is no folder; name a study folder that run_tune.py wrote")
+        raise TrialError(f"{study} is not a folder; name a study folder that run_tune.py wrote")
     try:
         return dict(json.loads((study / "study.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError) as problem:
-        raise TrialError(f"{study / 'study.json'} is no JSON ({problem}); restore it") from problem
+        raise TrialError(
+            f"{study / 'study.json'} is not valid JSON ({problem}); restore it"
+        ) from problem
 
 
 def load_trained(study: Path, trial_id: str = "") -> Trained:
-    """The trial's furthest checkpoint that is whole.
+    """Loads the trial's furthest checkpoint that is whole.
 
     Args:
-        study: a study folder, one that ``trainables train`` wrote, or the folder of those.
+        study: a study folder, a folder that ``trainables train`` wrote, or one that holds these.
         trial_id: may be left out where the folder holds one trial.
 
     Raises:
@@ -180,7 +191,8 @@ def _read(folder: Path, name: str) -> Trained:
     except (KeyError, TypeError, AttributeError, RuntimeError) as problem:  # edited by hand, say
         reason = str(problem).partition("\n")[0]
         raise CheckpointError(
-            f"{folder} holds no training of this version: {type(problem).__name__}: {reason}"
+            f"{folder} holds no checkpoint that this version can read: "
+            f"{type(problem).__name__}: {reason}"
         ) from problem
 
 
@@ -208,7 +220,7 @@ def _rebuilt(tensors: dict[str, Tensor], state: dict[str, Any], name: str) -> Tr
 def _unknown(study: Path, storage: str, trial_id: str) -> str:
     known = _trials(storage)
     if not known:
-        return f"{study} has no checkpoints in {storage}: let a trial of it finish an epoch"
+        return f"{study} has no checkpoints in {storage}: let one of its trials finish an epoch"
     near = nearest_few(trial_id, known, likeness=0.3) or known[:3]
     return (
         f"{study} has no checkpoint of trial {trial_id!r}; of its {len(known)} trials the nearest "

@@ -1,5 +1,5 @@
-"""Convolutions stored as factors; the network sees only the kernel they stand for.
+"""Convolutions that store factors and behave like the kernel that the factors represent.
 
-One family a file, named as its arithmetic in `trainables.sizes`; `registry.LAYERS` lists them and
-`build.build_conv` makes one.
+Each family has a file of the same name as its arithmetic in `trainables.sizes`. `registry.LAYERS`
+lists the families, and `build.build_conv` makes a layer.
 """

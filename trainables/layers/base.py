@@ -12,10 +12,15 @@ from trainables.sizes.layer_size import FACTORIZED, RECONSTRUCTED, LayerSize
 class FactorizedConv2d(nn.Module, ABC):
     """A convolution: forward(x) equals conv2d(x, kernel(), bias) by either route.
 
-    size: shapes and counts. route: "factorized" runs the stored factors, "reconstructed" makes the
-    kernel (or a separable form's pointwise matrix) from them at every forward. factors: the
-    parameters, in the order and shapes that each family states. Constructed empty: `build_conv`
-    fills it.
+    The constructor leaves the factors uninitialised; `build_conv` and `build_from_kernel` fill
+    them.
+
+    Attributes:
+        size: shapes and counts.
+        route: "factorized" runs the stored factors. "reconstructed" makes the kernel (or a
+            separable form's pointwise matrix) from them in every forward pass.
+        factors: the parameters, in the order and shapes that each family states.
+        bias: (out,), or None.
     """
 
     def __init__(self, size: LayerSize, route: str) -> None:
@@ -26,7 +31,7 @@ class FactorizedConv2d(nn.Module, ABC):
             routes = [name for name, cost in existing.items() if cost is not None]
             raise ValueError(
                 f"{size.family} of {size.spec} has the routes {routes}, got {route!r}"
-                + (f": modes {size.modes} straddle outputs and inputs" if size.modes else "")
+                + (f": a mode of {size.modes} spans outputs and inputs" if size.modes else "")
             )
         self.size = size
         self.route = route
@@ -41,26 +46,26 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @abstractmethod
     def reconstruct(self) -> Tensor:
-        """What the factors stand for: the (out, in) pointwise matrix or (out, in, k, k) kernel."""
+        """What the factors represent: an (out, in) pointwise matrix or (out, in, k, k) kernel."""
 
     @abstractmethod
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Factors that come near `target`, exactly at full ranks (cp: as ALS finds)."""
+        """Factors that approximate `target`; exact at full ranks, except for cp (ALS)."""
 
     @abstractmethod
     def kernel(self) -> Tensor:
-        """The (out, in, k, k) kernel that is convolved with, differentiable."""
+        """The (out, in, k, k) kernel of the convolution, differentiable in the factors."""
 
     @abstractmethod
     def init_from_kernel(self, kernel: Tensor, generator: torch.Generator) -> None:
-        """Come as near to a float64 (out, in, k, k) kernel as the ranks allow."""
+        """Approximate a float64 (out, in, k, k) kernel as closely as the decomposition can."""
 
     @abstractmethod
     def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
         """Start from factors of a random kernel whose reconstruction has the kernel's norm."""
 
     def project(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out): what the layer does to one pixel, where its window is 1x1."""
+        """(..., in) -> (..., out): applies a layer with a 1x1 window to vectors."""
         pixels = x.reshape(-1, x.shape[-1], 1, 1)
         return self(pixels).reshape(*x.shape[:-1], self.size.spec.out_channels)
 
@@ -70,7 +75,7 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @abstractmethod
     def init_as_original(self, generator: torch.Generator) -> None:
-        """Initialise as the 2018 study did, with torch's defaults and no care for variance."""
+        """Initialise as the 2018 study did: by torch's defaults, whatever variance results."""
 
     @torch.no_grad()
     def store(self, factors: Sequence[Tensor]) -> None:
@@ -80,9 +85,10 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @torch.no_grad()
     def balance(self, norm: Tensor | None = None) -> None:
-        """Rescale the factors to one Frobenius norm each, so that training moves them alike.
+        """Rescale the factors to a common Frobenius norm, so that training changes them alike.
 
-        The reconstructed norm becomes `norm`, or stays what it is.
+        Args:
+            norm: what the norm of the reconstruction becomes; None leaves it as it is.
         """
         norms = torch.stack([factor.norm().double() for factor in self.factors])
         if not norms.all():
@@ -92,7 +98,7 @@ class FactorizedConv2d(nn.Module, ABC):
                 self.factors[0].mul_(norm / norms[0])
             return
         gain = norms.new_ones(()) if norm is None else (norm / self.reconstruct().norm()).double()
-        # in logarithms, since a product of thirty norms can leave the range of a float
+        # in logarithms, since a product of thirty norms can overflow a float
         shared = ((norms.log().sum() + gain.log()) / len(norms)).exp()
         for factor, own in zip(self.factors, norms, strict=True):
             factor.mul_(shared / own)

@@ -1,4 +1,4 @@
-"""Making a layer: from a random draw, or as near as its ranks allow to a given kernel."""
+"""Makes a layer, initialised at random or from a given kernel."""
 
 from collections.abc import Callable
 
@@ -25,12 +25,19 @@ def build_conv(
     route: str | None = None,
     init: str = "kaiming",
 ) -> FactorizedConv2d:
-    """A layer of this size, initialised.
+    """A layer of this size, initialised at random; on the meta device it is left uninitialised.
 
-    input_hw (pixels) and batch (images) decide the route where `route` is None: the one that counts
-    fewer multiply-adds. init: "kaiming" keeps the input's variance, doubled, as He et al. (2015)
-    do for ReLU; "original" is the 2018 study's. On the meta device nothing is drawn.
-    Raises ValueError for an unknown init or a route that the size does not have.
+    Args:
+        size: shapes and ranks.
+        input_hw: rows and columns of the input in pixels.
+        batch: images at once.
+        generator: of the random numbers.
+        route: None takes the one with fewer multiply-adds for `input_hw` and `batch`.
+        init: "kaiming" gives outputs twice the variance of the input, as He et al. (2015) do for
+            ReLU; "original" is the initialisation of the 2018 study.
+
+    Raises:
+        ValueError: for an unknown init, or a route that the size does not have.
     """
     if init not in INITS:
         raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
@@ -49,14 +56,23 @@ def build_from_kernel(
     generator: torch.Generator,
     route: str | None = None,
 ) -> FactorizedConv2d:
-    """A layer whose kernel is as near to an (out, in, k, k) kernel as its decomposition comes.
+    """A layer that approximates a given kernel; `relative_error` measures how closely.
 
     The decomposition runs in float64; the layer has the kernel's precision and device. At full
-    ranks any kernel is reproduced by dense, tucker2 and tt_conv, any depthwise x pointwise one by
-    the separable forms; cp comes as near as alternating least squares does. `relative_error` says
-    how near. The generator fills ranks that the kernel does not use.
-    Raises TypeError for half precision, ValueError for another shape, values that are not finite,
-    or a kernel of zeros.
+    ranks dense, tucker2 and tt_conv reproduce any kernel, and the separable families any
+    depthwise x pointwise kernel. cp is as close as alternating least squares gets.
+
+    Args:
+        size: shapes and ranks.
+        kernel: (out, in, k, k), float32 or float64.
+        input_hw: rows and columns of the input in pixels.
+        batch: images at once.
+        generator: of the random numbers that fill ranks which the kernel does not use.
+        route: None takes the one with fewer multiply-adds for `input_hw` and `batch`.
+
+    Raises:
+        TypeError: for a kernel in half precision.
+        ValueError: for a kernel of another shape, with values that are not finite, or of zeros.
     """
     _check_kernel(size, kernel)
     layer = LAYERS[size.family](size, route or size.route(*input_hw, batch))
@@ -67,7 +83,7 @@ def build_from_kernel(
 
 @torch.no_grad()
 def relative_error(layer: FactorizedConv2d, kernel: Tensor) -> float:
-    """||layer's kernel - kernel|| / ||kernel||, Frobenius: 0 is exact, 1 as bad as zeros."""
+    """||layer.kernel() - kernel|| / ||kernel||, Frobenius; a kernel of zeros would have 1."""
     return float((layer.kernel() - kernel).norm() / kernel.norm())
 
 
@@ -75,7 +91,7 @@ def _check_kernel(size: LayerSize, kernel: Tensor) -> None:
     check_precision(kernel)
     expected = size.spec.kernel_shape
     if tuple(kernel.shape) != expected:
-        raise ValueError(f"the kernel must be of shape {expected}, got {tuple(kernel.shape)}")
+        raise ValueError(f"the kernel must have the shape {expected}, got {tuple(kernel.shape)}")
     if not kernel.isfinite().all():
         raise ValueError(
             "the kernel has values that are not finite; decompose an earlier checkpoint"

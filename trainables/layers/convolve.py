@@ -1,4 +1,4 @@
-"""One convolution with any padding."""
+"""A convolution with any padding mode."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,7 +16,7 @@ def convolve(
     padding_mode: str = "zeros",
     groups: int = 1,
 ) -> Tensor:
-    """(batch, in, H, W) -> (batch, out, h, w), as torch.nn.Conv2d of these arguments does."""
+    """(batch, in, H, W) -> (batch, out, h, w), as torch.nn.Conv2d with these arguments."""
     if padding_mode != "zeros" and padding not in (0, (0, 0)):
         x = F.pad(x, _sides(padding, (weight.shape[2], weight.shape[3])), mode=padding_mode)
         padding = 0
@@ -24,8 +24,8 @@ def convolve(
 
 
 def _sides(padding: Extent | str, window: Pair) -> list[int]:
-    """Pixels left, right, above, below."""
-    if isinstance(padding, str):  # "same": of an odd number the larger half comes last
+    """Pixels of padding on the left, right, top and bottom."""
+    if isinstance(padding, str):  # "same": of an odd total, the larger half comes last
         totals = [side - 1 for side in reversed(window)]
         return [half for total in totals for half in (total // 2, total - total // 2)]
     rows, columns = (padding, padding) if isinstance(padding, int) else padding

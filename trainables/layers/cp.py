@@ -1,4 +1,4 @@
-"""Depthwise, then a pointwise matrix stored as a sum of outer products."""
+"""A depthwise convolution, then a pointwise matrix stored as a sum of outer products (CP)."""
 
 from collections.abc import Sequence
 from typing import final
@@ -35,7 +35,7 @@ class CPConv2d(SeparableForm):
         return decompose.canonical(target.reshape(modes), rank, generator)
 
     def first_factors(self, pointwise: Tensor, generator: torch.Generator) -> list[Tensor]:
-        # a random matrix has no CP structure to find: see docs/decisions/initialisation.md
+        # decomposing a random matrix gains nothing: see docs/decisions/initialisation.md
         return [normal(shape, 1.0, generator) for shape in self.shapes(self.size)]
 
 

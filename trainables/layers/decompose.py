@@ -1,8 +1,8 @@
 """Decompositions of a given tensor at given ranks, in float32 or float64.
 
-The sweeps for tensor trains and Tucker-2 are our own: tntorch starts from an uncompressed train,
-whose cores are as large as the channels, and takes 2.1 s for the seven 3x3 kernels of a width-64
-ResNet-9 where the sweep takes 0.3 s. tntorch decomposes where it does well: Tucker and CP.
+Tucker and CP are tntorch's. The sweeps for tensor trains and Tucker-2 are our own, because tntorch
+starts from an uncompressed train with cores as large as the channels: for the seven 3x3 kernels of
+a width-64 ResNet-9 it takes 2.1 s, the sweep 0.3 s.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from trainables.layers.initialization import normal
 
 
 def check_precision(tensor: Tensor) -> None:
-    """Raise TypeError unless the tensor has a precision that can be decomposed."""
+    """Raise TypeError unless the tensor is float32 or float64."""
     if tensor.dtype not in (torch.float32, torch.float64):
         raise TypeError(
             f"a decomposition takes float32 or float64, got {tensor.dtype}: torch has no QR or "
@@ -24,10 +24,11 @@ def check_precision(tensor: Tensor) -> None:
 
 
 def leading_vectors(matrix: Tensor, rank: int) -> Tensor:
-    """Orthonormal (rows, rank) basis nearest to the columns of a (rows, columns) matrix.
+    """The `rank` leading left singular vectors of a (rows, columns) matrix, as (rows, rank).
 
-    By eigh of the smaller Gram matrix, 2-4 times faster than an SVD. Directions below the square
-    root of the precision are arbitrary, which costs as little as they weigh.
+    They come from eigh of the smaller Gram matrix, which is 2-4 times as fast as an SVD. Vectors
+    whose singular values lie below the square root of the precision are arbitrary, but contribute
+    as little to the matrix.
     """
     if matrix.shape[0] <= matrix.shape[1]:
         return torch.linalg.eigh(matrix @ matrix.T).eigenvectors[:, -rank:]
@@ -50,7 +51,8 @@ def tensor_train(tensor: Tensor, ranks: Sequence[int]) -> list[Tensor]:
 def tucker2(kernel: Tensor, input_rank: int, output_rank: int) -> tuple[Tensor, Tensor, Tensor]:
     """Sequentially truncated HOSVD (Vannieuwenhoven et al. 2012) of an (out, in, k, k) kernel.
 
-    Returns (in, r1), (r2, r1, k, k) and (out, r2).
+    Returns:
+        The input factor (in, r1), the core (r2, r1, k, k) and the output factor (out, r2).
     """
     out, _, *window = kernel.shape
     inputs = leading_vectors(kernel.transpose(0, 1).flatten(1), input_rank)
@@ -65,10 +67,16 @@ def tucker(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """HOSVD by tntorch: the core as a train of (r_{k-1}, S_k, r_k), and factors (n_k, S_k).
 
-    `bonds` are r_0..r_d. tntorch drops ranks that a deficient tensor does not use; they come back
-    as random columns of a factor that the core multiplies by 0, so that training can use them.
+    tntorch drops ranks that a rank-deficient tensor does not use. They are restored as random
+    columns of a factor that the core multiplies by 0, so that training can use them.
+
+    Args:
+        tensor: of any number of modes.
+        ranks: S_1..S_d.
+        bonds: r_0..r_d.
+        generator: of the random columns.
     """
-    # on Gram matrices tntorch takes half the time and is exact to sqrt(precision) only
+    # tntorch's "eig", on Gram matrices, takes half the time but is exact to sqrt(precision) only
     algorithm = "svd" if tensor.dtype == torch.float64 else "eig"
     import tntorch
 
@@ -85,12 +93,12 @@ def tucker(
 def canonical(tensor: Tensor, rank: int, generator: torch.Generator) -> list[Tensor]:
     """CP by tntorch's alternating least squares: factors (n_k, rank).
 
-    It starts from the HOSVD, completed with random columns, and may stop at a local optimum. In
-    float64: its iterations would turn the last bit of a float32 sum, which need not be the same in
-    two calls, into another optimum.
+    It starts from the HOSVD, completed with random columns, and may stop at a local optimum. It
+    runs in float64: sums in float32 may differ in the last bit between two calls, and the
+    iterations can amplify that into another optimum.
     """
     seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-    # tntorch draws from torch's global generator, which is handed back as it was
+    # tntorch draws from torch's global generator, whose state is restored afterwards
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         import tntorch

@@ -1,4 +1,4 @@
-"""The ordinary convolution, in the same interface."""
+"""The ordinary convolution, with the interface of the factorised ones."""
 
 from typing import final
 

@@ -1,4 +1,4 @@
-"""Random tensors, each from a generator that is handed in."""
+"""Random tensors for initialisation, each drawn from a given generator."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -14,7 +14,7 @@ def normal(shape: Sequence[int], std: float, generator: torch.Generator) -> Tens
 
 
 def torch_default(shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
-    """float32 values as nn.Conv2d starts with: kaiming_uniform(a=sqrt 5) = U(+-1/sqrt(fan_in))."""
+    """float32 values of nn.Conv2d's default: kaiming_uniform(a=sqrt 5) = U(+-1/sqrt(fan_in))."""
     device = generator.device
     unit = torch.rand(*shape, generator=generator, device=device, dtype=torch.float32)
     return (2 * unit - 1) / sqrt(fan_in)

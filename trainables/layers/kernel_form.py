@@ -1,4 +1,4 @@
-"""Factors of the k x k kernel itself, each of them a convolution."""
+"""What families share whose factors represent the k x k kernel: each factor is a convolution."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ Step = tuple[Extent, Extent | str]  # stride and padding
 
 
 class KernelForm(FactorizedConv2d):
-    """The factors, shaped as weights of conv2d, stand for the (out, in, k, k) kernel."""
+    """The factors have the shapes of conv2d's weights and represent the (out, in, k, k) kernel."""
 
     @staticmethod
     @abstractmethod
     def steps(spec: ConvSpec) -> Sequence[Step]:
-        """Stride and padding of each factor as a convolution, in the order in which they run."""
+        """Stride and padding of each factor's convolution, in the order in which they run."""
 
     @final
     def forward(self, x: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class KernelForm(FactorizedConv2d):
 
     @property
     def is_one_convolution(self) -> bool:
-        """Whether forward is a convolution with `kernel()`, and nothing else."""
+        """Whether forward is a single convolution with `kernel()`."""
         return self.route == RECONSTRUCTED or len(self.factors) == 1
 
     @final
@@ -57,7 +57,7 @@ class KernelForm(FactorizedConv2d):
     @final
     @torch.no_grad()
     def init_kaiming(self, generator: torch.Generator) -> None:
-        """A kernel of N(0, 2/(k^2 in)) (He et al. 2015), decomposed, its norm kept at any rank."""
+        """Decompose a kernel of N(0, 2/(k^2 in)) (He et al. 2015), keeping its norm at any rank."""
         spec = self.size.spec
         std = sqrt(2 / (spec.area * spec.in_channels))
         self.init_like(normal(spec.kernel_shape, std, generator), generator)

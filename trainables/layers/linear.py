@@ -1,4 +1,4 @@
-"""A matrix product whose matrix is factorised."""
+"""A linear layer whose matrix is factorised."""
 
 from typing import final
 
@@ -9,7 +9,11 @@ from trainables.layers.base import FactorizedConv2d
 
 @final
 class FactorizedLinear(nn.Module):
-    """pixel: the factorised matrix, as a convolution of a 1x1 window, with the bias."""
+    """A linear layer.
+
+    Attributes:
+        pixel: the factorised matrix and the bias, as a convolution with a 1x1 window.
+    """
 
     def __init__(self, pixel: FactorizedConv2d) -> None:
         super().__init__()

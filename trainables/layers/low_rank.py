@@ -1,4 +1,4 @@
-"""Depthwise, then a linear bottleneck."""
+"""A depthwise convolution, then a linear bottleneck."""
 
 from typing import final
 
@@ -32,5 +32,5 @@ class LowRankConv2d(SeparableForm):
         return [contract.squeeze(2), expand.squeeze(0)]
 
     def original_factors(self, generator: torch.Generator) -> list[Tensor]:
-        # the original's two convolutions, each with torch's default
+        # the 2018 code made two convolutions, each initialised by torch's default
         return [torch_default(w.shape, w.shape[1], generator) for w in self.factors]

@@ -1,4 +1,4 @@
-"""Every layer by the name of its family."""
+"""All layers by the name of their family."""
 
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.cp import CPConv2d

@@ -1,4 +1,4 @@
-"""Depthwise, then an undecomposed pointwise convolution."""
+"""A depthwise convolution, then a pointwise one whose matrix is stored whole."""
 
 from typing import final
 

@@ -1,4 +1,4 @@
-"""Depthwise k x k, then a pointwise matrix: what the separable families share."""
+"""What the separable families share: a depthwise k x k convolution, then a pointwise matrix."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,11 @@ from trainables.sizes.layer_size import RECONSTRUCTED, LayerSize
 
 
 class SeparableForm(FactorizedConv2d):
-    """depthwise: (in, 1, k, k), None at a 1x1 window; the factors are of the (out, in) matrix."""
+    """A depthwise convolution, then an (out, in) matrix that the factors represent.
+
+    Attributes:
+        depthwise: (in, 1, k, k); None at a 1x1 window.
+    """
 
     def __init__(self, size: LayerSize, route: str) -> None:
         super().__init__(size, route)
@@ -28,7 +32,7 @@ class SeparableForm(FactorizedConv2d):
 
     @abstractmethod
     def stages(self) -> Sequence[Tensor]:
-        """Matrices that applied in turn, first to last, act as the pointwise matrix."""
+        """Matrices whose product, applied first to last, is the pointwise matrix."""
 
     @final
     def forward(self, x: Tensor) -> Tensor:
@@ -80,13 +84,14 @@ class SeparableForm(FactorizedConv2d):
     @torch.no_grad()
     def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
         self.store(self.first_factors(self._take_depthwise(kernel), generator))
-        # the windows have norm 1, so that the kernel has the norm of its pointwise matrix
+        # each depthwise window has norm 1, so the kernel has the norm of the pointwise matrix
         self.balance(kernel.norm())
 
     def _take_depthwise(self, kernel: Tensor) -> Tensor:
-        """Stores the windows of the nearest depthwise x pointwise kernel; its (out, in) matrix.
+        """Store the windows of the nearest depthwise x pointwise kernel, and return its matrix.
 
-        Nearest: for each input channel the leading singular pair of its (out, k^2) slice.
+        That kernel consists, for each input channel, of the leading singular pair of the (out, k^2)
+        slice. Returns the (out, in) matrix.
         """
         if self.depthwise is None:
             return kernel[:, :, 0, 0]
@@ -99,7 +104,7 @@ class SeparableForm(FactorizedConv2d):
     @final
     @torch.no_grad()
     def init_kaiming(self, generator: torch.Generator) -> None:
-        """Depthwise N(0, 1/k^2), pointwise N(0, 2/in) (He et al. 2015), norm kept at any rank."""
+        """Depthwise N(0, 1/k^2), pointwise N(0, 2/in) (He et al. 2015) decomposed with its norm."""
         spec = self.size.spec
         if self.depthwise is not None:
             self.depthwise.copy_(normal(self.depthwise.shape, spec.area**-0.5, generator))
@@ -117,10 +122,10 @@ class SeparableForm(FactorizedConv2d):
         self.store(self.original_factors(generator))
 
     def first_factors(self, pointwise: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Factors to start from, given a random pointwise matrix."""
+        """Factors to start training from, given a random pointwise matrix."""
         return self.decompose(pointwise, generator)
 
     def original_factors(self, generator: torch.Generator) -> list[Tensor]:
-        """The original decomposed torch's default pointwise matrix and let the lost energy go."""
+        """As in 2018: torch's default pointwise matrix, decomposed without restoring its norm."""
         i, o = self.size.spec.in_channels, self.size.spec.out_channels
         return self.decompose(torch_default((o, i), i, generator), generator)

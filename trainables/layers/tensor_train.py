@@ -1,4 +1,4 @@
-"""Depthwise, then a pointwise matrix stored as a tensor train."""
+"""A depthwise convolution, then a pointwise matrix stored as a tensor train."""
 
 from collections.abc import Sequence
 from typing import final
@@ -32,7 +32,7 @@ class TensorTrainConv2d(SeparableForm):
 
 
 def multiply_out(cores: Sequence[Tensor]) -> Tensor:
-    """Cores (r_{k-1}, n_k, r_k), left to right -> (r_0 n_1 ... n_d, r_d)."""
+    """Contract cores (r_{k-1}, n_k, r_k) from left to right -> (r_0 n_1 ... n_d, r_d)."""
     product = cores[0].flatten(0, 1)
     for core in cores[1:]:
         product = (product @ core.flatten(1)).reshape(-1, core.shape[2])
@@ -40,7 +40,7 @@ def multiply_out(cores: Sequence[Tensor]) -> Tensor:
 
 
 def train_halves(cores: Sequence[Tensor], size: LayerSize) -> list[Tensor]:
-    """The train cut between outputs and inputs: matrices (r, in) and (out, r)."""
+    """The train, cut between outputs and inputs, as matrices (r, in) and (out, r)."""
     split = split_point(size.modes, size.spec.out_channels)
     contract = multiply_out(cores[split:]).reshape(-1, size.spec.in_channels)
     return [contract, multiply_out(cores[:split])]

@@ -1,4 +1,4 @@
-"""1x1, k x 1, 1 x k, 1x1: a tensor train of the kernel over (in, k, k, out)."""
+"""Convolutions 1x1, k x 1, 1 x k, 1x1: a tensor train of the kernel over (in, k, k, out)."""
 
 from itertools import pairwise
 from typing import final
@@ -41,8 +41,8 @@ class TTConv2d(KernelForm):
         return [(1, 0), *middle, (1, 0)]
 
     def reconstruct(self) -> Tensor:
-        # weights (r_k, r_{k-1}, ...) -> cores (r_{k-1}, n_k, r_k); the first and last modes
-        # are the channels, so their bonds of 1 come from an empty window
+        # weights (r_k, r_{k-1}, ...) -> cores (r_{k-1}, n_k, r_k); the outer bonds of 1 are the
+        # flattened 1x1 windows of the first and last weight, whose modes are the channels
         first, *middle, last = (weight.flatten(2) for weight in self.factors)
         cores = [
             first.permute(2, 1, 0),
@@ -53,7 +53,7 @@ class TTConv2d(KernelForm):
         return multiply_out(cores).reshape(i, *self.size.spec.window, o).permute(3, 0, 1, 2)
 
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-        # (out, in, k, k) -> (in, k, k, out), without a side of one pixel
+        # (out, in, k, k) -> (in, k, k, out), leaving out a side of one pixel
         spec = self.size.spec
         tensor = target.permute(1, 2, 3, 0).reshape(kernel_modes(spec))
         first, *middle, last = decompose.tensor_train(tensor, self.size.ranks)
@@ -68,7 +68,7 @@ class TTConv2d(KernelForm):
 
 
 def _windows(spec: ConvSpec) -> list[tuple[int, int]]:
-    """The windows of the convolutions in the middle: rows, then columns, where there are any."""
+    """The windows of the middle convolutions, rows first, leaving out sides of one pixel."""
     rows, columns = spec.window
     return [window for window in ((rows, 1), (1, columns)) if window != (1, 1)]
 

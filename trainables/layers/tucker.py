@@ -1,4 +1,4 @@
-"""Depthwise, then a pointwise matrix stored as a Tucker tensor."""
+"""A depthwise convolution, then a pointwise matrix stored as a Tucker tensor."""
 
 from collections.abc import Sequence
 from math import prod
@@ -33,7 +33,7 @@ class TuckerConv2d(SeparableForm):
         split = split_point(self.size.modes, self.size.spec.out_channels)
         rows, columns = factors[:split], factors[split:]
         matrix = core.reshape(prod(self.size.ranks[:split]), -1)
-        # as in trainables.sizes.tucker: the core joins the half with the wider bond
+        # as in trainables.sizes.tucker: the core joins the half with more ranks
         if matrix.shape[0] >= matrix.shape[1]:
             expand = mode_products(matrix, rows).reshape(matrix.shape[1], -1).T
             return [kronecker(columns).T, expand]
@@ -48,10 +48,11 @@ class TuckerConv2d(SeparableForm):
 
 
 def mode_products(core: Tensor, factors: Sequence[Tensor]) -> Tensor:
-    """Factors (n_k, S_k) applied to the leading modes of a core (S_1, ..., S_j, rest).
+    """Apply factors (n_k, S_k) to the leading modes of a core (S_1, ..., S_j, rest).
 
-    Returns (rest, n_1 ... n_j): each product moves its mode from the front to the back, so that
-    every step is one matrix product.
+    Returns:
+        (rest, n_1 ... n_j). Each product moves its mode from the front to the back, so that every
+        step is one matrix product.
     """
     product = core
     for factor in factors:

@@ -1,4 +1,4 @@
-"""Depthwise, then Tucker as the original 2018 code stored it: the core is a tensor train."""
+"""A depthwise convolution, then Tucker as the 2018 code stored it: the core is a tensor train."""
 
 from typing import final
 
@@ -14,7 +14,7 @@ from trainables.sizes.tucker_original import original_bonds
 
 @final
 class TuckerOriginalConv2d(SeparableForm):
-    """factors: U_k (n_k, S_k) for each mode, then core cores (r_{k-1}, S_k, r_k) for each mode."""
+    """factors: U_k (n_k, S_k) for each mode, then the core's train (r_{k-1}, S_k, r_k)."""
 
     @staticmethod
     def shapes(size: LayerSize) -> list[tuple[int, ...]]:
@@ -36,7 +36,7 @@ class TuckerOriginalConv2d(SeparableForm):
         return [*factors, *train]
 
     def _joined(self) -> list[Tensor]:
-        """Each factor applied to its core: (n, S) @ (r, S, r') -> (r, n, r')."""
+        """Each factor multiplied into its core: (n, S) @ (r, S, r') -> (r, n, r')."""
         modes = len(self.size.modes)
         factors, cores = self.factors[:modes], self.factors[modes:]
         return [factor @ core for factor, core in zip(factors, cores, strict=True)]

@@ -1,11 +1,12 @@
 """The largest network within a number of parameters.
 
-The integer `rank` is searched, not the divisor or the scale: their steps are too coarse and their
-range ends too early (at scale 1 a tensor train of 5 dimensions has 0.92 % of the dense parameters).
-Between a rank and the next lie networks whose first layers have the next rank already: in small
-networks one rank more for all layers is too long a step.
-Parameters never fall as the rank rises: those of a layer do not, and the smaller of a layer's
-factors and its kernel does not either.
+The integer `rank` is searched rather than the divisor or the scale, whose steps are too coarse and
+whose range ends too early: at scale 1 a tensor train of 5 dimensions has 0.92 % of the dense
+parameters. In small networks even one rank more for all layers is too large a step. The search
+therefore also considers networks whose first layers have the next rank already.
+
+Bisection is valid because parameters never fall as the rank rises. This holds for the factors of a
+layer, and so for the smaller of the factors and the kernel.
 """
 
 from bisect import bisect_right
@@ -20,11 +21,15 @@ from trainables.sizes.resnet9 import resnet9_skeleton
 from trainables.sizes.skeleton import Skeleton
 from trainables.sizes.spec import ConvSpec
 
-# Comparisons are at equal parameters within 3 %
 LEAST_FILL = 0.97
+"""Share of a budget that a network must use: networks are compared at equal size within 3 %."""
 
 BUDGET_SIDES = ("within", "below", "above")
-"""Which width stands for a budget: the widest within it, which has to fill it, or a neighbour."""
+"""Which width stands for a budget.
+
+"within" is the widest within it, which must use 97 % of it. "below" is that width however little it
+uses, and "above" the next one.
+"""
 
 
 class InfeasibleError(ValueError):
@@ -34,8 +39,10 @@ class InfeasibleError(ValueError):
 def fit_ranks(layer: str, skeleton: Skeleton, dims: int, budget: int) -> tuple[int, ...]:
     """The `rank` of each layer in the largest network of at most `budget` parameters.
 
-    All have one rank, or the first few of them one more.
-    Raises InfeasibleError when even that fills less than 97 % of the budget, or rank 1 exceeds it.
+    All layers have one rank, or the first few of them one more.
+
+    Raises:
+        InfeasibleError: when that network uses less than 97 % of the budget, or rank 1 exceeds it.
     """
     specs = skeleton.specs
     highest = len(specs) * (highest_rank(layer, skeleton, dims) - 1) + 1
@@ -60,11 +67,14 @@ def fit_ranks(layer: str, skeleton: Skeleton, dims: int, budget: int) -> tuple[i
 
 
 def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> int:
-    """The largest width whose ResNet-9 of a layer without ranks has at most `budget` parameters.
+    """The largest width of a ResNet-9, of a family without ranks, within `budget` parameters.
 
-    Widths are few in small networks: `side` "below" takes that width however little it fills, and
-    "above" the next one.
-    Raises InfeasibleError when even that fills less than 97 % of the budget, or width 1 exceeds it.
+    Small networks have few widths, so that often none uses 97 % of a budget; `side`, one of
+    BUDGET_SIDES, then takes a neighbour.
+
+    Raises:
+        InfeasibleError: when the width uses less than 97 % of the budget (side "within"), or width
+            1 exceeds it.
     """
     highest = isqrt(budget) + 1  # every such network has more than width^2 parameters
 
@@ -80,16 +90,16 @@ def fit_width(layer: str, classes: int, budget: int, side: str = "within") -> in
 
 
 def check_fill(what: str, parameters: int, budget: int) -> None:
-    """Raise InfeasibleError unless the only size there is fits the budget and fills it to 97 %."""
+    """Raise InfeasibleError unless a network of a single possible size uses 97 to 100 %."""
     if not LEAST_FILL * budget <= parameters <= budget:
         raise InfeasibleError(
             f"{what} cannot fill {LEAST_FILL:.0%} to 100% of {budget:,} parameters: "
-            f"it has no rank, and always {parameters:,}"
+            f"it has no rank to choose, and always has {parameters:,}"
         )
 
 
 def floor_and_ceiling(layer: str, skeleton: Skeleton, dims: int = 3) -> tuple[int, int]:
-    """Parameters of the smallest and of the largest network of a family."""
+    """Parameters of the smallest and of the largest network of a family, in this order."""
     if not SIZES[layer].ranked:
         only = count_parameters(layer, skeleton, RankRule(dims=dims))
         return only, only
@@ -102,7 +112,7 @@ def floor_and_ceiling(layer: str, skeleton: Skeleton, dims: int = 3) -> tuple[in
 
 @lru_cache(maxsize=1 << 16)
 def count_parameters(layer: str, skeleton: Skeleton, rule: RankRule) -> int:
-    """Parameters of the whole network, those that are not replaced included."""
+    """Parameters of the whole network, those of layers that are not replaced included."""
     return skeleton.fixed + sum(
         times * _layer_parameters(layer, spec, rule, skeleton.may_stay_dense)
         for spec, times in skeleton.distinct
@@ -111,7 +121,7 @@ def count_parameters(layer: str, skeleton: Skeleton, rule: RankRule) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def layer_at(layer: str, spec: ConvSpec, rule: RankRule, *, may_stay_dense: bool) -> LayerSize:
-    """A layer as its network has it: dense where factors would not be fewer numbers."""
+    """The layer that the network gets: dense where factors would not have fewer parameters."""
     size = SIZES[layer].size(spec, rule)
     if may_stay_dense and size.parameters >= size.dense_parameters:
         return SIZES["dense"].size(spec, rule)
@@ -119,7 +129,7 @@ def layer_at(layer: str, spec: ConvSpec, rule: RankRule, *, may_stay_dense: bool
 
 
 def highest_rank(layer: str, skeleton: Skeleton, dims: int) -> int:
-    """The rank at which every layer of the network is as large as it gets."""
+    """The rank from which on no layer of the network grows."""
     return max(SIZES[layer].highest_rank(spec, dims) for spec, _ in skeleton.distinct)
 
 
@@ -137,9 +147,10 @@ def _fit(
     *,
     ends: bool,
 ) -> int:
-    """The largest setting 1..highest of a knob that never lowers the parameters.
+    """The largest of the settings 1..highest within the budget.
 
-    ``ends`` says whether the highest setting is the end of the knob.
+    ``parameters`` must not fall as its setting rises. ``ends`` says whether ``highest`` is the
+    last setting there is, rather than a bound on the search.
     """
     setting = bisect_right(range(1, highest + 1), budget, key=parameters)
     if setting == 0:

@@ -22,7 +22,8 @@ from trainables.sizes.style import Style
 class CP(Family):
     """The out x in matrix, reshaped row-major to n_1..n_d, as R outer products: factors (n_k, R).
 
-    Parameters k^2 in + R sum_k n_k. rank_scale: R = max(1, round(s min n)). R is free.
+    Parameters: k^2 in + R sum_k n_k.
+    rank_scale: R = max(1, round(s min n)); a rank above that is allowed.
     Reconstruction: Khatri-Rao products from the left, sum_{k>=2} R prod_{j<=k} n_j.
     """
 

@@ -11,13 +11,13 @@ from trainables.sizes.style import Style
 
 @final
 class Dense(Family):
-    """k^2 in out parameters, as many multiply-adds an output position.
+    """k^2 in out parameters, and as many multiply-adds per output position.
 
     Its stored kernel is its only factor, so there is nothing to reconstruct.
     """
 
     name = "dense"
-    help = "the ordinary convolution: nothing is factorised"
+    help = "the ordinary convolution, not factorised"
     formula = Formula(
         "the kernel",
         "k²io",

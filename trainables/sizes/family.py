@@ -1,4 +1,4 @@
-"""The interface of a layer family: a shape and a rank rule in, a layer's size out."""
+"""The interface of a layer family: from a shape and a rank rule to the size of a layer."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, final
@@ -14,16 +14,19 @@ Ints = tuple[int, ...]
 
 
 class Family(ABC):
-    """One way to factorise a convolution: its arithmetic, and all that is said of it elsewhere.
+    """One way to factorise a convolution: its arithmetic, its description and its look.
 
-    The formulas of a family live in its file. A family without ranks keeps the defaults.
+    A family without ranks keeps the defaults of the methods.
 
-    name: its key in SIZES, and that of its module in LAYERS.
-    help: one line for people who choose among the families.
-    formula: its row in docs/layers.md. style: its look in charts.
-    ranked: whether it has ranks. reshapes: whether `dims` matters to it.
-    whole_kernel: whether its factors stand for the kernel; else for the pointwise matrix that
-        follows a depthwise convolution.
+    Attributes:
+        name: its key in SIZES, and the key of its module in LAYERS.
+        help: one line for people who choose among the families.
+        formula: its row in docs/layers.md.
+        style: its look in charts.
+        ranked: whether it has ranks.
+        reshapes: whether `dims` matters to it.
+        whole_kernel: whether its factors represent the kernel. If not, they represent the pointwise
+            matrix that follows a depthwise convolution.
     """
 
     name: ClassVar[str]
@@ -35,47 +38,50 @@ class Family(ABC):
     whole_kernel: ClassVar[bool] = False
 
     def at(self, spec: ConvSpec) -> "Family":
-        """The family that this one is at a shape: at a 1x1 window some become another."""
+        """The family that a layer of this shape gets: at a 1x1 window some become another."""
         return self
 
     def modes(self, spec: ConvSpec, dims: int) -> Ints:
-        """The dimensions the out x in matrix is reshaped to, () where nothing is reshaped."""
+        """The dimensions that the out x in matrix is reshaped to; () where it is not reshaped."""
         return dimensionize(spec.out_channels, spec.in_channels, dims) if self.reshapes else ()
 
     def dimensions(self, spec: ConvSpec, modes: Ints) -> Ints:
-        """What rank_scale is a fraction of, one number for each rank."""
+        """The numbers that rank_scale is a fraction of, one for each rank."""
         return ()
 
     def attainable(self, spec: ConvSpec, modes: Ints, wanted: Ints) -> Ints:
-        """The wanted ranks, none above what its place can attain."""
+        """The wanted ranks, each lowered to the largest that its bond or mode can attain."""
         return wanted
 
     def full_rank(self, spec: ConvSpec, modes: Ints) -> int:
-        """The smallest `rank` from which on nothing grows, or, for cp, everything is exact."""
+        """The smallest `rank` from which on the layer does not grow; for cp, that is exact."""
         return 1
 
     def unfoldings(self, spec: ConvSpec, modes: Ints) -> tuple[Ints, ...]:
-        """For each rank the axes that are the rows of the matrix whose rank it is.
+        """For each rank, the axes that form the rows of the matrix that has this rank.
 
-        Axes of the (out, in, k, k) kernel where `whole_kernel`, else of the pointwise matrix, which
-        is reshaped to `modes` where there are any. () where no matrix's singular values tell what a
-        rank keeps.
+        They are axes of the (out, in, k, k) kernel where `whole_kernel`, and else of the pointwise
+        matrix reshaped to `modes`. () for a family whose error no singular values predict.
         """
         return ()
 
     @abstractmethod
     def parameters(self, spec: ConvSpec, modes: Ints, ranks: Ints) -> int:
-        """How many numbers the factors have; a bias is not among them."""
+        """How many parameters the factors have, without a bias."""
 
     @abstractmethod
     def routes(
         self, spec: ConvSpec, modes: Ints, ranks: Ints
     ) -> tuple[RouteCost | None, RouteCost | None]:
-        """Costs of running the factors and of reconstructing the kernel; None where impossible."""
+        """Costs of the factorized and of the reconstructed route; None for a route that is none."""
 
     @final
     def resolve(self, spec: ConvSpec, rule: RankRule) -> tuple[Ints, Ints]:
-        """The (modes, ranks) of a rule; ValueError when the rule says no rank but one is needed."""
+        """The (modes, ranks) that a rule gives.
+
+        Raises:
+            ValueError: when the family needs a rank and the rule gives none.
+        """
         modes = self.modes(spec, rule.dims)
         if not self.ranked:
             return modes, ()
@@ -84,23 +90,25 @@ class Family(ABC):
 
     @final
     def size(self, spec: ConvSpec, rule: RankRule) -> LayerSize:
-        """The layer a rule asks for."""
+        """The layer that a rule asks for, with its ranks resolved."""
         family = self.at(spec)
         return family._measure(spec, *family.resolve(spec, rule))
 
     @final
     def size_at(self, spec: ConvSpec, ranks: Ints, dims: int = 3) -> LayerSize:
-        """The layer with these ranks, one a bond or mode, each lowered to what is attainable.
+        """The layer with these ranks, one for each bond or mode, lowered to what is attainable.
 
-        Raises ValueError when there are more or fewer ranks than the family has at that reshaping,
-        or one is below 1.
+        Raises:
+            ValueError: when the family has more or fewer ranks at that reshaping, or one of them
+                is below 1.
         """
         family = self.at(spec)
         modes = family.modes(spec, dims)
         expected = len(family.dimensions(spec, modes))
         if len(ranks) != expected or any(rank < 1 for rank in ranks):
+            ranks_of = "1 rank" if expected == 1 else f"{expected} ranks"
             raise ValueError(
-                f"{self.name} takes {expected} ranks of at least 1 for {spec}"
+                f"{self.name} takes {ranks_of} of at least 1 for {spec}"
                 f"{f' reshaped to {modes}' if modes else ''}, got {ranks}"
             )
         return family._measure(spec, modes, family.attainable(spec, modes, ranks) if ranks else ())

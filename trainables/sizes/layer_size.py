@@ -1,4 +1,4 @@
-"""What one resolved layer is and costs."""
+"""One layer with its ranks resolved: its parameters and its multiply-adds."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ FACTORIZED = "factorized"
 RECONSTRUCTED = "reconstructed"
 
 
-MOST_LETTERS = 9
+MOST_LETTERS = 9  # layers whose routes are still listed one by one
 
 
 def short_routes(routes: Sequence[str]) -> str:
-    """A letter for each layer, "ffrrrrr"; of more than nine layers the counts, "f×12 r×4"."""
+    """The routes in short: a letter for each layer, "ffrrrrr", or for many layers "f×12 r×4"."""
     letters = [route[0] for route in routes]
     if len(letters) <= MOST_LETTERS:
         return "".join(letters)
@@ -23,12 +23,14 @@ def short_routes(routes: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RouteCost:
-    """Multiply-adds of one way to run a layer, by what they are multiplied with.
+    """Multiply-adds of one way to run a layer, by what they scale with.
 
-    output: per output position (h*w) and image.
-    input: per input position (H*W) and image.
-    strided_rows: per position after the rows, but not yet the columns, took the stride (h*W).
-    forward: once per forward pass, whatever the batch.
+    Attributes:
+        output: per output position (h*w) and image.
+        input: per input position (H*W) and image.
+        strided_rows: per position (h*W) and image, where the stride has been applied to the rows
+            but not yet to the columns.
+        forward: once per forward pass, whatever the batch size.
     """
 
     output: int
@@ -37,7 +39,7 @@ class RouteCost:
     forward: int = 0
 
     def macs(self, spec: ConvSpec, height: int, width: int, batch: int) -> float:
-        """Multiply-adds per image for an input of height x width pixels, batch images at once."""
+        """Multiply-adds per image, for inputs of height x width pixels in batches of `batch`."""
         rows, columns = spec.output_size(height, width)
         per_image = (
             self.output * rows * columns
@@ -51,10 +53,14 @@ class RouteCost:
 class LayerSize:
     """One convolution of a family, its ranks resolved; two equal sizes build equal layers.
 
-    modes: the dimensions the matrix is reshaped to, () where the family reshapes nothing.
-    ranks: resolved and attainable; one a bond or mode, () where the family has none.
-    parameters: numbers stored.
-    factorized, reconstructed: costs of the two routes, None where the route does not exist.
+    Attributes:
+        family: the key of the family in SIZES.
+        spec: the shape of the convolution.
+        modes: the dimensions that the matrix is reshaped to; () where it is not reshaped.
+        ranks: resolved and attainable, one for each bond or mode; () for a family without ranks.
+        parameters: of the factors, without a bias.
+        factorized: cost of running the factors; None where that is impossible.
+        reconstructed: cost of reconstructing the kernel and convolving with it, or None.
     """
 
     family: str
@@ -67,7 +73,7 @@ class LayerSize:
 
     @property
     def dense_parameters(self) -> int:
-        """Parameters of the dense convolution this layer stands for."""
+        """Parameters of the dense convolution that this layer replaces."""
         return self.spec.area * self.spec.in_channels * self.spec.out_channels
 
     @property
@@ -77,7 +83,7 @@ class LayerSize:
         return self.spec.in_channels * (depthwise + self.spec.out_channels)
 
     def route_macs(self, height: int, width: int, batch: int) -> dict[str, float]:
-        """Multiply-adds per image of each route there is, for a height x width input."""
+        """Multiply-adds per image of each route that exists, for a height x width input."""
         costs = {FACTORIZED: self.factorized, RECONSTRUCTED: self.reconstructed}
         return {
             route: cost.macs(self.spec, height, width, batch)
@@ -86,19 +92,24 @@ class LayerSize:
         }
 
     def route(self, height: int, width: int, batch: int) -> str:
-        """The route of fewer multiply-adds; the factors where both count the same."""
+        """The route with fewer multiply-adds; "factorized" where both have as many."""
         macs = self.route_macs(height, width, batch)
         return min(macs, key=macs.__getitem__)
 
     def route_of_calls(self, inputs: Sequence[Pair], batch: int) -> str:
-        """The route of fewer multiply-adds over all calls, each with an input of its size."""
+        """The route with fewer multiply-adds over all calls in a forward pass.
+
+        Args:
+            inputs: rows and columns of the input of each call.
+            batch: images at once.
+        """
         if len(inputs) == 1:
             return self.route(*inputs[0], batch)
         each = [self.route_macs(*hw, batch) for hw in inputs]
         return min(each[0], key=lambda route: sum(macs[route] for macs in each))
 
     def macs_of_calls(self, inputs: Sequence[Pair], batch: int) -> float:
-        """Multiply-adds per image of all calls by that route."""
+        """Multiply-adds per image of all calls, by the route of `route_of_calls`."""
         route = self.route_of_calls(inputs, batch)
         return sum(self.route_macs(*hw, batch)[route] for hw in inputs)
 

@@ -1,4 +1,4 @@
-"""A network as a table of layers: integers, from which every size follows without torch."""
+"""A network as a table of its layers' shapes, from which every size follows without torch."""
 
 import hashlib
 import json
@@ -16,12 +16,17 @@ from trainables.sizes.spec import ConvSpec, Pair
 class LayerRow:
     """One Conv2d or Linear of a network.
 
-    name: where it is in the network, as torch names modules.
-    kernel, stride, padding, dilation: of rows and columns; a Linear is a 1x1 window.
-    inputs: rows and columns of its input, one pair for each call in a forward pass; of a Linear
-        how many vectors of an image it meets, and 1.
-    position: the place of its first call among all layers; -1 where it is never called.
-    obstacle: why no factors can stand for it, beside what its shape says; "" for nothing.
+    Attributes:
+        name: the module's name in the network, as torch gives it.
+        kind: "conv" or "linear".
+        in_channels: channels, or features, of its input.
+        out_channels: likewise of its output.
+        inputs: rows and columns of its input, one pair for each call in a forward pass. For a
+            Linear: the number of vectors per image, and 1.
+        position: of its first call among those of all layers; -1 where it is never called.
+        kernel: rows and columns; (1, 1) for a Linear. Likewise stride, padding and dilation.
+        obstacle: why it cannot be factorised, apart from reasons that its shape gives; "" if
+            nothing prevents it.
     """
 
     name: str
@@ -41,7 +46,7 @@ class LayerRow:
 
     @property
     def parameters(self) -> int:
-        """Of the weight; a bias counts among the others of the network."""
+        """Parameters of the weight. A bias counts among the network's other parameters."""
         return prod(self.kernel) * self.in_channels // self.groups * self.out_channels
 
     @property
@@ -51,21 +56,21 @@ class LayerRow:
 
     @property
     def activations(self) -> int:
-        """Numbers that its largest call reads and writes for one image."""
+        """Numbers that its largest call reads and writes per image."""
         return max((self._numbers(*hw) for hw in self.inputs), default=0)
 
     @property
     def outputs(self) -> int:
-        """Numbers per image that all calls put out."""
+        """Numbers per image in the outputs of all calls."""
         return sum(self.out_channels * prod(self._output(*hw)) for hw in self.inputs)
 
     @property
     def reason(self) -> str:
-        """Why it stays dense whatever is asked for; "" where factors can stand for it."""
+        """Why it cannot be factorised, and so stays dense; "" where it can."""
         if self.obstacle:
             return self.obstacle
         if not self.inputs:
-            return "weights used without a call"
+            return "its weights are used without calling it"
         if self.groups > 1:
             depthwise = self.groups == self.in_channels
             return "depthwise" if depthwise else f"groups {self.groups}"
@@ -76,7 +81,7 @@ class LayerRow:
 
     @cached_property
     def spec(self) -> ConvSpec:
-        """The convolution that factors stand for; of a row without a `reason`."""
+        """The shape of the convolution, for a row that can be factorised (no `reason`)."""
         return ConvSpec(
             self.in_channels,
             self.out_channels,
@@ -89,7 +94,7 @@ class LayerRow:
 
     @property
     def shape(self) -> str:
-        """As a person writes it: 64>128 3x3 /2."""
+        """The shape in short: "64>128 3x3 /2"."""
         rows, columns = self.kernel
         window = "" if self.kind == "linear" else f" {rows}x{columns}"
         step = "" if self.stride == (1, 1) else f" /{max(self.stride)}"
@@ -115,12 +120,15 @@ class LayerRow:
 class LayerTable:
     """A network, traced for one image size and one number of classes.
 
-    network: as a person names it. image: channels, rows, columns.
-    rows: in the order of their first call, those that are never called last.
-    default: names of the layers that are replaced unless something else is asked for.
-    other_parameters: those of no row: biases, normalisation, embeddings.
-    sources: of a network in a file the text of that file, by its name.
-    arguments: what else the function that makes the network is called with.
+    Attributes:
+        network: its name, as given on the command line.
+        image: channels, rows, columns.
+        classes: number of classes.
+        rows: its layers in the order of their first call; those never called come last.
+        default: names of the layers that are replaced unless others are asked for.
+        other_parameters: those of no row: biases, normalisation, embeddings.
+        sources: for a network defined in a file, the text of that file by its name.
+        arguments: further arguments of the function that makes the network.
     """
 
     network: str
@@ -134,7 +142,7 @@ class LayerTable:
 
     @cached_property
     def parameters(self) -> int:
-        """Of the whole network."""
+        """Parameters of the whole network."""
         return self.other_parameters + sum(row.parameters for row in self.rows)
 
     @cached_property
@@ -144,24 +152,28 @@ class LayerTable:
 
     @cached_property
     def outputs(self) -> int:
-        """Numbers per image that its convolutions and matrix products put out."""
+        """Numbers per image in the outputs of its convolutions and matrix products."""
         return sum(row.outputs for row in self.rows)
 
     @cached_property
     def digest(self) -> str:
-        """Of everything that decides what is trained, wherever its file lies."""
+        """A hash of everything that decides what is trained; a file's location does not."""
         sources = {name: without_place(text) for name, text in self.sources.items()}
         network = self.network.rpartition("/")[2]
         content = {**self._document(), "network": network, "sources": sources}
         return hashlib.blake2b(_dump(content).encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> str:
-        """As it is stored; `from_json` reads it."""
+        """The table as JSON text, which `from_json` reads."""
         return _dump(self._document())
 
     @staticmethod
     def from_json(text: str) -> "LayerTable":
-        """The table that `to_json` wrote; raises ValueError for anything else."""
+        """The table that `to_json` wrote.
+
+        Raises:
+            ValueError: for any other text.
+        """
         try:
             document = json.loads(text)
             rows = tuple(_row(one) for one in document.pop("rows"))
@@ -170,7 +182,7 @@ class LayerTable:
                 **{**document, "rows": rows, "image": image, "default": tuple(document["default"])}
             )
         except (KeyError, TypeError, AttributeError, ValueError) as problem:
-            raise ValueError(f"no table of layers: {problem}") from problem
+            raise ValueError(f"this is not a table of layers: {problem}") from problem
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LayerTable) and self.digest == other.digest

@@ -19,7 +19,8 @@ class LowRank(Family):
     """k^2 in + r (in + out) parameters; sweep A of the 2018 study (gngdb/cifar10-fast).
 
     rank_scale is a fraction of min(in, out), which is also the full rank.
-    Reconstructing the matrix costs in r out once and pays where r exceeds in out / (in + out).
+    Reconstructing the matrix costs in r out multiply-adds once. It saves multiply-adds per position
+    where r exceeds in out / (in + out).
     """
 
     name = "low_rank"

@@ -1,4 +1,4 @@
-"""A whole network: what is asked for, and what it resolves to."""
+"""A whole network: what a trial asks for, and the sizes that this resolves to."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -30,17 +30,24 @@ __all__ = ["Architecture", "InfeasibleError", "NetworkSize", "size_network"]
 class Architecture:
     """A network as a trial asks for it.
 
-    layer: the family of the replaced layers, a key of SIZES.
-    width: ResNet-9's channels of prep; the rest have 2, 4 and 8 times as many. 64 is full size.
-    Exactly one of rank_divisor, rank_scale, rank (see RankRule), parameters, compression, ranks for
-    a family with ranks. dense and separable ignore ranks.
-    parameters: the largest network with at most so many. For ResNet-9's dense and separable it
-    searches the width (the given one is then only what `compression` refers to); in another network
-    they have nothing to search.
-    compression: the same as parameters = compression * those of the dense network.
-    budget_side: which width stands for a budget, where ResNet-9 is narrowed: see `fit_width`.
-    ranks: each layer's own, as `trainables.sizes.ranks` writes them.
-    table: another network than ResNet-9. replace, keep: which of its layers, see `chosen_rows`.
+    A family with ranks needs exactly one of rank_divisor, rank_scale, rank (see RankRule),
+    parameters, compression and ranks; dense and separable ignore ranks.
+
+    Attributes:
+        layer: the family of the replaced layers, a key of SIZES.
+        width: channels of ResNet-9's first layer, prep; the others have 2, 4 and 8 times as many.
+            64 is full size.
+        classes: number of classes.
+        dims: see RankRule.
+        parameters: asks for the largest network of at most so many parameters. In ResNet-9's dense
+            and separable it chooses the width (the given one is then only what `compression` refers
+            to); in another network these two have nothing to choose.
+        compression: the same as parameters = compression * those of the dense network.
+        budget_side: which width stands for a budget, see BUDGET_SIDES.
+        ranks: the ranks of each layer, as `trainables.sizes.ranks` writes them.
+        table: a network other than ResNet-9.
+        replace: which of its layers are replaced, see `chosen_rows`.
+        keep: which of them are not.
     """
 
     layer: str
@@ -88,19 +95,19 @@ class Architecture:
 
     @property
     def rule(self) -> RankRule:
-        """How the rank is asked for, the budgets aside."""
+        """The rank that is asked for; an empty rule where a budget or `ranks` decides."""
         return RankRule(self.rank_divisor, self.rank_scale, self.rank, self.dims)
 
     @property
     def budget(self) -> int | None:
-        """The most parameters the network may have, None when a rank chooses its size."""
+        """The most parameters that the network may have; None where no budget is given."""
         if self.compression is None:
             return self.parameters
         return int(self.compression * count_parameters("dense", self.skeleton, RankRule()))
 
     @property
     def skeleton(self) -> Skeleton:
-        """The network without the family."""
+        """The network without the families of its replaced layers."""
         if self.table is None:
             return resnet9_skeleton(self.width, self.classes)
         return _skeleton(self.table, self.replace, self.keep)
@@ -108,12 +115,13 @@ class Architecture:
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """A network with every rank resolved.
+    """A network with all ranks resolved.
 
-    architecture: as it was asked for.
-    width: ResNet-9's own; another than the architecture's where a budget chose it.
-    layers: those that the family may replace, in the order in which the image meets them; the
-        family is dense where factors would not be fewer numbers.
+    Attributes:
+        architecture: as the trial asked for it.
+        width: ResNet-9's width; it differs from the architecture's where a budget chose it.
+        layers: the layers that the family may replace, in forward order. A layer's family is
+            "dense" where factors would not have fewer parameters.
     """
 
     architecture: Architecture
@@ -122,18 +130,18 @@ class NetworkSize:
 
     @cached_property
     def table(self) -> LayerTable:
-        """The whole network, before anything is replaced."""
+        """The whole network before any layer is replaced."""
         asked = self.architecture
         return asked.table or resnet9_table(self.width, asked.classes)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Where each of the layers is in the network."""
+        """The module name of each layer."""
         return tuple(row.name for row in self._rows)
 
     @cached_property
     def inputs(self) -> tuple[tuple[Pair, ...], ...]:
-        """Rows and columns of each layer's input, one pair for each call in a forward pass."""
+        """Rows and columns of each layer's input, a pair for each call in a forward pass."""
         return tuple(row.inputs for row in self._rows)
 
     @property
@@ -143,7 +151,7 @@ class NetworkSize:
 
     @property
     def factorized(self) -> int:
-        """How many of the layers are not dense."""
+        """How many of the layers are factorised, and not dense."""
         return sum(layer.family != "dense" for layer in self.layers)
 
     @cached_property
@@ -153,7 +161,7 @@ class NetworkSize:
 
     @cached_property
     def fixed_parameters(self) -> int:
-        """Parameters of everything else: 11,328 of ResNet-9 at width 64 with 10 classes."""
+        """Parameters of everything else: 11,328 in ResNet-9 at width 64 with 10 classes."""
         return self.table.parameters - sum(row.parameters for row in self._rows)
 
     @property
@@ -163,30 +171,30 @@ class NetworkSize:
 
     @property
     def dense_parameters(self) -> int:
-        """Parameters of the dense network, of the width that was asked for."""
+        """Parameters of the dense network at the width that was asked for."""
         return self._reference("dense")
 
     @property
     def separable_parameters(self) -> int:
-        """Parameters of the separable network, of the width that was asked for."""
+        """Parameters of the separable network at the width that was asked for."""
         return self._reference("separable")
 
     @property
     def compression(self) -> float:
-        """Parameters over those of the dense network of the width that was asked for."""
+        """Parameters divided by those of the dense network at the width that was asked for."""
         return self.parameters / self.dense_parameters
 
     @property
     def family(self) -> str:
-        """The family that the layers are of, those that stay dense aside."""
-        found = dict.fromkeys(layer.family for layer in self.layers if layer.family != "dense")
-        if not found:
+        """The family of the factorised layers; "dense" where there are none."""
+        families = dict.fromkeys(layer.family for layer in self.layers if layer.family != "dense")
+        if not families:
             return "dense"
-        return next(iter(found)) if len(found) == 1 else self.architecture.layer
+        return next(iter(families)) if len(families) == 1 else self.architecture.layer
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Nested tuples that are equal exactly when two networks are built alike."""
+        """Nested tuples, equal for two networks exactly when these are built alike."""
         asked = self.architecture
         if asked.table is None:
             shapes = tuple((layer.modes, layer.ranks) for layer in self.layers)
@@ -200,12 +208,12 @@ class NetworkSize:
 
     @property
     def fixed_macs(self) -> int:
-        """Multiply-adds per image of all convolutions and matrices but the layers."""
+        """Multiply-adds per image of the convolutions and matrices that are not in `layers`."""
         return self.table.macs - sum(row.macs for row in self._rows)
 
     @cached_property
     def activations(self) -> int:
-        """The most numbers that a layer reads, has between its factors, and writes, for an image.
+        """The most numbers per image that one layer reads, writes and holds between its factors.
 
         Between two factors there are at most as many channels as the largest rank.
         """
@@ -218,13 +226,13 @@ class NetworkSize:
         return max(row.activations + between.get(name, 0) for name, row in called.items())
 
     def macs(self, batch: int) -> float:
-        """Multiply-adds per image forward, by the cheaper routes at `batch` images at once."""
+        """Multiply-adds per image of a forward pass with `batch` images, by the cheaper routes."""
         layers = zip(self.layers, self.inputs, strict=True)
         replaced = sum(layer.macs_of_calls(calls, batch) for layer, calls in layers)
         return replaced + self.fixed_macs
 
     def routes(self, batch: int) -> tuple[str, ...]:
-        """The cheaper route of each replaced layer, "factorized" or "reconstructed"."""
+        """The cheaper route of each layer, "factorized" or "reconstructed"."""
         layers = zip(self.layers, self.inputs, strict=True)
         return tuple(layer.route_of_calls(calls, batch) for layer, calls in layers)
 
@@ -245,11 +253,12 @@ def _skeleton(table: LayerTable, replace: str, keep: str) -> Skeleton:
 
 @lru_cache(maxsize=4096)
 def size_network(architecture: Architecture) -> NetworkSize:
-    """Resolve every rank of a network.
+    """Resolves the ranks of all layers of a network.
 
-    Raises InfeasibleError when a budget cannot be filled to 97 %, naming the nearest sizes, and
-    when `ranks` are more or fewer than the network has; SelectionError for patterns that match
-    nothing.
+    Raises:
+        InfeasibleError: when no network uses 97 % of the budget (the message names the nearest
+            sizes), or `ranks` has more or fewer layers than the network replaces.
+        SelectionError: when a pattern of `replace` or `keep` matches no layer.
     """
     if architecture.ranks is not None and SIZES[architecture.layer].ranked:
         return _with_own_ranks(architecture, read_ranks(architecture.ranks))
@@ -270,10 +279,13 @@ def _specs(architecture: Architecture, width: int) -> tuple[ConvSpec, ...]:
 
 
 def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
-    """A network each of whose layers has ranks of its own; () is a layer that stays dense."""
+    """The network with these ranks, a tuple for each layer; () is a layer that stays dense."""
     specs = _specs(architecture, architecture.width)
     if len(ranks) != len(specs):
-        raise InfeasibleError(f"ranks has {len(ranks)} layers, the network replaces {len(specs)}")
+        raise InfeasibleError(
+            f"ranks must list {len(specs)} layers, as many as the network replaces, got "
+            f"{len(ranks)}"
+        )
     try:
         layers = [
             SIZES[architecture.layer if own else "dense"].size_at(spec, own, architecture.dims)
@@ -285,7 +297,7 @@ def _with_own_ranks(architecture: Architecture, ranks: Ranks) -> NetworkSize:
 
 
 def _resolve_budget(architecture: Architecture) -> tuple[int, tuple[RankRule, ...]]:
-    """The width, and the rule of each layer, that the budget, if there is one, comes down to."""
+    """The width and the rank rule of each layer, after a budget has been resolved."""
     layer, width, skeleton = architecture.layer, architecture.width, architecture.skeleton
     rule, budget = architecture.rule, architecture.budget
     rules = (rule,) * len(skeleton.specs)

@@ -1,7 +1,7 @@
-"""Ranks of a whole network in one text: a value that a configuration can hold and a space search.
+"""The ranks of a whole network as one text, so that a configuration can hold and a space vary them.
 
-"8-8-4/8-8-4/…": the layers in the order the image meets them, each with one rank a bond or mode. A
-layer whose family stores a single rank has a single number: "12/16/16/…"; one that stays dense is
+"8-8-4/8-8-4/…" lists the layers in forward order, each with one rank for each bond or mode. A layer
+whose family has a single rank has a single number ("12/16/16/…"). A layer that stays dense is
 written "dense".
 """
 
@@ -13,16 +13,20 @@ Ranks = tuple[tuple[int, ...], ...]
 
 
 def write_ranks(ranks: Iterable[Sequence[int]]) -> str:
-    """The text of a network's ranks."""
+    """Writes the ranks of a network's layers as text."""
     return "/".join("-".join(map(str, layer)) or DENSE for layer in ranks)
 
 
 def read_ranks(text: str) -> Ranks:
-    """The ranks of each layer; raises ValueError where the text is not of that form."""
+    """Reads the ranks of each layer.
+
+    Raises:
+        ValueError: where the text is not of that form.
+    """
     layers = [[] if layer == DENSE else layer.split("-") for layer in text.split("/")]
     if not all(part.isascii() and part.isdigit() for layer in layers for part in layer):
         raise ValueError(
-            f"ranks are written 8-8-4/8-8-4/… (a layer between slashes, its ranks between dashes), "
-            f"got {text!r}"
+            "ranks must be written as 8-8-4/8-8-4/… (slashes between layers, dashes between the "
+            f"ranks of a layer), got {text!r}"
         )
     return tuple(tuple(map(int, layer)) for layer in layers)

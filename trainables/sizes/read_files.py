@@ -1,6 +1,6 @@
-"""Files that a network of one's own reads as it is built, such as weights: they decide its numbers.
+"""Files that a user's network reads while it is built, such as weights, and that define it.
 
-A table holds them among its sources, as a checksum and a place. Standard library only.
+A table lists each among its sources, by a checksum and a path. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trainables.files.sealed import file_digest
 
 MARK, PLACE = "blake2b:", " at "
 CODE = (".py", ".pyc", ".pyi", ".so")
-"""Of the program and its libraries, whose versions are told elsewhere."""
+"""Suffixes of code files, which are left out: versions of libraries are recorded elsewhere."""
 
 _watching: list[set[Path]] = []
 _hooked: list[bool] = []
@@ -24,9 +24,9 @@ _hooked: list[bool] = []
 
 @contextlib.contextmanager
 def files_read() -> Iterator[set[Path]]:
-    """Gathers the files that Python opens for reading; not those of the program's libraries."""
+    """Collects the files that Python opens for reading, those of installed libraries excepted."""
     if not _hooked:
-        sys.addaudithook(_note)  # it cannot be taken away again
+        sys.addaudithook(_note)  # an audit hook cannot be removed, so it is added once
         _hooked.append(True)
     found: set[Path] = set()
     _watching.append(found)
@@ -37,7 +37,7 @@ def files_read() -> Iterator[set[Path]]:
 
 
 def as_sources(files: Iterable[Path], folder: Path) -> dict[str, str]:
-    """Each file's checksum and place, by its name below the network's own folder."""
+    """The checksum and path of each file, by its path relative to the network's folder."""
     return {
         os.path.relpath(file, folder.absolute()): f"{MARK}{_checksum(file)}{PLACE}{file}"
         for file in sorted(files)
@@ -46,18 +46,18 @@ def as_sources(files: Iterable[Path], folder: Path) -> dict[str, str]:
 
 
 def without_place(source: str) -> str:
-    """What decides the numbers of a source: not where a file lies."""
+    """The source without a file's path, which does not change the network."""
     return source.partition(PLACE)[0] if source.startswith(MARK) else source
 
 
 def changed_files(sources: Mapping[str, str]) -> list[str]:
-    """Which of the files are absent or hold something else now."""
+    """Which of the files are missing or have changed."""
     places = (text.split(PLACE, 1) for text in sources.values() if text.startswith(MARK))
     return [place for mark, place in places if mark != f"{MARK}{_checksum(Path(place))}"]
 
 
 def _checksum(file: Path) -> str:
-    """Of its content; "" where there is no such file."""
+    """The checksum as 32 hexadecimal digits; "" where the file cannot be read."""
     try:
         return file_digest(file)
     except OSError:

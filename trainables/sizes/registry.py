@@ -1,4 +1,4 @@
-"""Every layer family by name."""
+"""All layer families by name."""
 
 from trainables.sizes.cp import CP
 from trainables.sizes.dense import Dense

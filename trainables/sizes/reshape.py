@@ -9,13 +9,14 @@ from operator import mul
 
 @lru_cache(maxsize=4096)
 def dimensionize(rows: int, columns: int, dims: int) -> tuple[int, ...]:
-    """`dims` dimensions whose product is rows * columns, as equal as the original made them.
+    """`dims` dimensions whose product is rows * columns, by the rule of the 2018 study.
 
-    The rule of gngdb/deficient-efficient: equal dimensions where the root is an integer; else
-    (rows, columns) for two; else, with e the rounded root, the smallest divisor >= e of what
-    remains, dims - 1 times, and the remainder last. Fewer than two dims count as two.
-    The original tests the root within 1e-6, which from 8**8 + 1 on takes neighbours of a power for
-    the power; here the test is exact.
+    The rule (gngdb/deficient-efficient): equal dimensions where the root is an integer; otherwise
+    (rows, columns) for two dimensions; otherwise, with e the rounded root, dims - 1 times the
+    smallest divisor >= e of what remains, and the remainder last. Fewer than two dims count as two.
+
+    The original accepts a root within 1e-6 of an integer, which from 8**8 + 1 on accepts neighbours
+    of a power too. Here the test is exact.
     """
     dims = max(dims, 2)
     entries = rows * columns
@@ -32,20 +33,20 @@ def dimensionize(rows: int, columns: int, dims: int) -> tuple[int, ...]:
 
 
 def _smallest_divisor(number: int, least: int) -> int:
-    """The smallest divisor of `number` that is at least `least`, or `number` when it is smaller."""
+    """The smallest divisor of `number` that is at least `least`; `number` where there is none."""
     return next((d for d in range(max(least, 1), number) if number % d == 0), number)
 
 
 @lru_cache(maxsize=4096)
 def full_bonds(modes: tuple[int, ...]) -> tuple[int, ...]:
-    """The most each inner bond of a tensor train can use: min(product left, product right)."""
+    """The full rank of each inner bond of a tensor train: min(product left, product right)."""
     left = accumulate(modes[:-1], mul)
     whole = prod(modes)
     return tuple(min(product, whole // product) for product in left)
 
 
 def attainable_bonds(modes: tuple[int, ...], wanted: Sequence[int]) -> tuple[int, ...]:
-    """Tensor-train bonds no larger than full, nor than a neighbour times the mode between them."""
+    """The wanted bonds, each at most the full one and a neighbour times the mode between them."""
     bonds = [1, *map(min, wanted, full_bonds(modes)), 1]
     for k, mode in enumerate(modes[:-1]):
         bonds[k + 1] = min(bonds[k + 1], bonds[k] * mode)
@@ -55,9 +56,9 @@ def attainable_bonds(modes: tuple[int, ...], wanted: Sequence[int]) -> tuple[int
 
 
 def attainable_modes(modes: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
-    """Tucker ranks no larger than their dimension or the product of the other ranks.
+    """The wanted Tucker ranks, each at most its dimension and the product of the other ranks.
 
-    Lowering one rank can lower what another attains, so it is repeated until none changes.
+    Lowering one rank can lower what another attains, so this is repeated until none changes.
     """
     ranks = [min(n, r) for n, r in zip(modes, wanted, strict=True)]
     changed = True
@@ -73,10 +74,10 @@ def attainable_modes(modes: Sequence[int], wanted: Sequence[int]) -> tuple[int, 
 
 @lru_cache(maxsize=4096)
 def split_point(modes: tuple[int, ...], rows: int) -> int | None:
-    """How many leading modes make up exactly the rows; None where a mode straddles both sides.
+    """How many leading modes multiply to exactly `rows`; None where a mode spans rows and columns.
 
-    Where there is such a point the matrix is a product rows x bond x columns, and a layer can
-    apply the two halves in turn instead of reconstructing the matrix.
+    With such a point the matrix is a product of (rows, bond) and (bond, columns), and a layer can
+    apply these two in turn instead of reconstructing the matrix.
     """
     products = accumulate(modes[:-1], mul)
     return next((m for m, product in enumerate(products, start=1) if product == rows), None)

@@ -1,4 +1,4 @@
-"""Which layers of a network are replaced."""
+"""The selection of the layers of a network that are replaced."""
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -10,7 +10,7 @@ WORDS = ("first", "last", "linear", "downsample")
 
 
 class SelectionError(ValueError):
-    """Patterns that choose nothing; ``problems`` lists each."""
+    """Raised for patterns that select nothing; ``problems`` lists all of them."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -18,23 +18,23 @@ class SelectionError(ValueError):
 
 
 def read_patterns(text: str) -> tuple[str, ...]:
-    """The patterns of a key such as ``replace``, separated by spaces or "+"."""
+    """Splits the value of a key such as ``replace`` at spaces and "+" into its patterns."""
     return tuple(text.replace("+", " ").split())
 
 
 def chosen_rows(table: LayerTable, replace: str = "", keep: str = "") -> tuple[LayerRow, ...]:
-    """The layers that a family replaces, in the order in which the image meets them.
+    """The layers that a family replaces, in forward order.
 
     Args:
         table: the network.
         replace: patterns on names (``layer3.*``), and the words ``first`` and ``last`` (of all
             layers), ``linear`` and ``downsample`` (a 1x1 convolution with a stride); "" is the
-            network's own choice. A pattern with ``*`` does not reach the first and the last layer:
-            a word or a whole name does.
-        keep: patterns of layers that stay as they are; ``keep`` wins.
+            network's default. A pattern with ``*`` leaves out the first and the last layer, which
+            take a word or their full name.
+        keep: patterns of layers that are not replaced; it overrides ``replace``.
 
     Raises:
-        SelectionError: for a pattern without a match, and where no layer can be replaced.
+        SelectionError: for a pattern without a match, or where no layer can be replaced.
     """
     problems = [
         problem
@@ -75,7 +75,7 @@ def _matches(table: LayerTable, row: LayerRow, pattern: str) -> bool:
 
 
 def _end(table: LayerTable, row: LayerRow) -> str:
-    """For the layers at the ends of a network, "first" or "last"."""
+    """The word for a layer at an end of the network, "first" or "last"; "" for all others."""
     called = [one.position for one in table.rows if one.position >= 0]
     if not called or row.position < 0:
         return ""
@@ -101,7 +101,7 @@ def _pattern_problems(table: LayerTable, key: str, pattern: str) -> Iterator[str
         words = ", ".join(WORDS)
         yield (
             f"{key} {pattern!r} matches no layer of {table.network}; the nearest are "
-            f"{', '.join(near)}; the words are {words}"
+            f"{', '.join(near)}; the words {words} name layers too"
         )
     elif key == "replace" and all(row.reason for row in matched):
         reasons = ", ".join(dict.fromkeys(row.reason for row in matched))

@@ -13,7 +13,7 @@ from trainables.sizes.style import Style
 
 @final
 class Separable(Family):
-    """k^2 in + in out parameters, as many multiply-adds an output position."""
+    """k^2 in + in out parameters, and as many multiply-adds per output position."""
 
     name = "separable"
     help = "a depthwise convolution, then a pointwise one"

@@ -1,28 +1,28 @@
-"""The ways of giving a network its size; exactly one is used."""
+"""The keys that give a network its size; a trial uses exactly one."""
 
 from collections.abc import Mapping
 from typing import Any
 
 RANK_KEYS = ("rank_divisor", "rank_scale", "rank")
-"""One rank for every layer, see RankRule."""
+"""Keys that give one rank for all layers, see RankRule."""
 
 BUDGET_KEYS = ("parameters", "compression")
-"""A number of parameters, or a share of the dense network's: the largest rank within it."""
+"""Keys that give a budget, as a number of parameters or a share of the dense network's."""
 
 SIZE_KEYS = (*RANK_KEYS, *BUDGET_KEYS, "ranks")
-"""All of them; `ranks` gives each layer its own."""
+"""All keys of size; `ranks` gives each layer its own ranks."""
 
 
 def given_sizes(values: Mapping[str, Any]) -> list[str]:
-    """Which of the ways are used."""
+    """Which of the keys of size have a value."""
     return [name for name in SIZE_KEYS if values.get(name) is not None]
 
 
 def size_problem(layer: str, values: Mapping[str, Any], *, ranked: bool) -> str:
-    """What is wrong with the size that a family is given; "" for nothing."""
+    """What is wrong with the keys of size for a layer family; "" if nothing is."""
     given = given_sizes(values)
     if len(given) > 1:
-        return f"a size is given once, got {' and '.join(given)}; keep one of them"
+        return f"give the size by one key, got {' and '.join(given)}; keep one of them"
     if ranked and not given:
         return f"layer {layer!r} needs one of {', '.join(SIZE_KEYS)}, got none"
     return ""

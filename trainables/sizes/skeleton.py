@@ -1,4 +1,4 @@
-"""What the arithmetic of a budget needs to know of a network."""
+"""The facts about a network that the arithmetic of a budget needs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from trainables.sizes.spec import ConvSpec
 class Skeleton:
     """A network without the families of its replaced layers.
 
-    name: for messages. fixed: parameters of everything that is not replaced.
-    specs: the replaced layers, in the order in which the image meets them.
-    may_stay_dense: whether a layer stays dense where its factors would not be fewer numbers. It
-        does in every network but ResNet-9, whose counts are those of the 2018 study.
+    Attributes:
+        name: for messages.
+        fixed: parameters of everything that is not replaced.
+        specs: shapes of the replaced layers, in forward order.
+        may_stay_dense: whether a layer stays dense where its factors would not have fewer
+            parameters. True for all networks except ResNet-9, which is counted as in 2018.
     """
 
     name: str
@@ -24,5 +26,5 @@ class Skeleton:
 
     @cached_property
     def distinct(self) -> tuple[tuple[ConvSpec, int], ...]:
-        """The layers that differ, each with how often it occurs."""
+        """The distinct shapes, each with how often it occurs."""
         return tuple(Counter(self.specs).items())

@@ -10,11 +10,17 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 @dataclass(frozen=True, slots=True)
 class ConvSpec:
-    """A 2-d convolution, in pixels and channels; a matrix is one of a 1x1 window.
+    """The shape of a 2-d convolution; a matrix is a convolution with a 1x1 window.
 
-    kernel_size, stride, padding: one number, or (rows, columns), or for the padding "same". They
-    are kept as one number where rows and columns are alike, so that equal shapes are equal specs.
-    bias: whether a vector is added to the output. No factor holds it.
+    Attributes:
+        in_channels: at least 1.
+        out_channels: at least 1.
+        kernel_size: in pixels, one number or (rows, columns). It is stored as one number where both
+            are equal, so that equal shapes are equal specs.
+        stride: likewise.
+        padding: likewise, or "same".
+        bias: whether the layer adds a bias, which stays outside the factors.
+        padding_mode: one of PADDING_MODES.
     """
 
     in_channels: int
@@ -26,7 +32,7 @@ class ConvSpec:
     padding_mode: str = "zeros"
 
     def __post_init__(self) -> None:
-        """Raise ValueError listing every impossible number."""
+        """Raise ValueError listing every problem."""
         problems = [
             f"{name} must be at least {low}, got {getattr(self, name)}"
             for name, low in LEAST.items()
@@ -90,5 +96,5 @@ def _pair(extent: Extent | str) -> Pair:
 
 
 def _short(extent: Extent | str) -> Extent | str:
-    """One number where rows and columns are alike."""
+    """The extent as one number where rows and columns are equal."""
     return extent if isinstance(extent, int | str) or extent[0] != extent[1] else extent[0]

@@ -18,11 +18,12 @@ from trainables.sizes.style import Style
 
 @final
 class TensorTrain(Family):
-    """The out x in matrix, reshaped row-major to n_1..n_d, in cores (r_{k-1}, n_k, r_k).
+    """The out x in matrix, reshaped row-major to n_1..n_d, as cores (r_{k-1}, n_k, r_k).
 
-    Parameters k^2 in + sum_k r_{k-1} n_k r_k with r_0 = r_d = 1; ranks are r_1..r_{d-1}.
-    rank_scale: r_k = max(1, round(s min(n_k, n_{k+1}))), the January 2019 rule, which is not full
-    at s = 1 from d = 4 on.
+    Ranks: r_1..r_{d-1}; r_0 = r_d = 1.
+    Parameters: k^2 in + sum_k r_{k-1} n_k r_k.
+    rank_scale: r_k = max(1, round(s min(n_k, n_{k+1}))), the January 2019 rule. From d = 4 on it
+    gives less than the full rank even at s = 1.
     """
 
     name = "tensor_train"
@@ -65,10 +66,10 @@ class TensorTrain(Family):
 
 
 def chain_macs(modes: Ints, bonds: Ints) -> int:
-    """Multiply-adds to multiply out, left to right, cores (bonds[k], modes[k], bonds[k + 1])."""
-    done = bonds[0] * modes[0]
+    """Multiply-adds to contract cores (bonds[k], modes[k], bonds[k + 1]) from left to right."""
+    rows = bonds[0] * modes[0]
     total = 0
     for mode, left, right in zip(modes[1:], bonds[1:], bonds[2:], strict=False):
-        total += done * left * mode * right
-        done *= mode
+        total += rows * left * mode * right
+        rows *= mode
     return total

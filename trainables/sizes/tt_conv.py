@@ -17,13 +17,14 @@ from trainables.sizes.tensor_train import chain_macs
 class TTConv(Family):
     """1x1 in -> r1, k x 1 r1 -> r2, 1 x k r2 -> r3, 1x1 r3 -> out; any kernel at full ranks.
 
-    Oseledets' train (2011) of the kernel itself; the rows take their stride in the second
-    convolution, the columns in the third. Parameters in r1 + k r1 r2 + k r2 r3 + r3 out.
-    rank_scale is a fraction of min(in, out) for every rank: taken of the neighbouring dimensions of
+    A tensor train (Oseledets 2011) of the kernel itself. The second convolution applies the stride
+    to the rows, the third to the columns.
+    Parameters: in r1 + k r1 r2 + k r2 r3 + r3 out.
+    rank_scale: a fraction of min(in, out) for every rank. As a fraction of the dimensions beside
     each bond it could never exceed k.
-    A window that is one pixel wide or high has one such convolution, with two ranks; a 1x1 has none
-    and is low_rank's.
-    Reconstruction: the cores multiply out from the inputs.
+    A window that is one pixel wide or high has a single convolution between the pointwise ones, and
+    two ranks. A 1x1 window has none: the layer becomes low_rank.
+    Reconstruction: the cores are contracted from the input side.
     """
 
     name = "tt_conv"
@@ -71,5 +72,5 @@ class TTConv(Family):
 
 
 def kernel_modes(spec: ConvSpec) -> Ints:
-    """(in, rows, columns, out), without a side of one pixel."""
+    """(in, rows, columns, out), leaving out a side of one pixel."""
     return spec.in_channels, *(side for side in spec.window if side > 1), spec.out_channels

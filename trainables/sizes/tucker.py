@@ -22,8 +22,8 @@ from trainables.sizes.style import Style
 class Tucker(Family):
     """The out x in matrix, reshaped row-major to n_1..n_d: a core S_1..S_d, factors (n_k, S_k).
 
-    Parameters k^2 in + prod S_k + sum_k n_k S_k.
-    rank_scale: S_k = max(1, round(s n_k)); a mode attains at most the product of the others.
+    Parameters: k^2 in + prod S_k + sum_k n_k S_k.
+    rank_scale: S_k = max(1, round(s n_k)); a rank is at most the product of the other ranks.
     Reconstruction: mode products from the left, sum_k (prod_{j<=k} n_j) (prod_{j>=k} S_j).
     """
 
@@ -61,19 +61,19 @@ class Tucker(Family):
             return None, reconstructed
         rows = (modes[:split], ranks[:split])
         columns = (modes[split:], ranks[split:])
-        # the core joins the half with the wider bond, so that positions pay for the narrower one
-        joined, apart = (rows, columns) if prod(rows[1]) >= prod(columns[1]) else (columns, rows)
-        bond = prod(apart[1])
-        forward = mode_product_macs(*joined, spectators=bond) + kronecker_macs(*apart)
+        # the core joins the half with more ranks, so that the bond between the halves is narrower
+        joined, other = (rows, columns) if prod(rows[1]) >= prod(columns[1]) else (columns, rows)
+        bond = prod(other[1])
+        forward = mode_product_macs(*joined, spectators=bond) + kronecker_macs(*other)
         return two_pointwise(spec, bond, forward), reconstructed
 
 
 def mode_product_macs(modes: Ints, ranks: Ints, spectators: int = 1) -> int:
-    """Multiply-adds to apply factors (n_k, S_k) in turn to a core prod(S_k) x `spectators`."""
-    core, grown, total = prod(ranks) * spectators, 1, 0
+    """Multiply-adds to apply factors (n_k, S_k) in turn to a (prod(S_k), `spectators`) core."""
+    core, rows, total = prod(ranks) * spectators, 1, 0
     for mode, rank in zip(modes, ranks, strict=True):
-        grown *= mode
-        total += grown * core
+        rows *= mode
+        total += rows * core
         core //= rank
     return total
 

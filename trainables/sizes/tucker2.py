@@ -14,9 +14,11 @@ from trainables.sizes.style import Style
 class Tucker2(Family):
     """1x1 in -> r1, k x k r1 -> r2 with the stride, 1x1 r2 -> out; any kernel at full ranks.
 
-    Parameters in r1 + k^2 r1 r2 + r2 out. rank_scale is a fraction of min(in, out) for both ranks.
-    At a 1x1 window the core is a matrix more than a product needs: the family is low_rank there.
-    Reconstruction: the core takes the inputs, in r1 k^2 r2, then the outputs, in k^2 r2 out.
+    Parameters: in r1 + k^2 r1 r2 + r2 out.
+    rank_scale: a fraction of min(in, out) for both ranks.
+    At a 1x1 window the core would be redundant: the layer becomes low_rank.
+    Reconstruction: the core times the input factor, in r1 k^2 r2, then times the output factor,
+    in k^2 r2 out.
     """
 
     name = "tucker2"

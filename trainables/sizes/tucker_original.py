@@ -1,4 +1,4 @@
-"""Tucker as the original 2018 code stored it: its core is itself a tensor train."""
+"""Tucker as the 2018 code stored it: the core is itself a tensor train."""
 
 from math import prod
 from operator import mul
@@ -20,17 +20,18 @@ from trainables.sizes.tensor_train import chain_macs
 
 @final
 class TuckerOriginal(Family):
-    """Core as a train of (r_{k-1}, S_k, r_k), factors (n_k, S_k); ranks are S_1..S_d.
+    """A core stored as a train of (r_{k-1}, S_k, r_k), and factors (n_k, S_k).
 
-    Parameters k^2 in + sum_k r_{k-1} S_k r_k + sum_k n_k S_k. The bonds follow from the ranks as
-    tntorch made them, from the last mode leftwards with r_d = 1 and f the full bonds:
-    S_m = min(rank_m, n_m, f_{m-1} r_m), r_{m-1} = min(f_{m-1}, S_m r_m).
-    Reconstruction: each factor joins its core, r_{k-1} n_k S_k r_k, then the cores multiply out as
-    a tensor train's do.
+    Ranks: S_1..S_d. The bonds follow from them as in tntorch, from the last mode to the first, with
+    r_d = 1 and f the full bonds: S_m = min(rank_m, n_m, f_{m-1} r_m) and
+    r_{m-1} = min(f_{m-1}, S_m r_m).
+    Parameters: k^2 in + sum_k r_{k-1} S_k r_k + sum_k n_k S_k.
+    Reconstruction: each factor is multiplied into its core, r_{k-1} n_k S_k r_k. The cores are then
+    contracted as in a tensor train.
     """
 
     name = "tucker_original"
-    help = "tucker as the 2018 study stored it, its core a tensor train"
+    help = "tucker as in the 2018 study: its core is a tensor train"
     formula = Formula(
         "tucker, its core a tensor train, as in 2018",
         "k²i + Σ r_{k−1} S_k r_k + Σ n_k S_k",
@@ -71,13 +72,13 @@ class TuckerOriginal(Family):
 
 
 def original_bonds(modes: Ints, ranks: Ints) -> Ints:
-    """The bonds r_0..r_d (both ends 1) that go with attainable mode ranks."""
+    """The bonds r_0..r_d (1 at both ends) that follow from attainable mode ranks."""
     return _resolve(modes, ranks)[1]
 
 
 def _resolve(modes: Ints, wanted: Ints) -> tuple[Ints, Ints]:
-    """Mode ranks S_1..S_d and bonds r_0..r_d, from the last mode leftwards."""
-    full = (1, *full_bonds(modes))  # full[m]: what the bond left of mode m can attain
+    """Mode ranks S_1..S_d and bonds r_0..r_d, from the last mode to the first."""
+    full = (1, *full_bonds(modes))  # full[m]: the full rank of the bond to the left of mode m
     ranks, bonds = [], [1]
     for mode, rank, left in zip(reversed(modes), reversed(wanted), reversed(full), strict=True):
         ranks.append(min(rank, mode, left * bonds[-1]))

@@ -155,7 +155,7 @@ def _stray(context: typer.Context) -> Iterable[str]:
     for argument in context.args:
         name = argument.partition("=")[0]
         if name in known:
-            yield f"{name} stands behind --, where nothing is an option; drop the --"
+            yield f"{name} stands after --, where nothing is read as an option; drop the --"
             continue
         near = nearest(name, known)
         hint = f"did you mean {near}?" if near else f"{command_line()} --help lists what there is"
@@ -196,11 +196,11 @@ def _misplaced(given: dict[str, Any]) -> Iterable[str]:
     """Options that need another one, and a name that is a path."""
     name = given["name"]
     if name is not None and not is_folder_name(name):
-        yield f"--name is one folder's name, got {name!r}; --results-dir says where it lies"
+        yield f"--name is the name of one folder, got {name!r}; --results-dir says where it lies"
     if given["study_id"] and not given["storage"]:
         yield "--study-id says which study of --storage is meant; add --storage"
     if given["json"] and not given["plan"]:
-        yield "--json says how --plan prints; add --plan"
+        yield "--json is a format of --plan; add --plan"
     for flag, key in (("--top", "top"), ("--confirm-what", "confirm_what")):
         if given[key] is not None and given["confirm"] is None:
             yield f"{flag} says what --confirm retrains; add --confirm N"

@@ -96,8 +96,8 @@ EstimatingSeeds = Annotated[
     _option(
         ASK,
         "N",
-        "Train what was chosen with N new seeds, for an unbiased estimate; default 5. "
-        "0 skips that stage, and nothing is claimed of what was tuned.",
+        "Train the chosen configurations again with N new seeds, for an unbiased estimate; "
+        "default 5. With 0 nothing is claimed about what was tuned.",
         at_least(0, MOST_CHOOSING_SEEDS),
     ),
 ]
@@ -116,8 +116,8 @@ ConfirmWhat = Annotated[
     _option(
         ASK,
         _names(CONFIRM_CHOICES),
-        "What --confirm retrains: the best, the best at each size or of each family, or what each "
-        "arm of the questions chose.",
+        "Which configurations --confirm retrains: the best, the best at each size or of each "
+        "family, or those that the questions chose.",
         one_of("choice", CONFIRM_CHOICES),
     ),
 ]
@@ -144,11 +144,16 @@ Scheduler = Annotated[
 ]
 GracePeriod = Annotated[
     Any,
-    _option(HOW, "N", "Epochs before a scheduler stops a trial; default: a quarter.", at_least(1)),
+    _option(
+        HOW,
+        "N",
+        "Epochs before a scheduler may stop a trial; default: a quarter of all.",
+        at_least(1),
+    ),
 ]
 ReductionFactor = Annotated[
     Any,
-    _option(HOW, "X", "At a rung of asha one trial in X goes on; default 3.", from_number(1.1)),
+    _option(HOW, "X", "asha continues one trial in X at each rung; default 3.", from_number(1.1)),
 ]
 NumSamples = Annotated[
     Any, _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1))
@@ -166,7 +171,9 @@ SearchSeed = Annotated[
     Any,
     _option(HOW, "N", "Seed of sampling and trial order; training uses the key seed.", at_least(0)),
 ]
-TimeBudget = Annotated[Any, _option(HOW, "TIME", "Stop after 30m, 2h, 1d12h.", duration())]
+TimeBudget = Annotated[
+    Any, _option(HOW, "TIME", "Stop the search after a time such as 30m, 2h or 1d12h.", duration())
+]
 MaxFailures = Annotated[
     Any, _option(HOW, "N", "How often a failing trial is tried again; default 2.", at_least(0))
 ]
@@ -177,7 +184,8 @@ MaxMacs = Annotated[
     Any, _option(SIZE, "N", "Leave out networks with more multiply-adds per image.", above_zero())
 ]
 GpusPerTrial = Annotated[
-    Any, _option(RUN, "X|auto", "Fraction of a GPU; auto measures which is fastest.", share())
+    Any,
+    _option(RUN, "X|auto", "GPUs per trial, such as 0.25; auto measures the fastest.", share()),
 ]
 CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
@@ -186,21 +194,22 @@ EpochsPerReport = Annotated[
     _option(
         RUN,
         "N",
-        "Epochs of a trial between two reports; default 1. More spare the driver of hundreds of "
-        "slots with short epochs; not with a scheduler.",
+        "Epochs of a trial between two reports; default 1. More relieve a driver of hundreds of "
+        "trials with short epochs. Not possible with a scheduler.",
         at_least(1),
     ),
 ]
 AcceleratorType = Annotated[
     str | None,
-    _option(RUN, "TYPE", "Only cards of this type, as Ray names it: A100, H100, …"),
+    _option(RUN, "TYPE", "Use only GPUs of this type, as Ray names it: A100, H100, …"),
 ]
 Resources = Annotated[
     list[Any] | None,
     _option(
         RUN,
         "NAME=X",
-        "Of a custom resource of the nodes, a trial takes X; repeatable. Caps trials per node.",
+        "Amount of a custom Ray resource that a trial takes, to limit the trials per node; "
+        "repeatable.",
         custom_resource,
         "--resources",
     ),
@@ -216,7 +225,7 @@ Download = Annotated[
     Path | None, _option(WHERE, "DIR", "Where an absent data set is downloaded to.")
 ]
 SkipUnreadable = Annotated[
-    bool, _flag(WHERE, "--skip-unreadable", "Go on without images that cannot be read.")
+    bool, _flag(WHERE, "--skip-unreadable", "Leave out images that cannot be read.")
 ]
 Storage = Annotated[
     str | None,
@@ -224,12 +233,12 @@ Storage = Annotated[
         WHERE,
         "PATH|URI",
         "Where checkpoints and a copy of the record go; every node must see it. The same command "
-        "elsewhere goes on from there.",
+        "on another machine continues from there.",
     ),
 ]
 StudyId = Annotated[
     str | None,
-    _option(WHERE, "ID", "Which study of that name in --storage to go on with, if it has several."),
+    _option(WHERE, "ID", "Which study to continue, if --storage has several of that name."),
 ]
 CheckpointInterval = Annotated[
     Any,
@@ -241,18 +250,20 @@ Keep = Annotated[
     _option(
         WHERE,
         "all|front|K",
-        "Checkpoints that stay: the front and the best of each size, and the K most accurate "
-        "(default 10).",
+        "Checkpoints to keep: all; those of the front and the best of each size; or these and the "
+        "K most accurate (default 10).",
         kept(),
     ),
 ]
 ReuseFrom = Annotated[
     list[Path] | None,
-    _option(WHERE, "STUDY", "Take results of equal trials from this study; repeatable."),
+    _option(WHERE, "STUDY", "Reuse the results of equal trials of this study; repeatable."),
 ]
-Fresh = Annotated[bool, _flag(WHERE, "--fresh", "Move a study of that name aside and begin anew.")]
+Fresh = Annotated[
+    bool, _flag(WHERE, "--fresh", "Move a study of that name aside and start a new one.")
+]
 PlanOnly = Annotated[
     bool, _flag(SHOW, "--plan", "Print every trial that would run; start nothing.")
 ]
-AsJson = Annotated[bool, _flag(SHOW, "--json", "With --plan: one JSON object.")]
+AsJson = Annotated[bool, _flag(SHOW, "--json", "With --plan: print one JSON object.")]
 ListSpaces = Annotated[bool, _flag(SHOW, "--list-spaces", "Print the spaces and their questions.")]

@@ -82,7 +82,7 @@ def share() -> OptionParser:
             raise ValueError
         return "auto" if text == "auto" else number
 
-    return _reader(read, "a part of a card (0 to 1), whole cards, or auto")
+    return _reader(read, "a fraction of a GPU (0 to 1), whole GPUs, or auto")
 
 
 def duration() -> OptionParser:
@@ -159,10 +159,12 @@ def custom_resource(text: str) -> tuple[str, float] | ParseError:
         number = 0.0
     if not name.strip() or not number or (number > 1 and not number.is_integer()):
         return ParseError(
-            f"takes NAME=X, X being a part of one or a whole number above 0, got {text!r}"
+            f"takes NAME=X, where X is a fraction of 1 or a whole number above 0, got {text!r}"
         )
     if name in ("CPU", "GPU", "memory", "object_store_memory"):
-        return ParseError(f"{name} is no custom resource: --cpus-per-trial and --gpus-per-trial")
+        return ParseError(
+            f"{name} is not a custom resource; use --cpus-per-trial or --gpus-per-trial"
+        )
     return name.strip(), number
 
 

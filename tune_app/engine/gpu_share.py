@@ -58,7 +58,7 @@ def search_share(
     if not table:
         raise UsageError(
             [
-                "--gpus-per-trial auto: one trial alone does not fit the card; "
+                "--gpus-per-trial auto: one trial alone does not fit into the GPU's memory; "
                 "lower batch_size or width"
             ]
         )
@@ -82,7 +82,7 @@ def table_text(table: Sequence[ShareMeasurement]) -> str:
         ]
         for one in table
     ]
-    headers = ["trials a card", "fraction", "images/s in all", "GiB each"]
+    headers = ["trials per GPU", "fraction", "images/s in total", "GiB each"]
     return "\n".join(text_table(headers, rows, ">>>>"))
 
 
@@ -126,7 +126,7 @@ def auto_share(plan: Plan, device: Card, data: Any, memory: ShareCache) -> float
     """
     if not plan.trials:
         raise UsageError(
-            ["--gpus-per-trial auto measures listed trials; for optuna give a fraction"]
+            ["--gpus-per-trial auto needs listed trials to measure; for optuna give a fraction"]
         )
     largest = max(plan.trials, key=lambda trial: trial.size.parameters)
     key = f"{device.name}, {largest.size.parameters} parameters, batch {largest.config.batch_size}"

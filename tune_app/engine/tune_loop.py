@@ -127,7 +127,7 @@ class TuneLoop:
     def _end_hanging_workers(self) -> None:
         for trial_id in self.session.watchdog.hanging():
             if self.callback.end_worker(trial_id):
-                LOG.info("%s is silent for too long: its worker is ended", trial_id)
+                LOG.info("%s has reported nothing for too long: its worker is ended", trial_id)
 
     # One fit after the other.
 
@@ -175,13 +175,13 @@ class TuneLoop:
     ) -> None:
         """Ray broke: its trials are lost and will be tried again, on a new Ray where it is ours."""
         failure = Failure("lost_node", classify(_first_cause(problem)).error)
-        LOG.info("Ray broke: %s", failure.summary)
+        LOG.info("Ray failed: %s", failure.summary)
         for trial_id in list(self.dispatcher.running):
             self.callback.forget(trial_id)
             self.dispatcher.failed(trial_id, failure)
             self.on_end(trial_id)
         if give_up:
-            self.dispatcher.halt(f"Ray broke {MOST_BREAKS + 1} times in a row: {failure.summary}")
+            self.dispatcher.halt(f"Ray failed {MOST_BREAKS + 1} times in a row: {failure.summary}")
         elif not self.dispatcher.halted and not _answers():
             try:
                 self.workload = restart()

@@ -66,6 +66,6 @@ def cifar_workload(
         shared = ray.put(data)
         carried = ray.put(starts) if starts else {}
     except (OSError, ray.exceptions.RayError) as problem:
-        raise RayLostError(f"Ray did not take the data: {problem}") from problem
+        raise RayLostError(f"Ray did not accept the images: {problem}") from problem
     parameters = {"data": shared, "tables": tuple(tables), "starts": carried}
     return Workload("trainables.cifar_trainable:CifarTrainable", parameters, about)

@@ -61,7 +61,7 @@ def assign_resources(nodes: Sequence[Node], options: RunOptions, gpus: float | N
     found = problems(nodes, resources)
     if found and not (joined and options.max_concurrent):
         if joined:
-            found.append("on a cluster that grows by itself, say how far: --max-concurrent N")
+            found.append("if the cluster adds nodes by itself, limit it with --max-concurrent N")
         raise UsageError(found)
     tiers = (resources,) if found else resource_tiers(nodes, resources)
     return Placement(tuple(nodes), tiers, options.max_concurrent, joined)

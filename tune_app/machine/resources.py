@@ -120,14 +120,12 @@ def _missing_custom(nodes: Sequence[Node], resources: TrialResources) -> Iterato
         if name.startswith(TYPE):
             types = {one.removeprefix(TYPE) for node in nodes for one, _ in node.custom
                      if one.startswith(TYPE)}  # fmt: skip
-            there = (
-                f"there are {', '.join(sorted(types))}" if types else "Ray knows of no card here"
-            )
+            there = f"there are {', '.join(sorted(types))}" if types else "Ray finds no GPU"
             yield f"--accelerator-type {name.removeprefix(TYPE)}: no node has one; {there}"
         else:
             yield (
-                f"--resources {name}={amount:g}: no node has so much; start Ray's nodes with "
-                f"--resources '{{\"{name}\": N}}', N being what a node has of it"
+                f"--resources {name}={amount:g}: no node has that much; start Ray's nodes with "
+                f"--resources '{{\"{name}\": N}}', where N is the amount that the node has"
             )
 
 

@@ -89,11 +89,12 @@ def crowding(study: RunningStudy, others: Sequence[RunningStudy], machine: Machi
     short = [f"{there} {what}" for what, (asked, there) in taken.items() if asked > there]
     if not others or not short:
         return ""
-    told = ", ".join(f"{one.folder} (process {one.pid}, {one.trials} at once)" for one in others)
+    listed = ", ".join(f"{one.folder} (process {one.pid}, {one.trials} at once)" for one in others)
+    verb, wait = ("runs", "it") if len(others) == 1 else ("run", "them")
     return (
-        f"{told} runs on this machine too, and both take its {' and '.join(short)}: epochs take "
-        "longer and the times on record tell less; wait for it, or share the machine with "
-        "--max-concurrent in each"
+        f"{listed} {verb} on this machine too, and together the studies need more than its "
+        f"{' and '.join(short)}: epochs take longer and the recorded times mean less; wait for "
+        f"{wait}, or share the machine with --max-concurrent in each"
     )
 
 

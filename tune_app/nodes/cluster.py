@@ -181,13 +181,13 @@ def _join(address: str) -> None:
     import ray
 
     if "://" in address:
-        raise UsageError([f"--address {address}: a client's address; {ON_A_NODE}"])
+        raise UsageError([f"--address {address}: this is a Ray client's address; {ON_A_NODE}"])
     try:
         if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would retry for ever
             host, _, port = address.partition(":")
             socket.create_connection((host, int(port)), timeout=10).close()
         if not _has_raylet():  # Ray would look for one for a minute
-            raise ConnectionError(f"this machine is no node of a cluster; {ON_A_NODE}")
+            raise ConnectionError(f"this machine is not a node of a cluster; {ON_A_NODE}")
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         watch_head(ray.get_runtime_context().gcs_address)
     except (OSError, ValueError, RuntimeError) as problem:

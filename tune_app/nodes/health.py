@@ -36,12 +36,12 @@ class HealthCheck:
         """What these settings mean and how to change them; "" where they are like the recipes'."""
         if HASTY_SECONDS <= self.seconds <= SLOW_SECONDS:
             return ""
-        means = "its trials stand still until then"
+        means = "trials of a lost host do not continue before then"
         if self.seconds < HASTY_SECONDS:
-            means = "a busy one may be taken for lost"
+            means = "a busy host may be taken for lost"
         return (
-            f"this cluster gives a silent host up after {self.seconds:.0f} s, and {means}: start "
-            "Ray's head as the recipes in cluster/ do, which takes 8 s "
+            f"this cluster gives up a silent host after {self.seconds:.0f} s, and {means}; start "
+            "Ray's head as the recipes in cluster/ do, with 8 s "
             "(RAY_health_check_period_ms=500, RAY_health_check_timeout_ms=2000, "
             "RAY_health_check_failure_threshold=3)"
         )

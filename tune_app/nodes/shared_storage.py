@@ -66,7 +66,7 @@ def _read_and_answer(storage: str, token: str, node: str) -> str:
     """Runs on the node: reads the driver's token, writes its own."""
     folder = StorageFolder(storage)
     if folder.read(f".driver-{token}") != token.encode():
-        raise OSError("it holds another token than the driver wrote")
+        raise OSError("it does not hold the token that the driver wrote")
     answer = f".node-{token}-{node}"
     folder.write(answer, token.encode())
     return answer

@@ -45,7 +45,7 @@ def _fetch(log: Path, host: str, node: str) -> None:
         if text and text not in here:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"--- the end of {log} on {host}\n{text}\n---\n")
-            LOG.info("what the worker on %s wrote last: %s", host, log)
+            LOG.info("the last output of the worker on host %s is in %s", host, log)
     except Exception:  # the host is gone with its disk; the failure itself is on record
         return
 

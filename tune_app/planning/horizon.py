@@ -53,7 +53,7 @@ class Horizon:
     def words(self, scheduler: str) -> str:
         """When and on what it judges, in a sentence."""
         rule = (
-            f"it stops nobody while its cut-off is not above {self.noise_floor:.1%}, two standard "
+            f"it stops no trial while its cut-off is at most {self.noise_floor:.1%}, two standard "
             "errors above chance"
         )
         if not SCHEDULERS[scheduler].has_rungs:
@@ -62,7 +62,7 @@ class Horizon:
         several = "s" if len(self.rungs) > 1 else ""
         return (
             f"{scheduler}: rung{several} at epoch{several} {epochs}, where one trial in "
-            f"{self.reduction_factor:g} goes on; {rule}"
+            f"{self.reduction_factor:g} continues; {rule}"
         )
 
 

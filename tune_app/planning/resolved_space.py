@@ -27,8 +27,8 @@ from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.rewritten import space_in_present_names
 
 ONE_STAGE = (
-    "one stage: what is best of several is not run on seeds of its own, so that nothing is claimed "
-    "of it (--estimating-seeds 5 adds them)"
+    "one stage: the best of several is not run again on fresh seeds, so that nothing is claimed "
+    "about it (--estimating-seeds 5 adds them)"
 )
 
 QUICK: Mapping[str, Scalar] = {
@@ -138,7 +138,7 @@ def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:
     problems += _seed_problems(space, options)
     for name, values in settings.items():
         if None in values and len(values) > 1:
-            problems.append(f"--set {name}=none drops the key from the space and stands alone")
+            problems.append(f"--set {name}=none drops the key from the space; give no other value")
     return problems + _two_sizes(space, settings)
 
 
@@ -154,8 +154,8 @@ def _two_sizes(space: SearchSpace, settings: Mapping[str, tuple]) -> list[str]:
         return [f"--set gives a size in {len(given)} ways, {' and '.join(given)}; keep one of them"]
     other = next(name for name in both if name != given[0])
     return [
-        f"space {space.name!r} gives the size by {other}, --set by {given[0]}: two ways of one "
-        f"thing; to replace it add --set {other}=none"
+        f"space {space.name!r} gives the size by {other}, and --set gives it by {given[0]} too; "
+        f"to use {given[0]} alone add --set {other}=none"
     ]
 
 

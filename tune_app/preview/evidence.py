@@ -31,15 +31,16 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
     if not plan.estimating_seeds:
         return []
     seeds = len(plan.estimating_seeds)
-    lines = [f"stage 1: every point on {plural(len(plan.seeds), 'seed')}, which choose"]
+    lines = [f"stage 1, to choose: every point on {plural(len(plan.seeds), 'seed')}"]
     chosen = most_chosen(plan)
     if runs:
         words = plural(runs, "run")
     elif chosen:
         words = f"at most {chosen * seeds:,} runs of {chosen:,} configurations"
     else:
-        words = "as many runs as configurations are chosen, times the seeds"
-    lines += [f"stage 2: what each arm chose, on {seeds} fresh seeds, which estimate: {words}"]
+        words = "as many runs as chosen configurations times seeds"
+    fresh = f"{seeds} fresh seed{'s' if seeds > 1 else ''}"
+    lines += [f"stage 2, to estimate: what each arm chose, on {fresh}: {words}"]
     return [*lines, *_leads(plan, seeds, spread)]
 
 
@@ -105,8 +106,8 @@ def _can_show(
             return f"smallest: that a network loses less than the margin, by {_size(lead, spread)}"
         case Trend():
             return (
-                "trend: no lead; the exponent is the surer the steeper accuracy falls beside the"
-                " best value"
+                "trend: an exponent; the faster accuracy falls beside the best value, the narrower"
+                " its interval"
             )
         case None:
             return f"best: a lead of {_size(least_lead(seeds), spread)}"
@@ -119,7 +120,7 @@ def _over(count: int, noun: str) -> str:
 def _size(lead: float, spread: float | None) -> str:
     """A lead in words, in points too where the spread is on record."""
     if not math.isfinite(lead):
-        return "no size (one run of each tells nothing of chance)"
+        return "no size (one run of each says nothing about chance)"
     text = f"{lead:.2g} standard deviations between seeds"
     if spread:
         text += f" ({100 * lead * spread:.2g} points at the {100 * spread:.2g} on record)"

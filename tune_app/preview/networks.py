@@ -71,7 +71,7 @@ def _of_a_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
             lines += [f"  {line}".rstrip() for line in table_lines]
     batch = max(config.batch_size for config in configs)
     size = humanize.naturalsize(table.outputs * batch * FLOAT)
-    return [*lines, f"  {size} for what its layers put out at {batch} images, in float32, dense"]
+    return [*lines, f"  {size} for the outputs of its layers at {batch} images, dense, in float32"]
 
 
 def _by_choice(configs: list[TrainConfig]) -> Mapping[tuple[str, str], list[TrainConfig]]:

@@ -71,7 +71,7 @@ def _heading(plan: Plan) -> list[str]:
 
 def _counts(plan: Plan) -> str:
     if plan.open_ended:
-        return f"{plural(plan.open_ended, 'point')} to be proposed as it goes"
+        return f"{plural(plan.open_ended, 'point')}, proposed one by one"
     counts = [plural(len(plan.trials), "trial")]
     if plan.duplicates:
         counts.append(f"{plural(len(plan.duplicates), 'duplicate')} of them")
@@ -91,7 +91,7 @@ def _estimating(plan: Plan, progress: StudyProgress) -> list[str]:
     if not progress.estimating:
         return []
     chosen = dataclasses.replace(plan, trials=progress.estimating)
-    return ["stage 2, what was chosen:", *_fitted(chosen)]
+    return ["stage 2, the chosen configurations:", *_fitted(chosen)]
 
 
 def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
@@ -200,7 +200,7 @@ def _duplicates(plan: Plan) -> list[str]:
     """Which point is a duplicate of which trial."""
     if not plan.duplicates:
         return []
-    lines = ["duplicates, the same network, schedule and seed written otherwise:"]
+    lines = ["duplicates: the same network, schedule and seed, written in another way"]
     for one in plan.duplicates:
         lines += _indented(f"{one.same_as} is also {_written(one.config, plan.space)}")
     return lines

@@ -71,7 +71,7 @@ def _ways(plan: Plan, limit: Limit) -> Iterator[str]:
     if not outside:
         return
     if within:
-        yield f"  no {' or '.join(outside)} network keeps it; the nearest ways in:"
+        yield f"  no {' or '.join(outside)} network is within it; the nearest ways to run one:"
     smallest = [
         min((one for one in sized if one.layer == layer), key=lambda one: sized[one])
         for layer in outside
@@ -154,7 +154,7 @@ def _families(limit: Limit, config: TrainConfig, known: set[str]) -> Iterator[st
     fitting = sorted((floor, name) for name, floor in floors.items() if floor <= limit.most)
     if fitting:
         listed = ", ".join(f"{name} (from {floor:,})" for floor, name in fitting)
-        yield f"  --set layer= of another family: {listed} {limit.unit}"
+        yield f"  --set layer= another family: {listed} {limit.unit}"
 
 
 def _words(config: TrainConfig) -> str:

@@ -50,8 +50,8 @@ class LeaseHeldError(RuntimeError):
     def __init__(self, place: str, holder: Holder) -> None:
         self.holder = holder
         super().__init__(
-            f"{without_secrets(place)} is in use by {holder}, and has one driver at a time; "
-            "wait for it, end it, or give this run another --name"
+            f"{without_secrets(place)} is in use by {holder}; a study has one driver at a time: "
+            "wait for that one, end it, or give this run another --name"
         )
 
 
@@ -150,8 +150,8 @@ class Lease:
         if not is_old:
             where = without_secrets(self.place)
             text = (
-                "%s was held by %s, and has one driver at a time: waiting %.0f s at most to see "
-                "whether it still is"
+                "%s was held by %s; a study has one driver at a time, so waiting up to %.0f s to "
+                "see whether that driver still runs"
             )
             LOG.info(text, where, holder, patience)
         until = time.monotonic() + patience

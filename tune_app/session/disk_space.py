@@ -30,7 +30,7 @@ class DiskSpace:
         free = free_bytes(self.storage)
         if free is None or free >= self.needed_bytes:
             if self._full_since is not None:
-                LOG.info("there is room on the disk again: going on")
+                LOG.info("the disk has room again: the search continues")
             self._full_since = None
             return True
         self._note_full(self.needed_bytes, free)
@@ -48,7 +48,7 @@ class DiskSpace:
             self._full_since = time.monotonic()
             need, have = humanize.naturalsize(needed), humanize.naturalsize(free)
             LOG.info(
-                "the disk is full: %s are needed in %s, %s are free; waiting %s for room",
+                "the disk is full: %s are needed in %s, %s are free; waiting up to %s for room",
                 *(need, self.storage, have, limit),
             )
         elif time.monotonic() - self._full_since > FULL_DISK_SECONDS:

@@ -112,7 +112,8 @@ class ProgressDisplay:
         value = score(trial.last) if trial.last else None
         shown = f"{value:.4f}" if value is not None else "   –  "
         counted = f"[{self.ended}/{self.planned}]"
-        return f"{counted} {trial.status:<11} {shown} after {trial.epoch:>3} epochs  {trial_id}"
+        epochs = "epoch " if trial.epoch == 1 else "epochs"
+        return f"{counted} {trial.status:<11} {shown} after {trial.epoch:>3} {epochs}  {trial_id}"
 
     def _table(self, console: Console) -> Group:
         lines = [Text(self._summary()[:WIDTH], style="bold")]

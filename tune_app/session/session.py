@@ -84,7 +84,7 @@ class Session:
         if self.lost_event.is_set():
             self.stop("another driver took the study over")
         if self.watchdog.stands_still():
-            self.stop("nothing moved for too long")
+            self.stop("no trial made progress for too long")
         if self.dispatcher.halted:
             self.stop(self.dispatcher.halted)
 
@@ -117,7 +117,8 @@ class Session:
         fresh = sorted(there - self._asked_to_leave)
         if fresh:
             self._asked_to_leave |= there
-            LOG.info("the host %s is about to be taken away: its %d trials save", host, len(fresh))
+            trials = "1 trial saves" if len(fresh) == 1 else f"{len(fresh)} trials save"
+            LOG.info("host %s is about to be taken away: its %s now", host, trials)
             self._ask_to_save(f"{host} is being taken away", *fresh)
 
     def _ask_to_save(self, reason: str, *files: str) -> None:

@@ -87,4 +87,4 @@ class SignalHandler:
         self.signal, self._first_at = number, time.monotonic()
         self.stop_in(GRACE_SECONDS)
         name = signal.Signals(number).name
-        LOG.info("%s: running trials save and end, at most 30 s; again: stops at once", name)
+        LOG.info("%s: running trials save and end within 30 s; a second one stops at once", name)

@@ -43,8 +43,8 @@ class EstimatingStage:
         left = [one for one in stage.trials if self._is_left(one.trial_id)]
         seeds = len(study.plan.estimating_seeds)
         self._begun(
-            f"stage 2: {stage.configurations} chosen, on {plural(seeds, 'estimating seed')}, "
-            f"{plural(len(left), 'run')} to go",
+            f"stage 2: {stage.configurations} chosen, {plural(seeds, 'estimating seed')} each, "
+            f"{plural(len(left), 'trial')} to run",
             left,
         )
         return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import time
 from collections import Counter
@@ -138,8 +139,8 @@ def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None 
     if not copy.finish():
         away = format_duration(copy.away_seconds)
         LOG.info(
-            "the storage lacks the end of the record: it has taken nothing for %s (%s); the same "
-            "command here brings it there",
+            "the storage lacks the end of the record: it has taken nothing for %s (%s); run the "
+            "same command here to copy it there",
             *(away, copy.problem or "no answer"),
         )
 
@@ -153,7 +154,7 @@ def _write_tables_and_report(folder: Path, *, report: bool) -> None:
         study = load_study(folder)
         write_study_tables(study)
     except Exception as problem:
-        LOG.info("the tables could not be written: %r; %s tries again", problem, again)
+        LOG.info("the tables could not be written: %r; try again with %s", problem, again)
         return
     if not report:
         return
@@ -163,6 +164,7 @@ def _write_tables_and_report(folder: Path, *, report: bool) -> None:
         with Pictures() as pictures:  # its engine starts while the rest is imported
             from analysis.report.report import write_report
 
-            write_report(study, pictures)
+            # this driver still renews its lease, but the run that the page shows has ended
+            write_report(dataclasses.replace(study, held=False), pictures)
     except Exception as problem:
-        LOG.info("the report could not be written: %r; %s tries again", problem, again)
+        LOG.info("the report could not be written: %r; try again with %s", problem, again)

@@ -109,6 +109,7 @@ def _needed_bytes(prepared: PreparedStudy) -> int:
 
 def _log_repairs(ledger: Ledger, prepared: PreparedStudy) -> None:
     if ledger.repaired is not None:
-        LOG.info("the ledger's last line was torn and is removed: %s…", repr(ledger.repaired[:60]))
+        text = repr(ledger.repaired[:60])
+        LOG.info("the ledger's last line is incomplete and is removed: %s…", text)
     for damage in prepared.record.damage:
-        LOG.info("ledger line %d is damaged and passed over: %r", damage.line, damage.content[:60])
+        LOG.info("ledger line %d is damaged and is skipped: %r", damage.line, damage.content[:60])

@@ -99,7 +99,9 @@ def _gpus_per_trial(
     if not isinstance(asked, str):
         return asked
     if not any(node.gpus for node in nodes):
-        raise UsageError(["--gpus-per-trial auto measures a card, and there is no GPU here"])
+        raise UsageError(
+            ["--gpus-per-trial auto: no GPU here to measure; drop the option, or give a number"]
+        )
     from tune_app.engine.gpu_share import ShareCache, auto_share
     from tune_app.engine.gpu_trial import card
 

@@ -19,7 +19,7 @@ def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
     paths, options, placement = prepared.paths, prepared.options, prepared.placement
     stored = read_information(paths.study) or {}
     if not stored and prepared.record.rows:
-        LOG.info("%s is missing or damaged: it is written anew, from the ledger", paths.study)
+        LOG.info("%s is missing or damaged: it is rewritten from the ledger", paths.study)
     document = study_information(
         prepared.plan,
         options,

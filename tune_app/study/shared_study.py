@@ -77,11 +77,11 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
             return
         place = without_secrets(storage)
         if content.startswith(here):
-            LOG.info("%s is behind its copy in %s, which is taken over", paths.ledger, place)
+            LOG.info("%s is behind its copy in %s, which replaces it", paths.ledger, place)
         else:
             aside = paths.ledger.with_name(until_now(paths.ledger.name))
             paths.ledger.rename(aside)
-            text = "another driver went on with the study: its record in %s is taken over, %s is %s"
+            text = "another driver continued the study: its record in %s is used, %s is now %s"
             LOG.info(text, place, paths.ledger, aside.name)
         write_whole(paths.ledger, content)
 
@@ -163,7 +163,7 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
     write_whole(paths.ledger, content)
     write_owner(join(storage, entry.folder), paths)
     LOG.info(
-        "%s goes on with the study %s of %s, begun %s on %s (--fresh begins another)",
+        "%s continues the study %s of %s, begun %s on %s (--fresh starts another)",
         paths.folder,
         entry.study_id,
         without_secrets(storage),
@@ -184,7 +184,7 @@ def _told(storage: str) -> Iterator[None]:
     except (SharedRecordError, msgspec.DecodeError) as problem:
         place = without_secrets(storage)
         raise UsageError(
-            [f"the record in {place} is damaged: {problem}; --fresh begins another study"]
+            [f"the record in {place} is damaged: {problem}; --fresh starts another study"]
         ) from problem
     except (OSError, ValueError, NotImplementedError) as problem:
         raise UsageError([storage_problem(storage, problem)]) from problem

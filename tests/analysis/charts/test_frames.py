@@ -52,7 +52,7 @@ def test_the_front_rises_with_size_and_its_probabilities_are_probabilities(study
 def test_one_seed_gives_a_front_without_probabilities(study):
     frame = size_accuracy.size_accuracy(study("one_seed"))
     assert frame["probability"].isna().all()
-    assert "nobody knows" in size_accuracy.caption(frame)
+    assert "With one run of each" in size_accuracy.caption(frame)
 
 
 def test_latencies_of_one_machine_alone_are_compared(study):
@@ -74,7 +74,7 @@ def test_of_many_trials_families_are_summed_up_and_their_best_drawn(study):
     middle = frame[frame["part"] == "middle"]
     assert (middle["low"] <= middle["accuracy"]).all()
     assert (middle["accuracy"] <= middle["high"]).all()
-    assert "90 trials summed up" in curves.caption(frame)
+    assert "Summary of 90 trials" in curves.caption(frame)
 
 
 def test_a_stopped_trial_is_marked_at_its_last_epoch(study):
@@ -177,7 +177,7 @@ def test_a_large_study_is_thinned_and_the_caption_says_so(study):
     lines = frame[frame["part"] == "line"]
     assert lines["trial_id"].nunique() <= parallel.MANY + 1
     assert lines.loc[lines["best"], "layer"].nunique() == 4
-    assert f"of the other {len(scored_trials(study('many'))) - 94:,} grey" in parallel.caption(
+    assert f"of the other {len(scored_trials(study('many'))) - 94:,} in grey" in parallel.caption(
         frame
     )
 
@@ -229,7 +229,7 @@ def test_lost_trials_are_counted_by_family_and_by_rate(study):
     assert set(frame["kind"]) == {"family", "learning rate"}
     for _, rows in frame.groupby("kind"):
         assert rows["count"].sum() == 40  # 20 diverged, 20 failed
-    assert "20 diverged, 20 failed (4.0% lost)" in losses.caption(frame)
+    assert "20 diverged, 20 failed (4.0 % lost)" in losses.caption(frame)
 
 
 def test_frames_hold_plain_numbers_only(study):

@@ -12,7 +12,7 @@ from tests.analysis.statistics.test_contrasts import runs, simulate
 def test_seeds_that_pair_are_seen_to():
     found = pairing(runs(simulate(5, 6, 0.0, seed_share=0.8, studies=1)[0]))
     assert found.low < 0.8 < found.high
-    assert found.words.startswith("seeds pair (r = ")
+    assert found.words.startswith("equal seeds give correlated results (r = ")
 
 
 def test_chaotic_seeds_are_called_so_nineteen_times_in_twenty():
@@ -21,7 +21,7 @@ def test_chaotic_seeds_are_called_so_nineteen_times_in_twenty():
     assert stats.kstest([one.p for one in found], "uniform").pvalue > 0.01
     covered = np.mean([one.low <= 0 <= one.high for one in found])
     assert 0.9 < covered < 0.99
-    assert sum("not shown to pair" in one.words for one in found) > 106
+    assert sum("not shown to give correlated" in one.words for one in found) > 106
 
 
 def test_differences_between_architectures_are_no_pairing():

@@ -160,4 +160,4 @@ def test_a_mistyped_command_is_no_study(run):
 def test_show_says_what_it_wants_of_a_study(run, study_folder):
     code, _, err = run("show", study_folder("twelve"))
     assert code == 2
-    assert err.startswith("error: show wants a trial: ")
+    assert err.startswith("error: show needs a trial: ")

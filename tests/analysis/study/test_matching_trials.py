@@ -116,4 +116,6 @@ def test_a_comparison_of_the_two_says_so(results):
     asha, whole = load_study(results / "asha"), load_study(results / "whole")
     text = comparison_text(asha, whole, compare(asha, whole), differences(asha, whole))
     frame = would_have_won(asha, whole)
-    assert f"{len(frame)} trials that a stopped finished in b: {frame['won'].sum()} of them" in text
+    assert (
+        f"{len(frame)} trials stopped in a and finished in b: {frame['won'].sum()} of them" in text
+    )

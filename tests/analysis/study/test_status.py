@@ -75,7 +75,7 @@ def test_damaged_lines_are_told(tmp_path):
     twelve(tmp_path)
     ledger = tmp_path / LEDGER
     ledger.write_bytes(ledger.read_bytes() + b"rubbish\n")
-    assert "1 lines of the ledger cannot be read" in status_text(study_status(load_study(tmp_path)))
+    assert "1 line of the ledger cannot be read" in status_text(study_status(load_study(tmp_path)))
 
 
 def test_studies_are_listed_the_last_written_first_and_bad_ones_named(tmp_path):

@@ -46,7 +46,7 @@ def test_a_rank_for_a_layer_without_one_is_refused(layer):
 
 @pytest.mark.parametrize("ranks", ["5,5", "5/-1", "five", "5//5"])
 def test_ranks_that_are_not_numbers_between_slashes_are_refused(ranks):
-    with pytest.raises(ConfigError, match=r"ranks are written 8-8-4/8-8-4/…"):
+    with pytest.raises(ConfigError, match=r"ranks must be written as 8-8-4/8-8-4/…"):
         TrainConfig.from_trial({"layer": "low_rank", "ranks": ranks})
 
 

@@ -163,7 +163,7 @@ def test_the_cheaper_route_is_taken_unless_one_is_forced() -> None:
 
 
 def test_a_route_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"routes \['reconstructed'\], got 'factorized'.*straddle"):
+    with pytest.raises(ValueError, match=r"routes \['reconstructed'\], got 'factorized'.*spans"):
         build_conv(size_of("tensor_train", 3), route="factorized", generator=seeded(), **AT)
     with pytest.raises(ValueError, match=r"routes \['factorized'\], got 'reconstructed'"):
         build_conv(size_of("separable", 3), route="reconstructed", generator=seeded(), **AT)
@@ -182,7 +182,7 @@ def test_a_decomposition_in_half_precision_is_refused(name: str, dtype: torch.dt
 def test_a_kernel_that_cannot_be_decomposed_is_refused() -> None:
     size = size_of("tucker2", 3)
     for kernel, reason in (
-        (torch.ones(8, 16, 3, 3), r"of shape \(16, 8, 3, 3\), got \(8, 16, 3, 3\)"),
+        (torch.ones(8, 16, 3, 3), r"the shape \(16, 8, 3, 3\), got \(8, 16, 3, 3\)"),
         (torch.zeros(16, 8, 3, 3), "all zeros"),
         (torch.full((16, 8, 3, 3), torch.nan), "not finite"),
     ):

@@ -27,7 +27,7 @@ def test_a_table_survives_its_json() -> None:
     again = LayerTable.from_json(table.to_json())
     assert again == table
     assert again.rows == table.rows
-    with pytest.raises(ValueError, match="no table of layers"):
+    with pytest.raises(ValueError, match="not a table of layers"):
         LayerTable.from_json('{"rows": 3}')
 
 
@@ -62,7 +62,7 @@ def test_a_row_says_why_it_stays_dense() -> None:
         "twice": "",
         "called": "its weight is shared with another layer",
         "tied": "its weight is shared with another layer",
-        "functional": "weights used without a call",
+        "functional": "its weights are used without calling it",
         "grouped": "groups 4",
         "dilated": "dilation 2",
         "head": "",

@@ -183,7 +183,7 @@ def test_each_layer_can_have_ranks_of_its_own():
 @pytest.mark.parametrize(
     ("ranks", "told"),
     [
-        ("4-4-4/4-4-4", "ranks has 2 layers, the network replaces 7"),
+        ("4-4-4/4-4-4", "ranks must list 7 layers, as many as the network replaces, got 2"),
         ("/".join(["4-4"] * 7), "tt_conv takes 3 ranks of at least 1"),
     ],
 )

@@ -137,11 +137,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "--objective: unknown objective 'accuracy': choose from val_accuracy, parameters, macs",
         "--time-budget: takes a time such as",
         "--max-macs: takes a number above 0, got '-1'",
-        "--gpus-per-trial: takes a part of a card (0 to 1), whole cards, or auto, got '1.5'",
+        "--gpus-per-trial: takes a fraction of a GPU (0 to 1), whole GPUs, or auto, got '1.5'",
         "--cpus-per-trial: takes a number above 0, got '0'",
         "--set rank is given 2 times; write --set rank=A,B",
-        "--name is one folder's name, got 'a/b'",
-        "--json says how --plan prints; add --plan",
+        "--name is the name of one folder, got 'a/b'",
+        "--json is a format of --plan; add --plan",
         "--top says what --confirm retrains; add --confirm N",
         "unknown space 'low_rnk': choose from quickstart, dense",
     ]
@@ -195,4 +195,4 @@ def test_an_option_of_one_value_is_given_once() -> None:
 
 def test_an_option_behind_two_dashes_is_told_as_such() -> None:
     told = problems("--space", "quickstart", "--", "--plan")
-    assert list(told) == ["--plan stands behind --, where nothing is an option; drop the --"]
+    assert list(told) == ["--plan stands after --, where nothing is read as an option; drop the --"]

@@ -49,7 +49,7 @@ def test_running_out_of_memory_ends_the_search_for_a_fraction():
 
 def test_one_that_does_not_fit_alone_is_refused():
     measure, _ = card(lambda together: 1.0, most=0)
-    with pytest.raises(UsageError, match="does not fit the card"):
+    with pytest.raises(UsageError, match="does not fit into the GPU"):
         search_share(measure, 80 * GIB)
 
 

@@ -58,7 +58,9 @@ def test_a_custom_resource_caps_the_trials_of_each_node_that_declares_it():
     assert [node.fits(placed.resources(0)) for node in nodes] == [4, 2, 0]
     assert str(placed.resources(0)) == "1 CPU and 1 trial"
     assert all(tier.custom == (("trial", 1.0),) for tier in placed.tiers)
-    with pytest.raises(UsageError, match="no node has so much; start Ray's nodes with --resources"):
+    with pytest.raises(
+        UsageError, match="no node has that much; start Ray's nodes with --resources"
+    ):
         assign_resources(nodes, RunOptions(space="x", resources=(("slot", 1.0),)), None)
 
 

@@ -61,8 +61,8 @@ def test_the_floor_is_two_standard_errors_above_chance(options: dict, floor: flo
 def test_the_plan_prints_the_rungs_and_the_rule() -> None:
     made = plan("weight_decay", grace_period=6, reduction_factor=2.0)
     text = " ".join(plan_text(made, StudyProgress()).split())
-    assert "asha: rungs at epochs 6, 12, 24, where one trial in 2 goes on" in text
-    assert "stops nobody while its cut-off is not above 10.8%, two standard errors" in text
+    assert "asha: rungs at epochs 6, 12, 24, where one trial in 2 continues" in text
+    assert "stops no trial while its cut-off is at most 10.8%, two standard errors" in text
 
 
 @pytest.mark.parametrize("grace", [1, 4, 25])

@@ -71,7 +71,7 @@ def test_a_dropped_key_takes_its_default(space: SearchSpace) -> None:
 
 def test_another_way_of_giving_the_size_is_refused_with_the_remedy(space: SearchSpace) -> None:
     (problem,) = refused(space, set={"rank": (4,)})
-    assert problem.startswith("space 's' gives the size by rank_scale, --set by rank")
+    assert problem.startswith("space 's' gives the size by rank_scale, and --set")
     assert problem.endswith("add --set rank_scale=none")
 
 
@@ -151,7 +151,7 @@ def test_contradictions_are_told_together(space: SearchSpace) -> None:
         "--seeds and --set seed= both choose the seeds",
         "--set seed= takes whole numbers from 0 to 999 "
         "(those from 1000 on estimate what the others chose), got -1",
-        "--set layer=none drops the key from the space and stands alone",
+        "--set layer=none drops the key from the space",
     ]
 
 

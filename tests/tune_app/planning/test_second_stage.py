@@ -138,14 +138,14 @@ def test_a_plan_says_both_stages_and_then_which_runs_the_second_has(options: Run
     asked = space()
     plan = make_plan(options, asked)
     before = plan_text(plan, StudyProgress())
-    assert "stage 1: every point on 2 seeds, which choose" in before
-    assert "stage 2: what each arm chose, on 3 fresh seeds, which estimate: at most" in before
+    assert "stage 1, to choose: every point on 2 seeds" in before
+    assert "stage 2, to estimate: what each arm chose, on 3 fresh seeds: at most" in before
     record(options, asked, plan)
     progress = read_progress(plan, options)
     assert progress.estimating
     after = plan_text(plan, progress)
-    assert f"which estimate: {len(progress.estimating)} runs" in " ".join(after.split())
-    assert "stage 2, what was chosen:" in after
+    assert f"fresh seeds: {len(progress.estimating)} runs" in " ".join(after.split())
+    assert "stage 2, the chosen configurations:" in after
     assert all(trial.trial_id in after for trial in progress.estimating)
     assert f"{len(progress.estimating)} trials left to run" in " ".join(after.split())
     assert max(map(len, after.splitlines())) <= 80
@@ -166,7 +166,7 @@ def test_a_study_in_one_stage_says_so(tmp_path: Path) -> None:
     options = RunOptions(space="tuned", results_dir=tmp_path, estimating_seeds=0)
     plan = make_plan(options, space())
     text = " ".join(plan_text(plan, StudyProgress()).split())
-    assert "one stage: what is best of several is not run on seeds of its own" in text
+    assert "one stage: the best of several is not run again on fresh seeds" in text
     assert "stage 2" not in text
     record(options, space(), plan)
     assert read_progress(plan, options).estimating == ()

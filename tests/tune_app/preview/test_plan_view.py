@@ -80,7 +80,7 @@ def test_a_space_of_many_keys_puts_them_below_their_trial() -> None:
 
 def test_a_search_that_proposes_as_it_goes_says_so() -> None:
     text = plan_text(plan("dense", search="optuna"), StudyProgress())
-    assert "32 points to be proposed as it goes" in text
+    assert "32 points, proposed one by one" in text
     assert "networks of 26,340 to 6,573,120 parameters" in text
 
 
@@ -125,7 +125,7 @@ def test_a_network_is_told_with_what_can_be_replaced_and_between_which_sizes() -
     for part in (
         "torchvision:resnet18: 11,181,642 parameters,\n  148,050,944 multiply-adds for 3 x 64 x 64",
         "  replaced 19 of 21 layers: 11,157,504 parameters;\n  24,138 parameters are fixed",
-        "at 512 images, in float32, dense",
+        "at 512 images, dense, in float32",
         "29.4 MB of images, which the trials of a node share",
     ):
         assert part in text

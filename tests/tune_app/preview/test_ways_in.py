@@ -49,7 +49,7 @@ def test_every_way_in_that_is_named_lets_a_network_in(name, limits, tmp_path):
 def test_where_other_families_keep_a_limit_those_that_do_not_are_named(tmp_path):
     settings = {"layer": ("dense", "low_rank")}
     text = "\n".join(ways_in(plan("quickstart", tmp_path, max_parameters=9_000, settings=settings)))
-    assert "no dense network keeps it" in text
+    assert "no dense network is within it" in text
 
 
 def test_without_a_limit_there_is_nothing_to_say(tmp_path):

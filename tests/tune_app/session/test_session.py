@@ -60,7 +60,7 @@ def test_no_trial_starts_on_a_full_disk_and_the_search_says_what_it_needs(sessio
     assert "are needed" in line
     session.disk.needed_bytes = 0
     assert session.may_start()
-    assert "room on the disk again" in lines[-1]
+    assert "the disk has room again" in lines[-1]
 
 
 def test_a_disk_that_stays_full_ends_the_search(session):
@@ -105,13 +105,13 @@ def test_the_trials_of_a_host_that_is_taken_away_are_asked_once(session, tmp_pat
         session.leave("far", [*far, "ended"])
     asked = {path.parent.name for path in (tmp_path / "checkpoints").glob("*/LEAVE-a1")}
     assert asked == set(far)
-    assert lines == ["the host far is about to be taken away: its 2 trials save"]
+    assert lines == ["host far is about to be taken away: its 2 trials save now"]
 
 
 def test_a_standstill_stops_the_search(session):
     session.watchdog.moved -= 100_000
     tick(session)
-    assert "nothing moved" in session.dispatcher.halted
+    assert "no trial made progress" in session.dispatcher.halted
 
 
 def test_the_first_reason_stays(session):

@@ -72,7 +72,7 @@ def test_a_head_with_an_empty_disk_finds_it_by_its_name(storage, tmp_path, lines
     assert other.paths.study.read_text() == "{}"
     assert other.name == StudyName("a1", "study-a1")
     (line,) = lines
-    assert "goes on with the study a1 of " in line
+    assert "continues the study a1 of " in line
     assert "secret" not in line
 
 
@@ -126,7 +126,7 @@ def test_a_folder_that_another_head_has_overtaken_catches_up(storage, tmp_path, 
     apart = second.work(epochs=3)
     catch_up(first.paths, first.storage)
     assert first.paths.ledger.read_bytes() == apart
-    assert "another driver went on with the study" in lines[-1]
+    assert "another driver continued the study" in lines[-1]
     (aside,) = first.paths.folder.glob("ledger.jsonl.until-*")
     assert aside.read_bytes().startswith(ahead)
     catch_up(first.paths, first.storage)
@@ -177,7 +177,7 @@ def test_a_machine_that_is_lost_with_its_disk_loses_ten_seconds(tmp_path):
         text=True,
         check=True,
     )
-    assert "goes on with the study" in again.stdout
+    assert "continues the study" in again.stdout
     study = Engine(tmp_path / "found").folder
     (shared,) = storage.glob("scripted-*")
     trained = Engine(tmp_path / "found").trained_in(shared)
