@@ -63,7 +63,7 @@ S3_OUTAGE = partial(S3, says=NOTHING, lines=OUTAGE_LINES)
 FAULTS: dict[str, Fault] = {
     "worker process killed": Fault(kill_worker_process, "ended without a word", within=15),
     "worker off": Fault(power_off_worker, GONE, within=15),
-    "worker off and on again": Fault(off_and_on, GONE, within=15, rounds=6),
+    "worker off and on again": Fault(off_and_on, GONE, within=15, rounds=6, seconds=2),
     "link cut 45 s": Fault(partial(cut_link, 45), GONE, within=15),
     "link cut 3 min": Fault(partial(cut_link, 180), GONE, within=15),
     "head off": Fault(power_off_head, SILENT, exit_codes=(1,), ends=30),
@@ -84,9 +84,9 @@ FAULTS: dict[str, Fault] = {
         partial(end_driver, "HUP"), "interrupted by SIGHUP", exit_codes=(129, 0)
     ),
     "second driver from the storage alone": Fault(
-        second_driver, "has one driver at a time", exit_codes=(0, 2), rounds=6
+        second_driver, "has one driver at a time", exit_codes=(0, 2), rounds=6, seconds=3
     ),
-    "node added": Fault(add_node, rounds=6, hosts=3),
+    "node added": Fault(add_node, rounds=6, seconds=2, hosts=3),
     "node without the project added": Fault(
         partial(add_unfit_node, "tune_app"), "No module named 'tune_app'", rounds=6, seconds=4
     ),
@@ -104,7 +104,9 @@ FAULTS: dict[str, Fault] = {
         fill_scratch, "is full", trains=True, rounds=1, redone=60, within=90
     ),
     # the one that is interrupted waits for the other's slots
-    "two studies at once": Fault(second_study, exit_codes=(0, 130, 0), rounds=6, within=90),
+    "two studies at once": Fault(
+        second_study, exit_codes=(0, 130, 0), rounds=6, seconds=3, within=90
+    ),
     "S3 503 for 20 s": S3_OUTAGE(partial(refuse, "503", 20)),
     "S3 503 for 5 min": S3_OUTAGE(partial(refuse, "503", 300)),
     "S3 unreachable 20 s": S3_OUTAGE(partial(unreachable, 20)),
