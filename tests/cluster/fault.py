@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from tests.cluster.outcome import Outcome
 from tests.cluster.running import Cluster
 
 CONTINUE = "to continue: "
+
+MOST_PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Fault:
     lines: int = 2  # a loaded machine may miss a host's trials in two parts
     ends: float | None = None
 
-    def problems(self, found: Outcome, *, patience: float = 1) -> list[str]:
-        """What the search owed and did not do; ``patience`` times as long where others compute."""
+    def problems(self, found: Outcome) -> list[str]:
+        """What the search owed and did not do; times are longer where others compute beside."""
+        patience = min(MOST_PATIENCE, max(1.0, found.load / (os.cpu_count() or 1)))
         ends = None if self.ends is None else patience * self.ends
         within = patience * self.within
         named = sum(self.says in line for line in found.lines)

@@ -88,7 +88,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "node added": Fault(add_node, rounds=6, seconds=2, hosts=3),
     "node without the project added": Fault(
-        partial(add_unfit_node, "tune_app"), "No module named 'tune_app'", rounds=6, seconds=4
+        partial(add_unfit_node, "tune_app"),
+        "ModuleNotFoundError: No module named 'tune_app",
+        rounds=6,
+        seconds=4,
+        within=120,  # a node starts meanwhile
     ),
     "node with a broken torch added": Fault(
         partial(add_unfit_node, "torch"),

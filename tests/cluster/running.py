@@ -56,7 +56,7 @@ class Driver:
         found = (re.search(rb'"trial_id":"([^"]+)"', one) for one in lines if EPOCH in one)
         return len({one[1] for one in found if one})
 
-    def wait_for_trials(self, count: int, seconds: float = 300) -> None:
+    def wait_for_trials(self, count: int, seconds: float = 600) -> None:
         """Until so many have finished an epoch: a fault is to strike trials that train."""
         deadline = time.monotonic() + seconds
         while self.trained() < count:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
@@ -28,7 +27,7 @@ from tune_app.nodes.cluster import stop
 from tune_app.nodes.drain_watch import DrainWatch
 from tune_app.nodes.liveness import check_alive
 from tune_app.nodes.ray_internals import host_of_error, place_of_actor
-from tune_app.nodes.refused_nodes import RefusedNodes
+from tune_app.nodes.refused_nodes import refuse, refused_ids
 from tune_app.nodes.slot_count import SlotCount
 from tune_app.nodes.worker_logs import WorkerLogs
 from tune_app.record.history import LOST, WAITED_FOR
@@ -51,7 +50,6 @@ class TuneLoop:
         )
         self._suspicious = False  # a worker was lost: Ray itself may be
         self._draining = DrainWatch()
-        self._refused = RefusedNodes()
         self._logs = WorkerLogs(study.paths.logs)
 
     def replay(self) -> None:
@@ -120,7 +118,7 @@ class TuneLoop:
         """An attempt failed: what its worker wrote last may say why."""
         trial = self.dispatcher.history[trial_id]
         if trial.ended and trial.ended.kind == "unfit_node":
-            self._refused.add(trial.host)
+            refuse(trial.host)
         if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
             self._logs.fetch(trial_id, trial.host, node)
 
@@ -133,15 +131,13 @@ class TuneLoop:
 
     def _fit(self, tier: int) -> None:
         placement = self.study.placement
-        resources = placement.resources(tier)
         fit_tuner(
             self.session,
             self.workload,
             self.scheduler,
             self._settings(tier),
-            resources=resources,
-            placement=partial(self._refused.placement, resources),
-            slots=SlotCount(placement, tier, refused=self._refused.ids),
+            resources=placement.resources(tier),
+            slots=SlotCount(placement, tier, refused=refused_ids),
             tier=tier,
             limit=self.config.attempts_per_fit,
             callback=self.callback,

@@ -48,7 +48,6 @@ def fit_tuner(
     settings: WorkerSettings,
     *,
     resources: TrialResources,
-    placement: Callable[[], dict[str, Any]],
     slots: Callable[[], int],
     tier: int = 0,
     limit: int = LIMIT,
@@ -56,8 +55,7 @@ def fit_tuner(
 ) -> None:
     """Runs until this tier has nothing left, ``limit`` attempts have run, or the session stops.
 
-    ``slots`` is asked again and again how many attempts may run at once, and ``placement`` for each
-    where it may run: options of its placement group.
+    ``slots`` is asked again and again how many attempts may run at once.
 
     Ray's result grid is ignored: the ledger has the results. Ray's own files are thrown away.
     """
@@ -72,7 +70,9 @@ def fit_tuner(
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **dict(resources.custom)}
 
     def bundle(config: dict[str, Any]) -> PlacementGroupFactory:
-        return PlacementGroupFactory([wanted], **placement())
+        from tune_app.nodes.refused_nodes import placement_options  # Tune pickles this function
+
+        return PlacementGroupFactory([wanted], **placement_options(resources))
 
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
