@@ -103,6 +103,25 @@ def test_a_storage_that_does_not_answer_is_away_before_it_raises(attempt, bucket
     uploads.close()
 
 
+def test_whatever_is_raised_on_the_way_nobody_waits_for_a_thread_that_ended(tmp_path):
+    def lost():
+        raise FileNotFoundError("another attempt removed it")
+
+    store = CheckpointStore((tmp_path / "storage").as_uri(), "trial", retry_seconds=0.05)
+    uploads = UploadQueue(store, lambda folder: None)
+    for epoch in (1, 2):
+        folder = tmp_path / f"e{epoch}"
+        folder.mkdir()
+        (folder / "state.json").write_text(str(epoch))
+        uploads.put(Upload(CheckpointName(epoch, 0, 0), folder, lost))
+        assert uploads.wait(30)
+    uploads.put(Upload(CheckpointName(3, 0, 0), tmp_path / "e3", lost))  # a folder that is gone
+    assert not uploads.wait(1)
+    until(lambda: uploads.away_seconds > 0)
+    assert "no checkpoint is left" in uploads.problem
+    uploads.close()
+
+
 def test_a_newer_checkpoint_takes_the_place_of_one_that_waits(tmp_path):
     blocker = tmp_path / "storage"
     blocker.write_text("a file where the folder should be")

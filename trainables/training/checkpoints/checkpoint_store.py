@@ -153,8 +153,11 @@ class CheckpointStore:
         return self._remote.get_file_info(fs.FileSelector(folder, allow_not_found=True))
 
     def _copy(self, local: Path, remote: str) -> None:
+        files = checkpoint_files(local)
+        if not files:  # a machine may clear its folder of scratch files
+            raise FileNotFoundError(f"no checkpoint is left in {local}")
         self._remote.create_dir(remote)
-        for file in checkpoint_files(local):
+        for file in files:
             with (
                 file.open("rb") as source,
                 self._remote.open_output_stream(f"{remote}/{file.name}") as target,

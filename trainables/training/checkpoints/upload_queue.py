@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from pathlib import Path
 from trainables.config.checkpoint_place import CheckpointName
 from trainables.training.checkpoints.checkpoint_store import (
     CheckpointStore,
-    StorageError,
     upload_seconds,
 )
 
@@ -52,6 +52,7 @@ class UploadQueue:
         self._copy_began: float | None = None
         self._slow_after = patience
         self._refused_since: float | None = None
+        self._problem = ""
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -92,14 +93,15 @@ class UploadQueue:
     @property
     def problem(self) -> str:
         """What the storage last said, while it refuses; "" where it said nothing."""
-        return self._store.problem
+        return self._store.problem or self._problem
 
     def _work(self) -> None:
         while (upload := self._next()) is not None:
             done = self._copy(upload)
             self._discard(upload.folder)
             if done:
-                upload.after()
+                with contextlib.suppress(Exception):  # as above; the next one calls it again
+                    upload.after()
             with self._changed:
                 self._copying = False
                 self._changed.notify_all()
@@ -118,11 +120,12 @@ class UploadQueue:
             self._copy_began = began = time.monotonic()
             try:
                 self._store.upload(upload.name, upload.folder)
-            except StorageError:
+            except Exception as problem:  # whatever it is: a thread that ended would be waited for
+                self._problem = str(problem.__cause__ or problem)
                 if self._refused_since is None:
                     self._refused_since = began
             else:
-                self._refused_since = None
+                self._refused_since, self._problem = None, ""
                 return True
             finally:
                 self._copy_began = None
