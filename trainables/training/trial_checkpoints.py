@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from trainables.config.checkpoint_place import CheckpointName
 from trainables.training.checkpoints.checkpoint import CheckpointError
@@ -41,6 +44,9 @@ class TrialCheckpoints:
             partial(self._store.request, job.attempt), 5.0 if self._store.is_remote else 1.0
         )
         self._saved_at = time.monotonic()
+        self._unpacked: Callable[[], None] | None = None  # a checkpoint that found no scratch room
+        self._unpacked_since = 0.0
+        self._scratch_problem = ""
 
     def restore(self, trainer: Trainer) -> None:
         """Goes on from the trial's furthest checkpoint that is whole, where there is one.
@@ -67,32 +73,59 @@ class TrialCheckpoints:
         """Saves the trainer's state; ``scores`` holds an accuracy for each finished epoch."""
         name = CheckpointName(trainer.epochs_done, trainer.batches_done, self._job.attempt)
         prune = partial(_prune, self._store, name, scores)
+        self._saved_at = time.monotonic()
         if self._store.is_remote:
-            folder = Path(tempfile.mkdtemp(prefix="checkpoint-")) / str(name)
-            trainer.save(folder)
-            self._uploads.put(Upload(name, folder, prune))
+            self._unpacked = partial(self._hand_over, trainer, name, prune)
+            if not self._has_scratch_room():
+                return
         else:
             self._store.write(name, trainer.save)
             prune()
-        self._saved_at = time.monotonic()
         log.info("saved checkpoint %s", name)
+
+    def _hand_over(self, trainer: Trainer, name: CheckpointName, prune: Callable[[], None]) -> None:
+        """Writes a checkpoint to this machine's disk, for the thread that copies it from there."""
+        folder = Path(tempfile.mkdtemp(prefix="checkpoint-")) / str(name)
+        try:
+            trainer.save(folder)
+        except BaseException:
+            _remove(folder)
+            raise
+        self._uploads.put(Upload(name, folder, prune))
+
+    def _has_scratch_room(self) -> bool:
+        """Hands over what is waiting for room; a disk that is full holds no training up."""
+        if self._unpacked is None:
+            return True
+        try:
+            self._unpacked()
+        except (OSError, SafetensorError) as problem:
+            self._unpacked_since = self._unpacked_since or time.monotonic()
+            self._scratch_problem = f"{socket.gethostname()}: {problem}"
+            log.warning("no checkpoint can be written: %s", problem)
+            return False
+        self._unpacked, self._unpacked_since, self._scratch_problem = None, 0.0, ""
+        return True
 
     def wait(self, seconds: float) -> bool:
         """Whether everything saved lies in the storage, within so many seconds."""
-        if self._uploads.wait(seconds):
+        if not self._has_scratch_room():
+            time.sleep(seconds)
+        elif self._uploads.wait(seconds):
             return True
         log.warning("the storage has taken nothing for %.0f s: %s", self.away_seconds, self.problem)
         return False
 
     @property
     def away_seconds(self) -> float:
-        """How long the storage has refused a checkpoint; 0 where it takes them."""
-        return self._uploads.away_seconds
+        """How long no checkpoint could be stored; 0 where they can."""
+        since = self._unpacked_since
+        return time.monotonic() - since if since else self._uploads.away_seconds
 
     @property
     def problem(self) -> str:
-        """What the storage last said, while it refuses; "" where it said nothing."""
-        return self._uploads.problem
+        """What was last said, while no checkpoint can be stored; "" where nothing was."""
+        return self._scratch_problem or self._uploads.problem
 
     def close(self) -> None:
         """Leaves the storage alone; a checkpoint that could not be copied yet is given up."""

@@ -61,6 +61,24 @@ def test_training_goes_on_while_the_storage_is_away_and_the_newest_arrives(attem
     assert checkpoints.away_seconds == 0
 
 
+def test_a_disk_without_room_for_scratch_files_holds_up_no_training(attempt, tmp_path, monkeypatch):
+    trainer, checkpoints, store = attempt
+    blocker = tmp_path / "scratch"
+    blocker.write_text("a file where the folder should be")
+    monkeypatch.setattr("tempfile.tempdir", str(blocker))
+    for scores in ([0.1], [0.1, 0.2]):
+        trainer.train_epoch()
+        checkpoints.save(trainer, scores)
+    assert not checkpoints.wait(0.2)
+    assert checkpoints.away_seconds >= 0.2
+    assert str(blocker) in checkpoints.problem
+    blocker.unlink()
+    blocker.mkdir()
+    assert checkpoints.wait(60)
+    assert (checkpoints.away_seconds, checkpoints.problem) == (0, "")
+    assert [str(name) for name in store.names()] == ["e2-a0"]
+
+
 def test_a_stop_is_heard_although_nobody_waits_for_the_answer(attempt, bucket, tmp_path):
     _, checkpoints, _ = attempt
     assert checkpoints.request() == ""
