@@ -17,7 +17,7 @@ from analysis.study.compare import compare, differences
 from analysis.study.matching_trials import would_have_won
 from analysis.study.study import Study, load_study
 from trainables.text.count import plural
-from trainables.text.table import WIDTH
+from trainables.text.table import WIDTH, shorten_apart
 
 First = Annotated[Path, typer.Argument(metavar="A", help="A study folder.")]
 Second = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
@@ -41,9 +41,7 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
     if len(frame):
         shown = pd.DataFrame(
             {
-                "configuration": [
-                    textwrap.shorten(label, 32, placeholder="…") for label in frame["label"]
-                ],
+                "configuration": shorten_apart(list(frame["label"]), 32),
                 "n": [f"{x}, {y}" for x, y in zip(frame["n_a"], frame["n_b"], strict=True)],
                 "b − a": [points(value, True) for value in frame["difference"]],
                 "interval": [_interval(row.low, row.high) for row in frame.itertuples()],

@@ -69,7 +69,10 @@ def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
     frames = [TABLES[table](study) for study in studies]
     if len(frames) == 1:
         return frames[0]
-    named = [frame.assign(study=study.name) for frame, study in zip(frames, studies, strict=True)]
+    names = [study.name for study in studies]
+    if len(set(names)) < len(names):  # copies, or of several results folders
+        names = [str(study.folder) for study in studies]
+    named = [frame.assign(study=name) for frame, name in zip(frames, names, strict=True)]
     whole = pd.concat(named, ignore_index=True)
     return whole[["study", *(name for name in whole if name != "study")]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainables.text.table import WIDTH, lay_out, shorten
+from trainables.text.table import WIDTH, lay_out, shorten, shorten_apart
 
 MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
 ADVISED_IMAGES = 2048
@@ -63,15 +63,16 @@ def _advice(state: dict[str, Any], training_images: int) -> list[str]:
 
 def _table(layers: list[dict[str, Any]]) -> list[str]:
     header = ["layer", "shape", "ranks", "parameters", "error"]
+    names = shorten_apart([layer["name"].removesuffix(".conv") for layer in layers], 26)
     rows = [
         [
-            shorten(layer["name"].removesuffix(".conv"), 26),
+            name,
             f"{layer['in_channels']}>{layer['out_channels']}",
             shorten("-".join(map(str, layer["ranks"])), 16) or layer["family"],
             f"{layer['parameters']:,}",
             f"{layer['relative_error']:.4f}",
         ]
-        for layer in layers
+        for name, layer in zip(names, layers, strict=True)
     ]
     lines = lay_out([header, *rows], align="<<<>>")
     left = WIDTH - len(lines[0])

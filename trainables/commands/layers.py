@@ -12,7 +12,7 @@ from trainables.sizes.network import Architecture
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.selection import why_kept
-from trainables.text.table import lay_out, shorten
+from trainables.text.table import lay_out, shorten, shorten_apart
 
 Network = Annotated[
     str, typer.Argument(metavar="[NETWORK]", help="Such as torchvision:resnet18 or my.py:make.")
@@ -57,6 +57,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
     reasons = {row.name: why_kept(table, row, replace, keep) for row in table.rows}
     chosen = sum(not reason for reason in reasons.values())
     channels, height, width = table.image
+    names = shorten_apart([row.name for row in table.rows], 32)
     return [
         f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds for "
         f"{channels} x {height} x {width}, {table.classes} classes",
@@ -66,7 +67,10 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
         *lay_out(
             [
                 ["layer", "shape", "input", "parameters", "multiply-adds", ""],
-                *(_row(table, row, reasons[row.name]) for row in table.rows),
+                *(
+                    [name, *_row(table, row, reasons[row.name])]
+                    for name, row in zip(names, table.rows, strict=True)
+                ),
             ],
             align="<<<>><",
         ),
@@ -85,7 +89,6 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
 def _row(table: LayerTable, row: LayerRow, reason: str) -> list[str]:
     inputs = " ".join(dict.fromkeys(_extent(row, hw) for hw in row.inputs))
     return [
-        shorten(row.name, 32),
         row.shape,
         shorten(inputs, 16),
         f"{row.parameters / max(table.parameters, 1):.1%}",

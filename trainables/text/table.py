@@ -28,6 +28,16 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def shorten_apart(texts: Sequence[str], width: int) -> list[str]:
+    """The texts, cut to a width, or to the least above it that leaves different ones different."""
+    widest = max(map(len, texts), default=0)
+    for room in range(width, widest):
+        cut = [shorten(text, room) for text in texts]
+        if len(set(cut)) == len(set(texts)):
+            return cut
+    return list(texts)
+
+
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
     """Lines with the headers on top, close together.
 

@@ -2,12 +2,15 @@
 
 import io
 import json
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analysis.commands.export import FORMATS, TABLES, export_frame, export_text, write_export
 from analysis.record.tables import TableError
+from analysis.study.study import load_study
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -34,6 +37,13 @@ def test_several_studies_are_told_apart(study):
     frame = export_frame([study("twelve"), study("one")], "trials")
     assert frame["study"].value_counts().to_dict() == {"twelve": 12, "one": 1}
     assert next(iter(frame)) == "study"
+
+
+def test_studies_of_one_name_are_told_apart(study, tmp_path):
+    own = study("one")
+    copy = load_study(Path(shutil.copytree(own.folder, tmp_path / own.folder.name)))
+    frame = export_frame([own, copy], "trials")
+    assert frame["study"].tolist() == [str(own.folder), str(copy.folder)]
 
 
 def test_markdown_is_a_table_whatever_is_in_it():

@@ -50,6 +50,14 @@ def test_studies_without_a_common_configuration_have_no_rows(study):
     )  # fmt: skip
 
 
+def test_configurations_that_begin_alike_have_lines_of_their_own(study):
+    one = study("seeds")
+    frame = compare(one, one)
+    text = comparison_text(one, one, frame, differences(one, one))
+    lines = [line for line in text.splitlines() if line.lstrip().startswith("low_rank")]
+    assert len(set(lines)) == len(lines) == len(frame)
+
+
 def test_what_else_differs_is_named(tmp_path):
     a, b = dense(tmp_path / "a"), dense(tmp_path / "b")
     info = json.loads((b.folder / "study.json").read_text())

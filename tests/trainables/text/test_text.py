@@ -4,7 +4,7 @@ from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment
 from trainables.text.share import percent
-from trainables.text.table import lay_out, text_table
+from trainables.text.table import lay_out, shorten_apart, text_table
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,10 @@ def test_columns_are_aligned_and_long_headers_broken() -> None:
 
 def test_lines_are_equally_long() -> None:
     assert lay_out([["a", "1"], ["bcd", "22"]], "<>") == ["a     1", "bcd  22"]
+
+
+def test_what_is_cut_stays_apart() -> None:
+    blocks = ["stages.0.blocks.0.conv1", "stages.0.blocks.0.conv2"]
+    assert shorten_apart(blocks, 8) == blocks
+    assert shorten_apart(["first.layer", "second.layer"], 6) == ["first…", "secon…"]
+    assert shorten_apart(["rank 16 a", "rank 24 b"], 4) == ["rank 1…", "rank 2…"]
