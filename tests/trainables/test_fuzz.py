@@ -4,15 +4,14 @@ import contextlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image
 from safetensors.torch import save_file
 
 from tests.fuzzing import damage, damaged, examples
+from tests.image_folder import write_images
 from tests.trainables.trained_study import train_study
 from trainables.compression.compress import compress
 from trainables.compression.start_writer import write_start
@@ -203,12 +202,8 @@ def test_a_damaged_cache_is_made_again(tmp_path_factory, places, kind):
 
 
 def images_digest(cache: Path) -> str | None:
-    for part in ("train", "test"):
-        for label in ("a", "b"):
-            path = cache / "images" / part / label / "0.png"
-            if not path.exists():
-                path.parent.mkdir(parents=True)
-                Image.fromarray(np.full((2, 2), len(label + part), np.uint8)).save(path)
+    if not (cache / "images").exists():
+        write_images(cache / "images", {"train": 1, "test": 1})
     return content_digest(DataRequest("folder", cache / "images"))
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+
+from tests.image_folder import write_images
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +15,4 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Two classes with ten training images and three test images each, all different."""
-    random = np.random.default_rng(0)
-    for part, count in (("train", 10), ("test", 3)):
-        for label in ("cat", "dog"):
-            folder = tmp_path / "images" / part / label
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = random.integers(0, 256, (12, 16, 3), np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number:02}.png")
-    return tmp_path / "images"
+    return write_images(tmp_path / "images", {"train": 10, "test": 3})

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.image_folder import write_images
 from trainables.config.train_config import TrainConfig
 from trainables.data import pixel_cache
 from trainables.data.datasets.registry import load_dataset
@@ -20,15 +20,8 @@ from trainables.training.trainer import Trainer
 def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRequest:
     """Two classes of 32 training, 8 validation and 8 test images."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    random = np.random.default_rng(0)
-    for part, count in (("train", 32), ("val", 8), ("test", 8)):
-        for label in ("cat", "dog"):
-            folder = tmp_path / "images" / part / label
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = random.integers(0, 256, (20, 24, 3), np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
-    return DataRequest("folder", tmp_path / "images")
+    parts = {"train": 32, "val": 8, "test": 8}
+    return DataRequest("folder", write_images(tmp_path / "images", parts))
 
 
 @pytest.fixture

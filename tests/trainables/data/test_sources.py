@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from tests.image_folder import write_images
 from trainables.data.datasets.registry import (
     DATASETS,
     content_digest,
@@ -22,12 +22,7 @@ def request_for(cifar10_dir: Path, tmp_path: Path):
 
     def make(name: str) -> DataRequest:
         if name == "folder":
-            for part, count in (("train", 7), ("val", 2), ("test", 1)):
-                for label, colour in (("cat", "red"), ("dog", "green"), ("eel", "blue")):
-                    place = tmp_path / part / label
-                    place.mkdir(parents=True, exist_ok=True)
-                    for number in range(count):
-                        Image.new("RGB", (9, 9 + number), colour).save(place / f"{number}.png")
+            write_images(tmp_path, {"train": 7, "val": 2, "test": 1}, ("cat", "dog", "eel"))
         return DataRequest(name, {"folder": tmp_path, "cifar10": cifar10_dir}.get(name))
 
     return make

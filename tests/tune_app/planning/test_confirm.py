@@ -13,6 +13,7 @@ from analysis.study.best import best_configuration
 from analysis.study.size_steps import size_step
 from analysis.study.study import load_study
 from search_spaces.registry import SPACES
+from tests.image_folder import write_images
 from trainables.config.trial_id import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -258,14 +259,11 @@ def quickstart(study: Path) -> Plan:
 
 def test_images_that_the_command_named_are_those_that_are_confirmed_on(tmp_path: Path) -> None:
     """The space itself names another data set."""
-    for number in range(40):
-        place = tmp_path / "photos" / ("a" if number % 2 else "b")
-        place.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (9, 9), (6 * number, 0, 0)).save(place / f"{number}.png")
+    photos = write_images(tmp_path / "photos", {".": 20})
     options = RunOptions(
         space="quickstart",
         dataset="folder",
-        data_dir=tmp_path / "photos",
+        data_dir=photos,
         results_dir=tmp_path,
         settings={"batch_size": (8,)},
     )
@@ -280,8 +278,8 @@ def test_images_that_the_command_named_are_those_that_are_confirmed_on(tmp_path:
     folder.mkdir()
     (folder / "ledger.jsonl").write_bytes(encode(rows))
     (folder / "study.json").write_text(json.dumps({"identity": study_identity(plan)}))
-    confirming = confirmed(folder, top=1, data_dir=tmp_path / "photos")
+    confirming = confirmed(folder, top=1, data_dir=photos)
     assert {one.config.dataset for one in confirming.trials} == {"folder"}
-    Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "photos" / "a" / "1.png")
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(photos / "cat" / "01.png")
     with pytest.raises(UsageError, match="trained on other images"):
-        confirmed(folder, top=1, data_dir=tmp_path / "photos")
+        confirmed(folder, top=1, data_dir=photos)

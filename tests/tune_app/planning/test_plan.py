@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
+from tests.image_folder import write_images
 from tests.tune_app.planning.plans import plan, space
 from tune_app.command.errors import UsageError
 from tune_app.preview.plan_view import plan_text
@@ -108,11 +108,8 @@ def test_values_left_open_are_resolved_in_every_trial() -> None:
 
 
 def test_a_folder_of_images_decides_the_number_of_classes(tmp_path: Path) -> None:
-    for part in ("train", "test"):
-        for label in ("cat", "dog", "eel"):
-            (tmp_path / part / label).mkdir(parents=True)
-            Image.new("RGB", (8, 8)).save(tmp_path / part / label / "1.png")
-    made = plan(SPACES["cp"], dataset="folder", data_dir=tmp_path)
+    images = write_images(tmp_path, {"train": 1, "test": 1}, ("cat", "dog", "eel"))
+    made = plan(SPACES["cp"], dataset="folder", data_dir=images)
     assert {trial.config.classes for trial in made.trials} == {3}
 
 
