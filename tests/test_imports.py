@@ -1,6 +1,7 @@
 """What import-linter cannot see: what libraries import in turn, what the standard library lacks."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,30 @@ def imported_roots(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
     return {name.partition(".")[0] for name in names}
+
+
+def unexplained_imports(path: Path) -> list[str]:
+    """Imports inside functions that neither a comment there, the file nor its room accounts for."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    room = path.with_name("__init__.py").read_text(encoding="utf-8").splitlines()
+    prose = (line for line in lines + room if not re.match(r"\s*(from|import) ", line))
+    if any(re.search(r"\bimport(s|ed)?\b", line) for line in prose):
+        return []
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    inside = (one for function in functions for one in ast.walk(function))
+    statements = [one for one in inside if isinstance(one, ast.Import | ast.ImportFrom)]
+    return [
+        f"{path.relative_to(ROOT)}:{one.lineno}"
+        for one in statements
+        if not any("#" in line for line in lines[one.lineno - 2 : one.end_lineno])
+    ]
+
+
+def test_an_import_inside_a_function_says_why() -> None:
+    places = ("analysis", "search_spaces", "trainables", "tune_app")
+    paths = [path for place in places for path in modules(place)]
+    assert [one for path in paths for one in unexplained_imports(path)] == []
 
 
 @pytest.mark.parametrize("place", STANDARD_ALONE)

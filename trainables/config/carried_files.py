@@ -67,7 +67,7 @@ def _names(config: TrainConfig) -> Iterable[str]:
 
 
 def _content(path: Path) -> Content:
-    import numpy as np
+    import numpy as np  # few configurations carry files
 
     files = [path] if path.is_file() else [one for one in path.iterdir() if one.is_file()]
     return {

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from trainables.files.whole_file import whole_file
 
+# onnx, onnxscript and onnxruntime need not be installed: what writes a file imports them.
+
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
 CALIBRATION_BATCH = 64

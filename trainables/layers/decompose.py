@@ -78,7 +78,7 @@ def tucker(
     """
     # tntorch's "eig", on Gram matrices, takes half the time but is exact to sqrt(precision) only
     algorithm = "svd" if tensor.dtype == torch.float64 else "eig"
-    import tntorch
+    import tntorch  # takes 0.15 s, and most families need none of it
 
     form = tntorch.Tensor(tensor, ranks_tucker=list(ranks), algorithm=algorithm)
     shapes = zip(bonds[:-1], ranks, bonds[1:], strict=True)
@@ -101,7 +101,7 @@ def canonical(tensor: Tensor, rank: int, generator: torch.Generator) -> list[Ten
     # tntorch draws from torch's global generator, whose state is restored afterwards
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        import tntorch
+        import tntorch  # as above
 
         cores = tntorch.Tensor(tensor.double(), ranks_cp=rank).cores
     return [core.to(tensor.dtype) for core in cores]

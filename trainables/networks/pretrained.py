@@ -40,7 +40,7 @@ def pretrained_weights(reference: Reference) -> TrainedWeights:
 
 
 def _torchvision(name: str, reference: Reference) -> TrainedWeights:
-    from torchvision import models
+    from torchvision import models  # takes two seconds
 
     weights = getattr(models.get_model_weights(name), "DEFAULT", None)
     if weights is None:
@@ -56,7 +56,7 @@ def _torchvision(name: str, reference: Reference) -> TrainedWeights:
 
 
 def _timm(name: str, reference: Reference) -> TrainedWeights:
-    import timm
+    import timm  # need not be installed
 
     if not timm.is_model_pretrained(name):
         raise NetworkError(f"timm has no weights of {name}: name a file of weights")

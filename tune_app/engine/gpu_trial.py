@@ -68,7 +68,7 @@ def _train(
     The card's bytes are read once all have trained together: what one process adds to them cannot
     be told while others allocate. Torch keeps what it reserved, so that they hold every peak.
     """
-    import torch
+    import torch  # in the worker, as above
 
     from trainables.training.trainer import Trainer
 
@@ -87,7 +87,7 @@ def _train(
 
 def _timed(trainer: Trainer, batch_size: int) -> float:
     """Images per second over ``SECONDS`` of training."""
-    import torch
+    import torch  # in the worker, as above
 
     images, began = 0, time.monotonic()
     until = began + SECONDS

@@ -130,9 +130,9 @@ def _chosen(
     options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
 ) -> Iterator[TrainConfig]:
     """The configurations that are confirmed, none twice, each with seed 0."""
-    from analysis.claims.choosing import configuration  # these import pandas
-    from analysis.study.configurations import grid
-    from analysis.study.replicates import replicates
+    from analysis.claims.choosing import configuration  # imports pandas, as do the next
+    from analysis.study.configurations import grid  # pandas
+    from analysis.study.replicates import replicates  # pandas
 
     if study.metric != "val_accuracy_last":
         return  # the test set has chosen already
@@ -158,9 +158,9 @@ def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
 
     Those that do not compete, as they were not chosen, come after those that do.
     """
-    import pandas as pd
+    import pandas as pd  # a quarter of a second, which other plans need not wait
 
-    from analysis.study.best import contenders
+    from analysis.study.best import contenders  # imports pandas
 
     first = contenders(replicates)
     frame = pd.concat([first, contenders(replicates.drop(first.index))])

@@ -97,7 +97,7 @@ class StorageFolder:
             return bytes(file.readall())
 
     def _list(self, top: str) -> list[str]:
-        from pyarrow import fs
+        from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
 
         where = fs.FileSelector(top, allow_not_found=True, recursive=True)
         infos = self._remote.get_file_info(where)

@@ -75,7 +75,7 @@ def prepare_study(
     if placement.is_joined:
         report_health()
     if len(placement.nodes) > 1:
-        from tune_app.nodes.shared_storage import check_shared
+        from tune_app.nodes.shared_storage import check_shared  # only a cluster needs it
 
         check_shared(storage)
     return PreparedStudy(plan, options, paths, name, storage, record, borrowed, workload, placement)
@@ -102,8 +102,8 @@ def _gpus_per_trial(
         raise UsageError(
             ["--gpus-per-trial auto: no GPU here to measure; drop the option, or give a number"]
         )
-    from tune_app.engine.gpu_share import ShareCache, auto_share
-    from tune_app.engine.gpu_trial import card
+    from tune_app.engine.gpu_share import ShareCache, auto_share  # a measured share alone needs it
+    from tune_app.engine.gpu_trial import card  # as above
 
     cache = ShareCache(paths.folder.parent / ".gpu_shares.json")
     return auto_share(plan, card(options.accelerator_type), workload.parameters["data"], cache)

@@ -116,6 +116,6 @@ def _progress(study: OpenStudy, config: RunnerConfig) -> ProgressDisplay:
 
 
 def _tensorboard(folder: Path) -> TrialLog:
-    from analysis.tensorboard.writer import TensorBoardLog
+    from analysis.tensorboard.writer import TensorBoardLog  # imports pandas
 
     return TensorBoardLog(folder)

@@ -54,7 +54,7 @@ def _owner(place: str) -> Path | None:
 
 def _copy(source: str, target: str) -> None:
     """Every trial's checkpoints; not what is asked of the other study's workers."""
-    from pyarrow import fs
+    from pyarrow import fs  # slow to import, and few studies are copies
 
     system, root = filesystem(source)
     _, to = filesystem(target)

@@ -175,7 +175,7 @@ def with_bar(items: Iterable[Result], what: str, count: int | None = None) -> It
 
 def _console() -> Console:
     """stderr: what is printed for a program to read stays alone on stdout."""
-    from rich.console import Console
+    from rich.console import Console  # imported where a bar is shown
 
     return Console(stderr=True)
 
