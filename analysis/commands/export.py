@@ -41,11 +41,11 @@ TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
 
 
 Studies = Annotated[list[Path], typer.Argument(metavar="STUDY…", help="Study folders.")]
-Kind = Annotated[
-    str, typer.Option("--format", metavar=f"{'|'.join(FORMATS)}", help="What to write.")
-]
+Kind = Annotated[str, typer.Option("--format", metavar=f"{'|'.join(FORMATS)}", help="File format.")]
 Table = Annotated[str, typer.Option(metavar="NAME", help=f"Which table: {', '.join(TABLES)}.")]
-Out = Annotated[Path | None, typer.Option("--out", "--to", metavar="FILE", help="Else to stdout.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "--to", metavar="FILE", help="[default: stdout]")
+]
 
 
 def run(studies: Studies, kind: Kind = "csv", table: Table = "trials", out: Out = None) -> None:

@@ -12,11 +12,13 @@ from analysis.report.rendered import write_figures
 from analysis.report.report import FIGURES
 from analysis.study.study import load_study
 
-Charts = Annotated[list[str] | None, typer.Argument(metavar="[CHART…]", help="Which; else all.")]
-Kind = Annotated[str, typer.Option("--format", metavar="pdf|svg|png", help="What to write.")]
+Charts = Annotated[
+    list[str] | None, typer.Argument(metavar="[CHART…]", help="Charts [default: all]")
+]
+Kind = Annotated[str, typer.Option("--format", metavar="pdf|svg|png", help="File format.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "--to", metavar="DIR", help="Else the study's own figures folder."),
+    typer.Option("--out", "--to", metavar="DIR", help="[default: the study's figures/]"),
 ]
 
 

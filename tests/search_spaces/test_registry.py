@@ -127,7 +127,7 @@ def test_a_space_is_added_by_its_file_and_one_line(tmp_path: Path) -> None:
     assert "shallow: 8 grid points" in run("run_tune.py", "--list-spaces")
     plan = run("run_tune.py", "--space", "shallow", "--plan")
     assert "16 trials" in plan
-    assert "stage 2: what each arm chose" in plan
+    assert "stage 2, to estimate: what each arm chose" in plan
 
 
 def test_equal_budget_compares_every_family_and_every_reshaping() -> None:

@@ -9,8 +9,8 @@ import typer
 
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study folder.")]
 Trial = Annotated[
-    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; the only one need not be named.")
+    str, typer.Argument(metavar="[TRIAL]", help="A trial's id; optional if there is one.")
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the data set lies [default: the study's].")
+    Path | None, typer.Option(metavar="DIR", help="Folder of the data set [default: the study's].")
 ]

@@ -25,60 +25,60 @@ if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 StudyFolder = Annotated[
-    Path | None, typer.Argument(metavar="[STUDY]", help="A study folder; none with --network.")
+    Path | None, typer.Argument(metavar="[STUDY]", help="A study folder; not with --network.")
 ]
-Layer = Annotated[str, typer.Option(metavar="NAME", help="The family to compress to.")]
+Layer = Annotated[str, typer.Option(metavar="NAME", help="The layer family to compress to.")]
 Compression = Annotated[
-    float | None, typer.Option(metavar="SHARE", help="Of the dense network's parameters, (0, 1].")
+    float | None, typer.Option(metavar="SHARE", help="Share of the dense parameters, in (0, 1].")
 ]
 Parameters = Annotated[
-    int | None, typer.Option(metavar="N", help="The most parameters of the whole network.")
+    int | None, typer.Option(metavar="N", help="Maximum number of parameters of the whole network.")
 ]
-Rank = Annotated[int | None, typer.Option(metavar="R", help="One rank for every layer.")]
+Rank = Annotated[int | None, typer.Option(metavar="R", help="One rank for all layers.")]
 Energy = Annotated[
     float | None,
-    typer.Option(metavar="SHARE", help="Of each kernel's squared norm, to keep, (0, 1]."),
+    typer.Option(metavar="SHARE", help="Share of each kernel's squared norm to keep, in (0, 1]."),
 ]
 Ranks = Annotated[
     str | None,
     typer.Option(
-        metavar="RULE", help="Each layer's rank: uniform, energy, greedy [default: greedy]."
+        metavar="RULE", help="How ranks are chosen: uniform, energy, greedy [default: greedy]."
     ),
 ]
-Dims = Annotated[int, typer.Option(metavar="D", help="Dimensions of families that reshape.")]
+Dims = Annotated[int, typer.Option(metavar="D", help="Dimensions, for families that reshape.")]
 Precision = Annotated[
     str, typer.Option(metavar="fp32|bf16|fp16", help="Number format of the kernels.")
 ]
 BatchnormImages = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, help="Training images to measure BatchNorm's statistics anew on."
+        metavar="N", min=0, help="Training images to measure BatchNorm's statistics on again."
     ),
 ]
 Network = Annotated[
     str, typer.Option(metavar="NAME", help="A network trained elsewhere, such as my.py:make.")
 ]
 Weights = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Its state dict: safetensors, or torch's.")
+    Path | None, typer.Option(metavar="FILE", help="Its state dict: safetensors or torch.save.")
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="What else is known of it: image_size, classes, dataset (which judges it).",
+        help="More about it: image_size, classes, dataset (to evaluate it).",
     ),
 ]
-Replace = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers.")]
-Keep = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers stay.")]
+Replace = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]
+Keep = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Starting point [default: in starting_points of STUDY or results]."
+        metavar="DIR", help="Where to write it [default: in STUDY or results, starting_points/]."
     ),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.")]
-Json = Annotated[bool, typer.Option("--json", help="Print what the starting point's JSON holds.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the starting point's JSON file.")]
 
 
 def compress(

@@ -25,7 +25,7 @@ def compress_report(state: dict[str, Any], space: Path, command: str, training_i
         f"parameters     {network['dense_parameters']:,} -> {network['parameters']:,} "
         f"({network['parameters'] / network['dense_parameters']:.1%})",
         f"multiply-adds  {network['dense_macs'] / 1e6:,.2f} M -> {network['macs'] / 1e6:,.2f} M "
-        "an image",
+        "per image",
         *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
         *_advice(state, training_images),
         "",
@@ -50,14 +50,14 @@ def _advice(state: dict[str, Any], training_images: int) -> list[str]:
     if not state["network"]["batchnorms"]:
         return ["BatchNorm      the network has none to measure"] if images else []
     if images:
-        return [f"BatchNorm      measured anew on {images:,} training images"]
+        return [f"BatchNorm      measured again on {images:,} training images"]
     before, after = (state["held_out"].get(name) for name in ("before", "after"))
     if before is None or after["accuracy"] > before["accuracy"] - MUCH_LOST:
         return []
     return [
         "               BatchNorm keeps the dense network's statistics;",
         f"               --batchnorm-images {min(ADVISED_IMAGES, training_images)} measures "
-        "them anew",
+        "them again",
     ]
 
 

@@ -13,10 +13,10 @@ from trainables.commands.arguments import DataDir, StudyFolder, Trial
 from trainables.text.table import lay_out
 
 Batch = Annotated[
-    int, typer.Option(metavar="N", min=1, help="Images at once that it is made fast for.")
+    int, typer.Option(metavar="N", min=1, help="Batch size that the export is optimised for.")
 ]
 Seconds = Annotated[
-    float, typer.Option(metavar="S", min=0.01, help="About how long each latency is measured.")
+    float, typer.Option(metavar="S", min=0.01, help="Seconds to measure each latency for.")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
 Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]
@@ -24,13 +24,13 @@ Form = Annotated[
     str,
     typer.Option(
         metavar="FORM",
-        help="factors: no layer larger than trained; folded: one convolution a kernel; fastest: "
+        help="factors: no layer larger than trained; folded: one convolution per kernel; fastest: "
         "folded where it is clearly faster.",
     ),
 ]
-Onnx = Annotated[bool, typer.Option("--onnx", help="Write an ONNX file too.")]
+Onnx = Annotated[bool, typer.Option("--onnx", help="Also write an ONNX file.")]
 Int8 = Annotated[
-    bool, typer.Option("--int8", help="Write an ONNX file in 8 bits too; implies --onnx.")
+    bool, typer.Option("--int8", help="Also write an ONNX file in 8 bits; implies --onnx.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the card instead of a table.")]
 
@@ -125,7 +125,7 @@ def _report(card: dict[str, Any], folder: Path) -> str:
         *lay_out(_latencies(card), align="<>>>>"),
         f"medians (quartiles) in float32, threads {card['threads']}, {card['machine']}",
         "",
-        f"multiply-adds  {card['macs'] / 1e6:,.2f} M an image "
+        f"multiply-adds  {card['macs'] / 1e6:,.2f} M per image "
         f"({card['trained_macs'] / 1e6:,.2f} M as trained)",
         f"parameters     {card['exported_parameters']:,} ({card['parameters']:,} as trained)",
         f"outputs        within {card['largest_difference']:.1g} of the network's on "

@@ -15,19 +15,19 @@ from trainables.sizes.selection import why_kept
 from trainables.text.table import lay_out, shorten, shorten_apart
 
 Network = Annotated[
-    str, typer.Argument(metavar="[NETWORK]", help="Such as torchvision:resnet18 or my.py:make.")
+    str, typer.Argument(metavar="[NETWORK]", help="For example torchvision:resnet18, my.py:make.")
 ]
 ImageSize = Annotated[
-    int, typer.Option(metavar="N", min=8, max=1024, help="Side of its images, in pixels.")
+    int, typer.Option(metavar="N", min=8, max=1024, help="Side of its input images, in pixels.")
 ]
-Classes = Annotated[int, typer.Option(metavar="N", min=2, help="How many classes it tells apart.")]
+Classes = Annotated[int, typer.Option(metavar="N", min=2, help="Number of classes.")]
 Width = Annotated[
     int, typer.Option(metavar="N", min=1, max=8192, help="Channels of resnet9's first layer.")
 ]
 Replace = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]
 Keep = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
-RankScale = Annotated[float, typer.Option(metavar="S", help="The rank_scale that is shown.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The table of layers as JSON.")]
+RankScale = Annotated[float, typer.Option(metavar="S", help="The rank_scale to show sizes for.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the table of layers as JSON.")]
 
 
 def layers(

@@ -12,9 +12,9 @@ from trainables.commands.layers import Classes, ImageSize
 FORMATS = ("fp32", "bf16")
 
 Network = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="Such as torchvision:resnet18 or my.py:make.")
+    str, typer.Argument(metavar="NETWORK", help="For example torchvision:resnet18, my.py:make.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def precision(

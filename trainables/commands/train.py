@@ -26,6 +26,7 @@ from trainables.data.datasets.registry import (
     load_dataset,
 )
 from trainables.data.sources import DataRequest, requested_data
+from trainables.text.count import plural
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from trainables.training.trainer import Trainer
@@ -50,7 +51,7 @@ Download = Annotated[
 ]
 SkipUnreadable = Annotated[
     bool,
-    typer.Option("--skip-unreadable", help="Go on without images that cannot be read."),
+    typer.Option("--skip-unreadable", help="Leave out images that cannot be read."),
 ]
 Out = Annotated[
     Path | None,
@@ -59,17 +60,17 @@ Out = Annotated[
     ),
 ]
 Threads = Annotated[
-    int, typer.Option(metavar="N", min=1, help="CPU threads; a search's trial has one, too.")
+    int, typer.Option(metavar="N", min=1, help="CPU threads; a trial of a search has one.")
 ]
 Compiled = Annotated[
     bool,
     typer.Option(
         "--compiled/--no-compiled",
-        help="Compute with kernels in C where there is a compiler, or with torch alone.",
+        help="Use kernels in C if there is a compiler, or torch alone.",
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU where there is one]")
+    str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU if there is one]")
 ]
 
 
@@ -168,7 +169,7 @@ def _run(trainer: Trainer, checkpoint: Path) -> int:
                 if metrics is None:
                     trainer.save(checkpoint)
                     progress.stop()
-                    print(f"interrupted and saved; the same command goes on from {checkpoint}")
+                    print(f"interrupted and saved; the same command continues from {checkpoint}")
                     return INTERRUPTED
                 progress.console.print(_line(metrics, trainer.config.epochs), highlight=False)
         except Diverged as problem:
@@ -205,10 +206,10 @@ def _headline(trainer: Trainer) -> str:
     size, config = trainer.size, trainer.config
     macs = size.macs(config.images_at_once) / 1e6
     text = (
-        f"{trainer.trial_id}\n{size.parameters:,} parameters, {macs:,.1f} M multiply-adds an "
+        f"{trainer.trial_id}\n{size.parameters:,} parameters, {macs:,.1f} M multiply-adds per "
         f"image, {trainer.precision} on {trainer.device.type}, {code_path(trainer.device)} code"
     )
-    return text + (f", going on after epoch {trainer.epochs_done}" if trainer.epochs_done else "")
+    return text + (f", continuing after epoch {trainer.epochs_done}" if trainer.epochs_done else "")
 
 
 def _line(metrics: EpochMetrics, epochs: int) -> str:
@@ -231,6 +232,7 @@ def _judged(metrics: EpochMetrics) -> str:
 def _summary(history: list[EpochMetrics], checkpoint: Path) -> str:
     seconds = sum(metrics.train_seconds for metrics in history)
     return (
-        f"after {len(history)} epochs and {seconds:.0f} s of training: {_judged(history[-1])}\n"
+        f"after {plural(len(history), 'epoch')} and {seconds:.0f} s of training: "
+        f"{_judged(history[-1])}\n"
         f"checkpoint: {checkpoint}"
     )

@@ -10,12 +10,12 @@ from trainables.commands.layers import Classes, ImageSize
 from trainables.config.starting_weights import PRETRAINED
 
 Network = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="Such as torchvision:resnet18 or my.py:make.")
+    str, typer.Argument(metavar="NETWORK", help="For example torchvision:resnet18, my.py:make.")
 ]
 Weights = Annotated[
     str, typer.Argument(metavar="[WEIGHTS]", help="A file with a state_dict, or pretrained.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def weights(

@@ -61,7 +61,7 @@ def test_export_prints_latencies_beside_multiply_adds_and_writes_the_files(study
     output = capsys.readouterr().out
     assert max(map(len, output.splitlines()[:-1])) <= 80
     card = json.loads((tmp_path / "card.json").read_text())
-    counted = f"multiply-adds  {card['macs'] / 1e6:.2f} M an image"
+    counted = f"multiply-adds  {card['macs'] / 1e6:.2f} M per image"
     for part in ("latency ms", counted, "threads 1", "model.pt2"):
         assert part in output
     program = torch.export.load(tmp_path / "model.pt2").module()
