@@ -139,6 +139,13 @@ def _paired_lead(best: Arm, rival: Arm) -> Lead | None:
     return Lead(effect.effect, effect.low, effect.high, effect.p, effect.df)
 
 
+def paired_differences(baseline: Arm, treatment: Arm) -> dict[int, float]:
+    """Treatment minus baseline by seed, where each seed held out images of its own."""
+    before = dict(zip(baseline.seeds, baseline.outcomes.tolist(), strict=False))
+    after = dict(zip(treatment.seeds, treatment.outcomes.tolist(), strict=False))
+    return {seed: after[seed] - before[seed] for seed in after if seed in before}
+
+
 def spreads(runs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The variance of each arm's runs (NaN for a single run) and its number of runs.
 

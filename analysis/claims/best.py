@@ -243,7 +243,7 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
             " nothing and are left out of the comparison"
         )
     if best.unknown:
-        numbers += f"; {plural(len(best.unknown), 'rival')} with one run cannot be compared"
+        numbers += f"; {plural(len(best.unknown), 'rival')} without two runs cannot be compared"
     if p < 0.05:
         text = f"{name} is best: {scored}, ahead of {rival.name} by {numbers}."
         return Claim(text, "shown", runs, lead.effect, lead.low, lead.high, p)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from analysis.claims.arm import Arm
+from analysis.claims.arm import Arm, paired_differences
 from analysis.claims.choosing import Chosen, candidates, carried, columns, own_best
 from analysis.claims.claim import Claim, Verdict, evidence, p_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
-from analysis.statistics.contrasts import Effect, effect_of_blocks, holm
+from analysis.statistics.contrasts import Effect, effect_of_blocks, effect_of_pairs, holm
 from analysis.statistics.intervals import rounding_variance, t_p_value, t_quantile
 from analysis.study.configurations import grid
 from analysis.study.study import Study
@@ -82,7 +83,7 @@ def _by_block(chosen: Iterable[Chosen], treatment: str, value: Any) -> dict[int,
 def _cost(
     gathered: Evidence, value: Any, key: str, own: dict[int, Chosen], shared: dict[int, Chosen]
 ) -> Carried:
-    blocks, cells = [], []
+    blocks, cells, apart = [], [], []
     arms: dict[str, Arm] = {}
     for block in sorted(own.keys() & shared.keys()):
         pair = {chosen.id: gathered.arm("", chosen) for chosen in (shared[block], own[block])}
@@ -91,9 +92,13 @@ def _cost(
         if len(shared_runs) and len(own_runs):
             blocks.append(block)
             cells.append([_summary(shared_runs), _summary(own_runs)])
+            apart.append(paired_differences(pair[shared[block].id], pair[own[block].id]))
     table = np.array(cells, dtype=float).reshape(-1, 2, 3)
     same = np.array([own[block].id == shared[block].id for block in blocks], dtype=bool)
     cost = cost_of(table, same, rounding_variance(gathered.runs["value"]))
+    if not same.all():
+        paired = effect_of_pairs(pd.DataFrame(apart).to_numpy(dtype=float))
+        cost = paired if math.isfinite(paired.p) else cost
     return Carried(
         treatment=value,
         value=next(iter(shared.values())).configuration.get(key) if shared else None,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.claims.matching import numbered, pair_architectures, tuned_columns
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.status import TrialStatus
 from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import best_first, enough_runs
@@ -55,7 +56,8 @@ def choose(
     """The configuration that each arm of a question selects, from runs on choosing seeds.
 
     Of equal means the smaller network is selected. One configuration may serve several arms.
-    Nothing is selected where nothing is tuned (a contrast without nuisance keys) or no run ended.
+    Nothing is selected where nothing is tuned (a contrast without nuisance keys of which no run was
+    stopped) or no run ended.
 
     Args:
         question: None makes the whole study one arm.
@@ -73,7 +75,8 @@ def choose(
         case Select():
             return _selected(question, frame)
         case Contrast():
-            return _contrasted(question, frame, tuned_columns(space))
+            picked = scheduler_chose(trials)
+            return _contrasted(question, frame, tuned_columns(space), picked=picked)
         case Carry():
             tuned = tuned_columns(space)
             return (*own_best(question, frame, tuned), *carried(question, frame, tuned))
@@ -98,6 +101,11 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
     return best_first(first)
 
 
+def scheduler_chose(trials: pd.DataFrame) -> bool:
+    """Whether a scheduler stopped runs: those that it let finish are too good, as chosen ones."""
+    return bool((trials["status"] == TrialStatus.STOPPED).any())
+
+
 def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
     """The best row of each arm; ``frame`` is sorted, the best first.
 
@@ -109,7 +117,7 @@ def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
         return (_chosen(able, {}, len(able)),)
     found = []
     for values, arm in frame.groupby(list(names), sort=False, dropna=False):
-        named = {name: _plain(value) for name, value in zip(names, values, strict=True)}
+        named = {name: plain(value) for name, value in zip(names, values, strict=True)}
         able = arm[enough_runs(arm["runs"])]
         found.append(_chosen(able, named, len(able)))
     return tuple(found)
@@ -129,11 +137,12 @@ def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chos
 
 def configuration(row: pd.Series) -> dict[str, Any]:
     """The row's keys of ``TrainConfig`` that have a value, without the seed, as Python values."""
-    values = {name: _plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
+    values = {name: plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
     return {name: value for name, value in values.items() if value is not None and name != "seed"}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a frame as plain Python; None for a missing one."""
     if value is None or value is pd.NA or value != value:
         return None
     return value.item() if hasattr(value, "item") else value
@@ -154,17 +163,17 @@ def _selected(question: Select, frame: pd.DataFrame) -> tuple[Chosen, ...]:
 
 
 def _contrasted(
-    question: Contrast, frame: pd.DataFrame, tuned: Iterable[str]
+    question: Contrast, frame: pd.DataFrame, tuned: Iterable[str], *, picked: bool
 ) -> tuple[Chosen, ...]:
     (key,) = columns([question.key])
     if key not in frame:
         return ()
     pairs = pair_architectures(frame, key, question.baseline, question.treatment, tuned)
-    if not pairs["candidates"].gt(1).any():
+    if not picked and not pairs["candidates"].gt(1).any():
         return ()
     found = []
     for row in pairs.itertuples():
-        arm = {key: _plain(frame.loc[row.id, key]), "block": int(row.block)}
+        arm = {key: plain(frame.loc[row.id, key]), "block": int(row.block)}
         found.append(_chosen(frame.loc[[row.id]], arm, int(row.candidates)))
     return tuple(found)
 
@@ -193,7 +202,7 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
             continue
         best = arm[arm[key] == means.idxmax()]
         for number, rows in best.groupby("block", sort=False):
-            named = {treatment: _plain(value), "block": int(number), "carried": True}
+            named = {treatment: plain(value), "block": int(number), "carried": True}
             found.append(_chosen(rows, named, len(means)))
     return tuple(found)
 

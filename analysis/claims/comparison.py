@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.arm import split_by_seed
-from analysis.claims.choosing import candidates
+from analysis.claims.choosing import candidates, scheduler_chose
 from analysis.claims.claim import Claim, value_words
 from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
 from analysis.claims.grid_edge import open_ways
@@ -101,7 +101,7 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     if key not in frame:
         return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
-    tuned = bool(pairs["candidates"].gt(1).any())
+    tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     if tuned:
         trials = trials[is_estimating(trials)]
@@ -179,6 +179,8 @@ def _names(key: str, baseline: Any, treatment: Any) -> tuple[str, str]:
 def _is_tuned(study: Study, runs: pd.DataFrame, key: str) -> bool:
     if len(runs):
         return bool(runs["tuned"].any())
+    if scheduler_chose(study.trials):
+        return True
     varied = [name for name in tuned_columns(study.space) if name != key and name in study.trials]
     return any(study.trials[name].nunique() > 1 for name in varied)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
-from analysis.claims.choosing import Chosen
+from analysis.claims.choosing import Chosen, scheduler_chose
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study
@@ -48,7 +48,7 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
         fresh: take runs on estimating seeds alone, though no arm chose among several settings.
     """
     chosen = list(chosen)
-    tuned = fresh or any(one.candidates > 1 for one in chosen)
+    tuned = fresh or any(one.candidates > 1 for one in chosen) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     trials = trials[trials["configuration"].isin({one.id for one in chosen})]
     if tuned:

@@ -24,11 +24,16 @@ GAINS = 0.05
 """One-sided significance level of the test of a grid's last value against the one before it."""
 
 
+def values_of(space: Mapping[str, Any], key: str) -> list[Any]:
+    """The values of a key's grid; none where it is sampled, or fixed."""
+    domain = ((space.get("keys") or {}).get(key) or {}).get("domain") or {}
+    return list(domain.get("values") or domain.get("grid") or ())
+
+
 def searched_values(space: Mapping[str, Any], key: str) -> list[float]:
     """The values of a key's grid, lowest first; its bounds where it was sampled."""
     domain = ((space.get("keys") or {}).get(key) or {}).get("domain") or {}
-    values = domain.get("values") or domain.get("grid")
-    values = values or [domain.get("low"), domain.get("high")]
+    values = values_of(space, key) or [domain.get("low"), domain.get("high")]
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     return sorted(float(value) for value in numbers)
 

@@ -41,6 +41,10 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     if not small or reference.n < 2:
         text = f"Nothing can be said of networks within {margin} of {named}: {UNTESTED}."
         return [Claim(text, "cannot_say", 0)]
+    if not len(reference.trained):
+        text = f"Nothing can be said of networks within {margin} of {named}: all its"
+        text += f" {plural(reference.n, 'run')} diverged or learned nothing."
+        return [Claim(text, "cannot_say", reference.n)]
     tests = [margin_test(arm, reference, question.margin) for arm in small]
     adjusted = holm([p for p, *_ in tests])
     runs = reference.n + sum(arm.n for arm in small)

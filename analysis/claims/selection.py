@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from analysis.claims.arm import Arm, best_arm
+from analysis.claims.arm import Arm, best_arm, make_arm
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
-from analysis.claims.choosing import SIDE, Chosen, choose, columns
+from analysis.claims.choosing import SIDE, Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
+from analysis.claims.grid_edge import edge, values_of
+from analysis.claims.matching import tuned_columns
+from analysis.record.status import TrialStatus
 from analysis.statistics.contrasts import hochberg
+from analysis.study.best import allowed
 from analysis.study.configurations import grid
+from analysis.study.outcomes import is_estimating, outcomes
+from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from search_spaces.grammar.question import Select
 from trainables.text.count import plural
@@ -36,7 +43,9 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     (within,) = columns([question.within])
     budgets: dict[Any, list[Sized]] = {}
     for choice in chosen:
-        budgets.setdefault(choice.arm[within], []).append(_sized(choice, within, gathered))
+        budgets.setdefault(choice.arm[within], []).append(_sized(study, choice, within, gathered))
+    for budget, arm in lost_arms(study, question, chosen):
+        budgets.setdefault(budget, []).append(arm)
     winners = {
         budget: best_within(arms)
         for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
@@ -51,6 +60,9 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     return [_summary(question, winners, claims, adjusted), *claims]
 
 
+WIDER = ", wider than the budget"
+
+
 @dataclass(frozen=True)
 class Sized:
     """An arm at a budget.
@@ -59,25 +71,63 @@ class Sized:
         arm: its runs.
         compared: the values that tell it from the other arms of the budget.
         larger: whether it is the next width above a budget that no width fills.
+        edges: the grids of which it selected an end, and the way to widen: "learning_rate upwards".
     """
 
     arm: Arm
     compared: tuple[Any, ...]
     larger: bool
+    edges: tuple[str, ...] = ()
 
 
-def _sized(chosen: Chosen, within: str, gathered: Evidence) -> Sized:
+def lost_arms(
+    study: Study, question: Select, chosen: Iterable[Chosen]
+) -> Iterator[tuple[Any, Sized]]:
+    """The arms of which nothing came to an end, with their budgets: nobody has beaten them.
+
+    An arm that a scheduler stopped altogether is none of them, nor one that the space no longer
+    has.
+    """
+    within, *keys = columns((question.within, *question.keys))
+    trials = allowed(study, existing(grid(study), study.space))
+    if any(name not in trials for name in (within, *keys)):
+        return
+    named = [within, *keys, *([SIDE] if SIDE in trials else [])]
+    known = {tuple(one.arm.get(name) for name in named) for one in chosen}
+    ours = trials[trials[within].notna() & ~is_estimating(trials)]
+    for name in (question.within, *question.keys):
+        (column,) = columns([name])
+        values = values_of(study.space, name)
+        ours = ours[ours[column].isna() | ours[column].isin(values)] if values else ours
+    for values, rows in ours.groupby(named, sort=False, dropna=False):
+        arm = {name: plain(value) for name, value in zip(named, values, strict=True)}
+        stopped = (rows["status"] == TrialStatus.STOPPED).all()
+        if tuple(arm.values()) in known or stopped:
+            continue
+        name = arm_name(arm, within, SIDE)
+        lost = make_arm(name, outcomes(rows.iloc[:0], study.metric), len(rows))
+        compared = tuple(value for key, value in arm.items() if key != SIDE)
+        yield arm[within], Sized(lost, compared, arm.get(SIDE) == "above")
+
+
+def _sized(study: Study, chosen: Chosen, within: str, gathered: Evidence) -> Sized:
     larger = chosen.arm.get(SIDE) == "above"
-    name = arm_name(chosen, within, SIDE) + (", wider than the budget" if larger else "")
+    name = arm_name(chosen.arm, within, SIDE) + (WIDER if larger else "")
     compared = tuple(value for key, value in chosen.arm.items() if key != SIDE)
-    return Sized(gathered.arm(name, chosen), compared, larger)
+    ends = [
+        f"{key} {way}"
+        for key in tuned_columns(study.space)
+        if isinstance(value := chosen.configuration.get(key), int | float)
+        and (way := edge(study.space, key, value))
+    ]
+    return Sized(gathered.arm(name, chosen), compared, larger, tuple(ends))
 
 
-def arm_name(chosen: Chosen, *without: str) -> str:
+def arm_name(arm: Mapping[str, Any], *without: str) -> str:
     """An arm in words, by the values that are compared: "tucker dims 3"."""
     words = [
         value_words(value) if key == "layer" else f"{key} {value_words(value)}"
-        for key, value in chosen.arm.items()
+        for key, value in arm.items()
         if key not in without and value is not None
     ]
     return " ".join(words)
@@ -126,7 +176,20 @@ def _claim(
         return Claim(text, "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
     scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
-    return ranked_claim(name, scored, best, runs, p)
+    claim = ranked_claim(name, scored, best, runs, p)
+    return dataclasses.replace(claim, words=claim.words + _ends(arms))
+
+
+def _ends(arms: list[Sized]) -> str:
+    """Which arms chose the end of a grid, so that they might do better beyond it."""
+    found: dict[str, dict[str, None]] = {}
+    for one in arms:
+        for end in one.edges:
+            found.setdefault(end, {})[one.arm.name.removesuffix(WIDER)] = None
+    if not found:
+        return ""
+    said = [f"{end} ({', '.join(names)})" for end, names in found.items()]
+    return f" Some chose the end of a grid and may do better beyond it; widen {'; '.join(said)}."
 
 
 def _summary(

@@ -27,7 +27,7 @@ DENSE = 412_996
 NEEDED = {
     "trial_id", "status", "layer", "width", "parameters", "macs", "compression",
     "factor_parameters", "classes", "dataset", "validation_images", "seed", "val_accuracy_last",
-    "test_accuracy", "train_seconds", "epochs_run", "attempts",
+    "test_accuracy", "train_seconds", "epochs_run", "attempts", "data_seed",
 }  # fmt: skip
 """Columns that are read even where they are the same everywhere; without the others of that kind a
 simulated study is read twice as fast."""

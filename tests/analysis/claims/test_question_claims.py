@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
-from benchmarks.calibration.design import noisy
+from benchmarks.calibration import simulated
+from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
+from benchmarks.calibration.design import ESTIMATING, noisy
 from benchmarks.calibration.missing import _family_plan
 from benchmarks.calibration.questions import _smallest_plan
-from benchmarks.calibration.simulated import two_stages
+from benchmarks.calibration.simulated import as_study, space, two_stages
 from benchmarks.calibration.trends import decay_mean, decay_plan
 from search_spaces.grammar.space_json import questions
 
@@ -80,8 +82,6 @@ def test_a_select_in_one_stage_makes_no_claim_of_what_was_tuned():
     plan, mean = families({"tucker2": 0.02})
     study = plan.study(np.array(mean))
     first = study.trials[study.trials["seed"] < 1000].reset_index(drop=True)
-    from benchmarks.calibration.simulated import as_study
-
     claim = answer(as_study(plan.space, first))
     assert claim.verdict == "cannot_say"
     assert "no runs on fresh seeds yet" in claim.words
@@ -136,3 +136,57 @@ def test_runs_that_a_machine_lost_stand_beside_those_that_finished():
     ]
     (claim,) = told(plan, [0.9] * len(plan.configs), status)
     assert "planned)" in claim.words
+
+
+def test_a_family_that_lost_every_run_has_not_been_beaten():
+    plan, mean = families({"tucker2": 0.02})
+    status = ["failed" if one["layer"] == "tt_conv" else "finished" for one in plan.configs]
+    summary, *each = told(plan, mean, status)
+    assert summary.verdict == "not_shown"
+    assert all("1 rival without two runs cannot be compared" in claim.words for claim in each)
+    stopped = ["stopped" if one["layer"] == "tt_conv" else "finished" for one in plan.configs]
+    assert told(plan, mean, stopped)[0].verdict == "shown"
+
+
+def test_a_select_says_which_grid_ends_were_chosen():
+    plan, mean = families({"tucker2": 0.02})
+    rates = [0.001 * (one["learning_rate"] == 0.4) for one in plan.configs]
+    _, *each = told(plan, np.array(mean) + rates)
+    families_ = "widen learning_rate upwards ("
+    assert all(families_ in claim.words and claim.verdict == "shown" for claim in each)
+
+
+def test_nothing_is_within_the_margin_of_a_network_that_learned_nothing():
+    plan = _smallest_plan()
+    status = ["diverged" if one["layer"] == "dense" else "finished" for one in plan.configs]
+    (claim,) = told(plan, [0.9] * len(plan.configs), status)
+    assert claim.verdict == "cannot_say"
+    assert "5 runs diverged or learned nothing" in claim.words
+
+
+def test_runs_that_a_scheduler_let_finish_are_no_evidence():
+    seeds = (0, 1, 2, *ESTIMATING)
+    staged = simulated.plan(space(RANK_KEYS, [SCALING]), scaled_configs(range(4, 8), seeds))
+    mean = [
+        0.9 + 0.01 * (one["weight_decay_scaling"] and one["seed"] < 1000) for one in staged.configs
+    ]
+    status = ["stopped" if one["seed"] == 0 else "finished" for one in staged.configs]
+    claim, *_ = told(staged, mean, status)
+    assert claim.verdict == "not_shown"  # on fresh seeds there is no difference
+    assert "n = 40 fresh runs" in claim.words
+    first = [one["seed"] < 1000 for one in staged.configs]
+    study = staged.study(np.array(mean), status)
+    study = as_study(staged.space, study.trials[first].reset_index(drop=True))
+    assert answer(study).verdict == "cannot_say"
+    assert "fresh seeds" in answer(study).words
+
+
+def test_a_carried_value_is_judged_seed_by_seed_where_each_seed_holds_out_other_images():
+    whole = decay_plan(True, ("carry",))
+    split = simulated.plan(whole.space, [{**one, "data_seed": -1} for one in whole.configs])
+    mean = 3 * (decay_mean(split, 1.0, -2.4, "a parabola") - 0.9) + 0.85
+    luck = np.random.default_rng(1).normal(size=2000)[[one["seed"] for one in split.configs]]
+    _, plain, *_ = told(split, mean + 0.01 * luck)
+    assert plain.verdict == "shown"
+    _, unpaired, *_ = told(whole, mean + 0.01 * luck)
+    assert unpaired.high - unpaired.low > 2 * (plain.high - plain.low)
