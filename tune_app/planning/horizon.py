@@ -44,11 +44,12 @@ class Horizon:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The epochs at which asha judges a trial."""
+        """The epochs at which asha may stop a trial: none is its last."""
         share = self.max_t / self.grace_period
         count = int(math.log(share) / math.log(self.reduction_factor) + 1)
         steps = (self.grace_period * self.reduction_factor**step for step in range(count))
-        return tuple(dict.fromkeys(math.ceil(step) for step in steps))
+        epochs = dict.fromkeys(math.ceil(step) for step in steps)
+        return tuple(epoch for epoch in epochs if epoch < self.max_t)
 
     def words(self, scheduler: str) -> str:
         """When and on what it judges, in a sentence."""
@@ -58,6 +59,8 @@ class Horizon:
         )
         if not SCHEDULERS[scheduler].has_rungs:
             return f"{scheduler}: from epoch {self.grace_period} on; {rule}"
+        if not self.rungs:
+            return f"{scheduler}: no rung before the last epoch, {self.max_t}; it stops no trial"
         epochs = ", ".join(map(str, self.rungs))
         several = "s" if len(self.rungs) > 1 else ""
         return (

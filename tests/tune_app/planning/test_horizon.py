@@ -1,5 +1,6 @@
 """From when on a scheduler may judge, and below what accuracy it judges nobody."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from search_spaces.registry import SPACES
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.planning.horizon import earliest_rung
+from tune_app.planning.horizon import Horizon, earliest_rung
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress
@@ -61,7 +62,7 @@ def test_the_floor_is_two_standard_errors_above_chance(options: dict, floor: flo
 def test_the_plan_prints_the_rungs_and_the_rule() -> None:
     made = plan("weight_decay", grace_period=6, reduction_factor=2.0)
     text = " ".join(plan_text(made, StudyProgress()).split())
-    assert "asha: rungs at epochs 6, 12, 24, where one trial in 2 continues" in text
+    assert "asha: rungs at epochs 6, 12, where one trial in 2 continues" in text
     assert "stops no trial while its cut-off is at most 10.8%, two standard errors" in text
 
 
@@ -88,3 +89,21 @@ def test_both_are_options() -> None:
     assert (given.grace_period, given.reduction_factor) == (40, 2.5)
     with pytest.raises(UsageError, match=r"takes a number of at least 1\.1"):
         parse_options(["--space", "cp", "--reduction-factor", "1"])
+
+
+@pytest.mark.parametrize("reduction_factor", [2.0, 2.5, 3.0, 10.0])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 24, 81])
+@pytest.mark.parametrize("schedule", ["dawn", "cosine"])
+def test_the_printed_rungs_are_those_at_which_asha_judges(
+    schedule: str, epochs: int, reduction_factor: float
+) -> None:
+    from tune_app.deciding.asha import Asha
+
+    horizon = Horizon(epochs, earliest_rung(schedule, epochs), reduction_factor)
+    judged = {
+        math.ceil(rung[0]) for bracket in Asha(horizon)._brackets for rung in bracket._rungs
+    } - {epochs}
+    assert set(horizon.rungs) == judged
+    words = horizon.words("asha")
+    assert all(f" {rung}" in words for rung in judged)
+    assert ("no rung before the last epoch" in words) == (not judged)
