@@ -93,7 +93,11 @@ def column(values: Iterable[Any], dtype: Any) -> Any:
         return column(values[:1], dtype).repeat(len(values))
     try:
         return pd.array(values, dtype=dtype)
-    except (TypeError, ValueError):  # written by a version in which the key had another type
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+    ):  # written by a version in which the key had another type
         return pd.array([None if value is None else str(value) for value in values], dtype="str")
 
 

@@ -81,9 +81,29 @@ class Planned(Row, frozen=True, tag="trial"):
 
     def __post_init__(self) -> None:
         if self.config:  # else a stand-in for a plan that is lost
+            _check_values(self.config)
             force_setattr(self, "config", complete_config(self.config))
         routes = tuple(present_name("routes", route) for route in self.routes)
         force_setattr(self, "routes", routes)
+
+
+LEAST = {"seed": 0, "epochs": 1, "classes": 1, "validation_images": 0}
+"""Keys of a configuration that a search counts with, and the least that each may be."""
+
+
+def _check_values(config: dict[str, Any]) -> None:
+    """Raises ValueError for what no version has written: the line is then damaged."""
+    for name, value in config.items():
+        kind = type(value)
+        if kind not in (str, int, float, bool, type(None)) or (
+            kind is int and not -(2**63) <= value < 2**63
+        ):
+            raise ValueError(f"{name} cannot be {value!r}")
+    for name, least in LEAST.items():
+        value = config.get(name, least)
+        is_left_out = value is None and name == "validation_images"
+        if not is_left_out and (type(value) is not int or value < least):
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 class Alias(Row, frozen=True, tag="alias"):

@@ -1,5 +1,6 @@
 """Whatever is typed or lies in a file is read, or answered in the product's own words."""
 
+import functools
 import json
 import os
 import socket
@@ -12,25 +13,39 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.record.record import RecordError, read_record
+from analysis.record.status import TrialStatus
 from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.toml_file import SpaceError, read_space
+from search_spaces.registry import SPACES
 from tests.fuzzing import damage, damaged, examples, outcome
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import ParseError, duration
 from tune_app.command.options import RunOptions
+from tune_app.deciding.optuna_search import point_of
+from tune_app.engine.gpu_share import ShareCache, ShareMeasurement
+from tune_app.machine.resources import TrialResources
+from tune_app.machine.running_studies import RunningStudy, running_studies
 from tune_app.planning.identity import study_difference
+from tune_app.planning.plan import make_plan
+from tune_app.preview.progress import read_progress
 from tune_app.preview.speed_cache import MEMORY, load_speeds
+from tune_app.record.history import History, best_on_record
 from tune_app.record.json_cache import write_cache
 from tune_app.record.lease import Holder, Lease, LeaseHeldError
 from tune_app.record.ledger import Ledger
 from tune_app.record.paths import StudyPaths
-from tune_app.record.study_document import read_information, stored_name
+from tune_app.record.study_document import StudyName, read_information, stored_name
+from tune_app.study.resume import missing_ends
+from tune_app.study.storage_owner import OWNER, is_copy
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "before_rooms"
 SPEEDS = {socket.gethostname(): {"slots": 2, "image_seconds": {"1000": 0.5}}}
 LEASE_OF_ANOTHER = msgspec.json.encode(Holder("token", "far", 1, 0.0, "elsewhere:1", 0.0))
+RUNNING = msgspec.json.encode(
+    RunningStudy.of_this_process(Path("study"), 2, TrialResources(cpus=1.0))
+)
 LEDGER = (FIXTURES / "before_rooms_folder" / "ledger.jsonl").read_bytes()
 SPACE = (FIXTURES / "interrupted.toml").read_bytes()
 
@@ -198,3 +213,85 @@ def test_a_duration_is_what_it_says_or_is_refused(text):
     assert isinstance(seconds, ParseError) or seconds > 0
     if text[-1:].isdigit() and any(unit in text for unit in "dhms"):
         assert isinstance(seconds, ParseError)
+
+
+PLANNED = [
+    json.loads(line)
+    for line in (FIXTURES / "before_rooms" / "ledger.jsonl").read_text("utf-8").splitlines()
+]
+odd_values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3),
+    st.just([]), st.just({"a": 1}), st.just(2**70), st.just("7"), st.just(0),
+)  # fmt: skip
+
+
+@given(st.data())
+@examples(40)
+def test_a_ledger_that_somebody_edited_is_read_or_its_line_is_damage(folder, data):
+    """What the search, Optuna's past and a plan read of it."""
+    rows = [dict(row) for row in PLANNED]
+    planned = [row for row in rows if row["type"] == "trial"]
+    for row in data.draw(st.lists(st.sampled_from(planned), min_size=1, max_size=4)):
+        key = data.draw(st.sampled_from([*row["config"], "nonsense"]))
+        row["config"] = {**row["config"], key: data.draw(odd_values)}
+        if data.draw(st.booleans()):
+            del row["config"][key]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "edited").mkdir(exist_ok=True)
+    (folder / "edited" / "ledger.jsonl").write_text(text, encoding="utf-8")
+    record = read_record(folder / "edited")
+    assert len(record.rows) + len(record.damage) == len(rows)
+    history = History(record.rows)
+    accuracy, _ = best_on_record(history)
+    assert 0 <= accuracy <= 1
+    missing_ends(history, 0.0)
+    options = RunOptions(
+        space="quickstart", search="optuna", num_samples=2, results_dir=folder, name="edited"
+    )
+    plan = plan_once("quickstart")
+    for trial in history.trials.values():
+        if trial.planned:
+            values = point_of(plan, trial.planned)
+            assert values is None or values.keys() <= plan.space.keys.keys()
+    assert set(read_progress(plan, options).statuses.values()) <= set(TrialStatus)
+
+
+@functools.cache
+def plan_once(name):
+    return make_plan(RunOptions(space=name, search="optuna", num_samples=2), SPACES[name])
+
+
+@given(
+    st.binary(max_size=40)
+    | damage.map(lambda places: damaged(json.dumps({"folder": "/elsewhere"}).encode(), places))
+    | odd_values.map(lambda value: json.dumps({"folder": value}).encode())
+)
+@examples(40)
+def test_a_damaged_owner_of_a_storage_is_nobody(folder, content):
+    place = folder / "storage" / "study-1"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / OWNER).write_bytes(content)
+    paths = StudyPaths(folder / "owned")
+    paths.folder.mkdir(exist_ok=True)
+    assert is_copy(str(folder / "storage"), StudyName("1", "study-1"), paths) is False
+
+
+@given(damage)
+@examples(40)
+def test_a_damaged_memory_of_shares_is_measured_again(folder, places):
+    memory = ShareCache(folder / ".gpu_shares.json")
+    memory.put("card", 0.25, [ShareMeasurement(4, 100.0, 1)])
+    whole = memory.path.read_bytes()
+    memory.path.write_bytes(damaged(whole, places))
+    assert memory.get("card") in (None, 0.25)
+
+
+@given(st.binary(max_size=60) | damage.map(lambda places: damaged(RUNNING, places)))
+@examples(40)
+def test_a_damaged_note_of_a_running_study_counts_for_nothing(tmp_path_factory, content):
+    here = tmp_path_factory.mktemp("run")
+    (here / "ranktune").mkdir(mode=0o700)
+    (here / "ranktune" / "1-2.json").write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(here))
+        assert all(one.trials >= 0 for one in running_studies())
