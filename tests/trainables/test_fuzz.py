@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from tests.fuzzing import damage, damaged, examples
+from tests.fuzzing import damage, damaged, examples, outcome
 from tests.image_folder import write_images
 from tests.trainables.trained_study import train_study
 from trainables.compression.compress import compress
@@ -25,13 +25,17 @@ from trainables.compression.trained import (
 )
 from trainables.config import tables
 from trainables.config.starting_point import read_starting_point
+from trainables.config.starting_weights import StartingWeights
 from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.data import pixel_cache
 from trainables.data.datasets.registry import content_digest
 from trainables.data.sources import DataRequest
+from trainables.files.user_cache import user_cache
 from trainables.networks.build import build_network
 from trainables.networks.source_file import find_function, read_source
 from trainables.networks.trace import NetworkError
 from trainables.networks.weights import WeightsError, read_weights
+from trainables.sizes.layer_table import LayerTable
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.fine_tuning import start_from
 from trainables.training.trainer import Trainer
@@ -229,3 +233,44 @@ TABLE = tables.LayerTable.from_json(
         }
     )
 )
+
+
+@given(damage)
+@examples(15)
+def test_mapped_images_whose_note_is_damaged_are_made_again(tmp_path_factory, places):
+    def fill(arrays):
+        arrays["train"][:] = 7
+        return {"mean": 7}
+
+    def mapped():
+        return pixel_cache.map_arrays("key", lambda: {"train": 2}, 4, fill)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        mapped()
+        (note,) = user_cache().rglob(pixel_cache.DONE)
+        note.write_bytes(damaged(note.read_bytes(), places))
+        arrays, facts = mapped()
+    assert facts == {"mean": 7}
+    assert (arrays["train"] == 7).all()
+
+
+@given(
+    st.sampled_from(["network", "image", "classes", "rows", "default", "sources", "arguments"]),
+    json_values,
+)
+@examples(60)
+def test_a_table_that_somebody_wrote_is_read_or_refused(key, value):
+    document = json.loads(TABLE.to_json())
+    document[key] = value
+    table, refused = outcome(lambda: LayerTable.from_json(json.dumps(document)), ValueError)
+    assert refused or len(table.digest) == 16
+
+
+@given(st.sampled_from(["digest", "tensors", "fresh", "normalization", "more"]), json_values)
+@examples(40)
+def test_weights_that_somebody_described_are_read_or_refused(key, value):
+    document = json.loads(StartingWeights("0" * 32, 3).to_json()) | {key: value}
+    ask = lambda: StartingWeights.from_json(json.dumps(document))  # noqa: E731
+    weights, refused = outcome(ask, ValueError)
+    assert refused or isinstance(weights.fresh, tuple)

@@ -178,9 +178,11 @@ class LayerTable:
             document = json.loads(text)
             rows = tuple(_row(one) for one in document.pop("rows"))
             image = tuple(document.pop("image"))
-            return LayerTable(
+            table = LayerTable(
                 **{**document, "rows": rows, "image": image, "default": tuple(document["default"])}
             )
+            _ = table.digest  # which looks at every part
+            return table
         except (KeyError, TypeError, AttributeError, ValueError) as problem:
             raise ValueError(f"this is not a table of layers: {problem}") from problem
 
