@@ -1,4 +1,4 @@
-"""Every space that ships with the project, and how one is found."""
+"""All spaces that ship with the project, and how to find one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Low-rank networks in a program of one's own.
+"""Low-rank networks in your own program.
 
 >>> table = trace(make_net, image=(3, 64, 64))
 >>> size = fit(table, layer="tucker2", compression=0.25)

@@ -1,1 +1,1 @@
-"""Charts: each a function from a study to a frame, and one from that frame to a picture."""
+"""Charts: each is a function from a study to a frame, and one from that frame to a picture."""

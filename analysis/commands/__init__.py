@@ -1,1 +1,1 @@
-"""The commands of ``python -m analysis``, one a file, and what they print on a terminal."""
+"""The commands of ``python -m analysis``, one per file, and what they print."""

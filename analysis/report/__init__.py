@@ -1,1 +1,1 @@
-"""The report: one page of claims, charts and tables, and what it was run on."""
+"""The report: one page with claims, charts, tables, and how the study was run."""

@@ -1,1 +1,1 @@
-"""What may be said of few runs: intervals, contrasts, pairing, power, fronts with doubt."""
+"""Statistics for few runs: intervals, contrasts, power, and Pareto fronts with uncertainty."""

@@ -1,1 +1,1 @@
-"""A study read back: trials, replicates, confirmations, and what is worked out from them."""
+"""A study read back: trials, replicates, confirmations, and what is computed from them."""

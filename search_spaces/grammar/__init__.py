@@ -1,1 +1,1 @@
-"""What a space is made of: keys, domains, conditions, a contrast; and its TOML form."""
+"""The parts of a space: keys, domains, conditions and questions; and its TOML form."""

@@ -1,3 +1,3 @@
-"""The commands of ``python -m trainables``, one a file."""
+"""The commands of ``python -m trainables``, one per file."""
 
 # torch and what needs it is imported inside the commands: help and mistakes are answered at once.

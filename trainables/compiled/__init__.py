@@ -1,5 +1,6 @@
-"""What one thread of a CPU spends its time on, compiled from C.
+"""Functions in C for the steps that take most time on one thread of a CPU.
 
-Where torch takes many passes over memory that no cache holds, or lanes of a vector stay empty.
-Every function has a twin of torch's operations that does the same where it does not serve.
+They replace operations for which torch passes several times over memory that no cache holds, or
+leaves lanes of a vector empty. Each function has a twin made of torch's operations, which runs
+where the C function is not available.
 """

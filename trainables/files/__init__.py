@@ -1,1 +1,1 @@
-"""Files: written whole, sealed by a checksum, cached; what is said of one that cannot be used."""
+"""Files: writing them whole, checksums, caches, and messages about files that cannot be used."""

@@ -1,1 +1,1 @@
-"""Counts, shares, times and tables as a person reads them, alike in every command."""
+"""Counts, shares, times and tables in words, the same in all commands."""

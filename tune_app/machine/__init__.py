@@ -1,1 +1,1 @@
-"""What a machine has, and what of it a trial gets."""
+"""The resources of a machine, and the share of them that a trial gets."""
