@@ -11,6 +11,7 @@ from torch import nn
 from trainables.networks import libraries, source_file, wide_resnet
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
+from trainables.networks.tensor_files import tensor_files_noted
 from trainables.networks.trace import NetworkError, build_meta, trace
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.read_files import as_sources, changed_files, files_read
@@ -27,7 +28,7 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
         return resnet9_table(width, classes)
     reference, origin = _find(text)
     sources = origin.sources(reference)
-    with files_read() as files:
+    with files_read() as files, tensor_files_noted(files):
         table = trace(
             origin.make(reference, classes, sources),
             image=(3, image_size, image_size),

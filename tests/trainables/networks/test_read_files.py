@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from trainables.config.tables import _find, load_table, resolve_network
 from trainables.networks.registry import make_module, make_table
@@ -56,6 +57,45 @@ def test_its_files_are_part_of_its_digest_wherever_they_lie(folder):
     assert table(folder).digest == first.digest
     elsewhere = first.to_json().replace(f" at {folder}", " at /elsewhere")
     assert LayerTable.from_json(elsewhere).digest == first.digest
+
+
+@pytest.mark.parametrize(
+    "read",
+    ["load_file(PATH)", "load_model(net[0], PATH) and {} or {}", "dict_of(safe_open(PATH, 'pt'))"],
+)
+def test_tensors_that_rust_reads_are_seen_too(tmp_path, read):
+    path = tmp_path / "weights.safetensors"
+    (tmp_path / "net.py").write_text(RUST.replace("WHERE", str(path)).replace("READ", read))
+    digests = []
+    for seed in (0, 1, 0):
+        torch.manual_seed(seed)
+        save_file(torch.nn.Conv2d(3, 4, 3).state_dict(), path)
+        found = table(tmp_path)
+        assert set(found.sources) == {"net.py", "weights.safetensors"}
+        digests.append(found.digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
+RUST = """
+from safetensors import safe_open
+from safetensors.torch import load_file, load_model
+from torch import nn
+
+PATH = "WHERE"
+
+def loaded(layer):
+    load_model(layer, PATH)
+    return {}
+
+def dict_of(file):
+    with file:
+        return {name: file.get_tensor(name) for name in file.keys()}
+
+def make_net(classes):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(3600, classes))
+    net[0].load_state_dict(READ, strict=False)
+    return net
+"""
 
 
 def test_a_network_whose_file_was_changed_is_not_built(folder):
