@@ -66,7 +66,7 @@ def measured(slots: int, nodes: int, seconds: float, rounds: int) -> dict:
         )
         work = Workload(f"{__spec__.name}:SleepingTrainable", {"seconds": seconds})  # type: ignore[name-defined]
         outcome = run_study(plan(slots * rounds, EPOCHS), options, RunnerConfig(work, report=False))
-        rows = read_record(Path(folder) / "load").rows
+        rows = read_record(outcome.folder).rows
     ray.shutdown()
     cluster.shutdown()
     starts = sorted(row.time for row in rows if isinstance(row, Started))

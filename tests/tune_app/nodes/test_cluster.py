@@ -9,6 +9,11 @@ import ray
 from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
+from ray.util.placement_group import (
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 
 from analysis.record.record import RecordError
 from analysis.record.rows import Ended, Epoch, Started
@@ -16,9 +21,11 @@ from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials
 from trainables.files.storage import join
 from tune_app.command.errors import UsageError
-from tune_app.nodes import cluster, worker_logs
+from tune_app.machine.resources import TrialResources
+from tune_app.nodes import cluster, refused_nodes, worker_logs
 from tune_app.nodes.health import HealthCheck, ask_head
 from tune_app.nodes.ray_internals import host_of_error
+from tune_app.nodes.refused_nodes import placement_options
 from tune_app.nodes.shared_storage import check_shared
 from tune_app.nodes.worker_logs import _fetch
 from tune_app.record.storage import StorageFolder
@@ -52,6 +59,24 @@ def test_storage_that_a_node_cannot_use_is_refused_by_name(two_nodes, tmp_path):
     blocked.write_text("no folder")
     with pytest.raises(UsageError, match="cannot write to --storage"):
         check_shared(str(blocked / "below"))
+
+
+def test_no_trial_is_placed_on_a_node_that_refused(two_nodes, monkeypatch):
+    _, second = two_nodes
+    one_core = TrialResources(1.0)
+    monkeypatch.setattr(refused_nodes, "refused_ids", {second.node_id})
+    options = placement_options(one_core)
+    groups = [placement_group([{"CPU": 1}], **options) for _ in range(3)]
+    try:
+        ray.get([group.ready() for group in groups[:2]], timeout=60)
+        assert not groups[2].wait(2)  # the other node has two cores
+        placed = {placement_group_table(group)["bundles_to_node_id"][0] for group in groups[:2]}
+        assert second.node_id not in placed
+    finally:
+        for group in groups:
+            remove_placement_group(group)
+    monkeypatch.setattr(refused_nodes, "refused_ids", {node["NodeID"] for node in ray.nodes()})
+    assert placement_options(one_core) == {}  # a search that every node refuses is to end
 
 
 def test_the_health_settings_are_those_of_the_head(two_nodes):
