@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.cluster.fault import Fault
 from tests.cluster.hosts import network
 from tests.cluster.outcome import Outcome, first_attempt, tally
-from tests.cluster.page import keep, write_page
+from tests.cluster.page import SLOTS, keep, write_page
 from tests.cluster.running import Cluster
 from tests.cluster.strikes import (
     add_node,
@@ -201,7 +201,7 @@ def main(words: list[str]) -> int:
     """Runs what is asked for, else everything; 1 where a search did not do what it owed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
-    parser.add_argument("--slots", type=int, nargs="*", default=[2, 12], help="of a host")
+    parser.add_argument("--slots", type=int, nargs="*", default=SLOTS, help="of a host")
     parser.add_argument("--page", action="store_true", help="write the table alone")
     asked = parser.parse_args(words)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # hosts end too

@@ -12,6 +12,7 @@ from tests.cluster.outcome import Outcome
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "benchmarks" / "results" / "cluster.json"
 PAGE = ROOT / "docs" / "results" / "cluster.md"
+SLOTS = (2, 12)
 BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"
 
 
@@ -50,9 +51,21 @@ def table(faults: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+def not_run(faults: tuple[str, ...]) -> str:
+    """A sentence on the rows that the table lacks; "" where it lacks none."""
+    known = read_records()
+    lacking = {
+        fault: [str(slots) for slots in SLOTS if f"{fault}, {slots} slots" not in known]
+        for fault in faults
+    }
+    named = [f"{fault} ({' and '.join(slots)})" for fault, slots in lacking.items() if slots]
+    return f"Not run yet, with the slots a host: {'; '.join(named)}." if named else ""
+
+
 def write_page(faults: tuple[str, ...]) -> None:
     """Puts the table between the page's two marks."""
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(faults)}\n{END}{after}")
+    found = "\n\n".join(filter(None, [table(faults), not_run(faults)]))
+    PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}")
