@@ -28,10 +28,12 @@ class Chart:
     """``frame`` raises ``NothingToShow`` where a study has nothing for the chart.
 
     ``draw`` and ``caption`` see the frame alone: what is drawn can be looked at as numbers. The
-    caption says what one mark is, how many there are and what was left out.
+    caption says what one mark is, how many there are and what was left out. A ``wide`` one takes
+    the whole width of a page.
     """
 
     title: str
     frame: Callable[[Study], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Picture]
     caption: Callable[[pd.DataFrame], str]
+    wide: bool = False

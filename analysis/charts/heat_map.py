@@ -118,4 +118,4 @@ def caption(frame: pd.DataFrame) -> str:
     )
 
 
-CHART = Chart("Rank × dimensions", heat_map, draw, caption)
+CHART = Chart("Rank × dimensions", heat_map, draw, caption, wide=True)

@@ -134,4 +134,4 @@ def caption(frame: pd.DataFrame) -> str:
     )
 
 
-CHART = Chart("Isolation: the best for each value", isolation, draw, caption)
+CHART = Chart("Isolation: the best for each value", isolation, draw, caption, wide=True)

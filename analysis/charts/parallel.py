@@ -160,4 +160,4 @@ def caption(frame: pd.DataFrame) -> str:
     )
 
 
-CHART = Chart("Parallel coordinates", parallel, draw, caption)
+CHART = Chart("Parallel coordinates", parallel, draw, caption, wide=True)

@@ -229,11 +229,11 @@ def caption(frame: pd.DataFrame) -> str:
     )
 
 
-def _chart(title: str, size: str) -> Chart:
-    return Chart(title, functools.partial(size_accuracy, size=size), draw, caption)
+def _chart(title: str, size: str, *, wide: bool = False) -> Chart:
+    return Chart(title, functools.partial(size_accuracy, size=size), draw, caption, wide)
 
 
-PARAMETERS = _chart("Accuracy against parameters", "parameters")
+PARAMETERS = _chart("Accuracy against parameters", "parameters", wide=True)
 MACS = _chart("Accuracy against multiply-adds", "macs")
 LATENCY = _chart("Accuracy against measured latency", "latency_ms")
 SECONDS = _chart("Accuracy against measured training time", "train_seconds")

@@ -116,4 +116,4 @@ def caption(frame: pd.DataFrame) -> str:
     )
 
 
-CHART = Chart("Use of the slots over time", slots, draw, caption)
+CHART = Chart("Use of the slots over time", slots, draw, caption, wide=True)

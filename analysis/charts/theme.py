@@ -44,7 +44,7 @@ DARK = {
 FAMILIES = {name: family.style for name, family in SIZES.items()}
 """A family looks the same in every chart and every study."""
 
-SERIES = tuple(style for name, style in FAMILIES.items() if name not in ("dense", "separable"))
+SERIES = tuple(family.style for family in SIZES.values() if family.ranked)
 """For series that are no families: treatments, statuses, an unlisted family."""
 
 STATUS_COLOURS = {

@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.charts import theme
 from analysis.charts.labels import probability
 from analysis.charts.metric_label import balanced, metric_name
+from analysis.charts.registry import CHARTS
 from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 REPORT, MARKDOWN = "report.html", "report.md"
 
 VERDICTS = {"shown": "Shown", "not_shown": "Not shown", "cannot_say": "Cannot say"}
-WIDE = ("accuracy_by_parameters", "heat_map", "isolation", "parallel", "slots")
-"""Charts that take the whole width of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
         "best": [_best_row(row, commands) for row in best.to_dict("records")],
         "tested": "test_mean" in best and bool(best["test_mean"].notna().any()),
         "charts": [chart for chart in charts if isinstance(chart, Drawn)],
-        "wide": WIDE,
+        "wide": {name for name, chart in CHARTS.items() if chart.wide},
         "missing": [chart for chart in charts if isinstance(chart, Missing)],
         "provenance": provenance(study),
     }
