@@ -88,13 +88,13 @@ def grid(study: Study) -> pd.DataFrame:
     known = aliases[aliases["same_as"].isin(trials["trial_id"])]
     if not len(known):
         return whole
-    twins = trials.set_index("trial_id").loc[known["same_as"]].reset_index()
+    aliased = trials.set_index("trial_id").loc[known["same_as"]].reset_index()
     for name in config_names(trials):
         written = known[name].reset_index(drop=True)
         sized = known[list(SIZE_COLUMNS)].notna().any(axis=1).reset_index(drop=True)
         if name in SIZE_COLUMNS:  # a size is given one way: the twin's other way is not this one's
-            twins[name] = written.where(sized, twins[name])
+            aliased[name] = written.where(sized, aliased[name])
         else:
-            twins[name] = written.where(written.notna(), twins[name])
-    both = pd.concat([whole, twins.assign(alias=True)], ignore_index=True)
+            aliased[name] = written.where(written.notna(), aliased[name])
+    both = pd.concat([whole, aliased.assign(alias=True)], ignore_index=True)
     return existing(both, study.space)  # a twin's key need not exist for the other spelling
