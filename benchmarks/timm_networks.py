@@ -15,7 +15,8 @@ import timm
 
 from trainables.networks.registry import make_table
 from trainables.networks.trace import NetworkError
-from trainables.sizes.network import Architecture, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import size_network
 from trainables.sizes.selection import SelectionError
 
 FILE = Path(__file__).with_name("results") / "timm_networks.json"

@@ -16,8 +16,9 @@ from torch import nn
 from trainables.compression.trained import load_trained
 from trainables.networks.substitute import substitute
 from trainables.networks.trace import trace
+from trainables.sizes.architecture import Architecture
 from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.network import NetworkSize, size_network
 
 __all__ = ["fit", "load_network", "substitute", "trace"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.config.train_config import ConfigError
-from trainables.sizes.network import Architecture, InfeasibleError, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.budget import InfeasibleError
+from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 DIMS = (3, 2, 4, 5, 6)  # tried in turn until a budget can be filled

@@ -11,7 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from trainables.sizes.network import Architecture, InfeasibleError, NetworkSize, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.budget import InfeasibleError
+from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from trainables.sizes.architecture import Architecture
 from trainables.sizes.budget import floor_and_ceiling, layer_at
 from trainables.sizes.layer_table import LayerRow, LayerTable
-from trainables.sizes.network import Architecture
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.selection import why_kept

@@ -24,8 +24,9 @@ from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
 from trainables.networks.substitute import install
+from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.network import InfeasibleError, NetworkSize, size_network
+from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trainables.compression.trained import Trained
 from trainables.config.starting_point import StartingPoint
-from trainables.sizes.network import Architecture
+from trainables.sizes.architecture import Architecture
 
 FILE = "fine_tune.toml"
 SHARE = 3  # fine-tuning takes a third of the trial's epochs

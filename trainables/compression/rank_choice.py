@@ -12,8 +12,7 @@ import math
 from collections.abc import Sequence
 
 from trainables.compression.spectrum import Spectrum
-from trainables.sizes.budget import LEAST_FILL
-from trainables.sizes.network import InfeasibleError
+from trainables.sizes.budget import LEAST_FILL, InfeasibleError
 
 Ints = tuple[int, ...]
 

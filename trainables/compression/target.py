@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.sizes.network import Architecture, NetworkSize
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import NetworkSize
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 

@@ -26,9 +26,10 @@ from trainables.config.resolution import (
     with_weights,
 )
 from trainables.config.tables import TRACED_FOR, load_table, split_network
+from trainables.sizes.architecture import Architecture
 from trainables.sizes.budget import BUDGET_SIDES
 from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import SIZE_KEYS
 

@@ -13,7 +13,8 @@ from trainables.config.starting_point import split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig, factor_decays
-from trainables.sizes.network import Architecture, NetworkSize
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import NetworkSize
 from trainables.sizes.ranks import write_ranks
 
 

@@ -14,7 +14,7 @@ from search_spaces.grammar.answerable import LEAST_SIZES
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.network import InfeasibleError
+from trainables.sizes.budget import InfeasibleError
 from tune_app.command.errors import UsageError
 from tune_app.planning.parsed_point import PlannedTrial, PointRules, Rejected, configure
 

@@ -10,7 +10,8 @@ from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id, twin
-from trainables.sizes.network import InfeasibleError, NetworkSize
+from trainables.sizes.budget import InfeasibleError
+from trainables.sizes.network import NetworkSize
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import humanize
 
 from trainables.config.train_config import TrainConfig
+from trainables.sizes.architecture import Architecture
 from trainables.sizes.budget import floor_and_ceiling
 from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import Architecture
 from trainables.sizes.registry import SIZES
 from trainables.text.table import text_table
 from tune_app.planning.parsed_point import configure

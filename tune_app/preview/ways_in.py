@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.budget import floor_and_ceiling
-from trainables.sizes.network import InfeasibleError
+from trainables.sizes.budget import InfeasibleError, floor_and_ceiling
 from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import RESNET9
 from trainables.sizes.size_keys import given_sizes

@@ -6,7 +6,8 @@ import torch
 from benchmarks.gpu.hosvd import hosvd
 from benchmarks.gpu.networks import at_share
 from trainables.layers import decompose
-from trainables.sizes.network import Architecture, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 

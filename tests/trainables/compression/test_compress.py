@@ -19,7 +19,8 @@ from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.sources import DatasetError
-from trainables.sizes.network import InfeasibleError, size_network
+from trainables.sizes.budget import InfeasibleError
+from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm

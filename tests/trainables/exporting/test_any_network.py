@@ -16,7 +16,8 @@ from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
 from trainables.networks.build import build_network
-from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
 

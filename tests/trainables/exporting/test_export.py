@@ -19,7 +19,8 @@ from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
 from trainables.networks.build import build_network
-from trainables.sizes.network import Architecture, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 SHORT = 0.01  # seconds of measuring: the least number of runs

@@ -12,8 +12,9 @@ from trainables.layers.registry import LAYERS
 from trainables.networks.registry import make_module
 from trainables.networks.substitute import factorized_layers, substitute
 from trainables.networks.trace import NetworkError, build_meta
+from trainables.sizes.architecture import Architecture
 from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import Architecture, NetworkSize, size_network
+from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.selection import SelectionError, chosen_rows

@@ -2,7 +2,8 @@
 
 import pytest
 
-from trainables.sizes.network import Architecture, size_network
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.network import size_network
 
 REFERENCE = {
     Architecture("dense"): 6_573_120,
