@@ -9,8 +9,8 @@ import typer
 
 from analysis.commands.arguments import Study, print_text
 from analysis.report.rendered import write_figures
-from analysis.report.report import FIGURES
 from analysis.study.study import load_study
+from trainables.files.study_folder import FIGURES
 
 Charts = Annotated[
     list[str] | None, typer.Argument(metavar="[CHART…]", help="Charts [default: all]")

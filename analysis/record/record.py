@@ -18,8 +18,7 @@ from typing import Any
 import msgspec
 
 from analysis.record.rows import FORMAT, AnyRow, Opened, SearchRow
-
-LEDGER = "ledger.jsonl"
+from trainables.files.study_folder import LEDGER
 
 CHUNK_BYTES = 1 << 18
 """How much is read at once: the objects of a few hundred lines stay in the processor's cache."""

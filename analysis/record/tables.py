@@ -13,8 +13,8 @@ import pyarrow.parquet
 from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import Tables, build_tables
-from analysis.record.record import LEDGER
 from trainables.files.sealed import file_digest, read_sealed, write_sealed
+from trainables.files.study_folder import LEDGER
 from trainables.files.whole_file import whole_file
 
 VERSION = 4

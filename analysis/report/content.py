@@ -27,14 +27,13 @@ from analysis.study.best import best_configuration
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.confirmation import confirmation_folder, is_confirmation, original_folder
 from analysis.study.held_out import judging_images
+from trainables.files.study_folder import REPORT
 from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.share import percent
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
-
-REPORT, MARKDOWN = "report.html", "report.md"
 
 VERDICTS = {"shown": "Shown", "not_shown": "Not shown", "cannot_say": "Cannot say"}
 

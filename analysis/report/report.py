@@ -19,13 +19,14 @@ from analysis.charts.registry import CHARTS, FORMER_NAMES
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
-from analysis.report.content import MARKDOWN, REPORT, content
+from analysis.report.content import content
 from analysis.report.rendered import Drawn, Missing, draw_all
 from analysis.report.train_command import PROGRAM, train_commands
 from analysis.report.trial_table import trial_table
 from analysis.study.confirmation import original_folder
 from analysis.study.study import load_study
 from trainables.config.installation import command_line
+from trainables.files.study_folder import FIGURES, MARKDOWN, REPORT
 from trainables.files.whole_file import write_whole
 from trainables.text.moment import format_moment
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 PAGE = Path(__file__).with_name("page")
-FIGURES = "figures"
 SCRIPTS = ("vega-6.2.0", "vega-lite-6.4.1", "vega-embed-7.0.2")
 """What draws the charts in a page, in the order in which they need each other."""
 

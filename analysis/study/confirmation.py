@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.record.record import LEDGER, RecordError
+from analysis.record.record import RecordError
 from analysis.record.tables import TableError
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import summarize_runs
 from analysis.study.study import Study, load_study
+from trainables.files.study_folder import LEDGER
 
 SUFFIX = "-confirm"
 CHANGED = ("seed", "train_images", "validation_images")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.study.configurations import configuration_ids
+from trainables.files.study_folder import LATENCY
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
 
-FOLDER = "latency"
 COLUMNS = {
     "trial_id": "str",
     "configuration": "str",
@@ -33,7 +33,7 @@ def latencies(study: Study) -> pd.DataFrame:
     configurations = dict(
         zip(study.trials["trial_id"], configuration_ids(study.trials), strict=True)
     )
-    cards = [_card(path) for path in sorted((study.folder / FOLDER).glob("*.json"))]
+    cards = [_card(path) for path in sorted((study.folder / LATENCY).glob("*.json"))]
     rows = [row for card in cards if (row := _row(card, configurations))]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     if frame.empty:

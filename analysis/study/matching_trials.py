@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.record.record import LEDGER, RecordError
+from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.study.study import load_study
+from trainables.files.study_folder import LEDGER, STUDY
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
@@ -70,6 +71,6 @@ def _content(dataset: Any) -> Any:
 
 def _dataset(folder: Path) -> Any:
     try:
-        return json.loads((folder / "study.json").read_text(encoding="utf-8")).get("dataset")
+        return json.loads((folder / STUDY).read_text(encoding="utf-8")).get("dataset")
     except (OSError, ValueError, AttributeError):
         return None

@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.record.record import LEDGER, RecordError
+from analysis.record.record import RecordError
 from analysis.record.status import COMPARABLE, OPEN, TrialStatus
 from analysis.study.best import best_configuration, best_of_configuration
 from analysis.study.study import Study, load_study
+from trainables.files.study_folder import LEDGER
 
 
 @dataclass(frozen=True)

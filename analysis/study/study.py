@@ -16,16 +16,15 @@ import pandas as pd
 
 from analysis.record.frames import Tables, build_tables, interrupted_unless_held
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import LEDGER, RecordError, without_collections
+from analysis.record.record import RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
 from analysis.study.searched_keys import existing
 from trainables.config.former_names import with_present_names
 from trainables.config.tables import remember_tables
+from trainables.files.study_folder import LEASE, LEDGER, STUDY
 
 T = TypeVar("T")
 
-STUDY = "study.json"
-LEASE = "lease.json"
 OBJECTS = ("space", "options", "versions")
 """What ``study.json`` must hold as objects, where it holds them."""
 HELD_SECONDS = 30.0

@@ -24,12 +24,10 @@ from analysis.tensorboard.events import (
     schema_events,
     start_event,
 )
+from trainables.files.study_folder import TENSORBOARD
 
 if TYPE_CHECKING:
     from analysis.study.study import Study
-
-FOLDER = "tensorboard"
-"""Where a study keeps its event files."""
 
 
 class TensorBoardLog:
@@ -118,8 +116,8 @@ class _Run:
 
 def write_tensorboard(study: Study) -> Path:
     """Rebuilds a study's event files from its ledger; returns their folder."""
-    folder = study.folder / FOLDER
-    fresh = folder.with_name(f"{FOLDER}.new")
+    folder = study.folder / TENSORBOARD
+    fresh = folder.with_name(f"{TENSORBOARD}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     keys = searched_keys(study.info)
     write_schema(fresh, keys)

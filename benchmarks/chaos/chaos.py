@@ -19,9 +19,10 @@ from pathlib import Path
 
 import psutil
 
-from analysis.record.record import LEDGER, read_record
+from analysis.record.record import read_record
 from analysis.record.rows import Closed, rows_of
 from benchmarks.chaos.events import End, Kill
+from trainables.files.study_folder import LEDGER
 
 TARGETS = ("driver", "driver", "driver", "worker", "worker", "worker", "raylet", "gcs", "agent")
 PHASES = ("start-up", "append", "checkpoint", "step", "step", "shutdown")

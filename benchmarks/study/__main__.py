@@ -18,8 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.record.record import LEDGER
 from benchmarks.study.records import PUBLISHED, ROOT, pack, restore
+from trainables.files.study_folder import LEDGER
 
 RIVAL = "automatic_ranks"
 """The one of them that is not a space: ``benchmarks/study/automatic_ranks.py``."""

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from analysis.charts.pictures import Pictures
-from analysis.record.record import LEDGER
 from analysis.report.report import write_report
-from analysis.study.study import STUDY, load_study, write_study_tables
+from analysis.study.study import load_study, write_study_tables
+from trainables.files.study_folder import LEDGER, STUDY
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "results" / "study"

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import (
     FORMAT,
     Alias,
@@ -35,6 +35,7 @@ from analysis.record.status import TrialStatus
 from tests.analysis.model import Model
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
+from trainables.files.study_folder import LEDGER
 from trainables.sizes.network import NetworkSize, size_network
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025

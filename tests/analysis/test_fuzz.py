@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.record.record import LEDGER, RecordError, read_record
+from analysis.record.record import RecordError, read_record
 from analysis.record.tables import TABLES
 from analysis.study.latency import latencies
 from analysis.study.study import load_study, write_study_tables
 from tests.analysis.studies import twelve
 from tests.fuzzing import damage, damaged, examples
+from trainables.files.study_folder import LEDGER
 
 json_values = st.recursive(
     st.none() | st.integers() | st.floats() | st.text(max_size=3),

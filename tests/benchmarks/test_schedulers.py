@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import FORMAT, Closed, Ended, Epoch, Opened, Planned, Run, Started
 from analysis.record.status import TrialStatus
 from analysis.study.study import load_study
@@ -19,6 +19,7 @@ from benchmarks.schedulers.replay import Outcome, best_seen
 from benchmarks.study.records import PUBLISHED
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
+from trainables.files.study_folder import LEDGER
 
 EPOCHS, IMAGES = 12, 1_000
 SETTING = Setting(slots=2, schedule="dawn", chance=0.1, images=500)

@@ -26,6 +26,7 @@ from trainables.data.datasets.registry import (
     load_dataset,
 )
 from trainables.data.sources import DataRequest, requested_data
+from trainables.files.study_folder import TRAINED_ALONE
 from trainables.text.count import plural
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
@@ -118,10 +119,10 @@ def train(
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()  # told now, not once it has trained
-    if (folder / "checkpoint").is_dir():
-        trainer.load(folder / "checkpoint")
+    if (folder / TRAINED_ALONE).is_dir():
+        trainer.load(folder / TRAINED_ALONE)
     print(_headline(trainer))
-    code = _run(trainer, folder / "checkpoint")
+    code = _run(trainer, folder / TRAINED_ALONE)
     if code == 0:
         print(f"export it: {_export_command(folder, data_dir or download)}")
     raise typer.Exit(code)

@@ -15,14 +15,12 @@ from trainables.config.checkpoint_place import STATE, CheckpointName, study_chec
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import TrainConfig
 from trainables.files.filesystem import filesystem
+from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
-
-TRAINED_ALONE = "checkpoint"
-"""Name of the checkpoint's folder where ``trainables train`` trained a network without a study."""
 
 MOST_LISTED = 5
 
@@ -101,7 +99,7 @@ def find_max_parameters(study: Path) -> int | None:
     if limit is None or (type(limit) is int and limit > 0):
         return limit
     raise TrialError(
-        f"{study / 'study.json'}: max_parameters must be a whole number above 0, got {limit!r}; "
+        f"{study / STUDY}: max_parameters must be a whole number above 0, got {limit!r}; "
         "restore the file"
     )
 
@@ -121,13 +119,11 @@ def _information(study: Path) -> dict[str, Any]:
     if not study.is_dir():
         raise TrialError(f"{study} is not a folder; name a study folder that run_tune.py wrote")
     try:
-        return dict(json.loads((study / "study.json").read_text(encoding="utf-8")))
+        return dict(json.loads((study / STUDY).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError) as problem:
-        raise TrialError(
-            f"{study / 'study.json'} is not valid JSON ({problem}); restore it"
-        ) from problem
+        raise TrialError(f"{study / STUDY} is not valid JSON ({problem}); restore it") from problem
 
 
 def load_trained(study: Path, trial_id: str = "") -> Trained:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.files.storage import join
+from trainables.files.study_folder import CHECKPOINTS
 
 STATE = "state.json"
 """A checkpoint's file that is written last: a folder without it is half a checkpoint."""
@@ -46,6 +47,6 @@ def study_checkpoints(folder: Path, document: Mapping[str, Any]) -> str:
     storage = options.get("storage") if isinstance(options, dict) else None
     storage = document.get("storage") or storage
     if not storage:
-        return str(folder / "checkpoints")
+        return str(folder / CHECKPOINTS)
     own = document.get("shared_name") or document.get("name") or folder.resolve().name
     return join(str(storage), str(own))

@@ -29,12 +29,12 @@ from trainables.compression.trained import Trained, find_storage
 from trainables.data.dataset import Dataset
 from trainables.data.reading.preprocess_code import preprocess_code
 from trainables.files.storage import is_uri
+from trainables.files.study_folder import LATENCY
 from trainables.files.whole_file import write_whole
 
 FORMAT = 1
 CARD = "card.json"
 BESIDE_CHECKPOINTS = "export.json"
-LATENCY_FOLDER = "latency"
 
 
 def make_card(
@@ -66,7 +66,7 @@ def make_card(
 
 def store_card(folder: Path, study: Path, card: dict[str, Any]) -> list[Path]:
     """Writes the card to its places; storage that is no folder (``s3://…``) is left alone."""
-    places = [folder / CARD, study / LATENCY_FOLDER / f"{card['trial_id']}.json"]
+    places = [folder / CARD, study / LATENCY / f"{card['trial_id']}.json"]
     storage = find_storage(study)
     if not is_uri(storage):
         places.append(Path(storage).expanduser() / card["trial_id"] / BESIDE_CHECKPOINTS)

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from trainables.files.study_folder import LEASE
 from tune_app.command.output import LOG
 from tune_app.record.storage import StorageFolder, without_secrets
 
-LEASE = "lease.json"
 RENEW_SECONDS = 2.0
 STORAGE_RENEW_SECONDS = 5.0
 """In a remote storage, where each renewal is two requests."""

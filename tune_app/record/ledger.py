@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import FORMAT, AnyRow, Closed, Ended, Opened
+from trainables.files.study_folder import LEDGER
 
 SYNC_SECONDS = 1.0
 """Rows reach the disk's surface within this time, one that ends something at once. A driver that is

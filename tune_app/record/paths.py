@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.files.study_folder import CHECKPOINTS, LEDGER, LOGS, REPORT, STUDY, TENSORBOARD
 from tune_app.command.options import RunOptions
 
 
@@ -19,32 +20,32 @@ class StudyPaths:
     @property
     def study(self) -> Path:
         """What the study is: space, options, versions, device, identity."""
-        return self.folder / "study.json"
+        return self.folder / STUDY
 
     @property
     def ledger(self) -> Path:
         """What happened, one JSON row a line."""
-        return self.folder / "ledger.jsonl"
+        return self.folder / LEDGER
 
     @property
     def checkpoints(self) -> Path:
         """One folder a trial, named by its id."""
-        return self.folder / "checkpoints"
+        return self.folder / CHECKPOINTS
 
     @property
     def logs(self) -> Path:
         """One text file a trial."""
-        return self.folder / "logs"
+        return self.folder / LOGS
 
     @property
     def tensorboard(self) -> Path:
         """One folder a trial: what ``tensorboard --logdir`` is given."""
-        return self.folder / "tensorboard"
+        return self.folder / TENSORBOARD
 
     @property
     def report(self) -> Path:
         """The page that answers the question."""
-        return self.folder / "report.html"
+        return self.folder / REPORT
 
 
 def study_paths(options: RunOptions, space_name: str) -> StudyPaths:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.record.record import LEDGER, Record, read_record
+from analysis.record.record import Record, read_record
 from analysis.record.rows import AnyRow
 from trainables.config.carried_files import read_starts
 from trainables.data.datasets.registry import load_dataset
+from trainables.files.study_folder import LEDGER
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.runner_config import RunnerConfig

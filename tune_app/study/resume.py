@@ -17,6 +17,7 @@ from analysis.record.rows import (
     Started,
 )
 from analysis.record.status import TrialStatus
+from trainables.files.study_folder import LEASE
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
@@ -45,7 +46,7 @@ def move_aside(paths: StudyPaths) -> Path | None:
     aside = paths.folder.with_name(until_now(paths.folder.name))
     with Lease(paths.folder):
         paths.folder.rename(aside)
-    (aside / "lease.json").unlink(missing_ok=True)
+    (aside / LEASE).unlink(missing_ok=True)
     return aside
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.charts.registry import CHARTS
-from analysis.record.record import LEDGER
 from tests.analysis.studies import one, twelve
+from trainables.files.study_folder import LEDGER
 
 
 @pytest.fixture

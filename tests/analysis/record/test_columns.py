@@ -6,9 +6,10 @@ import pytest
 
 from analysis.record.columns import GROUPS, NUMBERS
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import LEDGER, RecordError, encode, read_record
+from analysis.record.record import RecordError, encode, read_record
 from analysis.record.rows import Epoch, EpochResult, Opened
 from tests.analysis.studies import STUDIES
+from trainables.files.study_folder import LEDGER
 
 
 def epoch(trial_id="a", **values) -> Epoch:

@@ -7,12 +7,13 @@ import pytest
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import build_tables
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import Alias, Closed, Ended, Epoch, Opened, Planned, Run, Started
 from analysis.study.configurations import grid
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES
 from trainables.config.train_config import TrainConfig
+from trainables.files.study_folder import LEDGER
 
 TABLES = ("trials", "epochs", "aliases", "infeasible", "attempts", "runs", "damage")
 CONFIG = TrainConfig().to_dict()

@@ -11,8 +11,9 @@ import pytest
 from analysis.record import parallel_read as parts
 from analysis.record.columns import Columns, read_part
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import LEDGER, RecordError, encode
+from analysis.record.record import RecordError, encode
 from analysis.record.rows import Epoch, Opened
+from trainables.files.study_folder import LEDGER
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 import pytest
 
-from analysis.record.record import LEDGER, RecordError, encode, read_record
+from analysis.record.record import RecordError, encode, read_record
 from analysis.record.rows import Ended, Epoch, Opened
+from trainables.files.study_folder import LEDGER
 
 ROWS = (
     Opened(format=1, name="tucker", time=1.0),

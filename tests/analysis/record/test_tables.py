@@ -5,12 +5,13 @@ import shutil
 import pandas as pd
 import pytest
 
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import Started
 from analysis.record.tables import TABLES, TableError
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study, write_study_tables
 from tests.analysis.studies import STUDIES, twelve
+from trainables.files.study_folder import LEDGER
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -7,13 +7,14 @@ import pytest
 
 from analysis.commands.show import trial_record, trial_text
 from analysis.commands.status import status_text
-from analysis.record.record import LEDGER, RecordError, encode
+from analysis.record.record import RecordError, encode
 from analysis.record.rows import Epoch
 from analysis.study.best import best_trial
 from analysis.study.replicates import replicates
 from analysis.study.status import find_trial, studies_frame, study_of, study_status
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES, half_done, twelve
+from trainables.files.study_folder import LEDGER
 
 
 @pytest.mark.parametrize("name", STUDIES)

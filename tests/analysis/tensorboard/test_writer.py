@@ -20,11 +20,12 @@ from tensorboard.plugins.hparams import (
     list_session_groups,
 )
 
-from analysis.record.record import LEDGER, encode
+from analysis.record.record import encode
 from analysis.record.rows import Ended, Epoch, Opened, Planned
 from analysis.tensorboard.events import METRICS
 from analysis.tensorboard.writer import TensorBoardLog, event_file, write_tensorboard
 from trainables.config.train_config import TrainConfig
+from trainables.files.study_folder import LEDGER
 
 KEYS = ("layer", "rank_scale", "seed")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import LEDGER, RecordError
+from analysis.record.record import RecordError
 from analysis.study.study import load_study
 from tests.trainables.networks.foreign import FILE
 from tests.trainables.trained_study import train_study
@@ -21,6 +21,7 @@ from trainables.config.installation import child_environment
 from trainables.config.tables import TableError, remember_tables
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.config.trial_id import trial_id
+from trainables.files.study_folder import LEDGER
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.bucket import Bucket
-from tune_app.record.lease import LEASE, Holder, Lease, LeaseHeldError
+from trainables.files.study_folder import LEASE
+from tune_app.record.lease import Holder, Lease, LeaseHeldError
 from tune_app.record.storage import StorageFolder
 
 HOLD = """

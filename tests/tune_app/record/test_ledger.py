@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.record.record import LEDGER, encode, read_record
+from analysis.record.record import encode, read_record
 from analysis.record.rows import Ended, Epoch, Opened, Run
+from trainables.files.study_folder import LEDGER
 from tune_app.record import ledger as module
 from tune_app.record.ledger import DiskFullError, Ledger
 

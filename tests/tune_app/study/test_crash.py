@@ -10,13 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analysis.record.record import LEDGER, read_record
+from analysis.record.record import read_record
 from analysis.record.rows import Closed, Epoch, Run
 from analysis.study.study import load_study
 from benchmarks.chaos.chaos import Chaos, end_tree
 from benchmarks.chaos.inspection import inspect, same_tables
 from tests.tune_app.ray_engine import Engine
 from trainables.config.installation import command_here
+from trainables.files.study_folder import LEDGER
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 

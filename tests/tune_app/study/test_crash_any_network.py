@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 
-from analysis.record.record import LEDGER, read_record
+from analysis.record.record import read_record
 from analysis.record.rows import Epoch, Planned
 from benchmarks.chaos.chaos import end_tree
 from tests.trainables.networks.foreign import FILE
 from trainables.config.installation import child_environment
+from trainables.files.study_folder import LEDGER
 
 pytestmark = [pytest.mark.crash, pytest.mark.ray, pytest.mark.slow]
 
