@@ -9,6 +9,7 @@ from functools import partial
 from analysis.record.record import RecordError
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
+from trainables.config.interruption import interruptible
 from trainables.data.sources import DatasetError
 from trainables.text.printable import escape_unknown_characters
 from tune_app.command.command_line import parse_options
@@ -25,6 +26,7 @@ from tune_app.preview.progress import read_progress
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
 
 
+@interruptible
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, plan, search, report; or run the program that the first word names.
 

@@ -13,6 +13,7 @@ from typer.main import get_command
 from analysis.commands.registry import COMMANDS
 from search_spaces.grammar.suggestion import nearest
 from trainables.config.installation import command_line
+from trainables.config.interruption import interruptible
 from trainables.files.file_problem import file_problem
 from trainables.text.printable import escape_unknown_characters
 
@@ -30,6 +31,7 @@ def _app(called: str) -> typer.Typer:
     return app
 
 
+@interruptible
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code: 0, or 2 with one message about a usage error."""
     arguments = list(arguments)

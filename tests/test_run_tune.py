@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -174,6 +177,30 @@ def test_a_plan_refuses_a_download_that_the_run_could_not_make(tmp_path: Path) -
     done = run("--space=quickstart", "--dataset=cifar10", "--download=file", "--plan", cwd=tmp_path)
     assert done.returncode == 2
     assert f"cannot write to {tmp_path / 'file'}: Not a directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--space=weight_decay --seeds=1000 --plan", "analysis export study --out pipe"],
+)
+def test_ctrl_c_ends_without_a_traceback(tmp_path: Path, words: str) -> None:
+    """The plan takes minutes, and nobody reads the pipe."""
+    recorded = ROOT / "tests" / "fixtures" / "before_rooms" / "before_rooms"
+    shutil.copytree(recorded, tmp_path / "study")
+    os.mkfifo(tmp_path / "pipe")
+    begun = "import run_tune, sys; print('begun', flush=True); sys.exit(run_tune.main())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", begun, *words.split()],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told.strip().splitlines()[-1]) == (130, "interrupted")
+    assert "Traceback" not in told
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import typer
 
 from trainables.commands.registry import COMMANDS, EXAMPLES
 from trainables.config.installation import INSTALLED, command_line, is_installed
+from trainables.config.interruption import interruptible
 from trainables.files.file_problem import file_problem
 from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
 
 
+@interruptible
 def main(argv: Sequence[str]) -> int:
     """Runs one command; returns its exit code, 2 for wrong use with every problem on stderr."""
     escape_unknown_characters()
