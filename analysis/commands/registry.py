@@ -23,20 +23,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "build": Command(
-        "build", "Rebuild the tables and the report from the ledger (the word build is optional)."
-    ),
-    "status": Command(
-        "status", "Show a study's progress: counts, best, rate, time left, failures."
-    ),
+    "build": Command("build", "Rebuild tables and report from the ledger; build is optional."),
+    "status": Command("status", "Show a study's counts, best, rate, time left, failures."),
     "list": Command("list_studies", "List the studies in a results folder."),
     "show": Command("show", "Show one trial: its status, configuration, epochs and errors."),
-    "best": Command("best", "Copy the best trial's checkpoint and configuration into a folder."),
+    "best": Command("best", "Copy the best trial's checkpoint and configuration."),
     "export": Command("export", "Write a table of one or several studies for another program."),
     "figures": Command("figures", "Write charts for a paper, with title and caption."),
-    "compare": Command(
-        "compare", "Compare two studies: the results they share, and everything that differs."
-    ),
+    "compare": Command("compare", "Compare two studies: shared results and all differences."),
     "tensorboard": Command(
         "tensorboard", "Rebuild what tensorboard --logdir STUDY/tensorboard shows."
     ),

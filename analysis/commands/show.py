@@ -17,6 +17,7 @@ from analysis.study.status import find_trial, study_of
 from analysis.study.study import Study, load_study
 from trainables.text.count import plural
 from trainables.text.duration import format_duration
+from trainables.text.share import percent
 from trainables.text.table import WIDTH
 
 Words = Annotated[
@@ -61,8 +62,9 @@ def trial_text(study: Study, trial: pd.Series) -> str:
     name = str(trial["trial_id"])
     lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_said(trial['epochs'])} epochs"]
     tries = plural(int(trial["attempts"]), "attempt")
+    share = percent(float(trial["compression"]))
     facts = {
-        "parameters": f"{_said(trial['parameters'])} ({float(trial['compression']):.2%} of dense)",
+        "parameters": f"{int(trial['parameters']):,} ({share} of dense)",
         "macs": f"{float(trial['macs']):,.0f} multiply-adds per image",
         "trained": f"{format_duration(float(trial['train_seconds']))} in {tries}",
     }

@@ -73,9 +73,7 @@ Replace = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which lay
 Keep = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR", help="Where to write it [default: in STUDY or results, starting_points/]."
-    ),
+    typer.Option(metavar="DIR", help="Where to write it [default: STUDY/starting_points/NAME]."),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the starting point's JSON file.")]

@@ -59,10 +59,10 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
     channels, height, width = table.image
     names = shorten_apart([row.name for row in table.rows], 32)
     return [
-        f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds for "
-        f"{channels} x {height} x {width}, {table.classes} classes",
-        f"replaced {chosen} of {len(table.rows)} layers; {skeleton.fixed:,} parameters are in none "
-        "of them",
+        f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds per image "
+        f"of {channels} x {height} x {width}, {table.classes} classes",
+        f"replaced {chosen} of {len(table.rows)} layers; the rest of the network has "
+        f"{skeleton.fixed:,} parameters",
         "",
         *lay_out(
             [
@@ -75,10 +75,10 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
             align="<<<>><",
         ),
         "",
-        f"families: their smallest and largest network, and at rank_scale={rank_scale:g}:",
+        f"parameters of each family, and layers kept dense at rank_scale={rank_scale:g}:",
         *lay_out(
             [
-                ["family", "smallest", "largest", "here", "dense where factors do not save"],
+                ["family", "smallest", "largest", f"at {rank_scale:g}", "layers kept dense"],
                 *(_family(asked, name, rank_scale) for name in SIZES if name != "dense"),
             ],
             align="<>>>>",

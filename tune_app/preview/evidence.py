@@ -103,7 +103,7 @@ def _can_show(
         case Smallest():
             tried = max(1, _arms(plan, question, points) - 1)
             lead = least_lead(seeds, level=LEVEL / tried)
-            return f"smallest: that a network loses less than the margin, by {_size(lead, spread)}"
+            return f"smallest: a loss that is below the margin by {_size(lead, spread)}"
         case Trend():
             return (
                 "trend: an exponent; the faster accuracy falls beside the best value, the narrower"

@@ -23,7 +23,7 @@ from tune_app.preview.ways_in import ways_in
 IN_THE_ID = {"layer", "dims", "seed"}
 
 LEGEND = [
-    "MACs are per image, by the routes taken; routes of the layers in order:",
+    "MACs are multiply-adds per image; the routes are those of the layers in order:",
     "f runs the factors, r reconstructs the kernel",
 ]
 

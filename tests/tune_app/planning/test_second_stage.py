@@ -184,7 +184,7 @@ def test_the_least_lead_is_that_of_a_t_test(runs: int, blocks: int, lead: float)
     [
         (Contrast("layer", "dense", "separable"), "contrast: a lead of"),
         (Select("layer", within="rank"), "select: a lead of"),
-        (Smallest(0.01, {"layer": "dense"}), "smallest: that a network loses less than the margin"),
+        (Smallest(0.01, {"layer": "dense"}), "smallest: a loss that is below the margin by"),
         (None, "best: a lead of"),
     ],
 )
