@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainables.config.resolution import content
+from trainables.config.resolution import OPTIMIZER_DEFAULTS, content
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
@@ -21,6 +21,7 @@ from tune_app.record.paths import StudyPaths
 from tune_app.record.study_document import planned_configs, read_information, stored_identity
 
 GROWS = ("seed", "dataset")  # the seed is growth; the dataset has an entry of its own
+OF_AN_OPTIMIZER = OPTIMIZER_DEFAULTS["sgd"]  # keys whose default depends on another key
 
 
 def study_identity(plan: Plan) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     fixed = {
         name: value
         for name, value in sorted(plan.space.fixed.items())
-        if name not in GROWS and value != defaults[name]
+        if name not in GROWS and (name in OF_AN_OPTIMIZER or value != defaults[name])
     }
     dataset = plan.space.fixed.get("dataset", defaults["dataset"])
     if "dataset" in plan.space.keys:
@@ -44,7 +45,7 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     }
     return {
         "dataset": dataset,
-        "fixed": fixed,
+        "fixed": _without_own(fixed, "optimizer" in plan.space.keys),
         "recipe": RECIPE_VERSION,
         "resolved": resolved,
         "searched": sorted(plan.space.keys),
@@ -140,4 +141,14 @@ def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
     resolved = identity.get("resolved", {})
     flat = {"dataset": identity.get("dataset"), "recipe version": identity.get("recipe")}
     content = {CONTENT: resolved.get("data_digest"), "classes": resolved.get("classes")}
-    return {**flat, **content, **identity.get("fixed", {})}
+    fixed = _without_own(identity.get("fixed", {}), "optimizer" in identity.get("searched", ()))
+    return {**flat, **content, **fixed}
+
+
+def _without_own(fixed: Mapping[str, Any], searched: bool) -> dict[str, Any]:
+    """The keys without a rate and a decay that the optimiser takes where none are given.
+
+    ``searched`` says whether there are several optimisers, each with its own.
+    """
+    own = {} if searched else OPTIMIZER_DEFAULTS.get(fixed.get("optimizer", "sgd"), {})
+    return {name: value for name, value in fixed.items() if name not in own or own[name] != value}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.registry import SPACES
+from trainables.config.resolution import OPTIMIZER_DEFAULTS
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import identity_difference, study_identity
 from tune_app.planning.plan import make_plan
@@ -52,6 +53,25 @@ def test_growth_keeps_the_identity(growth: dict) -> None:
 )
 def test_another_fixed_key_or_dataset_is_another_study(change: dict, difference: str) -> None:
     assert identity_difference(identity(), identity(**change)) == [difference]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_optimisers_own_rate_and_decay_said_aloud_are_the_same_study(optimizer: str) -> None:
+    own = {name: (value,) for name, value in OPTIMIZER_DEFAULTS[optimizer].items()}
+    silent = {"optimizer": (optimizer,), **dict.fromkeys(own, (None,))}
+    begun = identity(settings=silent)
+    assert identity_difference(begun, identity(settings={**silent, **own})) == []
+    stored = {**begun, "fixed": {**begun["fixed"], "weight_decay": own["weight_decay"][0]}}
+    assert identity_difference(stored, begun) == []  # as a version before wrote it
+
+
+@pytest.mark.parametrize(("optimizer", "other"), [("adamw", "sgd"), ("sgd", "adamw")])
+def test_the_decay_of_another_optimiser_is_another_study(optimizer: str, other: str) -> None:
+    silent = {"optimizer": (optimizer,), "learning_rate": (0.01,), "weight_decay": (None,)}
+    decay = OPTIMIZER_DEFAULTS[other]["weight_decay"]
+    given = identity(settings={**silent, "weight_decay": (decay,)})
+    (difference,) = identity_difference(identity(settings=silent), given)
+    assert difference == f"weight_decay was the default, is {decay}"
 
 
 def test_a_fixed_key_that_is_searched_now_widens_the_study() -> None:
