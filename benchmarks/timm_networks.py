@@ -13,8 +13,8 @@ from typing import Any
 
 import timm
 
+from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_table
-from trainables.networks.trace import NetworkError
 from trainables.sizes.architecture import Architecture
 from trainables.sizes.network import size_network
 from trainables.sizes.selection import SelectionError

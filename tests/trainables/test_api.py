@@ -8,7 +8,7 @@ from torchvision.models import resnet18, resnet34
 from tests.trainables.trained_study import train_study
 from trainables.api import fit, load_network, substitute, trace
 from trainables.config.train_config import TrainConfig
-from trainables.networks.trace import NetworkError
+from trainables.networks.network_error import NetworkError
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.selection import SelectionError
 

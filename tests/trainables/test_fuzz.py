@@ -32,8 +32,8 @@ from trainables.data.datasets.registry import content_digest
 from trainables.data.sources import DataRequest
 from trainables.files.user_cache import user_cache
 from trainables.networks.build import build_network
-from trainables.networks.source_file import find_function, read_source
-from trainables.networks.trace import NetworkError
+from trainables.networks.network_error import NetworkError
+from trainables.networks.source_file import find_function, read_texts
 from trainables.networks.weights import WeightsError, read_weights
 from trainables.sizes.layer_table import LayerTable
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
@@ -189,7 +189,7 @@ def test_any_network_file_is_a_function_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("network") / "net.py"
     path.write_bytes(content)
     with contextlib.suppress(NetworkError):
-        assert callable(find_function(read_source(path), str(path), "make_net"))
+        assert callable(find_function(read_texts(path), path, "make_net"))
 
 
 @given(damage, st.sampled_from(["checked_images", "tables"]))

@@ -87,7 +87,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list
 
 
 def _row(table: LayerTable, row: LayerRow, reason: str) -> list[str]:
-    inputs = " ".join(dict.fromkeys(_extent(row, hw) for hw in row.inputs))
+    inputs = " ".join(dict.fromkeys(_extent(row, *call) for call in row.inputs))
     return [
         row.shape,
         shorten(inputs, 16),
@@ -97,8 +97,9 @@ def _row(table: LayerTable, row: LayerRow, reason: str) -> list[str]:
     ]
 
 
-def _extent(row: LayerRow, hw: tuple[int, int]) -> str:
-    return f"{hw[0]}x{hw[1]}" if row.kind == "conv" else f"{hw[0]}"
+def _extent(row: LayerRow, height: int, width: int, parts: int = 1) -> str:
+    times = f"{parts}·" if parts > 1 else ""
+    return f"{times}{height}x{width}" if row.kind == "conv" else f"{height}"
 
 
 def _family(asked: Architecture, name: str, rank_scale: float) -> list[str]:

@@ -198,7 +198,7 @@ def _decompose(
             module = build_from_kernel(
                 layer,
                 kernel,
-                input_hw=calls[0],
+                input_hw=(calls[0][0], calls[0][1]),
                 batch=batch,
                 route=layer.route_of_calls(calls, batch),
                 generator=generator,

@@ -21,7 +21,7 @@ from trainables.config.torch_process import (
 )
 from trainables.files.user_cache import user_cache
 from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.read_files import changed_files
+from trainables.sizes.read_files import changed_files, changed_texts
 from trainables.sizes.resnet9 import RESNET9
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
@@ -119,7 +119,7 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
     """From the cache where nothing that decides it has changed, else made anew."""
     link = _link(name, image_size, classes)
     table = _read(link)
-    if table is not None and not changed_files(table.sources):
+    if table is not None and not _has_changed(table):
         return table
     if link in _refused:  # each point of a grid would ask again, for seconds
         raise TableError(_refused[link])
@@ -131,6 +131,12 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
     for path in (link, _stored(table.digest)):
         keep_answer(path, table.to_json())
     return table
+
+
+def _has_changed(table: LayerTable) -> bool:
+    """Whether a file of its own holds something else than when it was traced."""
+    texts = changed_texts(table.sources, Path(table.folder)) if table.folder else []
+    return bool(texts or changed_files(table.sources))
 
 
 def _make(name: str, image_size: int, classes: int) -> LayerTable:

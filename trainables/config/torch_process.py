@@ -42,7 +42,8 @@ def ask(words: Sequence[str], announcement: str) -> str:
         TorchProcessError: with the command's own problems.
     """
     logging.getLogger("ranktune").info("%s (once) …", announcement)
-    command = [sys.executable, "-m", "trainables", *words]
+    # -P: what lies in the folder that the command is given in is no installed package
+    command = [sys.executable, "-P", "-m", "trainables", *words]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=child_environment()
     )

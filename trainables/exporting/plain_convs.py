@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +20,9 @@ from trainables.layers.base import FactorizedConv2d
 from trainables.layers.kernel_form import KernelForm
 from trainables.layers.linear import FactorizedLinear
 from trainables.layers.separable_form import SeparableForm
+from trainables.networks.layer_calls import put_layer
 from trainables.sizes.network import NetworkSize
-from trainables.sizes.spec import ConvSpec, Extent, Pair
+from trainables.sizes.spec import Call, ConvSpec, Extent
 
 RANK_TOLERANCE = 1e-10  # of float64; what float32 factors reconstruct to is of their rank to 1e-15
 
@@ -27,7 +30,7 @@ FACTORS = "factors"
 FOLDED = "folded"
 
 Convolutions = list[nn.Conv2d]
-Calls = Sequence[Pair]  # rows and columns of a layer's input, a pair for each call
+Calls = Sequence[Call]
 
 
 @torch.no_grad()
@@ -50,9 +53,9 @@ def make_plain(
     for name, calls in zip(size.names, size.inputs, strict=True):
         layer = plain.get_submodule(name)
         if isinstance(layer, FactorizedLinear):
-            plain.set_submodule(name, _in_a_row(_matrices(_choose(layer.pixel, calls, form))))
+            put_layer(plain, name, _in_a_row(_matrices(_choose(layer.pixel, calls, form)), layer))
         elif isinstance(layer, FactorizedConv2d):
-            plain.set_submodule(name, _in_a_row(_choose(layer, calls, form)))
+            put_layer(plain, name, _in_a_row(_choose(layer, calls, form), layer))
     for name, norm in pairs.items():
         last = _stages(plain.get_submodule(name))[-1]
         if isinstance(last, nn.Conv2d):
@@ -72,7 +75,7 @@ def plain_macs(network: nn.Module, size: NetworkSize, batch: int) -> float:
         layer = network.get_submodule(name)
         kept = layer.pixel if isinstance(layer, FactorizedLinear) else layer
         if isinstance(kept, FactorizedConv2d):
-            total += sum(kept.size.route_macs(*hw, batch)[kept.route] for hw in calls)
+            total += kept.size.macs_of_route(kept.route, calls, batch)
         else:
             total += count_macs(_stages(layer), calls)
     return total
@@ -81,11 +84,11 @@ def plain_macs(network: nn.Module, size: NetworkSize, batch: int) -> float:
 def count_macs(stages: Sequence[nn.Module], calls: Calls) -> int:
     """Multiply-adds per image of convolutions in a row, or of matrices, over all calls."""
     total = 0
-    for height, width in calls:
+    for height, width, *folded in calls:
         for stage in stages:
             if isinstance(stage, nn.Conv2d):
                 height, width = _spec(stage).output_size(height, width)
-            total += stage.get_parameter("weight").numel() * height * width
+            total += stage.get_parameter("weight").numel() * height * width * prod(folded)
     return total
 
 
@@ -99,8 +102,25 @@ def _stages(layer: nn.Module) -> list[nn.Module]:
     return [*layer] if isinstance(layer, nn.Sequential) else [layer]
 
 
-def _in_a_row(stages: Sequence[nn.Module]) -> nn.Module:
-    return stages[0] if len(stages) == 1 else nn.Sequential(*stages)
+class _Row(nn.Sequential):
+    """Stages in the place of a layer, of which a network may read more than what it gives."""
+
+    def __init__(self, stages: Sequence[nn.Module], layer: nn.Module) -> None:
+        super().__init__(*stages)
+        self.stands_for = (layer,)  # no part of this one
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if "stands_for" not in vars(self):
+                raise
+        value = getattr(self.stands_for[0], name)
+        return value.float() if isinstance(value, Tensor) else value
+
+
+def _in_a_row(stages: Sequence[nn.Module], layer: nn.Module) -> nn.Module:
+    return stages[0] if len(stages) == 1 else _Row(stages, layer)
 
 
 def _matrices(stages: Sequence[nn.Module]) -> list[nn.Module]:

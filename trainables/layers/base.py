@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from trainables.sizes.layer_size import FACTORIZED, RECONSTRUCTED, LayerSize
+from trainables.sizes.spec import Pair
 
 
 class FactorizedConv2d(nn.Module, ABC):
@@ -38,6 +40,50 @@ class FactorizedConv2d(nn.Module, ABC):
         self.factors = nn.ParameterList(torch.empty(shape) for shape in self.shapes(size))
         bias = nn.Parameter(torch.zeros(size.spec.out_channels)) if size.spec.bias else None
         self.register_parameter("bias", bias)
+
+    @final
+    def forward(self, input: Tensor) -> Tensor:
+        """(batch, in, H, W) -> (batch, out, h, w); or one image without its batch, as Conv2d."""
+        return self.run(input) if input.dim() == 4 else self.run(input[None])[0]
+
+    @abstractmethod
+    def run(self, x: Tensor) -> Tensor:
+        """(batch, in, H, W) -> (batch, out, h, w)."""
+
+    # What of a Conv2d a network may read beside calling it.
+
+    @property
+    def weight(self) -> Tensor:
+        """The kernel, made from its factors."""
+        return self.kernel()
+
+    @property
+    def in_channels(self) -> int:
+        return self.size.spec.in_channels
+
+    @property
+    def out_channels(self) -> int:
+        return self.size.spec.out_channels
+
+    @property
+    def kernel_size(self) -> Pair:
+        return self.size.spec.window
+
+    @property
+    def stride(self) -> Pair:
+        return self.size.spec.strides
+
+    @property
+    def padding(self) -> Pair | str:
+        padding = self.size.spec.padding
+        return (padding, padding) if isinstance(padding, int) else padding
+
+    @property
+    def padding_mode(self) -> str:
+        return self.size.spec.padding_mode
+
+    dilation = (1, 1)
+    groups = 1
 
     @staticmethod
     @abstractmethod

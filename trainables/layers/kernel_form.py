@@ -27,8 +27,7 @@ class KernelForm(FactorizedConv2d):
         """Stride and padding of each factor's convolution, in the order in which they run."""
 
     @final
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, in, H, W) -> (batch, out, h, w)."""
+    def run(self, x: Tensor) -> Tensor:
         if self.is_one_convolution:
             spec = self.size.spec
             return self._convolve(x, self.reconstruct(), self.bias, (spec.stride, spec.padding))

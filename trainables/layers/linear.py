@@ -19,6 +19,26 @@ class FactorizedLinear(nn.Module):
         super().__init__()
         self.pixel = pixel
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        return self.pixel.project(x)
+        return self.pixel.project(input)
+
+    @property
+    def weight(self) -> Tensor:
+        """(out, in): the matrix, made from its factors."""
+        return self.pixel.kernel()[:, :, 0, 0]
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(out,), or None."""
+        return self.pixel.bias
+
+    @property
+    def in_features(self) -> int:
+        """Length of a vector that it takes."""
+        return self.pixel.in_channels
+
+    @property
+    def out_features(self) -> int:
+        """Length of a vector that it gives."""
+        return self.pixel.out_channels

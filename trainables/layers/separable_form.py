@@ -35,8 +35,7 @@ class SeparableForm(FactorizedConv2d):
         """Matrices whose product, applied first to last, is the pointwise matrix."""
 
     @final
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, in, H, W) -> (batch, out, h, w)."""
+    def run(self, x: Tensor) -> Tensor:
         return in_channels_last(self._run, x)
 
     @final

@@ -6,9 +6,10 @@ import importlib.util
 from collections.abc import Iterable
 
 from search_spaces.grammar.suggestion import nearest_few
+from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
-from trainables.networks.trace import Make, NetworkError
+from trainables.networks.trace import Make
 
 
 def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainables.config.starting_weights import torch_home, write_normalization
+from trainables.networks.network_error import NetworkError
 from trainables.networks.reference import Reference
-from trainables.networks.trace import NetworkError
 
 HALF = (0.5, 0.5, 0.5)
 

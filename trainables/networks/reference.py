@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainables.networks.trace import NetworkError
+from trainables.networks.network_error import NetworkError
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 from torch import nn
 
 from trainables.networks import libraries, source_file, wide_resnet
+from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
 from trainables.networks.tensor_files import tensor_files_noted
-from trainables.networks.trace import NetworkError, build_meta, trace
+from trainables.networks.trace import build_meta, initialized, trace
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.read_files import as_sources, changed_files, files_read
 from trainables.sizes.resnet9 import RESNET9, resnet9_table
@@ -40,8 +41,10 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
         )
     if not sources:  # a library's network is known by the library's version
         return table
-    folder = Path(reference.name.rpartition(":")[0]).expanduser().parent
-    return dataclasses.replace(table, sources={**sources, **as_sources(files, folder)})
+    folder = Path(reference.name.rpartition(":")[0]).expanduser().absolute().parent
+    own = {folder / name for name in sources}
+    found = {**as_sources(files - own, folder), **sources}
+    return dataclasses.replace(table, sources=found, folder=str(folder))
 
 
 def make_module(table: LayerTable) -> nn.Module:
@@ -56,7 +59,10 @@ def make_module(table: LayerTable) -> nn.Module:
             "else than when the trial was planned: bring it back, or plan the trial anew"
         )
     reference, origin = _find(table.network)
-    return origin.make(reference, table.classes, table.sources)()
+    if table.folder:  # a name may be relative to where the plan was made
+        name = f"{table.folder}/{Path(reference.name).name}"
+        reference = dataclasses.replace(reference, name=name)
+    return initialized(origin.make(reference, table.classes, table.sources)(), table.image)
 
 
 def meta_module(table: LayerTable) -> nn.Module:

@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
-import linecache
-import types
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 
 from torch import nn
 
 from search_spaces.grammar.suggestion import did_you_mean
+from trainables.networks.network_code import run_code
+from trainables.networks.network_error import NetworkError, where_it_failed
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
-from trainables.networks.trace import Make, NetworkError
+from trainables.networks.trace import Make
+from trainables.sizes.read_files import is_checksum
+
+PACKAGE = "__init__.py"
+
+Names = tuple[str, ...]
 
 
-def read_source(path: Path) -> str:
-    """The text of the file.
+def find_function(texts: Sources, path: Path, function: str) -> Callable[..., nn.Module]:
+    """The function of a file.
 
-    Raises:
-        NetworkError: where there is no such file, it is no Python, or imports files beside it: only
-            the one file travels with a study.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text)
-    except OSError as problem:
-        raise NetworkError(f"{path} cannot be read: {problem.strerror}") from problem
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-        raise NetworkError(f"{path} is no Python: {problem}") from problem
-    beside = {found.stem for found in path.parent.glob("*.py")}
-    beside |= {found.name for found in path.parent.glob("*/") if any(found.glob("*.py"))}
-    siblings = sorted(_imported(tree) & beside - {path.stem})
-    if siblings:
-        raise NetworkError(
-            f"{path} imports {', '.join(siblings)}, which lies beside it; only the one file "
-            "travels with a study: write what it needs into it, or install that as a package"
-        )
-    return text
-
-
-def find_function(text: str, name: str, function: str) -> Callable[..., nn.Module]:
-    """The function of a file's text; ``name`` is the file's, for messages.
+    Args:
+        texts: of the file and of those that it imports, by their names below its folder.
+        path: of the file, which need not be there.
+        function: its name.
 
     Raises:
         NetworkError: where running the file fails, or it has no such function.
     """
-    module = types.ModuleType(f"network_{Path(name).stem}")
-    module.__file__ = name
-    # so that a traceback can show the lines
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    name = path.name
     try:
-        exec(compile(text, name, "exec"), module.__dict__)  # the user's own file, as asked
+        module = run_code(texts, name, path.parent)
     except (Exception, SystemExit) as problem:  # the latter of a script that parses a command line
-        reason = f"{type(problem).__name__}: {problem}"
+        reason = f"{_words(problem)}{where_it_failed(problem)}"
         raise NetworkError(f"{name} cannot be run: {reason}") from problem
     found = module.__dict__.get(function)
     if callable(found):
@@ -77,31 +60,131 @@ def takes(function: Callable[..., object], argument: str) -> bool:
     return any(one.name == argument or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
-def _imported(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                names |= {(node.module or alias.name).partition(".")[0] for alias in node.names}
-            else:
-                names.add((node.module or "").partition(".")[0])
-    return names
+def _words(problem: BaseException) -> str:
+    words = f"{type(problem).__name__}: {problem}"
+    if isinstance(problem, ModuleNotFoundError):
+        words += (
+            "; a network's file imports installed packages, and what lies in its own folder by "
+            "import statements"
+        )
+    return words
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """The text of a file and of all files in its folder that it imports, and that these import.
+
+    By their names below that folder. What lies beside the file comes before an installed package
+    of that name, as for a script.
+
+    Raises:
+        NetworkError: where a file cannot be read or is no Python, or imports what does not lie in
+            that folder.
+    """
+    folder, texts, waiting = path.parent, {}, [path.name]
+    problems: list[str] = []
+    while waiting:
+        name = waiting.pop()
+        text, tree = _parsed(folder / name)
+        texts[name] = text
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                try:
+                    found = set(_files(node, PurePosixPath(name).parent.parts, folder))
+                except ValueError as problem:
+                    line = f"{folder / name}, line {node.lineno}: {ast.unparse(node)}"
+                    problems.append(f"{line}: {problem}")
+                else:
+                    waiting += found - {*texts, *waiting}
+    if problems:
+        raise NetworkError("; ".join(problems))
+    return texts
+
+
+def _parsed(path: Path) -> tuple[str, ast.Module]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, ast.parse(text)
+    except OSError as problem:
+        raise NetworkError(f"{path} cannot be read: {problem.strerror}") from problem
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+        raise NetworkError(f"{path} is no Python: {problem}") from problem
+
+
+def _files(node: ast.Import | ast.ImportFrom, package: Names, folder: Path) -> Iterator[str]:
+    """The files in the folder that a statement of a module in that package imports.
+
+    Raises:
+        ValueError: where it names a file by its place, and there is none.
+    """
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _absolute(tuple(alias.name.split(".")), folder)
+        return
+    named = tuple(node.module.split(".")) if node.module else ()
+    if node.level > len(package) + 1:
+        raise ValueError(
+            f"it reaches above {folder}, and only what lies in the folder of a network's file "
+            "travels with a study: name a file further up, or install what it imports as a package"
+        )
+    if node.level:
+        base = package[: len(package) + 1 - node.level] + named
+        if named and not _is_module(folder, base):
+            raise ValueError(f"there is no {folder.joinpath(*base)}.py")
+        yield from _modules(base, folder)
+    else:
+        base = named
+        yield from _absolute(named, folder)
+    if node.level or _lies_beside(folder, base[0]):
+        for alias in node.names:
+            if alias.name == "*":
+                inside = folder.joinpath(*base).glob("*.py")
+                yield from ("/".join((*base, file.name)) for file in inside if base)
+            elif _is_module(folder, (*base, alias.name)):
+                yield from _modules((*base, alias.name), folder)
+
+
+def _absolute(names: Names, folder: Path) -> Iterator[str]:
+    if _lies_beside(folder, names[0]):
+        yield from _modules(names, folder)
+
+
+def _modules(names: Names, folder: Path) -> Iterator[str]:
+    """The files of a module and of the packages that it is in."""
+    for length in range(1, len(names) + 1):
+        place = "/".join(names[:length])
+        for name in (f"{place}/{PACKAGE}", f"{place}.py"):
+            if (folder / name).is_file():
+                yield name
+                break
+
+
+def _is_module(folder: Path, names: Names) -> bool:
+    place = folder.joinpath(*names)
+    return place.with_name(f"{place.name}.py").is_file() or _is_package(place)
+
+
+def _is_package(place: Path) -> bool:
+    return place.is_dir() and any(place.rglob("*.py"))
+
+
+def _lies_beside(folder: Path, name: str) -> bool:
+    """Whether an import of this name means the folder; a plain one yields to what is installed."""
+    if (folder / f"{name}.py").is_file() or (folder / name / PACKAGE).is_file():
+        return True
+    return _is_package(folder / name) and importlib.util.find_spec(name) is None
 
 
 def _file(reference: Reference, classes: int, sources: Sources) -> Make:
     path, _, function = reference.name.rpartition(":")
-    name = Path(path).name
-    make = find_function(sources[name], name, function)
+    texts = {name: text for name, text in sources.items() if not is_checksum(text)}
+    make = find_function(texts, Path(path).expanduser().absolute(), function)
     if not takes(make, "classes"):
         raise NetworkError(f"{function} of {path} must take the argument classes")
     return lambda: make(classes=classes, **reference.arguments)
 
 
 def _file_sources(reference: Reference) -> Sources:
-    path = Path(reference.name.rpartition(":")[0]).expanduser()
-    return {path.name: read_source(path)}
+    return read_texts(Path(reference.name.rpartition(":")[0]).expanduser())
 
 
 ORIGIN = Origin(

@@ -10,10 +10,12 @@ from torch import nn
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.linear import FactorizedLinear
 from trainables.layers.registry import LAYERS
-from trainables.networks.trace import NetworkError, layers_of
+from trainables.networks.layer_calls import layers_of, put_layer
+from trainables.networks.network_error import NetworkError
+from trainables.networks.trace import initialized
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.network import NetworkSize
-from trainables.sizes.spec import Pair
+from trainables.sizes.spec import Call
 
 
 @torch.no_grad()
@@ -40,7 +42,7 @@ def substitute(
     Raises:
         NetworkError: when it is another network than the size's; it is then as it was.
     """
-    layers = dict(layers_of(module))
+    layers = dict(layers_of(initialized(module, size.table.image)))
     _check_same(module, layers, size)
     generator = torch.Generator().manual_seed(seed)
     for name, layer, calls in zip(size.names, size.layers, size.inputs, strict=True):
@@ -75,11 +77,11 @@ def install(module: nn.Module, name: str, factorized: FactorizedConv2d) -> None:
     """Puts a factorised layer in the place of a convolution or a matrix, whose bias it takes."""
     found = module.get_submodule(name)
     if isinstance(found, nn.Conv2d | nn.Linear):
-        if found.bias is not None and not found.bias.is_meta:
-            factorized.bias.copy_(found.bias)
         factorized.to(device=found.weight.device, dtype=found.weight.dtype)
+        if found.bias is not None:
+            factorized.bias = found.bias  # the parameter itself, which others may share
     linear = isinstance(found, nn.Linear)
-    module.set_submodule(name, FactorizedLinear(factorized) if linear else factorized)
+    put_layer(module, name, FactorizedLinear(factorized) if linear else factorized)
 
 
 def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
@@ -94,7 +96,7 @@ def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:
 def _factorized(
     found: nn.Conv2d | nn.Linear,
     layer: LayerSize,
-    calls: tuple[Pair, ...],
+    calls: tuple[Call, ...],
     batch: int,
     generator: torch.Generator,
     trained: bool,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from trainables.networks.layer_calls import (
+    BATCH,
+    bypassed_layers,
+    call_layers,
+    calls_of_an_image,
+    layers_of,
+    without_traces,
+)
+from trainables.networks.network_error import NetworkError, where_it_failed, words_of
 from trainables.sizes.layer_table import LayerRow, LayerTable
-from trainables.sizes.spec import Pair
+from trainables.sizes.spec import Call, Pair
 
 Make = Callable[[], nn.Module]
-Calls = dict[str, list[Pair]]
 
-BATCH = 2  # images of the one forward pass: more than one, to see the batch apart from the rest
-
-
-class NetworkError(ValueError):
-    """A network that cannot be used; says what it does and what was expected."""
+BYPASSED = "called by its type, or by another way than its place in the network"
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def trace(
@@ -52,13 +55,12 @@ def trace(
         NetworkError: when it cannot be built or called, or gives no logits of (batch, classes).
     """
     name = network or getattr(make, "__name__", "the network")
-    module = build_meta(make, name).eval()
-    calls: Calls = {}
-    order: list[str] = []
-    output = _call(module, image, name, calls, order)
+    module = build_meta(lambda: initialized(make(), image), name).eval()
+    calls, output = call_layers(module, image, name)
     found = _count_classes(output, classes, name)
     _check_training(module, image, found, name)
-    rows = _rows(module, calls, order)
+    bypassed = bypassed_layers(module, image, calls)
+    rows = _rows(module, calls_of_an_image(module, image, name, calls), bypassed)
     counted = sum(row.parameters for row in rows)
     total = sum(parameter.numel() for parameter in module.parameters())
     table_rows = tuple(sorted(rows, key=lambda row: (row.position < 0, row.position)))
@@ -81,7 +83,7 @@ def build_meta(make: Make, name: str = "the network") -> nn.Module:
     Raises:
         NetworkError: when it cannot be built, or is no Module.
     """
-    with _without_traces():
+    with without_traces():
         try:
             with torch.device("meta"):
                 module = make()
@@ -89,53 +91,55 @@ def build_meta(make: Make, name: str = "the network") -> nn.Module:
             try:
                 module = make()
             except (Exception, SystemExit) as problem:
-                raise NetworkError(f"{name} cannot be built: {_words(problem)}") from problem
+                raise NetworkError(
+                    f"{name} cannot be built: {words_of(problem)}{where_it_failed(problem)}"
+                ) from problem
     if not isinstance(module, nn.Module):
-        raise NetworkError(
-            f"{name} must return a torch.nn.Module, got {type(module).__name__}: {module!r:.60}"
-        )
-    return module.to("meta")
+        got = f"{type(module).__name__}: {' '.join(repr(module).split()):.60}"
+        raise NetworkError(f"{name} must return a torch.nn.Module, got {got}")
+    _check_open(module, name)
+    return _on_meta(module)
 
 
-def layers_of(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-    """Every convolution and matrix of a network with its name; a shared one once."""
-    for name, layer in module.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear) and not isinstance(layer, nn.LazyConv2d):
-            yield name, layer
+def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
+    """The network, its lazy layers made for such images: these draw their weights at a call."""
+    if isinstance(module, nn.Module) and any(map(is_lazy, module.parameters())):
+        training = module.training
+        with torch.no_grad():
+            module.eval()(torch.zeros(BATCH, *image))
+        module.train(training)
+    return module
 
 
-@contextlib.contextmanager
-def _without_traces() -> Iterator[None]:
-    """What a constructor draws and prints leaves no trace in this process."""
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(None):
-        yield
+def _check_open(module: nn.Module, name: str) -> None:
+    """Raises NetworkError where layers are hidden in something that was made of a part."""
+    for where, one in module.named_modules():
+        part = f"its part {where}" if where else "it"
+        if isinstance(one, torch.jit.ScriptModule) and any(True for _ in one.parameters()):
+            raise NetworkError(
+                f"the layers of {name} cannot be seen, since {part} is a torch.jit.ScriptModule: "
+                "return the module that it was made from"
+            )
+        if "_orig_mod" in one._modules or one._compiled_call_impl is not None:
+            raise NetworkError(
+                f"the layers of {name} cannot be watched, since {part} went through torch.compile: "
+                "return it as it was; the key compile compiles what is trained"
+            )
 
 
-@torch.no_grad()
-def _call(
-    module: nn.Module, image: tuple[int, int, int], name: str, calls: Calls, order: list[str]
-) -> Any:
-    names = {layer: where for where, layer in layers_of(module)}
-
-    def watch(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], _: Any) -> None:
-        where, x = names[layer], inputs[0] if inputs else named["input"]
-        if where not in calls:
-            order.append(where)
-        calls.setdefault(where, []).append(_extent(layer, x))
-
-    hooks = [layer.register_forward_hook(watch, with_kwargs=True) for layer in names]
-    try:
-        with _without_traces():
-            return module(torch.empty(BATCH, *image, device="meta"))
-    except (Exception, SystemExit) as problem:
-        shape = " x ".join(map(str, image))
-        raise NetworkError(
-            f"{name} cannot be called with images of {shape}: {_words(problem)}"
-            f"{_where(problem)}; every layer must follow from the image's size alone"
-        ) from problem
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _on_meta(module: nn.Module) -> nn.Module:
+    """The same without values; what is shared stays shared, unlike with ``module.to``."""
+    moved: dict[int, Any] = {}
+    for one in module.modules():
+        for key, parameter in one._parameters.items():
+            if parameter is not None and not parameter.is_meta:
+                bare = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+                one._parameters[key] = moved.setdefault(id(parameter), bare)
+        for held in (one._buffers, vars(one)):
+            for key, value in held.items():
+                if isinstance(value, Tensor):
+                    held[key] = value.to("meta")
+    return module
 
 
 @torch.no_grad()
@@ -144,7 +148,7 @@ def _check_training(
 ) -> None:
     """Raises NetworkError where training gives something else: heads of its own, say."""
     try:
-        with _without_traces():
+        with without_traces():
             output = module.train()(torch.empty(BATCH, *image, device="meta"))
     except Exception:  # what it draws may decide what it does, which no shape can tell
         return
@@ -153,20 +157,21 @@ def _check_training(
     _count_classes(output, classes, f"{name}, as it trains,")
 
 
-def _extent(layer: nn.Module, x: Tensor) -> Pair:
-    """Rows and columns of the input; of a matrix how many vectors an image has, and 1."""
-    if isinstance(layer, nn.Conv2d):
-        return x.shape[-2], x.shape[-1]
-    return x.numel() // x.shape[-1] // BATCH, 1
-
-
-def _rows(module: nn.Module, calls: Calls, order: list[str]) -> list[LayerRow]:
+def _rows(
+    module: nn.Module, calls: Mapping[str, tuple[Call, ...]], bypassed: Collection[str]
+) -> list[LayerRow]:
     owners = Counter(
         id(parameter) for one in module.modules() for parameter in one.parameters(recurse=False)
     )
-    positions = {name: number for number, name in enumerate(order)}
+    positions = {name: number for number, name in enumerate(calls)}
     return [
-        _row(name, layer, calls.get(name, []), positions.get(name, -1), owners)
+        _row(
+            name,
+            layer,
+            calls.get(name, ()),
+            positions.get(name, -1),
+            BYPASSED if name in bypassed else _obstacle(layer, owners),
+        )
         for name, layer in layers_of(module)
     ]
 
@@ -174,19 +179,17 @@ def _rows(module: nn.Module, calls: Calls, order: list[str]) -> list[LayerRow]:
 def _row(
     name: str,
     layer: nn.Conv2d | nn.Linear,
-    inputs: list[Pair],
+    inputs: tuple[Call, ...],
     position: int,
-    owners: Mapping[int, int],
+    obstacle: str,
 ) -> LayerRow:
-    obstacle = _obstacle(layer, owners)
-    seen = tuple(inputs)
     if isinstance(layer, nn.Linear):
         return LayerRow(
             name,
             "linear",
             layer.in_features,
             layer.out_features,
-            seen,
+            inputs,
             position,
             bias=layer.bias is not None,
             obstacle=obstacle,
@@ -201,7 +204,7 @@ def _row(
         "conv",
         layer.in_channels,
         layer.out_channels,
-        seen,
+        inputs,
         position,
         kernel=tuple(layer.kernel_size),
         stride=tuple(layer.stride),
@@ -221,10 +224,16 @@ def _obstacle(layer: nn.Conv2d | nn.Linear, owners: Mapping[int, int]) -> str:
     weight = layer._parameters.get("weight")
     if weight is None:
         return "its weight is computed from other parameters"
-    if own.forward is not kind.forward or (
-        kind is nn.Conv2d and own._conv_forward is not nn.Conv2d._conv_forward
+    if layer.bias is not None and layer._parameters.get("bias") is None:
+        return "its bias is computed from other parameters"
+    if (
+        own.forward is not kind.forward
+        or "forward" in vars(layer)
+        or (kind is nn.Conv2d and own._conv_forward is not nn.Conv2d._conv_forward)
     ):
         return f"a {own.__name__} computes something of its own"
+    if any(getattr(layer, hooks) for hooks in HOOKS):
+        return "hooks on it change what it does"
     if owners[id(weight)] > 1:
         return "its weight is shared with another layer"
     return ""
@@ -246,23 +255,6 @@ def _count_classes(output: Any, classes: int | None, name: str) -> int:
         )
     if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
         got = ("batch", *output.shape[1:]) if output.shape[:1] == (BATCH,) else output.shape
-        raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))})")
+        flat = "; flatten(1) gives them" if output.shape[1:].numel() == output.shape[1] else ""
+        raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))}){flat}")
     return output.shape[1]
-
-
-def _words(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}".splitlines()[0]
-
-
-def _where(problem: BaseException) -> str:
-    """The last line of the network's own code that was running."""
-    torch_folder = str(inspect.getfile(torch)).removesuffix("__init__.py")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(problem.__traceback__)
-        if not frame.filename.startswith(torch_folder) and frame.filename != __file__
-    ]
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f" (in {last.filename}, line {last.lineno}: {last.line})"

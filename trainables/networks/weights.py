@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from trainables.networks.trace import NetworkError
+from trainables.networks.network_error import NetworkError
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Under which programs that train keep the network's state (timm's, torchvision's)."""

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
-from trainables.sizes.spec import ConvSpec, Pair
+from trainables.sizes.spec import Call, ConvSpec
 
 FACTORIZED = "factorized"
 RECONSTRUCTED = "reconstructed"
@@ -96,22 +97,31 @@ class LayerSize:
         macs = self.route_macs(height, width, batch)
         return min(macs, key=macs.__getitem__)
 
-    def route_of_calls(self, inputs: Sequence[Pair], batch: int) -> str:
+    def route_of_calls(self, inputs: Sequence[Call], batch: int) -> str:
         """The route with fewer multiply-adds over all calls in a forward pass.
 
         Args:
-            inputs: rows and columns of the input of each call.
+            inputs: the extent of the input of each call.
             batch: images at once.
         """
-        if len(inputs) == 1:
-            return self.route(*inputs[0], batch)
-        each = [self.route_macs(*hw, batch) for hw in inputs]
-        return min(each[0], key=lambda route: sum(macs[route] for macs in each))
+        macs = self._macs_of_routes(inputs, batch)
+        return min(macs, key=macs.__getitem__)
 
-    def macs_of_calls(self, inputs: Sequence[Pair], batch: int) -> float:
+    def macs_of_calls(self, inputs: Sequence[Call], batch: int) -> float:
         """Multiply-adds per image of all calls, by the route of `route_of_calls`."""
-        route = self.route_of_calls(inputs, batch)
-        return sum(self.route_macs(*hw, batch)[route] for hw in inputs)
+        return min(self._macs_of_routes(inputs, batch).values())
+
+    def macs_of_route(self, route: str, inputs: Sequence[Call], batch: int) -> float:
+        """Multiply-adds per image of all calls by a given route."""
+        return self._macs_of_routes(inputs, batch)[route]
+
+    def _macs_of_routes(self, inputs: Sequence[Call], batch: int) -> dict[str, float]:
+        total: dict[str, float] = {}
+        for height, width, *folded in inputs:
+            parts = prod(folded)
+            for route, macs in self.route_macs(height, width, batch * parts).items():
+                total[route] = total.get(route, 0) + parts * macs
+        return total
 
     def macs(self, height: int, width: int, batch: int) -> float:
         """Multiply-adds per image of the cheaper route."""

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Literal
 
 from trainables.sizes.read_files import without_place
-from trainables.sizes.spec import ConvSpec, Pair
+from trainables.sizes.spec import Call, ConvSpec, Pair
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class LayerRow:
         kind: "conv" or "linear".
         in_channels: channels, or features, of its input.
         out_channels: likewise of its output.
-        inputs: rows and columns of its input, one pair for each call in a forward pass. For a
-            Linear: the number of vectors per image, and 1.
+        inputs: one entry for each call that an image causes: rows and columns of the input, and how
+            many such inputs an image becomes if more than one. For a Linear: the number of vectors
+            per image, and 1.
         position: of its first call among those of all layers; -1 where it is never called.
         kernel: rows and columns; (1, 1) for a Linear. Likewise stride, padding and dilation.
         obstacle: why it cannot be factorised, apart from reasons that its shape gives; "" if
@@ -33,7 +34,7 @@ class LayerRow:
     kind: Literal["conv", "linear"]
     in_channels: int
     out_channels: int
-    inputs: tuple[Pair, ...]
+    inputs: tuple[Call, ...]
     position: int
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
@@ -52,17 +53,17 @@ class LayerRow:
     @property
     def macs(self) -> int:
         """Multiply-adds per image of all calls."""
-        return sum(self.parameters * prod(self._output(*hw)) for hw in self.inputs)
+        return sum(self.parameters * self._positions(*call) for call in self.inputs)
 
     @property
     def activations(self) -> int:
         """Numbers that its largest call reads and writes per image."""
-        return max((self._numbers(*hw) for hw in self.inputs), default=0)
+        return max((self._numbers(*call) for call in self.inputs), default=0)
 
     @property
     def outputs(self) -> int:
         """Numbers per image in the outputs of all calls."""
-        return sum(self.out_channels * prod(self._output(*hw)) for hw in self.inputs)
+        return sum(self.out_channels * self._positions(*call) for call in self.inputs)
 
     @property
     def reason(self) -> str:
@@ -100,9 +101,12 @@ class LayerRow:
         step = "" if self.stride == (1, 1) else f" /{max(self.stride)}"
         return f"{self.in_channels}>{self.out_channels}{window}{step}"
 
-    def _numbers(self, height: int, width: int) -> int:
-        read = self.in_channels * height * width
-        return read + self.out_channels * prod(self._output(height, width))
+    def _numbers(self, *call: int) -> int:
+        return self.in_channels * prod(call) + self.out_channels * self._positions(*call)
+
+    def _positions(self, height: int, width: int, parts: int = 1) -> int:
+        """Places of its output, for an image."""
+        return parts * prod(self._output(height, width))
 
     def _output(self, height: int, width: int) -> Pair:
         if self.padding == "same":
@@ -129,6 +133,7 @@ class LayerTable:
         other_parameters: those of no row: biases, normalisation, embeddings.
         sources: for a network defined in a file, the text of that file by its name.
         arguments: further arguments of the function that makes the network.
+        folder: for a network defined in a file, where that lies, or lay; "" if it is not known.
     """
 
     network: str
@@ -139,6 +144,7 @@ class LayerTable:
     other_parameters: int
     sources: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     @cached_property
     def parameters(self) -> int:
@@ -165,7 +171,8 @@ class LayerTable:
 
     def to_json(self) -> str:
         """The table as JSON text, which `from_json` reads."""
-        return _dump(self._document())
+        place = {"folder": self.folder} if self.folder else {}
+        return _dump({**self._document(), **place})
 
     @staticmethod
     def from_json(text: str) -> "LayerTable":

@@ -20,7 +20,7 @@ from trainables.sizes.ranks import Ranks, read_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import replaced_specs, resnet9_table
 from trainables.sizes.selection import chosen_rows
-from trainables.sizes.spec import ConvSpec, Pair
+from trainables.sizes.spec import Call, ConvSpec, Pair
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class NetworkSize:
         return tuple(row.name for row in self._rows)
 
     @cached_property
-    def inputs(self) -> tuple[tuple[Pair, ...], ...]:
-        """Rows and columns of each layer's input, a pair for each call in a forward pass."""
+    def inputs(self) -> tuple[tuple[Call, ...], ...]:
+        """The extent of each layer's input, one for each call in a forward pass."""
         return tuple(row.inputs for row in self._rows)
 
     @property
     def input_hw(self) -> tuple[Pair, ...]:
         """Rows and columns of each layer's first input."""
-        return tuple(calls[0] for calls in self.inputs)
+        return tuple((calls[0][0], calls[0][1]) for calls in self.inputs)
 
     @property
     def factorized(self) -> int:

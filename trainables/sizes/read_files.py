@@ -6,6 +6,7 @@ A table lists each among its sources, by a checksum and a path. Standard library
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,11 @@ from trainables.files.sealed import file_digest
 
 MARK, PLACE = "blake2b:", " at "
 CODE = (".py", ".pyc", ".pyi", ".so")
-"""Suffixes of code files, which are left out: versions of libraries are recorded elsewhere."""
+"""Suffixes of code files: those of libraries and of RankTune are left out."""
+
+OURS = Path(__file__).resolve().parents[1]
+PACKAGES = ("trainables", "search_spaces", "analysis", "tune_app")
+"""The packages of RankTune, whose version is recorded elsewhere, as those of libraries are."""
 
 _watching: list[set[Path]] = []
 _hooked: list[bool] = []
@@ -47,12 +52,26 @@ def as_sources(files: Iterable[Path], folder: Path) -> dict[str, str]:
 
 def without_place(source: str) -> str:
     """The source without a file's path, which does not change the network."""
-    return source.partition(PLACE)[0] if source.startswith(MARK) else source
+    return source.partition(PLACE)[0] if is_checksum(source) else source
+
+
+def is_checksum(source: str) -> bool:
+    """Whether a source is a file of which the table holds no more than its checksum."""
+    return source.startswith(MARK)
+
+
+def changed_texts(sources: Mapping[str, str], folder: Path) -> list[str]:
+    """Which of the files whose text is held are missing or have changed."""
+    return [
+        name
+        for name, text in sources.items()
+        if not is_checksum(text) and _text(folder / name) != text
+    ]
 
 
 def changed_files(sources: Mapping[str, str]) -> list[str]:
     """Which of the files are missing or have changed."""
-    places = (text.split(PLACE, 1) for text in sources.values() if text.startswith(MARK))
+    places = (text.split(PLACE, 1) for text in sources.values() if is_checksum(text))
     return [place for mark, place in places if mark != f"{MARK}{_checksum(Path(place))}"]
 
 
@@ -64,6 +83,13 @@ def _checksum(file: Path) -> str:
         return ""
 
 
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event != "open" or not _watching:
         return
@@ -71,7 +97,17 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if not isinstance(path, str | os.PathLike) or set(mode or "r") & set("wax+"):
         return
     file = Path(path).absolute()
-    libraries = {Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/sys"), Path("/dev")}
-    if file.suffix not in CODE and not any(map(file.is_relative_to, libraries)):
+    if file.suffix == ".pyc":  # what is kept of a module's text
+        with contextlib.suppress(ValueError, NotImplementedError):
+            file = Path(importlib.util.source_from_cache(path))
+    if not _of_a_library(file):
         for found in _watching:
             found.add(file)
+
+
+def _of_a_library(file: Path) -> bool:
+    if {"site-packages", "dist-packages"} & set(file.parts):
+        return True
+    system = [Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/sys"), Path("/dev")]
+    program = [OURS.with_name(name) for name in PACKAGES] if file.suffix in CODE else []
+    return any(map(file.is_relative_to, system + program))

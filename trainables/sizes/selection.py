@@ -109,5 +109,8 @@ def _pattern_problems(table: LayerTable, key: str, pattern: str) -> Iterator[str
 
 
 def _nothing(table: LayerTable) -> str:
-    reasons = ", ".join(dict.fromkeys(row.reason for row in table.rows if row.reason))
-    return f"no layer of {table.network} can be replaced" + (f": {reasons}" if reasons else "")
+    reasons = [row.reason for row in table.rows if row.reason]
+    if len(reasons) < len(table.rows):
+        reasons.append("the first and the last stay unless they are named (replace=first+last)")
+    told = ", ".join(dict.fromkeys(reasons)) or "it has no Conv2d and no Linear"
+    return f"no layer of {table.network} can be replaced: {told}"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 Pair = tuple[int, int]
+Call = tuple[int, ...]
+"""Rows and columns of a layer's input; a third number where an image becomes so many of them."""
+
 Extent = int | Pair  # of rows and columns; one number where both are alike
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")

@@ -9,9 +9,10 @@ from tests.trainables.networks.foreign import NETWORKS, TEN_LINES, table_of
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel
 from trainables.layers.registry import LAYERS
+from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module
 from trainables.networks.substitute import factorized_layers, substitute
-from trainables.networks.trace import NetworkError, build_meta
+from trainables.networks.trace import build_meta
 from trainables.sizes.architecture import Architecture
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import NetworkSize, size_network

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.trainables.networks.foreign import DRAWN, FILE, PARAMETERS, TEN_LINES, table_of
+from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_table
-from trainables.networks.trace import NetworkError
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.resnet9 import fixed_macs, fixed_parameters, replaced_specs, resnet9_table
 
@@ -99,10 +99,3 @@ def test_a_row_says_why_it_stays_dense() -> None:
 def test_a_network_that_cannot_be_used_says_what_it_does(name: str, words: str) -> None:
     with pytest.raises(NetworkError, match=words):
         make_table(name, image_size=32, classes=10)
-
-
-def test_a_file_that_imports_its_siblings_is_refused(tmp_path) -> None:
-    (tmp_path / "blocks.py").write_text("x = 1\n")
-    (tmp_path / "net.py").write_text("from blocks import x\ndef make(classes): ...\n")
-    with pytest.raises(NetworkError, match="imports blocks, which lies beside it"):
-        make_table(f"{tmp_path / 'net.py'}:make", image_size=32, classes=10)

@@ -14,10 +14,10 @@ from trainables.config.trial_id import trial_id
 from trainables.data.dataset import normalized
 from trainables.layers.build import relative_error
 from trainables.networks.build import build_network
+from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, meta_module
 from trainables.networks.start import inspect_weights, start_from_weights
 from trainables.networks.substitute import factorized_layers
-from trainables.networks.trace import NetworkError
 from trainables.networks.weights import WeightsError
 from trainables.training.trainer import Trainer
 

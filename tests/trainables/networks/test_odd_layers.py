@@ -1,0 +1,137 @@
+"""What a network does with a layer beside calling it: counted right, or the layer stays dense."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.trainables.networks.foreign import FILE
+from tests.trainables.networks.test_substitute import watched_macs
+from trainables.exporting.plain_convs import FACTORS, make_plain
+from trainables.networks.build import build_network
+from trainables.networks.network_error import NetworkError
+from trainables.networks.registry import make_module, make_table, meta_module
+from trainables.networks.substitute import factorized_layers, substitute
+from trainables.networks.trace import BYPASSED
+from trainables.sizes.architecture import Architecture
+from trainables.sizes.layer_table import LayerTable
+from trainables.sizes.network import NetworkSize, size_network
+
+ODD = FILE.with_name("odd_layers.py")
+REPLACED = (
+    "of_named_inputs",
+    "reading",
+    "image_by_image",
+    "patches",
+    "positions",
+    "of_two_names",
+    "shared_bias",
+    "lazy",
+    "encoder",
+)
+
+
+def table_of(name: str) -> LayerTable:
+    return make_table(f"{ODD}:make_{name}", image_size=32, classes=5)
+
+
+def size_of(name: str, layer: str = "tucker2") -> NetworkSize:
+    return size_network(Architecture(layer, rank=2, table=table_of(name)))
+
+
+def kept(name: str) -> str:
+    reasons = {row.name: row.reason for row in table_of(name).rows}
+    assert reasons["stem"] == reasons["head"] == ""
+    return reasons["one"]
+
+
+@pytest.mark.parametrize("layer", ["tucker2", "tensor_train"])
+@pytest.mark.parametrize("name", REPLACED)
+def test_such_a_network_has_the_counts_that_were_planned_and_trains(name: str, layer: str) -> None:
+    size = size_of(name, layer)
+    network = build_network(size, batch=2, seed=0)
+    assert len(factorized_layers(network)) == size.factorized >= 1
+    assert sum(one.numel() for one in network.parameters()) == size.parameters
+    network(torch.randn(3, 3, 32, 32)).square().mean().backward()
+    assert all(one.grad is not None for one in network.parameters())
+    with torch.no_grad():  # torch's blocks take other paths here
+        x = torch.randn(1, 3, 32, 32)
+        assert network.eval()(x).shape == (1, 5)
+        plain = make_plain(network, size, form=FACTORS)
+        torch.testing.assert_close(plain(x), network(x), rtol=1e-4, atol=1e-5)
+
+
+def multiply_adds(module: nn.Module, images: int) -> float:
+    """Per image, of a dense network: by the shapes of all outputs."""
+    total = 0
+
+    def watch(layer: nn.Conv2d | nn.Linear, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal total
+        total += layer.weight.numel() * (output.numel() // layer.weight.shape[0])
+
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(watch)
+    module.eval()(torch.empty(images, 3, 32, 32, device="meta"))
+    return total / images
+
+
+@pytest.mark.parametrize("name", ["patches", "image_by_image", "of_two_names", "positions"])
+def test_multiply_adds_are_those_of_one_image(name: str) -> None:
+    table = table_of(name)
+    module = meta_module(table)
+    assert table.macs == multiply_adds(module, 1)
+
+
+def test_parts_of_images_are_as_many_images_to_a_layer() -> None:
+    table = table_of("patches")
+    one = next(row for row in table.rows if row.name == "one")
+    assert one.inputs == ((8, 8, 16),)
+    again = LayerTable.from_json(table.to_json())
+    assert again.rows == table.rows
+    for layer in ("tucker2", "tensor_train", "tucker"):
+        size = size_of("patches", layer)
+        module = substitute(meta_module(table).eval(), size, batch=2)
+        assert watched_macs(module, table) == pytest.approx(size.macs(2), rel=1e-12)
+    whole, parts = size_of("of_named_inputs"), size_of("patches")
+    assert parts.activations == whole.activations
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("listed", BYPASSED),
+        ("by_type", BYPASSED),
+        ("hooked", "hooks on it change what it does"),
+        ("own_forward", "a Conv2d computes something of its own"),
+        ("computed_bias", "its bias is computed from other parameters"),
+        ("tied_on_the_cpu", "its weight is shared with another layer"),
+    ],
+)
+def test_a_layer_that_factors_cannot_stand_for_stays_dense(name: str, reason: str) -> None:
+    assert kept(name) == reason
+    table = table_of(name)
+    assert table.parameters == sum(one.numel() for one in make_module(table).parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("scripted", "its part one is a torch.jit.ScriptModule: return the module"),
+        pytest.param(
+            "compiled",
+            "it went through torch.compile: return it as it was; the key compile",
+            marks=pytest.mark.slow,  # torch imports its compiler
+        ),
+        ("map", r"got \(batch, 5, 1, 1\); flatten\(1\) gives them"),
+    ],
+)
+def test_a_network_that_hides_its_layers_is_refused(name: str, words: str) -> None:
+    with pytest.raises(NetworkError, match=words):
+        table_of(name)
+
+
+def test_nothing_that_can_be_replaced_is_explained() -> None:
+    from trainables.sizes.selection import SelectionError
+
+    with pytest.raises(SelectionError, match=r"first and the last stay .*\(replace=first\+last\)"):
+        size_network(Architecture("tucker2", rank=1, keep="one two", table=table_of("lazy")))
