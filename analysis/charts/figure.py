@@ -12,7 +12,7 @@ import vl_convert
 from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE, VEGA_LITE
-from analysis.charts.registry import CHARTS, FORMER_NAMES
+from analysis.charts.registry import CHARTS
 from search_spaces.grammar.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot
+
+FORMER_NAMES = {"gaps": "generalization_gap", "edges": "range_edges"}
+"""Names that charts had before, still understood; new figures have the present ones."""
 
 
 def chart_name(name: str) -> str:

@@ -37,6 +37,3 @@ CHARTS: dict[str, Chart] = {
     "range_edges": range_edges.CHART,
     "losses": losses.CHART,
 }
-
-FORMER_NAMES = {"gaps": "generalization_gap", "edges": "range_edges"}
-"""Names that charts had before, still understood; new figures have the present ones."""

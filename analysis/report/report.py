@@ -13,9 +13,9 @@ import markupsafe
 import pandas as pd
 
 from analysis.charts import theme
-from analysis.charts.figure import standalone
+from analysis.charts.figure import FORMER_NAMES, standalone
 from analysis.charts.pictures import Pictures
-from analysis.charts.registry import CHARTS, FORMER_NAMES
+from analysis.charts.registry import CHARTS
 from analysis.record.record import RecordError
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError

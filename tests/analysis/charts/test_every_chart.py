@@ -12,8 +12,8 @@ import pytest
 
 from analysis.charts import theme
 from analysis.charts.chart import NothingToShow
-from analysis.charts.figure import FigureError, chart, draw, save
-from analysis.charts.registry import CHARTS, FORMER_NAMES
+from analysis.charts.figure import FORMER_NAMES, FigureError, chart, draw, save
+from analysis.charts.registry import CHARTS
 from analysis.report.rendered import write_figures
 
 STUDIES = ("one", "twelve", "one_seed", "half_done", "all_failed", "troubled", "asha")
