@@ -11,7 +11,10 @@ from tests.cluster.running import Cluster
 
 CONTINUE = "to continue: "
 
-MOST_PATIENCE = 3.0
+
+def slowdown_at(load: float) -> float:
+    """How many times as long anything may take where others compute beside; 3 at most."""
+    return min(3.0, max(1.0, load / (os.cpu_count() or 1)))
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,9 @@ class Fault:
 
     def problems(self, found: Outcome) -> list[str]:
         """What the search owed and did not do; times are longer where others compute beside."""
-        patience = min(MOST_PATIENCE, max(1.0, found.load / (os.cpu_count() or 1)))
-        ends = None if self.ends is None else patience * self.ends
-        within = patience * self.within
+        slowdown = slowdown_at(found.load)
+        ends = None if self.ends is None else slowdown * self.ends
+        within = slowdown * self.within
         named = sum(self.says in line for line in found.lines)
         owed = {
             "a line that names the cause": bool(found.said) or not self.says,

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.cluster.fault import Fault
+from tests.cluster.fault import Fault, slowdown_at
 from tests.cluster.hosts import network
 from tests.cluster.outcome import Outcome, first_attempt, tally
 from tests.cluster.page import SLOTS, keep, write_page
@@ -132,7 +132,9 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
     with small_file_system(folder / "storage", fault.small_storage), network(folder) as hosts:
         trials = slots * fault.rounds * (fault.workers if fault.trains else 1)
         epochs = 120 // slots if fault.trains else None
-        cluster = Cluster(hosts, folder, slots, trials, epochs, fault.seconds)
+        # workers that start slowly are to overlap with those that train
+        seconds = fault.seconds * slowdown_at(os.getloadavg()[0])
+        cluster = Cluster(hosts, folder, slots, trials, epochs, seconds)
         cluster.start(fault.workers)
         cluster.start_driver().wait_for_trials(slots * len(cluster.workers))
         struck, began = time.time(), time.monotonic()
