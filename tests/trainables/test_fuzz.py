@@ -32,8 +32,8 @@ from trainables.data.datasets.registry import content_digest
 from trainables.data.sources import DataRequest
 from trainables.files.user_cache import user_cache
 from trainables.networks.build import build_network
+from trainables.networks.from_file.source_file import find_function, read_texts
 from trainables.networks.network_error import NetworkError
-from trainables.networks.source_file import find_function, read_texts
 from trainables.networks.weights import WeightsError, read_weights
 from trainables.sizes.layer_table import LayerTable
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from torch import nn
 
-from trainables.networks import libraries, source_file, wide_resnet
+from trainables.networks import libraries, wide_resnet
+from trainables.networks.from_file import source_file
+from trainables.networks.from_file.tensor_files import tensor_files_noted
 from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
-from trainables.networks.tensor_files import tensor_files_noted
 from trainables.networks.trace import build_meta, initialized, trace
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.read_files import as_sources, changed_files, files_read

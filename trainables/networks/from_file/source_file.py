@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from torch import nn
 
 from search_spaces.grammar.suggestion import did_you_mean
-from trainables.networks.network_code import run_code
+from trainables.networks.from_file.network_code import run_code
 from trainables.networks.network_error import NetworkError, where_it_failed
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference

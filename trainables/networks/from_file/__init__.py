@@ -1,0 +1,1 @@
+"""Networks from files of your own: their code, and what they read."""
