@@ -1,4 +1,4 @@
-"""What a confirmation finds on the test set, against what the search that it confirms promised."""
+"""The accuracies of a confirmation, compared with those of the search that it confirms."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ def confirmed_study(study: Study) -> Study | None:
 
 
 def promise_claims(study: Study) -> list[Claim]:
-    """A claim a confirmed configuration, the best first, with Holm's correction over them.
+    """A claim for each confirmed configuration, the best first, with Holm's correction over them.
 
-    Both accuracies are on images of their own, so that the choice of either counts as noise.
+    The two accuracies are measured on different images, and the choice of images counts as noise in
+    both.
     """
     search = confirmed_study(study)
     if search is None:
@@ -69,7 +70,10 @@ def promise_claims(study: Study) -> list[Claim]:
 def kept(found: Arm, promised: Arm, images: tuple[int | None, int | None]) -> Effect:
     """How much more accurate a network is than promised; NaN where a spread is not known.
 
-    ``images`` count those that either accuracy was measured on.
+    Args:
+        found: the runs of the confirmation.
+        promised: the runs of the search.
+        images: how many images each of the two was measured on; None where that is not known.
     """
     effect = found.mean - promised.mean
     variance, n = spreads([found.outcomes, promised.outcomes])
@@ -100,7 +104,7 @@ def _claim(
         return Claim(f"{text} keeps that.", "cannot_say", effect.n, effect.effect)
     verdict: Verdict = "shown" if p < 0.05 else "not_shown"
     than = "more" if effect.effect > 0 else "less"
-    said = f"{than} than promised" if verdict == "shown" else "a difference is not shown"
+    said = f"{than} than promised" if verdict == "shown" else "no difference is shown"
     text += f": {evidence(effect.effect, effect.low, effect.high, effect.p)}, {said}."
     return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
 

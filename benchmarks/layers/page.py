@@ -1,4 +1,4 @@
-"""docs/layers.md: what each layer family is, counts and takes.
+"""docs/layers.md: what each layer family stores, how it is counted, and how long it takes.
 
     python -m benchmarks.layers.page
 
@@ -28,18 +28,18 @@ SETTINGS: tuple[dict[str, float], ...] = (
 INTRODUCTION = """\
 # Layer families
 
-The seven 3×3 convolutions after ResNet-9's first are replaced by one of these. A layer runs its
-factors one after the other, or reconstructs its kernel once a forward pass: whichever counts fewer
-multiply-adds at its shape and batch. Reshaped matrices whose modes straddle outputs and inputs can
-only be reconstructed; where a cut between modes separates outputs from inputs, the matrix also
-runs as two 1×1 convolutions through the bond at the cut.
+A family replaces the seven 3×3 convolutions after the first of ResNet-9. A layer runs its factors
+one after the other, or reconstructs its kernel once per forward pass, whichever takes fewer
+multiply-adds for its shape and batch. A reshaped matrix can only be reconstructed if one of its
+modes spans both outputs and inputs. If a cut between modes separates outputs from inputs, the
+matrix can also run as two 1×1 convolutions through the bond at the cut.
 
-Layers of other networks may have any window, stride, padding and bias, and may be matrices; a bias
-stays beside the factors. A 1×1 window and a matrix have no depthwise stage: there `tucker2` and
-`tt_conv` are `low_rank`, and `separable` is dense. A window of one row or column leaves `tt_conv`
-two ranks. Grouped, depthwise and dilated convolutions stay dense, and so does a layer for which the
-factors would not be fewer numbers. `python -m trainables layers NETWORK` prints what each family
-makes of a network, and why a layer is kept.
+Layers of other networks may have any window, stride, padding and bias, and may be linear; a bias
+stays outside the factors. A 1×1 window and a linear layer have no depthwise stage: there `tucker2`
+and `tt_conv` become `low_rank`, and `separable` becomes dense. With a window of one row or column,
+`tt_conv` has two ranks. Grouped, depthwise and dilated convolutions stay dense, and so does a layer
+whose factors would not have fewer parameters. `python -m trainables layers NETWORK` prints the
+sizes that each family has in a network, and why a layer is kept.
 
 Everything below is written by `python -m benchmarks.layers.page`; the times are those of
 `python -m benchmarks.layers`."""
@@ -56,8 +56,9 @@ def _formulas() -> str:
     head = """\
 ## Formulas
 
-i inputs, o outputs, k×k window, H×W pixels in, h×w out; the o×i matrix reshaped to n₁…n_d; r, S, R
-ranks. Multiply-adds are per image; a reconstruction is paid once a forward pass."""
+i input and o output channels, a k×k window, H×W pixels in and h×w out; n₁…n_d are the dimensions of
+the reshaped o×i matrix; r, S and R are ranks. Multiply-adds are per image; those of a
+reconstruction occur once per forward pass."""
     rows = [
         f"| `{name}` | {' | '.join(dataclasses.astuple(family.formula))} |"
         for name, family in SIZES.items()
@@ -70,7 +71,7 @@ def _counts() -> str:
 ## ResNet-9 at width 64
 
 Parameters of the whole network (11,328 of them are never decomposed), millions of multiply-adds per
-image forward at batch {BATCH}, and the routes of the seven layers; `dims` is 3."""
+image in a forward pass at batch {BATCH}, and the routes of the seven layers; `dims` is 3."""
     titles = [f"`{key}={value}`" for setting in SETTINGS for key, value in setting.items()]
     rows = [
         f"| `{name}` | {' | '.join(_count(name, setting) for setting in SETTINGS)} |"
