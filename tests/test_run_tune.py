@@ -141,6 +141,10 @@ WRONG = {
         "--space cp --dataset cifar10 --download pointless.toml",
         ["cannot write to", "pointless.toml: Not a directory", "--download"],
     ),
+    "a name that no disk takes": (
+        f"--space quickstart --name {'x' * 300}",
+        ["a name takes more than 255 bytes; shorten it"],
+    ),
     "a file that is no space": ("--space broken.toml", ["broken.toml is not TOML"]),
     "nothing at all": ("", ["--space is missing"]),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections import Counter
@@ -124,7 +125,7 @@ def _command(
     """Checks what typer parsed as a whole."""
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [*_stray(context), *_unread(given), *_repeated(given), *_twice(context)]
-    problems += [*_misplaced(given), *_remote(given)]
+    problems += [*_empty(context), *_misplaced(given), *_remote(given)]
     if not list_spaces and (problems or not space):
         problems += _space_problems(space)  # alone it is told with what else the plan finds
     if problems:
@@ -183,6 +184,22 @@ def _twice(context: typer.Context) -> Iterable[str]:
     for flag, count in Counter(single[word] for word in words if word in single).items():
         if count > 1:
             yield f"{flag} is given {count} times; keep one of them"
+
+
+NAMING = {
+    *("--dataset", "--results-dir", "--data-dir", "--download", "--storage", "--study-id"),
+    *("--address", "--accelerator-type", "--reuse-from"),
+}
+"""Options that take any text: an empty one would stand for the present folder, or for nothing."""
+
+
+def _empty(context: typer.Context) -> Iterable[str]:
+    """Options that a shell gave the value of a variable which is not set."""
+    words = [*takewhile(lambda word: word != "--", context.obj)]
+    for flag, value in itertools.pairwise([*words, "-"]):
+        name, equals, _ = flag.partition("=")
+        if name in NAMING and (flag == f"{name}=" if equals else value == ""):
+            yield f"{name} is empty: name what is meant, or leave the option out"
 
 
 def _repeated(given: dict[str, Any]) -> Iterable[str]:

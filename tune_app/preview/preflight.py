@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import secrets
 import shutil
@@ -121,6 +122,9 @@ def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-di
     while not place.exists() and place != place.parent:
         place = place.parent
     change = f"name another place with {option}"
+    longest = os.pathconf(place, "PC_NAME_MAX")
+    if any(len(os.fsencode(name)) > longest for name in folder.relative_to(place).parts):
+        return [f"{folder}: a name takes more than {longest} bytes; shorten it"]
     try:
         with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(b"\0" * 4096)

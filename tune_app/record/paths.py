@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +66,17 @@ def study_paths(options: RunOptions, space_name: str) -> StudyPaths:
 def until_now(name: str) -> str:
     """The name of what is moved aside: the old one, and when that was."""
     return f"{name}.until-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def free_aside(path: Path) -> Path:
+    """Where a file or folder can be moved aside: a name that nothing has.
+
+    Moments repeat, as when a clock is set back, and a file that has the name would be replaced.
+    """
+    name = until_now(path.name)
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    places = (path.with_name(one) for one in names)
+    return next(place for place in places if not os.path.lexists(place))
 
 
 def _preset(paths: StudyPaths) -> str:

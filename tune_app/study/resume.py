@@ -26,7 +26,7 @@ from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
-from tune_app.record.paths import StudyPaths, until_now
+from tune_app.record.paths import StudyPaths, free_aside
 
 
 def check_identity(paths: StudyPaths, plan: Plan, options: RunOptions) -> None:
@@ -43,7 +43,7 @@ def move_aside(paths: StudyPaths) -> Path | None:
     """Renames the study's folder, if there is one and nobody works on it; its new name."""
     if not paths.folder.exists():
         return None
-    aside = paths.folder.with_name(until_now(paths.folder.name))
+    aside = free_aside(paths.folder)
     with Lease(paths.folder):
         paths.folder.rename(aside)
     (aside / LEASE).unlink(missing_ok=True)

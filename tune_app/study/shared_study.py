@@ -20,7 +20,7 @@ from tune_app.command.output import LOG
 from tune_app.planning.confirm import confirm_options
 from tune_app.preview.preflight import storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
-from tune_app.record.paths import StudyPaths, study_paths, until_now
+from tune_app.record.paths import StudyPaths, free_aside, study_paths, until_now
 from tune_app.record.shared_record import SharedRecord, SharedRecordError, shared_part
 from tune_app.record.storage import StorageFolder, without_secrets
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
@@ -79,7 +79,7 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
         if content.startswith(here):
             LOG.info("%s is behind its copy in %s, which replaces it", paths.ledger, place)
         else:
-            aside = paths.ledger.with_name(until_now(paths.ledger.name))
+            aside = free_aside(paths.ledger)
             paths.ledger.rename(aside)
             text = "another driver continued the study: its record in %s is used, %s is now %s"
             LOG.info(text, place, paths.ledger, aside.name)

@@ -150,6 +150,14 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         assert problem.startswith(beginning)
 
 
+@pytest.mark.parametrize("flag", ["--storage", "--data-dir", "--results-dir", "--address"])
+def test_an_empty_value_is_no_value(flag: str) -> None:
+    """As a shell writes a variable that is not set."""
+    for words in ([flag, ""], [f"{flag}="], [flag, "", "--plan"]):
+        (problem,) = problems("--space", "quickstart", *words)
+        assert problem == f"{flag} is empty: name what is meant, or leave the option out"
+
+
 def test_a_missing_space_says_where_to_find_one() -> None:
     (problem,) = problems("--plan")
     assert "--list-spaces" in problem

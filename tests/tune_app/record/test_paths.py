@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tune_app.command.options import RunOptions
-from tune_app.record.paths import study_paths
+from tune_app.record.paths import free_aside, study_paths
 
 
 def folder(results: Path, **options) -> str:
@@ -27,3 +27,12 @@ def test_a_presets_study_that_has_the_spaces_name_goes_on(tmp_path: Path) -> Non
     assert folder(tmp_path, preset="quick") == "tucker"
     (tmp_path / "tucker-quick").mkdir()
     assert folder(tmp_path, preset="quick") == "tucker-quick"
+
+
+def test_what_is_moved_aside_replaces_nothing(tmp_path: Path) -> None:
+    """Three within a second, as when a clock is set back."""
+    moved = []
+    for content in "abc":
+        (tmp_path / "ledger.jsonl").write_text(content, encoding="utf-8")
+        moved.append((tmp_path / "ledger.jsonl").rename(free_aside(tmp_path / "ledger.jsonl")))
+    assert [path.read_text(encoding="utf-8") for path in moved] == ["a", "b", "c"]
