@@ -42,7 +42,7 @@ class StorageOutage:
                 self._told_after *= TOLD_AGAIN
             LOG.info(
                 "the storage %s has taken nothing for %s%s: training goes on, checkpoints wait",
-                without_secrets(self.storage),
+                without_secrets(self.storage).partition("?")[0],
                 format_duration(away_seconds),
                 f" ({' '.join(problem.split())})" if problem else "",
             )

@@ -12,7 +12,7 @@ def now():
 
 @pytest.fixture
 def outage(now):
-    return StorageOutage("s3://key:secret@bucket/studies", clock=lambda: now[0])
+    return StorageOutage("s3://key:secret@bucket/studies?region=x", clock=lambda: now[0])
 
 
 def test_a_long_outage_is_told_each_time_it_has_lasted_six_times_as_long(outage, now, lines):
