@@ -106,7 +106,7 @@ WRONG = {
     ),
     "two ways of giving a rank": (
         "--space cp --set rank_scale=0.5",
-        ["by rank, --set by rank_scale", "--set rank=none"],
+        ["by rank, and --set gives it by rank_scale", "--set rank=none"],
     ),
     "a grid over a key without grid points": (
         "--space pointless.toml --search grid",

@@ -135,8 +135,8 @@ def _won(frame: pd.DataFrame) -> str:
     reached = f"the best of them reached {percent(known['twin_accuracy'].max())}"
     return (
         f" {len(known):,} of the {plural(len(stopped), 'stopped trial')} ran to the end in"
-        f" {' and '.join(studies)}: {f'{count:,} (ringed)' if count else 'none'} would have won."
-        f" There {reached}; the best here reached {percent(known['best'].iloc[0])}."
+        f" {' and '.join(studies)}: {f'{count:,} (ringed)' if count else 'none'} would have won;"
+        f" {reached}, and the best here {percent(known['best'].iloc[0])}."
     )
 
 

@@ -68,8 +68,8 @@ def test_the_chart_of_rungs_rings_them_and_says_how_many(results):
     top, best = 100 * known["twin_accuracy"].max(), 100 * known["best"].iloc[0]
     assert rungs.caption(frame).endswith(
         f" {len(known)} of the {len(known)} stopped trials ran to the end in whole: {len(won)}"
-        f" (ringed) would have won; the best of them reached {top:.2f} %, the best here"
-        f" {best:.2f} %."
+        f" (ringed) would have won; the best of them reached {top:.2f} %, and the best"
+        f" here {best:.2f} %."
     )
 
 

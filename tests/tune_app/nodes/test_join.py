@@ -19,7 +19,7 @@ def test_a_machine_that_is_no_node_is_told_so_at_once():
         pytest.skip("Ray runs on this machine")
     with socket.create_server(("127.0.0.1", 0)) as head:
         began = time.monotonic()
-        with pytest.raises(UsageError, match="this machine is no node of a cluster"):
+        with pytest.raises(UsageError, match="this machine is not a node of a cluster"):
             cluster.start(f"127.0.0.1:{head.getsockname()[1]}")
         assert time.monotonic() - began < 10
 
