@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.claims.choosing import columns
-from analysis.claims.claim import Claim, Verdict, p_words
+from analysis.claims.claim import Claim, Verdict, p_words, points
 from analysis.claims.matching import numbered, tuned_columns
-from analysis.statistics.trend import FITTED, Exponent, exponent
+from analysis.statistics.trend import CLIFF, FITTED, Exponent, before_the_cliff, exponent
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import best_first
@@ -25,11 +25,15 @@ SCALED_BY = {"weight_decay": "weight_decay_scaling"}
 
 @dataclass(frozen=True)
 class Trended:
-    """The fitted exponent, and how many runs and architectures it rests on."""
+    """The fitted exponent, and how many runs and architectures it rests on.
+
+    ``cut`` counts the settings that are left out, so far below the best of their network.
+    """
 
     exponent: Exponent
     runs: int
     blocks: int
+    cut: int = 0
 
 
 def trend_claims(study: Study, question: Trend) -> list[Claim]:
@@ -41,6 +45,9 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
         text += f" and of {FITTED + 1} more settings than sizes."
         return [Claim(text, "cannot_say", found.runs)]
     ran = f"n = {found.runs} runs of {plural(found.blocks, 'architecture')}"
+    if found.cut:
+        ran += f"; {plural(found.cut, 'setting')} {points(CLIFF)} points below the best of their"
+        ran += " network are left out"
     interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
     follows = f"the best {question.key} follows {question.against}"
     if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
@@ -86,7 +93,9 @@ def fit_trend(study: Study, question: Trend) -> Trended:
         size=("size", "first"), block=("block", "first"), parameters=("parameters", "first"),
     )  # fmt: skip
     cells = best_first(cells).drop_duplicates(["block", "level"])  # the best over nuisance keys
+    near = before_the_cliff(cells["mean"].to_numpy(dtype=float), cells["block"].to_numpy())
+    cut, cells = int((~near).sum()), cells[near]
     fitted = exponent(
         *(cells[name].to_numpy(dtype=float) for name in ("mean", "n", "level", "size", "block"))
     )
-    return Trended(fitted, len(runs), int(runs["size"].nunique()))
+    return Trended(fitted, len(runs), int(runs["size"].nunique()), cut)

@@ -236,7 +236,7 @@ def satterthwaite(parts: np.ndarray, free: np.ndarray) -> float:
     """Degrees of freedom of a sum of variances, ``parts``, that have ``free`` each."""
     if not parts.sum() > 0:
         return float(free.sum())
-    thin = (free == 1) & ((free == 1).sum() <= len(free) / 4)
+    thin = (free == 1) & ((free == 1).sum() <= len(free) / 3)
     weights = np.where(thin, THIN, 1.0) * parts
     if not thin.any():
         weights[np.argmax(parts**2 / free)] *= DOMINANCE

@@ -28,6 +28,9 @@ LENGTHS = (0.5, 1.0, 2.0, 4.0)
 """Over how many decades the curve changes its course."""
 HEIGHTS = np.logspace(-1, 5, 13)
 """The curve's variance in units of the noise's."""
+CLIFF = 0.2
+"""How far below the best of its network a cell says where training breaks, and not where the
+optimum lies; an accuracy."""
 FITTED = 3
 """What the runs decide besides the networks' levels: length, height and exponent."""
 
@@ -87,6 +90,14 @@ def exponent(
     worse = math.expm1(2 / free * float(fit.max() - fit[np.abs(tried).argmin()])) * df
     p = float(special.fdtrc(1, df, worse))
     return Exponent(float(tried[fit.argmax()]), low, high, p, len(mean), df)
+
+
+def before_the_cliff(mean: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Which cells may tell where the optimum lies: no smooth curve has a cliff."""
+    numbers = np.unique(block, return_inverse=True)[1]
+    best = np.full(numbers.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best, numbers, mean)
+    return mean >= best[numbers] - CLIFF
 
 
 def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarray, np.ndarray]:

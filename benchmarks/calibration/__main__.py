@@ -55,9 +55,16 @@ def calibrate(name: str, share: float = 1.0, *, frames: bool = False) -> dict[st
         rates[outcome] = {"rate": count / studies, "low": round(low, 4), "high": round(high, 4)}
         if outcome in design.asked:
             rates[outcome]["asked"] = list(design.asked[outcome])
-    return {"what": design.what, "studies": studies, "frames": fast is None, "rates": rates}
+    return {
+        "what": design.what,
+        "studies": studies,
+        "frames": fast is None,
+        "state": state(),
+        "rates": rates,
+    }
 
 
+@functools.cache
 def state() -> str:
     """A digest of the code whose error rates these are."""
     digest = hashlib.sha256()
@@ -67,12 +74,16 @@ def state() -> str:
     return digest.hexdigest()[:12]
 
 
-def known(path: Path | None) -> dict[str, Any]:
-    """The figures of the present code that are in the file."""
+def _designs(path: Path | None) -> dict[str, Any]:
     if path is None or not path.is_file():
         return {}
-    file = json.loads(path.read_text(encoding="utf-8"))
-    return file["designs"] if file.get("state") == state() else {}
+    return dict(json.loads(path.read_text(encoding="utf-8"))["designs"])
+
+
+def known(path: Path | None) -> dict[str, Any]:
+    """The figures of the present code that are in the file."""
+    designs = _designs(path)
+    return {name: one for name, one in designs.items() if one.get("state") == state()}
 
 
 def table() -> Iterator[str]:
@@ -117,6 +128,7 @@ def main() -> int:
         print("\n".join(table()))
         return 0
     found = known(given.out)
+    old = _designs(given.out)
     names = [
         name
         for name, design in DESIGNS.items()
@@ -130,7 +142,7 @@ def main() -> int:
             found[name] = one
             print(_words(name, one), flush=True)
             if given.out:
-                file = {"state": state(), "designs": found}
+                file = {"designs": {**old, **found}}
                 text = json.dumps(file, indent=1, ensure_ascii=False)
                 given.out.write_text(text + "\n", encoding="utf-8")
     return 0

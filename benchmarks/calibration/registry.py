@@ -3,6 +3,7 @@
 from benchmarks.calibration.best import BEST
 from benchmarks.calibration.contrasts import CONTRASTS
 from benchmarks.calibration.design import Design
+from benchmarks.calibration.hard import HARD
 from benchmarks.calibration.missing import MISSING
 from benchmarks.calibration.questions import QUESTIONS
 from benchmarks.calibration.trends import TRENDS
@@ -10,5 +11,5 @@ from benchmarks.calibration.tuned import TUNED
 from benchmarks.calibration.uneven import UNEVEN
 
 DESIGNS: dict[str, Design] = {
-    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **QUESTIONS, **TUNED, **TRENDS,
+    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **HARD, **QUESTIONS, **TUNED, **TRENDS,
 }  # fmt: skip

@@ -124,6 +124,39 @@ def _decay_cells() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.log10(share), scaling, np.log10(decay)
 
 
+GRID = (5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3, 1.6e-2, 5e-2, 0.16)
+SHARES = (0.017, 0.032, 0.058, 0.108)
+BREAKS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "a cliff at a fixed decay": lambda level, z: 0.4 * (level > -2.0),
+    "a cliff that moves along": lambda level, z: 0.4 * (z > 1.0),
+    "a steep slope from a fixed decay on": lambda level, z: 0.3 * np.clip(level + 2.3, 0, None),
+}
+"""What accuracy loses, by the logarithm of the decay in force and its distance from the best."""
+
+
+def numbers_break(where: str) -> Draw:
+    """The grid of ``weight_decay`` on 2 seeds, truth 1; training breaks at large decays."""
+    share, scaling, decay = (
+        one.ravel() for one in np.meshgrid(np.log10(SHARES), [0, 0.5, 1], np.log10(GRID))
+    )
+    block = np.unique(np.stack([share, scaling]), axis=1, return_inverse=True)[1].ravel()
+    level = decay + scaling * share
+    z = level + 1.9 - share
+    mean = np.maximum(RESPONSES["a parabola"](z) + 0.9 - BREAKS[where](level, z), 0.12)
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        from analysis.statistics.trend import before_the_cliff, exponent
+
+        sigma = np.where(mean < 0.8, 0.03, 0.003)
+        values = mean + sigma / np.sqrt(2) * rng.normal(size=len(mean))
+        near = before_the_cliff(values, block)
+        logs, runs = math.log(10), np.full(int(near.sum()), 2.0)
+        found = exponent(values[near], runs, logs * level[near], logs * share[near], block[near])
+        return {"covers": found.low <= 1 <= found.high}
+
+    return draw
+
+
 TRENDS = {
     f"α̂, truth {alpha:g}, {response}{where}": Design(
         "coverage of its interval",
@@ -135,4 +168,14 @@ TRENDS = {
     for response in RESPONSES
     for alpha in (0.0, 0.5, 1.0)
     for where, shift in (("", -3.3), (", optimum above the grid", -1.8))
+} | {
+    f"α̂, truth 1, {where}": Design(
+        "coverage of its interval",
+        numbers_break(where),
+        {} if "slope" in where else COVERS,
+        200,
+        second_stage=True,
+        fast=numbers_break(where),
+    )
+    for where in BREAKS
 }

@@ -182,6 +182,11 @@ TUNED = {
     "carry, truth α = ½, 1 point a decade²": _carry_design(0.5, 1.0, {**FALSE, **AT_LEAST}),
     "carry, truth α = 1, .2 points a decade²": _carry_design(1.0, 0.2, {**FALSE, **AT_LEAST}),
     "carry, the decay does nothing": Design(
-        "does a treatment cost less than another?", carry_flat, FALSE, DEAR, second_stage=True
+        "does a treatment cost less than another?",
+        carry_flat,
+        FALSE,
+        CHEAP,
+        second_stage=True,
+        fast=numbers_carry(0.0, 0.0),
     ),
 }

@@ -102,6 +102,9 @@ UNEVEN = {
     "contrast, 4 blocks of 3 runs, a noisy cell lost one": _fast(
         "no effect", cells([(2, 3), *[THREE] * 3], [NOISY, *[QUIET] * 3])
     ),
+    "contrast, 3 blocks, two cells of 2 runs, one 6 times noisier": _fast(
+        "no effect", cells([(2, 2), (5, 5), (5, 5)], [NOISY, (1.0, 2.0), QUIET])
+    ),
     "contrast, 4 blocks of 3 runs, a noisy cell lost two": _fast(
         "no effect", cells([(1, 3), *[THREE] * 3], [NOISY, *[QUIET] * 3])
     ),

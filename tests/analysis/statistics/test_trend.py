@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.statistics.trend import exponent
+from analysis.statistics.trend import before_the_cliff, exponent
 
 SIZES = np.array([0.017, 0.032, 0.058, 0.108])
 VALUES = np.array([5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3, 1.6e-2, 5e-2, 0.16])
@@ -58,3 +58,9 @@ def test_too_few_cells_or_one_size_give_no_exponent():
     many = np.arange(12.0)
     one_size = exponent(many, many + 1, many, np.zeros(12), np.zeros(12, dtype=int))
     assert math.isnan(one_size.estimate)
+
+
+def test_a_cell_where_training_breaks_is_not_fitted():
+    mean = np.array([0.9, 0.85, 0.3, 0.6, 0.55, 0.39])
+    kept = before_the_cliff(mean, np.array([7, 7, 7, 2, 2, 2]))
+    assert kept.tolist() == [True, True, False, True, True, False]

@@ -1,0 +1,160 @@
+"""Awkward studies: coarse accuracies, failures, skewed runs, margins of 0, kept promises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from analysis.claims.arm import Arm
+from analysis.claims.best import winner
+from analysis.claims.noninferior import margin_test
+from analysis.claims.promises import kept
+from analysis.claims.selection import Sized, best_within
+from analysis.statistics.contrasts import effect_of_blocks, hochberg, holm
+from analysis.statistics.intervals import rounding_variance
+from benchmarks.calibration.design import CHEAP, FALSE, MIDDLE, SIGMA, Design, Draw
+
+Shape = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+"""Draws with mean 0 and standard deviation 1."""
+
+SKEWED: Shape = lambda rng, size: 1 - rng.exponential(size=size)  # noqa: E731
+HEAVY: Shape = lambda rng, size: rng.standard_t(3, size=size) / math.sqrt(3)  # noqa: E731
+NORMAL: Shape = lambda rng, size: rng.normal(size=size)  # noqa: E731
+
+
+def _contrast(values: np.ndarray, least: float = 0.0) -> bool:
+    """Whether (blocks, 2, runs) accuracies show a difference."""
+    variance = np.maximum(values.var(axis=2, ddof=1), least)
+    count = np.full(variance.shape, float(values.shape[2]))
+    return effect_of_blocks(values.mean(axis=2), variance, count).p < 0.05
+
+
+def shaped(blocks: int, runs: int, baseline: Shape, treatment: Shape, wide: float = 1.0) -> Draw:
+    """Equal means; the treatment's runs are ``wide`` times as noisy and may have another shape."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        arms = [baseline(rng, (blocks, runs)), wide * treatment(rng, (blocks, runs))]
+        return {"false": _contrast(MIDDLE + SIGMA * np.stack(arms, axis=1))}
+
+    return draw
+
+
+def coarse(images: int, runs: int, step: float, *, best: bool) -> Draw:
+    """Equal networks on few images; a run's spread is ``step`` of the steps between accuracies."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        size = (3, runs) if best else (1, 2, runs)
+        right = images * (0.8 + rng.random() / images) + step * rng.normal(size=size)
+        values = np.round(right) / images
+        if not best:
+            return {"false": _contrast(values, rounding_variance(values))}
+        arms = [_arm(str(number), one) for number, one in enumerate(values)]
+        return {"false": winner(sorted(arms, key=lambda arm: -arm.mean)).p < 0.05}
+
+    return draw
+
+
+def _arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> Arm:
+    lost = np.zeros(len(values), dtype=bool) if collapsed is None else collapsed
+    return Arm(name, 1, np.where(lost, 0.1, values), values[~lost], len(values))
+
+
+def failing(arms: int, runs: int, share: float, noisiest: float = 1.0) -> Draw:
+    """Equal families at four budgets; so large a share of the runs diverges."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        p_values = []
+        for _ in range(4):
+            values = MIDDLE + SIGMA * rng.normal(size=(arms, runs))
+            values[0] = MIDDLE + noisiest * (values[0] - MIDDLE)
+            lost = rng.random(values.shape) < share
+            named = zip(values, lost, strict=True)
+            found = [_arm(str(number), *one) for number, one in enumerate(named)]
+            best = best_within([Sized(arm, (arm.name,), False) for arm in found])
+            p_values.append(best.p if best else math.nan)
+        return {"false": min(hochberg(p_values)) < 0.05}
+
+    return draw
+
+
+def within(margin: float, *, candidates: int = 7, noisy: float = 1.0, share: float = 0.0) -> Draw:
+    """Every small network loses exactly the margin; the dense one is noisier, or diverges."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        dense = _arm("dense", MIDDLE + noisy * SIGMA * rng.normal(size=5), rng.random(5) < share)
+        if not len(dense.trained):
+            return {"false": False}
+        small = MIDDLE - margin + SIGMA * rng.normal(size=(candidates, 5))
+        p_values = [margin_test(_arm("small", one), dense, margin)[0] for one in small]
+        return {"false": min(holm(p_values)) < 0.05}
+
+    return draw
+
+
+def promised(networks: int, before: int, after: int, images: tuple[int, int]) -> Draw:
+    """Networks that do on the test set as on the validation images, but for the choice of both."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        error = [math.sqrt(MIDDLE * (1 - MIDDLE) / count) for count in images]
+        p_values = []
+        for _ in range(networks):
+            runs = [
+                MIDDLE + moved * rng.normal() + 3 * SIGMA * rng.normal(size=count)
+                for moved, count in zip(error, (before, after), strict=True)
+            ]
+            found = kept(_arm("test", runs[1]), _arm("promise", runs[0]), (images[1], images[0]))
+            p_values.append(found.p)
+        return {"false": min(holm(p_values)) < 0.05}
+
+    return draw
+
+
+def _hard(
+    what: str, draw: Draw, asked: dict[str, tuple[float, float]] = FALSE, studies: int = CHEAP
+) -> Design:
+    return Design(what, draw, asked, studies, second_stage=True, fast=draw)
+
+
+NO_BOUND: dict[str, tuple[float, float]] = {}
+"""Of designs that t tests are known to be wrong in: they are measured, and said to be."""
+
+HARD = {
+    "best of 3 equals on 20 images, n = 5": _hard(
+        "steps of .7 σ", coarse(20, 5, 1.5, best=True), studies=1_000
+    ),
+    "contrast on 20 images, n = 5": _hard("steps of .7 σ", coarse(20, 5, 1.5, best=False)),
+    "contrast on 20 images, n = 5, most runs alike": _hard(
+        "steps of 5 σ", coarse(20, 5, 0.2, best=False)
+    ),
+    "contrast, 4 blocks, exponential noise": _hard("n = 5", shaped(4, 5, SKEWED, SKEWED)),
+    "contrast, 8 blocks, exponential noise": _hard("n = 3", shaped(8, 3, SKEWED, SKEWED)),
+    "contrast, 8 blocks, noise with infinite kurtosis": _hard("n = 3", shaped(8, 3, HEAVY, HEAVY)),
+    "contrast, 8 blocks, one arm exponential": _hard("n = 3", shaped(8, 3, NORMAL, SKEWED)),
+    "contrast, 8 blocks, one arm exponential and 6 times noisier": _hard(
+        "n = 3", shaped(8, 3, NORMAL, SKEWED, 6.0), NO_BOUND
+    ),
+    "select, 9 families, every fifth fresh run diverges": _hard(
+        "n = 5, 4 budgets", failing(9, 5, 0.2), studies=1_000
+    ),
+    "select, 2 families, every second fresh run diverges": _hard(
+        "n = 5, 4 budgets", failing(2, 5, 0.5)
+    ),
+    "select, 2 families, n = 2, one 6 times noisier": _hard("4 budgets", failing(2, 2, 0.0, 6.0)),
+    "select, 2 families, n = 5, one 6 times noisier": _hard("4 budgets", failing(2, 5, 0.0, 6.0)),
+    "smallest, margin 0, all equal": _hard("7 candidates", within(0.0), studies=1_000),
+    "smallest, margin 0, one candidate": _hard("equal", within(0.0, candidates=1)),
+    "smallest, at the margin, the dense one 6 times noisier": _hard(
+        "7 candidates", within(0.01, noisy=6.0), studies=1_000
+    ),
+    "smallest, at the margin, every third dense run diverges": _hard(
+        "7 candidates", within(0.01, share=1 / 3), studies=1_000
+    ),
+    "confirmation, 8 networks keep what was promised": _hard(
+        "2 runs before, 5 after", promised(8, 2, 5, (143, 364)), studies=1_000
+    ),
+    "confirmation, the best keeps what was promised": _hard(
+        "5 runs before, 5 after", promised(1, 5, 5, (5_000, 10_000))
+    ),
+}
