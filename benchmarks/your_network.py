@@ -3,7 +3,7 @@
 ``python -m benchmarks.your_network FOLDER --data-dir DIR`` makes 3,000 PNG files, 64×64, from
 CIFAR-10, then runs the commands of docs/results/your-network.md one after another, kills each
 search once and starts it again. Every command, its exit code and its output go to
-``FOLDER/log.txt``. An hour and more on two cores.
+``FOLDER/log.txt``. An hour and more on two cores; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -82,13 +81,18 @@ class Transcript:
         return done.stdout
 
     def kill_once(self, *words: str, study: Path) -> None:
-        """Starts a search and kills its driver with SIGKILL once some trials have finished."""
+        """Starts a search and kills its driver with SIGKILL once some trials have finished.
+
+        Where they have, it was killed by an earlier run of this program.
+        """
+        if _finished(study) >= KILL_AFTER_TRIALS:
+            return
         start = time.monotonic()
         process = subprocess.Popen(**self._how(words), start_new_session=True)
         while process.poll() is None and _finished(study) < KILL_AFTER_TRIALS:
             time.sleep(5)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()  # SIGKILL; nothing where it has ended by itself
+        process.communicate()
         killed = f"killed with SIGKILL after {_finished(study)} trials"
         self._write(words, time.monotonic() - start, process.returncode, killed)
 
@@ -158,7 +162,8 @@ def _compress(transcript: Transcript, study: Path, network: str) -> None:
     start, small, layer = f"start-{network}", f"small-{network}", COMPRESSED[network]
     words = [str(study), dense, "--layer", layer, "--compression", TRAINING["compression"]]
     words += ["--batchnorm-images", "1600", "--out", start]
-    transcript.run("-m", "trainables", "compress", *words)
+    if not (study.parents[1] / start / "state.json").is_file():
+        transcript.run("-m", "trainables", "compress", *words)
     tuning = {"init": start, "dataset": "folder", "epochs": "2", "learning_rate": "0.0075"}
     tuning |= {"schedule": "cosine"}
     tuning |= {key: TRAINING[key] for key in ("image_size", "batch_size", "validation_images")}
