@@ -116,6 +116,7 @@ def test_every_space_is_listed_with_its_question() -> None:
         assert space.question in text
 
 
+@pytest.mark.seconds  # builds a network of torchvision
 def test_a_network_is_told_with_what_can_be_replaced_and_between_which_sizes() -> None:
     settings = {"network": ("torchvision:resnet18",), "image_size": (64,), "dims": (3,)}
     made = plan("shrink", dataset="digits", settings=settings, seeds=1)
@@ -144,6 +145,7 @@ def test_a_network_is_told_with_what_can_be_replaced_and_between_which_sizes() -
     assert refused in " ".join(text.split())
 
 
+@pytest.mark.seconds  # builds a network of torchvision
 def test_layers_that_were_chosen_by_name_are_told_apart() -> None:
     settings = {"network": ("torchvision:resnet18",), "keep": ("layer4.*", "layer1.*")}
     text = plan_text(plan("shrink", dataset="digits", settings=settings, seeds=1), StudyProgress())
