@@ -59,7 +59,10 @@ def write_report(study: Study, pictures: Pictures | None = None) -> Path:
             spec = standalone(chart.spec, chart.title, chart.caption, study.name)
             pictures.ask(spec, folder / chart.name)
     said = content(study, charts)
-    _write(study.folder / MARKDOWN, _template("report.md", escape=False).render(said))
+    _write(
+        study.folder / MARKDOWN,
+        _template("report.md", escape=False).render(said, pictures=bool(pictures)),
+    )
     path = study.folder / REPORT
     _write(path, _page(study, charts, said))
     _write_original(study, pictures)

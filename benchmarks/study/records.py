@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from analysis.charts.pictures import Pictures
 from analysis.report.report import write_report
 from analysis.study.study import load_study, write_study_tables
 from trainables.files.study_folder import LEDGER, STUDY
@@ -58,10 +57,10 @@ def pack(name: str, results: Path) -> None:
     ledger = HOST.sub(rb'"host":"host"', (folder / LEDGER).read_bytes())
     # the time in a gzip header would change every commit
     (packed / f"{LEDGER}.gz").write_bytes(gzip.compress(ledger, mtime=0))
-    with tempfile.TemporaryDirectory() as place, Pictures() as pictures:
+    with tempfile.TemporaryDirectory() as place:
         unpack(packed, Path(place) / name)
         study = load_study(Path(place) / name)
         write_study_tables(study)
-        write_report(study, pictures)
+        write_report(study)  # its pictures are not kept
         for file in KEPT:
             shutil.copy(study.folder / file, packed)

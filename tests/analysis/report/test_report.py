@@ -71,6 +71,7 @@ def test_every_state_of_a_study_gives_a_whole_report(report, name):
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert markdown.startswith("# Which family of convolutions is best for a parameter budget?")
     assert "## How it was run" in markdown
+    assert "](figures/" not in markdown  # none were drawn
 
 
 @pytest.mark.parametrize("name", STUDIES)

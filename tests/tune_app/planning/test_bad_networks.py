@@ -56,6 +56,7 @@ def test_absent_images_are_told_beside_the_network() -> None:
     assert "nowhere.py cannot be read" in told
 
 
+@pytest.mark.seconds  # builds networks
 def test_patterns_without_a_match_are_all_told() -> None:
     told = problems(network="torchvision:resnet18", replace="conv9", keep="layer9.*")
     assert len(told) == 2
