@@ -216,16 +216,18 @@ def start_head(host: Host, cpus: int = 0) -> str:
     """Ray's head on a host; the cluster's address."""
     options = shlex.join(["--num-cpus", str(cpus), "--node-ip-address", host.address])
     quiet = "--include-dashboard=false --disable-usage-stats --object-store-memory 100000000"
-    host.run(f"ray start --head --port {PORT} {options} {quiet}", **HEALTH)
+    start_ray(host, f"--head --port {PORT} {options} {quiet}")
     return f"{host.address}:{PORT}"
 
 
 def join(host: Host, address: str, cpus: int, **environment: str) -> None:
     """One more node of the cluster, whose workers have this environment too."""
     options = shlex.join(["--num-cpus", str(cpus), "--node-ip-address", host.address])
-    host.run(
-        f"ray start --address {address} {options} --disable-usage-stats "
-        "--object-store-memory 100000000",
-        **HEALTH,
-        **environment,
-    )
+    memory = "--disable-usage-stats --object-store-memory 100000000"
+    start_ray(host, f"--address {address} {options} {memory}", **environment)
+
+
+def start_ray(host: Host, options: str, **environment: str) -> None:
+    """Three times at most: Ray gives a start thirty seconds, however loaded the machine is."""
+    once = f"ray start {options} && exit 0; ray stop --force"
+    host.run(f"for attempt in 1 2 3; do {once}; done; exit 1", timeout=400, **HEALTH, **environment)
