@@ -2,7 +2,14 @@
 
 import importlib.util
 
-from tests.cluster.hosts import Host, checkout_as_command, minutes_unless, missing, network
+from tests.cluster.hosts import (
+    Host,
+    checkout_as_command,
+    minutes_unless,
+    missing,
+    network,
+    start_ray,
+)
 
 REASON = missing() or (
     ""
@@ -33,10 +40,8 @@ def test_a_job_starts_a_study_and_the_next_goes_on_with_it(tmp_path):
         checkout_as_command(folder / "bin")
         host = hosts.add("head")
         path = f"{folder / 'bin'}:{host.environment()['PATH']}"
-        host.run(
-            f"ray start --head --node-ip-address {host.address} --num-cpus 2 "
-            "--dashboard-host 127.0.0.1 --disable-usage-stats --object-store-memory 100000000",
-            PATH=path,
-        )
+        options = f"--head --node-ip-address {host.address} --num-cpus 2"
+        quiet = "--dashboard-host 127.0.0.1 --disable-usage-stats --object-store-memory 100000000"
+        start_ray(host, f"{options} {quiet}", PATH=path)
         assert "2 trials to run, 0 known" in submit(host, folder)
         assert "0 trials to run, 2 known" in submit(host, folder)
