@@ -216,8 +216,8 @@ def caption(frame: pd.DataFrame) -> str:
     fresh = frame["front"].isna().any() and not frame["front"].isna().all()
     those = "estimated on fresh seeds" if fresh else "shown"
     text = (
-        f"One point for each of {counted}. In full colour: the Pareto front, {len(front):,} that no"
-        f" network of their size or smaller beats among those {those}. "
+        f"One point for each of {counted}. In full colour: the {len(front):,} on the Pareto front"
+        f" among those {those} (no network of equal or smaller size is more accurate). "
     )
     if frame["probability"].isna().all():
         return text + (

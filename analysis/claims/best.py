@@ -139,8 +139,8 @@ def held_out_words(study: Study, mean: float) -> str:
         return ""
     error = points(standard_error(mean, images))
     return (
-        f"; other held-out images would move it by about ± {error} points (standard error,"
-        f" {images:,} images)"
+        f"; other held-out images would move it by about ± {error} points, the standard error of"
+        f" {images:,} images"
     )
 
 

@@ -57,7 +57,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     ]
     if not within:
         text = f"No network smaller than {named} is shown to lose at most {margin}: "
-        text += f"{plural(len(small), 'candidate')} tested, the lowest {p_words(min(adjusted))}"
+        text += f"{plural(len(small), 'candidate')} tested, with {p_words(min(adjusted))} at best"
         return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
     _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
     text = (

@@ -132,7 +132,7 @@ def _left_out(study: Study) -> str:
         said.append(f"{len(study.infeasible):,} infeasible ({listed})")
     if len(study.damage):
         said.append(f"{plural(len(study.damage), 'damaged line')} of the ledger skipped")
-    return "; ".join(said) or "none: every configuration was feasible"
+    return "; ".join(said) or "none (all configurations are feasible)"
 
 
 def _pairs(values: Any) -> str:
