@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from analysis.study.importances import key_importances
 from analysis.study.replicates import pareto_front, replicates
 from analysis.study.rungs import reached_rungs
 from analysis.study.study import Study, load_study
+from trainables.files.whole_file import whole_file
 
 FORMATS = ("csv", "parquet", "json", "md")
 
@@ -103,10 +105,12 @@ def write_export(frame: pd.DataFrame, kind: str, path: Path) -> None:
     """Writes the frame to a file in one of ``FORMATS``."""
     if kind not in FORMATS:
         raise TableError(f"unknown format {kind!r}: choose from {', '.join(FORMATS)}")
-    if kind == "parquet":
-        frame.to_parquet(path, index=False)
-    else:
-        path.write_text(export_text(frame, kind), encoding="utf-8")
+    is_pipe = path.exists() and not path.is_file()
+    with nullcontext(path) if is_pipe else whole_file(path.resolve()) as draft:
+        if kind == "parquet":
+            frame.to_parquet(draft, index=False)
+        else:
+            draft.write_text(export_text(frame, kind), encoding="utf-8")
 
 
 def _markdown(frame: pd.DataFrame) -> str:

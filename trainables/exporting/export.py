@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.exporting.latency import Forward, Latency, measure
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.sizes.network import NetworkSize
+from trainables.training.checkpoints.checkpoint import save_tensors
 
 TOLERANCE = 1e-5
 """Largest difference of a logit, as a share of the largest logit where that is above 1."""
@@ -130,7 +130,7 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
     state = exported.chosen.module.state_dict()
     # a copy each, since weights may be tied, and safetensors holds no tensor twice
     weights = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-    save_file(weights, folder / WEIGHTS)
+    save_tensors(weights, folder / WEIGHTS)
     again = torch.export.load(folder / PROGRAM).module()
     if (off := _difference(again, images, _run(exported.chosen.module, images))) > TOLERANCE:
         for name in (PROGRAM, WEIGHTS):

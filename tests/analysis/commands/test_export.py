@@ -46,6 +46,19 @@ def test_studies_of_one_name_are_told_apart(study, tmp_path):
     assert frame["study"].tolist() == [str(own.folder), str(copy.folder)]
 
 
+def test_an_export_is_whole_or_absent(study, tmp_path):
+    frame = export_frame([study("one")], "trials")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    write_export(frame, "csv", tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(pd.read_csv(tmp_path / "real.csv")) == 1
+    with pytest.raises(TypeError):  # half way through
+        write_export(frame.assign(odd=[object()]), "json", tmp_path / "real.csv")
+    assert len(pd.read_csv(tmp_path / "real.csv")) == 1
+    write_export(frame, "csv", Path("/dev/null"))
+    assert not Path("/dev/null").is_file()
+
+
 def test_markdown_is_a_table_whatever_is_in_it():
     text = export_text(pd.DataFrame({"a": ["x|y\nz", None], "b": [0.5, float("nan")]}), "md")
     assert text.splitlines() == ["| a | b |", "| --- | --- |", r"| x\|y<br>z | 0.5 |", "|  |  |"]

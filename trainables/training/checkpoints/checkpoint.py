@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{os.getpid()}.partial"
     try:
-        save_file(_apart(tensors), draft)
+        save_tensors(_apart(tensors), draft)
         digest = file_digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
         rename_durably(draft, folder / file)
@@ -46,6 +47,22 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
     for path in checkpoint_files(folder):
         if path.name not in (file, STATE):
             path.unlink(missing_ok=True)
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Writes a safetensors file.
+
+    Raises:
+        OSError: what a disk refused; the library, which is Rust, has an error of its own for it.
+    """
+    try:
+        save_file(tensors, path)
+    except SafetensorError as problem:
+        found = re.search(r"os error (\d+)", str(problem))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from problem
 
 
 def checkpoint_files(folder: Path) -> list[Path]:

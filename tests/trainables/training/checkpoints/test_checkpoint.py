@@ -13,6 +13,7 @@ from trainables.training.checkpoints.checkpoint import (
     STATE,
     CheckpointError,
     read_checkpoint,
+    save_tensors,
     write_checkpoint,
 )
 
@@ -97,3 +98,9 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
     tensors, state = read_checkpoint(folder)
     assert state["number"] >= written
     assert (tensors["x"] == state["number"]).all()
+
+
+def test_what_a_disk_refuses_is_an_error_of_the_system(tmp_path):
+    """The library's own would end a command in a traceback."""
+    with pytest.raises(FileNotFoundError, match="absent"):
+        save_tensors({"x": torch.ones(1)}, tmp_path / "absent" / "file.safetensors")
