@@ -64,6 +64,7 @@ def test_what_cannot_be_fitted_says_why(size, kind, words) -> None:
         fit(trace(make_net, image=(3, 32, 32)), **size)
 
 
+@pytest.mark.seconds  # trains
 def test_what_a_study_has_trained_comes_back(digits, tmp_path) -> None:
     config = TrainConfig.from_trial(
         {

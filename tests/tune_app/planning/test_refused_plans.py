@@ -106,6 +106,7 @@ def test_a_search_over_nine_choices_is_planned_at_once() -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.seconds  # builds networks
 def test_weights_that_do_not_fit_are_named_beside_what_else_is_wrong(tmp_path) -> None:
     import torch
 
