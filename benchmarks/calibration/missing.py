@@ -236,7 +236,7 @@ MISSING = {
         "n = 3", far_below(6.0), FALSE, fast=numbers_far(6.0)
     ),
     "contrast, every fifth run diverges": Design(
-        "4 blocks, n = 4", diverging, FALSE, fast=numbers_diverging
+        "4 blocks, n = 4", diverging, FALSE, 200, fast=numbers_diverging
     ),
     "contrast, runs of a seed are alike": Design(
         "4 blocks, n = 4", shared_seeds, FALSE, CHEAP, fast=numbers_shared
