@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.record.dtypes import RENAMED
 from analysis.record.status import TrialStatus
 from analysis.study.held_out import judging_images
+from analysis.study.outcomes import is_estimating
 from analysis.study.searched_keys import existing
 from analysis.study.study import Study
 from trainables.config.metrics import WORST_SCORE
@@ -43,14 +44,16 @@ class Curve:
 
 
 def read_curves(study: Study) -> list[Curve]:
-    """Of all trials that finished or diverged; a diverged one scores 0 from then on.
+    """Of all choosing trials that finished or diverged; a diverged one scores 0 from then on.
+
+    What fresh seeds estimate is left out: a search had chosen it before.
 
     Raises:
         CurveError: where epochs lack ``val_accuracy_half``, or trials have not the same length.
     """
     images = judging_images(study)
     ended = study.trials["status"].isin([TrialStatus.FINISHED, TrialStatus.DIVERGED])
-    trials = study.trials[ended]
+    trials = study.trials[ended & ~is_estimating(study.trials)]
     epochs = study.epochs[study.epochs["trial_id"].isin(trials["trial_id"])]
     if not images or not len(epochs):
         raise CurveError(f"{study.folder} has no finished trial with held-out images")

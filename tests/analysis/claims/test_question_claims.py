@@ -49,6 +49,19 @@ def test_a_trend_that_is_not_there_is_not_shown():
     assert "is not shown to follow" in claim.words
 
 
+def test_scalings_that_follow_no_common_curve_give_no_common_exponent():
+    """The decay of the weights that are no factors decides, which no scaling changes."""
+    plan = decay_plan(True, ("trend",))
+    decay = np.log10(plan.trials["weight_decay"].to_numpy(dtype=float))
+    together, plain = told(plan, 0.9 - 0.01 * (decay + 3.3) ** 2)
+    assert together.verdict == "cannot_say"
+    assert together.words.startswith("No one exponent holds for every weight_decay_scaling")
+    assert plain.verdict == "not_shown"
+    assert "at weight_decay_scaling 0" in plain.words
+    assert plain.low <= 0 <= plain.high
+    assert plain.n < together.n
+
+
 @pytest.mark.parametrize(("shift", "way"), [(-1.0, "upwards"), (-6.0, "downwards")])
 def test_a_carry_whose_value_lies_at_an_end_of_the_grid_says_which_way_to_widen(shift, way):
     plan = decay_plan(True, ("carry",))
