@@ -13,7 +13,7 @@ from typer.main import get_command
 from analysis.commands.registry import COMMANDS
 from search_spaces.grammar.suggestion import nearest
 from trainables.config.installation import command_line
-from trainables.config.interruption import interruptible
+from trainables.config.interruption import INTERRUPTED, interruptible
 from trainables.files.file_problem import file_problem
 from trainables.text.printable import escape_unknown_characters
 
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str]) -> int:
             raise
         print(f"error: {text}", file=sys.stderr)
         return 2
+    if result == INTERRUPTED:  # typer's code for Ctrl-C, without a word; no command has it
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 

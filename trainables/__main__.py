@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         app(args=list(argv), prog_name=program)
     except SystemExit as end:  # typer's way of ending, 2 for options it does not know
+        if end.__context__ and isinstance(end.__context__.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # which typer takes, and ends without a word
         return end.code if isinstance(end.code, int) else 0
     except ValueError as wrong:  # of configurations, data sets, checkpoints: each says what to do
         problems = getattr(wrong, "problems", [wrong])

@@ -180,11 +180,16 @@ class Trainer:
         self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
         self._placed = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
+        data, augmentation = self._data, self._augmentation
+
+        def augmenter(pixels: Tensor) -> Augmenter:  # a method would make a cycle: memory grows
+            return Augmenter(pixels, data.mean, data.std, augmentation)
+
         self._evaluators = TrialEvaluators(
             forward,
             self._placed,
             self.split,
-            self._augmenter,
+            augmenter,
             size=self.size,
             classes=config.classes,
             precision=self.precision,
@@ -193,7 +198,7 @@ class Trainer:
         self._step = TrainStep(
             forward,
             self.optimizer,
-            self._augmenter(self._placed.train_pixels),
+            augmenter(self._placed.train_pixels),
             self._placed.train_labels,
             batch=config.batch_size,
             at_once=config.images_at_once,
@@ -207,9 +212,6 @@ class Trainer:
         table = self.size.architecture.table
         self._random = seeded_state(config.seed) if table is not None else None
         self._replay: Callable[[], None] | None = None
-
-    def _augmenter(self, pixels: Tensor) -> Augmenter:
-        return Augmenter(pixels, self._data.mean, self._data.std, self._augmentation)
 
     def _draw(self) -> None:
         draws = draw_epoch(self.split.train, self.config.seed, self.epochs_done, self._augmentation)

@@ -218,9 +218,9 @@ def test_the_median_stops_nobody_while_it_may_be_chance():
     [
         (Horizon(24, 5), (5, 15)),
         (Horizon(128, 32), (32, 96)),
-        (Horizon(24, 6, reduction_factor=2), (6, 12, 24)),
+        (Horizon(24, 6, reduction_factor=2), (6, 12)),
         (Horizon(4, 1), (1, 3)),
-        (Horizon(6, 6), (6,)),
+        (Horizon(6, 6), ()),
         (Horizon(24, 5, reduction_factor=2.5), (5, 13)),
     ],
 )
@@ -232,6 +232,7 @@ def test_the_rungs_that_a_plan_prints_are_those_at_which_trials_are_judged(horiz
         reached(scheduler, "good", epoch, 0.9)
         bad[epoch] = reached(scheduler, f"bad{epoch}", epoch, 0.2)
     judged = [epoch for epoch, decision in bad.items() if decision == TrialScheduler.STOP]
-    assert min(judged) == rungs[0]
+    # a trial that reaches its last epoch has ended: nothing stops it there
+    assert [epoch for epoch in judged if epoch < horizon.max_t][:1] == list(rungs[:1])
     for rung in rungs:  # a trial that is bad at its very first report of a rung is stopped there
         assert bad[rung] == TrialScheduler.STOP
