@@ -25,7 +25,6 @@ SHORT = [
     ("S3 unreachable 20 s", 2),
     ("node without the project added", 2),
     ("SIGTERM, the same command at once", 2),
-    ("second driver from the storage alone", 2),
 ]
 
 
