@@ -19,7 +19,7 @@ from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
 from analysis.statistics.contrasts import Effect, effect_of_blocks, effect_of_pairs, holm
-from analysis.statistics.intervals import rounding_variance, t_p_value, t_quantile
+from analysis.statistics.intervals import rounding_variance, t_test
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
@@ -218,9 +218,7 @@ def cost_difference(a: Carried, b: Carried) -> Effect:
     se = math.sqrt(variance)
     if not se > 0:
         return Effect(effect, p=math.nan)
-    half = float(t_quantile(df)) * se
-    p = float(t_p_value(effect, se, df))
-    return Effect(effect, effect - half, effect + half, p, df, se, a.cost.n + b.cost.n)
+    return Effect(effect, *t_test(effect, se, df), df, se, a.cost.n + b.cost.n)
 
 
 def _variance_of_cost(one: Carried) -> float:

@@ -21,7 +21,7 @@ from analysis.record.record import RecordError
 from analysis.record.tables import TableError
 from analysis.statistics.chance import standard_error
 from analysis.statistics.contrasts import Effect, holm, satterthwaite
-from analysis.statistics.intervals import t_p_value, t_quantile
+from analysis.statistics.intervals import t_test
 from analysis.study.best import allowed
 from analysis.study.confirmation import original_folder, shared_ids
 from analysis.study.held_out import judging_images
@@ -85,9 +85,7 @@ def kept(found: Arm, promised: Arm, images: tuple[int | None, int | None]) -> Ef
     parts = np.array([*(variance / n), *(part for part, _ in chosen)])
     df = satterthwaite(parts, np.array([*(n - 1), *(free for _, free in chosen)], dtype=float))
     se = math.sqrt(parts.sum())
-    half = float(t_quantile(df)) * se
-    p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
-    return Effect(effect, effect - half, effect + half, p, df, se, runs)
+    return Effect(effect, *t_test(effect, se, df), df, se, runs)
 
 
 def _claim(

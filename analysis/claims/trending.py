@@ -55,19 +55,20 @@ class Trended:
         of theirs. Two contradict each other where their intervals, made ``DOUBT`` times as wide,
         share no exponent.
         """
-        ends = {
-            scaling: (middle - DOUBT * half, middle + DOUBT * half)
-            for scaling, one in self.by_scaling.items()
-            if math.isfinite(half := (one.exponent.high - one.exponent.low) / 2)
-            for middle in [one.exponent.low + half]
-        }
+        wide = {scaling: _widened(one.exponent) for scaling, one in self.by_scaling.items()}
         apart = {
             scaling
-            for low, high in itertools.permutations(ends, 2)
-            if ends[low][1] < ends[high][0]
-            for scaling in (low, high)
+            for below, above in itertools.permutations(wide, 2)
+            if wide[below][1] < wide[above][0]
+            for scaling in (below, above)
         }
         return sorted(apart)
+
+
+def _widened(alpha: Exponent) -> tuple[float, float]:
+    """The interval, ``DOUBT`` times as wide; all exponents where it is open."""
+    more = (DOUBT - 1) * (alpha.high - alpha.low) / 2
+    return (alpha.low - more, alpha.high + more) if math.isfinite(more) else (-math.inf, math.inf)
 
 
 def trend_claims(study: Study, question: Trend) -> list[Claim]:
@@ -141,7 +142,7 @@ def fit_trend(study: Study, question: Trend) -> Trended:
         size=np.log(runs[against].astype("float64")),
         level=np.log(runs[key].astype("float64")),
     )
-    if scaled not in runs or key != "weight_decay":
+    if scaled not in runs:
         return _fitted(runs)
     scaling = runs[scaled].astype("float64").fillna(0.0)
     shift = scaling * np.log(runs["compression"].astype("float64"))

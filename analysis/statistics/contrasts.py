@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from analysis.statistics.intervals import LEVEL, rounding_variance, t_p_value, t_quantile
+from analysis.statistics.intervals import LEVEL, rounding_variance, t_p_value, t_quantile, t_test
 from analysis.statistics.moderation import moderate
 
 GENERALISES = 5
@@ -133,12 +133,10 @@ def effect_of_pairs(difference: np.ndarray, level: float = LEVEL) -> Effect:
         noise = moderate(variance, count, least=PRIOR).variance / count
         found.append(random_effects_mean(np.nanmean(difference, axis=1), noise))
     effect, se, df = max(found, key=lambda one: float(t_p_value(*one)))
-    half = float(t_quantile(df, level)) * se
-    p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
+    low, high, p = t_test(effect, se, df, level)
     runs = 2 * int(np.isfinite(difference).sum())
     return Effect(
-        effect, effect - half, effect + half, p, df, se, runs, len(difference), whole.shape[1],
-        method=PAIRED,
+        effect, low, high, p, df, se, runs, len(difference), whole.shape[1], method=PAIRED
     )  # fmt: skip
 
 

@@ -41,6 +41,16 @@ def t_p_value(estimate: Any, se: Any, df: Any) -> Any:
         )
 
 
+def t_test(effect: float, se: float, df: float, level: float = LEVEL) -> tuple[float, float, float]:
+    """Both ends of an effect's t interval, and its two-sided p-value.
+
+    An effect without any spread is certain: p is 1 where it is 0, and 0 elsewhere.
+    """
+    half = float(t_quantile(df, level)) * se
+    p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
+    return effect - half, effect + half, p
+
+
 def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
     """The standard deviation that groups share, and its degrees of freedom; (NaN, 0) if none."""
     sd, n = np.asarray(sd, dtype=float), np.asarray(n, dtype=float)

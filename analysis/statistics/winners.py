@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from analysis.statistics.contrasts import satterthwaite
-from analysis.statistics.intervals import LEVEL, Interval, t_p_value, t_quantile
+from analysis.statistics.intervals import LEVEL, Interval, t_test
 
 SPENT = 0.003
 """The share of all studies in which one that might have come out highest may be passed over."""
@@ -50,9 +50,7 @@ def welch(
     parts = np.array(variance) / np.array(n, dtype=float)
     free = 1.0 if min(df) == 1 else satterthwaite(parts, np.array(df))
     se = math.sqrt(parts.sum())
-    half = float(t_quantile(free)) * se
-    p = float(t_p_value(effect, se, free)) if se else float(effect == 0)
-    return Lead(effect, effect - half, effect + half, p, free)
+    return Lead(effect, *t_test(effect, se, free), free)
 
 
 def winner_interval(

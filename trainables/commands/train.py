@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
 from trainables.config.installation import command_to_paste
+from trainables.config.interruption import INTERRUPTED
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.datasets.registry import (
@@ -32,7 +33,6 @@ from trainables.text.count import plural
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from trainables.training.trainer import Trainer
 
-INTERRUPTED = 130
 DIVERGED = 1
 
 Settings = Annotated[

@@ -36,10 +36,10 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
     if runs:
         words = plural(runs, "run")
     elif chosen:
-        words = f"at most {chosen * seeds:,} runs of {chosen:,} configurations"
+        words = f"at most {plural(chosen * seeds, 'run')} of {plural(chosen, 'configuration')}"
     else:
         words = "as many runs as chosen configurations times seeds"
-    fresh = f"{seeds} fresh seed{'s' if seeds > 1 else ''}"
+    fresh = plural(seeds, "fresh seed")
     lines += [f"stage 2, to estimate: what each arm chose, on {fresh}: {words}"]
     return [*lines, *_leads(plan, seeds, spread)]
 

@@ -43,6 +43,13 @@ class Holder(msgspec.Struct, frozen=True):
         ago = max(0.0, time.time() - self.renewed)
         return f"process {self.pid} on {self.host}, last seen {ago:.0f} s ago"
 
+    @property
+    def runs_here(self) -> bool | None:
+        """Whether its process runs on this machine; None where that cannot be seen from here."""
+        if not self.pid_namespace or self.pid_namespace != own_pid_namespace():
+            return None
+        return process_runs(self.pid, self.started_at)
+
 
 class LeaseHeldError(RuntimeError):
     """Another driver works on the study; ``holder`` says which."""
@@ -143,8 +150,8 @@ class Lease:
 
     def _is_alive(self, holder: Holder) -> bool:
         """Waits until it is clear: clocks of two hosts may differ, what counts is that it moves."""
-        if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
-            return process_runs(holder.pid, holder.started_at)
+        if (runs := holder.runs_here) is not None:
+            return runs
         is_old = abs(time.time() - holder.renewed) >= self.stale
         patience = 2.5 * self.renew if is_old else self.stale
         if not is_old:
@@ -184,9 +191,8 @@ def driver_problems(place: Path) -> list[str]:
         return []
     if holder is None:
         return []
-    if holder.pid_namespace and holder.pid_namespace == own_pid_namespace():
-        is_held = process_runs(holder.pid, holder.started_at)
-    else:
+    is_held = holder.runs_here
+    if is_held is None:
         is_held = abs(time.time() - holder.renewed) < STALE_SECONDS
     return [str(LeaseHeldError(str(place), holder))] if is_held else []
 
