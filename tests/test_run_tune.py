@@ -192,7 +192,10 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path: Path, words: str) -> None:
     recorded = ROOT / "tests" / "fixtures" / "before_rooms" / "before_rooms"
     shutil.copytree(recorded, tmp_path / "study")
     os.mkfifo(tmp_path / "pipe")
-    begun = "import run_tune, sys; print('begun', flush=True); sys.exit(run_tune.main())"
+    begun = (  # a job in the background is started with SIGINT ignored
+        "import run_tune, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('begun', flush=True); sys.exit(run_tune.main())"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-c", begun, *words.split()],

@@ -64,7 +64,7 @@ def decay_mean(ours: Plan, alpha: float, shift: float, response: str) -> np.ndar
 
 
 def trend(alpha: float, shift: float, response: str) -> Draw:
-    """Whether α̂'s interval covers, and whether a carried or tuned claim contradicts the truth."""
+    """Whether α̂'s interval covers, a claim is false, and scalings of one truth contradict."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         if not has_stages():
@@ -79,10 +79,11 @@ def trend(alpha: float, shift: float, response: str) -> Draw:
         study = ours.study(noisy(ours, decay_mean(ours, alpha, shift, response), 0.003, rng))
         choosing = as_choosing(ours, study)
         question = Trend("weight_decay", "compression")
-        found = fit_trend(choosing, question).exponent
+        fitted = fit_trend(choosing, question)
+        covers = fitted.exponent.low <= alpha <= fitted.exponent.high
         claim = trend_claims(choosing, question)[0]
-        wrong = claim.verdict == "shown" and not found.low <= alpha <= found.high
-        return {"covers": found.low <= alpha <= found.high, "false": wrong}
+        wrong = claim.verdict == "shown" and not covers
+        return {"covers": covers, "false": wrong, "contradicts": bool(fitted.disagreeing)}
 
     return draw
 

@@ -1,5 +1,7 @@
 """What the result pages say is what their tables hold."""
 
+import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -60,3 +62,105 @@ def test_the_page_of_foreign_networks_holds_its_tables_numbers():
     assert f"tucker2, {test.mean():.2%} ± {half * 100:.2f} (n = {len(test)})" in page.replace(
         " %", "%"
     )
+
+
+STUDY = RESULTS / "study"
+
+
+def recorded(name: str) -> pd.DataFrame:
+    """The finished trials of a published study."""
+    trials = pd.read_parquet(STUDY / "records" / name / "trials.parquet")
+    return trials[trials["status"] == "finished"]
+
+
+def points(value: float) -> str:
+    """As the pages write a fraction: 0.0082 → .82, 0.0121 → 1.21, -0.0057 → −.57."""
+    return re.sub(r"^(−?)0\.", r"\1.", f"{100 * value:.2f}".replace("-", "−"))
+
+
+def test_the_page_of_families_holds_its_tables_numbers():
+    page = (STUDY / "d_families.md").read_text(encoding="utf-8")
+    fresh = recorded("d_families").query("seed >= 1000")
+    arms = fresh.groupby(["compression_budget", "layer", "budget_side"])
+    assert len(arms) == 15
+    for (budget, layer, _), runs in arms:
+        accuracy, first = runs["val_accuracy_last"], runs.iloc[0]
+        half = stats.t.ppf(0.975, len(runs) - 1) * accuracy.std() / len(runs) ** 0.5
+        table = page.partition(f"| at {100 * budget:.0f} % |")[2].partition("\n\n")[0]
+        (line,) = [one for one in table.splitlines() if f"| {first['parameters']:,} |" in one]
+        assert line.startswith(f"| {layer}")
+        assert f"| {first['macs'] / 1e6:.2f} M | {first['learning_rate']:g} |" in line
+        assert line.endswith(f"| {accuracy.mean():.2%} | {100 * half:.2f} |".replace("%", " %"))
+
+
+@pytest.mark.parametrize("layer", ["cp", "tensor_train", "tucker"])
+def test_the_leads_over_the_narrower_dense_network_are_welchs(layer):
+    fresh = recorded("d_families").query("seed >= 1000 and compression_budget == 0.03")
+    wider = fresh.query("layer == 'dense' and budget_side == 'above'")["val_accuracy_last"]
+    runs = fresh.query("layer == @layer")["val_accuracy_last"]
+    low, high = stats.ttest_ind(runs, wider, equal_var=False).confidence_interval()
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    told = page.partition("It does for three families:")[2].partition(";")[0]
+    lead = runs.mean() - wider.mean()
+    assert f"{layer} +{points(lead)}" in told
+    assert f"({points(low)} to {points(high)})" in told
+    if layer == "cp":
+        readme = " ".join((RESULTS.parents[1] / "README.md").read_text(encoding="utf-8").split())
+        said = f"by {100 * lead:.1f} points (95 % interval {100 * low:.1f} to {100 * high:.1f}, n ="
+        assert f"{said} {len(runs)} fresh seeds)" in readme
+
+
+def test_the_ranks_that_are_not_searched_are_those_of_their_file():
+    found = json.loads((STUDY / "automatic_ranks.json").read_text(encoding="utf-8"))["budgets"]
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    for one in found:
+        accuracy = pd.Series(one["accuracies"])
+        half = stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std() / len(accuracy) ** 0.5
+        told = f"{100 * accuracy.mean():.2f} % ± {points(half)} at {100 * one['budget']:.0f} %"
+        assert told in page
+
+
+def test_the_page_of_decays_holds_its_tables_numbers():
+    page = (STUDY / "a_weight_decay.md").read_text(encoding="utf-8")
+    plain = recorded("a_weight_decay").query("weight_decay_scaling == 0 and seed < 1000")
+    means = plain.groupby(["weight_decay", "compression_budget"])["val_accuracy_last"].mean()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "e-" in line]
+    assert len(rows) == 6
+    for row in rows:
+        decay, *cells = [cell.strip(" *") for cell in row.strip("|").split("|")]
+        assert cells == [f"{100 * mean:.1f}" for mean in means[float(decay)]]
+    report = (STUDY / "records" / "a_weight_decay" / "report.md").read_text(encoding="utf-8")
+    quoted = [line.removeprefix("> ") for line in page.splitlines() if line.startswith("> *")]
+    assert len(quoted) == 2
+    assert all(line in report for line in quoted)
+
+
+@pytest.mark.parametrize(("head", "name"), [("D", "d_families"), ("A", "a_weight_decay")])
+def test_the_page_of_schedulers_holds_its_files_numbers(head, name):
+    found = json.loads((STUDY / "schedulers.json").read_text(encoding="utf-8"))
+    page = (STUDY / "f_schedulers.md").read_text(encoding="utf-8")
+    table = page.partition(f"| on {head} |")[2].partition("\n\n")[0]
+    methods = found["studies"][name]["methods"]
+    assert len(methods) == 8
+    for method, one in methods.items():
+        regret, worst = (
+            f"{one[key]:.2f}".replace("-", "−")
+            for key in ("regret_points", "regret_95_percent_below")
+        )
+        shares = [f"{one[key]:.1%}".replace("%", " %") for key in ("epochs_share", "time_share")]
+        assert f"| {method} | {regret} | {worst} | {' | '.join(shares)} |" in table
+
+
+def test_what_one_epoch_tells_is_what_the_curves_say():
+    page = " ".join((STUDY / "f_schedulers.md").read_text(encoding="utf-8").split())
+    correlations = {}
+    for name in ("d_families", "a_weight_decay"):
+        trials = recorded(name).query("seed < 1000").set_index("trial_id")
+        epochs = pd.read_parquet(STUDY / "records" / name / "epochs.parquet")
+        first = epochs[epochs["epoch"] == 1].set_index("trial_id")["val_accuracy"]
+        first, last = first[trials.index], trials["val_accuracy_last"]
+        correlations[name] = f"{stats.spearmanr(first, last).statistic:.2f}".removeprefix("0")
+        place = first.rank(ascending=False)[last.idxmax()]
+    assert f"correlation of {correlations['d_families']} with the end" in page
+    assert f"A's one of {correlations['a_weight_decay']}" in page
+    assert f"the {place:.0f}th of {len(trials)} after that epoch" in page
