@@ -10,17 +10,21 @@ import time
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
+BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 ANSWERS = {
-    "503": b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "503": BUSY,
+    "removes nothing": BUSY,
     "full": b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 }
+REFUSED = {"503": b"", "removes nothing": b"DELETE", "full": (b"PUT", b"POST")}
 
 
 class Bucket:
     """One bucket, named "bucket".
 
     ``fault`` is "" (it works), "refuses" (connections are closed), "hangs" (nothing is answered),
-    "503", or "full" (requests that write are answered with 507).
+    "503", "removes nothing" (so are requests that remove), or "full" (requests that write are
+    answered with 507).
     """
 
     def __enter__(self) -> Bucket:
@@ -78,7 +82,7 @@ class Bucket:
             raise OSError("refused")
         while self.fault == "hangs":
             time.sleep(0.1)
-        if fault == "503" or (fault == "full" and data.startswith((b"PUT", b"POST"))):
+        if fault in REFUSED and data.startswith(REFUSED[fault]):
             client.sendall(ANSWERS[fault])
             raise OSError(fault)
         server.sendall(data)

@@ -57,6 +57,7 @@ class RecordCopy:
         self._driver = ""
         self._sealed: list[Segment] = []  # of this record, whoever wrote them
         self._open: Segment | None = None
+        self._replaced: list[Segment] = []  # by longer ones, which the reader takes
         self._begun = self._superseded = False
         self._trying_since: float | None = None
         self._problem = ""
@@ -127,6 +128,7 @@ class RecordCopy:
             self._problem = str(problem)
         else:
             self._trying_since, self._problem = None, ""
+            self._remove_replaced()
 
     def _copy(self) -> None:
         """Everything that is there now; nothing once a later driver goes on with the record."""
@@ -173,8 +175,17 @@ class RecordCopy:
         else:
             self._open = segment
         if before is not None:
-            with contextlib.suppress(OSError):  # the reader takes the longest
-                record.remove(before)
+            self._replaced.append(before)
+
+    def _remove_replaced(self) -> None:
+        """Removes what longer segments replaced, once the copy counts as made.
+
+        A storage is asked again for many seconds before a removal fails. That is neither an outage
+        nor, once it is given up, a sign that the storage takes what it is given.
+        """
+        while self._record and self._replaced:
+            with contextlib.suppress(OSError):
+                self._record.remove(self._replaced.pop())
 
 
 def _first_rows(content: bytes, least: int) -> bytes:

@@ -54,8 +54,8 @@ def test_it_grows_with_the_ledger_in_segments_that_are_written_once(storage, tmp
     segments = record.segments()
     assert all(one.length >= 1000 for one in segments[:-1])
     assert len(segments) > 3
-    left = record.folder.names(f"{RECORD}/segments")
-    assert sorted(left) == sorted(one.name for one in segments)  # what was replaced is removed
+    kept = sorted(segment.name for segment in segments)  # what was replaced is removed
+    until(lambda: sorted(record.folder.names(f"{RECORD}/segments")) == kept)
 
 
 def test_the_next_driver_builds_on_what_is_sealed_and_the_one_before_cannot_spoil_it(
@@ -104,6 +104,23 @@ def test_an_outage_holds_nobody_up_and_its_end_brings_everything(bucket, fault, 
         assert copy.finish(60)
         assert copy.away_seconds == 0
         assert copied(storage) == ledger.path.read_bytes() != before
+
+
+def test_a_storage_that_removes_nothing_is_not_away(bucket, tmp_path):
+    """A removal that is retried for seconds is no outage, and giving it up no recovery."""
+    storage = bucket.uri(f"{tmp_path.name}/study")
+    with Ledger(tmp_path) as ledger, copy_of(ledger, storage) as copy:
+        until(lambda: copied(storage) == ledger.path.read_bytes())
+        bucket.fault = "removes nothing"
+        ledger.append(epoch(1))
+        until(lambda: copied(storage) == ledger.path.read_bytes())
+        longest, end = 0.0, time.monotonic() + 2
+        while time.monotonic() < end:
+            longest = max(longest, copy.away_seconds)
+            time.sleep(0.02)
+        bucket.fault = ""
+        assert longest < 1
+        assert copy.finish(60)
 
 
 def test_a_half_written_last_segment_is_passed_over_and_a_damaged_one_refused(tmp_path):
