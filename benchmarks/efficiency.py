@@ -82,6 +82,7 @@ def main() -> None:
         rates = ", ".join(f"{0.05 + number / 100:.3f}" for number in range(given.trials))
         space.write_text(SPACE.format(width=given.width, rates=rates))
         command = [sys.executable, "run_tune.py", "--space", str(space), "--results-dir", folder]
+        command += ["--estimating-seeds", "0"]  # a second stage waits for the end of the first
         began = time.time()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         figures = {

@@ -38,7 +38,8 @@ def command(results: Path) -> list[str]:
         '[fixed]\ndataset = "digits"\nlayer = "dense"\nwidth = 8\nepochs = 1\nbatch_size = 64\n'
         "[keys.learning_rate]\nvalues = [0.05, 0.06]\n"
     )
-    return [sys.executable, "run_tune.py", "--space", str(space), "--results-dir", str(results)]
+    options = ["--space", str(space), "--results-dir", str(results), "--estimating-seeds", "0"]
+    return [sys.executable, "run_tune.py", *options]
 
 
 def measure(results: Path) -> dict[str, Any]:

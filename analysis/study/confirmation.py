@@ -16,9 +16,8 @@ from analysis.record.tables import TableError
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import summarize_runs
 from analysis.study.study import Study, load_study
-from trainables.files.study_folder import LEDGER
+from trainables.files.study_folder import CONFIRMATION, LEDGER
 
-SUFFIX = "-confirm"
 CHANGED = ("seed", "train_images", "validation_images")
 """The keys in which a confirmation differs from what it confirms."""
 
@@ -31,15 +30,15 @@ def is_confirmation(study: Study) -> bool:
 def confirmation_folder(study: Study) -> Path | None:
     """The confirmation beside a study, where there is one."""
     own = study.folder.resolve()
-    return None if is_confirmation(study) else _known(own.with_name(own.name + SUFFIX))
+    return None if is_confirmation(study) else _known(own.with_name(own.name + CONFIRMATION))
 
 
 def original_folder(study: Study) -> Path | None:
     """The study beside a confirmation that it confirms, where there is one."""
     own = study.folder.resolve()
-    if not is_confirmation(study) or not own.name.endswith(SUFFIX):
+    if not is_confirmation(study) or not own.name.endswith(CONFIRMATION):
         return None
-    return _known(own.with_name(own.name.removesuffix(SUFFIX)))
+    return _known(own.with_name(own.name.removesuffix(CONFIRMATION)))
 
 
 def _known(folder: Path) -> Path | None:

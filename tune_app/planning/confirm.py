@@ -16,6 +16,7 @@ from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
+from trainables.files.study_folder import CONFIRMATION
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import PlannedTrial, PointRules
@@ -47,7 +48,7 @@ WORDS = {
 def confirm_options(options: RunOptions, space: SearchSpace) -> RunOptions:
     """The same run under the name of its confirmation, ``<name>-confirm``."""
     name = study_paths(options, space.name).folder.name
-    return dataclasses.replace(options, name=f"{name}-confirm", study_id=None)
+    return dataclasses.replace(options, name=name + CONFIRMATION, study_id=None)
 
 
 def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
@@ -246,7 +247,7 @@ def _confirm_space(
     verb = "is" if what in ("the best", WORDS["question"]) else "are"
     return dataclasses.replace(
         space.with_keys(keys, fixed),
-        name=f"{space.name}-confirm",
+        name=space.name + CONFIRMATION,
         question=f"How good {verb} {what} of {study} on the test set?",
         source=f"the study {study}: fresh seeds, all training images",
     )

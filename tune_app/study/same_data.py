@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analysis.record.rows import AnyRow
-from analysis.study.confirmation import SUFFIX
+from trainables.files.study_folder import CONFIRMATION
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
@@ -32,7 +32,7 @@ def check_data(
     """
     studies = [paths.folder]
     if options.confirm:
-        name = paths.folder.name.removesuffix(SUFFIX)
+        name = paths.folder.name.removesuffix(CONFIRMATION)
         studies.append(paths.folder.with_name(name))
     if borrowed:
         studies += options.reuse_from
