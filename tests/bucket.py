@@ -11,24 +11,28 @@ from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+GONE = b"<Error><Code>NoSuchBucket</Code><Message>no such bucket</Message></Error>"
+
 ANSWERS = {
     "503": BUSY,
     "removes nothing": BUSY,
     "full": b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "404": b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
+    b"Connection: close\r\n\r\n%s" % (len(GONE), GONE),
 }
-REFUSED = {"503": b"", "removes nothing": b"DELETE", "full": (b"PUT", b"POST")}
+REFUSED = {"503": b"", "404": b"", "removes nothing": b"DELETE", "full": (b"PUT", b"POST")}
 
 
 class Bucket:
     """One bucket, named "bucket".
 
     ``fault`` is "" (it works), "refuses" (connections are closed), "hangs" (nothing is answered),
-    "503", "removes nothing" (so are requests that remove), or "full" (requests that write are
-    answered with 507).
+    "503", "removes nothing" (so are requests that remove), "404" (there is no bucket), or "full"
+    (requests that write are answered with 507). Every request takes ``seconds`` more.
     """
 
     def __enter__(self) -> Bucket:
-        self.fault = ""
+        self.fault, self.seconds = "", 0.0
         self._server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
         self._server.start()
         host, self._behind = self._server.get_host_and_port()
@@ -77,6 +81,7 @@ class Bucket:
             back.join()
 
     def _pass_on(self, data: bytes, client: socket.socket, server: socket.socket) -> None:
+        time.sleep(self.seconds)
         fault = self.fault
         if fault == "refuses":
             raise OSError("refused")

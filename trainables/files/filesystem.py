@@ -1,4 +1,4 @@
-"""The file system behind a place of files."""
+"""The file system behind a place of files: a disk's, or an object store's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from trainables.files.storage import is_uri
+
+OBJECT_STORES = ("s3", "gcs", "abfs")
+"""They list nothing, and find no file, in a bucket that does not exist."""
+
+WITHOUT_FOLDERS = ("s3", "gcs")
+"""A file's name may hold slashes there; to make the folders above it takes a request for each."""
 
 
 def filesystem(place: str) -> tuple[Any, str]:
@@ -16,3 +22,65 @@ def filesystem(place: str) -> tuple[Any, str]:
         system, root = fs.FileSystem.from_uri(place)
         return system, root
     return fs.LocalFileSystem(), str(Path(place).expanduser().absolute())
+
+
+def make_folder(system: Any, path: str) -> None:
+    """Makes a folder that files are to be written to, where the file system has folders."""
+    if system.type_name not in WITHOUT_FOLDERS:
+        system.create_dir(path, recursive=True)
+
+
+def read_file(system: Any, path: str) -> bytes:
+    """A file's content.
+
+    Raises:
+        FileNotFoundError: there is no such file. Another OSError: its bucket is gone.
+    """
+    try:
+        return _read(system, path)
+    except FileNotFoundError:
+        if system.type_name not in OBJECT_STORES:
+            raise
+        check_bucket(system, path)
+        return _read(system, path)  # the bucket may have been gone for that moment
+
+
+def write_file(system: Any, path: str, content: bytes) -> None:
+    """Replaces a file in a folder that ``make_folder`` made; raises OSError where it cannot."""
+    try:
+        with system.open_output_stream(path) as file:
+            file.write(content)
+    except OSError as problem:
+        if "NO_SUCH_BUCKET" in str(problem):
+            check_bucket(system, path)  # says it in fewer words
+        raise
+
+
+def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]:
+    """What lies in a folder, as pyarrow's FileInfo; nothing where there is no such folder.
+
+    Raises:
+        OSError: the file system refuses, or the bucket is gone.
+    """
+    from pyarrow import fs  # as above
+
+    where = fs.FileSelector(path, allow_not_found=True, recursive=recursive)
+    found = system.get_file_info(where)
+    if not found and system.type_name in OBJECT_STORES:
+        check_bucket(system, path)
+        found = system.get_file_info(where)  # as above
+    return found
+
+
+def check_bucket(system: Any, path: str) -> None:
+    """Raises OSError where the bucket that a path of an object store begins with does not exist."""
+    from pyarrow import fs  # as above
+
+    bucket = path.partition("/")[0]
+    if system.get_file_info(bucket).type == fs.FileType.NotFound:
+        raise OSError(f"the bucket {bucket} does not exist")
+
+
+def _read(system: Any, path: str) -> bytes:
+    with system.open_input_stream(path) as file:
+        return bytes(file.readall())

@@ -10,5 +10,5 @@ def is_uri(place: str) -> bool:
 
 def join(place: str, *names: str) -> str:
     """A place below a path or URI (whose query, if it has one, stays last)."""
-    base, mark, query = place.partition("?")
+    base, mark, query = place.partition("?") if is_uri(place) else (place, "", "")
     return "/".join([base.rstrip("/"), *names]) + mark + query

@@ -14,6 +14,7 @@ import msgspec
 import psutil
 
 from trainables.files.study_folder import LEASE
+from trainables.text.moment import format_moment
 from tune_app.command.output import LOG
 from tune_app.record.storage import StorageFolder, without_secrets
 
@@ -22,14 +23,27 @@ STORAGE_RENEW_SECONDS = 5.0
 """In a remote storage, where each renewal is two requests."""
 
 STALE_SECONDS = 20.0
-"""A lease unrenewed for this long is abandoned: a network disk's hiccup is shorter."""
+"""A lease that stands still for this long is abandoned: a network disk's hiccup is shorter."""
+
+RENEWALS_MISSED = 3.0
+"""A lease may stand still for so many renewals of its holder, where these take longer."""
+
+READS_WAITED = 8.0
+"""And for so many reads of whoever waits: a renewal asks a storage two or three times as much."""
+
+LONGEST_PATIENCE_SECONDS = 600.0
+"""However slow its holder says that the storage is."""
+
+LATEST = 1e11
+"""Seconds since 1970; times beyond are damage."""
 
 
 class Holder(msgspec.Struct, frozen=True):
     """Who holds a study.
 
     ``pid_namespace`` says in which process table ``pid`` counts; ``started_at`` tells a reused
-    process id apart. Both times are in seconds since the epoch, by the holder's clock.
+    process id apart. Both times are in seconds since the epoch, by the holder's clock. For
+    ``patience`` seconds its lease may stand still, as a storage that answers slowly makes it do.
     """
 
     token: str
@@ -38,10 +52,10 @@ class Holder(msgspec.Struct, frozen=True):
     started_at: float = msgspec.field(name="born")
     pid_namespace: str = msgspec.field(name="place")
     renewed: float
+    patience: float = 0.0
 
     def __str__(self) -> str:
-        ago = max(0.0, time.time() - self.renewed)
-        return f"process {self.pid} on {self.host}, last seen {ago:.0f} s ago"
+        return f"process {self.pid} on {self.host}, which began {format_moment(self.started_at)}"
 
     @property
     def runs_here(self) -> bool | None:
@@ -66,9 +80,10 @@ class Lease:
     """Holds ``<place>/lease.json`` from entering to leaving; a thread renews it.
 
     ``place`` is a study's folder, on a disk or in a storage. A holder whose process is gone is
-    followed at once. One on another machine is followed when its lease has not moved for ``stale``
-    seconds, and entering waits for that. ``lost_event`` is set when another driver took the lease
-    over, after this one slept for long.
+    followed at once. One on another machine is followed when its lease has stood still for
+    ``stale`` seconds, longer where the storage is slow, and entering waits for that.
+    ``lost_event`` is set when another driver took the lease over, after this one slept for long, or
+    when the folder was moved away.
 
     Raises:
         LeaseHeldError: on entering, when another driver holds the study.
@@ -84,33 +99,34 @@ class Lease:
     ) -> None:
         self.place, self.stale = str(place), stale
         self.lost_event = lost_event or threading.Event()
-        self._folder = StorageFolder(self.place, seconds=stale / 2)
+        self._folder = StorageFolder(self.place, seconds=2 * stale)
         default = STORAGE_RENEW_SECONDS if self._folder.is_remote else RENEW_SECONDS
         self.renew = default if renew is None else renew
+        self._renewal_seconds = 0.0
         self._leaving = threading.Event()
         self._token = secrets.token_hex(8)
+        self._followed = ""  # the token of the holder that was taken for dead
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
         content = self._content()
         if content is not None and _decoded(content) is None:
             time.sleep(min(0.3, self.renew))  # another driver may be writing it
-        holder = self._read()
-        if holder is not None and self._is_alive(holder):
-            raise LeaseHeldError(self.place, holder)
+        if (holder := self._read()) is not None:
+            if (alive := self._alive(holder)) is not None:
+                raise LeaseHeldError(self.place, alive)
+            self._followed = holder.token
         self._take(replace=content is not None)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
-        self._thread.join(self.stale)  # a storage that is away answers in half of that
-        with contextlib.suppress(OSError):
-            if self._is_own():
-                self._folder.remove(LEASE)
+        self._thread.join(self.stale)  # a storage that is away may keep the lease
 
     def _take(self, *, replace: bool) -> None:
         """Writes this driver's name, and checks whether another did the same at this moment."""
+        began = time.monotonic()
         if not replace:
             try:
                 self._folder.create(LEASE, self._encoded())
@@ -118,8 +134,10 @@ class Lease:
                 self._lose_race()
         else:
             self._folder.write(LEASE, self._encoded())
+        self._renewal_seconds = time.monotonic() - began
         if replace or self._folder.is_remote:
-            time.sleep(min(0.3, self.renew))  # the last of several takers stays
+            # the last of several takers stays, and its write may be as slow as this one
+            time.sleep(min(0.3, self.renew) + 2 * self._renewal_seconds)
         if not self._is_own():
             self._lose_race()
 
@@ -128,15 +146,31 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):
+            began = time.monotonic()
             with contextlib.suppress(OSError):  # full, absent, away: the next renewal may do
-                if not self._is_own():
+                if self._is_taken():
                     self.lost_event.set()
                     return
                 self._folder.write(LEASE, self._encoded())
+            self._renewal_seconds = time.monotonic() - began
+        with contextlib.suppress(OSError):
+            if self._is_own():
+                self._folder.remove(LEASE)
 
     def _is_own(self) -> bool:
         holder = self._read()
         return holder is not None and holder.token == self._token
+
+    def _is_taken(self) -> bool:
+        """Whether another driver wrote its name, or the folder was moved away.
+
+        A lease that is gone or damaged is nobody's. What the holder before wrote while its storage
+        hung may arrive late. Both are written over.
+        """
+        holder = self._read()
+        if holder is None:
+            return not (self._folder.is_remote or Path(self.place).is_dir())
+        return holder.token not in (self._token, self._followed)
 
     def _read(self) -> Holder | None:
         """The lease's holder; None where there is none, or a half-written or damaged one."""
@@ -148,34 +182,43 @@ class Lease:
         except FileNotFoundError:
             return None
 
-    def _is_alive(self, holder: Holder) -> bool:
-        """Waits until it is clear: clocks of two hosts may differ, what counts is that it moves."""
+    def _alive(self, holder: Holder) -> Holder | None:
+        """Whoever holds the lease now; None once it is clear that nobody does.
+
+        Clocks of two hosts may differ: what counts is that the lease moves.
+        """
         if (runs := holder.runs_here) is not None:
-            return runs
-        is_old = abs(time.time() - holder.renewed) >= self.stale
-        patience = 2.5 * self.renew if is_old else self.stale
-        if not is_old:
-            where = without_secrets(self.place)
-            text = (
-                "%s was held by %s; a study has one driver at a time, so waiting up to %.0f s to "
-                "see whether that driver still runs"
-            )
-            LOG.info(text, where, holder, patience)
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
-            time.sleep(min(0.5, self.renew))
+            return holder if runs else None
+        patience = max(self.stale, min(holder.patience, LONGEST_PATIENCE_SECONDS))
+        began, is_told = time.monotonic(), False
+        while (waited := (asked := time.monotonic()) - began) < patience:
             if (now := self._read()) != holder:
-                return now is not None
-        return False
+                return now
+            patience = max(patience, READS_WAITED * (time.monotonic() - asked))
+            if not is_told and waited > min(1.5 * self.renew, patience / 2):  # else it had moved
+                is_told = True
+                text = (
+                    "%s was last driven by %s; a study has one driver at a time, so waiting up to "
+                    "%.0f s to see whether that driver still runs"
+                )
+                LOG.info(text, without_secrets(self.place), holder, patience - waited)
+            time.sleep(min(0.5, self.renew))
+        now = self._read()
+        return now if now != holder else None
 
     def _encoded(self) -> bytes:
         return msgspec.json.encode(self._holder())
 
     def _holder(self) -> Holder:
         pid = os.getpid()
-        started_at = psutil.Process(pid).create_time()
         return Holder(
-            self._token, socket.gethostname(), pid, started_at, own_pid_namespace(), time.time()
+            self._token,
+            socket.gethostname(),
+            pid,
+            psutil.Process(pid).create_time(),
+            own_pid_namespace(),
+            time.time(),
+            max(self.stale, RENEWALS_MISSED * (self.renew + self._renewal_seconds)),
         )
 
 
@@ -199,9 +242,11 @@ def driver_problems(place: Path) -> list[str]:
 
 def _decoded(content: bytes) -> Holder | None:
     try:
-        return msgspec.json.decode(content, type=Holder)
+        holder = msgspec.json.decode(content, type=Holder)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    is_sound = 0 <= holder.started_at < LATEST and 0 <= holder.renewed < LATEST
+    return holder if is_sound else None
 
 
 def process_runs(pid: int, started_at: float) -> bool:

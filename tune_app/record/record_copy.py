@@ -132,6 +132,9 @@ class RecordCopy:
 
     def _copy(self) -> None:
         """Everything that is there now; nothing once a later driver goes on with the record."""
+        if self._lost_event.is_set():  # it would spoil nothing, and stop the driver that took over
+            self._superseded = True
+            return
         record = self._opened()
         if self._begun and record.newest_driver() != self._driver:
             self._superseded = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder, make_folder, read_file, write_file
 from trainables.files.storage import is_uri
 from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
@@ -19,7 +21,7 @@ class StorageFolder:
     """A folder of a storage, named by a path or URI; a file is written whole or not at all.
 
     Each call to a remote storage ends within ``seconds``. Every method raises OSError where the
-    storage refuses, and FileNotFoundError for a file that is not there.
+    storage refuses or its bucket is gone, and FileNotFoundError for a file that is not there.
     """
 
     def __init__(self, storage: str, *, seconds: float = ANSWER_SECONDS) -> None:
@@ -66,7 +68,7 @@ class StorageFolder:
         """A file's content."""
         if self._local is not None:
             return (self._local / name).read_bytes()
-        return within(self._seconds, lambda: self._get(f"{self._root}/{name}"))
+        return within(self._seconds, lambda: read_file(self._remote, f"{self._root}/{name}"))
 
     def remove(self, name: str) -> None:
         """Removes a file."""
@@ -76,33 +78,38 @@ class StorageFolder:
         within(self._seconds, lambda: self._remote.delete_file(f"{self._root}/{name}"))
 
     def names(self, below: str) -> list[str]:
-        """The files below one of its folders, however deep, by their path there; in order."""
+        """The files below one of its folders, however deep, by their path there; in order.
+
+        There are none where there is no such folder.
+        """
         if self._local is not None:
-            top = self._local / below
-            return sorted(
-                path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()
-            )
+            return sorted(_files_below(self._local / below))
         return within(self._seconds, lambda: self._list(f"{self._root}/{below}"))
 
     def _put(self, path: str, content: bytes) -> None:
         folder = path.rpartition("/")[0]
         if folder not in self._made:
-            self._remote.create_dir(folder, recursive=True)
+            make_folder(self._remote, folder)
             self._made.add(folder)
-        with self._remote.open_output_stream(path) as file:
-            file.write(content)
-
-    def _get(self, path: str) -> bytes:
-        with self._remote.open_input_stream(path) as file:
-            return bytes(file.readall())
+        write_file(self._remote, path, content)
 
     def _list(self, top: str) -> list[str]:
         from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
 
-        where = fs.FileSelector(top, allow_not_found=True, recursive=True)
-        infos = self._remote.get_file_info(where)
+        infos = list_folder(self._remote, top, recursive=True)
         files = (info.path for info in infos if info.type == fs.FileType.File)
         return sorted(path.removeprefix(f"{top}/") for path in files)
+
+
+def _files_below(top: Path) -> Iterator[str]:
+    """By their path there; a folder that cannot be read is an error, as ``Path.rglob`` has none."""
+
+    def fail(problem: OSError) -> None:
+        if not isinstance(problem, FileNotFoundError):  # removed meanwhile, or never there
+            raise problem
+
+    for folder, _, names in os.walk(top, onerror=fail):
+        yield from (Path(folder, name).relative_to(top).as_posix() for name in names)
 
 
 def free_bytes(storage: str) -> int | None:

@@ -82,7 +82,7 @@ class Session:
         if now > self.ends_at:
             self.stop(f"the time budget of {self.budget} is used up")
         if self.lost_event.is_set():
-            self.stop("another driver took the study over")
+            self.stop("another driver took the study over, or its folder was moved away")
         if self.watchdog.stands_still():
             self.stop("no trial made progress for too long")
         if self.dispatcher.halted:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
 from tune_app.record.history import History, best_on_record, final_score
@@ -58,13 +58,10 @@ def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
 
     Where the storage is away they stay until the next run ends.
     """
-    from pyarrow import fs  # slow to import, and most runs remove nothing
-
     system, root = filesystem(storage)
     removed = 0
-    where = fs.FileSelector(root, allow_not_found=True)
     with contextlib.suppress(OSError):
-        infos = within(ANSWER_SECONDS, lambda: system.get_file_info(where))
+        infos = within(ANSWER_SECONDS, lambda: list_folder(system, root))
         for trial_id in {info.base_name for info in infos}.intersection(trial_ids):
             within(ANSWER_SECONDS, partial(system.delete_dir, f"{root}/{trial_id}"))
             removed += 1

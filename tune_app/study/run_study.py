@@ -33,7 +33,13 @@ from tune_app.study.prepare import prepare_study
 from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
 from tune_app.study.search import search_study
-from tune_app.study.shared_study import bring_home, catch_up, set_aside, shared_lease
+from tune_app.study.shared_study import (
+    bring_home,
+    catch_up,
+    set_aside,
+    shared_lease,
+    storage_errors_as_usage,
+)
 from tune_app.study.storage_owner import is_copy, take_storage
 from tune_app.study.study_name import new_name, study_name, study_storage
 
@@ -53,8 +59,10 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
         bring_home(paths, options)
         check_identity(paths, plan, options)
         name, copied = study_name(paths), ""
-        if options.storage and is_copy(options.storage, name, paths):
-            copied, name = name.shared, new_name(paths)
+        if options.storage:
+            with storage_errors_as_usage(options.storage):
+                if is_copy(options.storage, name, paths):
+                    copied, name = name.shared, new_name(paths)
         with (
             _leased(paths, options, name) as lost_event,
             RayStart(options, config.preload) as ray_start,
@@ -72,7 +80,8 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if options.storage:
-                take_storage(options.storage, name, paths, copied)
+                with storage_errors_as_usage(options.storage):
+                    take_storage(options.storage, name, paths, copied)
             describe(prepared, identity)
             budget = options.time_budget_seconds
             ends_at = began + budget if budget else float("inf")

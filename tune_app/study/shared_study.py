@@ -28,6 +28,24 @@ from tune_app.record.study_index import IndexEntry, StudyIndex
 from tune_app.study.storage_owner import write_owner
 
 
+@contextlib.contextmanager
+def storage_errors_as_usage(storage: str) -> Iterator[None]:
+    """A storage that cannot be used, or that another driver uses, is a usage error."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except LeaseHeldError as problem:
+        raise UsageError([str(problem)]) from problem
+    except (SharedRecordError, msgspec.DecodeError) as problem:
+        place = without_secrets(storage)
+        raise UsageError(
+            [f"the record in {place} is damaged: {problem}; --fresh starts another study"]
+        ) from problem
+    except (OSError, ValueError, NotImplementedError) as problem:
+        raise UsageError([storage_problem(storage, problem)]) from problem
+
+
 def bring_home(paths: StudyPaths, options: RunOptions) -> None:
     """Where the folder has no study, the one of its name in ``--storage`` is copied there.
 
@@ -40,7 +58,7 @@ def bring_home(paths: StudyPaths, options: RunOptions) -> None:
     if paths.ledger.is_file():
         _check_id(paths, options)
         return
-    with _told(options.storage):
+    with storage_errors_as_usage(options.storage):
         index = StudyIndex(StorageFolder(options.storage))
         entry = _chosen(paths, options, index.find(paths.folder.name))
         if entry is not None:
@@ -67,7 +85,7 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
     """
     if not paths.ledger.is_file():
         return
-    with _told(storage):
+    with storage_errors_as_usage(storage):
         record = SharedRecord(StorageFolder(storage))
         segments = record.segments()
         if len(shared_part(segments, paths.ledger)) == len(segments):
@@ -90,7 +108,7 @@ def set_aside(paths: StudyPaths, options: RunOptions) -> None:
     """``--fresh``: the study of this name in the storage gets another, unless somebody runs it."""
     if not options.storage:
         return
-    with _told(options.storage):
+    with storage_errors_as_usage(options.storage):
         index = StudyIndex(StorageFolder(options.storage))
         own = stored_name(paths, opening_rows(paths))
         new = until_now(paths.folder.name)
@@ -111,7 +129,7 @@ def shared_lease(storage: str, lost_event: threading.Event) -> Iterator[None]:
         UsageError: another head works on it, or the storage does not answer.
     """
     with contextlib.ExitStack() as stack:
-        with _told(storage):
+        with storage_errors_as_usage(storage):
             stack.enter_context(Lease(storage, lost_event=lost_event))
         yield
 
@@ -170,21 +188,3 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
         humanize.naturaltime(time.time() - entry.time),
         entry.host,
     )
-
-
-@contextlib.contextmanager
-def _told(storage: str) -> Iterator[None]:
-    """A storage that cannot be used, or used by another, is told as wrong use is."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except LeaseHeldError as problem:
-        raise UsageError([str(problem)]) from problem
-    except (SharedRecordError, msgspec.DecodeError) as problem:
-        place = without_secrets(storage)
-        raise UsageError(
-            [f"the record in {place} is damaged: {problem}; --fresh starts another study"]
-        ) from problem
-    except (OSError, ValueError, NotImplementedError) as problem:
-        raise UsageError([storage_problem(storage, problem)]) from problem

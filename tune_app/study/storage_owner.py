@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import join
 from tune_app.command.output import LOG
 from tune_app.record.paths import StudyPaths
@@ -23,6 +23,9 @@ def is_copy(storage: str, name: StudyName, paths: StudyPaths) -> bool:
     """Whether another study folder that is still there has this id, and uses the storage.
 
     A study that was moved has left its former folder; it goes on in its storage.
+
+    Raises:
+        OSError: the storage does not say whose it is.
     """
     owner = _owner(join(storage, name.shared))
     if owner is None or owner == paths.folder or not owner.is_dir():
@@ -48,7 +51,7 @@ def write_owner(place: str, paths: StudyPaths) -> None:
 def _owner(place: str) -> Path | None:
     try:
         return Path(json.loads(StorageFolder(place).read(OWNER))["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -58,7 +61,7 @@ def _copy(source: str, target: str) -> None:
 
     system, root = filesystem(source)
     _, to = filesystem(target)
-    for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+    for info in list_folder(system, root):
         if info.type == fs.FileType.Directory:
             system.create_dir(f"{to}/{info.base_name}", recursive=True)
             fs.copy_files(

@@ -1,15 +1,18 @@
 """A study has one driver at a time."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 
 from tests.bucket import Bucket
 from trainables.files.study_folder import LEASE
+from tune_app.record import lease as lease_module
 from tune_app.record.lease import Holder, Lease, LeaseHeldError
 from tune_app.record.storage import StorageFolder
 
@@ -33,6 +36,22 @@ def other_driver(tmp_path):
     yield process
     process.kill()
     process.wait()
+
+
+def entered_or_none(lease: Lease) -> Lease | None:
+    with contextlib.suppress(LeaseHeldError):
+        return lease.__enter__()
+    return None
+
+
+def wait_for(come_true) -> None:
+    deadline = time.monotonic() + 5
+    while True:
+        with contextlib.suppress(AssertionError, OSError, msgspec.DecodeError):
+            if come_true():
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def read_holder(study) -> Holder:
@@ -72,23 +91,25 @@ def test_another_host_that_renewed_lately_and_then_died_is_followed_after_waitin
         assert 1.0 <= time.monotonic() - began < 3
     (line,) = lines
     assert (
-        "was held by process 1 on far, last seen 0 s ago; a study has one driver at a time" in line
-    )
-    assert "waiting up to 1 s" in line
+        "was last driven by process 1 on far, which began 1970-01-01 00:00 UTC; a study has one "
+        "driver at a time, so waiting up to 1 s"
+    ) in line
 
 
-def test_another_host_that_fell_silent_does_not(tmp_path):
-    write_holder(tmp_path, renewed=time.time() - 100)
-    with Lease(tmp_path, renew=0.05):
-        assert read_holder(tmp_path).pid == os.getpid()
+def test_a_holder_of_a_slow_storage_has_as_long_as_it_says(tmp_path):
+    write_holder(tmp_path, renewed=time.time() - 100, patience=2.0)
+    began = time.monotonic()
+    with Lease(tmp_path, renew=0.05, stale=0.1):
+        assert time.monotonic() - began >= 2.0
 
 
 @pytest.mark.parametrize("behind", [0, 3600])
-def test_a_host_that_renews_holds_the_study_whatever_its_clock_says(tmp_path, behind):
+def test_a_host_that_renews_holds_the_study_whatever_its_clock_says(tmp_path, behind, lines):
     """Its clock runs behind, so the age alone would call it dead."""
     script = """
 import sys, time, msgspec
 from pathlib import Path
+from tune_app.record import lease as lease_module
 from tune_app.record.lease import Holder
 path = Path(sys.argv[1]) / "lease.json"
 while True:
@@ -104,8 +125,9 @@ while True:
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(LeaseHeldError, match="on far, last seen"):
+        with pytest.raises(LeaseHeldError, match="in use by process 1 on far, which began 1970"):
             Lease(tmp_path, renew=0.1).__enter__()
+        assert lines == []  # the refusal says it all
     finally:
         process.kill()
         process.wait()
@@ -116,6 +138,55 @@ def test_a_driver_that_slept_while_another_took_over_learns_it(tmp_path):
         write_holder(tmp_path, token="another", renewed=time.time())
         assert lease.lost_event.wait(5)
     assert (tmp_path / LEASE).exists()  # the other's lease is left alone
+
+
+def test_a_lease_that_vanished_is_written_again_unless_its_folder_did_too(tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    with Lease(study, renew=0.05) as lease:
+        for content in (None, b"", b"{"):
+            (study / LEASE).unlink() if content is None else (study / LEASE).write_bytes(content)
+            wait_for(lambda: read_holder(study).pid == os.getpid())
+        assert not lease.lost_event.is_set()
+        study.rename(tmp_path / "elsewhere")
+        assert lease.lost_event.wait(5)
+    assert not study.exists()
+
+
+def test_what_the_driver_before_wrote_late_takes_nothing_over(tmp_path):
+    write_holder(tmp_path, token="before")
+    with Lease(tmp_path, renew=0.05, stale=0.2) as lease:
+        write_holder(tmp_path, token="before", renewed=time.time())
+        wait_for(lambda: read_holder(tmp_path).token != "before")
+        assert not lease.lost_event.wait(0.2)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_of_drivers_that_race_for_a_dead_lease_one_wins(tmp_path, remote, monkeypatch):
+    monkeypatch.setattr(lease_module, "own_pid_namespace", lambda: "")  # as on hosts of their own
+    with Bucket() if remote else contextlib.nullcontext() as bucket:
+        place = bucket.uri("study") if bucket else str(tmp_path)
+        dead = Holder("dead", "far", 1, 0.0, "", 0.0)
+        StorageFolder(place).write(LEASE, msgspec.json.encode(dead))
+        leases = [Lease(place, renew=0.2, stale=1.0) for _ in range(5)]
+        with ThreadPoolExecutor(len(leases)) as threads:
+            entered = [one for one in threads.map(entered_or_none, leases) if one]
+        (winner,) = [one for one in entered if not one.lost_event.wait(1.0)]
+        for one in entered:
+            one.__exit__()
+        assert winner in entered
+
+
+def test_a_slow_storage_makes_no_driver_look_dead(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease_module, "own_pid_namespace", lambda: "")
+    with Bucket() as bucket:
+        place = bucket.uri("study")
+        with Lease(place, renew=0.1, stale=0.5) as lease:
+            bucket.seconds = 0.2  # a renewal is five requests
+            with pytest.raises(LeaseHeldError):
+                Lease(place, renew=0.1, stale=0.5).__enter__()
+            assert not lease.lost_event.is_set()
+            bucket.seconds = 0.0
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**70])

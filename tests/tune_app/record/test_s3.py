@@ -131,7 +131,7 @@ def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(bucket, tm
     assert run_tune.main([*command, "--storage", absent]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: --storage s3://")
-    assert "not found" in line
+    assert "cannot be used: the bucket no-such-bucket does not exist; name a folder" in line
     assert not results.exists()
 
 

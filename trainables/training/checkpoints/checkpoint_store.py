@@ -23,7 +23,7 @@ from tenacity import (
 )
 
 from trainables.config.checkpoint_place import STATE, CheckpointName
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder, make_folder
 from trainables.files.storage import is_uri
 from trainables.training.checkpoints.checkpoint import checkpoint_files
 from trainables.training.checkpoints.time_limit import NoAnswerError, within
@@ -109,11 +109,7 @@ class CheckpointStore:
         with tempfile.TemporaryDirectory() as scratch:
             local = Path(scratch) / str(name)
             local.mkdir()  # pyarrow makes none for the local side
-            self._patiently(
-                lambda: fs.copy_files(
-                    f"{self._folder}/{name}", str(local), source_filesystem=self._remote
-                )
-            )
+            self._patiently(partial(self._fetch, name, local))
             yield local
 
     def remove(self, name: CheckpointName) -> None:
@@ -133,9 +129,9 @@ class CheckpointStore:
             f"{self._root}/{STOP_FILE}": STOP_FILE,
             f"{self._folder}/{LEAVE_FILE}-a{attempt}": LEAVE_FILE,
         }
-        if self._remote is None:
-            return next((asked for file, asked in files.items() if Path(file).exists()), "")
         try:
+            if self._remote is None:
+                return next((asked for file, asked in files.items() if Path(file).exists()), "")
             infos = within(POLL_LIMIT_SECONDS, lambda: self._remote.get_file_info(list(files)))
         except OSError:
             return ""
@@ -150,19 +146,28 @@ class CheckpointStore:
         return [info.base_name for info in infos]
 
     def _infos(self, folder: str) -> list[fs.FileInfo]:
-        return self._remote.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        return list_folder(self._remote, folder)
 
     def _copy(self, local: Path, remote: str) -> None:
         files = checkpoint_files(local)
         if not files:  # a machine may clear its folder of scratch files
             raise FileNotFoundError(f"no checkpoint is left in {local}")
-        self._remote.create_dir(remote)
+        make_folder(self._remote, remote)
         for file in files:
             with (
                 file.open("rb") as source,
                 self._remote.open_output_stream(f"{remote}/{file.name}") as target,
             ):
                 shutil.copyfileobj(source, target, 1 << 22)
+
+    def _fetch(self, name: CheckpointName, local: Path) -> None:
+        remote = f"{self._folder}/{name}"
+        try:
+            fs.copy_files(remote, str(local), source_filesystem=self._remote)
+        except FileNotFoundError as problem:
+            if any(info.base_name == str(name) for info in self._infos(self._folder)):
+                raise OSError(f"{remote} is listed and not found: {problem}") from problem
+            raise
 
     def _delete(self, file: str) -> None:
         if self._remote.get_file_info(file).type != fs.FileType.NotFound:

@@ -1,0 +1,96 @@
+"""What is not there is told from what cannot be asked."""
+
+import threading
+
+import pytest
+
+from tests.bucket import Bucket
+from trainables.config.checkpoint_place import CheckpointName
+from trainables.files.filesystem import filesystem, list_folder, read_file
+from trainables.files.storage import join
+from trainables.training.checkpoints.checkpoint_store import CheckpointStore, StorageError
+from tune_app.record.storage import StorageFolder
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    with Bucket() as made:
+        yield made
+
+
+@pytest.fixture
+def gone(bucket):
+    """A place whose bucket is gone for now; it holds one file."""
+    place = bucket.uri("place")
+    StorageFolder(place).write("file", b"content")
+    bucket.fault = "404"
+    yield place
+    bucket.fault = ""
+
+
+def test_nothing_is_nothing(bucket):
+    system, root = filesystem(bucket.uri("empty"))
+    assert list_folder(system, root) == []
+    with pytest.raises(FileNotFoundError):
+        read_file(system, f"{root}/file")
+
+
+def test_a_bucket_that_is_gone_is_not_empty(gone):
+    system, root = filesystem(gone)
+    with pytest.raises(OSError, match="the bucket bucket does not exist"):
+        list_folder(system, root)
+    with pytest.raises(OSError, match="the bucket bucket does not exist"):
+        read_file(system, f"{root}/file")
+    with pytest.raises(StorageError, match="the bucket bucket does not exist"):
+        CheckpointStore(gone, "trial", retry_seconds=0.1).names()
+    with pytest.raises(OSError, match="the bucket bucket does not exist"):
+        StorageFolder(gone).write("file", b"other")
+
+
+@pytest.mark.parametrize("ask", [lambda one: one.names(""), lambda one: one.read("file")])
+def test_a_bucket_that_was_gone_for_a_moment_is_asked_again(bucket, gone, ask):
+    folder = StorageFolder(gone)
+    bucket.seconds = 0.3
+    threading.Timer(0.45, setattr, (bucket, "fault", "")).start()  # between two requests
+    try:
+        assert ask(folder)
+    finally:
+        bucket.seconds = 0.0
+
+
+def test_a_checkpoint_in_a_bucket_that_is_gone_is_not_passed_over(bucket, gone):
+    store, name = CheckpointStore(gone, "trial", retry_seconds=0.1), CheckpointName(2, 0, 0)
+    with pytest.raises(StorageError), store.read(name):
+        pass
+    bucket.fault = ""
+    with pytest.raises(FileNotFoundError), CheckpointStore(gone, "trial").read(name):
+        pass  # another attempt removed it
+
+
+def test_a_folder_that_cannot_be_read_is_not_empty(tmp_path):
+    assert StorageFolder(str(tmp_path)).names("none") == []
+    (tmp_path / "below").symlink_to("below")
+    with pytest.raises(OSError, match="below"):
+        StorageFolder(str(tmp_path)).names("below")
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", "ümläut", "100%", "%41", "a?b", "a#b", "a&b=c", "[x]", "a'b", "~x"]
+)
+def test_a_folder_may_have_any_name(tmp_path, name):
+    place = str(tmp_path / name)
+    study = StorageFolder(join(place, "study"))
+    study.write("record/file", b"content")
+    assert (tmp_path / name / "study" / "record" / "file").read_bytes() == b"content"
+    assert study.names("record") == ["file"]
+    assert StorageFolder(place).read("study/record/file") == b"content"
+
+
+@pytest.mark.parametrize("name", ["with%20space", "%C3%BCml", "100%25", "a+b"])
+def test_a_place_in_a_bucket_may_have_any_name(bucket, name):
+    study = StorageFolder(join(bucket.uri(name), "study"))
+    study.write("record/file", b"content")
+    assert study.names("record") == ["file"]
+    assert StorageFolder(bucket.uri(name)).read("study/record/file") == b"content"
+    StorageFolder(bucket.uri(f"{name}-b")).write("study/record/other", b"")
+    assert study.names("record") == ["file"]
