@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from functools import partial
 
-from analysis.record.record import RecordError
-from search_spaces.grammar.toml_file import SpaceError
-from search_spaces.registry import get_space
-from trainables.config.interruption import interruptible
-from trainables.data.sources import DatasetError
-from trainables.text.printable import escape_unknown_characters
-from tune_app.command.command_line import parse_options
-from tune_app.command.errors import UsageError, os_errors_as_usage
-from tune_app.command.options import RunOptions
-from tune_app.command.output import log_lines, log_to, print_line, terminal
-from tune_app.command.programs import PROGRAMS, run_program
-from tune_app.planning.plan import Plan, make_plan
-from tune_app.preview.plan_json import plan_json
-from tune_app.preview.plan_view import plan_text, spaces_text
-from tune_app.preview.progress import read_progress
+from trainables.config.interruption import Starting, interruptible
+
+with Starting(program=__name__ == "__main__" or sys.argv[0].endswith("ranktune")):
+    from collections.abc import Sequence
+    from functools import partial
+
+    from analysis.record.record import RecordError
+    from search_spaces.grammar.toml_file import SpaceError
+    from search_spaces.registry import SPACES, get_space
+    from trainables.data.sources import DatasetError
+    from trainables.text.printable import escape_unknown_characters
+    from tune_app.command.command_line import parse_options
+    from tune_app.command.errors import UsageError, os_errors_as_usage
+    from tune_app.command.options import RunOptions
+    from tune_app.command.output import log_lines, log_to, print_line, terminal
+    from tune_app.command.programs import PROGRAMS, run_program
+    from tune_app.planning.plan import Plan, make_plan
+    from tune_app.preview.plan_json import plan_json
+    from tune_app.preview.plan_view import plan_text, spaces_text
+    from tune_app.preview.progress import read_progress
 
 # What searches and reports is imported where it is used: ray, torch and pandas take seconds, and
 # whoever only looks (--help, --list-spaces, --plan) need not wait for them.
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = parse_options(argv)
         if options.list_spaces:
             with os_errors_as_usage():
-                print_line(spaces_text())
+                listed = [get_space(options.space)] if options.space else SPACES.values()
+                print_line(spaces_text(listed))
             return 0
         with os_errors_as_usage():
             options, plan = planned(options)

@@ -12,9 +12,11 @@ Example:
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would take the program milliseconds in which Ctrl-C is ugly
+    from typing import Any
+
     from analysis.claims.comparison import named_contrast
     from analysis.study.best import best_by_value
     from analysis.study.configurations import grid

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
-import typer
-from typer.main import get_command
+from trainables.config.interruption import INTERRUPTED, Starting, interruptible
 
-from analysis.commands.registry import COMMANDS
-from search_spaces.grammar.suggestion import nearest
-from trainables.config.installation import command_line
-from trainables.config.interruption import INTERRUPTED, interruptible
-from trainables.files.file_problem import file_problem
-from trainables.text.printable import escape_unknown_characters
+with Starting(program=__name__ == "__main__"):
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    import typer
+    from typer.main import get_command
+
+    from analysis.commands.registry import COMMANDS
+    from search_spaces.grammar.suggestion import nearest
+    from trainables.config.installation import command_line
+    from trainables.files.file_problem import file_problem
+    from trainables.text.printable import escape_unknown_characters
 
 HELP = (
     "Reads studies that a search wrote, running or finished.\n\n"

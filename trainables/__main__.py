@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-import typer
+from trainables.config.interruption import Starting, interruptible
 
-from trainables.commands.registry import COMMANDS, EXAMPLES
-from trainables.config.installation import INSTALLED, command_line, is_installed
-from trainables.config.interruption import interruptible
-from trainables.files.file_problem import file_problem
-from trainables.text.printable import escape_unknown_characters
+with Starting(program=__name__ == "__main__"):
+    from collections.abc import Sequence
+
+    import typer
+
+    from trainables.commands.registry import COMMANDS, EXAMPLES
+    from trainables.config.installation import INSTALLED, command_line, is_installed
+    from trainables.files.file_problem import file_problem
+    from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
 

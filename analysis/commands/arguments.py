@@ -18,23 +18,37 @@ AnyStudy = Annotated[
     Path | None,
     typer.Argument(metavar="[STUDY]", help="A study folder; default: the one last written to."),
 ]
-ResultsDir = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the studies.")]
+ResultsDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder that holds the studies [default: results]."),
+]
 RESULTS = Path("results")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
-def chosen(study: Path | None, results_dir: Path) -> Path:
+def chosen(study: Path | None, results_dir: Path | None) -> Path:
     """The study that is named, else the one last written to.
 
     Raises:
-        RecordError: where there is none.
+        RecordError: where there is none, or where a folder is named that is not looked into.
     """
     if study is not None:
+        only_without_a_study(study, results_dir)
         return study
+    results_dir = results_dir or RESULTS
     found = find_studies(results_dir)
     if not found:
         raise RecordError(f"no studies in {results_dir}; name a study folder, or --results-dir")
     return found[0]
+
+
+def only_without_a_study(study: Path, results_dir: Path | None) -> None:
+    """Raises RecordError for --results-dir beside a study, which is read wherever it lies."""
+    if results_dir is not None:
+        raise RecordError(
+            f"--results-dir {results_dir} is searched where no study is named, and {study} is: "
+            "keep one of them"
+        )
 
 
 def print_text(text: str) -> None:

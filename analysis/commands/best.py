@@ -10,7 +10,7 @@ import pandas as pd
 import typer
 from pyarrow import fs
 
-from analysis.commands.arguments import RESULTS, AnyStudy, ResultsDir, chosen, print_text
+from analysis.commands.arguments import AnyStudy, ResultsDir, chosen, print_text
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.record import RecordError
 from analysis.study.best import best_trial
@@ -30,7 +30,7 @@ def run(
     out: Out,
     study: AnyStudy = None,
     max_parameters: MaxParameters = None,
-    results_dir: ResultsDir = RESULTS,
+    results_dir: ResultsDir = None,
 ) -> None:
     """Copies it; prints which trial it is."""
     best = copy_best(load_study(chosen(study, results_dir)), out, max_parameters)

@@ -43,15 +43,22 @@ TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
 
 
 Studies = Annotated[list[Path], typer.Argument(metavar="STUDY…", help="Study folders.")]
-Kind = Annotated[str, typer.Option("--format", metavar=f"{'|'.join(FORMATS)}", help="File format.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar=f"{'|'.join(FORMATS)}", help="[default: what --out ends in, else csv]"
+    ),
+]
 Table = Annotated[str, typer.Option(metavar="NAME", help=f"Which table: {', '.join(TABLES)}.")]
 Out = Annotated[
     Path | None, typer.Option("--out", "--to", metavar="FILE", help="[default: stdout]")
 ]
 
 
-def run(studies: Studies, kind: Kind = "csv", table: Table = "trials", out: Out = None) -> None:
+def run(studies: Studies, kind: Kind = None, table: Table = "trials", out: Out = None) -> None:
     """Writes one table of every study."""
+    ending = out.suffix.lower().lstrip(".") if out else ""
+    kind = kind or (ending if ending in FORMATS else "csv")
     frame = export_frame([load_study(folder) for folder in studies], table)
     if out is None:
         sys.stdout.write(export_text(frame, kind))

@@ -13,8 +13,9 @@ from trainables.text.moment import format_moment
 from trainables.text.share import percent
 
 
-def run(results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+def run(results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
     """Prints a line a study."""
+    results_dir = results_dir or RESULTS
     frame = studies_frame(results_dir)
     if as_json:
         print_json(frame.to_dict("records"))

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from analysis.commands.arguments import RESULTS, AsJson, ResultsDir, print_json, print_text
+from analysis.commands.arguments import (
+    RESULTS,
+    AsJson,
+    ResultsDir,
+    only_without_a_study,
+    print_json,
+    print_text,
+)
 from analysis.commands.terminal import table_text
 from analysis.record.dtypes import CONFIG_DTYPES
 from analysis.record.tables import TableError
@@ -29,10 +36,12 @@ Words = Annotated[
 ]
 
 
-def run(words: Words, results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+def run(words: Words, results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
     """Prints a trial."""
     folder, trial = _places(words)
-    study = load_study(folder) if folder else study_of(trial, results_dir)
+    if folder:
+        only_without_a_study(folder, results_dir)
+    study = load_study(folder) if folder else study_of(trial, results_dir or RESULTS)
     row = find_trial(study, trial)
     if as_json:
         print_json(trial_record(study, row))

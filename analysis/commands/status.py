@@ -6,7 +6,6 @@ import math
 import textwrap
 
 from analysis.commands.arguments import (
-    RESULTS,
     AnyStudy,
     AsJson,
     ResultsDir,
@@ -24,7 +23,7 @@ from trainables.text.share import percent
 from trainables.text.table import WIDTH
 
 
-def run(study: AnyStudy = None, results_dir: ResultsDir = RESULTS, as_json: AsJson = False) -> None:
+def run(study: AnyStudy = None, results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
     """Prints a study at a glance."""
     status = study_status(load_study(chosen(study, results_dir)))
     if as_json:

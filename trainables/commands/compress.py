@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainables.commands.arguments import DataDir, Trial
+from trainables.commands.arguments import DataDir, Trial, refuse_unread
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
 from trainables.config.checkpoint_place import STATE
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_to_paste
+from trainables.sizes.registry import SIZES
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     import torch
@@ -45,7 +46,10 @@ Ranks = Annotated[
         metavar="RULE", help="How ranks are chosen: uniform, energy, greedy [default: greedy]."
     ),
 ]
-Dims = Annotated[int, typer.Option(metavar="D", help="Dimensions, for families that reshape.")]
+Dims = Annotated[
+    int | None,
+    typer.Option(metavar="D", help="Dimensions, for families that reshape [default: 3]."),
+]
 Precision = Annotated[
     str, typer.Option(metavar="fp32|bf16|fp16", help="Number format of the kernels.")
 ]
@@ -93,7 +97,7 @@ def compress(
     rank: Rank = None,
     energy: Energy = None,
     ranks: Ranks = None,
-    dims: Dims = 3,
+    dims: Dims = None,
     precision: Precision = "fp32",
     data_dir: DataDir = None,
     batchnorm_images: BatchnormImages = 0,
@@ -105,12 +109,14 @@ def compress(
 
     The network is a trial of a study, or any other with --network and --weights.
     """
-    _check_source(study, network, weights, settings or [])
+    _check_source(study, network, weights, settings or [], data_dir)
     from trainables.compression.target import Target
 
-    target = Target(
-        present_name("layer", layer), parameters, compression, rank, energy, ranks, dims
-    )
+    family = present_name("layer", layer)
+    size = (parameters, compression, rank, energy, ranks)
+    target = Target(family, *size, dims=3 if dims is None else dims)
+    if dims is not None and not SIZES[family].reshapes:
+        raise ValueError(f"--dims {dims} has no effect on {family}, which reshapes nothing")
     dtype = _dtype(precision)
     import torch
 
@@ -125,8 +131,9 @@ def compress(
     if threads:
         torch.set_num_threads(threads)
     if study is not None:
-        data_dir = data_dir or find_data_dir(study)
         trained = load_trained(study, trial)
+        refuse_unread(trained.config, data_dir)
+        data_dir = data_dir or find_data_dir(study)
         data: Dataset | None = load_data(trained, data_dir)
     else:
         assert weights is not None
@@ -159,7 +166,11 @@ def compress(
 
 
 def _check_source(
-    study: Path | None, network: str, weights: Path | None, settings: list[str]
+    study: Path | None,
+    network: str,
+    weights: Path | None,
+    settings: list[str],
+    data_dir: Path | None,
 ) -> None:
     """Raises ValueError unless one network is named, in one way."""
     if study is None and not (network and weights):
@@ -168,6 +179,12 @@ def _check_source(
         raise ValueError(
             f"{study} brings its networks with their weights: drop --network, --weights and --set, "
             "or drop the folder"
+        )
+    names_data = any(text.partition("=")[0].strip() == "dataset" for text in settings)
+    if study is None and data_dir is not None and not names_data:
+        raise ValueError(
+            f"--data-dir {data_dir} has no effect without a data set: add --set dataset=NAME, or "
+            "drop it"
         )
 
 
@@ -181,6 +198,7 @@ def _from_weights(
     from trainables.data.sources import requested_data
 
     config = read_settings([f"network={network}", *settings])
+    refuse_unread(config, data_dir)
     given = {text.partition("=")[0].strip() for text in settings}
     if "dataset" not in given:
         return from_weights(config, weights), None

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from trainables.config.resolution import WIDTH
 from trainables.sizes.architecture import Architecture
 from trainables.sizes.budget import floor_and_ceiling, layer_at
 from trainables.sizes.layer_table import LayerRow, LayerTable
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
+from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
 from trainables.sizes.selection import why_kept
 from trainables.text.table import lay_out, shorten, shorten_apart
 
@@ -22,11 +24,17 @@ ImageSize = Annotated[
 ]
 Classes = Annotated[int, typer.Option(metavar="N", min=2, help="Number of classes.")]
 Width = Annotated[
-    int, typer.Option(metavar="N", min=1, max=8192, help="Channels of resnet9's first layer.")
+    int | None,
+    typer.Option(
+        metavar="N", min=1, max=8192, help="Channels of resnet9's first layer [default: 64]."
+    ),
 ]
 Replace = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]
 Keep = Annotated[str, typer.Option(metavar="PATTERNS", help="Which layers to keep.")]
-RankScale = Annotated[float, typer.Option(metavar="S", help="The rank_scale to show sizes for.")]
+RankScale = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="The rank_scale to show sizes for [default: 0.25]."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the table of layers as JSON.")]
 
 
@@ -34,10 +42,10 @@ def layers(
     network: Network = "resnet9",
     image_size: ImageSize = 32,
     classes: Classes = 10,
-    width: Width = 64,
+    width: Width = None,
     replace: Replace = "",
     keep: Keep = "",
-    rank_scale: RankScale = 0.25,
+    rank_scale: RankScale = None,
     json: AsJson = False,
 ) -> None:
     """Print the layers of a network, and which of them a family would replace.
@@ -45,13 +53,33 @@ def layers(
     Names: resnet9, wrn-28-10, torchvision:NAME, timm:NAME, FILE.py:FUNCTION. PATTERNS are names
     with *, and the words first, last, linear, downsample, separated by spaces.
     """
+    shown = {"--replace": replace, "--keep": keep, "--rank-scale": rank_scale}
+    idle = [flag for flag, value in shown.items() if json and value not in (None, "")]
+    if idle:
+        raise ValueError(
+            f"--json prints the network as it is, and {' and '.join(idle)} would have no effect: "
+            "leave one out"
+        )
+    _check_sides(network, image_size, width)
     from trainables.networks.registry import make_table  # imports torch
 
-    table = make_table(network, image_size=image_size, classes=classes, width=width)
+    table = make_table(network, image_size=image_size, classes=classes, width=width or WIDTH)
     print(table.to_json() if json else "\n".join(_text(table, replace, keep, rank_scale)))
 
 
-def _text(table: LayerTable, replace: str, keep: str, rank_scale: float) -> list[str]:
+def _check_sides(network: str, image_size: int, width: int | None) -> None:
+    """Raises ValueError for a side or a width that would have no effect on the network."""
+    if network == RESNET9 and image_size != IMAGE_SIDE:
+        raise ValueError(
+            f"resnet9 takes images of {IMAGE_SIDE} pixels, got --image-size {image_size}: drop it, "
+            "or name a network that takes any size"
+        )
+    if network != RESNET9 and width is not None:
+        raise ValueError(f"--width is resnet9's, got {width} for {network}; drop it")
+
+
+def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) -> list[str]:
+    rank_scale = 0.25 if rank_scale is None else rank_scale
     asked = Architecture("dense", table=table, replace=replace, keep=keep)
     skeleton = asked.skeleton
     reasons = {row.name: why_kept(table, row, replace, keep) for row in table.rows}

@@ -25,8 +25,9 @@ from trainables.data.datasets.registry import (
     content_digest,
     count_dataset,
     load_dataset,
+    unread_options,
 )
-from trainables.data.sources import DataRequest, requested_data
+from trainables.data.sources import ONE_PLACE, DataRequest, requested_data
 from trainables.files.study_folder import TRAINED_ALONE
 from trainables.text.count import plural
 
@@ -96,6 +97,8 @@ def train(
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
     )
+    if problems := _idle(request):
+        raise ConfigError(problems)
     if not config.init and not any(text.startswith("classes=") for text in settings):
         config = config.with_values(classes=count_dataset(request).classes)
     config = config.with_values(data_digest=_content(config, request))
@@ -106,13 +109,13 @@ def train(
 
     if not compiled:
         use_torch_alone()
-    data = load_dataset(request)
     has_gpu = torch.cuda.is_available()
     chosen = device or ("cuda" if has_gpu else "cpu")
     if chosen not in ("cpu", "cuda"):
         raise ValueError(f"--device must be cpu or cuda, got {chosen!r}")
     if chosen == "cuda" and not has_gpu:
         raise ValueError("--device cuda: torch finds no GPU here; drop the option")
+    data = load_dataset(request)
     # or one id would stand for the numbers of two machines
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     trainer = Trainer(config, data, device=chosen, threads=threads)
@@ -126,6 +129,12 @@ def train(
     if code == 0:
         print(f"export it: {_export_command(folder, data_dir or download)}")
     raise typer.Exit(code)
+
+
+def _idle(request: DataRequest) -> list[str]:
+    """The options about the images that would have no effect."""
+    both = request.data_dir is not None and request.download is not None
+    return unread_options(request) + [ONE_PLACE] * both
 
 
 def _content(config: TrainConfig, request: DataRequest) -> str:

@@ -15,6 +15,11 @@ from trainables.files.user_cache import user_cache
 DATA_VARIABLE = "RANKTUNE_DATA"
 
 
+ONE_PLACE = (
+    "--data-dir names an existing copy, and --download a place for a new one: keep one of them"
+)
+
+
 class DatasetError(ValueError):
     """Images that are absent, damaged or not laid out as expected, and what to do about it."""
 

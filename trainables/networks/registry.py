@@ -81,7 +81,9 @@ def _find(text: str) -> tuple[Reference, Origin]:
 
 
 def _not_traced() -> nn.Module:
-    raise NetworkError("resnet9 is built by build_network")
+    raise NetworkError(
+        "resnet9 is RankTune's own network, which this command is not for: name another one"
+    )
 
 
 NETWORKS: dict[str, Origin] = {

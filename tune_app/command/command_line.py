@@ -22,6 +22,7 @@ from search_spaces.registry import get_space
 from trainables.config.installation import command_line
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
+from tune_app.command.idle_options import flag, idle_options
 from tune_app.command.option_parsers import ParseError
 from tune_app.command.options import RunOptions
 from tune_app.command.programs import PROGRAMS
@@ -125,7 +126,7 @@ def _command(
     """Checks what typer parsed as a whole."""
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [*_stray(context), *_unread(given), *_repeated(given), *_twice(context)]
-    problems += [*_empty(context), *_misplaced(given), *_remote(given)]
+    problems += [*_empty(context), *_misplaced(context, given), *_remote(given)]
     if not list_spaces and (problems or not space):
         problems += _space_problems(space)  # alone it is told with what else the plan finds
     if problems:
@@ -152,7 +153,7 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
 
 def _stray(context: typer.Context) -> Iterable[str]:
     """Words that are no option and no option's value."""
-    known = [flag for parameter in context.command.params for flag in parameter.opts]
+    known = [name for parameter in context.command.params for name in parameter.opts]
     for argument in context.args:
         name = argument.partition("=")[0]
         if name in known:
@@ -166,24 +167,23 @@ def _stray(context: typer.Context) -> Iterable[str]:
 def _unread(given: dict[str, Any]) -> Iterable[str]:
     """The values that could not be parsed."""
     for key, value in given.items():
-        flag = "--set" if key == "settings" else f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ParseError):
-                yield f"{flag}: {one.problem}"
+                yield f"{flag(key)}: {one.problem}"
 
 
 def _twice(context: typer.Context) -> Iterable[str]:
     """Options of one value that have several, of which the last alone would count."""
     single = {
-        flag: parameter.opts[0]
+        name: parameter.opts[0]
         for parameter in context.command.params
         if not getattr(parameter, "multiple", False) and not getattr(parameter, "is_flag", False)
-        for flag in parameter.opts
+        for name in parameter.opts
     }
     words = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", context.obj)]
-    for flag, count in Counter(single[word] for word in words if word in single).items():
+    for name, count in Counter(single[word] for word in words if word in single).items():
         if count > 1:
-            yield f"{flag} is given {count} times; keep one of them"
+            yield f"{name} is given {count} times; keep one of them"
 
 
 NAMING = {
@@ -196,9 +196,9 @@ NAMING = {
 def _empty(context: typer.Context) -> Iterable[str]:
     """Options that a shell gave the value of a variable which is not set."""
     words = [*takewhile(lambda word: word != "--", context.obj)]
-    for flag, value in itertools.pairwise([*words, "-"]):
-        name, equals, _ = flag.partition("=")
-        if name in NAMING and (flag == f"{name}=" if equals else value == ""):
+    for word, value in itertools.pairwise([*words, "-"]):
+        name, equals, _ = word.partition("=")
+        if name in NAMING and (word == f"{name}=" if equals else value == ""):
             yield f"{name} is empty: name what is meant, or leave the option out"
 
 
@@ -209,18 +209,21 @@ def _repeated(given: dict[str, Any]) -> Iterable[str]:
             yield f"--set {key} is given {keys.count(key)} times; write --set {key}=A,B"
 
 
-def _misplaced(given: dict[str, Any]) -> Iterable[str]:
-    """Options that need another one, and a name that is a path."""
+def _misplaced(context: typer.Context, given: dict[str, Any]) -> Iterable[str]:
+    """A name that is a path, and options that have no effect beside the others."""
     name = given["name"]
     if name is not None and not is_folder_name(name):
         yield f"--name is the name of one folder, got {name!r}; --results-dir says where it lies"
-    if given["study_id"] and not given["storage"]:
-        yield "--study-id says which study of --storage is meant; add --storage"
-    if given["json"] and not given["plan"]:
-        yield "--json is a format of --plan; add --plan"
-    for flag, key in (("--top", "top"), ("--confirm-what", "confirm_what")):
-        if given[key] is not None and given["confirm"] is None:
-            yield f"{flag} says what --confirm retrains; add --confirm N"
+    typed = {key for key in given if _is_typed(context, key)}
+    yield from idle_options(typed)
+    if given["confirm_what"] == "question" and "top" in typed:
+        yield "--top counts the best; what the questions chose is confirmed whole: leave it out"
+
+
+def _is_typed(context: typer.Context, key: str) -> bool:
+    """Whether an option stands on the command line, even with its default value."""
+    source = context.get_parameter_source(key)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 LOCAL = {
@@ -239,7 +242,7 @@ def _remote(given: dict[str, Any]) -> Iterable[str]:
         for place in given[key] if isinstance(given[key], list) else [given[key]]:
             if place is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(place)):
                 uri = str(place).replace(":/", "://", 1)
-                yield f"--{key.replace('_', '-')} {uri}: {advice}"
+                yield f"{flag(key)} {uri}: {advice}"
 
 
 def _space_problems(space: str | None) -> Iterable[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import secrets
-import socket
 import stat
 import tempfile
 import time
@@ -19,6 +17,7 @@ import psutil
 from trainables.config.installation import child_environment
 from trainables.files.user_cache import home
 from tune_app.command.errors import UsageError
+from tune_app.machine.cluster_address import address_problem
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
 from tune_app.nodes.ray_internals import (
@@ -66,11 +65,6 @@ STORE_BYTES = 300_000_000
 """Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
 the memory."""
 
-
-ON_A_NODE = (
-    "run the command on a node of the cluster, on its head best, with --address HOST:PORT or auto; "
-    "from outside, `ray job submit` runs it there"
-)
 
 SOCKET_BYTES = 107
 SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
@@ -172,22 +166,12 @@ def tighten_token() -> None:
         return
 
 
-def _has_raylet() -> bool:
-    """Whether Ray runs on this machine, no matter who started it."""
-    return any(process.info["name"] == "raylet" for process in psutil.process_iter(["name"]))
-
-
 def _join(address: str) -> None:
     import ray
 
-    if "://" in address:
-        raise UsageError([f"--address {address}: this is a Ray client's address; {ON_A_NODE}"])
+    if told := address_problem(address):
+        raise UsageError([told])
     try:
-        if re.fullmatch(r"[\w.-]+:\d+", address):  # Ray itself would retry for ever
-            host, _, port = address.partition(":")
-            socket.create_connection((host, int(port)), timeout=10).close()
-        if not _has_raylet():  # Ray would look for one for a minute
-            raise ConnectionError(f"this machine is not a node of a cluster; {ON_A_NODE}")
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         watch_head(ray.get_runtime_context().gcs_address)
     except (OSError, ValueError, RuntimeError) as problem:

@@ -59,19 +59,18 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     outputs of the study have it, within the limits of size.
 
     Raises:
-        UsageError: for an option that would change what is confirmed, where there is no such study,
-            or where too little of it has finished.
+        UsageError: where there is no such study, or where too little of it has finished.
     """
     paths = study_paths(options, space.name)
     resolved = stored_resolution(paths)
     space = space_in_resolved_values(space_in_present_names(space), resolved)
-    problems = list(_misplaced(options))
-    study = _study(paths, problems)
+    study = _study(paths)
     options = _within(options, study)
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
     chosen = list(_chosen(options, space, rules, study))
-    problems += _too_few(options, study, len(chosen))
+    problems = _too_few(options, study, len(chosen))
     problems += _other_dataset(options, chosen)
+    problems += _other_preset(options, study)
     images = chosen[0].to_dict() if chosen else space.fixed
     problems += other_content(rules.resolved, images, options)
     if problems:
@@ -87,33 +86,15 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     )
 
 
-def _misplaced(options: RunOptions) -> Iterable[str]:
-    given = {
-        "--set": options.settings,
-        "--seeds": options.seeds,
-        "--estimating-seeds": options.estimating_seeds is not None,
-        "--num-samples": options.num_samples,
-        "--search": options.search,
-        "--search-seed": options.search_seed,
-        "--scheduler": options.scheduler,
-        "--grace-period": options.grace_period,
-        "--reduction-factor": options.reduction_factor,
-        "--objective": options.objective != ("val_accuracy",),
-    }
-    for flag in (flag for flag, value in given.items() if value):
-        yield f"{flag} shapes a search; --confirm takes what a study found as it is: leave it out"
-    if options.confirm_what == "question" and options.top > 1:
-        yield "--top counts the best; what the questions chose is confirmed whole: leave it out"
-
-
-def _study(paths: StudyPaths, problems: Iterable[str]) -> Study:
+def _study(paths: StudyPaths) -> Study:
     from analysis.study.study import load_study  # imports pandas
 
     try:
         return load_study(paths.folder)
     except RecordError as problem:
-        missing = f"--confirm retrains the best of a finished study: {problem}"
-        raise UsageError([*problems, missing]) from problem
+        raise UsageError(
+            [f"--confirm retrains the best of a finished study: {problem}"]
+        ) from problem
 
 
 def _within(options: RunOptions, study: Study) -> RunOptions:
@@ -188,6 +169,14 @@ def _too_few(options: RunOptions, study: Study, found: int) -> list[str]:
         f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
         "run the search first, or ask for fewer"
     ]
+
+
+def _other_preset(options: RunOptions, study: Study) -> list[str]:
+    """Without --name the preset is part of the study's name."""
+    trained = (study.info.get("options") or {}).get("preset")
+    if options.preset == "full" or trained in (None, options.preset):
+        return []
+    return [f"--preset {options.preset}: the study was run with preset {trained}; leave it out"]
 
 
 def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[str]:

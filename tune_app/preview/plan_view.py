@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from textwrap import wrap
 from typing import Any
 
 from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.space import SearchSpace
-from search_spaces.registry import SPACES
 from trainables.sizes.layer_size import short_routes
 from trainables.text.count import plural, short_count
 from trainables.text.table import WIDTH, text_table
+from tune_app.planning.enumeration import MOST_TRIALS
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import evidence_lines
 from tune_app.preview.forecast import forecast
@@ -45,14 +46,13 @@ def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
-def spaces_text() -> str:
-    """Every space with its question, its default search and scheduler."""
+def spaces_text(spaces: Iterable[SearchSpace]) -> str:
+    """Each space with its question, its default search and scheduler."""
     lines = []
-    for name, space in SPACES.items():
-        points = sum(1 for _ in grid_points(space))
-        lines.append(
-            f"{name}: {points} grid points, search {space.search}, scheduler {space.scheduler}"
-        )
+    for space in spaces:
+        count = sum(1 for _ in islice(grid_points(space), MOST_TRIALS + 1))
+        points = plural(count, "grid point") if count <= MOST_TRIALS else "many grid points"
+        lines.append(f"{space.name}: {points}, search {space.search}, scheduler {space.scheduler}")
         lines += _wrapped(space.question, "  ", "  ")
         lines += _wrapped(f"from {space.source}", "  ", "  ")
     return "\n".join(lines)

@@ -19,6 +19,7 @@ from trainables.data.datasets.registry import (
     find_source,
     is_present,
     load_dataset,
+    unread_options,
 )
 from trainables.data.sources import (
     DataRequest,
@@ -30,6 +31,7 @@ from trainables.data.sources import (
 from trainables.files.storage import is_uri
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.machine.cluster_address import address_problem
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources, slots
 from tune_app.machine.resources import problems as share_problems
@@ -61,7 +63,7 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
     return [
         *_nothing_to_run(plan),
         *_data_problems(plan, options, download=download),
-        *_reuse_problems(options.reuse_from),
+        *_reuse_problems(options.reuse_from, folder),
         *environment_problems(options, folder, forecast(plan).disk_bytes),
     ]
 
@@ -86,9 +88,10 @@ def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 
     problems = folder_problems(folder, needed_bytes)
     if options.storage:
         problems += storage_problems(options.storage)
-    if options.address is None:  # a cluster's nodes are asked once it is reached
-        problems += machine_problems(options, this_machine())
-    return problems
+    if options.address is None:
+        return problems + machine_problems(options, this_machine())
+    problem = address_problem(options.address)  # its nodes are asked once it is reached
+    return [*problems, *filter(None, [problem])]
 
 
 def storage_problems(storage: str) -> list[str]:
@@ -149,13 +152,22 @@ def download_problems(request: DataRequest) -> list[str]:
 
 def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
     """Resources that a trial asks for and this machine lacks."""
-    gpus = options.gpus_per_trial
+    gpus, problems = options.gpus_per_trial, []
     if gpus and not machine.gpus:
         wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
-        return [f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option"]
+        problems.append(f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option")
+        gpus = None
+    if options.accelerator_type and not machine.gpus:
+        kind = f"--accelerator-type {options.accelerator_type}"
+        problems.append(f"{kind}: this machine has no GPU; drop the option")
+    problems += [
+        f"--resources {name}={amount:g}: Ray starts here without resources of that kind; drop the "
+        "option, or join a cluster that has it with --address"
+        for name, amount in options.resources
+    ]
     nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
     share = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
-    return share_problems(nodes, share)
+    return problems + share_problems(nodes, share)
 
 
 def crowding_here(options: RunOptions, folder: Path) -> str:
@@ -180,13 +192,16 @@ def _nothing_to_run(plan: Plan) -> Iterable[str]:
     yield f"no point of the space{tried} can run: " + "; ".join(ways or [*reasons][:3])
 
 
-def _reuse_problems(studies: Iterable[Path]) -> Iterator[str]:
-    """The folders to take trials from that are no studies."""
+def _reuse_problems(studies: Iterable[Path], own: Path | None = None) -> Iterator[str]:
+    """The folders to take trials from that are no studies, or the study itself."""
     for folder in studies:
         try:
             read_record(folder, rates=False)
         except (RecordError, OSError) as problem:
             yield f"--reuse-from: {problem}"
+        else:
+            if own is not None and own.exists() and folder.expanduser().samefile(own):
+                yield f"--reuse-from {folder}: this is the study itself; leave it out"
 
 
 def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[str]:
@@ -200,6 +215,7 @@ def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[s
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):
         try:
+            problems.update(dict.fromkeys(unread_options(request)))
             if not is_present(request):
                 blocked = download_problems(request)
                 problems.update(dict.fromkeys(blocked))

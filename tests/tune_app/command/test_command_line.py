@@ -33,7 +33,7 @@ EVERYTHING = """
 --objective val_accuracy,parameters --set dims=2,3 --set width=8 --preset quick --dataset digits
 --data-dir D --max-parameters 1,000 --max-macs 1e6 --gpus-per-trial 0.25 --cpus-per-trial 2
 --max-concurrent 5 --max-failures 1 --time-budget 2h --results-dir R --name N --storage s3://b/x
---address auto --confirm 5 --top 2 --reuse-from A --reuse-from B --fresh --plan --json
+--address auto --reuse-from A --reuse-from B --fresh --plan --json
 """
 
 WRONG = """
@@ -68,14 +68,19 @@ def test_every_option_reaches_its_field() -> None:
         name="N",
         storage="s3://b/x",
         address="auto",
-        confirm=5,
-        top=2,
         reuse_from=(Path("A"), Path("B")),
         fresh=True,
         plan_only=True,
         as_json=True,
         command="run_tune.py " + " ".join(argv),
     )
+
+
+def test_the_options_that_no_search_takes_reach_their_fields() -> None:
+    words = "--confirm 5 --confirm-what sizes --top 2 --download D --skip-unreadable"
+    asked = options(*words.split(), "--storage=s3://b/x", "--study-id=1")
+    assert (asked.confirm, asked.confirm_what, asked.top) == (5, "sizes", 2)
+    assert (asked.download, asked.skip_unreadable, asked.study_id) == (Path("D"), True, "1")
 
 
 def test_every_field_has_an_option() -> None:
@@ -93,11 +98,12 @@ def test_every_field_has_an_option() -> None:
 def test_a_uri_where_a_folder_is_meant_is_told_with_what_to_name() -> None:
     told = problems(
         *shlex.split(
-            "--space quickstart --results-dir s3://b/r --data-dir gs://b/d --download s3://b/x "
+            "--space quickstart --results-dir s3://b/r --data-dir gs://b/d "
             "--reuse-from s3://b/one --reuse-from two"
         )
     )
-    flags = ("--results-dir s3://b/r", "--data-dir gs://b/d", "--download s3", "--reuse-from s3")
+    told += problems("--space=quickstart", "--download", "s3://b/x")
+    flags = ("--results-dir s3://b/r", "--data-dir gs://b/d", "--reuse-from s3", "--download s3")
     assert len(told) == 4
     assert all(one.startswith(flag) for one, flag in zip(told, flags, strict=True))
     assert "--storage URI keeps checkpoints and a copy of the record elsewhere" in told[0]

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tune_app.command.errors import UsageError
+from tune_app.machine import cluster_address
 from tune_app.nodes import cluster
 
 
@@ -15,7 +16,7 @@ def test_a_clients_address_is_refused_with_the_ways_in():
 
 
 def test_a_machine_that_is_no_node_is_told_so_at_once():
-    if cluster._has_raylet():
+    if cluster_address._has_raylet():
         pytest.skip("Ray runs on this machine")
     with socket.create_server(("127.0.0.1", 0)) as head:
         began = time.monotonic()

@@ -114,26 +114,10 @@ def test_there_is_nothing_to_confirm_without_a_study(tmp_path: Path) -> None:
         confirmed(tmp_path / "quickstart")
 
 
-def test_options_that_shape_a_search_have_no_place_beside_it(study: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        confirmed(
-            study,
-            settings={"epochs": (2,)},
-            seeds=2,
-            estimating_seeds=0,
-            search="optuna",
-            search_seed=3,
-            scheduler="asha",
-            grace_period=2,
-            reduction_factor=2.0,
-            num_samples=4,
-            objective=("val_accuracy", "parameters"),
-        )
-    flags = [problem.split(" shapes")[0] for problem in caught.value.problems]
-    assert flags == [
-        *("--set", "--seeds", "--estimating-seeds", "--num-samples", "--search", "--search-seed"),
-        *("--scheduler", "--grace-period", "--reduction-factor", "--objective"),
-    ]
+def test_another_preset_than_the_studys_is_refused(study: Path) -> None:
+    (study / "study.json").write_text(json.dumps({"options": {"preset": "full"}}))
+    with pytest.raises(UsageError, match="--preset quick: the study was run with preset full"):
+        confirmed(study, name="quickstart", preset="quick")
 
 
 def test_no_option_is_dropped_without_a_word() -> None:
@@ -203,8 +187,6 @@ def test_what_the_questions_chose_is_confirmed_and_asked_again(tmp_path: Path) -
         plan.space.question == "How good is what the questions chose of quickstart on the test set?"
     )
     assert confirmed(study, top=1).space.questions == ()
-    with pytest.raises(UsageError, match="--top counts the best"):
-        confirmed(study, top=2, confirm_what="question")
 
 
 def test_the_best_is_the_one_that_the_reports_name(study: Path) -> None:

@@ -187,4 +187,5 @@ CIFAR10 = DataSource(
     load=load_cifar10,
     is_present=lambda request: find_files(request) is not None,
     download_bytes=ARCHIVE_BYTES + sum(BYTES.values()),
+    reads=frozenset({"data_dir", "download"}),
 )

@@ -12,6 +12,17 @@ if TYPE_CHECKING:  # numpy takes a tenth of a second that a plan need not wait f
     from trainables.data.dataset import Dataset
 
 
+OPTIONS = {
+    "data_dir": (
+        "--data-dir",
+        "no folder is read; leave it out, or add --dataset folder for images of your own",
+    ),
+    "download": ("--download", "nothing is downloaded; leave it out"),
+    "skip_unreadable": ("--skip-unreadable", "no image files are read one by one; leave it out"),
+}
+"""The fields of ``DataRequest`` that are options: the flag, and why one may have no effect."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataSource:
     """An entry of ``DATASETS``. All but ``load`` are quick and import nothing heavy.
@@ -25,6 +36,7 @@ class DataSource:
     digest: hex digest of the labels and pixels, for data that are a person's own; None where the
         name says which images they are. Reads every file that it does not remember.
     notes: sentences that plan, report and card repeat: the layout, what was passed over.
+    reads: the options of ``OPTIONS`` that have an effect on it.
     """
 
     name: str
@@ -35,3 +47,14 @@ class DataSource:
     download_bytes: int = 0
     digest: Callable[[DataRequest], str] | None = None
     notes: Callable[[DataRequest], list[str]] = lambda request: []
+    reads: frozenset[str] = frozenset({"data_dir"})
+
+    def unread_options(self, request: DataRequest) -> list[str]:
+        """A sentence on each option of the request that would have no effect."""
+        told = []
+        for name, (flag, why) in OPTIONS.items():
+            given = getattr(request, name)
+            if given and name not in self.reads:
+                words = flag if given is True else f"{flag} {given}"
+                told.append(f"{words} has no effect on {request.dataset}: {why}")
+        return told

@@ -57,20 +57,10 @@ def _bundled() -> np.ndarray:
     return np.loadtxt(str(package.locate_file(FILE)), dtype=np.uint8, delimiter=",")
 
 
-def _notes(request: DataRequest) -> list[str]:
-    """That a folder was named, which is not read."""
-    if request.data_dir is None:
-        return []
-    return [
-        f"--data-dir {request.data_dir} is not read: digits comes with scikit-learn; for images of "
-        "your own add --dataset folder"
-    ]
-
-
 DIGITS = DataSource(
     name="digits",
     help="scikit-learn's 1,797 handwritten digits, without a download",
     count=lambda request: COUNTS,
     load=load_digits,
-    notes=_notes,
+    reads=frozenset(),
 )

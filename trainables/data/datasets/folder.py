@@ -199,4 +199,5 @@ FOLDER = DataSource(
     load=load_folder,
     digest=lambda request: check_folder(request).digest(),
     notes=folder_notes,
+    reads=frozenset({"data_dir", "skip_unreadable"}),
 )

@@ -86,9 +86,9 @@ def _function(request: DataRequest, path: Path, name: str) -> Callable[..., Any]
 
 def _call(request: DataRequest, function: Callable[..., Any]) -> Any:
     """With ``data_dir`` where it takes one."""
-    given = {}
-    if "data_dir" in inspect.signature(function).parameters and request.data_dir:
-        given["data_dir"] = existing_dir(request.data_dir)
+    folder = existing_dir(request.data_dir) if request.data_dir else None
+    takes_it = folder and "data_dir" in inspect.signature(function).parameters
+    given = {"data_dir": folder} if takes_it else {}
     try:
         return function(**given)
     except (Exception, SystemExit) as problem:  # the latter of a script that ends the program

@@ -78,6 +78,11 @@ def content_digest(request: DataRequest) -> str | None:
     return source.digest(request) if source.digest else None
 
 
+def unread_options(request: DataRequest) -> list[str]:
+    """A sentence on each of --data-dir, --download, --skip-unreadable without an effect on it."""
+    return find_source(request.dataset).unread_options(request)
+
+
 def data_notes(request: DataRequest) -> list[str]:
     """Sentences on layout, split, and what was passed over, for plan, report and card."""
     return find_source(request.dataset).notes(request)

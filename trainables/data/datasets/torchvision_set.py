@@ -149,4 +149,5 @@ TORCHVISION = DataSource(
     load=_load,
     digest=lambda request: read_torchvision(request).digest,
     notes=lambda request: read_torchvision(request).notes,
+    reads=frozenset({"data_dir", "download"}),
 )

@@ -1,0 +1,71 @@
+"""Ctrl-C ends every program with a word and a code, from its first import on."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+STUDY = ROOT / "tests" / "fixtures" / "before_rooms" / "before_rooms"
+
+PROGRAMS = {
+    "search": [str(ROOT / "run_tune.py"), "--space", "quickstart", "--plan"],
+    "ranktune": [
+        "-c",
+        "import sys; sys.argv = ['ranktune', '--list-spaces']; from run_tune import main; "
+        "sys.exit(main())",
+    ],
+    "analysis": ["-m", "analysis", "status", str(STUDY)],
+    "trainables": ["-m", "trainables", "layers"],
+}
+WHEN = {
+    "in an import": "press()",
+    "in a callback, where Python would print it and go on": "class Short:\n"
+    "    def __del__(self):\n"
+    "        press()\n"
+    "Short()",
+    "in code from a string": "exec('press()')",
+}
+PRESS = "import os, signal, time\ndef press():\n    os.kill(0, signal.SIGINT)\n    time.sleep(9)\n"
+
+
+def interrupted(program: str, module: str, when: str, folder: Path) -> tuple[int, str, str]:
+    """What the program returns and says where Ctrl-C comes as it imports a module."""
+    (folder / f"{module}.py").write_text(f"{PRESS}{WHEN[when]}\n")
+    paths = [str(folder), str(ROOT)]
+    done = subprocess.run(
+        [sys.executable, *PROGRAMS[program]],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_before_a_program_has_begun(program: str, tmp_path: Path) -> None:
+    when = "in a callback, where Python would print it and go on"
+    assert interrupted(program, "typer", when, tmp_path) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_where_a_program_imports_more(when: str, tmp_path: Path) -> None:
+    assert interrupted("analysis", "pandas", when, tmp_path) == (130, "", "interrupted\n")
+
+
+def test_a_job_in_the_background_stays_deaf(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(f"{PRESS.replace('9', '0')}press()\nraise SystemExit(7)\n")
+    done = subprocess.run(
+        [sys.executable, *PROGRAMS["search"]],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert done.returncode == 7

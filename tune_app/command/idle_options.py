@@ -1,0 +1,67 @@
+"""Options that would be read and have no effect beside the others: refused, not ignored.
+
+A rule is one of three: an option needs another one, excludes another one, or has no effect in a
+mode (a confirmation, the list of spaces). Options whose effect depends on the space, the data set
+or the machine are judged where those are known: ``planning`` and ``preview``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+
+from trainables.data.sources import ONE_PLACE
+
+NEEDS = {
+    "study_id": ("storage", "--study-id says which study of --storage is meant; add --storage"),
+    "json": ("plan", "--json is a format of --plan; add --plan"),
+    "top": ("confirm", "--top says what --confirm retrains; add --confirm N"),
+    "confirm_what": ("confirm", "--confirm-what says what --confirm retrains; add --confirm N"),
+}
+"""Each option that has an effect beside another one alone."""
+
+EXCLUDE = {
+    ("data_dir", "download"): ONE_PLACE,
+    ("fresh", "study_id"): "--study-id says which study to continue, and --fresh begins a new one: "
+    "keep one of them",
+}
+"""Pairs of which one option takes the other's effect."""
+
+SHAPES_A_SEARCH = (
+    *("settings", "seeds", "estimating_seeds", "num_samples", "search", "search_seed"),
+    *("scheduler", "grace_period", "reduction_factor", "objective"),
+)
+"""Options without an effect on a confirmation, even where they repeat a default."""
+
+
+def idle_options(given: Set[str]) -> Iterator[str]:
+    """A sentence on each option that would have no effect.
+
+    Args:
+        given: the options that were typed, by the names of their parameters.
+    """
+    if "list_spaces" in given:
+        for name in sorted(given - {"list_spaces", "space"}):
+            yield f"{flag(name)} has no effect on --list-spaces; leave one of them out"
+        return
+    for name, (other, sentence) in NEEDS.items():
+        if name in given and other not in given:
+            yield sentence
+    for pair, sentence in EXCLUDE.items():
+        if given >= {*pair}:
+            yield sentence
+    if "confirm" in given:
+        yield from _idle_in_a_confirmation(given)
+
+
+def _idle_in_a_confirmation(given: Set[str]) -> Iterable[str]:
+    for name in SHAPES_A_SEARCH:
+        if name in given:
+            yield (
+                f"{flag(name)} shapes a search; --confirm takes what a study found as it is: leave "
+                "it out"
+            )
+
+
+def flag(name: str) -> str:
+    """The flag of a parameter."""
+    return "--set" if name == "settings" else f"--{name.replace('_', '-')}"

@@ -1,0 +1,42 @@
+"""The address of a Ray cluster: what keeps this machine from joining it, found without Ray."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import psutil
+
+ON_A_NODE = (
+    "run the command on a node of the cluster, on its head best, with --address HOST:PORT or auto; "
+    "from outside, `ray job submit` runs it there"
+)
+
+SECONDS = 10
+"""For a head to take a connection; Ray itself would try for ever."""
+
+
+def address_problem(address: str) -> str:
+    """Why no cluster can be joined at an address, in a sentence; "" where one may answer."""
+    if "://" in address:
+        return f"--address {address}: this is a Ray client's address; {ON_A_NODE}"
+    reason = _head_problem(address)
+    if not reason and not _has_raylet():  # Ray would look for one for a minute
+        reason = f"this machine is not a node of a cluster; {ON_A_NODE}"
+    return f"--address {address}: no Ray cluster answers there: {reason}" if reason else ""
+
+
+def _head_problem(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not re.fullmatch(r"[\w.-]+:\d+", address):
+        return ""
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as problem:  # the latter two: of the address
+        return str(problem)
+    return ""
+
+
+def _has_raylet() -> bool:
+    """Whether Ray runs on this machine, no matter who started it."""
+    return any(process.info["name"] == "raylet" for process in psutil.process_iter(["name"]))
