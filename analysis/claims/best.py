@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads
-from analysis.claims.claim import Claim, evidence, metric_words, p_words, points
+from analysis.claims.claim import (
+    Claim,
+    evidence,
+    metric_words,
+    p_words,
+    points,
+    spread_words,
+)
 from analysis.statistics.chance import standard_error
 from analysis.statistics.intervals import Interval
 from analysis.statistics.moderation import moderate
@@ -242,6 +249,8 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
             f"; {rival.collapsed} of that rival's {plural(rival.n, 'run')} diverged or learned"
             " nothing and are left out of the comparison"
         )
+    fewest = min(best.arm.n, len(rival.as_rival))
+    numbers += spread_words(lead.spread, fewest, shown=p < 0.05)
     if best.unknown:
         numbers += f"; {plural(len(best.unknown), 'rival')} without two runs cannot be compared"
     if p < 0.05:

@@ -14,12 +14,21 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, paired_differences
 from analysis.claims.choosing import Chosen, candidates, carried, columns, own_best
-from analysis.claims.claim import Claim, Verdict, evidence, p_words, points, value_words
+from analysis.claims.claim import (
+    Claim,
+    Verdict,
+    evidence,
+    p_words,
+    points,
+    spread_words,
+    value_words,
+)
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
-from analysis.statistics.contrasts import Effect, effect_of_blocks, effect_of_pairs, holm
+from analysis.statistics.contrasts import Effect, effect_of_blocks, effect_of_pairs
 from analysis.statistics.intervals import rounding_variance, t_test
+from analysis.statistics.multiple_tests import holm
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
@@ -155,6 +164,7 @@ def _claim(study: Study, question: Carry, result: Carried) -> Claim:
         )
     numbers = evidence(cost.effect, cost.low, cost.high, cost.p)
     verdict: Verdict = "shown" if cost.p < 0.05 and cost.effect > 0 else "not_shown"
+    ran += spread_words(cost.spread, cost.n // 2, shown=verdict == "shown")
     if verdict == "shown":
         text = f"{start} costs accuracy: {numbers}, {ran}."
     else:
@@ -226,7 +236,11 @@ def _variance_of_cost(one: Carried) -> float:
 
 
 def _welch_df(parts: list[tuple[float, float]]) -> float:
-    """Welch-Satterthwaite degrees of freedom of a sum of estimates, each (variance, df)."""
+    """Welch-Satterthwaite degrees of freedom of a sum of estimates, each (variance, df).
+
+    Without what ``satterthwaite`` adds: it allows for a cell that dominates and was lucky, and the
+    costs that are compared here were already given their degrees of freedom with that allowance.
+    """
     known = [(variance, df) for variance, df in parts if variance > 0]
     total = sum(variance for variance, _ in known)
     return total**2 / sum(variance**2 / df for variance, df in known) if known else math.nan

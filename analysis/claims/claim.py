@@ -9,6 +9,11 @@ from typing import Literal
 Verdict = Literal["shown", "not_shown", "cannot_say"]
 
 
+ENOUGH_FOR_SKEW = 10
+"""Runs of a side from which a strongly skewed one is no longer taken for better too often:
+``python -m benchmarks.calibration --only exponential``."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A sentence for the reader, and the numbers that support it.
@@ -50,6 +55,29 @@ def evidence(effect: float, low: float, high: float, p: float) -> str:
     """A difference in words: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
     interval = f"95 % interval {points(low, True)} to {points(high, True)}"
     return f"{points(effect, True)} points ({interval}, {p_words(p)})"
+
+
+def spread_words(spread: float, runs: int, *, shown: bool) -> str:
+    """What unequal spreads did to a test; "" where they are not shown to differ.
+
+    Args:
+        spread: how many times as far the runs of one side spread as the other's, 1 for equally far.
+        runs: of each side, the fewest.
+        shown: whether the claim says that there is a difference.
+    """
+    if spread == 1:
+        return ""
+    wide = max(spread, 1 / spread) if spread else math.inf
+    text = (
+        f"{wide:.1f} times as far as the other's"
+        if math.isfinite(wide)
+        else "and the other's do not"
+    )
+    text = f"; one side's runs spread {text}, so the chance of error counts double"
+    if shown and runs < ENOUGH_FOR_SKEW:
+        text += f" ({runs} runs cannot tell whether they are skewed; then one such claim in ten is"
+        text += " wrong)"
+    return text
 
 
 def value_words(value: object) -> str:

@@ -24,8 +24,9 @@ from analysis.claims.matching import (
 from analysis.claims.pairing import Pairing, pairing
 from analysis.record.dtypes import RENAMED
 from analysis.record.record import RecordError
-from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate, holm
+from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate
 from analysis.statistics.intervals import pooled_sd
+from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
 from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
 from analysis.study.outcomes import is_estimating, outcomes

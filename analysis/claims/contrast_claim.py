@@ -7,7 +7,15 @@ import math
 import pandas as pd
 
 from analysis.claims.best import WORTH_SHOWING
-from analysis.claims.claim import Claim, Verdict, evidence, metric_words, p_words, points
+from analysis.claims.claim import (
+    Claim,
+    Verdict,
+    evidence,
+    metric_words,
+    p_words,
+    points,
+    spread_words,
+)
 from analysis.claims.evidence import UNTESTED
 from analysis.claims.matching import TOLERANCE
 from analysis.statistics.contrasts import Effect
@@ -58,6 +66,7 @@ def contrast_claim(
     after = f"; {p_words(p)} after Holm's correction" if math.isfinite(p_holm) else ""
     what = metric_words(metric)
     verdict: Verdict = "shown" if p < 0.05 else "not_shown"
+    after += spread_words(effect.spread, effect.n // 2, shown=verdict == "shown")
     if verdict == "shown":
         side = "raises" if effect.effect > 0 else "lowers"
         text = f"{treatment} {side} {what} against {baseline}: {numbers}, {ran}{after}."

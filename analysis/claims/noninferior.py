@@ -9,7 +9,7 @@ from analysis.claims.arm import Arm, leads
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, points
 from analysis.claims.evidence import UNTESTED, gather
-from analysis.statistics.contrasts import holm
+from analysis.statistics.multiple_tests import holm
 from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest

@@ -20,8 +20,9 @@ from analysis.claims.claim import Claim, Verdict, evidence, metric_words, points
 from analysis.record.record import RecordError
 from analysis.record.tables import TableError
 from analysis.statistics.chance import standard_error
-from analysis.statistics.contrasts import Effect, holm, satterthwaite
+from analysis.statistics.contrasts import Effect, satterthwaite
 from analysis.statistics.intervals import t_test
+from analysis.statistics.multiple_tests import holm
 from analysis.study.best import allowed
 from analysis.study.confirmation import original_folder, shared_ids
 from analysis.study.held_out import judging_images

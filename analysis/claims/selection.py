@@ -18,7 +18,7 @@ from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edge, values_of
 from analysis.claims.matching import tuned_columns
 from analysis.record.status import TrialStatus
-from analysis.statistics.contrasts import hochberg
+from analysis.statistics.multiple_tests import hochberg
 from analysis.study.best import allowed
 from analysis.study.configurations import grid
 from analysis.study.outcomes import is_estimating, outcomes

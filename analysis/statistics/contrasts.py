@@ -3,8 +3,12 @@
 With fewer than ``GENERALISES`` blocks the question is the average over *these* blocks, and every
 cell's own variance counts (Welch 1947, Satterthwaite 1946). From there on it is the mean over
 blocks like these: a random-effects mean (Paule, Mandel 1982) with the interval of Hartung and Knapp
-(2001), its weights from moderated variances. Where these weights may be wrong, the standard error
-that holds whatever they are (MacKinnon, White 1985, HC2) counts if it is larger.
+(2001). A block is weighed by its numbers of runs, never by how close its runs came out: skewed runs
+that are close together are also too high. Where these weights may be wrong, the standard error that
+holds whatever they are (MacKinnon, White 1985, HC2) counts if it is larger.
+
+The skew of runs cancels in a difference where both arms spread alike. Where they do not, the chance
+of error counts double (``DOUBT``).
 """
 
 from __future__ import annotations
@@ -17,8 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from analysis.statistics.intervals import LEVEL, rounding_variance, t_p_value, t_quantile, t_test
-from analysis.statistics.moderation import moderate
+from analysis.statistics.intervals import LEVEL, rounding_variance, spread_ratio, t_p_value, t_test
 
 GENERALISES = 5
 
@@ -37,9 +40,8 @@ error is too short and the degrees of freedom too many at once. docs/statistics.
 THIN = 4.0
 """The same for cells of two runs where others have more; their variance is then never taken to be
 below the common one."""
-PRIOR = 4.0
-"""Degrees of freedom, at least, of what cells have in common, where variances weigh blocks: weights
-from a few runs alone are too unequal."""
+DOUBT = 2.0
+"""By how much the chance of error counts for more where one arm's runs spread further."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Effect:
 
     ``n`` counts runs, ``blocks`` blocks with runs of both, ``seeds`` the most runs of a cell of the
     arm that has fewer. Few blocks of which one cell has a single run are ``left_out`` of all that.
+    ``spread`` is how many times as far the treatment's runs spread as the baseline's, where that is
+    more than chance; then interval and ``p`` count the chance of error double.
     """
 
     effect: float = math.nan
@@ -60,6 +64,7 @@ class Effect:
     blocks: int = 0
     seeds: int = 0
     left_out: int = 0
+    spread: float = 1.0
     method: str = BETWEEN
 
 
@@ -130,7 +135,7 @@ def effect_of_pairs(difference: np.ndarray, level: float = LEVEL) -> Effect:
     if len(difference) >= GENERALISES:
         count = np.isfinite(difference).sum(axis=1).astype(float)
         variance = np.maximum(_variances(difference), least)
-        noise = moderate(variance, count, least=PRIOR).variance / count
+        noise = _common(variance, count) / count
         found.append(random_effects_mean(np.nanmean(difference, axis=1), noise))
     effect, se, df = max(found, key=lambda one: float(t_p_value(*one)))
     low, high, p = t_test(effect, se, df, level)
@@ -164,12 +169,14 @@ def effect_of_units(
     difference = mean[:, 1] - mean[:, 0]
     values = np.array([difference[ours].mean() for ours in members])
     spread = np.array([noise[ours].sum() / ours.sum() ** 2 for ours in members])
-    effect, se, df = random_effects_mean(values, spread)
-    half = float(t_quantile(df, level)) * se
-    p = float(t_p_value(effect, se, df))
-    return dataclasses.replace(
-        whole, effect=effect, low=effect - half, high=effect + half, p=p, df=df, se=se
-    )
+    return _tested(whole, random_effects_mean(values, spread), level)
+
+
+def _tested(found: Effect, numbers: tuple[float, float, float], level: float) -> Effect:
+    """The effect with its test; ``numbers`` are the effect, its standard error and its df."""
+    effect, se, df = numbers
+    low, high, p = t_test(effect, se, df, level, doubt_of(found.spread))
+    return dataclasses.replace(found, effect=effect, low=low, high=high, p=p, df=df, se=se)
 
 
 def effect_of_blocks(
@@ -196,24 +203,40 @@ def effect_of_blocks(
     difference = mean[:, 1] - mean[:, 0]
     seeds = int(count.max(axis=0).min())
     method = WITHIN if few else BETWEEN
-    described = {
-        "n": int(count.sum()), "blocks": len(mean), "seeds": seeds, "left_out": left_out,
-    }  # fmt: skip
+    found = Effect(
+        float(difference.mean()), n=int(count.sum()), blocks=len(mean), seeds=seeds,
+        left_out=left_out, spread=_spread(variance, count), method=method,
+    )  # fmt: skip
     if seeds < 2 or (few and not known.any()):
-        return Effect(float(difference.mean()), method=method, **described)
+        return found
     if few:
-        effect, se, df = _fixed_blocks(difference, variance, count)
-    else:
-        effect, se, df = random_effects_mean(difference, _noise(variance, count))
-    half = float(t_quantile(df, level)) * se
-    p = float(t_p_value(effect, se, df))
-    return Effect(effect, effect - half, effect + half, p, df, se, method=method, **described)
+        return _tested(found, _fixed_blocks(difference, variance, count), level)
+    return _tested(found, random_effects_mean(difference, _noise(variance, count)), level)
+
+
+def _spread(variance: np.ndarray, count: np.ndarray) -> float:
+    """``Effect.spread``."""
+    baseline, treatment = (_common(variance[:, arm], count[:, arm]) for arm in (0, 1))
+    free = np.maximum(count - 1, 0).sum(axis=0)
+    return spread_ratio((baseline, treatment), (free[0], free[1]))
+
+
+def doubt_of(spread: float) -> float:
+    """How many times the chance of error counts, by ``Effect.spread``."""
+    return 1.0 if spread == 1 else DOUBT
+
+
+def _common(variance: np.ndarray, count: np.ndarray) -> float:
+    """The variance of an arm's runs, common to its cells; NaN where none has two runs."""
+    free = np.where(np.isfinite(variance), count - 1, 0.0)
+    squares = float((free * np.nan_to_num(variance)).sum())
+    return squares / float(free.sum()) if free.any() else math.nan
 
 
 def _noise(variance: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Each block's variance of its difference by chance, from moderated variances."""
-    moderated = moderate(variance.ravel(), count.ravel(), least=PRIOR).variance.reshape(-1, 2)
-    return (moderated / count).sum(axis=1)
+    """Each block's variance of its difference by chance, if all runs of an arm spread alike."""
+    common = np.array([_common(variance[:, arm], count[:, arm]) for arm in (0, 1)])
+    return (common / count).sum(axis=1)
 
 
 def _fixed_blocks(
@@ -231,7 +254,11 @@ def _fixed_blocks(
 
 
 def satterthwaite(parts: np.ndarray, free: np.ndarray) -> float:
-    """Degrees of freedom of a sum of variances, ``parts``, that have ``free`` each."""
+    """Degrees of freedom of a sum of cells' variances, ``parts``, that have ``free`` each.
+
+    Fewer than Welch and Satterthwaite give, by ``DOMINANCE`` and ``THIN``. ``_welch_df`` in
+    ``claims/carrying.py`` adds up effects that have come through here already.
+    """
     if not parts.sum() > 0:
         return float(free.sum())
     thin = (free == 1) & ((free == 1).sum() <= len(free) / 3)
@@ -269,28 +296,3 @@ def _between(values: np.ndarray, variance: np.ndarray) -> float:
     while excess(high) > 0:
         high *= 4
     return float(optimize.brentq(excess, 0.0, high))
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's adjusted p-values (1979); NaN stays NaN and counts as no test."""
-    known = sorted((p, index) for index, p in enumerate(p_values) if math.isfinite(p))
-    adjusted, highest = list(p_values), 0.0
-    for place, (p, index) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - place)))
-        adjusted[index] = highest
-    return adjusted
-
-
-def hochberg(p_values: list[float]) -> list[float]:
-    """Hochberg's adjusted p-values (1988), for tests of different runs; NaN as in ``holm``.
-
-    Never above Holm's: where every test is below the level, so is every adjusted p-value.
-    """
-    known = sorted(
-        ((p, index) for index, p in enumerate(p_values) if math.isfinite(p)), reverse=True
-    )
-    adjusted, lowest = list(p_values), 1.0
-    for place, (p, index) in enumerate(known, start=1):
-        lowest = min(lowest, p * place)
-        adjusted[index] = lowest
-    return adjusted

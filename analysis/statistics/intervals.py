@@ -5,12 +5,15 @@ A percentile bootstrap covers 73 % at n = 3 and 84 % at n = 5 where it claims 95
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
 
 LEVEL = 0.95
+FEW = 2
+"""Degrees of freedom of a variance, three runs, from which it cannot be told from another."""
 
 
 class Interval(NamedTuple):
@@ -41,14 +44,32 @@ def t_p_value(estimate: Any, se: Any, df: Any) -> Any:
         )
 
 
-def t_test(effect: float, se: float, df: float, level: float = LEVEL) -> tuple[float, float, float]:
+def t_test(
+    effect: float, se: float, df: float, level: float = LEVEL, doubt: float = 1.0
+) -> tuple[float, float, float]:
     """Both ends of an effect's t interval, and its two-sided p-value.
 
-    An effect without any spread is certain: p is 1 where it is 0, and 0 elsewhere.
+    An effect without any spread is certain: p is 1 where it is 0, and 0 elsewhere. ``doubt`` is how
+    many times the chance of error counts, in the interval as in p.
     """
-    half = float(t_quantile(df, level)) * se
+    half = float(t_quantile(df, 1 - (1 - level) / doubt)) * se
     p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
-    return effect - half, effect + half, p
+    return effect - half, effect + half, min(1.0, doubt * p)
+
+
+def spread_ratio(
+    variance: tuple[float, float], df: tuple[float, float], level: float = LEVEL
+) -> float:
+    """How many times as far the second of two spreads, if that is more than chance (F test); or 1.
+
+    Never from ``FEW`` of the variances' degrees of freedom, ``df``: what those tell is chance more
+    often than not.
+    """
+    if not (min(df) > FEW and max(variance) > 0):  # little is known, or nothing spreads
+        return 1.0
+    ratio = variance[1] / variance[0] if variance[0] else math.inf
+    above = float(special.fdtrc(df[1], df[0], ratio))
+    return math.sqrt(ratio) if min(above, 1 - above) < (1 - level) / 2 else 1.0
 
 
 def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:

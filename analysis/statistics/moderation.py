@@ -25,19 +25,17 @@ class Moderated(NamedTuple):
     df: np.ndarray
 
 
-def moderate(variance: np.ndarray, n: np.ndarray, least: float = 0.0) -> Moderated:
+def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
     """The moderated variances of cells with ``n`` runs; a cell of one run has the common one.
 
-    What cells have in common counts for ``least`` degrees of freedom or more. Cells of fewer than
-    ``ENOUGH`` known variances keep their own.
+    Cells of fewer than ``ENOUGH`` known variances keep their own.
     """
     variance, n = np.asarray(variance, dtype=float), np.asarray(n, dtype=float)
     own = np.maximum(n - 1, 0)
     known = (own > 0) & np.isfinite(variance)
     if known.sum() < ENOUGH or not (variance[known] > 0).any():
         return Moderated(np.where(known, variance, np.nan), np.where(known, own, 0.0))
-    prior, prior_df = _prior(variance[known], own[known])
-    prior_df = max(prior_df, least)
+    prior, prior_df = prior_of(variance[known], own[known])
     squares = np.where(known, own * np.where(known, variance, 0.0), 0.0)
     pooled_df = own[known].sum()
     if math.isinf(prior_df):
@@ -46,7 +44,7 @@ def moderate(variance: np.ndarray, n: np.ndarray, least: float = 0.0) -> Moderat
     return Moderated((prior_df * prior + squares) / weight, np.minimum(weight, pooled_df))
 
 
-def _prior(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:
+def prior_of(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:
     """s0² and d0 from the mean and the variance of log variances."""
     floor = 1e-12 * variance[variance > 0].mean()  # runs that came out equal to the last digit
     logs = np.log(np.maximum(variance, floor)) - special.digamma(df / 2) + np.log(df / 2)

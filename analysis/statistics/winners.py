@@ -16,21 +16,25 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from analysis.statistics.contrasts import satterthwaite
-from analysis.statistics.intervals import LEVEL, Interval, t_test
+from analysis.statistics.contrasts import doubt_of, satterthwaite
+from analysis.statistics.intervals import LEVEL, Interval, spread_ratio, t_test
 
 SPENT = 0.003
 """The share of all studies in which one that might have come out highest may be passed over."""
 
 
 class Lead(NamedTuple):
-    """One configuration ahead of another; ``p`` is two-sided, NaN where it cannot be had."""
+    """One configuration ahead of another; ``p`` is two-sided, NaN where it cannot be had.
+
+    ``spread`` is how many times as far the runs of the first spread, as in ``Effect``.
+    """
 
     effect: float
     low: float
     high: float
     p: float
     df: float
+    spread: float = 1.0
 
 
 def welch(
@@ -42,7 +46,8 @@ def welch(
     """The first against the second by Welch's test; NaN where a variance is not known.
 
     ``df`` are the variances' degrees of freedom. Where one of them has a single one (two runs), the
-    comparison has no more: Welch's own are wrong in 8.7 %.
+    comparison has no more: Welch's own are wrong in 8.7 %. Where one side's runs spread further,
+    the chance of error counts double, as in ``contrasts``.
     """
     effect = mean[0] - mean[1]
     if not (min(n) > 0 and min(df) > 0 and all(map(math.isfinite, variance))):
@@ -50,7 +55,8 @@ def welch(
     parts = np.array(variance) / np.array(n, dtype=float)
     free = 1.0 if min(df) == 1 else satterthwaite(parts, np.array(df))
     se = math.sqrt(parts.sum())
-    return Lead(effect, *t_test(effect, se, free), free)
+    spread = spread_ratio(variance[::-1], df[::-1])
+    return Lead(effect, *t_test(effect, se, free, doubt=doubt_of(spread)), free, spread)
 
 
 def winner_interval(

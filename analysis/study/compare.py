@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.contrasts import holm
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
+from analysis.statistics.multiple_tests import holm
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import replicates
 from analysis.study.study import Study

@@ -168,7 +168,8 @@ def numbers_lost(rng: np.random.Generator) -> dict[str, bool]:
 
 def numbers_dims(rng: np.random.Generator) -> dict[str, bool]:
     """As ``dims_by_family``, from the cells' numbers: each family alone, with Holm's correction."""
-    from analysis.statistics.contrasts import effect_of_blocks, holm
+    from analysis.statistics.contrasts import effect_of_blocks
+    from analysis.statistics.multiple_tests import holm
 
     liking, found = 0.002 * rng.normal(size=3), []
     for effect in liking:

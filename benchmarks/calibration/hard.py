@@ -12,9 +12,11 @@ from analysis.claims.best import winner
 from analysis.claims.noninferior import margin_test
 from analysis.claims.promises import kept
 from analysis.claims.selection import Sized, best_within
-from analysis.statistics.contrasts import effect_of_blocks, hochberg, holm
+from analysis.statistics.contrasts import effect_of_blocks
 from analysis.statistics.intervals import rounding_variance
-from benchmarks.calibration.design import CHEAP, FALSE, MIDDLE, SIGMA, Design, Draw
+from analysis.statistics.multiple_tests import hochberg, holm
+from benchmarks.calibration.design import CHEAP, FALSE, MIDDLE, SHOWN, SIGMA, Design, Draw
+from benchmarks.calibration.uneven import Test, moderated_variances, plain_welch, used
 
 Shape = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 """Draws with mean 0 and standard deviation 1."""
@@ -31,12 +33,25 @@ def _contrast(values: np.ndarray, least: float = 0.0) -> bool:
     return effect_of_blocks(values.mean(axis=2), variance, count).p < 0.05
 
 
-def shaped(blocks: int, runs: int, baseline: Shape, treatment: Shape, wide: float = 1.0) -> Draw:
-    """Equal means; the treatment's runs are ``wide`` times as noisy and may have another shape."""
+def shaped(
+    blocks: int,
+    runs: int,
+    baseline: Shape,
+    treatment: Shape,
+    wide: float = 1.0,
+    *,
+    effect: float = 0.0,
+    **tests: Test,
+) -> Draw:
+    """The treatment's runs are ``wide`` times as noisy, of another shape, ``effect`` σ ahead."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        arms = [baseline(rng, (blocks, runs)), wide * treatment(rng, (blocks, runs))]
-        return {"false": _contrast(MIDDLE + SIGMA * np.stack(arms, axis=1))}
+        arms = [baseline(rng, (blocks, runs)), effect + wide * treatment(rng, (blocks, runs))]
+        values = MIDDLE + SIGMA * np.stack(arms, axis=1)
+        mean, variance = values.mean(axis=2), values.var(axis=2, ddof=1)
+        count = np.full(mean.shape, float(runs))
+        found = {"shown" if effect else "false": used(mean, variance, count) < 0.05}
+        return found | {name: test(mean, variance, count) < 0.05 for name, test in tests.items()}
 
     return draw
 
@@ -59,6 +74,22 @@ def coarse(images: int, runs: int, step: float, *, best: bool) -> Draw:
 def _arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> Arm:
     lost = np.zeros(len(values), dtype=bool) if collapsed is None else collapsed
     return Arm(name, 1, np.where(lost, 0.1, values), values[~lost], len(values))
+
+
+def skewed_family(arms: int, runs: int, budgets: int) -> Draw:
+    """Equal families, of which one is exponential and six times noisier, at each budget."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        p_values = []
+        for _ in range(budgets):
+            values = NORMAL(rng, (arms, runs))
+            values[0] = 6 * SKEWED(rng, (runs,))
+            found = [_arm(str(at), MIDDLE + SIGMA * one) for at, one in enumerate(values)]
+            best = best_within([Sized(arm, (arm.name,), False) for arm in found])
+            p_values.append(best.p if best else math.nan)
+        return {"false": min(hochberg(p_values)) < 0.05}
+
+    return draw
 
 
 def failing(arms: int, runs: int, share: float, noisiest: float = 1.0) -> Draw:
@@ -118,7 +149,7 @@ def _hard(
 
 
 NO_BOUND: dict[str, tuple[float, float]] = {}
-"""Of designs that t tests are known to be wrong in: they are measured, and said to be."""
+"""Of designs in which no test of so few runs can be right: they are measured, and said to be."""
 
 HARD = {
     "best of 3 equals on 20 images, n = 5": _hard(
@@ -133,7 +164,48 @@ HARD = {
     "contrast, 8 blocks, noise with infinite kurtosis": _hard("n = 3", shaped(8, 3, HEAVY, HEAVY)),
     "contrast, 8 blocks, one arm exponential": _hard("n = 3", shaped(8, 3, NORMAL, SKEWED)),
     "contrast, 8 blocks, one arm exponential and 6 times noisier": _hard(
-        "n = 3", shaped(8, 3, NORMAL, SKEWED, 6.0), NO_BOUND
+        "n = 3", shaped(8, 3, NORMAL, SKEWED, 6.0)
+    ),
+    "contrast, 28 blocks, one arm exponential and 6 times noisier": _hard(
+        "n = 3", shaped(28, 3, NORMAL, SKEWED, 6.0)
+    ),
+    "contrast, 4 blocks of 5 runs, one arm exponential and 6 times noisier": _hard(
+        "no effect", shaped(4, 5, NORMAL, SKEWED, 6.0)
+    ),
+    "contrast, 1 block of 10 runs, one arm exponential and 6 times noisier": _hard(
+        "no effect", shaped(1, 10, NORMAL, SKEWED, 6.0), NO_BOUND
+    ),
+    "contrast, 1 block of 5 runs, one arm exponential and 6 times noisier": _hard(
+        "no effect; in one study of ten all runs lie above their mean",
+        shaped(1, 5, NORMAL, SKEWED, 6.0),
+        NO_BOUND,
+    ),
+    "method: blocks are weighed by their runs, one arm exponential and 6 times noisier": Design(
+        "8 blocks, n = 3",
+        _noisy_skew := shaped(8, 3, NORMAL, SKEWED, 6.0, moderated=moderated_variances),
+        FALSE,
+        CHEAP,
+        fast=_noisy_skew,
+        method=True,
+    ),
+    "method: blocks are weighed by their runs, 1.2 σ ahead": Design(
+        "8 blocks, n = 3, normal noise",
+        _ahead := shaped(8, 3, NORMAL, NORMAL, effect=1.2, moderated=moderated_variances),
+        SHOWN,
+        CHEAP,
+        fast=_ahead,
+        method=True,
+    ),
+    "method: the chance of error counts double, 1 block of 10 runs, 1.6 σ ahead": Design(
+        "normal noise",
+        _once := shaped(1, 10, NORMAL, NORMAL, effect=1.6, plain=plain_welch),
+        SHOWN,
+        CHEAP,
+        fast=_once,
+        method=True,
+    ),
+    "select, 2 families, n = 5, one exponential and 6 times noisier": _hard(
+        "4 budgets", skewed_family(2, 5, 4), NO_BOUND, 1_000
     ),
     "select, 9 families, every fifth fresh run diverges": _hard(
         "n = 5, 4 budgets", failing(9, 5, 0.2), studies=1_000

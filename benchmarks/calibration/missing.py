@@ -12,7 +12,8 @@ from analysis.claims.arm import Arm
 from analysis.claims.best import Winner, winner
 from analysis.claims.comparison import by_direction
 from analysis.claims.selection import Sized, best_within
-from analysis.statistics.contrasts import effect_of_blocks, hochberg
+from analysis.statistics.contrasts import effect_of_blocks
+from analysis.statistics.multiple_tests import hochberg
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import (
     CHEAP,

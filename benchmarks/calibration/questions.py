@@ -73,7 +73,7 @@ def numbers_select(arms: int, settings: int, lead: float) -> Draw:
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         from analysis.claims.selection import Sized, best_within
-        from analysis.statistics.contrasts import hochberg
+        from analysis.statistics.multiple_tests import hochberg
 
         named, p_values = [], []
         for _ in BUDGETS:
@@ -123,7 +123,7 @@ def numbers_smallest(lost: float) -> Draw:
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         from analysis.claims.noninferior import margin_test
-        from analysis.statistics.contrasts import holm
+        from analysis.statistics.multiple_tests import holm
 
         truth = MIDDLE - 0.01 * lost * (np.arange(8) > 0)
         choosing = (truth[:, None] + SIGMA * rng.normal(size=(8, 2))).mean(axis=1)
