@@ -49,7 +49,7 @@ chaos-cluster: $(DEVELOPMENT)  ## every fault of a cluster at 2 and 12 slots a h
 	@.venv/bin/python -m tests.cluster.faults
 
 test-fast: $(DEVELOPMENT)  ## what neither starts a process, trains nor simulates, while you edit (a minute)
-	@$(TEST) -m "not (slow or seconds or ray or cluster or browser)"
+	@$(TEST) --fast -n logical --dist loadfile
 
 format: $(DEVELOPMENT)  ## mend what ruff can mend, and format
 	@.venv/bin/python -m ruff check --quiet --fix-only

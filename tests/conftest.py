@@ -50,6 +50,7 @@ TAKE_SECONDS = {
     "benchmarks/gpu/test_replicas.py",
     "benchmarks/gpu/test_sharing.py",
     "benchmarks/gpu/test_study.py",
+    "benchmarks/gpu/test_whole_run.py",
     "benchmarks/gpu/test_without_libraries.py",
     "benchmarks/race/test_race.py",
     "benchmarks/test_study.py",
@@ -77,25 +78,49 @@ TAKE_SECONDS = {
     "trainables/exporting/test_export.py",
     "trainables/exporting/test_onnx_file.py",
     "trainables/layers/test_adding_a_layer.py",
+    "trainables/networks/test_pretrained_timm.py",
     "trainables/networks/test_substitute.py",
     "trainables/networks/test_trace.py",
     "trainables/networks/test_travel.py",
     "trainables/networks/test_weights.py",
+    "trainables/test_api.py",
     "trainables/test_cifar_trainable.py",
+    "trainables/test_fuzz.py",
     "trainables/training/checkpoints/test_checkpoint.py",
     "trainables/training/checkpoints/test_checkpoint_store.py",
     "trainables/training/test_evaluator.py",
     "trainables/training/test_foreign.py",
+    "trainables/training/test_golden.py",
     "trainables/training/test_optimizers.py",
     "trainables/training/test_param_groups.py",
     "trainables/training/test_steps.py",
     "trainables/training/test_trainer.py",
     "trainables/training/test_trial_checkpoints.py",
     "tune_app/study/test_planted_pickles.py",
+    "tune_app/study/test_shared_study.py",
+    "tune_app/test_fuzz.py",
     "zoo/test_folder_plan.py",
     "zoo/test_folder_zoo.py",
 }
-"""Files whose tests train, start processes or simulate; ``make test-fast`` runs the others."""
+"""Files whose tests train, start processes or simulate; ``--fast`` does not even import them."""
+
+FAST = "not (slow or seconds or ray or cluster or browser)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="run what takes no seconds, on its own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("fast"):
+        config.option.markexpr = FAST
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """True for the files that ``--fast`` would import in vain; None leaves it to pytest."""
+    if not config.getoption("fast") or not collection_path.is_relative_to(TESTS):
+        return None
+    return str(collection_path.relative_to(TESTS)) in TAKE_SECONDS or None
 
 
 def refuse_the_internet(event: str, arguments: tuple) -> None:
@@ -118,7 +143,10 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that start Ray run one after the other, and beside them those that kill it and wait."""
     for item in items:
-        if str(item.path.relative_to(TESTS)) in TAKE_SECONDS:
+        if (
+            str(item.path.relative_to(TESTS)) in TAKE_SECONDS
+            or "bucket" in item.fixturenames  # starts a server
+        ):
             item.add_marker(pytest.mark.seconds)
         if item.get_closest_marker("crash"):
             item.add_marker(pytest.mark.xdist_group("crash"))

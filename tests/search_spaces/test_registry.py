@@ -103,6 +103,7 @@ def test_equal_budget_runs_the_dense_networks_beside_its_smallest_budget() -> No
     assert beside == {"dense"}
 
 
+@pytest.mark.seconds  # starts processes
 def test_a_space_is_added_by_its_file_and_one_line(tmp_path: Path) -> None:
     for folder in ("search_spaces", "trainables", "analysis", "tune_app"):
         shutil.copytree(ROOT / folder, tmp_path / folder)

@@ -58,24 +58,20 @@ def _extent(path: str) -> float:
     return 2 * max(numbers, default=0.0)
 
 
-@pytest.mark.parametrize("family", SIZES)
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_family_that_has_a_mark_or_a_place_in_the_legend_has_both_and_can_be_seen(
-    pictures, name, family
-):
-    svg, colours = pictures(name), {one: style.colour for one, style in theme.FAMILIES.items()}
+def test_a_family_that_has_a_mark_or_a_place_in_the_legend_has_both_and_can_be_seen(pictures, name):
+    svg = pictures(name)
     legend, marks = (
-        {one: drawn(svg, role, colour) for one, colour in colours.items()}
+        {family: drawn(svg, role, theme.FAMILIES[family].colour) for family in SIZES}
         for role in ("role-legend-symbol", "role-mark")
     )
     if not (any(legend.values()) and any(marks.values())):
         return  # its families are lines, words or tiles
-    unranked = (
-        not SIZES[family].ranked and name == "range_edges"
-    )  # no range that it has was searched
-    for found in (legend[family], marks[family]):
-        assert bool(found) is not unranked
-        assert all(extent >= SMALLEST for extent in found)
+    for family, size in SIZES.items():
+        searched = size.ranked or name != "range_edges"  # the others have no range
+        for extents in (legend[family], marks[family]):
+            assert bool(extents) is searched, family
+            assert all(extent >= SMALLEST for extent in extents), family
 
 
 WITH_POINTS = ("accuracy_by_parameters", "accuracy_by_macs", "generalization_gap", "range_edges")

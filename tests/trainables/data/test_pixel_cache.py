@@ -49,6 +49,7 @@ def test_mapped_images_are_those_in_memory(request_: DataRequest, mapped) -> Non
     assert whole.counts == large.counts
 
 
+@pytest.mark.seconds
 def test_they_train_to_the_same_numbers(request_: DataRequest, mapped) -> None:
     config = TrainConfig(width=2, batch_size=16, epochs=2, classes=2, dataset="folder")
     losses = []

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.trainables.networks.foreign import FILE
-from tests.trainables.networks.test_substitute import watched_macs
+from tests.trainables.networks.watched_macs import watched_macs
 from trainables.exporting.plain_convs import FACTORS, make_plain
 from trainables.networks.build import build_network
 from trainables.networks.network_error import NetworkError

@@ -1,12 +1,14 @@
 """What is built has the numbers that were planned, on networks that nobody here wrote."""
 
+import functools
+
 import pytest
 import torch
 from torch import nn
 
 from tests.trainables.layers.test_laws import reference
 from tests.trainables.networks.foreign import NETWORKS, TEN_LINES, table_of
-from trainables.layers.base import FactorizedConv2d
+from tests.trainables.networks.watched_macs import watched_macs
 from trainables.layers.build import build_from_kernel
 from trainables.layers.registry import LAYERS
 from trainables.networks.network_error import NetworkError
@@ -14,7 +16,6 @@ from trainables.networks.registry import make_module
 from trainables.networks.substitute import factorized_layers, substitute
 from trainables.networks.trace import build_meta
 from trainables.sizes.architecture import Architecture
-from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
@@ -31,35 +32,6 @@ def rank(layer: str) -> dict:
 def built(size: NetworkSize) -> nn.Module:
     module = build_meta(lambda: make_module(size.table)).eval()
     return substitute(module, size, batch=BATCH)
-
-
-def watched_macs(module: nn.Module, table: LayerTable) -> float:
-    """Multiply-adds per image of a real call, by the shapes that each layer meets."""
-    total = 0.0
-
-    def watch(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        nonlocal total
-        if isinstance(layer, FactorizedConv2d):
-            height, width = inputs[0].shape[2:]
-            images = inputs[0].shape[0] / BATCH  # of a matrix the pixels of an image
-            total += images * layer.size.route_macs(height, width, BATCH * images)[layer.route]
-        elif isinstance(layer, nn.Conv2d):
-            total += layer.weight.numel() * output[0, 0].numel()
-        else:
-            total += layer.weight.numel() * output.numel() / output.shape[-1] / BATCH
-
-    inside = {one for layer in factorized_layers(module).values() for one in layer.modules()} - set(
-        factorized_layers(module).values()
-    )
-    for layer in module.modules():
-        if layer not in inside and isinstance(layer, FactorizedConv2d | nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(watch)
-    for layer in factorized_layers(module).values():  # a matrix meets its pixels without a hook
-        layer.project = lambda x, layer=layer: layer(x.reshape(-1, x.shape[-1], 1, 1)).reshape(
-            *x.shape[:-1], -1
-        )
-    module(torch.empty(BATCH, *table.image, device="meta"))
-    return total
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -104,6 +76,7 @@ def test_wrn_28_10_has_the_counts_of_the_original_code(layer, rank_scale, dims, 
     assert size.parameters == parameters
 
 
+@functools.cache
 def geometries() -> list[ConvSpec]:
     """Every shape of a layer on these networks, its channels few enough for many tries."""
     rows = [row for name in NETWORKS for row in chosen_rows(table_of(name))]
@@ -111,19 +84,20 @@ def geometries() -> list[ConvSpec]:
     return [ConvSpec(6, 9, *shape) for shape in sorted(shapes, key=str)]
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("spec", geometries(), ids=str)
-def test_every_layer_equals_its_kernel_at_every_shape_of_these_networks(layer, spec) -> None:
-    generator = torch.Generator().manual_seed(0)
-    size = SIZES[layer].size(spec, RankRule(rank=3, dims=3))
-    kernel = torch.randn(spec.kernel_shape, generator=generator).double()
-    x = torch.randn(2, 6, 17, 19, generator=generator).double()
-    for route in size.route_macs(17, 19, 2):
-        built = build_from_kernel(
-            size, kernel, input_hw=(17, 19), batch=2, generator=generator, route=route
-        )
-        expected = reference(spec, built.kernel().detach(), built.bias)(x)
-        torch.testing.assert_close(built(x), expected, rtol=1e-9, atol=1e-9)
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_equals_its_kernel_at_every_shape_of_these_networks(name: str) -> None:
+    assert len(geometries()) > 10
+    for spec in geometries():
+        generator = torch.Generator().manual_seed(0)
+        size = SIZES[name].size(spec, RankRule(rank=3, dims=3))
+        kernel = torch.randn(spec.kernel_shape, generator=generator).double()
+        x = torch.randn(2, 6, 17, 19, generator=generator).double()
+        for route in size.route_macs(17, 19, 2):
+            layer = build_from_kernel(
+                size, kernel, input_hw=(17, 19), batch=2, generator=generator, route=route
+            )
+            expected = reference(spec, layer.kernel().detach(), layer.bias)(x)
+            assert torch.allclose(layer(x), expected, rtol=1e-9, atol=1e-9), (spec, route)
 
 
 @pytest.mark.parametrize("layer", [name for name in LAYERS if name != "dense"])

@@ -81,6 +81,7 @@ def test_a_network_of_which_nothing_can_be_replaced_says_why(tmp_path: Path) -> 
     assert "no layer of net.py:make can be replaced: depthwise" in told
 
 
+@pytest.mark.seconds  # builds networks
 @pytest.mark.parametrize(
     ("compression", "words"),
     [

@@ -153,6 +153,7 @@ def test_layers_that_were_chosen_by_name_are_told_apart() -> None:
     assert "of 21 layers keep='layer1.*'" in text
 
 
+@pytest.mark.seconds  # builds a network of torchvision
 def test_a_ready_space_says_that_another_network_has_no_width() -> None:
     made = plan("dense", dataset="digits", settings={"network": ("torchvision:resnet18",)})
     assert "width" not in {**made.space.fixed, **made.space.keys}

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from tests.bucket import Bucket
 from trainables.files.study_folder import LEASE
 from tune_app.record import lease as lease_module
 from tune_app.record.lease import Holder, Lease, LeaseHeldError
@@ -206,20 +205,19 @@ def test_a_damaged_lease_holds_nobody(tmp_path, content):
         assert read_holder(tmp_path).pid == os.getpid()
 
 
-def test_a_storage_holds_it_too_and_its_outage_loses_nothing(tmp_path):
-    with Bucket() as bucket:
-        place = bucket.uri("study")
-        with Lease(place, renew=0.2, stale=2.0) as lease:
-            with pytest.raises(LeaseHeldError, match="s3://bucket/study"):  # and no key of it
-                Lease(place).__enter__()
-            bucket.fault = "503"
-            time.sleep(1)
-            bucket.fault = ""
-            assert not lease.lost_event.wait(1)
-            other = Holder("another", "far", 1, 0.0, "elsewhere", time.time())
-            for _ in range(20):  # a renewal that was under way may come after it
-                StorageFolder(place).write(LEASE, msgspec.json.encode(other))
-                if lease.lost_event.wait(0.5):
-                    break
-            assert lease.lost_event.is_set()
-        assert StorageFolder(place).read(LEASE) == msgspec.json.encode(other)
+def test_a_storage_holds_it_too_and_its_outage_loses_nothing(bucket):
+    place = bucket.uri("study")
+    with Lease(place, renew=0.2, stale=2.0) as lease:
+        with pytest.raises(LeaseHeldError, match="s3://bucket/study"):  # and no key of it
+            Lease(place).__enter__()
+        bucket.fault = "503"
+        time.sleep(1)
+        bucket.fault = ""
+        assert not lease.lost_event.wait(1)
+        other = Holder("another", "far", 1, 0.0, "elsewhere", time.time())
+        for _ in range(20):  # a renewal that was under way may come after it
+            StorageFolder(place).write(LEASE, msgspec.json.encode(other))
+            if lease.lost_event.wait(0.5):
+                break
+        assert lease.lost_event.is_set()
+    assert StorageFolder(place).read(LEASE) == msgspec.json.encode(other)
