@@ -15,10 +15,10 @@ with Starting(program=__name__ == "__main__"):
     from typer.main import get_command
 
     from analysis.commands.registry import COMMANDS
-    from search_spaces.grammar.suggestion import nearest
     from trainables.config.installation import command_line
     from trainables.files.file_problem import file_problem
     from trainables.text.printable import escape_unknown_characters
+    from trainables.text.suggestion import nearest
 
 HELP = (
     "Reads studies that a search wrote, running or finished.\n\n"

@@ -6,8 +6,8 @@ import importlib
 from pathlib import Path
 
 from search_spaces.grammar.space import SearchSpace
-from search_spaces.grammar.suggestion import did_you_mean
 from search_spaces.grammar.toml_file import SpaceError, read_space
+from trainables.text.suggestion import did_you_mean
 
 NAMES = (
     "quickstart",

@@ -13,7 +13,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE, VEGA_LITE
 from analysis.charts.registry import CHARTS
-from search_spaces.grammar.suggestion import did_you_mean
+from trainables.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from analysis.study.study import Study

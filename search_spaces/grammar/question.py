@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search_spaces.grammar.domains import Scalar
-from search_spaces.grammar.suggestion import did_you_mean, nearest
+from trainables.text.suggestion import did_you_mean, nearest
 
 MEASURED = ("compression", "parameters")
 """What a trend may run against: the share of the dense network's parameters, or their number."""

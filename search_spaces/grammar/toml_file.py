@@ -15,7 +15,7 @@ from search_spaces.grammar.key import ROLES, Key
 from search_spaces.grammar.question import Question, QuestionError, read_question
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
 from search_spaces.grammar.space import SearchSpace
-from search_spaces.grammar.suggestion import nearest
+from trainables.text.suggestion import nearest
 
 TYPES = {"float": Float, "int": Int, "choice": Choice}
 INTERVAL = {"low", "high", "log", "grid"}

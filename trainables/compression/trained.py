@@ -10,7 +10,6 @@ from typing import Any
 from pyarrow import fs
 from torch import Tensor, nn
 
-from search_spaces.grammar.suggestion import nearest_few
 from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
 from trainables.config.tables import remember_tables
 from trainables.config.train_config import TrainConfig
@@ -19,6 +18,7 @@ from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
+from trainables.text.suggestion import nearest_few
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 

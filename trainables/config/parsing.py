@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from search_spaces.grammar.suggestion import did_you_mean
+from trainables.text.suggestion import did_you_mean
 
 SettingValue = str | int | float | bool | None
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.grammar.suggestion import did_you_mean
 from trainables.config.clashes import image_clashes, network_clashes, training_clashes
 from trainables.config.former_names import with_present_names, with_present_values
 from trainables.config.parsing import parse_value
@@ -32,6 +31,7 @@ from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import SIZE_KEYS
+from trainables.text.suggestion import did_you_mean
 
 RECIPE_VERSION = 1
 """Raised whenever the same configuration would train to other numbers; part of every trial's id."""

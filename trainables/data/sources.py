@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from search_spaces.grammar.suggestion import nearest
 from trainables.config.train_config import TrainConfig
 from trainables.files.user_cache import user_cache
+from trainables.text.suggestion import nearest
 
 DATA_VARIABLE = "RANKTUNE_DATA"
 

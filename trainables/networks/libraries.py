@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 
-from search_spaces.grammar.suggestion import nearest_few
 from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
 from trainables.networks.trace import Make
+from trainables.text.suggestion import nearest_few
 
 
 def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from search_spaces.grammar.suggestion import nearest_few
 from trainables.sizes.layer_table import LayerRow, LayerTable
+from trainables.text.suggestion import nearest_few
 
 WORDS = ("first", "last", "linear", "downsample")
 

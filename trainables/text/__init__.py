@@ -1,1 +1,1 @@
-"""Counts, shares, times and tables in words, the same in all commands."""
+"""Words of all commands: counts, shares, times, tables, and the names that were probably meant."""

@@ -16,10 +16,10 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from search_spaces.grammar.folder_name import is_folder_name
-from search_spaces.grammar.suggestion import nearest
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
+from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
 from tune_app.command.idle_options import flag, idle_options

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from search_spaces.grammar.suggestion import did_you_mean
 from trainables.files.file_problem import file_problem
+from trainables.text.suggestion import did_you_mean
 
 
 class UsageError(ValueError):

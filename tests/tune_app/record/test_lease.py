@@ -160,32 +160,30 @@ def test_what_the_driver_before_wrote_late_takes_nothing_over(tmp_path):
         assert not lease.lost_event.wait(0.2)
 
 
-@pytest.mark.parametrize("remote", [False, True])
-def test_of_drivers_that_race_for_a_dead_lease_one_wins(tmp_path, remote, monkeypatch):
+@pytest.mark.parametrize("remote", [False, pytest.param(True, marks=pytest.mark.seconds)])
+def test_of_drivers_that_race_for_a_dead_lease_one_wins(tmp_path, remote, request, monkeypatch):
     monkeypatch.setattr(lease_module, "own_pid_namespace", lambda: "")  # as on hosts of their own
-    with Bucket() if remote else contextlib.nullcontext() as bucket:
-        place = bucket.uri("study") if bucket else str(tmp_path)
-        dead = Holder("dead", "far", 1, 0.0, "", 0.0)
-        StorageFolder(place).write(LEASE, msgspec.json.encode(dead))
-        leases = [Lease(place, renew=0.2, stale=1.0) for _ in range(5)]
-        with ThreadPoolExecutor(len(leases)) as threads:
-            entered = [one for one in threads.map(entered_or_none, leases) if one]
-        (winner,) = [one for one in entered if not one.lost_event.wait(1.0)]
-        for one in entered:
-            one.__exit__()
-        assert winner in entered
+    place = request.getfixturevalue("bucket").uri("raced") if remote else str(tmp_path)
+    dead = Holder("dead", "far", 1, 0.0, "", 0.0)
+    StorageFolder(place).write(LEASE, msgspec.json.encode(dead))
+    leases = [Lease(place, renew=0.2, stale=1.0) for _ in range(5)]
+    with ThreadPoolExecutor(len(leases)) as threads:
+        entered = [lease for lease in threads.map(entered_or_none, leases) if lease]
+    (winner,) = [lease for lease in entered if not lease.lost_event.wait(1.0)]
+    for lease in entered:
+        lease.__exit__()
+    assert winner in entered
 
 
-def test_a_slow_storage_makes_no_driver_look_dead(tmp_path, monkeypatch):
+def test_a_slow_storage_makes_no_driver_look_dead(bucket, monkeypatch):
     monkeypatch.setattr(lease_module, "own_pid_namespace", lambda: "")
-    with Bucket() as bucket:
-        place = bucket.uri("study")
-        with Lease(place, renew=0.1, stale=0.5) as lease:
-            bucket.seconds = 0.2  # a renewal is five requests
-            with pytest.raises(LeaseHeldError):
-                Lease(place, renew=0.1, stale=0.5).__enter__()
-            assert not lease.lost_event.is_set()
-            bucket.seconds = 0.0
+    place = bucket.uri("slow")
+    with Lease(place, renew=0.1, stale=0.5) as lease:
+        bucket.seconds = 0.2  # a renewal is five requests
+        with pytest.raises(LeaseHeldError):
+            Lease(place, renew=0.1, stale=0.5).__enter__()
+        assert not lease.lost_event.is_set()
+        bucket.seconds = 0.0
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**70])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search_spaces.grammar.suggestion import did_you_mean
 from trainables.data.datasets.cifar10 import CIFAR10
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.datasets.digits import DIGITS
@@ -12,6 +11,7 @@ from trainables.data.datasets.folder import FOLDER
 from trainables.data.datasets.python_file import PATTERN, PYTHON_FILE
 from trainables.data.datasets.torchvision_set import PREFIX, TORCHVISION
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
+from trainables.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from trainables.data.dataset import Dataset

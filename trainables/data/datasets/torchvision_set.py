@@ -7,7 +7,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.grammar.suggestion import did_you_mean
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.sources import (
     DataRequest,
@@ -15,6 +14,7 @@ from trainables.data.sources import (
     default_data_dir,
     existing_dir,
 )
+from trainables.text.suggestion import did_you_mean
 
 # torchvision takes three seconds to import, and is imported where a data set of its is asked for
 if TYPE_CHECKING:

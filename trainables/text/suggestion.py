@@ -1,4 +1,4 @@
-"""The names that were probably meant: the one helper that every package may import."""
+"""The names that were probably meant."""
 
 from __future__ import annotations
 
