@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ Network = Annotated[
 Weights = Annotated[
     str, typer.Argument(metavar="[WEIGHTS]", help="A file with a state_dict, or pretrained.")
 ]
+Save = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write them to this safetensors file.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -23,6 +27,7 @@ def weights(
     weights: Weights = PRETRAINED,
     image_size: ImageSize = 32,
     classes: Classes = 10,
+    save: Save = None,
     as_json: Json = False,
 ) -> None:
     """Say whether trained weights fit a network, and what of it they leave to be drawn.
@@ -30,10 +35,12 @@ def weights(
     A file is safetensors, or what torch.save wrote of a state_dict.
     """
     from trainables.networks.registry import make_table, meta_module
-    from trainables.networks.start import inspect_weights
+    from trainables.networks.start import inspect_weights, save_weights
 
     table = make_table(network, image_size=image_size, classes=classes)
     found = inspect_weights(meta_module(table), table, weights)
+    if save is not None:
+        save_weights(table, weights, save)
     if as_json:
         print(found.to_json())
         return

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from trainables.config.carried_files import here
+from trainables.config.carried_files import here, pretrained_path
 from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
+from trainables.files.whole_file import write_whole
 from trainables.networks.pretrained import TrainedWeights, pretrained_weights
 from trainables.networks.reference import read_reference
 from trainables.networks.weights import (
@@ -38,6 +40,18 @@ def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> Startin
     )
 
 
+def save_weights(table: LayerTable, name: str, path: Path) -> None:
+    """Writes the tensors of a file, or of "pretrained", as a safetensors file.
+
+    Raises:
+        NetworkError: where they cannot be read. OSError: where the file cannot be written.
+    """
+    tensors = _read(name, table).tensors
+    # each with memory of its own: the format has no ties
+    apart = {key: one.contiguous().clone() for key, one in tensors.items()}
+    write_whole(path, save(apart))
+
+
 def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> None:
     """Copies weights into a network, in place; a head of another number of classes stays drawn.
 
@@ -51,7 +65,7 @@ def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> N
     """
     name, planned = split_weights(weights)
     with torch.random.fork_rng(devices=[]):  # a library builds a network to read its weights
-        trained = _read(name, table)
+        trained = _read(name, table, planned)
     if planned not in (None, found := _digest(trained.tensors)):
         raise WeightsError(
             [
@@ -62,10 +76,12 @@ def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> N
     copy_weights(network, _fitting(network.state_dict(), trained.tensors, table, name)[0])
 
 
-def _read(name: str, table: LayerTable) -> TrainedWeights:
-    if name == PRETRAINED:
-        return pretrained_weights(read_reference(table.network))
-    return TrainedWeights(read_weights(here(Path(name))))
+def _read(name: str, table: LayerTable, digest: str | None = None) -> TrainedWeights:
+    if name != PRETRAINED:
+        return TrainedWeights(read_weights(here(Path(name))))
+    if digest and (brought := here(pretrained_path(digest))).is_file():
+        return TrainedWeights(read_weights(brought))
+    return pretrained_weights(read_reference(table.network))
 
 
 def _fitting(

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from tests.trainables.networks.foreign import TEN_LINES, table_of
 from trainables.__main__ import main
+from trainables.config import carried_files
 from trainables.config.starting_weights import IMAGENET
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
@@ -225,6 +226,27 @@ def test_a_pretrained_trial_sees_images_as_its_weights_expect_them(digits):
     expected = (held_out - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     found = seen[-1].permute(0, 2, 3, 1)[: len(expected)]
     assert torch.allclose(found.double(), torch.from_numpy(expected), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("torch_home")
+def test_pretrained_weights_travel_to_a_machine_that_reaches_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(carried_files, "_remembered", {})
+    monkeypatch.setattr(carried_files, "_written", {})
+    name = "torchvision:squeezenet1_1"
+    chosen = TrainConfig.from_trial({**KEYS, "network": name, "weights": "pretrained"})
+    starts = carried_files.read_starts([chosen, chosen.with_values(epochs=7)])
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing listens
+    table = table_of(name)
+    with pytest.raises(NetworkError, match="cannot be had from"):
+        start_from_weights(make_module(table), table, chosen.weights)
+    carried_files.remember_starts(starts)
+    network = make_module(table)
+    start_from_weights(network, table, chosen.weights)
+    trained = trained_module(name, classes=1000).state_dict()
+    same = [torch.equal(one, trained[key]) for key, one in network.state_dict().items()]
+    assert same.count(False) == 2  # weight and bias of the head
 
 
 def test_weights_that_cannot_be_downloaded_are_one_sentence(tmp_path, monkeypatch):
