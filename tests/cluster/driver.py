@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.tune_app.ray_engine import PRELOAD, SCRIPTED
 from tests.tune_app.workload import plan_of, planned, some_trials, space
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import log_lines
 from tune_app.engine.runner_config import RunnerConfig
@@ -57,8 +58,12 @@ def main(words: list[str]) -> int:
         plan = plan_of(some_trials(asked.trials))
         workload = Workload(SCRIPTED, {"script": {"seconds": asked.seconds}})
         config = RunnerConfig(workload, PRELOAD, report=False)
-    with log_lines(None):
-        return run_study(plan, options, config).exit_code
+    try:
+        with log_lines(None):
+            return run_study(plan, options, config).exit_code
+    except UsageError as wrong:  # told as the command does
+        print(*(f"error: {problem}" for problem in wrong.problems), sep="\n", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

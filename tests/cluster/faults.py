@@ -84,7 +84,7 @@ FAULTS: dict[str, Fault] = {
         partial(end_driver, "HUP"), "interrupted by SIGHUP", exit_codes=(129, 0)
     ),
     "second driver from the storage alone": Fault(
-        second_driver, "has one driver at a time", exit_codes=(0, 2), rounds=6, seconds=3, lines=1
+        second_driver, "has one driver at a time", exit_codes=(0, 2), seconds=3, lines=1
     ),
     "node added": Fault(add_node, rounds=6, seconds=2, hosts=3),
     "node without the project added": Fault(

@@ -276,6 +276,19 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
     assert "the storage has taken nothing for" in (tmp_path / "log").read_text()
 
 
+def test_a_machine_without_the_shared_folder_refuses_and_makes_none(worker, job, tmp_path):
+    folder = tmp_path / "not mounted"
+    with pytest.raises(UnfitNodeError, match=f"there is no {folder}, which the driver has made"):
+        worker(job(storage=str(folder), storage_is_made=True))
+    assert not folder.exists()
+    folder.write_text("a file")
+    with pytest.raises(UnfitNodeError, match=f"there is no {folder}"):
+        worker(job(storage=str(folder), storage_is_made=True))
+    folder.unlink()
+    folder.mkdir()
+    assert run(worker(job(storage=str(folder), storage_is_made=True)))[-1]["done"]
+
+
 def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job):
     with pytest.raises(UnfitNodeError) as refused:
         worker(job(device_fraction=0.5, code_digest="of another version", torch_version="0.1"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from trainables.files.storage import is_uri
+
+Result = TypeVar("Result")
 
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """They list nothing, and find no file, in a bucket that does not exist."""
@@ -36,13 +39,17 @@ def read_file(system: Any, path: str) -> bytes:
     Raises:
         FileNotFoundError: there is no such file. Another OSError: its bucket is gone.
     """
-    try:
-        return _read(system, path)
-    except FileNotFoundError:
-        if system.type_name not in OBJECT_STORES:
-            raise
-        check_bucket(system, path)
-        return _read(system, path)  # the bucket may have been gone for that moment
+
+    def read() -> bytes:
+        with system.open_input_stream(path) as file:
+            return bytes(file.readall())
+
+    return _found(system, path, read)
+
+
+def remove_file(system: Any, path: str) -> None:
+    """Removes a file; raises as ``read_file`` does."""
+    _found(system, path, lambda: system.delete_file(path))
 
 
 def write_file(system: Any, path: str, content: bytes) -> None:
@@ -68,7 +75,7 @@ def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]
     found = system.get_file_info(where)
     if not found and system.type_name in OBJECT_STORES:
         check_bucket(system, path)
-        found = system.get_file_info(where)  # as above
+        found = system.get_file_info(where)  # it may have been gone for that moment
     return found
 
 
@@ -81,6 +88,12 @@ def check_bucket(system: Any, path: str) -> None:
         raise OSError(f"the bucket {bucket} does not exist")
 
 
-def _read(system: Any, path: str) -> bytes:
-    with system.open_input_stream(path) as file:
-        return bytes(file.readall())
+def _found(system: Any, path: str, act: Callable[[], Result]) -> Result:
+    """What ``act`` returns; a file whose bucket is gone is not one that is absent."""
+    try:
+        return act()
+    except FileNotFoundError:
+        if system.type_name not in OBJECT_STORES:
+            raise
+        check_bucket(system, path)
+        return act()  # as in ``list_folder``

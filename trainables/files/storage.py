@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 
 def is_uri(place: str) -> bool:
     """Whether a place is a URI; else it is a folder of this machine's file system."""
@@ -9,6 +11,11 @@ def is_uri(place: str) -> bool:
 
 
 def join(place: str, *names: str) -> str:
-    """A place below a path or URI (whose query, if it has one, stays last)."""
-    base, mark, query = place.partition("?") if is_uri(place) else (place, "", "")
-    return "/".join([base.rstrip("/"), *names]) + mark + query
+    """A place below a path or URI (whose query, if it has one, stays last).
+
+    ``names`` are those of folders and files as a disk has them; some characters are %XX in a URI.
+    """
+    if not is_uri(place):
+        return "/".join([place.rstrip("/"), *names])
+    base, mark, query = place.partition("?")
+    return "/".join([base.rstrip("/"), *map(quote, names)]) + mark + query

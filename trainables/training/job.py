@@ -48,6 +48,8 @@ class TrialJob:
     worker_log: file for this trial's log lines, on the worker's own disk or a shared one.
     epoch_deadline_seconds: an epoch that takes longer ends the worker's process.
     data_dir: where to read the data set when none is handed over.
+    storage_is_made: whether the driver has made the storage's folder: a machine without it does not
+    share it.
     code_digest, torch_version: of the driver's code that trains, and of its torch; empty is not
     compared.
     """
@@ -64,6 +66,7 @@ class TrialJob:
     worker_log: str | None = None
     epoch_deadline_seconds: float | None = None
     data_dir: str | None = None
+    storage_is_made: bool = False
     code_digest: str = ""
     torch_version: str = ""
 

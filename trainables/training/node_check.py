@@ -5,13 +5,17 @@ Ray may place a worker on a machine before any driver could ask it.
 
 from __future__ import annotations
 
+import os
 import socket
+from pathlib import Path
 
 import torch
 
 from trainables.config.carried_files import here
 from trainables.config.starting_point import split_init
 from trainables.files.code_digest import code_digest, torch_version
+from trainables.files.storage import is_uri
+from trainables.training.checkpoints.checkpoint_store import StorageError
 from trainables.training.job import TrialJob, UnfitNodeError
 
 
@@ -20,6 +24,7 @@ def check_node(job: TrialJob) -> None:
 
     Raises:
         UnfitNodeError: with everything that is wrong, and the machine's name.
+        StorageError: where a shared folder does not answer now.
     """
     problems = []
     if job.device_fraction > 0 and not torch.cuda.is_available():
@@ -44,5 +49,22 @@ def check_node(job: TrialJob) -> None:
             f"the starting point {init} is neither on this machine nor on the driver's: bring it "
             "back there"
         )
+    if job.storage_is_made and not is_uri(job.storage):
+        problems += _folder_problems(Path(job.storage))
     if problems:
         raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")
+
+
+def _folder_problems(folder: Path) -> list[str]:
+    """What is wrong with the folder of checkpoints, which the driver has made."""
+    try:
+        if not folder.is_dir():
+            return [
+                f"there is no {folder}, which the driver has made for checkpoints: mount it here, "
+                "or name a --storage that every node sees"
+            ]
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return [f"{folder}, where checkpoints go, cannot be written: mount it here for writing"]
+    except OSError as problem:
+        raise StorageError(f"the storage {folder} does not answer: {problem}") from problem
+    return []

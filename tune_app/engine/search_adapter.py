@@ -49,6 +49,7 @@ class WorkerSettings:
             device_fraction=self.device_fraction,
             worker_log=log or None,
             epoch_deadline_seconds=self.epoch_deadline_seconds,
+            storage_is_made=True,
             code_digest=code_digest(),
             torch_version=torch_version(),
         ).to_dict()

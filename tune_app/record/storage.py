@@ -8,7 +8,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainables.files.filesystem import filesystem, list_folder, make_folder, read_file, write_file
+from trainables.files.filesystem import (
+    filesystem,
+    list_folder,
+    make_folder,
+    read_file,
+    remove_file,
+    write_file,
+)
 from trainables.files.storage import is_uri
 from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
@@ -75,7 +82,7 @@ class StorageFolder:
         if self._local is not None:
             (self._local / name).unlink()
             return
-        within(self._seconds, lambda: self._remote.delete_file(f"{self._root}/{name}"))
+        within(self._seconds, lambda: remove_file(self._remote, f"{self._root}/{name}"))
 
     def names(self, below: str) -> list[str]:
         """The files below one of its folders, however deep, by their path there; in order.

@@ -18,7 +18,7 @@ from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
-from tune_app.record.storage import StorageFolder
+from tune_app.record.storage import StorageFolder, without_secrets
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
@@ -26,6 +26,8 @@ from tune_app.session.storage_outage import TOLD_AFTER_SECONDS, StorageOutage
 from tune_app.session.watchdog import Watchdog
 
 POLL_SECONDS = 0.5
+AWAY_SECONDS = 2.0
+"""Between two tries at a storage that is away as the search begins."""
 
 
 class TrialLog(Protocol):
@@ -143,9 +145,22 @@ class Session:
         return time.monotonic() > self.signals.deadline
 
     def clear_stop(self) -> None:
-        """Withdraws the request to stop, before a search begins."""
-        with contextlib.suppress(OSError):
-            StorageFolder(self.storage).remove(STOP_FILE)
+        """Withdraws the request to stop, before a search begins: trials that saw it would end.
+
+        A storage that is away is waited for, until a signal ends that.
+        """
+        told = False
+        while not self.signals.signal:
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    StorageFolder(self.storage).remove(STOP_FILE)
+                return
+            except OSError as problem:
+                if not told:
+                    place = without_secrets(self.storage).partition("?")[0]
+                    LOG.info("waiting for the storage %s: %s", place, problem)
+                told = True
+                time.sleep(AWAY_SECONDS)
 
     def storage_at_the_end(self) -> None:
         """The search is over: an outage of which trials told ends with the record's."""

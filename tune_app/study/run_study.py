@@ -79,7 +79,9 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 return outcome
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            if options.storage:
+            if not options.storage:
+                paths.checkpoints.mkdir(exist_ok=True)
+            else:
                 with storage_errors_as_usage(options.storage):
                     take_storage(options.storage, name, paths, copied)
             describe(prepared, identity)

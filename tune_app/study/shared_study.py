@@ -181,7 +181,8 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
     write_whole(paths.ledger, content)
     write_owner(join(storage, entry.folder), paths)
     LOG.info(
-        "%s continues the study %s of %s, begun %s on %s (--fresh starts another)",
+        "%s: the record of the study %s of %s, begun %s on %s, was copied here to go on with "
+        "(--fresh starts another)",
         paths.folder,
         entry.study_id,
         without_secrets(storage),

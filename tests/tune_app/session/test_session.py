@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.bucket import Bucket
 from tests.tune_app.workload import plan_of, some_trials
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
@@ -13,7 +14,7 @@ from tune_app.deciding.list_searcher import ListSearcher
 from tune_app.deciding.searcher import SearchContext
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
-from tune_app.record.storage import free_bytes
+from tune_app.record.storage import StorageFolder, free_bytes
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session
@@ -87,6 +88,18 @@ def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_
     assert session.out_of_time
     session.clear_stop()
     assert not (tmp_path / "checkpoints" / "STOP").exists()
+
+
+def test_a_storage_that_is_away_keeps_no_request_to_stop(session, lines):
+    with Bucket() as bucket:
+        session.storage = bucket.uri("study")
+        StorageFolder(session.storage).write("STOP", b"")
+        bucket.fault = "404"
+        threading.Timer(1.0, setattr, (bucket, "fault", "")).start()
+        session.clear_stop()
+        with pytest.raises(FileNotFoundError):
+            StorageFolder(session.storage).read("STOP")
+    assert lines == ["waiting for the storage s3://bucket/study: the bucket bucket does not exist"]
 
 
 def test_losing_the_lease_stops_the_search(session, tmp_path):

@@ -72,7 +72,7 @@ def test_a_head_with_an_empty_disk_finds_it_by_its_name(storage, tmp_path, lines
     assert other.paths.study.read_text() == "{}"
     assert other.name == StudyName("a1", "study-a1")
     (line,) = lines
-    assert "continues the study a1 of " in line
+    assert "the record of the study a1 of " in line
     assert "secret" not in line
 
 
@@ -177,7 +177,7 @@ def test_a_machine_that_is_lost_with_its_disk_loses_ten_seconds(tmp_path):
         text=True,
         check=True,
     )
-    assert "continues the study" in again.stdout
+    assert "was copied here to go on with" in again.stdout
     study = Engine(tmp_path / "found").folder
     (shared,) = storage.glob("scripted-*")
     trained = Engine(tmp_path / "found").trained_in(shared)
