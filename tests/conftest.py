@@ -78,6 +78,7 @@ TAKE_SECONDS = {
     "trainables/exporting/test_export.py",
     "trainables/exporting/test_onnx_file.py",
     "trainables/layers/test_adding_a_layer.py",
+    "trainables/networks/test_multiply_adds.py",
     "trainables/networks/test_pretrained_timm.py",
     "trainables/networks/test_substitute.py",
     "trainables/networks/test_trace.py",

@@ -26,6 +26,9 @@ from trainables.sizes.resnet9 import RESNET9
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 
+FORMAT = 2
+"""Of what is kept; raised where tables hold more than before, so that they are made anew."""
+
 TRACED_FOR = ("classes", "image_size")
 """Keys that a network's table depends on, beside its name."""
 
@@ -157,7 +160,7 @@ def _link(name: str, image_size: int, classes: int) -> Path:
     path, colon, _ = name.partition(".py:")
     file = Path(f"{path}.py").expanduser()
     text = file.read_text(encoding="utf-8") if colon and file.is_file() else ""
-    return answer_file("tables", name, str(file.absolute()), text, image_size, classes)
+    return answer_file("tables", FORMAT, name, str(file.absolute()), text, image_size, classes)
 
 
 def _stored(digest: str) -> Path:

@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from trainables.layers.kernel_on_demand import KernelOnDemand
 from trainables.sizes.layer_size import FACTORIZED, RECONSTRUCTED, LayerSize
 from trainables.sizes.spec import Pair
 
@@ -54,8 +55,8 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @property
     def weight(self) -> Tensor:
-        """The kernel, made from its factors."""
-        return self.kernel()
+        """The kernel; made from its factors once its values are used."""
+        return KernelOnDemand.of(self.size.spec.kernel_shape, self.factors[0], self.kernel)
 
     @property
     def in_channels(self) -> int:

@@ -5,6 +5,7 @@ from typing import final
 from torch import Tensor, nn
 
 from trainables.layers.base import FactorizedConv2d
+from trainables.layers.kernel_on_demand import KernelOnDemand
 
 
 @final
@@ -25,7 +26,11 @@ class FactorizedLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """(out, in): the matrix, made from its factors."""
+        """(out, in): the matrix; made from its factors once its values are used."""
+        shape = (self.out_features, self.in_features)
+        return KernelOnDemand.of(shape, self.pixel.factors[0], self._matrix)
+
+    def _matrix(self) -> Tensor:
         return self.pixel.kernel()[:, :, 0, 0]
 
     @property

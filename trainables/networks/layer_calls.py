@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -44,9 +44,21 @@ def without_traces() -> Iterator[None]:
 
 @torch.no_grad()
 def call_layers(
-    module: nn.Module, image: Image, name: str, images: int = BATCH
+    module: nn.Module,
+    image: Image,
+    name: str,
+    images: int = BATCH,
+    *,
+    anew: Callable[[], None] = lambda: None,
 ) -> tuple[Calls, Any]:
     """What each layer is called with in a forward pass, and what that returns.
+
+    Args:
+        module: the network, on the meta device.
+        image: channels, rows, columns.
+        name: of the network, for messages.
+        images: how many it is called with.
+        anew: forgets what was seen of a pass that failed, before it is tried otherwise.
 
     Raises:
         NetworkError: when the network cannot be called with such images.
@@ -54,12 +66,16 @@ def call_layers(
     names = {layer: where for where, layer in layers_of(module)}
     calls: Calls = {}
 
+    def forget() -> None:
+        calls.clear()
+        anew()
+
     def watch(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], _: Any) -> None:
         calls.setdefault(names[layer], []).append(inputs[0] if inputs else named["input"])
 
     hooks = [layer.register_forward_hook(watch, with_kwargs=True) for layer in names]
     try:
-        return calls, _forward(module, image, images, calls)
+        return calls, _forward(module, image, images, forget)
     except (Exception, SystemExit) as problem:
         shape = " x ".join(map(str, image))
         raise NetworkError(
@@ -71,19 +87,8 @@ def call_layers(
             hook.remove()
 
 
-def calls_of_an_image(
-    module: nn.Module, image: Image, name: str, calls: Calls
-) -> dict[str, tuple[Call, ...]]:
-    """The calls that one image causes.
-
-    Where the first dimension is the images' own, it is left out. Parts of images may be folded into
-    it, or a layer may see no image at all: then one image alone shows what it causes.
-    """
-    images = BATCH
-    if any(x.dim() < 2 or x.shape[0] != BATCH for xs in calls.values() for x in xs):
-        # a network that needs several images at once shows what two cause
-        with contextlib.suppress(NetworkError):
-            calls, images = call_layers(module, image, name, 1)[0], 1
+def extents(module: nn.Module, calls: Calls, images: int) -> dict[str, tuple[Call, ...]]:
+    """The calls that one image causes, of those of a forward pass with so many images."""
     layers = dict(layers_of(module))
     return {
         where: tuple(_extent(layers[where], x, images) for x in xs) for where, xs in calls.items()
@@ -116,21 +121,21 @@ def _not_met(module: nn.Module, image: Image, calls: Calls, names: Sequence[str]
     for name, layer in layers.items():
         put_layer(module, name, _Watched(layer, name, met))
     try:
-        _forward(module, image, BATCH, met)
+        _forward(module, image, BATCH, met.clear)
     finally:
         for name, layer in layers.items():
             put_layer(module, name, layer)
     return {name for name in names if met[name] < len(calls[name])}
 
 
-def _forward(module: nn.Module, image: Image, images: int, seen: dict[str, Any]) -> Any:
+def _forward(module: nn.Module, image: Image, images: int, forget: Callable[[], None]) -> Any:
     """A forward pass without values; tensors that the network makes have none, if need be."""
     x = torch.empty(images, *image, device="meta")
     with without_traces():
         try:
             return module(x)
         except Exception as problem:
-            seen.clear()
+            forget()
             try:
                 with torch.device("meta"):
                     return module(x)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from trainables.networks.image_work import ImageWork, work_of_an_image
 from trainables.networks.layer_calls import (
     BATCH,
     bypassed_layers,
     call_layers,
-    calls_of_an_image,
     layers_of,
     without_traces,
 )
@@ -25,6 +26,7 @@ from trainables.sizes.spec import Call, Pair
 Make = Callable[[], nn.Module]
 
 BYPASSED = "called by its type, or by another way than its place in the network"
+READ = "its weights are used beside calling it"
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -60,7 +62,8 @@ def trace(
     found = _count_classes(output, classes, name)
     _check_training(module, image, found, name)
     bypassed = bypassed_layers(module, image, calls)
-    rows = _rows(module, calls_of_an_image(module, image, name, calls), bypassed)
+    work = work_of_an_image(module, image, name, calls)
+    rows = _rows(module, work, bypassed)
     counted = sum(row.parameters for row in rows)
     total = sum(parameter.numel() for parameter in module.parameters())
     table_rows = tuple(sorted(rows, key=lambda row: (row.position < 0, row.position)))
@@ -72,6 +75,7 @@ def trace(
         rows=table_rows,
         default=chosen,
         other_parameters=total - counted,
+        other_macs=work.other_macs,
         sources=sources or {},
         arguments=arguments or {},
     )
@@ -157,23 +161,20 @@ def _check_training(
     _count_classes(output, classes, f"{name}, as it trains,")
 
 
-def _rows(
-    module: nn.Module, calls: Mapping[str, tuple[Call, ...]], bypassed: Collection[str]
-) -> list[LayerRow]:
+def _rows(module: nn.Module, work: ImageWork, bypassed: Collection[str]) -> list[LayerRow]:
     owners = Counter(
         id(parameter) for one in module.modules() for parameter in one.parameters(recurse=False)
     )
-    positions = {name: number for number, name in enumerate(calls)}
-    return [
-        _row(
-            name,
-            layer,
-            calls.get(name, ()),
-            positions.get(name, -1),
-            BYPASSED if name in bypassed else _obstacle(layer, owners),
-        )
-        for name, layer in layers_of(module)
-    ]
+    positions = {name: number for number, name in enumerate(work.calls)}
+    rows = []
+    for name, layer in layers_of(module):
+        obstacle = BYPASSED if name in bypassed else _obstacle(layer, owners)
+        if not obstacle and name in work.read:
+            obstacle = READ
+        row = _row(name, layer, work.calls.get(name, ()), positions.get(name, -1), obstacle)
+        done = work.macs.get(name, row.macs)
+        rows.append(row if done == row.macs else replace(row, counted=done))
+    return rows
 
 
 def _row(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
@@ -28,6 +28,8 @@ class LayerRow:
         kernel: rows and columns; (1, 1) for a Linear. Likewise stride, padding and dilation.
         obstacle: why it cannot be factorised, apart from reasons that its shape gives; "" if
             nothing prevents it.
+        counted: multiply-adds per image, where they do not follow from its shape: a layer with an
+            obstacle may compute something of its own.
     """
 
     name: str
@@ -44,6 +46,7 @@ class LayerRow:
     bias: bool = False
     padding_mode: str = "zeros"
     obstacle: str = ""
+    counted: int | None = None
 
     @property
     def parameters(self) -> int:
@@ -53,6 +56,8 @@ class LayerRow:
     @property
     def macs(self) -> int:
         """Multiply-adds per image of all calls."""
+        if self.counted is not None:
+            return self.counted
         return sum(self.parameters * self._positions(*call) for call in self.inputs)
 
     @property
@@ -134,6 +139,8 @@ class LayerTable:
         sources: for a network defined in a file, the text of that file by its name.
         arguments: further arguments of the function that makes the network.
         folder: for a network defined in a file, where that lies, or lay; "" if it is not known.
+        other_macs: multiply-adds per image of no row: of other kinds of layers, and of matrix
+            products such as attention's. None where they were not counted.
     """
 
     network: str
@@ -145,6 +152,7 @@ class LayerTable:
     sources: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    other_macs: int | None = None
 
     @cached_property
     def parameters(self) -> int:
@@ -153,12 +161,22 @@ class LayerTable:
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-adds per image of its convolutions and matrix products."""
-        return sum(row.macs for row in self.rows)
+        """Multiply-adds per image of all convolutions and matrix products, as far as counted."""
+        return sum(row.macs for row in self.rows) + (self.other_macs or 0)
+
+    @property
+    def macs_note(self) -> str:
+        """What the multiply-adds have beside those of its layers, or leave out; "" for nothing."""
+        if self.other_macs is None:
+            return "only its layers are counted, no other kinds of layers and no matrix products"
+        if not self.other_macs:
+            return ""
+        share = f"{self.other_macs / self.macs:.1%}"
+        return f"{self.other_macs:,} ({share}) of them in no layer that is listed: attention, say"
 
     @cached_property
     def outputs(self) -> int:
-        """Numbers per image in the outputs of its convolutions and matrix products."""
+        """Numbers per image in the outputs of its layers."""
         return sum(row.outputs for row in self.rows)
 
     @cached_property
@@ -171,8 +189,9 @@ class LayerTable:
 
     def to_json(self) -> str:
         """The table as JSON text, which `from_json` reads."""
-        place = {"folder": self.folder} if self.folder else {}
-        return _dump({**self._document(), **place})
+        known = {"folder": self.folder or None, "other_macs": self.other_macs}
+        own = {key: value for key, value in known.items() if value is not None}
+        return _dump({**self._document(), "rows": [_document(row) for row in self.rows], **own})
 
     @staticmethod
     def from_json(text: str) -> "LayerTable":
@@ -204,12 +223,20 @@ class LayerTable:
             "network": self.network,
             "image": self.image,
             "classes": self.classes,
-            "rows": [asdict(row) for row in self.rows],
+            # what was counted decides nothing that is trained
+            "rows": [_document(replace(row, counted=None)) for row in self.rows],
             "default": self.default,
             "other_parameters": self.other_parameters,
             "sources": dict(self.sources),
             "arguments": dict(self.arguments),
         }
+
+
+def _document(row: LayerRow) -> dict[str, Any]:
+    document = asdict(row)
+    if row.counted is None:
+        del document["counted"]
+    return document
 
 
 def _row(document: dict[str, Any]) -> LayerRow:

@@ -76,7 +76,7 @@ def resnet9_table(width: int, classes: int) -> LayerTable:
     normalised = 2 * sum(row.out_channels for row in rows)
     image = (IMAGE_CHANNELS, IMAGE_SIDE, IMAGE_SIDE)
     default = tuple(row.name for row in rows[1:])
-    return LayerTable(RESNET9, image, classes, (*rows, last), default, normalised)
+    return LayerTable(RESNET9, image, classes, (*rows, last), default, normalised, other_macs=0)
 
 
 NAMES = (

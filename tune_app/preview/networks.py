@@ -51,6 +51,7 @@ def _of_a_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
     lines = [
         f"{table.network}: {table.parameters:,} parameters,",
         f"  {table.macs:,} multiply-adds for {channels} x {height} x {width}",
+        *([f"  {table.macs_note}"] if table.macs_note else []),
     ]
     for (replace, keep), own in _by_choice(configs).items():
         asked = Architecture("dense", table=table, replace=replace, keep=keep)
