@@ -8,8 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from analysis.record.record import encode
-from analysis.record.rows import FORMAT, Closed, Ended, Epoch, Opened, Planned, Run, Started
+from analysis.record.rows import Closed, Ended, Epoch, Planned, Run, Started
 from analysis.record.status import TrialStatus
 from analysis.study.study import load_study
 from benchmarks.schedulers.__main__ import judge, main
@@ -17,9 +16,9 @@ from benchmarks.schedulers.curves import Curve, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, proposed
 from benchmarks.schedulers.replay import Outcome, best_seen
 from benchmarks.study.records import PUBLISHED
+from tests.ledger import write_ledger
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
-from trainables.files.study_folder import LEDGER
 
 EPOCHS, IMAGES = 12, 1_000
 SETTING = Setting(slots=2, schedule="dawn", chance=0.1, images=500)
@@ -34,8 +33,7 @@ def right_answers(rate: int, seed: int, epoch: int) -> tuple[int, int]:
 
 
 def write_curves(folder, *, halves: bool):
-    folder.mkdir()
-    rows = [Opened(FORMAT, folder.name, 0.0), Run(0.0, "python run_tune.py", 2)]
+    rows = [Run(0.0, "python run_tune.py", 2)]
     for rate, learning_rate in enumerate(RATES):
         for seed in (0, 1):
             config = TrainConfig.from_trial(
@@ -57,7 +55,7 @@ def write_curves(folder, *, halves: bool):
                     )
                 )  # fmt: skip
             rows.append(Ended(name, 1, 20.0, TrialStatus.FINISHED, EPOCHS))
-    (folder / LEDGER).write_bytes(encode([*rows, Closed(30.0, "done")]))
+    write_ledger(folder, *rows, Closed(30.0, "done"))
     space = {"name": "rates", "keys": {"learning_rate": {"values": list(RATES)}}}
     (folder / "study.json").write_text(json.dumps({"name": folder.name, "space": space}))
     return folder

@@ -7,22 +7,19 @@ import pytest
 from analysis.record.dtypes import TRIAL_DTYPES
 from analysis.record.frames import build_tables
 from analysis.record.parallel_read import read_columns
-from analysis.record.record import encode
-from analysis.record.rows import Alias, Closed, Ended, Epoch, Opened, Planned, Run, Started
+from analysis.record.rows import Alias, Closed, Ended, Epoch, Planned, Run, Started
 from analysis.study.configurations import grid
 from analysis.study.study import load_study
 from tests.analysis.studies import STUDIES
+from tests.ledger import write_ledger
 from trainables.config.train_config import TrainConfig
-from trainables.files.study_folder import LEDGER
 
 TABLES = ("trials", "epochs", "aliases", "infeasible", "attempts", "runs", "damage")
 CONFIG = TrainConfig().to_dict()
 
 
 def write(folder, *rows):
-    folder.mkdir(exist_ok=True)
-    (folder / LEDGER).write_bytes(encode([Opened(1, "x", 0.0), Run(0.0, "cmd", 1), *rows]))
-    return load_study(folder)
+    return load_study(write_ledger(folder, Run(0.0, "cmd", 1), *rows))
 
 
 def planned(name="a"):

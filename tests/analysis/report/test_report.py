@@ -14,8 +14,7 @@ import vl_convert
 
 from analysis.charts.pictures import VEGA_LITE, Pictures
 from analysis.charts.registry import CHARTS
-from analysis.record.record import encode
-from analysis.record.rows import Ended, Opened, Started
+from analysis.record.rows import Ended, Started
 from analysis.report.provenance import provenance, ways_of_computing
 from analysis.report.report import PAGE, SCRIPTS, write_report
 from analysis.report.train_command import train_commands
@@ -23,6 +22,7 @@ from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
+from tests.ledger import write_ledger
 from tests.tune_app.workload import some_trials
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id as name_of
@@ -163,12 +163,12 @@ def test_a_command_trains_the_very_trial_it_stands_beside(study_folder, name):
 
 def test_a_command_computes_as_its_trial_was_computed(tmp_path):
     trials = some_trials(3)
-    rows = [Opened(1, "study", 0.0), *(planned_row(trial, time=0.0) for trial in trials)]
+    rows = [planned_row(trial, time=0.0) for trial in trials]
     computed = [(1, "torch"), (2, "torch"), (1, "compiled")]
     for trial, (threads, code) in zip(trials, computed, strict=True):
         rows.append(Started(trial.trial_id, 1, 0.0, device="cpu", threads=threads))
         rows.append(Ended(trial.trial_id, 1, 1.0, "finished", 9, code=code))
-    (tmp_path / "ledger.jsonl").write_bytes(encode(rows))
+    write_ledger(tmp_path, *rows)
     about = {"options": {"download": "/our images"}, "environment": {"OMP_NUM_THREADS": "3"}}
     write_information(tmp_path / "study.json", about)
     commands = train_commands(load_study(tmp_path))
@@ -191,12 +191,12 @@ def test_a_command_computes_as_its_trial_was_computed(tmp_path):
 
 def test_a_trial_that_went_on_in_another_way_is_told(tmp_path):
     (trial,) = some_trials(1)
-    rows = [Opened(1, "study", 0.0), planned_row(trial, time=0.0)]
+    rows = [planned_row(trial, time=0.0)]
     for attempt, (device, code) in enumerate([("cpu", "compiled"), ("cpu", "torch")], start=1):
         rows.append(Started(trial.trial_id, attempt, 0.0, device=device, threads=1))
         status = "interrupted" if attempt == 1 else "finished"
         rows.append(Ended(trial.trial_id, attempt, 1.0, status, 4 * attempt, code=code))
-    (tmp_path / "ledger.jsonl").write_bytes(encode(rows))
+    write_ledger(tmp_path, *rows)
     study = load_study(tmp_path)
     assert ways_of_computing(study) == {"1 thread, compiled code, then 1 thread, torch code": 1}
     page = write_report(study).read_text(encoding="utf-8")

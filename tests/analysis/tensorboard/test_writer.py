@@ -20,12 +20,11 @@ from tensorboard.plugins.hparams import (
     list_session_groups,
 )
 
-from analysis.record.record import encode
-from analysis.record.rows import Ended, Epoch, Opened, Planned
+from analysis.record.rows import Ended, Epoch, Planned
 from analysis.tensorboard.events import METRICS
 from analysis.tensorboard.writer import TensorBoardLog, event_file, write_tensorboard
+from tests.ledger import write_ledger
 from trainables.config.train_config import TrainConfig
-from trainables.files.study_folder import LEDGER
 
 KEYS = ("layer", "rank_scale", "seed")
 
@@ -250,7 +249,7 @@ def test_rebuilding_from_the_ledger_gives_what_the_search_wrote(tmp_path):
                 live.epoch(row)
             case Ended():
                 live.ended(row)
-    (tmp_path / LEDGER).write_bytes(encode([Opened(1, "study", 1e9), *rows]))
+    write_ledger(tmp_path, *rows)
     keys = {"layer": {"role": "scientific"}, "rank_scale": {"role": "scientific"}}
     study = SimpleNamespace(folder=tmp_path, info={"space": {"keys": keys}})
     (tmp_path / "tensorboard" / "stale").mkdir(parents=True)

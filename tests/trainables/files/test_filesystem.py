@@ -4,18 +4,11 @@ import threading
 
 import pytest
 
-from tests.bucket import Bucket
 from trainables.config.checkpoint_place import CheckpointName
 from trainables.files.filesystem import filesystem, list_folder, read_file
 from trainables.files.storage import join
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore, StorageError
 from tune_app.record.storage import StorageFolder
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with Bucket() as made:
-        yield made
 
 
 @pytest.fixture

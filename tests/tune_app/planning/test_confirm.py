@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from analysis.record.record import encode
-from analysis.record.rows import Ended, Epoch, Opened
 from analysis.study.best import best_configuration
 from analysis.study.size_steps import size_step
 from analysis.study.study import load_study
 from search_spaces.registry import SPACES
 from tests.image_folder import write_images
+from tests.ledger import append_rows, ended_trial, write_ledger
 from trainables.config.trial_id import trial_id
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -29,20 +28,12 @@ SPACE = SPACES["quickstart"]
 def record(results: Path, gain: float) -> Path:
     """Three seeds of every quickstart point, better the larger the network; one failed."""
     options = RunOptions(space="quickstart", results_dir=results, seeds=3)
-    rows = [Opened(format=1, name="quickstart", time=0.0)]
+    rows = []
     for trial in make_plan(options, SPACE).trials:
-        name, parameters = trial.trial_id, trial.size.parameters
         failed = trial.config.layer == "dense" and trial.config.seed == 1
-        accuracy = 0.5 + gain * parameters + 0.001 * trial.config.seed
-        rows += [
-            planned_row(trial, time=0.0),
-            Epoch(name, 1, 1.0, 6, 0.1, 0.9, 0.2, accuracy),
-            Ended(name, 1, 2.0, "failed" if failed else "finished", 6),
-        ]
-    folder = results / "quickstart"
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
-    return folder
+        accuracy = 0.5 + gain * trial.size.parameters + 0.001 * trial.config.seed
+        rows += ended_trial(trial, accuracy, status="failed" if failed else "finished")
+    return write_ledger(results / "quickstart", *rows)
 
 
 @pytest.fixture
@@ -93,14 +84,7 @@ def test_a_subset_of_the_training_images_is_not_confirmed_as_a_subset(tmp_path: 
         space="quickstart", results_dir=tmp_path, settings={"train_images": (100,)}
     )
     trial = make_plan(options, SPACE).trials[0]
-    rows = [
-        planned_row(trial, time=0.0),
-        Epoch(trial.trial_id, 1, 1.0, 6, 0.1, 0.9, 0.2, 0.8),
-        Ended(trial.trial_id, 1, 2.0, "finished", 6),
-    ]
-    (tmp_path / "quickstart").mkdir()
-    (tmp_path / "quickstart" / "ledger.jsonl").write_bytes(encode(rows))
-    plan = confirmed(tmp_path / "quickstart", top=1)
+    plan = confirmed(write_ledger(tmp_path / "quickstart", *ended_trial(trial, 0.8)), top=1)
     assert {one.config.train_images for one in plan.trials} == {None}
 
 
@@ -192,17 +176,10 @@ def test_what_the_questions_chose_is_confirmed_and_asked_again(tmp_path: Path) -
 def test_the_best_is_the_one_that_the_reports_name(study: Path) -> None:
     """What was chosen competes by its estimating seeds; what was not comes after it."""
     chosen = next(one for one in quickstart(study).trials if one.config.layer == "low_rank")
-    rows = []
     for seed in (1000, 1001, 1002):
         config = chosen.config.with_values(seed=seed)
-        name = trial_id(config, chosen.size)
-        rows += [
-            planned_row(PlannedTrial(name, config, chosen.size), time=0.0),
-            Epoch(name, 1, 1.0, 6, 0.1, 0.9, 0.2, 0.4),
-            Ended(name, 1, 2.0, "finished", 6),
-        ]
-    with (study / "ledger.jsonl").open("ab") as ledger:
-        ledger.write(encode(rows))
+        trial = PlannedTrial(trial_id(config, chosen.size), config, chosen.size)
+        append_rows(study, *ended_trial(trial, 0.4))
     best = best_configuration(load_study(study))
     two = confirmed(study, top=2, confirm=1)
     assert [trial.config.layer for trial in two.trials] == ["low_rank", "dense"]
@@ -221,10 +198,7 @@ def test_a_confirmation_that_was_begun_with_lower_seeds_goes_on_with_them(study:
     begun = confirmed(study).trials[0].config.with_values(seed=3)
     size = begun.network_size()
     planned = planned_row(PlannedTrial(trial_id(begun, size), begun, size), time=0.0)
-    folder = study.parent / "quickstart-confirm"
-    folder.mkdir()
-    rows = [Opened(format=1, name="quickstart-confirm", time=0.0), planned]
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
+    write_ledger(study.parent / "quickstart-confirm", planned)
     assert confirmed(study).seeds == (3, 4, 5)
 
 
@@ -250,15 +224,7 @@ def test_images_that_the_command_named_are_those_that_are_confirmed_on(tmp_path:
         settings={"batch_size": (8,)},
     )
     plan = make_plan(options, SPACE)
-    trial = plan.trials[0]
-    rows = [
-        planned_row(trial, time=0.0),
-        Epoch(trial.trial_id, 1, 1.0, 6, 0.1, 0.9, 0.2, 0.8),
-        Ended(trial.trial_id, 1, 2.0, "finished", 6),
-    ]
-    folder = tmp_path / "quickstart"
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
+    folder = write_ledger(tmp_path / "quickstart", *ended_trial(plan.trials[0], 0.8))
     (folder / "study.json").write_text(json.dumps({"identity": study_identity(plan)}))
     confirming = confirmed(folder, top=1, data_dir=photos)
     assert {one.config.dataset for one in confirming.trials} == {"folder"}

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.record import encode
-from analysis.record.rows import Alias, Ended, Epoch, Opened
+from analysis.record.rows import Alias
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.question import Contrast, Select, Smallest
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
+from tests.ledger import ended_trial, write_ledger
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
@@ -54,19 +54,14 @@ def accuracy(config) -> float:
 
 def record(options: RunOptions, asked: SearchSpace, plan: Plan, ended: int | None = None) -> Path:
     """A study of the plan's trials, the first ``ended`` of which have finished."""
-    rows = [Opened(format=1, name=asked.name, time=0.0)]
+    rows = []
     for number, trial in enumerate(plan.trials):
-        rows.append(planned_row(trial, time=0.0))
         if ended is None or number < ended:
-            name, value = trial.trial_id, accuracy(trial.config)
-            rows += [
-                Epoch(name, 1, 1.0, 2, 0.1, 0.9, 0.2, value, train_seconds=4, eval_seconds=1),
-                Ended(name, 1, 2.0, "finished", 2),
-            ]
-    rows += [Alias(one.config, one.same_as) for one in plan.duplicates]
-    folder = options.results_dir / asked.name
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
+            rows += ended_trial(trial, accuracy(trial.config), epochs=2, seconds=5)
+        else:
+            rows.append(planned_row(trial, time=0.0))
+    rows += [Alias(duplicate.config, duplicate.same_as) for duplicate in plan.duplicates]
+    folder = write_ledger(options.results_dir / asked.name, *rows)
     document = {"space": space_json(plan.space)}
     (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
@@ -104,18 +99,11 @@ def test_a_selection_estimates_the_best_of_every_arm_within_every_budget(
         questions=(Select("layer", "rank"),),
     )
     plan = make_plan(options, asked)
-    folder = options.results_dir / asked.name
-    rows = [Opened(format=1, name=asked.name, time=0.0)]
+    rows = []
     for trial in plan.trials:
         value = 0.5 + trial.config.rank / 99 + 0.01 * (trial.config.learning_rate == 0.1)
-        name = trial.trial_id
-        rows += [
-            planned_row(trial, time=0.0),
-            Epoch(name, 1, 1.0, 2, 0.1, 0.9, 0.2, value),
-            Ended(name, 1, 2.0, "finished", 2),
-        ]
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
+        rows += ended_trial(trial, value, epochs=2)
+    folder = write_ledger(options.results_dir / asked.name, *rows)
     stage = second_stage(plan, load_study(folder))
     arms = {(one.config.layer, one.config.rank, one.config.learning_rate) for one in stage.trials}
     assert arms == {(layer, rank, 0.1) for layer in ("low_rank", "tensor_train") for rank in (2, 4)}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import run_tune
-from analysis.record.record import encode
-from analysis.record.rows import Ended, Epoch, Opened, Run, Started
+from analysis.record.rows import Ended, Epoch, Run, Started
 from search_spaces.registry import SPACES
+from tests.ledger import write_ledger
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import study_identity
 from tune_app.planning.plan import Plan, make_plan
@@ -41,7 +41,7 @@ def plan(options: RunOptions) -> Plan:
 def begun(options: RunOptions, plan: Plan) -> Path:
     """Of eight trials the first finished its six epochs, the second stopped for good after two."""
     first, second = plan.trials[0].trial_id, plan.trials[1].trial_id
-    rows = [Opened(format=1, name="quickstart", time=0.0), Run(0.0, "run_tune.py", slots=4)]
+    rows = [Run(0.0, "run_tune.py", slots=4)]
     rows += [planned_row(trial, time=0.0) for trial in plan.trials]
     for name, epochs in ((first, 6), (second, 2)):
         rows.append(Started(name, 1, 0.0))
@@ -50,9 +50,7 @@ def begun(options: RunOptions, plan: Plan) -> Path:
             for n in range(epochs)
         ]
     rows += [Ended(first, 1, 2.0, "finished", 6), Ended(second, 1, 2.0, "interrupted", 2)]
-    folder = options.results_dir / "quickstart"
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_bytes(encode(rows))
+    folder = write_ledger(options.results_dir / "quickstart", *rows)
     document = {"identity": study_identity(plan)}
     (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
     return folder

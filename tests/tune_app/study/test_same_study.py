@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import run_tune
-from analysis.record.record import encode, read_record
+from analysis.record.record import read_record
 from analysis.record.rows import Opened
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
+from tests.ledger import write_ledger
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials, space
 from tune_app.command.errors import UsageError
@@ -51,9 +52,7 @@ def planned(tmp_path, data_dir):
 
 def begin(tmp_path, options, plan, *, document=True) -> StudyPaths:
     paths = study_paths(options, plan.space.name)
-    paths.folder.mkdir()
-    rows = [Opened(1, "study", 0.0), *(planned_row(trial, time=0.0) for trial in plan.trials)]
-    paths.ledger.write_bytes(encode(rows))
+    write_ledger(paths.folder, *(planned_row(trial, time=0.0) for trial in plan.trials))
     if document:
         about = {"identity": study_identity(plan), "options": {"data_dir": str(options.data_dir)}}
         write_information(paths.study, about)
