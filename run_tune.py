@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from trainables.config.interruption import Starting, interruptible
+if __name__ == "__main__":  # python -I and PYTHONSAFEPATH leave the script's own folder out
+    sys.path.insert(0, __file__.rpartition("/")[0])
+
+from trainables.config.interruption import interruptible
+from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__" or sys.argv[0].endswith("ranktune")):
     from collections.abc import Sequence
@@ -43,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in PROGRAMS:
         return run_program(argv)
     try:
-        options = parse_options(argv)
+        with os_errors_as_usage():
+            options = parse_options(argv)
         if options.list_spaces:
             with os_errors_as_usage():
                 listed = [get_space(options.space)] if options.space else SPACES.values()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from trainables.config.interruption import INTERRUPTED, Starting, interruptible
+from trainables.config.interruption import INTERRUPTED, interruptible
+from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__"):
     from collections.abc import Callable, Sequence

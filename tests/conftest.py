@@ -68,6 +68,7 @@ TAKE_SECONDS = {
     "trainables/compression/test_compress.py",
     "trainables/config/test_installation.py",
     "trainables/config/test_interruption.py",
+    "trainables/config/test_starting.py",
     "trainables/data/test_adding_a_data_set.py",
     "trainables/data/test_dataset.py",
     "trainables/data/test_python_file.py",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from trainables.config.interruption import Starting, interruptible
+from trainables.config.interruption import interruptible
+from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__"):
     from collections.abc import Sequence
