@@ -70,18 +70,18 @@ class Failure:
 def classify(error: BaseException) -> Failure:
     """Names the kind of failure, looking through the wrappers that Ray puts around an error."""
     text = "".join(traceback.format_exception(error)) if error.__traceback__ else str(error)
-    for one in _causes(error):
-        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return Failure("full_disk", text)
-        if getattr(one, "preempted", False):  # Ray's, of an actor whose node was drained
+        if getattr(cause, "preempted", False):  # Ray's, of an actor whose node was drained
             return Failure("drained_node", text)
-        if _SETUP in str(one):
+        if _SETUP in str(cause):
             return classify_text(text)
-        for kind in type(one).__mro__:
+        for kind in type(cause).__mro__:
             if kind.__name__ in _NAMES:
-                return Failure(_node_or_worker(_NAMES[kind.__name__], one), text)
-        if (found := _told(str(one))) != "exception":
-            return Failure(found, text)
+                return Failure(_node_or_worker(_NAMES[kind.__name__], cause), text)
+        if (kind_by_text := _told(str(cause))) != "exception":
+            return Failure(kind_by_text, text)
     return Failure("exception", text)
 
 
@@ -92,20 +92,20 @@ def classify_text(text: str) -> Failure:
 
 def _told(text: str) -> FailureKind:
     text = text.rpartition(_SETUP)[2]  # all of it where nothing went wrong in a set-up
-    named = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
-    by_name = next((kind for name, kind in _NAMES.items() if name in named), None)
+    error_names = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
+    by_name = next((kind for name, kind in _NAMES.items() if name in error_names), None)
     by_words = next((kind for words, kind in _WORDS if words in text), None)
     return by_words or by_name or "exception"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The innermost first: what happened, then who passed it on."""
-    seen: list[BaseException] = []
+    chain: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in seen:
-        seen.append(current)
+    while current is not None and current not in chain:
+        chain.append(current)
         current = getattr(current, "cause", None) or current.__cause__
-    yield from reversed(seen)
+    yield from reversed(chain)
 
 
 def _node_or_worker(kind: FailureKind, error: BaseException) -> FailureKind:

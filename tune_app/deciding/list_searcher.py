@@ -13,8 +13,10 @@ class ListSearcher:
     """Runs the plan's own list, in its order; grid and random search differ in the plan alone."""
 
     def __init__(self, context: SearchContext) -> None:
-        known = context.history.trials.keys() - context.again
-        self._queue = deque(one for one in context.plan.trials if one.trial_id not in known)
+        recorded = context.history.trials.keys() - context.again
+        self._queue = deque(
+            trial for trial in context.plan.trials if trial.trial_id not in recorded
+        )
 
     def propose(self) -> PlannedTrial | None:
         return self._queue.popleft() if self._queue else None

@@ -78,33 +78,35 @@ class OptunaSearch:
             self._settle(point)
 
     def _ask(self) -> None:
-        asked = self.study.ask()
+        optuna_trial = self.study.ask()
         values = {
-            name: suggest(asked, name, key.domain)
-            for name, key in _applying(self.plan.space, asked)
+            name: suggest(optuna_trial, name, key.domain)
+            for name, key in _applying(self.plan.space, optuna_trial)
         }
-        self._take(asked, values, counts=True)
+        self._take(optuna_trial, values, counts=True)
 
-    def _take(self, asked: optuna.Trial, values: Mapping[str, Scalar], *, counts: bool) -> None:
+    def _take(
+        self, optuna_trial: optuna.Trial, values: Mapping[str, Scalar], *, counts: bool
+    ) -> None:
         """Turns a point into trials: new ones are queued, known ones are answered."""
         members: dict[str, PlannedTrial] = {}
         for seed in self.plan.seeds:
-            written = whole_point(self.plan.space, values, seed)
-            judged = plan_point(written, self.plan.rules, {})
+            config = whole_point(self.plan.space, values, seed)
+            judged = plan_point(config, self.plan.rules, {})
             if isinstance(judged, Rejected):
-                self._reject(asked, judged)
+                self._reject(optuna_trial, judged)
                 return
             if isinstance(judged, PlannedTrial):  # no Duplicate: nothing is known to plan_point
-                known = next(filter(None, map(self._trials.get, judged.names)), judged)
-                self._trials |= dict.fromkeys((*judged.names, *known.names), known)
-                self._note_alias(written, judged, known)
-                members[known.trial_id] = known
-        fresh = [one for one in members.values() if self._is_new(one.trial_id)]
-        self._pending.update(one.trial_id for one in fresh)
+                trial = next(filter(None, map(self._trials.get, judged.names)), judged)
+                self._trials |= dict.fromkeys((*judged.names, *trial.names), trial)
+                self._note_alias(config, judged, trial)
+                members[trial.trial_id] = trial
+        fresh = [trial for trial in members.values() if self._is_new(trial.trial_id)]
+        self._pending.update(trial.trial_id for trial in fresh)
         self._again.difference_update(self._pending)
         self._queue.extend(fresh)
         self._asked += bool(fresh) and counts
-        point = Point(asked, members)
+        point = Point(optuna_trial, members)
         self._waiting.append(point)
         self._settle(point)
 
@@ -114,12 +116,12 @@ class OptunaSearch:
         return trial_id in self._again or trial_id not in self.context.history
 
     def _note_alias(
-        self, written: dict[str, Any], trial: PlannedTrial, known: PlannedTrial
+        self, config: dict[str, Any], trial: PlannedTrial, original: PlannedTrial
     ) -> None:
         """Records another spelling of a trial that is recorded already."""
-        planned = self.context.history[known.trial_id].planned
+        planned = self.context.history[original.trial_id].planned
         if planned is not None and planned.config != trial.config.to_dict():
-            self.context.write(Alias(written, known.trial_id))
+            self.context.write(Alias(config, original.trial_id))
 
     def _settle(self, point: Point) -> None:
         """Tells Optuna the point's result if every replicate has ended for good."""
@@ -142,19 +144,19 @@ class OptunaSearch:
             point.asked.report(value, epoch)
         self.study.tell(point.asked, state=TrialState.PRUNED)
 
-    def _reject(self, asked: optuna.Trial, why: Rejected) -> None:
+    def _reject(self, optuna_trial: optuna.Trial, why: Rejected) -> None:
         self.context.write(Infeasible(why.config, why.reason))
-        asked.set_constraint("feasible", 1.0)
-        self.study.tell(asked, state=TrialState.PRUNED)
+        optuna_trial.set_constraint("feasible", 1.0)
+        self.study.tell(optuna_trial, state=TrialState.PRUNED)
 
     def _restore(self, values: dict[str, Scalar]) -> None:
         """Restores a recorded point, as if Optuna had proposed it."""
         self.study.enqueue_trial(values)
-        asked = self.study.ask()
-        for name, key in _applying(self.plan.space, asked):
+        optuna_trial = self.study.ask()
+        for name, key in _applying(self.plan.space, optuna_trial):
             if name in values:
-                suggest(asked, name, key.domain)
-        self._take(asked, values, counts=False)
+                suggest(optuna_trial, name, key.domain)
+        self._take(optuna_trial, values, counts=False)
 
 
 def _past_points(context: SearchContext) -> dict[tuple, bool]:
@@ -185,8 +187,8 @@ def point_of(plan: Plan, planned: Planned) -> dict[str, Scalar] | None:
         if value is None:
             return None
         values[name] = value
-    again = plan_point(whole_point(space, values, config["seed"]), plan.rules, {})
-    is_same = isinstance(again, PlannedTrial) and planned.trial_id in again.names
+    replanned = plan_point(whole_point(space, values, config["seed"]), plan.rules, {})
+    is_same = isinstance(replanned, PlannedTrial) and planned.trial_id in replanned.names
     return values if is_same else None
 
 
@@ -194,23 +196,23 @@ def _of_domain(domain: Domain, name: str, value: Any) -> Scalar | None:
     """The value as the domain has it; None where it is not in it."""
     if not isinstance(domain, Choice):
         return value if domain.contains(value) else None
-    wanted = content(name, value)
-    return next((one for one in domain.values if content(name, one) == wanted), None)
+    target = content(name, value)
+    return next((choice for choice in domain.values if content(name, choice) == target), None)
 
 
-def suggest(asked: optuna.Trial, name: str, domain: Domain) -> Scalar:
+def suggest(optuna_trial: optuna.Trial, name: str, domain: Domain) -> Scalar:
     """A value of the domain, in Optuna's words."""
     if isinstance(domain, Choice):
-        return asked.suggest_categorical(name, domain.values)
+        return optuna_trial.suggest_categorical(name, domain.values)
     if isinstance(domain, Float):
-        return asked.suggest_float(name, domain.low, domain.high, log=domain.log)
-    return asked.suggest_int(name, domain.low, domain.high, log=domain.log)
+        return optuna_trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+    return optuna_trial.suggest_int(name, domain.low, domain.high, log=domain.log)
 
 
-def _applying(space: SearchSpace, asked: optuna.Trial) -> Iterator[tuple[str, Key]]:
+def _applying(space: SearchSpace, optuna_trial: optuna.Trial) -> Iterator[tuple[str, Key]]:
     """The keys that exist, given the values suggested so far, one after the other."""
     for name, key in space.keys.items():
-        if key.applies({**space.fixed, **asked.params}):
+        if key.applies({**space.fixed, **optuna_trial.params}):
             yield name, key
 
 
@@ -220,18 +222,18 @@ def _values(
     """The objectives: the mean accuracy of the last epochs, and the network's size."""
     scores = [_score(trial) for trial in trials]
     size, batch = members[0].size, members[0].config.images_at_once
-    known = {
+    value_by_objective = {
         "val_accuracy": sum(scores) / len(scores),
         "parameters": float(size.parameters),
         "macs": float(size.macs(batch)),
     }
-    return [known[name] for name in objectives]
+    return [value_by_objective[name] for name in objectives]
 
 
 def _score(trial: TrialHistory) -> float:
     """The accuracy of the last epoch; the worst where there is none, or training diverged."""
-    found = score(trial.last) if trial.last and trial.status != TrialStatus.DIVERGED else None
-    return WORST_SCORE if found is None else found
+    last_score = score(trial.last) if trial.last and trial.status != TrialStatus.DIVERGED else None
+    return WORST_SCORE if last_score is None else last_score
 
 
 def _study(context: SearchContext, runs: int) -> optuna.Study:

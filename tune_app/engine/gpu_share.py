@@ -49,10 +49,10 @@ def search_share(
     for together in (1, 2, 3, 4, 6, 8, 12, MOST):
         if table and together * table[-1].peak_bytes > (1 - MARGIN) * card_bytes:
             break
-        found = measure(together)
-        if found is None or together * found.peak_bytes > (1 - MARGIN) * card_bytes:
+        measured = measure(together)
+        if measured is None or together * measured.peak_bytes > (1 - MARGIN) * card_bytes:
             break
-        table.append(found)
+        table.append(measured)
         if len(table) > 2 and best(table).together < table[-2].together:
             break  # two steps in a row brought nothing
     if not table:
@@ -67,20 +67,20 @@ def search_share(
 
 def best(table: Sequence[ShareMeasurement]) -> ShareMeasurement:
     """The fewest trials within reach of the highest throughput."""
-    most = max(one.images_per_second for one in table)
-    return next(one for one in table if one.images_per_second * GAIN >= most)
+    most = max(row.images_per_second for row in table)
+    return next(row for row in table if row.images_per_second * GAIN >= most)
 
 
 def table_text(table: Sequence[ShareMeasurement]) -> str:
     """What was measured, for a person."""
     rows = [
         [
-            str(one.together),
-            f"{1 / one.together:.3g}",
-            f"{one.images_per_second:,.0f}",
-            f"{one.peak_bytes / 2**30:.2f}",
+            str(row.together),
+            f"{1 / row.together:.3g}",
+            f"{row.images_per_second:,.0f}",
+            f"{row.peak_bytes / 2**30:.2f}",
         ]
-        for one in table
+        for row in table
     ]
     headers = ["trials per GPU", "fraction", "images/s in total", "GiB each"]
     return "\n".join(text_table(headers, rows, ">>>>"))
@@ -130,10 +130,10 @@ def auto_share(plan: Plan, device: Card, data: Any, memory: ShareCache) -> float
         )
     largest = max(plan.trials, key=lambda trial: trial.size.parameters)
     key = f"{device.name}, {largest.size.parameters} parameters, batch {largest.config.batch_size}"
-    known = memory.get(key)
-    if known is not None:
-        LOG.info("--gpus-per-trial auto: %.3g, as measured before for %s", known, key)
-        return known
+    cached = memory.get(key)
+    if cached is not None:
+        LOG.info("--gpus-per-trial auto: %.3g, as measured before for %s", cached, key)
+        return cached
     fraction, table = search_share(
         lambda together: device.measure(largest.config.to_dict(), data, together), device.bytes
     )

@@ -36,21 +36,25 @@ class Card:
         tables = table_texts([TrainConfig.from_trial(config)])
         runs = [worker.remote(config, data, tables, start_at) for _ in range(together)]
         try:
-            found = ray.get(runs, timeout=300.0)
+            results = ray.get(runs, timeout=300.0)
         except (ray.exceptions.RayError, MemoryError):
             for run in runs:
                 ray.cancel(run, force=True)
             return None
-        if any(one is None for one in found):
+        if any(result is None for result in results):
             return None
-        used = max(one[1] for one in found)
-        return ShareMeasurement(together, sum(one[0] for one in found), -(-used // together))
+        used = max(result[1] for result in results)
+        return ShareMeasurement(
+            together, sum(result[0] for result in results), -(-used // together)
+        )
 
 
 def card(accelerator_type: str | None = None) -> Card:
     """Asked of a worker: the driver imports no torch."""
-    asked = ray.remote(_describe).options(num_gpus=1, num_cpus=0, accelerator_type=accelerator_type)
-    name, total = ray.get(asked.remote())
+    description = ray.remote(_describe).options(
+        num_gpus=1, num_cpus=0, accelerator_type=accelerator_type
+    )
+    name, total = ray.get(description.remote())
     return Card(name, total, accelerator_type)
 
 

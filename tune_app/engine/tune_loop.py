@@ -93,8 +93,10 @@ class TuneLoop:
             stop()  # Tune's clean-up would wait for dead actors until Ray aborts the process
             raise
         for node, host in self._draining().items():
-            there = [trial for trial, own in self.callback.node_of.items() if own == node]
-            self.session.leave(host, there)
+            trials_there = [
+                trial for trial, trial_node in self.callback.node_of.items() if trial_node == node
+            ]
+            self.session.leave(host, trials_there)
 
     def on_start(self, trial_id: str) -> None:
         """An attempt took a slot."""

@@ -25,7 +25,8 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
             real = _named(workload.trainable)
             self.real: Any = object.__new__(real)  # keys of Ray's own bookkeeping
             self.real.setup(
-                config, **{name: _fetch(one) for name, one in workload.parameters.items()}
+                config,
+                **{name: _fetch(reference) for name, reference in workload.parameters.items()},
             )
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -44,14 +45,14 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
 def _named(path: str) -> type:
     module, _, name = path.partition(":")
     try:
-        found: type = getattr(importlib.import_module(module), name)
+        attribute: type = getattr(importlib.import_module(module), name)
     except Exception as problem:  # whatever a library raises that is broken here
         reason = f"{type(problem).__name__}: {problem}"
         raise UnfitNodeError(
             f"{socket.gethostname()}: cannot import {module} ({reason}); install what RankTune "
             "needs on every node"
         ) from problem
-    return found
+    return attribute
 
 
 def _fetch(value: Any) -> Any:

@@ -43,13 +43,17 @@ def answerable(
         return space, []
     lost = _unanswerable(space, trials, refused, rules)
     contrasts = [
-        f"its question ({one.kind}) {why}" for one, why in lost.items() if isinstance(one, Contrast)
+        f"its question ({question.kind}) {why}"
+        for question, why in lost.items()
+        if isinstance(question, Contrast)
     ]
     if contrasts:
         raise UsageError(contrasts)
-    asked = tuple(one for one in space.questions if one not in lost)
-    notes = [f"its question ({one.kind}) is not asked: it {why}" for one, why in lost.items()]
-    return dataclasses.replace(space, questions=asked), notes
+    answerable_questions = tuple(question for question in space.questions if question not in lost)
+    notes = [
+        f"its question ({question.kind}) is not asked: it {why}" for question, why in lost.items()
+    ]
+    return dataclasses.replace(space, questions=answerable_questions), notes
 
 
 def _unanswerable(
@@ -60,16 +64,16 @@ def _unanswerable(
 ) -> dict[Question, str]:
     """The questions that what can run leaves unanswered, why, and the ways out."""
     points = [_point(trial.config) for trial in trials]
-    found = {}
+    reasons_by_question = {}
     for question in space.questions:
         for words, needed in _lacking(question, points):
-            reasons = [one.reason for one in refused if _has(one.config, needed)]
+            reasons = [rejected.reason for rejected in refused if _has(rejected.config, needed)]
             if reasons:  # else the design lacks it, which is reported elsewhere
                 ways = [*_raised(question, points, refused, rules), *_left_out(space, needed)]
                 advice = f"; {', or '.join(ways)}" if ways else ""
-                found[question] = f"{words}: {reasons[0]}{advice}"
+                reasons_by_question[question] = f"{words}: {reasons[0]}{advice}"
                 break
-    return found
+    return reasons_by_question
 
 
 def _lacking(
@@ -116,7 +120,7 @@ def _raised(
     question: Question, points: Sequence[Point], refused: Sequence[Rejected], rules: PointRules
 ) -> Iterator[str]:
     """The least limits under which the question can be answered."""
-    more = sorted(_sized(refused, rules), key=lambda one: (one.parameters, one.macs))
+    more = sorted(_sized(refused, rules), key=lambda point: (point.parameters, point.macs))
 
     def answers(count: int) -> bool:
         return not any(_lacking(question, [*points, *more[:count]]))
@@ -126,8 +130,8 @@ def _raised(
     if count == len(counts):
         return
     for flag, limit, sizes in (
-        ("--max-parameters", rules.max_parameters, [one.parameters for one in more[:count]]),
-        ("--max-macs", rules.max_macs, [one.macs for one in more[:count]]),
+        ("--max-parameters", rules.max_parameters, [point.parameters for point in more[:count]]),
+        ("--max-macs", rules.max_macs, [point.macs for point in more[:count]]),
     ):
         if limit is not None and max(sizes) > limit:
             yield f"raise {flag} to {max(sizes):.0f}"
@@ -135,9 +139,9 @@ def _raised(
 
 def _sized(refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
     """Those of which there are networks; where no network fills a budget there is none."""
-    for one in refused:
+    for rejected in refused:
         with contextlib.suppress(ConfigError, InfeasibleError):
-            yield _point(configure(one.config, rules))
+            yield _point(configure(rejected.config, rules))
 
 
 def _point(config: TrainConfig) -> Point:
@@ -149,7 +153,7 @@ def _left_out(space: SearchSpace, needed: Mapping[str, Any]) -> Iterator[str]:
     """How to search without the values, so that the question is not asked."""
     for name, value in needed.items():
         grid = space.keys[name].domain.grid if name in space.keys else ()
-        others = [one for one in grid if one != value]
-        if others:
-            yield f"leave the question out with --set {name}={','.join(map(str, others))}"
+        other_values = [other for other in grid if other != value]
+        if other_values:
+            yield f"leave the question out with --set {name}={','.join(map(str, other_values))}"
             return

@@ -102,10 +102,10 @@ def _within(options: RunOptions, study: Study) -> RunOptions:
     from analysis.study.best import LIMITS  # imports pandas
 
     stored = study.info.get("options") or {}
-    own: dict[str, Any] = {
+    limits: dict[str, Any] = {
         name: stored.get(name) for name in LIMITS if getattr(options, name) is None
     }
-    return dataclasses.replace(options, **own)
+    return dataclasses.replace(options, **limits)
 
 
 def _chosen(
@@ -120,18 +120,18 @@ def _chosen(
         return  # the test set has chosen already
     if options.confirm_what == "question":
         runs = within_limits(rules, grid(study))
-        found: Iterable[Mapping[str, Any]] = chosen_configurations(
+        configurations: Iterable[Mapping[str, Any]] = chosen_configurations(
             space.questions, space_json(space), runs, study.metric
         )
     else:
         ranked = _ranked(options, within_limits(rules, replicates(study)))
-        found = (configuration(row) for _, row in ranked.iterrows())
-    seen: set[str] = set()
-    for values in found:
+        configurations = (configuration(row) for _, row in ranked.iterrows())
+    names: set[str] = set()
+    for values in configurations:
         config = TrainConfig.from_trial({**values, "seed": 0})
         name = trial_id(config, config.network_size())
-        if name not in seen:
-            seen.add(name)
+        if name not in names:
+            names.add(name)
             yield config
 
 
@@ -154,18 +154,18 @@ def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
     return frame.head(options.top)
 
 
-def _too_few(options: RunOptions, study: Study, found: int) -> list[str]:
-    if found >= (options.top if options.confirm_what == "best" else 1):
+def _too_few(options: RunOptions, study: Study, count: int) -> list[str]:
+    if count >= (options.top if options.confirm_what == "best" else 1):
         return []
     limits = {"--max-parameters": options.max_parameters, "--max-macs": options.max_macs}
     within = ", ".join(f"{flag} {limit:,}" for flag, limit in limits.items() if limit)
-    what = f"--top {options.top}" if options.confirm_what == "best" else "--confirm-what question"
+    option = f"--top {options.top}" if options.confirm_what == "best" else "--confirm-what question"
     if options.confirm_what in ("sizes", "families"):
-        what = f"--confirm-what {options.confirm_what}"
+        option = f"--confirm-what {options.confirm_what}"
     finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     smallest = f"; the smallest has {finished['parameters'].min():,} parameters"
     return [
-        f"{what}: {found} configurations of {study.folder} are finished and validated"
+        f"{option}: {count} configurations of {study.folder} are finished and validated"
         f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
         "run the search first, or ask for fewer"
     ]
@@ -180,10 +180,10 @@ def _other_preset(options: RunOptions, study: Study) -> list[str]:
 
 
 def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[str]:
-    other = {config.dataset for config in chosen} - {options.dataset}
-    if options.dataset is None or not other:
+    other_datasets = {config.dataset for config in chosen} - {options.dataset}
+    if options.dataset is None or not other_datasets:
         return []
-    trained = ", ".join(sorted(other))
+    trained = ", ".join(sorted(other_datasets))
     return [f"--dataset {options.dataset}: the study trains on {trained}; leave it out"]
 
 

@@ -113,7 +113,7 @@ def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[Parse
     return [(point, config)]
 
 
-def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:
+def check_scheduler(scheduler: str, points: Iterable[ParsedPoint]) -> None:
     """Refuses to stop trials early by what only the test set could tell.
 
     Raises:
@@ -121,7 +121,7 @@ def check_scheduler(scheduler: str, written: Iterable[ParsedPoint]) -> None:
     """
     # the 2018 study's protocols look at the test set after every epoch, as it did
     blind = any(
-        config.validation_images == 0 and config.protocol == "corrected" for _, config in written
+        config.validation_images == 0 and config.protocol == "corrected" for _, config in points
     )
     if SCHEDULERS[scheduler].stops and blind:
         raise UsageError(

@@ -78,7 +78,7 @@ def plan_horizon(
         UsageError: for a grace period or a reduction factor that fits neither.
     """
     configs = list(configs)
-    runs = {(one.schedule, one.epochs) for one in configs} or {
+    runs = {(config.schedule, config.epochs) for config in configs} or {
         (str(schedule), int(epochs))
         for schedule in _values(space, "schedule")
         for epochs in _values(space, "epochs")

@@ -74,7 +74,10 @@ def another_study(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[st
     if not differences:
         return []
     advice = "--name starts another study, --fresh moves this one aside"
-    return [f"{paths.folder} is another study ({advice}):", *(f"  {one}" for one in differences)]
+    return [
+        f"{paths.folder} is another study ({advice}):",
+        *(f"  {difference}" for difference in differences),
+    ]
 
 
 def identity_difference(
@@ -112,9 +115,9 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
         grows |= {*ARCHITECTURE, *OF_A_NETWORK}
     differences = []
     for name in sorted(fields.keys() - grows):
-        found = {config.get(name, fields[name]): None for config in configs}
-        if found and not any(_same(name, one, expected[name]) for one in found):
-            was = " or ".join(map(str, found))
+        recorded = {config.get(name, fields[name]): None for config in configs}
+        if recorded and not any(_same(name, value, expected[name]) for value in recorded):
+            was = " or ".join(map(str, recorded))
             differences.append(f"{name} was {was}, is {expected[name]}")
     return differences
 
@@ -150,5 +153,9 @@ def _without_own(fixed: Mapping[str, Any], searched: bool) -> dict[str, Any]:
 
     ``searched`` says whether there are several optimisers, each with its own.
     """
-    own = {} if searched else OPTIMIZER_DEFAULTS.get(fixed.get("optimizer", "sgd"), {})
-    return {name: value for name, value in fixed.items() if name not in own or own[name] != value}
+    defaults = {} if searched else OPTIMIZER_DEFAULTS.get(fixed.get("optimizer", "sgd"), {})
+    return {
+        name: value
+        for name, value in fixed.items()
+        if name not in defaults or defaults[name] != value
+    }

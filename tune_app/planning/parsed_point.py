@@ -77,11 +77,11 @@ def whole_point(space: SearchSpace, values: Mapping[str, Scalar], seed: int) -> 
 
 
 def plan_point(
-    point: Mapping[str, Any], rules: PointRules, known: Mapping[str, str]
+    point: Mapping[str, Any], rules: PointRules, id_of_name: Mapping[str, str]
 ) -> PlannedTrial | Duplicate | Rejected:
     """Judges a whole point; ``known`` holds the ``names`` of the trials planned so far."""
     try:
-        return classify_point(point, configure(point, rules), rules, known)
+        return classify_point(point, configure(point, rules), rules, id_of_name)
     except ConfigError as problem:
         return Rejected(dict(point), str(problem))
 
@@ -102,7 +102,7 @@ def configure(point: Mapping[str, Any], rules: PointRules) -> TrainConfig:
 
 
 def classify_point(
-    point: Mapping[str, Any], config: TrainConfig, rules: PointRules, known: Mapping[str, str]
+    point: Mapping[str, Any], config: TrainConfig, rules: PointRules, id_of_name: Mapping[str, str]
 ) -> PlannedTrial | Duplicate | Rejected:
     """The same for a point whose configuration is known to be valid."""
     try:
@@ -111,12 +111,12 @@ def classify_point(
         return Rejected(dict(point), str(problem))
     if excess := _excess(size, config.images_at_once, rules):
         return Rejected(dict(point), excess)
-    other = twin(config, size)
-    twin_id = trial_id(other, other.network_size()) if other else ""
+    twin_config = twin(config, size)
+    twin_id = trial_id(twin_config, twin_config.network_size()) if twin_config else ""
     trial = PlannedTrial(trial_id(config, size), config, size, twin_id)
     for name in trial.names:
-        if name in known:
-            return Duplicate(dict(point), known[name], trial.trial_id)
+        if name in id_of_name:
+            return Duplicate(dict(point), id_of_name[name], trial.trial_id)
     return trial
 
 

@@ -94,9 +94,9 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     try:
         check_choices(resolved_space.space, search, scheduler, options)
     except UsageError as of_the_search:
-        known = search if search in SEARCHERS else "grid"
+        valid_search = search if search in SEARCHERS else "grid"
         raise UsageError(
-            [*of_the_search.problems, *_problems(resolved_space, known, options)]
+            [*of_the_search.problems, *_problems(resolved_space, valid_search, options)]
         ) from of_the_search
     try:
         resolved = resolve_open_values(resolved_space.space, options)
@@ -110,15 +110,15 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     images = data_request(resolved_space.space.fixed, options)
     counts = count_dataset(images)
     rules = PointRules(resolved, options.max_parameters, options.max_macs)
-    written = expand(resolved_space, search, options, rules)
-    check_scheduler(scheduler, written)
-    configs = [config for _, config in written]
+    points = expand(resolved_space, search, options, rules)
+    check_scheduler(scheduler, points)
+    configs = [config for _, config in points]
     horizon = plan_horizon(resolved_space.space, configs, options, scheduler)
-    trials, duplicates, infeasible = _sort(written, rules)
-    asked, not_asked = answerable(resolved_space.space, trials, infeasible, rules)
+    trials, duplicates, infeasible = _sort(points, rules)
+    answerable_space, not_asked = answerable(resolved_space.space, trials, infeasible, rules)
     Random(options.search_seed).shuffle(trials)
     plan = Plan(
-        space=asked,
+        space=answerable_space,
         search=search,
         scheduler=scheduler,
         trials=tuple(trials),
@@ -153,7 +153,7 @@ def _problems(space: ResolvedSpace, search: str, options: RunOptions) -> Iterabl
 
 
 def _narrowed(configs: Iterable[TrainConfig]) -> list[str]:
-    layers = dict.fromkeys(one.layer for one in configs if one.budget_side != "within")
+    layers = dict.fromkeys(config.layer for config in configs if config.budget_side != "within")
     if not layers:
         return []
     return [
@@ -176,18 +176,18 @@ def _opened(plan: Plan, points: int) -> Plan:
 
 
 def _sort(
-    written: Iterable[ParsedPoint], rules: PointRules
+    points: Iterable[ParsedPoint], rules: PointRules
 ) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
     """Trials, duplicates and infeasible points; of equal points the first is the trial."""
     trials: list[PlannedTrial] = []
-    known: dict[str, str] = {}
+    id_of_name: dict[str, str] = {}
     duplicates: list[Duplicate] = []
     infeasible: list[Rejected] = []
-    for point, config in written:
-        match classify_point(point, config, rules, known):
+    for point, config in points:
+        match classify_point(point, config, rules, id_of_name):
             case PlannedTrial() as trial:
                 trials.append(trial)
-                known |= trial.names
+                id_of_name |= trial.names
             case Duplicate() as duplicate:
                 duplicates.append(duplicate)
             case Rejected() as rejected:

@@ -72,16 +72,16 @@ def other_content(
 
     Empty where they are, or where the study began before their content was part of it.
     """
-    known = resolved.get("data_digest")
-    if not known:
+    recorded_digest = resolved.get("data_digest")
+    if not recorded_digest:
         return []
     try:
-        found = content_digest(data_request(keys, options))
+        current_digest = content_digest(data_request(keys, options))
     except DatasetError as problem:
         return [str(problem)]
-    if found == known:
+    if current_digest == recorded_digest:
         return []
     return [
-        f"the study was trained on other images: their content was {known}, that of "
-        f"{options.data_dir} is {found}; name its own with --data-dir"
+        f"the study was trained on other images: their content was {recorded_digest}, that of "
+        f"{options.data_dir} is {current_digest}; name its own with --data-dir"
     ]

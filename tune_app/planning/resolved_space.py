@@ -73,11 +73,11 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     if options.dataset is not None:
         settings["dataset"] = (options.dataset,)
     seeds = tuple(int(seed) for seed in _seeds(space, options))
-    asked, space = space, _without_width(space, settings)
+    requested, space = space, _without_width(space, settings)
     quick = _quick(space, settings, options) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
-    told = ", ".join(f"{name}={value}" for name, value in quick.items())
-    notes = [f"preset quick: {told}"] * bool(quick) + _unasked(asked, changed)
+    quick_values = ", ".join(f"{name}={value}" for name, value in quick.items())
+    notes = [f"preset quick: {quick_values}"] * bool(quick) + _unasked(requested, changed)
     count = options.estimating_seeds
     estimating = estimating_seeds(space.estimating_seeds if count is None else count)
     notes += [ONE_STAGE] * (not estimating)
@@ -106,17 +106,19 @@ def _seeds(space: SearchSpace, options: RunOptions) -> Sequence[Scalar]:
 
 
 def _seed_problems(space: SearchSpace, options: RunOptions) -> list[str]:
-    kept = f"those from {ESTIMATING_SEEDS_FROM} on estimate what the others chose"
+    reserved = f"those from {ESTIMATING_SEEDS_FROM} on estimate what the others chose"
     if (options.seeds or 0) > MOST_CHOOSING_SEEDS:
-        return [f"--seeds takes 1 to {MOST_CHOOSING_SEEDS}, got {options.seeds:,}: {kept}"]
+        return [f"--seeds takes 1 to {MOST_CHOOSING_SEEDS}, got {options.seeds:,}: {reserved}"]
     wrong = [
         seed for seed in _seeds(space, options) if type(seed) is not int or not is_choosing(seed)
     ]
     if not wrong:
         return []
-    what = "--set seed=" if "seed" in options.settings else f"space {space.name!r}: seed"
+    origin = "--set seed=" if "seed" in options.settings else f"space {space.name!r}: seed"
     most = MOST_CHOOSING_SEEDS - 1
-    return [f"{what} takes whole numbers from 0 to {most} ({kept}), got {_words(tuple(wrong))}"]
+    return [
+        f"{origin} takes whole numbers from 0 to {most} ({reserved}), got {_words(tuple(wrong))}"
+    ]
 
 
 def _without_seed(space: SearchSpace) -> SearchSpace:
@@ -144,18 +146,19 @@ def _contradictions(space: SearchSpace, options: RunOptions) -> list[str]:
 
 def _two_sizes(space: SearchSpace, settings: Mapping[str, tuple]) -> list[str]:
     """A size given while the space already has another way of giving it."""
-    own = [name for name in SIZE_KEYS if name in space.keys or name in space.fixed]
-    kept = [name for name in own if settings.get(name) != (None,)]
-    given = [name for name in SIZE_KEYS if name in settings and settings[name] != (None,)]
-    both = sorted(set(kept) | set(given), key=SIZE_KEYS.index)
-    if len(both) < 2 or not given:
+    space_keys = [name for name in SIZE_KEYS if name in space.keys or name in space.fixed]
+    remaining = [name for name in space_keys if settings.get(name) != (None,)]
+    set_keys = [name for name in SIZE_KEYS if name in settings and settings[name] != (None,)]
+    both = sorted(set(remaining) | set(set_keys), key=SIZE_KEYS.index)
+    if len(both) < 2 or not set_keys:
         return []
-    if len(given) > 1:
-        return [f"--set gives a size in {len(given)} ways, {' and '.join(given)}; keep one of them"]
-    other = next(name for name in both if name != given[0])
+    if len(set_keys) > 1:
+        ways = f"{len(set_keys)} ways, {' and '.join(set_keys)}"
+        return [f"--set gives a size in {ways}; keep one of them"]
+    space_key = next(name for name in both if name != set_keys[0])
     return [
-        f"space {space.name!r} gives the size by {other}, and --set gives it by {given[0]} too; "
-        f"to use {given[0]} alone add --set {other}=none"
+        f"space {space.name!r} gives the size by {space_key}, and --set gives it by {set_keys[0]} "
+        f"too; to use {set_keys[0]} alone add --set {space_key}=none"
     ]
 
 
@@ -163,12 +166,12 @@ def _quick(
     space: SearchSpace, settings: Mapping[str, tuple], options: RunOptions
 ) -> dict[str, Scalar]:
     """What the quick preset fixes: nothing that is searched or set by hand."""
-    wanted = {**QUICK, **_fewer_images(space, settings, options)}
+    quick_values = {**QUICK, **_fewer_images(space, settings, options)}
     if not _has_width(space, settings):
-        del wanted["width"]
+        del quick_values["width"]
     return {
         name: value
-        for name, value in wanted.items()
+        for name, value in quick_values.items()
         if name not in space.keys and name not in settings and space.fixed.get(name) != value
     }
 
@@ -177,9 +180,9 @@ def _fewer_images(
     space: SearchSpace, settings: Mapping[str, tuple], options: RunOptions
 ) -> Mapping[str, Scalar]:
     """How many images the quick preset takes of a large data set; nothing of a small one."""
-    given = {name: values[0] for name, values in settings.items() if name in DATA_KEYS}
+    data_settings = {name: values[0] for name, values in settings.items() if name in DATA_KEYS}
     try:
-        counts = count_dataset(data_request({**space.fixed, **given}, options))
+        counts = count_dataset(data_request({**space.fixed, **data_settings}, options))
     except DatasetError:  # reading the images reports it
         return {}
     if counts.train_images <= 12_240:
@@ -236,7 +239,7 @@ def _add(
 ) -> None:
     """A key that the space did not search: one value fixes it, several make it a searched one."""
     fixed.pop(name, None)
-    sizes = [key for other, key in replaced.items() if other in SIZE_KEYS and key]
+    sizes = [key for key_name, key in replaced.items() if key_name in SIZE_KEYS and key]
     when = sizes[0].when if sizes and name in SIZE_KEYS else {}
     if len(values) == 1 and not when:
         fixed[name] = values[0]

@@ -33,17 +33,17 @@ def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar])
     studies that name it and studies that leave it out are the same. A value that cannot be resolved
     stays, and its points are refused with the reason.
     """
-    known = {"image_size": IMAGE_SIDE, **resolved, **space.fixed}
-    known = {name: value for name, value in known.items() if name not in space.keys}
+    values = {"image_size": IMAGE_SIDE, **resolved, **space.fixed}
+    values = {name: value for name, value in values.items() if name not in space.keys}
 
     def resolve(key: str, value: Scalar) -> Scalar:
         with contextlib.suppress(ValueError, TypeError, KeyError):  # a size may be wrong or missing
             if key == "network":
-                sizes = {name: int(known[name]) for name in ("image_size", "classes")}
+                sizes = {name: int(values[name]) for name in ("image_size", "classes")}
                 return resolve_network(str(value), **sizes)
             if key == "weights" and value and split_weights(str(value))[1] is None:
-                sizes = {name: int(known[name]) for name in ("image_size", "classes")}
-                network = resolve_network(str(known["network"]), **sizes)
+                sizes = {name: int(values[name]) for name in ("image_size", "classes")}
+                network = resolve_network(str(values["network"]), **sizes)
                 return resolve_weights(str(value), network, **sizes)[0]
             if key == "init" and value and split_init(str(value))[1] is None:
                 return read_starting_point(Path(str(value))).init
@@ -60,8 +60,8 @@ def _rewritten(space: SearchSpace, rewrite: Rewrite) -> SearchSpace:
             key,
             domain=_domain(name, key.domain, rewrite),
             when={
-                other: tuple(rewrite(other, one) for one in values)
-                for other, values in key.when.items()
+                key_name: tuple(rewrite(key_name, value) for value in values)
+                for key_name, values in key.when.items()
             },
         )
         for name, key in space.keys.items()
@@ -70,7 +70,7 @@ def _rewritten(space: SearchSpace, rewrite: Rewrite) -> SearchSpace:
         space,
         keys=keys,
         fixed=_values(space.fixed, rewrite),
-        questions=tuple(_question(one, rewrite) for one in space.questions),
+        questions=tuple(_question(question, rewrite) for question in space.questions),
     )
 
 

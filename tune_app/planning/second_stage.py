@@ -39,14 +39,14 @@ def second_stage(plan: Plan, study: Study) -> SecondStage:
     """What the study's finished choosing runs choose, within the plan's limits."""
     chosen = list(_chosen(plan, study))
     trials: list[PlannedTrial] = []
-    known: dict[str, str] = {}
+    id_of_name: dict[str, str] = {}
     duplicates: list[Duplicate] = []
     for seed in plan.estimating_seeds:
         for configuration in chosen:
-            match plan_point({**configuration, "seed": seed}, plan.rules, known):
+            match plan_point({**configuration, "seed": seed}, plan.rules, id_of_name):
                 case PlannedTrial() as trial:
                     trials.append(trial)
-                    known |= trial.names
+                    id_of_name |= trial.names
                 case Duplicate() as duplicate:
                     duplicates.append(duplicate)
     each = max(1, len(plan.estimating_seeds))
@@ -84,12 +84,12 @@ def chosen_configurations(
     """What each arm of the questions chose, as keys of ``TrainConfig``; none twice."""
     from analysis.claims.choosing import choose  # imports pandas
 
-    seen: set[str] = set()
+    chosen_ids: set[str] = set()
     for question in questions:
-        for one in choose(question, space, runs, metric):
-            if one.id not in seen:
-                seen.add(one.id)
-                yield dict(one.configuration)
+        for choice in choose(question, space, runs, metric):
+            if choice.id not in chosen_ids:
+                chosen_ids.add(choice.id)
+                yield dict(choice.configuration)
 
 
 def within_limits(rules: PointRules, runs: pd.DataFrame) -> pd.DataFrame:

@@ -71,8 +71,10 @@ class ProgressDisplay:
         """Adds the trials of the second stage, once the first is done."""
         self.planned = max(self.planned, self.ended) + len(trials)
         done = self.epochs_here + self.epochs_saved
-        left = sum(one.config.epochs - self.history[one.trial_id].epoch for one in trials)
-        self.epochs_to_go = max(self.epochs_to_go, done) + left
+        epochs_left = sum(
+            trial.config.epochs - self.history[trial.trial_id].epoch for trial in trials
+        )
+        self.epochs_to_go = max(self.epochs_to_go, done) + epochs_left
         LOG.info("%s", words)
 
     def on_start(self, trial_id: str) -> None:
@@ -110,10 +112,12 @@ class ProgressDisplay:
     def _end_line(self, trial_id: str) -> str:
         trial = self.history[trial_id]
         value = score(trial.last) if trial.last else None
-        shown = f"{value:.4f}" if value is not None else "   –  "
+        accuracy = f"{value:.4f}" if value is not None else "   –  "
         counted = f"[{self.ended}/{self.planned}]"
         epochs = "epoch " if trial.epoch == 1 else "epochs"
-        return f"{counted} {trial.status:<11} {shown} after {trial.epoch:>3} {epochs}  {trial_id}"
+        return (
+            f"{counted} {trial.status:<11} {accuracy} after {trial.epoch:>3} {epochs}  {trial_id}"
+        )
 
     def _table(self, console: Console) -> Group:
         lines = [Text(self._summary()[:WIDTH], style="bold")]
@@ -126,10 +130,9 @@ class ProgressDisplay:
         total = self._epochs(trial_id)
         filled = round(10 * trial.epoch / max(1, total))
         value = score(trial.last) if trial.last else None
-        shown = f"{value:.4f}" if value is not None else "  –   "
-        return (
-            f"  {'█' * filled}{'░' * (10 - filled)} {trial.epoch:>3}/{total:<3} {shown}  {trial_id}"
-        )
+        accuracy = f"{value:.4f}" if value is not None else "  –   "
+        bar = f"{'█' * filled}{'░' * (10 - filled)}"
+        return f"  {bar} {trial.epoch:>3}/{total:<3} {accuracy}  {trial_id}"
 
     def _summary(self) -> str:
         parts = [f"{self.ended}/{self.planned} trials", f"{len(self.running)} running"]
@@ -154,8 +157,8 @@ class ProgressDisplay:
         elapsed = self.clock() - self.began
         if not self.epochs_here or not self.epochs_to_go:
             return None
-        left = self.epochs_to_go - self.epochs_here - self.epochs_saved
-        return max(0.0, left) * elapsed / self.epochs_here
+        epochs_left = self.epochs_to_go - self.epochs_here - self.epochs_saved
+        return max(0.0, epochs_left) * elapsed / self.epochs_here
 
     def _epochs(self, trial_id: str) -> int:
         planned = self.history[trial_id].planned

@@ -33,20 +33,22 @@ class RetryReport:
     def add(self, trial_id: str, trial: TrialHistory) -> None:
         """An attempt failed and its trial will be tried again."""
         kind = (trial.ended and trial.ended.kind) or "exception"
-        said = last_line((trial.ended and trial.ended.error) or "")
+        message = last_line((trial.ended and trial.ended.error) or "")
         if kind not in CAUSES:
             LOG.info(
                 "%s failed (%s), tries again after epoch %d%s",
                 trial_id,
                 kind,
                 trial.epoch,
-                f": {said}" if said else "",
+                f": {message}" if message else "",
             )
             return
         host = "" if kind == "storage" else trial.host
         if kind == "unfit_node":
-            own = said.partition("UnfitNodeError: ")[2]  # it begins with the host's name
-            host = own or f"{host or 'a host'}: {said}"
+            _, _, host_message = message.partition(
+                "UnfitNodeError: "
+            )  # begins with the host's name
+            host = host_message or f"{host or 'a host'}: {message}"
         self._groups.setdefault((kind, host), []).append(trial_id)
         self._last = self.clock()
 

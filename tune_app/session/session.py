@@ -113,12 +113,12 @@ class Session:
     def leave(self, host: str, trial_ids: Iterable[str]) -> None:
         """Asks the trials on a host that is about to be taken away to save and make way, once."""
         running = self.dispatcher.running
-        there = {
+        trials_there = {
             f"{name}/{LEAVE_FILE}-a{running[name].number}" for name in trial_ids if name in running
         }
-        fresh = sorted(there - self._asked_to_leave)
+        fresh = sorted(trials_there - self._asked_to_leave)
         if fresh:
-            self._asked_to_leave |= there
+            self._asked_to_leave |= trials_there
             trials = "1 trial saves" if len(fresh) == 1 else f"{len(fresh)} trials save"
             LOG.info("host %s is about to be taken away: its %s now", host, trials)
             self._ask_to_save(f"{host} is being taken away", *fresh)
@@ -149,17 +149,17 @@ class Session:
 
         A storage that is away is waited for, until a signal ends that.
         """
-        told = False
+        logged = False
         while not self.signals.signal:
             try:
                 with contextlib.suppress(FileNotFoundError):
                     StorageFolder(self.storage).remove(STOP_FILE)
                 return
             except OSError as problem:
-                if not told:
+                if not logged:
                     place = without_secrets(self.storage).partition("?")[0]
                     LOG.info("waiting for the storage %s: %s", place, problem)
-                told = True
+                logged = True
                 time.sleep(AWAY_SECONDS)
 
     def storage_at_the_end(self) -> None:

@@ -40,14 +40,14 @@ class EstimatingStage:
         plan = as_plan(study.plan, stage)
         study.context.write(*self._borrow(plan))
         study.context.write(*entry_rows(plan, study.history, time.time()))
-        left = [one for one in stage.trials if self._is_left(one.trial_id)]
+        unfinished = [trial for trial in stage.trials if self._is_left(trial.trial_id)]
         seeds = len(study.plan.estimating_seeds)
         self._begun(
             f"stage 2: {stage.configurations} chosen, {plural(seeds, 'estimating seed')} each, "
-            f"{plural(len(left), 'trial')} to run",
-            left,
+            f"{plural(len(unfinished), 'trial')} to run",
+            unfinished,
         )
-        return left
+        return unfinished
 
     def _is_left(self, trial_id: str) -> bool:
         trial = self._study.history[trial_id]

@@ -58,8 +58,8 @@ class Outcome:
             lines.append(f"report: {report}")
         if not self.complete and command:
             words = shlex.split(command.removeprefix(SCRIPT))
-            again = [word for word in words if word != "--fresh"]  # that would begin anew
-            lines.append(f"to continue: {command_to_paste('', *again)}")
+            resume_words = [word for word in words if word != "--fresh"]  # that would begin anew
+            lines.append(f"to continue: {command_to_paste('', *resume_words)}")
         return lines
 
     def _own_accuracy(self) -> list[str]:
@@ -92,8 +92,8 @@ def exit_code(
     """
     if signalled:
         return signalled
-    left = sum(counts[status] for status in OPEN)
-    if counts[TrialStatus.FAILED] or ((left or not complete) and not budget_used):
+    open_trials = sum(counts[status] for status in OPEN)
+    if counts[TrialStatus.FAILED] or ((open_trials or not complete) and not budget_used):
         return 1
     return 0
 
@@ -109,8 +109,8 @@ def finalize(
     proposed = {name for name, trial in history.trials.items() if trial.planned}
     planned = {trial.trial_id for trial in study.plan.trials} or proposed
     counts = count(history, planned | {trial.trial_id for trial in estimating})
-    left = sum(counts[status] for status in OPEN)
-    complete = dispatcher.searcher.exhausted and not left
+    open_trials = sum(counts[status] for status in OPEN)
+    complete = dispatcher.searcher.exhausted and not open_trials
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
     study.ledger.append(Closed(time.time(), reason))
     if not session.lost_event.is_set():  # else they are another driver's
@@ -125,8 +125,8 @@ def finalize(
         complete=complete,
     )
     accuracy, best = best_on_record(history, study.plan.rules.limits)
-    own = final_score(history[best]) if best else 0.0
-    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, own, complete)
+    best_score = final_score(history[best]) if best else 0.0
+    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, best_score, complete)
 
 
 def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None = None) -> None:
@@ -147,14 +147,14 @@ def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None 
 
 def _write_tables_and_report(folder: Path, *, report: bool) -> None:
     """What fails can be made good by ``python -m analysis``."""
-    again = command_to_paste("analysis", folder)
+    command = command_to_paste("analysis", folder)
     try:
         from analysis.study.study import load_study, write_study_tables  # imports pandas
 
         study = load_study(folder)
         write_study_tables(study)
     except Exception as problem:
-        LOG.info("the tables could not be written: %r; try again with %s", problem, again)
+        LOG.info("the tables could not be written: %r; try again with %s", problem, command)
         return
     if not report:
         return
@@ -167,4 +167,4 @@ def _write_tables_and_report(folder: Path, *, report: bool) -> None:
             # this driver still renews its lease, but the run that the page shows has ended
             write_report(dataclasses.replace(study, held=False), pictures)
     except Exception as problem:
-        LOG.info("the report could not be written: %r; try again with %s", problem, again)
+        LOG.info("the report could not be written: %r; try again with %s", problem, command)

@@ -53,7 +53,7 @@ def open_study(prepared: PreparedStudy, lost_event: threading.Event) -> OpenStud
     write(*entry_rows(plan, history, now))
     _log_repairs(ledger, prepared)
     options = prepared.options
-    again = to_run_again(plan, history)
+    rerun = to_run_again(plan, history)
     return OpenStudy(
         plan=plan,
         options=options,
@@ -63,7 +63,7 @@ def open_study(prepared: PreparedStudy, lost_event: threading.Event) -> OpenStud
         workload=prepared.workload,
         ledger=ledger,
         rows=rows,
-        context=SearchContext(plan, history, options.objective, options.search_seed, again, write),
+        context=SearchContext(plan, history, options.objective, options.search_seed, rerun, write),
         disk=disk,
         halt=halt,
         copy=copy,
@@ -92,13 +92,13 @@ def first_line(study: OpenStudy) -> str:
     slots, resources = study.placement.slots(), study.placement.resources(0)
     listed = {trial.trial_id for trial in study.plan.trials}
     recorded = {name for name, trial in study.history.trials.items() if trial.planned}
-    known = len((listed or recorded) - study.again)
+    finished = len((listed or recorded) - study.again)
     to_run = (
         f"{plural(len(listed & study.again), 'trial')} to run"
         if listed
         else f"{study.plan.search} proposes"
     )
-    return f"{study.paths.folder}: {to_run}, {known} known; {slots} at a time, {resources} each"
+    return f"{study.paths.folder}: {to_run}, {finished} known; {slots} at a time, {resources} each"
 
 
 def _needed_bytes(prepared: PreparedStudy) -> int:

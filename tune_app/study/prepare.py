@@ -84,8 +84,8 @@ def prepare_study(
 
 def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable[[], Workload]:
     """Reads the data into memory; the function returned puts them into the Ray that runs then."""
-    if given := config.workload:
-        return lambda: given
+    if workload := config.workload:
+        return lambda: workload
     data = load_dataset(data_request(plan.space.fixed, options))
     # the workers of this machine read them where they lie
     starts = read_starts(plan_configs(plan)) if options.address is not None else {}
@@ -96,9 +96,9 @@ def _gpus_per_trial(
     nodes: Sequence[Node], plan: Plan, options: RunOptions, paths: StudyPaths, workload: Workload
 ) -> float | None:
     """A trial's part of a card; "auto" is measured, which needs the data."""
-    asked = options.gpus_per_trial
-    if not isinstance(asked, str):
-        return asked
+    share = options.gpus_per_trial
+    if not isinstance(share, str):
+        return share
     if not any(node.gpus for node in nodes):
         raise UsageError(
             ["--gpus-per-trial auto: no GPU here to measure; drop the option, or give a number"]

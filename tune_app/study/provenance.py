@@ -32,8 +32,8 @@ def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
         slots=placement.slots(),
         storage=options.storage,
     )
-    known = stored.get("commands") or _recorded_commands(prepared)
-    commands = [*known, options.command]
+    earlier = stored.get("commands") or _recorded_commands(prepared)
+    commands = [*earlier, options.command]
     networks = [*dict.fromkeys([*stored.get("networks", ()), *document["networks"]])]
     write_information(paths.study, {**document, "networks": networks, "commands": commands})
 

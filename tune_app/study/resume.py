@@ -104,16 +104,16 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     """
     rows: list[AnyRow] = []
     problems = []
-    known = {name for name, one in history.trials.items() if one.known}
+    finished = {name for name, trial in history.trials.items() if trial.known}
     for folder in studies:
         try:
-            found = read_record(folder).rows
+            source_rows = read_record(folder).rows
         except (RecordError, OSError) as problem:
             problems.append(f"--reuse-from: {problem}")
             continue
-        wanted = _wanted(plan, found) - known
-        known |= wanted
-        rows += _of_trials(found, wanted, {name for name in history.trials if name in wanted})
+        reused = _wanted(plan, source_rows) - finished
+        finished |= reused
+        rows += _of_trials(source_rows, reused, {name for name in history.trials if name in reused})
     if problems:
         raise UsageError(problems)
     return rows
@@ -133,12 +133,12 @@ def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
     }
 
 
-def _of_trials(rows: Iterable[SearchRow], wanted: set[str], planned: set[str]) -> list[AnyRow]:
+def _of_trials(rows: Iterable[SearchRow], trial_ids: set[str], planned: set[str]) -> list[AnyRow]:
     """The rows about some trials; without the first where the trial is planned here already."""
-    taken: list[AnyRow] = []
+    selected: list[AnyRow] = []
     for row in rows:
-        if not isinstance(row, Planned | Started | Epoch | Ended) or row.trial_id not in wanted:
+        if not isinstance(row, Planned | Started | Epoch | Ended) or row.trial_id not in trial_ids:
             continue
         if not (isinstance(row, Planned) and row.trial_id in planned):
-            taken.append(row)
-    return taken
+            selected.append(row)
+    return selected

@@ -34,7 +34,10 @@ def surplus(
     if keep == "all":
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
-    kept = {*finished[: 0 if isinstance(keep, str) else keep], best_on_record(history, limits)[1]}
+    retained = {
+        *finished[: 0 if isinstance(keep, str) else keep],
+        best_on_record(history, limits)[1],
+    }
     planned = {name: history[name].planned for name in finished}
     for measure in ("parameters", "macs"):
         smallest = float("inf")
@@ -43,14 +46,14 @@ def surplus(
             size = getattr(row, measure) if row else None
             if size is not None and size < smallest:
                 smallest = size
-                kept.add(name)
+                retained.add(name)
     steps: set[tuple[int, int]] = set()
     for name in finished:
         row = planned[name]
         if row and (step := size_step(row.parameters)) not in steps:
             steps.add(step)
-            kept.add(name)
-    return [name for name in finished if name not in kept] + diverged
+            retained.add(name)
+    return [name for name in finished if name not in retained] + diverged
 
 
 def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:

@@ -121,9 +121,11 @@ def _among_others(placement: Placement, paths: StudyPaths) -> Iterator[None]:
     if placement.is_joined:  # Ray shares a cluster out between its studies
         yield
         return
-    own = RunningStudy.of_this_process(paths.folder, placement.slots(), placement.resources(0))
-    with announced(own):
-        if crowd := crowding(own, running_studies(), this_machine()):
+    this_study = RunningStudy.of_this_process(
+        paths.folder, placement.slots(), placement.resources(0)
+    )
+    with announced(this_study):
+        if crowd := crowding(this_study, running_studies(), this_machine()):
             LOG.info("note: %s", crowd)
         yield
 

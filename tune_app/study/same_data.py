@@ -45,12 +45,12 @@ def check_data(
 
 def _other_images(folder: Path, options: RunOptions, workload: Workload) -> Iterator[str]:
     document = read_information(StudyPaths(folder).study) or {}
-    dataset, asked = document.get("dataset") or {}, document.get("options") or {}
+    dataset, stored_options = document.get("dataset") or {}, document.get("options") or {}
     then, now = dataset.get("checksum"), workload.dataset.get("checksum")
     if then and now and then != now:
         yield (
             f"{folder} was trained on other images: {dataset.get('name')} in "
-            f"{asked.get('data_dir') or 'the default place'} (checksum {then[:8]}), now "
+            f"{stored_options.get('data_dir') or 'the default place'} (checksum {then[:8]}), now "
             f"{workload.dataset.get('name')} in {options.data_dir or 'the default place'} "
             f"({now[:8]}); name its own with --data-dir, or start another study with --name"
         )

@@ -70,8 +70,8 @@ def bring_home_what_is_planned(options: RunOptions, space: SearchSpace) -> None:
     """The study that the options name, and its confirmation: a plan looks at their records."""
     bring_home(study_paths(options, space.name), options)
     if options.confirm:
-        own = confirm_options(options, space)
-        bring_home(study_paths(own, space.name), own)
+        confirming = confirm_options(options, space)
+        bring_home(study_paths(confirming, space.name), confirming)
 
 
 def catch_up(paths: StudyPaths, storage: str) -> None:
@@ -90,11 +90,11 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
         segments = record.segments()
         if len(shared_part(segments, paths.ledger)) == len(segments):
             return
-        content, here = record.content(), paths.ledger.read_bytes()
-        if here.startswith(content):
+        content, local_content = record.content(), paths.ledger.read_bytes()
+        if local_content.startswith(content):
             return
         place = without_secrets(storage)
-        if content.startswith(here):
+        if content.startswith(local_content):
             LOG.info("%s is behind its copy in %s, which replaces it", paths.ledger, place)
         else:
             aside = free_aside(paths.ledger)
@@ -110,10 +110,10 @@ def set_aside(paths: StudyPaths, options: RunOptions) -> None:
         return
     with storage_errors_as_usage(options.storage):
         index = StudyIndex(StorageFolder(options.storage))
-        own = stored_name(paths, opening_rows(paths))
+        local_name = stored_name(paths, opening_rows(paths))
         new = until_now(paths.folder.name)
         for entry in index.find(paths.folder.name):
-            if own is not None and own.study_id != entry.study_id:
+            if local_name is not None and local_name.study_id != entry.study_id:
                 continue
             with contextlib.suppress(LeaseHeldError), Lease(join(options.storage, entry.folder)):
                 index.rename(paths.folder.name, entry, new)
@@ -142,32 +142,36 @@ def announce(paths: StudyPaths, options: RunOptions, name: StudyName) -> None:
 
 
 def _check_id(paths: StudyPaths, options: RunOptions) -> None:
-    own = stored_name(paths, opening_rows(paths))
-    if options.study_id and own is not None and options.study_id != own.study_id:
+    local_name = stored_name(paths, opening_rows(paths))
+    if options.study_id and local_name is not None and options.study_id != local_name.study_id:
         raise UsageError(
             [
-                f"--study-id {options.study_id}: {paths.folder} holds the study {own.study_id}; "
+                f"--study-id {options.study_id}: {paths.folder} holds the study "
+                f"{local_name.study_id}; "
                 "name another --results-dir, or leave the option out"
             ]
         )
 
 
 def _chosen(
-    paths: StudyPaths, options: RunOptions, found: Sequence[IndexEntry]
+    paths: StudyPaths, options: RunOptions, entries: Sequence[IndexEntry]
 ) -> IndexEntry | None:
     """The study that is meant; None where there is none of that name."""
-    wanted = [one for one in found if options.study_id in (None, one.study_id)]
-    if len(wanted) == 1 or not (found or options.study_id):
-        return wanted[0] if wanted else None
+    matching = [entry for entry in entries if options.study_id in (None, entry.study_id)]
+    if len(matching) == 1 or not (entries or options.study_id):
+        return matching[0] if matching else None
     listed = [
-        f"  {one.study_id}, begun {humanize.naturaltime(time.time() - one.time)} on {one.host}"
-        for one in found
+        f"  {entry.study_id}, begun {humanize.naturaltime(time.time() - entry.time)} "
+        f"on {entry.host}"
+        for entry in entries
     ]
     where = f"{without_secrets(str(options.storage))} of the name {paths.folder.name}"
     if options.study_id:
         problem = f"--study-id {options.study_id}: no such study in {where}"
     else:
-        problem = f"{len(found)} studies in {where}: --study-id ID goes on with one, --fresh begins"
+        problem = (
+            f"{len(entries)} studies in {where}: --study-id ID goes on with one, --fresh begins"
+        )
         problem += " another"
     raise UsageError([problem, *listed])
 

@@ -70,13 +70,13 @@ def study_information(
 
 def versions() -> dict[str, str]:
     """Of Python and the packages that numbers depend on, read without importing them."""
-    found = {"python": platform.python_version()}
+    versions_by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions_by_package[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions_by_package
 
 
 def environment() -> dict[str, str]:
@@ -114,7 +114,7 @@ def write_information(path: Path, document: Mapping[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     """Paths as text and tuples as lists."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

@@ -12,10 +12,10 @@ from tune_app.record.study_document import StudyName, opening_rows, stored_name
 
 def study_name(paths: StudyPaths) -> StudyName:
     """As the study was begun; a new one where it was not, or before there were ids."""
-    known = stored_name(paths, opening_rows(paths))
-    if known is None:
+    stored = stored_name(paths, opening_rows(paths))
+    if stored is None:
         return new_name(paths)
-    return known if known.study_id else StudyName(new_name(paths).study_id, known.shared)
+    return stored if stored.study_id else StudyName(new_name(paths).study_id, stored.shared)
 
 
 def new_name(paths: StudyPaths) -> StudyName:
