@@ -175,7 +175,8 @@ def outcome(
         tally(driver.study, [] if cluster.epochs else cluster.worker_logs(driver))
         for driver in studies.values()
     ]
-    lines = [line for driver in cluster.drivers for line in driver.lines]
+    own = f"{cluster.folder}/"  # says nothing to a reader
+    lines = [line.replace(own, "") for driver in cluster.drivers for line in driver.lines]
     redone = [count for one in tallies for count in one.redone.values()]
     says = FAULTS[name].says
     new_host = cluster.workers[-1].address if name == "node added" else ""

@@ -13,6 +13,9 @@ Result = TypeVar("Result")
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """They list nothing, and find no file, in a bucket that does not exist."""
 
+S3_ANSWER_SECONDS = 15.0
+"""AWS's library gives a request 3 s, and repeats it: an S3 that takes 5 s would never answer."""
+
 WITHOUT_FOLDERS = ("s3", "gcs")
 """A file's name may hold slashes there; to make the folders above it takes a request for each."""
 
@@ -23,8 +26,18 @@ def filesystem(place: str) -> tuple[Any, str]:
 
     if is_uri(place):
         system, root = fs.FileSystem.from_uri(place)
-        return system, root
+        return (_patient(system) if system.type_name == "s3" else system), root
     return fs.LocalFileSystem(), str(Path(place).expanduser().absolute())
+
+
+def _patient(system: Any) -> Any:
+    """The same S3 with settings that a URI cannot name: the pickle protocol gives the others.
+
+    A small file is one request instead of three.
+    """
+    rebuild, (settings,) = system.__reduce__()
+    own = {"request_timeout": S3_ANSWER_SECONDS, "allow_delayed_open": True}
+    return rebuild({**settings, **own})
 
 
 def make_folder(system: Any, path: str) -> None:

@@ -28,6 +28,17 @@ def test_nothing_is_nothing(bucket):
         read_file(system, f"{root}/file")
 
 
+@pytest.mark.slow
+def test_a_bucket_that_takes_five_seconds_a_request_answers(bucket):
+    folder = StorageFolder(bucket.uri("slowly"))
+    bucket.seconds = 5.0
+    try:
+        folder.write("file", b"content")
+        assert folder.read("file") == b"content"
+    finally:
+        bucket.seconds = 0.0
+
+
 def test_a_bucket_that_is_gone_is_not_empty(gone):
     system, root = filesystem(gone)
     with pytest.raises(OSError, match="the bucket bucket does not exist"):

@@ -179,7 +179,7 @@ def test_a_slow_storage_makes_no_driver_look_dead(bucket, monkeypatch):
     monkeypatch.setattr(lease_module, "own_pid_namespace", lambda: "")
     place = bucket.uri("slow")
     with Lease(place, renew=0.1, stale=0.5) as lease:
-        bucket.seconds = 0.2  # a renewal is five requests
+        bucket.seconds = 0.2  # a renewal is three requests
         with pytest.raises(LeaseHeldError):
             Lease(place, renew=0.1, stale=0.5).__enter__()
         assert not lease.lost_event.is_set()
