@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 
 from analysis.record.record import read_record
 from analysis.record.rows import Epoch, Planned
 from benchmarks.chaos.chaos import end_tree
-from tests.trainables.networks.foreign import FILE
+from tests.fixtures.networks.drawn import make_normalized
+from tests.trainables.networks.foreign import DRAWN
 from trainables.config.installation import child_environment
 from trainables.files.study_folder import LEDGER
 
@@ -22,12 +24,17 @@ pytestmark = [pytest.mark.crash, pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[3]
 CLOCKS = ("time", "attempt", "train_seconds", "eval_seconds", "images_per_second")
 SETTINGS = {
-    "network": "net.py:make_net",
+    "network": "net.py:make_normalized",
+    "weights": "trained.pth",
+    "optimizer": "adamw",
+    "batch_size": "64",
+    "micro_batch": "24",
+    "class_weights": "balanced",
     "layer": "dense,tucker2",
     "rank_scale": "0.5",
     "epochs": "6",
     "train_images": "512",
-    "learning_rate": "0.05",
+    "learning_rate": "0.003",
     "precision": "fp32",
 }
 
@@ -57,11 +64,13 @@ def weights(study: Path, trial: str) -> dict:
     last = max((study / "checkpoints" / trial).glob("e6-a*"))
     (file,) = last.glob("tensors-*.safetensors")
     found = safetensors.torch.load_file(file)
-    return {name: tensor for name, tensor in found.items() if name.startswith("network.")}
+    return {name: tensor for name, tensor in found.items() if not name.startswith("epoch.")}
 
 
 def test_killed_at_any_moment_it_ends_bit_for_bit_as_undisturbed(tmp_path: Path) -> None:
-    shutil.copy(FILE, tmp_path / "net.py")
+    shutil.copy(DRAWN, tmp_path / "net.py")
+    torch.manual_seed(3)
+    torch.save(make_normalized(10).state_dict(), tmp_path / "trained.pth")
     how = {"cwd": tmp_path, "env": child_environment()}
     calm, killed = (tmp_path / "results" / name for name in ("calm", "killed"))
     subprocess.run(command("calm"), check=True, **how)
