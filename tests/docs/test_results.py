@@ -58,10 +58,20 @@ def test_the_page_of_foreign_networks_holds_its_tables_numbers():
         assert line.endswith(" | ".join(f"{number:.4f}" for number in numbers) + " |")
     confirmed = pd.read_parquet(RESULTS / "your-network" / "resnet18-confirm.parquet")
     test = confirmed.loc[confirmed["layer"] == "tucker2", "test_accuracy"].dropna()
-    half = stats.t.ppf(0.975, len(test) - 1) * test.std() / len(test) ** 0.5
-    assert f"tucker2, {test.mean():.2%} ± {half * 100:.2f} (n = {len(test)})" in page.replace(
-        " %", "%"
-    )
+    again = pd.read_parquet(RESULTS / "your-network" / "mobilenet_v2-confirm.parquet")
+    trials = pd.read_parquet(RESULTS / "your-network" / "mobilenet_v2.parquet")
+    fresh = trials[trials["seed"] >= 1000].groupby("layer")["val_accuracy_last"]
+    plain = " ".join(page.split()).replace(" %", "%")
+    for words, numbers in (
+        ("tucker2, {}", test),
+        ("Dense, the best, has {} on the test set", again["test_accuracy"]),
+        ("these have {} and", fresh.get_group("dense")),
+        ("and {} of the held-out images", fresh.get_group("low_rank")),
+    ):
+        half = stats.t.ppf(0.975, len(numbers) - 1) * numbers.std() / len(numbers) ** 0.5
+        told = words.format(f"{numbers.mean():.2%} ± {half * 100:.2f}")
+        assert told in plain
+        assert len(numbers) == 3
 
 
 STUDY = RESULTS / "study"

@@ -6,7 +6,6 @@ The key ``weights`` names a file or "pretrained"; resolved, its tensors' digest 
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 from collections.abc import Sequence
@@ -15,10 +14,16 @@ from pathlib import Path
 
 from trainables.config.starting_point import split_init
 from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
-from trainables.files.file_state import file_state
+from trainables.files.file_state import FileState, file_state, is_as_it_was
 from trainables.files.user_cache import home
 
 PRETRAINED = "pretrained"
+
+PLACES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "TORCH_HOME")
+"""Variables that say where libraries keep weights."""
+
+FORMAT = 2
+"""Of the answers that are kept; raised where they hold more than before."""
 
 DATA = "data"
 """The value of ``normalization`` that keeps the data set's own, whatever the weights expect."""
@@ -39,12 +44,14 @@ class StartingWeights:
     tensors: how many the network takes over.
     fresh: layers that are drawn anew, since the network tells apart another number of classes.
     normalization: what the weights expect, as the key of this name has it; "" where it is unknown.
+    files: those that were read, and the state of each.
     """
 
     digest: str
     tensors: int
     fresh: tuple[str, ...] = ()
     normalization: str = ""
+    files: tuple[tuple[str, FileState], ...] = ()
 
     def to_json(self) -> str:
         """One line; ``from_json`` reads it."""
@@ -55,7 +62,8 @@ class StartingWeights:
         """Raises ValueError for anything else than ``to_json`` wrote."""
         try:
             document = json.loads(text)
-            return cls(**{**document, "fresh": tuple(document["fresh"])})
+            files = tuple((path, tuple(state)) for path, state in document.pop("files", ()))
+            return cls(**{**document, "fresh": tuple(document["fresh"]), "files": files})
         except (KeyError, TypeError) as problem:
             raise ValueError(f"no starting weights: {problem}") from problem
 
@@ -85,28 +93,40 @@ def resolve_weights(
     return f"{name}#{found.digest}", found
 
 
-@functools.lru_cache(maxsize=64)
 def _find(
     name: str, network: str, image_size: int, classes: int, state: tuple[object, ...]
 ) -> StartingWeights:
     """From the cache where nothing that decides it has changed, else looked at anew."""
-    path = answer_file("weights", name, network, image_size, classes, state)
-    if kept := kept_answer(path):
-        return StartingWeights.from_json(kept)
-    plain = network.rpartition("#")[0]
-    sizes = ["--image-size", str(image_size), "--classes", str(classes)]
-    text = ask(["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}")
-    keep_answer(path, text)
-    return StartingWeights.from_json(text)
+    path = answer_file("weights", FORMAT, name, network, image_size, classes, state)
+    kept = _kept.get(path) or _read(path)
+    if kept is None or not all(is_as_it_was(file, before) for file, before in kept.files):
+        plain = network.rpartition("#")[0]
+        sizes = ["--image-size", str(image_size), "--classes", str(classes)]
+        text = ask(["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}")
+        keep_answer(path, text)
+        kept = StartingWeights.from_json(text)
+    _kept[path] = kept
+    return kept
+
+
+_kept: dict[Path, StartingWeights] = {}
+"""Of this process: every point of a plan asks."""
+
+
+def _read(path: Path) -> StartingWeights | None:
+    text = kept_answer(path)
+    return StartingWeights.from_json(text) if text else None
 
 
 def _state(name: str) -> tuple[object, ...]:
-    """Sizes and times of change of the files that the weights are read from."""
-    files = [Path(name)]
-    if name == PRETRAINED:  # which file it is only torchvision knows
-        folder = torch_home() / "hub" / "checkpoints"
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return tuple((str(path), file_state(path)) for path in files if path.is_file())
+    """What tells which files the weights are read from, before they are; and how these are."""
+    if name != PRETRAINED:
+        path = Path(name)
+        return (file_state(path),) if path.is_file() else ()
+    folder = torch_home() / "hub" / "checkpoints"
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    places = tuple(os.environ.get(variable) for variable in PLACES)
+    return (*places, *((str(path), file_state(path)) for path in files if path.is_file()))
 
 
 def torch_home() -> Path:

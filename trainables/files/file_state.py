@@ -18,3 +18,11 @@ def file_state(path: str | Path) -> FileState:
     """
     state = Path(path).stat()
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def is_as_it_was(path: str | Path, before: FileState) -> bool:
+    """Whether the file is there, and as it was."""
+    try:
+        return file_state(path) == before
+    except OSError:
+        return False

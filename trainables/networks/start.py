@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from trainables.config.carried_files import here, pretrained_path
 from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
+from trainables.files.file_state import file_state
 from trainables.files.whole_file import write_whole
+from trainables.networks.from_file.tensor_files import tensor_files_noted
 from trainables.networks.pretrained import TrainedWeights, pretrained_weights
 from trainables.networks.reference import read_reference
 from trainables.networks.weights import (
@@ -22,6 +24,7 @@ from trainables.networks.weights import (
     read_weights,
 )
 from trainables.sizes.layer_table import LayerTable
+from trainables.sizes.read_files import files_read
 
 
 def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> StartingWeights:
@@ -30,13 +33,15 @@ def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> Startin
     Raises:
         NetworkError: where it cannot be read, or does not fit; names every layer that does not.
     """
-    trained = _read(name, table)
+    with files_read() as files, tensor_files_noted(files):
+        trained = _read(name, table)
     fitting, fresh = _fitting(network.state_dict(), trained.tensors, table, name)
     return StartingWeights(
         digest=_digest(trained.tensors),
         tensors=len(fitting),
         fresh=tuple(dict.fromkeys(name.rpartition(".")[0] for name in fresh)),
         normalization=trained.normalization,
+        files=tuple((str(file), file_state(file)) for file in sorted(files) if file.is_file()),
     )
 
 

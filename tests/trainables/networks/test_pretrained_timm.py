@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from tests.trainables.networks.foreign import table_of
 from trainables.config.installation import child_environment
+from trainables.config.starting_weights import resolve_weights
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, meta_module
 from trainables.networks.start import inspect_weights, start_from_weights
@@ -55,7 +56,7 @@ def test_a_network_without_weights_of_its_own_says_what_would_do() -> None:
 
 @pytest.mark.slow  # processes that import timm
 def test_they_are_found_in_the_cache_of_the_hub_or_one_sentence_says_what_is_missing(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look() -> subprocess.CompletedProcess:
         away = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
@@ -80,3 +81,12 @@ def test_they_are_found_in_the_cache_of_the_hub_or_one_sentence_says_what_is_mis
     told = json.loads(found.stdout)
     assert told["normalization"] == HALF
     assert told["fresh"] == ["fc"]
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    asked = ("pretrained", f"timm:{NAME}#0")
+    before = resolve_weights(*asked, image_size=32, classes=10)[0]
+    assert resolve_weights(*asked, image_size=32, classes=10)[0] == before
+    state = {name: one + 1 for name, one in trained().items()}
+    save_file(state, folder / "snapshots" / ("0" * 40) / "model.safetensors")
+    assert resolve_weights(*asked, image_size=32, classes=10)[0] != before
