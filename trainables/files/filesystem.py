@@ -16,6 +16,9 @@ OBJECT_STORES = ("s3", "gcs", "abfs")
 S3_ANSWER_SECONDS = 15.0
 """AWS's library gives a request 3 s, and repeats it: an S3 that takes 5 s would never answer."""
 
+S3_ATTEMPTS = 8
+"""Of each request, in six seconds where it is refused."""
+
 WITHOUT_FOLDERS = ("s3", "gcs")
 """A file's name may hold slashes there; to make the folders above it takes a request for each."""
 
@@ -33,10 +36,17 @@ def filesystem(place: str) -> tuple[Any, str]:
 def _patient(system: Any) -> Any:
     """The same S3 with settings that a URI cannot name: the pickle protocol gives the others.
 
-    A small file is one request instead of three.
+    A small file is one request instead of three. Retries are those of a URI's file system, which
+    the protocol loses: a server that starts is waited for.
     """
+    from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
+
     rebuild, (settings,) = system.__reduce__()
-    own = {"request_timeout": S3_ANSWER_SECONDS, "allow_delayed_open": True}
+    own = {
+        "request_timeout": S3_ANSWER_SECONDS,
+        "allow_delayed_open": True,
+        "retry_strategy": fs.AwsDefaultS3RetryStrategy(max_attempts=S3_ATTEMPTS),
+    }
     return rebuild({**settings, **own})
 
 
