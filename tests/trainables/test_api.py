@@ -64,6 +64,52 @@ def test_what_cannot_be_fitted_says_why(size, kind, words) -> None:
         fit(trace(make_net, image=(3, 32, 32)), **size)
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_network_that_is_traced_stays_as_it_was(trained: bool) -> None:
+    network = make_net().train(trained)
+    network[0].requires_grad_(False)
+    network[3].eval()
+    before = {name: one.clone() for name, one in network.state_dict().items()}
+    modes = [one.training for one in network.modules()]
+    table = trace(network, image=(3, 32, 32))
+    assert table == trace(lambda: network, image=(3, 32, 32), network="Sequential")
+    assert [one.training for one in network.modules()] == modes
+    assert [one.requires_grad for one in network.parameters()] == [False] * 2 + [True] * 4
+    assert all(one.equal(before[name]) for name, one in network.state_dict().items())
+    substitute(network.eval(), fit(table, layer="low_rank", rank=2))
+    assert not network[2].training
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ({"rank": 2.5}, "rank must be a whole number, got 2.5"),
+        ({"rank": "2", "keep": ["x"]}, "rank must be a whole .*; keep must be a text"),
+        ({"rank": True}, "got True"),
+        ({"ranks_scale": 1, "dims": "3"}, "no 'ranks_scale': .* mean 'rank_scale'.*dims must be"),
+        ({"width": 3, "rank": 1}, "fit has no 'width'"),
+    ],
+)
+def test_sizes_of_another_kind_are_all_named(size, words) -> None:
+    with pytest.raises(TypeError, match=words):
+        fit(trace(make_net, image=(3, 32, 32)), layer="tucker2", **size)
+    with pytest.raises(TypeError, match="table must be what trace returns, got a Sequential"):
+        fit(make_net(), layer="tucker2", rank=1)
+
+
+def test_what_cannot_be_substituted_says_why_and_stays() -> None:
+    size = fit(trace(make_net, image=(3, 32, 32)), layer="tucker2", rank=2)
+    with pytest.raises(TypeError, match=r"Module and what fit returns, got a function"):
+        substitute(make_net, size)
+    network = make_net()
+    with torch.no_grad():
+        network[2].weight[0] = float("nan")
+    before = count(network)
+    with pytest.raises(NetworkError, match="weights of 2 are not finite"):
+        substitute(network, size)
+    assert count(network) == before
+
+
 @pytest.mark.seconds  # trains
 def test_what_a_study_has_trained_comes_back(digits, tmp_path) -> None:
     config = TrainConfig.from_trial(

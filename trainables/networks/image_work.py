@@ -84,6 +84,7 @@ class _Meter(TorchFunctionMode):
         self.counter = FlopCounterMode(display=False, custom_mapping=_formulas())
         self.flops: Counter[str] = Counter()
         self.read: set[str] = set()
+        self._module = module
         self._layers = dict(layers_of(module))
         self._weights = {id(layer.weight): name for name, layer in self._layers.items()}
         self._running: list[tuple[str, int]] = []  # layers, and what was counted before each
@@ -95,6 +96,10 @@ class _Meter(TorchFunctionMode):
             after = layer.register_forward_hook(self._leave)
             self._open.callback(before.remove)
             self._open.callback(after.remove)
+        for parameter in self._module.parameters():
+            if parameter.requires_grad:  # torch's counter stumbles over one that is an input
+                self._open.callback(parameter.requires_grad_)
+                parameter.requires_grad_(False)
         self._open.enter_context(self.counter)
         super().__enter__()
         return self

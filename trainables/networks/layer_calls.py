@@ -42,6 +42,45 @@ def without_traces() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def without_values(module: nn.Module) -> Iterator[nn.Module]:
+    """The network without values; in the end it is as it was, since it may be somebody's own."""
+    training = {one: one.training for one in module.modules()}
+    swapped = to_meta(module)
+    try:
+        yield module
+    finally:
+        for held, key, value in reversed(swapped):
+            held[key] = value
+        for one, mode in training.items():
+            one.training = mode
+
+
+Swapped = list[tuple[dict[str, Any], str, Any]]
+
+
+def to_meta(module: nn.Module) -> Swapped:
+    """Takes the values away; what is shared stays shared, unlike with ``module.to``.
+
+    Returns:
+        what stood where.
+    """
+    swapped: Swapped = []
+    moved: dict[int, Any] = {}
+    for one in module.modules():
+        for key, parameter in one._parameters.items():
+            if parameter is not None and not parameter.is_meta:
+                swapped.append((one._parameters, key, parameter))
+                bare = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+                one._parameters[key] = moved.setdefault(id(parameter), bare)
+        for held in (one._buffers, vars(one)):
+            for key, value in held.items():
+                if isinstance(value, Tensor) and not value.is_meta:
+                    swapped.append((held, key, value))
+                    held[key] = value.to("meta")
+    return swapped
+
+
 @torch.no_grad()
 def call_layers(
     module: nn.Module,

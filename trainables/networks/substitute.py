@@ -40,8 +40,17 @@ def substitute(
         trained: whether the weights are trained ones, to which factors come as near as they can.
 
     Raises:
-        NetworkError: when it is another network than the size's; it is then as it was.
+        NetworkError: when it is another network than the size's, or has weights that are not finite
+            where factors are to stand; it is then as it was.
+        TypeError: for anything but a module and a size.
     """
+    if not isinstance(module, nn.Module) or not isinstance(size, NetworkSize):
+        raise TypeError(
+            "substitute takes a torch.nn.Module and what fit returns, got a "
+            f"{type(module).__name__} and a {type(size).__name__}"
+        )
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, got {batch}")
     layers = dict(layers_of(initialized(module, size.table.image)))
     _check_same(module, layers, size)
     generator = torch.Generator().manual_seed(seed)
@@ -63,6 +72,17 @@ def _check_same(
                 f"the network has {what} at {name!r}; the size is of a network that has one of "
                 f"{layer.spec.kernel_shape} there"
             )
+    odd = [
+        name
+        for name, layer in zip(size.names, size.layers, strict=True)
+        if layer.family != "dense"
+        and not layers[name].weight.is_meta
+        and not layers[name].weight.isfinite().all()
+    ]
+    if odd:
+        raise NetworkError(
+            f"the weights of {', '.join(odd)} are not finite: no factors stand for them"
+        )
     has = sum(parameter.numel() for parameter in module.parameters())
     if has != size.table.parameters:
         raise NetworkError(
@@ -80,8 +100,8 @@ def install(module: nn.Module, name: str, factorized: FactorizedConv2d) -> None:
         factorized.to(device=found.weight.device, dtype=found.weight.dtype)
         if found.bias is not None:
             factorized.bias = found.bias  # the parameter itself, which others may share
-    linear = isinstance(found, nn.Linear)
-    put_layer(module, name, FactorizedLinear(factorized) if linear else factorized)
+    layer = FactorizedLinear(factorized) if isinstance(found, nn.Linear) else factorized
+    put_layer(module, name, layer.train(found.training))
 
 
 def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:

@@ -17,7 +17,9 @@ from trainables.networks.layer_calls import (
     bypassed_layers,
     call_layers,
     layers_of,
+    to_meta,
     without_traces,
+    without_values,
 )
 from trainables.networks.network_error import NetworkError, where_it_failed, words_of
 from trainables.sizes.layer_table import LayerRow, LayerTable
@@ -31,7 +33,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def trace(
-    make: Make,
+    make: Make | nn.Module,
     *,
     image: tuple[int, int, int],
     classes: int | None = None,
@@ -44,7 +46,8 @@ def trace(
 
     Args:
         make: builds the network; called on the meta device, where tensors have shapes only. Where
-            its constructor reads values, it is called on the CPU.
+            its constructor reads values, it is called on the CPU. A network that there is already
+            is left as it is.
         image: channels, rows, columns.
         classes: how many logits it must give each image; None takes as many as it gives.
         network: its name, for messages and in the table.
@@ -56,8 +59,24 @@ def trace(
     Raises:
         NetworkError: when it cannot be built or called, or gives no logits of (batch, classes).
     """
+    if isinstance(make, nn.Module):
+        there = make
+        network, make = network or type(there).__name__, lambda: there
     name = network or getattr(make, "__name__", "the network")
-    module = build_meta(lambda: initialized(make(), image), name).eval()
+    with without_values(_built(lambda: initialized(make(), image), name)) as module:
+        return _table(module, image, classes, name, default, sources or {}, arguments or {})
+
+
+def _table(
+    module: nn.Module,
+    image: tuple[int, int, int],
+    classes: int | None,
+    name: str,
+    default: Callable[[tuple[LayerRow, ...]], tuple[str, ...]] | None,
+    sources: Mapping[str, str],
+    arguments: Mapping[str, Any],
+) -> LayerTable:
+    module.eval()
     calls, output = call_layers(module, image, name)
     found = _count_classes(output, classes, name)
     _check_training(module, image, found, name)
@@ -76,8 +95,8 @@ def trace(
         default=chosen,
         other_parameters=total - counted,
         other_macs=work.other_macs,
-        sources=sources or {},
-        arguments=arguments or {},
+        sources=sources,
+        arguments=arguments,
     )
 
 
@@ -87,6 +106,13 @@ def build_meta(make: Make, name: str = "the network") -> nn.Module:
     Raises:
         NetworkError: when it cannot be built, or is no Module.
     """
+    module = _built(make, name)
+    to_meta(module)
+    return module
+
+
+def _built(make: Make, name: str) -> nn.Module:
+    """The network, on the meta device or on the CPU."""
     with without_traces():
         try:
             with torch.device("meta"):
@@ -102,7 +128,7 @@ def build_meta(make: Make, name: str = "the network") -> nn.Module:
         got = f"{type(module).__name__}: {' '.join(repr(module).split()):.60}"
         raise NetworkError(f"{name} must return a torch.nn.Module, got {got}")
     _check_open(module, name)
-    return _on_meta(module)
+    return module
 
 
 def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
@@ -129,21 +155,6 @@ def _check_open(module: nn.Module, name: str) -> None:
                 f"the layers of {name} cannot be watched, since {part} went through torch.compile: "
                 "return it as it was; the key compile compiles what is trained"
             )
-
-
-def _on_meta(module: nn.Module) -> nn.Module:
-    """The same without values; what is shared stays shared, unlike with ``module.to``."""
-    moved: dict[int, Any] = {}
-    for one in module.modules():
-        for key, parameter in one._parameters.items():
-            if parameter is not None and not parameter.is_meta:
-                bare = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
-                one._parameters[key] = moved.setdefault(id(parameter), bare)
-        for held in (one._buffers, vars(one)):
-            for key, value in held.items():
-                if isinstance(value, Tensor):
-                    held[key] = value.to("meta")
-    return module
 
 
 @torch.no_grad()
