@@ -109,6 +109,17 @@ def test_the_digest_is_of_what_is_returned_not_of_the_file(asked) -> None:
     assert content_digest(asked(ARRAYS.replace("draw(30)", "draw(33)"))) != first
 
 
+ITEMS = """
+class Own:
+    def __len__(self):
+        return 9
+    def __getitem__(self, number):
+        return {}
+def load():
+    return Own(), Own()
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -138,6 +149,19 @@ def test_the_digest_is_of_what_is_returned_not_of_the_file(asked) -> None:
             "test has no pictures",
         ),
         ("def load():\n    a, b = draw(9)\n    return (a, b * 0), (a, b * 0)", "at least 2"),
+        (
+            ITEMS.format("draw(1)[0][1 // (number % 4 - 3) * 0], number % 3"),
+            r"train\[3\]: ZeroDivisionError: .*; train\[7\]: ZeroDivisionError",
+        ),
+        (
+            ITEMS.format("{'image': 1, 'label': number % 3}"),
+            r"train\[0\]: an item must be a pair .*got a dict with the keys image, label",
+        ),
+        (ITEMS.format("1, number % 3, 'x'"), r"an item must be a pair .*got a tuple of 3"),
+        (
+            "def load():\n    a, b = draw(9)\n    return (a, np.eye(3)[b]), (a, b)",
+            r"train\[0\]: a label must be .*labels.argmax\(1\)",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_the_place(asked, body: str, message: str) -> None:

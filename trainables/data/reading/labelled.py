@@ -52,7 +52,7 @@ def read_labelled(part: Any, what: str, place: Place, *, side: int, resize: str)
     problems = []
     for number in with_bar(range(len(pairs)), f"reading {what}"):
         try:
-            image, label = pairs[number]
+            image, label = _pair(pairs, number)
             picture = _to_picture(image)
             labels[number] = _to_label(label)
         except (UnreadableImage, DatasetError, TypeError, ValueError) as problem:
@@ -117,12 +117,29 @@ class _Zipped:
         return self._images[number], self._labels[number]
 
 
+def _pair(pairs: Any, number: int) -> tuple[Any, Any]:
+    """One item; raises DatasetError for what somebody's own code raises, and for no pair."""
+    try:
+        item = pairs[number]
+    except Exception as problem:  # of a person's own class: it may be any
+        raise DatasetError(f"{type(problem).__name__}: {problem}") from problem
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        got = type(item).__name__
+        got += f" of {len(item)}" if isinstance(item, (tuple, list)) else ""
+        keys = f" with the keys {', '.join(map(str, item))}" if isinstance(item, dict) else ""
+        raise DatasetError(f"an item must be a pair (image, label), got a {got}{keys}")
+    return item[0], item[1]
+
+
 def _to_picture(image: Any) -> Image.Image:
     if isinstance(image, Image.Image):
         return to_rgb(image)
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
-        raise DatasetError(f"an image must be of type uint8 (0 to 255), got {pixels.dtype}")
+        raise DatasetError(
+            f"an image must be of type uint8 (0 to 255), got {pixels.dtype}: values in [0, 1] "
+            "become so by (255 * values).round().astype('uint8')"
+        )
     if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4) and pixels.shape[0] in (1, 3):
         pixels = pixels.transpose(1, 2, 0)  # as torch has it
     if pixels.ndim == 3 and pixels.shape[2] == 1:
@@ -137,7 +154,10 @@ def _to_picture(image: Any) -> Image.Image:
 def _to_label(label: Any) -> int:
     value = np.asarray(label)
     if value.shape not in ((), (1,)) or value.dtype.kind not in "iu":
-        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}")
+        hint = ": labels.argmax(1) numbers the classes" if value.ndim == 1 else ""
+        if value.dtype.kind == "U":
+            hint = ": np.unique(labels, return_inverse=True) numbers the names"
+        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}{hint}")
     if int(value.reshape(())) < 0:
         raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}")
     return int(value.reshape(()))
