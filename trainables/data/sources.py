@@ -143,7 +143,12 @@ def misfit(config: TrainConfig, counts: DataCounts) -> str:
             f"for {held_out:,}: lower it, or leave it out"
         )
     kept = own if held_out and own else held_out
-    if kept + max(wanted, 1) > counts.train_images:
+    if kept >= counts.train_images:
+        return (
+            f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
+            "validation leave none to train on: lower validation_images"
+        )
+    if kept + wanted > counts.train_images:
         return (
             f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
             f"validation and {wanted:,} to train on do not fit: lower validation_images or "

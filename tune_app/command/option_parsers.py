@@ -51,7 +51,8 @@ def kept() -> OptionParser:
         if text in ("all", "front"):
             return text
         wrong = ParseError(f"takes all, front or a whole number, got {text!r}")
-        return number(text) if text.isdigit() else wrong
+        read = number(text)
+        return wrong if isinstance(read, ParseError) else read
 
     return read
 
@@ -77,7 +78,7 @@ def share() -> OptionParser:
     """GPUs of one trial: a part of a card, whole cards (Ray takes no 1.5), or "auto"."""
 
     def read(text: str) -> float | str:
-        number = 0.0 if text == "auto" else float(text)
+        number = 0.0 if text == "auto" else float(_without_commas(text))
         if not 0 <= number < inf or (number > 1 and not number.is_integer()):
             raise ValueError
         return "auto" if text == "auto" else number

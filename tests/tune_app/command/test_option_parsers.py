@@ -10,6 +10,7 @@ from tune_app.command.option_parsers import (
     above_zero,
     at_least,
     duration,
+    kept,
     objectives,
     one_of,
     setting,
@@ -135,3 +136,13 @@ def test_a_number_has_a_most_where_more_means_nothing() -> None:
 def test_what_is_written_is_read_as_the_same_value(value) -> None:
     again = scalar(written(value))
     assert (type(again), again) == (type(value), value)
+
+
+@pytest.mark.parametrize("text", ["1,000", "1_000", "1000", " 1000"])
+def test_a_whole_number_is_written_alike_in_every_option(text: str) -> None:
+    assert at_least(1)(text) == kept()(text) == share()(text) == above_zero()(text) == 1000
+
+
+@pytest.mark.parametrize("text", ["-1", "1e3", "0x10", "some", ""])
+def test_how_many_are_kept_is_named_or_counted(text: str) -> None:
+    assert kept()(text) == ParseError(f"takes all, front or a whole number, got {text!r}")

@@ -65,6 +65,14 @@ def test_more_images_than_there_are_is_told_with_what_there_is() -> None:
     }
 
 
+def test_more_held_out_than_there_are_leaves_none_and_no_negative_number() -> None:
+    (problem,) = refused(settings={"validation_images": (100_000,)})
+    assert problem == (
+        "digits has 1,433 training images; 100,000 for validation leave none to train on: lower "
+        "validation_images"
+    )
+
+
 def test_a_file_in_the_way_of_the_results_is_told(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("not a folder", encoding="utf-8")
     (problem,) = refused()
