@@ -95,7 +95,7 @@ EFFECTIVE = {
     },
     "trainables layers": {"--classes"},
     "trainables precision": {"--image-size", "--classes", "--json"},
-    "trainables weights": {"--image-size", "--classes", "--json"},
+    "trainables weights": {"--image-size", "--classes", "--save", "--json"},
 }
 """Options that have an effect beside whatever else their command accepts."""
 

@@ -146,6 +146,10 @@ WRONG = {
         ["a name takes more than 255 bytes; shorten it"],
     ),
     "a file that is no space": ("--space broken.toml", ["broken.toml is not TOML"]),
+    "numbers beyond what can be counted": (
+        f"--space quickstart --search optuna --num-samples {10**20} --cpus-per-trial 1e-5",
+        ["--num-samples: takes a whole number from 1 to 1,000,000", "a number of at least 0.0001"],
+    ),
     "nothing at all": ("", ["--space is missing"]),
 }
 
@@ -174,6 +178,16 @@ def test_wrong_use_is_refused_with_code_2_and_starts_nothing(case: str, tmp_path
     for word in words:
         assert word in done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_that_is_gone_is_the_reason_that_is_told(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} {ROOT / 'run_tune.py'}"
+    done = subprocess.run(
+        f"{command} --space quickstart --plan",
+        shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = "error: the folder that this is run in is no longer there; change to one that is\n"
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_a_plan_refuses_a_download_that_the_run_could_not_make(tmp_path: Path) -> None:

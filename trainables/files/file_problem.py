@@ -16,6 +16,10 @@ REMEDIES = {
 }
 
 
+_GONE = "the folder that this is run in is no longer there; change to one that is"
+"""Asking for it is what fails without naming a file."""
+
+
 def file_problem(problem: OSError) -> str:
     """Which file, what is wrong with it, and what to do: ``images: Permission denied; …``."""
     if problem.strerror is None:
@@ -23,6 +27,6 @@ def file_problem(problem: OSError) -> str:
     remedy = REMEDIES.get(problem.errno or 0)
     told = f"{problem.strerror}; {remedy}" if remedy else problem.strerror
     if problem.filename is None:
-        return told
+        return _GONE if problem.errno == errno.ENOENT else told
     # bytes that are no UTF-8 as a backslash, x and their digits
     return f"{os.fsencode(problem.filename).decode('utf-8', 'backslashreplace')}: {told}"

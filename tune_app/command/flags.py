@@ -16,6 +16,7 @@ from tune_app.command.choices import (
     PRESETS,
 )
 from tune_app.command.option_parsers import (
+    LEAST_SHARE,
     OptionParser,
     above_zero,
     at_least,
@@ -30,6 +31,9 @@ from tune_app.command.option_parsers import (
 )
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.command.searchers import SEARCHERS
+
+MOST_SAMPLES = 1_000_000
+"""Points of one search; more would not end, and planning them takes memory."""
 
 ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
 RUN, WHERE, SHOW = "What a trial may use", "Where", "Look before you start"
@@ -156,7 +160,8 @@ ReductionFactor = Annotated[
     _option(HOW, "X", "asha continues one trial in X at each rung; default 3.", from_number(1.1)),
 ]
 NumSamples = Annotated[
-    Any, _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1))
+    Any,
+    _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1, MOST_SAMPLES)),
 ]
 Objective = Annotated[
     Any,
@@ -187,7 +192,9 @@ GpusPerTrial = Annotated[
     Any,
     _option(RUN, "X|auto", "GPUs per trial, such as 0.25; auto measures the fastest.", share()),
 ]
-CpusPerTrial = Annotated[Any, _option(RUN, "X", "CPU cores per trial; default 1.", above_zero())]
+CpusPerTrial = Annotated[
+    Any, _option(RUN, "X", "CPU cores per trial; default 1.", from_number(LEAST_SHARE))
+]
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
 EpochsPerReport = Annotated[
     Any,

@@ -20,6 +20,12 @@ OptionParser = Callable[[str], Any]
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 DURATION = re.compile("".join(rf"(?:(?P<{unit}>{NUMBER}){unit})?" for unit in UNITS))
+LEAST_SHARE = 0.0001
+"""Ray counts cores and cards in ten thousandths; what is less would be nothing."""
+
+LONGEST = 1e9
+"""Seconds, thirty years: Python cannot wait for ten times as long."""
+
 THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 
 
@@ -81,6 +87,8 @@ def share() -> OptionParser:
         number = 0.0 if text == "auto" else float(_without_commas(text))
         if not 0 <= number < inf or (number > 1 and not number.is_integer()):
             raise ValueError
+        if 0 < number < LEAST_SHARE:
+            raise ValueError
         return "auto" if text == "auto" else number
 
     return _reader(read, "a fraction of a GPU (0 to 1), whole GPUs, or auto")
@@ -92,12 +100,17 @@ def duration() -> OptionParser:
     def read(text: str) -> float:
         text = text.strip().lower()
         if re.fullmatch(NUMBER, text):
-            return _positive(text)
+            text += "s"
         parts = DURATION.fullmatch(text)
         if not parts:
             raise ValueError
         numbers = {unit: parts[unit] for unit in UNITS if parts[unit]}
-        return _positive(str(sum(float(number) * UNITS[unit] for unit, number in numbers.items())))
+        seconds = _positive(
+            str(sum(float(number) * UNITS[unit] for unit, number in numbers.items()))
+        )
+        if seconds > LONGEST:
+            raise ValueError
+        return seconds
 
     return _reader(read, "a time such as 90s, 30m, 2h or 1d12h")
 
