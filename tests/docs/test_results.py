@@ -139,10 +139,22 @@ def test_the_page_of_decays_holds_its_tables_numbers():
     for row in rows:
         decay, *cells = [cell.strip(" *") for cell in row.strip("|").split("|")]
         assert cells == [f"{100 * mean:.1f}" for mean in means[float(decay)]]
-    report = (STUDY / "records" / "a_weight_decay" / "report.md").read_text(encoding="utf-8")
-    quoted = [line.removeprefix("> ") for line in page.splitlines() if line.startswith("> *")]
-    assert len(quoted) == 2
-    assert all(line in report for line in quoted)
+
+
+@pytest.mark.parametrize(
+    ("page", "studies", "quotes"),
+    [
+        ("a_weight_decay", ["a_weight_decay", "a_constant"], 7),
+        ("b_c_dims", ["b_tensor_train", "c_tucker"], 6),
+        ("e_protocols", ["e_protocols"], 3),
+    ],
+)
+def test_the_pages_quote_their_reports(page, studies, quotes):
+    reports = [(STUDY / "records" / name / "report.md").read_text("utf-8") for name in studies]
+    lines = (STUDY / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    quoted = [line.removeprefix("> ") for line in lines if line.startswith("> *")]
+    assert len(quoted) == quotes
+    assert all(any(line in report for report in reports) for line in quoted)
 
 
 @pytest.mark.parametrize(("head", "name"), [("D", "d_families"), ("A", "a_weight_decay")])

@@ -297,5 +297,4 @@ def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job)
     assert said.count("install one version on every node") == 2
     assert f"torch is {torch_version()} here and 0.1 on the driver's machine" in said
     assert ("cannot use it" in said) == (not torch.cuda.is_available())
-    right = job(code_digest=code_digest(), torch_version=torch_version())
-    assert run(worker(right))[-1]["done"]
+    assert run(worker(job(code_digest=code_digest(), torch_version=torch_version())))[-1]["done"]

@@ -79,7 +79,7 @@ def whole_point(space: SearchSpace, values: Mapping[str, Scalar], seed: int) -> 
 def plan_point(
     point: Mapping[str, Any], rules: PointRules, id_of_name: Mapping[str, str]
 ) -> PlannedTrial | Duplicate | Rejected:
-    """Judges a whole point; ``known`` holds the ``names`` of the trials planned so far."""
+    """Judges a whole point; ``id_of_name`` holds the trials planned so far."""
     try:
         return classify_point(point, configure(point, rules), rules, id_of_name)
     except ConfigError as problem:

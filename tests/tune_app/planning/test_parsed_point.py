@@ -15,7 +15,7 @@ def test_one_point_is_a_trial_then_a_duplicate_or_rejected_with_the_reason() -> 
     sweep = SPACES["low_rank"]
     rules = PointRules({"precision": "fp32", "classes": 10}, max_parameters=100_000)
     point = whole_point(sweep, {"rank_divisor": 30, "weight_decay_scaling": 0}, seed=2)
-    trial = plan_point(point, rules, known={})
+    trial = plan_point(point, rules, id_of_name={})
     assert isinstance(trial, PlannedTrial)
     assert (trial.config.precision, trial.config.seed) == ("fp32", 2)
     again = plan_point(point, rules, trial.names)
