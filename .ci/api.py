@@ -27,6 +27,8 @@ def write_api(folder: Path) -> None:
     rooms = [f"analysis.{path.parent.name}" for path in (ROOT / "analysis").glob("*/__init__.py")]
     # pdoc cannot look up the fields of a named tuple where annotations are postponed
     warnings.filterwarnings("ignore", "Error parsing type annotation")
+    # nor where a subclass of Tensor has what torch gives it in C
+    warnings.filterwarnings("ignore", "Cannot determine where .*KernelOnDemand")
     pdoc.pdoc(*PACKAGES, *rooms, output_directory=folder)  # __all__ hides rooms from pdoc
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # typing itself would take milliseconds
 
 LEAST_PYTHON = (3, 11)
 OWN = ("analysis", "search_spaces", "trainables", "tune_app")
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 
 
 class Starting:
@@ -72,8 +72,8 @@ def _missing(name: str) -> str:
             "its folder out of PYTHONPATH"
         )
     remedy = "install RankTune there with pip, which brings it"
-    python = f"{ROOT}/.venv/bin/python"
-    if os.path.isfile(f"{ROOT}/Makefile"):  # noqa: PTH113
+    python = f"{_ROOT}/.venv/bin/python"
+    if os.path.isfile(f"{_ROOT}/Makefile"):  # noqa: PTH113
         remedy = f"use {python}, which make quickstart installs"
     return f"{sys.executable} has no package {name!r}, which RankTune needs: {remedy}"
 

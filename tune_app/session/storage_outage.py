@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class StorageOutage:
     clock: Callable[[], float] = time.monotonic
     _away: dict[str, float] = field(default_factory=dict)  # by trial: since when
     _since: float | None = None  # start of the outage that was reported
+    _answered: float = -math.inf  # when the storage was last told to be back
     _told_after: float = TOLD_AFTER_SECONDS  # how long an outage must last for the next line
 
     def heard(self, trial_id: str, away_seconds: float, problem: str = "") -> None:
@@ -35,7 +37,10 @@ class StorageOutage:
         if away_seconds <= 0:
             self.forget(trial_id)
             return
-        self._away[trial_id] = self.clock() - away_seconds
+        # a trial that sleeps between its tries learns later than others that the storage is back
+        since = max(self.clock() - away_seconds, self._answered)
+        away_seconds = self.clock() - since
+        self._away[trial_id] = since
         if away_seconds >= self._told_after:
             self._since = min(self._away.values()) if self._since is None else self._since
             while self._told_after <= away_seconds:
@@ -54,3 +59,4 @@ class StorageOutage:
             lasted = format_duration(self.clock() - self._since)
             LOG.info("the storage answers again after %s", lasted)
             self._since, self._told_after = None, TOLD_AFTER_SECONDS
+            self._answered = self.clock()

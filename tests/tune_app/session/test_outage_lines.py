@@ -28,8 +28,11 @@ def test_a_long_outage_is_told_each_time_it_has_lasted_six_times_as_long(outage,
     outage.forget("a")
     outage.heard("the record", 0.0)
     assert lines[3:] == ["the storage answers again after 10 min"]
-    outage.heard("a", 11.0)
-    assert len(lines) == 5
+    outage.heard("a", 601.0)  # it slept when the storage came back
+    assert len(lines) == 4
+    now[0] += 11.0
+    outage.heard("a", 612.0)
+    assert [line.partition("taken nothing for ")[2][:6] for line in lines[4:]] == ["11 s: "]
 
 
 def test_what_the_storage_said_stands_in_the_line_and_no_secret(outage, lines):
