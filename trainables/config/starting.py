@@ -35,7 +35,8 @@ class Starting:
         if not program:
             return
         if sys.version_info < LEAST_PYTHON:
-            _refuse(f"RankTune needs Python 3.11 or newer, and this is {sys.version.split()[0]}")
+            least = ".".join(map(str, LEAST_PYTHON))
+            _refuse(f"RankTune needs Python {least} or newer, and this is {sys.version.split()[0]}")
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, end_in_a_word)
             sys.unraisablehook = _end_or_show

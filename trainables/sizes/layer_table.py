@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -184,14 +184,16 @@ class LayerTable:
         """A hash of everything that decides what is trained; a file's location does not."""
         sources = {name: without_place(text) for name, text in self.sources.items()}
         network = self.network.rpartition("/")[2]
-        content = {**self._document(), "network": network, "sources": sources}
+        # what was counted decides nothing that is trained
+        rows = [replace(row, counted=None) for row in self.rows]
+        content = {**self._document(rows), "network": network, "sources": sources}
         return hashlib.blake2b(_dump(content).encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> str:
         """The table as JSON text, which `from_json` reads."""
         known = {"folder": self.folder or None, "other_macs": self.other_macs}
         own = {key: value for key, value in known.items() if value is not None}
-        return _dump({**self._document(), "rows": [_document(row) for row in self.rows], **own})
+        return _dump({**self._document(self.rows), **own})
 
     @staticmethod
     def from_json(text: str) -> "LayerTable":
@@ -218,13 +220,12 @@ class LayerTable:
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self, rows: Iterable[LayerRow]) -> dict[str, Any]:
         return {
             "network": self.network,
             "image": self.image,
             "classes": self.classes,
-            # what was counted decides nothing that is trained
-            "rows": [_document(replace(row, counted=None)) for row in self.rows],
+            "rows": [_row_document(row) for row in rows],
             "default": self.default,
             "other_parameters": self.other_parameters,
             "sources": dict(self.sources),
@@ -232,7 +233,7 @@ class LayerTable:
         }
 
 
-def _document(row: LayerRow) -> dict[str, Any]:
+def _row_document(row: LayerRow) -> dict[str, Any]:
     document = asdict(row)
     if row.counted is None:
         del document["counted"]

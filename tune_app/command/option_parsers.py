@@ -56,9 +56,10 @@ def kept() -> OptionParser:
     def read(text: str) -> Any:
         if text in ("all", "front"):
             return text
-        wrong = ParseError(f"takes all, front or a whole number, got {text!r}")
-        read = number(text)
-        return wrong if isinstance(read, ParseError) else read
+        count = number(text)
+        if isinstance(count, ParseError):
+            return ParseError(f"takes all, front or a whole number, got {text!r}")
+        return count
 
     return read
 
@@ -85,9 +86,9 @@ def share() -> OptionParser:
 
     def read(text: str) -> float | str:
         number = 0.0 if text == "auto" else float(_without_commas(text))
-        if not 0 <= number < inf or (number > 1 and not number.is_integer()):
+        if not (number == 0 or LEAST_SHARE <= number < inf):
             raise ValueError
-        if 0 < number < LEAST_SHARE:
+        if number > 1 and not number.is_integer():
             raise ValueError
         return "auto" if text == "auto" else number
 

@@ -76,14 +76,19 @@ class Dispatcher:
         trial = waiting.popleft() if waiting else (self.searcher.propose() if tier == 0 else None)
         if trial is None:
             return None
-        attempts = self.history[trial.trial_id]
+        history = self.history[trial.trial_id]
         if (needed := self._tier(trial)) != tier:
             self._waiting.setdefault(needed, deque()).append(trial)
             return self.next_attempt(tier)
-        if attempts.planned is None:
+        if history.planned is None:
             self.write(planned_row(trial, time=self.clock(), search=self.search))
         attempt = RunningAttempt(
-            trial, attempts.attempt + 1, attempts.epoch, self.clock(), tier, attempts.threads
+            trial,
+            history.attempt + 1,
+            history.epoch,
+            self.clock(),
+            tier,
+            history.threads,
         )
         self.running[trial.trial_id] = attempt
         return attempt
@@ -130,13 +135,13 @@ class Dispatcher:
     def ended(self, trial_id: str, status: TrialStatus, code: str = "") -> None:
         """The attempt ended without a failure; ``code`` is the code path that trained it."""
         attempt = self.running.pop(trial_id)
-        attempts = self.history[trial_id]
+        history = self.history[trial_id]
         why = (
-            f"the loss was not finite in epoch {attempts.epoch + 1}"
+            f"the loss was not finite in epoch {history.epoch + 1}"
             if status == TrialStatus.DIVERGED
             else None
         )
-        now, epoch = self.clock(), attempts.epoch
+        now, epoch = self.clock(), history.epoch
         self.write(Ended(trial_id, attempt.number, now, status, epoch, error=why, code=code))
         if status != TrialStatus.INTERRUPTED:
             self.streak.went_well(epoch=False)
@@ -145,14 +150,14 @@ class Dispatcher:
     def failed(self, trial_id: str, failure: Failure) -> bool:
         """The attempt failed; whether another will follow. May halt the search."""
         attempt = self.running.pop(trial_id)
-        attempts = self.history[trial_id]
-        retry = not failure.is_hopeless and self.policy.retries(attempts, failure.kind)
+        history = self.history[trial_id]
+        retry = not failure.is_hopeless and self.policy.retries(history, failure.kind)
         end = Ended(
             trial_id,
             attempt.number,
             self.clock(),
             TrialStatus.FAILED,
-            attempts.epoch,
+            history.epoch,
             kind=failure.kind,
             error=failure.error,
             retry=retry,

@@ -34,7 +34,7 @@ SEARCH = "optuna"
 class Point:
     """One point that Optuna is waiting for: its trial there, and the replicates it consists of."""
 
-    asked: optuna.Trial
+    optuna_trial: optuna.Trial
     members: dict[str, PlannedTrial]  # by trial id, one a seed
 
 
@@ -91,15 +91,15 @@ class OptunaSearch:
         """Turns a point into trials: new ones are queued, known ones are answered."""
         members: dict[str, PlannedTrial] = {}
         for seed in self.plan.seeds:
-            config = whole_point(self.plan.space, values, seed)
-            judged = plan_point(config, self.plan.rules, {})
+            whole = whole_point(self.plan.space, values, seed)
+            judged = plan_point(whole, self.plan.rules, {})
             if isinstance(judged, Rejected):
                 self._reject(optuna_trial, judged)
                 return
             if isinstance(judged, PlannedTrial):  # no Duplicate: nothing is known to plan_point
                 trial = next(filter(None, map(self._trials.get, judged.names)), judged)
                 self._trials |= dict.fromkeys((*judged.names, *trial.names), trial)
-                self._note_alias(config, judged, trial)
+                self._note_alias(whole, judged, trial)
                 members[trial.trial_id] = trial
         fresh = [trial for trial in members.values() if self._is_new(trial.trial_id)]
         self._pending.update(trial.trial_id for trial in fresh)
@@ -116,12 +116,12 @@ class OptunaSearch:
         return trial_id in self._again or trial_id not in self.context.history
 
     def _note_alias(
-        self, config: dict[str, Any], trial: PlannedTrial, original: PlannedTrial
+        self, whole: dict[str, Any], trial: PlannedTrial, original: PlannedTrial
     ) -> None:
         """Records another spelling of a trial that is recorded already."""
         planned = self.context.history[original.trial_id].planned
         if planned is not None and planned.config != trial.config.to_dict():
-            self.context.write(Alias(config, original.trial_id))
+            self.context.write(Alias(whole, original.trial_id))
 
     def _settle(self, point: Point) -> None:
         """Tells Optuna the point's result if every replicate has ended for good."""
@@ -130,19 +130,19 @@ class OptunaSearch:
         self._waiting.remove(point)
         trials = [self.context.history[name] for name in point.members]
         if any(trial.status == TrialStatus.FAILED for trial in trials):
-            self.study.tell(point.asked, state=TrialState.FAIL)
+            self.study.tell(point.optuna_trial, state=TrialState.FAIL)
         elif any(trial.status == TrialStatus.STOPPED for trial in trials):
             self._tell_stopped(point, trials)
         else:
             values = _values(list(point.members.values()), trials, self.context.objectives)
-            self.study.tell(point.asked, values)
+            self.study.tell(point.optuna_trial, values)
 
     def _tell_stopped(self, point: Point, trials: list[TrialHistory]) -> None:
         """A stopped trial's accuracy is not final: Optuna hears it as pruned at its epoch."""
         if len(self.context.objectives) == 1:
             epoch, value = min((trial.epoch, _score(trial)) for trial in trials)
-            point.asked.report(value, epoch)
-        self.study.tell(point.asked, state=TrialState.PRUNED)
+            point.optuna_trial.report(value, epoch)
+        self.study.tell(point.optuna_trial, state=TrialState.PRUNED)
 
     def _reject(self, optuna_trial: optuna.Trial, why: Rejected) -> None:
         self.context.write(Infeasible(why.config, why.reason))

@@ -130,11 +130,11 @@ class LedgerCallback(PicklesEmpty, tune.Callback):
         self.listener.on_start(trial_id)
 
     def _status(self, trial_id: str, result: dict) -> TrialStatus:
-        attempts = self.dispatcher.history[trial_id]
+        history = self.dispatcher.history[trial_id]
         config = self.dispatcher.running[trial_id].trial.config
         if result.get("diverged"):
             return TrialStatus.DIVERGED
-        if attempts.epoch >= config.epochs:
+        if history.epoch >= config.epochs:
             return TrialStatus.FINISHED
         asked_to_stop = result.get("interrupted") or self.dispatcher.halted
         return TrialStatus.INTERRUPTED if asked_to_stop else TrialStatus.STOPPED

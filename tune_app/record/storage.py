@@ -129,6 +129,11 @@ def free_bytes(storage: str) -> int | None:
         return None
 
 
+def named_place(storage: str) -> str:
+    """A storage as the terminal's lines name it: without secrets and without options."""
+    return without_secrets(storage).partition("?")[0]
+
+
 def without_secrets(text: str) -> str:
     """Text as a study's files may hold it: its URIs without ``key:secret@``.
 

@@ -45,9 +45,7 @@ class RetryReport:
             return
         host = "" if kind == "storage" else trial.host
         if kind == "unfit_node":
-            _, _, host_message = message.partition(
-                "UnfitNodeError: "
-            )  # begins with the host's name
+            host_message = message.partition("UnfitNodeError: ")[2]  # begins with the host's name
             host = host_message or f"{host or 'a host'}: {message}"
         self._groups.setdefault((kind, host), []).append(trial_id)
         self._last = self.clock()

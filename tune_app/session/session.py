@@ -18,7 +18,7 @@ from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
-from tune_app.record.storage import StorageFolder, without_secrets
+from tune_app.record.storage import StorageFolder, named_place
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
@@ -157,8 +157,7 @@ class Session:
                 return
             except OSError as problem:
                 if not logged:
-                    place = without_secrets(self.storage).partition("?")[0]
-                    LOG.info("waiting for the storage %s: %s", place, problem)
+                    LOG.info("waiting for the storage %s: %s", named_place(self.storage), problem)
                 logged = True
                 time.sleep(AWAY_SECONDS)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
-from tune_app.record.storage import without_secrets
+from tune_app.record.storage import named_place
 
 TOLD_AFTER_SECONDS = 10.0
 
@@ -47,7 +47,7 @@ class StorageOutage:
                 self._told_after *= TOLD_AGAIN
             LOG.info(
                 "the storage %s has taken nothing for %s%s: training goes on, checkpoints wait",
-                without_secrets(self.storage).partition("?")[0],
+                named_place(self.storage),
                 format_duration(away_seconds),
                 f" ({' '.join(problem.split())})" if problem else "",
             )

@@ -147,8 +147,7 @@ def _check_id(paths: StudyPaths, options: RunOptions) -> None:
         raise UsageError(
             [
                 f"--study-id {options.study_id}: {paths.folder} holds the study "
-                f"{local_name.study_id}; "
-                "name another --results-dir, or leave the option out"
+                f"{local_name.study_id}; name another --results-dir, or leave the option out"
             ]
         )
 
@@ -169,10 +168,8 @@ def _chosen(
     if options.study_id:
         problem = f"--study-id {options.study_id}: no such study in {where}"
     else:
-        problem = (
-            f"{len(entries)} studies in {where}: --study-id ID goes on with one, --fresh begins"
-        )
-        problem += " another"
+        problem = f"{len(entries)} studies in {where}: --study-id ID goes on with one, --fresh "
+        problem += "begins another"
     raise UsageError([problem, *listed])
 
 
