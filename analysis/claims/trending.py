@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.claims.choosing import columns
 from analysis.claims.claim import Claim, Verdict, p_words
 from analysis.claims.matching import numbered, tuned_columns
+from analysis.statistics.intervals import rounding_variance
 from analysis.statistics.trend import CLIFF, FITTED, Exponent, before_the_cliff, exponent
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import outcomes
@@ -108,6 +109,13 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
         ran += " their network are left out"
     interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
     follows = f"the best {question.key} follows {question.against}"
+    if not alpha.shared:
+        text = f"No one curve, moved along with {question.against}, fits all networks (F test,"
+        text += f" {p_words(alpha.fits)}, {ran}): how accuracy depends on {question.key} differs"
+        text += (
+            " between them in more than the place of the best value, and no exponent is claimed."
+        )
+        return Claim(text, "cannot_say", found.runs)
     if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
         text = f"The exponent with which {follows} cannot be told: its {interval} is open ({ran});"
         text += " try values further apart."
@@ -155,13 +163,15 @@ def fit_trend(study: Study, question: Trend) -> Trended:
 def _fitted(runs: pd.DataFrame) -> Trended:
     """Of runs with ``value``, ``level``, ``size``, ``block`` and ``configuration``."""
     cells = runs.groupby("configuration", sort=False).agg(
-        mean=("value", "mean"), n=("value", "size"), level=("level", "first"),
+        mean=("value", "mean"), n=("value", "size"), variance=("value", "var"),
+        level=("level", "first"),
         size=("size", "first"), block=("block", "first"), parameters=("parameters", "first"),
     )  # fmt: skip
     cells = best_first(cells).drop_duplicates(["block", "level"])  # the best over nuisance keys
+    least = rounding_variance(runs["value"])
     near = before_the_cliff(cells["mean"].to_numpy(dtype=float), cells["block"].to_numpy())
     cut, cells = int((~near).sum()), cells[near]
-    fitted = exponent(
-        *(cells[name].to_numpy(dtype=float) for name in ("mean", "n", "level", "size", "block"))
-    )
+    names = ("mean", "n", "level", "size", "block", "variance")
+    mean, n, level, size, block, variance = (cells[name].to_numpy(dtype=float) for name in names)
+    fitted = exponent(mean, n, level, size, block, variance=np.maximum(variance, least))
     return Trended(fitted, len(runs), int(runs["size"].nunique()), cut)

@@ -4,7 +4,8 @@ Every network has a level of its own, and all share one smooth curve of log(valu
 whose shape nobody knows: it need not be symmetric, nor its optimum lie within the grid. It is taken
 to be a Gaussian process (Rasmussen, Williams 2006), whose smoothness and height the runs decide by
 restricted likelihood. α̂ is where that is highest; its interval holds every α that an F test does
-not tell from it.
+not tell from it. Where what the curve leaves over is far more than runs of one setting differ by,
+the networks share no curve, and α̂ means nothing (``MISFIT``).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ HEIGHTS = np.logspace(-1, 5, 13)
 CLIFF = 0.2
 """How far below the best of its network a cell says where training breaks, and not where the
 optimum lies; an accuracy."""
+MISFIT = 0.001
+"""The p-value below which networks are taken to share no curve; nearly equal ones pass."""
 FITTED = 3
 """What the runs decide besides the networks' levels: length, height and exponent."""
 
@@ -40,7 +43,8 @@ class Exponent:
     """α̂ and its interval; an end is infinite where every exponent tried on that side fits as well.
 
     ``p`` is that of α = 0, ``cells`` counts the means that were fitted, ``df`` what is left to
-    judge the fit by.
+    judge the fit by. ``fits`` is the p-value of one curve for all networks, against the spread of
+    runs of one setting; NaN where every setting has one run.
     """
 
     estimate: float = math.nan
@@ -49,6 +53,12 @@ class Exponent:
     p: float = math.nan
     cells: int = 0
     df: int = 0
+    fits: float = math.nan
+
+    @property
+    def shared(self) -> bool:
+        """Whether the networks may share one curve."""
+        return not self.fits < MISFIT
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,12 @@ def exponent(
     log_size: np.ndarray,
     block: np.ndarray,
     level: float = LEVEL,
+    variance: np.ndarray | None = None,
 ) -> Exponent:
     """α̂ from cells' means; ``runs`` weighs them, ``block`` numbers the networks.
 
-    Logarithms are natural ones. Cells and not runs are fitted, so that what no smooth curve
-    explains counts as noise in full.
+    ``variance`` is that of each cell's runs, NaN where it has one. Logarithms are natural ones.
+    Cells and not runs are fitted, so that what no smooth curve explains counts as noise in full.
     """
     free = len(mean) - len(np.unique(block))
     df = free - FITTED
@@ -89,7 +100,18 @@ def exponent(
     high = math.inf if last == len(tried) - 1 else _crossing(tried, fit, last, last + 1, limit)
     worse = math.expm1(2 / free * float(fit.max() - fit[np.abs(tried).argmin()])) * df
     p = float(special.fdtrc(1, df, worse))
-    return Exponent(float(tried[fit.argmax()]), low, high, p, len(mean), df)
+    best = float(tried[fit.argmax()])
+    noise = _noise(design, mean - mean.mean(), best)
+    return Exponent(best, low, high, p, len(mean), df, _fits(noise, df, variance, runs))
+
+
+def _fits(noise: float, df: int, variance: np.ndarray | None, runs: np.ndarray) -> float:
+    """``Exponent.fits``, from the variance of a run that the curve leaves over (F test)."""
+    if variance is None or not (known := np.isfinite(variance) & (runs > 1)).any():
+        return math.nan
+    free = runs[known] - 1
+    pure = float((free * variance[known]).sum() / free.sum())
+    return float(special.fdtrc(df, free.sum(), noise / pure)) if pure > 0 else math.nan
 
 
 def before_the_cliff(mean: np.ndarray, block: np.ndarray) -> np.ndarray:
@@ -118,10 +140,22 @@ def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarr
 
 def _fit(design: _Design, values: np.ndarray, alpha: float) -> float:
     """The restricted log likelihood of an exponent, at the best smoothness and height."""
+    return -0.5 * float(_deviances(design, values, alpha)[0].min())
+
+
+def _noise(design: _Design, values: np.ndarray, alpha: float) -> float:
+    """The variance of a run that is left over at an exponent's best smoothness and height."""
+    deviances, left = _deviances(design, values, alpha)
+    free = len(values) - len(set(design.block))
+    return float(left.ravel()[deviances.argmin()]) / free
+
+
+def _deviances(design: _Design, values: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """-2 log likelihood, and the squares that are left over, for every length and height."""
     directions, weights, cost = _decomposed(design, alpha)
     squares = (directions @ values) ** 2
     left = np.maximum((weights @ squares[:, :, None])[..., 0], 1e-300)  # no spread at all
-    return -0.5 * float((cost + directions.shape[1] * np.log(left)).min())
+    return cost + directions.shape[1] * np.log(left), left
 
 
 @functools.lru_cache(maxsize=512)

@@ -52,6 +52,20 @@ def test_where_accuracy_only_rises_in_a_line_the_interval_stays_open():
     assert math.inf in (-found.low, found.high)
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_networks_whose_curves_have_another_shape_share_no_exponent(alike):
+    rng = np.random.default_rng(5)
+    size, value = np.repeat(SIZES, len(VALUES)), np.tile(VALUES, len(SIZES))
+    place = np.log10(value) + 2 - np.log10(size) - 1.4
+    narrow = np.where((size < 0.05) | alike, 1.0, 2.5)
+    accuracy = 0.9 - 0.01 * narrow * place**2 + 0.003 * rng.normal(size=(2, len(size)))
+    found = exponent(
+        accuracy.mean(axis=0), np.full(len(size), 2.0), np.log(value), np.log(size),
+        np.repeat(np.arange(4), 8), variance=accuracy.var(axis=0, ddof=1),
+    )  # fmt: skip
+    assert found.shared == alike
+
+
 def test_too_few_cells_or_one_size_give_no_exponent():
     cells = np.arange(4.0)
     assert math.isnan(exponent(cells, cells + 1, cells, cells, np.arange(4)).estimate)
