@@ -39,6 +39,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--trials", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--epochs", type=int, help="train on digits so long")
+    parser.add_argument("--max-concurrent", type=int, help="trials at once")
     parser.add_argument("--fresh", action="store_true", help="a study of its own")
     asked = parser.parse_args(words)
     options = RunOptions(
@@ -48,6 +49,7 @@ def main(words: list[str]) -> int:
         address=asked.address,
         command="again",
         cpus_per_trial=1,
+        max_concurrent=asked.max_concurrent,
         fresh=asked.fresh,
         checkpoint_seconds=CHECKPOINT_SECONDS,
     )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.cluster.load import slowdown_at
 from tests.cluster.outcome import Outcome
 from tests.cluster.running import Cluster
 
+INFINITE = float("inf")
 CONTINUE = "to continue: "
-
-
-def slowdown_at(load: float) -> float:
-    """How many times as long anything may take where others compute beside; 3 at most."""
-    return min(3.0, max(1.0, load / (os.cpu_count() or 1)))
 
 
 @dataclass(frozen=True)
@@ -25,9 +21,10 @@ class Fault:
     real networks, saving to S3; else scripted trials and a shared folder. workers: hosts with
     slots. rounds: trials a slot. seconds: of a scripted trial's epoch, of which it has nine.
     small_storage: a file system of its own. exit_codes: of each driver. redone: epochs that a trial
-    may train again; a scripted one saves each epoch. within: seconds until a trial goes on. hosts:
-    on which trials run. lines: that may name it, however many trials it hit. ends: leaves trials
-    for another command, within so many seconds.
+    may train again; a scripted one saves each epoch. noticed: seconds until the loss is on record,
+    None where nothing is lost at once. within: seconds until a trial goes on. share: of all slots,
+    what one driver may take. hosts: on which trials run. lines: that may name it, however many
+    trials it hit. ends: leaves trials for another command, within so many seconds.
     """
 
     strike: Callable[[Cluster], None]
@@ -39,7 +36,9 @@ class Fault:
     small_storage: bool = False
     exit_codes: tuple[int, ...] = (0,)
     redone: int = 1
+    noticed: float | None = None
     within: float = 60
+    share: float = 1.0
     hosts: int = 1
     lines: int = 2  # a loaded machine may miss a host's trials in two parts
     ends: float | None = None
@@ -48,6 +47,7 @@ class Fault:
         """What the search owed and did not do; times are longer where others compute beside."""
         slowdown = slowdown_at(found.load)
         ends = None if self.ends is None else slowdown * self.ends
+        noticed = None if self.noticed is None else slowdown * self.noticed
         within = slowdown * self.within
         named = sum(self.says in line for line in found.lines)
         owed = {
@@ -61,6 +61,7 @@ class Fault:
             "no epoch twice on record": found.doubled == 0,
             "the results of an undisturbed search": found.differing == 0,
             f"at most {self.redone} epochs of a trial redone": found.redone_most <= self.redone,
+            f"the loss on record within {noticed} s": (found.noticed or 0) <= (noticed or INFINITE),
             f"a trial goes on within {within} s": (found.recovered or 0) <= within,
             f"trials on {self.hosts} hosts": len(found.hosts) >= self.hosts,
         }

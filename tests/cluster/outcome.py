@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.record.record import read_record
-from analysis.record.rows import Epoch, Planned, Started
+from analysis.record.rows import Ended, Epoch, Planned, Started
 from analysis.study.study import load_study
 from benchmarks.chaos.inspection import trained_epochs
 from tests.tune_app.scripted import accuracy
@@ -26,10 +26,12 @@ class Outcome:
 
     finished, planned: trials. redone: epochs trained again, and redone_most of one trial. lost,
     doubled: epochs missing from the record, or twice on it. differing: epochs with another result
-    than undisturbed. recovered: seconds from the fault to the first attempt that it led to; None
+    than undisturbed. noticed: seconds from the fault to the first attempt on record that it ended.
+    recovered: seconds from the fault to the first attempt that it led to; None
     where none was needed. exit_codes: of each driver, in the order of their starts. seconds: from
     the fault to the last driver's end. said: the first line that names the cause; "" for none.
-    hosts: on which trials ran. load: of the machine as the fault struck.
+    hosts: on which trials ran. load: of the machine from
+    the fault until a trial went on, or as the fault struck where that is more.
     """
 
     fault: str
@@ -41,6 +43,7 @@ class Outcome:
     lost: int
     doubled: int
     differing: int
+    noticed: float | None
     recovered: float | None
     exit_codes: tuple[int, ...]
     seconds: float
@@ -118,6 +121,17 @@ def _history(config: dict) -> list[float | None]:
     trainer = Trainer(settings, data, device="cpu", threads=1)
     wanted = range(min(COMPARED, settings.epochs))
     return [trainer.train_epoch().val_accuracy for _ in wanted]
+
+
+def first_loss(studies: Iterable[Path], after: float) -> float | None:
+    """Seconds from ``after`` to the first attempt that ended for another to follow."""
+    ends = [
+        row.time - after
+        for study in studies
+        for row in read_record(study).rows
+        if isinstance(row, Ended) and row.time > after and row.retry
+    ]
+    return min(ends, default=None)
 
 
 def first_attempt(studies: Iterable[Path], after: float, new_host: str = "") -> float | None:

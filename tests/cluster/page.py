@@ -33,22 +33,26 @@ def read_records() -> dict[str, dict]:
 def table(faults: tuple[str, ...]) -> str:
     """Markdown, in the order of the faults."""
     lines = [
-        "| fault | slots a host | trials | epochs redone (most of one trial) | first attempt after "
-        "| exit code | over after | load | line printed |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| fault | slots a host | trials | epochs redone (most of one trial) | on record after "
+        "| first attempt after | exit code | over after | load | line printed |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     order = {name: number for number, name in enumerate(faults)}
     known = [one for one in read_records().values() if one["fault"] in order]
     for one in sorted(known, key=lambda one: (order[one["fault"]], one["slots"])):
-        again = "none needed" if one["recovered"] is None else f"{one['recovered']:.1f} s"
+        noticed, again = _seconds(one.get("noticed")), _seconds(one["recovered"])
         codes = ", ".join(map(str, one["exit_codes"]))
-        said = one["said"].replace("|", "\\|") or "none needed"
+        said = one["said"].replace("|", "\\|") or "–"
         lines.append(
             f"| {one['fault']} | {one['slots']} | {one['finished']} of {one['planned']} | "
-            f"{one['redone']} ({one['redone_most']}) | {again} | {codes} | {one['seconds']:.0f} s |"
-            f" {one['load']:.0f} | {said} |"
+            f"{one['redone']} ({one['redone_most']}) | {noticed} | {again} | {codes} | "
+            f"{one['seconds']:.0f} s | {one['load']:.0f} | {said} |"
         )
     return "\n".join(lines)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.1f} s"
 
 
 def not_run(faults: tuple[str, ...]) -> str:

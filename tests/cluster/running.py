@@ -74,6 +74,7 @@ class Cluster:
     """A head without slots and workers; drivers run on the last one.
 
     epochs: of trials that train and save to S3; None has scripted ones, whose epochs take seconds.
+    at_once: trials of one driver; None for as many as there are slots.
     """
 
     hosts: Hosts
@@ -82,6 +83,7 @@ class Cluster:
     trials: int
     epochs: int | None = None
     seconds: float = 1.0
+    at_once: int | None = None
     head: Host = field(init=False)
     workers: list[Host] = field(default_factory=list)
     drivers: list[Driver] = field(default_factory=list)
@@ -134,6 +136,8 @@ class Cluster:
         folder = self.folder / results
         log = self.folder / f"driver{len(self.drivers) + 1}.log"
         work = f"--epochs {self.epochs}" if self.epochs else f"--seconds {self.seconds}"
+        if self.at_once:
+            work += f" --max-concurrent {self.at_once}"
         host = host or self.workers[-1]
         process = host.start(
             f"exec python -m tests.cluster.driver --results {folder} --storage '{self.storage}' "
