@@ -99,7 +99,7 @@ class Host:
         )
         command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--uts"]
         self._init = subprocess.Popen([*command, "--ipc", "--net", "sh", "-ec", init])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not ready.exists():
             assert time.monotonic() < deadline, f"{self.name} did not boot"
             time.sleep(0.02)
@@ -155,7 +155,7 @@ class Host:
         if self._init is not None:
             self.cut()
             subprocess.run(["kill", "-9", str(self._inside())], check=True)
-            self._init.wait(10)
+            self._init.wait(60)
             self._init = None
             subprocess.run(["ip", "link", "del", self.link], check=False, capture_output=True)
 

@@ -108,7 +108,7 @@ class Slurm:
         node.start(f"exec {command} -D", **self.environment)
 
     def _wait_for_nodes(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while self.ask("sinfo --noheader --format=%t").split() != ["idle"]:
             assert time.monotonic() < deadline, self.ask("sinfo --long --Node")
             time.sleep(1)
@@ -116,7 +116,7 @@ class Slurm:
     def ask(self, command: str) -> str:
         """What a command on the first node prints."""
         answer = self.folder / "answer"
-        self.nodes[0].start(f"{command} > {answer} 2>&1", **self.environment).wait(60)
+        self.nodes[0].start(f"{command} > {answer} 2>&1", **self.environment).wait(300)
         return answer.read_text()
 
     def submit(self, words: str) -> int:

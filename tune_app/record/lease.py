@@ -122,7 +122,7 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
-        self._thread.join(self.stale)  # a storage that is away may keep the lease
+        self._thread.join(STALE_SECONDS)  # a storage that is away may keep the lease
 
     def _take(self, *, replace: bool) -> None:
         """Writes this driver's name, and checks whether another did the same at this moment."""

@@ -19,9 +19,9 @@ def test_a_head_that_answers_is_there_and_one_that_refuses_is_gone_until_it_answ
     watch = HeadWatch(f"127.0.0.1:{port}", period=0.05, timeout=0.5, tries=3)
     assert not silent_within(watch, 0.5)
     server.close()
-    assert silent_within(watch, 5)
+    assert silent_within(watch, 60)
     server = socket.create_server(("127.0.0.1", port))
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while watch.silent_seconds is not None and time.monotonic() < end:
         time.sleep(0.02)
     assert watch.silent_seconds is None
@@ -40,7 +40,7 @@ def test_a_head_that_says_nothing_is_gone():
             waiting.append(one)
         port = server.getsockname()[1]
         watch = HeadWatch(f"127.0.0.1:{port}", period=0.05, timeout=0.2, tries=3)
-        assert silent_within(watch, 5)
+        assert silent_within(watch, 60)
         watch.close()
         for one in waiting:
             one.close()
