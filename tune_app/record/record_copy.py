@@ -25,7 +25,7 @@ RETRY_SECONDS = 1.0
 """Between two tries at a storage that refuses."""
 
 PATIENCE_SECONDS = 30.0
-"""The end of a search waits so long for a storage that does not answer."""
+"""The end of a search waits so long for a storage that takes nothing."""
 
 
 class RecordCopy:
@@ -60,6 +60,7 @@ class RecordCopy:
         self._replaced: list[Segment] = []  # by longer ones, which the reader takes
         self._begun = self._superseded = False
         self._trying_since: float | None = None
+        self._taken_at = 0.0
         self._problem = ""
         self._finishing = self._left = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="record copy")
@@ -80,11 +81,20 @@ class RecordCopy:
             self._changed.notify_all()
 
     def finish(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Whether all of it lies in the storage, within so many seconds."""
+        """Waits until all of it lies in the storage, or it has taken nothing for so many seconds.
+
+        Returns whether all of it does. A slow storage has as long as it takes.
+        """
         with self._changed:
             self._finishing = True
+            self._taken_at = time.monotonic()
             self._changed.notify_all()
-            return self._changed.wait_for(self._is_done, seconds)
+            while not self._is_done():
+                left = self._taken_at + seconds - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            return True
 
     def settle(self, seconds: float) -> None:
         """Waits so long at most for a copy that is under way."""
@@ -150,6 +160,12 @@ class RecordCopy:
                 record.folder.write(f"{RECORD}/{name}", path.read_bytes())
             with self._changed:
                 del self._files[name]
+                self._taken()
+
+    def _taken(self) -> None:
+        """The storage took a piece: it is slow at most."""
+        with self._changed:
+            self._trying_since = self._taken_at = time.monotonic()
 
     def _opened(self) -> SharedRecord:
         """The record, and what of it this ledger goes on from: an open segment is written anew."""
@@ -172,6 +188,7 @@ class RecordCopy:
         content = _first_rows(content, self._seal_bytes)
         segment = Segment.of(self._driver, start, content)
         record.write(segment, content)
+        self._taken()
         if segment.length >= self._seal_bytes:
             self._sealed.append(segment)
             self._open = None

@@ -106,6 +106,24 @@ def test_an_outage_holds_nobody_up_and_its_end_brings_everything(bucket, fault, 
         assert copied(storage) == ledger.path.read_bytes() != before
 
 
+@pytest.mark.seconds
+def test_a_slow_storage_has_as_long_as_it_takes_to_get_everything(bucket, tmp_path):
+    storage = bucket.uri(f"{tmp_path.name}/study")
+    files = [tmp_path / f"{number}.parquet" for number in range(8)]
+    for file in files:
+        file.write_bytes(b"table")
+    with Ledger(tmp_path) as ledger, copy_of(ledger, storage) as copy:
+        until(lambda: copied(storage) == ledger.path.read_bytes())
+        bucket.seconds = 0.3  # of which each file takes several
+        copy.add(*files)
+        began = time.monotonic()
+        assert copy.finish(4)
+        assert time.monotonic() - began > 4
+        bucket.seconds = 0.0
+    folder = StorageFolder(storage)
+    assert all(folder.read(f"{RECORD}/{file.name}") == b"table" for file in files)
+
+
 def test_a_storage_that_removes_nothing_is_not_away(bucket, tmp_path):
     """A removal that is retried for seconds is no outage, and giving it up no recovery."""
     storage = bucket.uri(f"{tmp_path.name}/study")
