@@ -17,9 +17,9 @@ import torch
 from ray import tune
 
 from trainables.compiled.code_path import code_path
-from trainables.config.carried_files import Content, remember_starts
+from trainables.config.carried_files import Content, register_starts
 from trainables.config.metrics import WORST_SCORE, EpochMetrics, score
-from trainables.config.tables import remember_tables
+from trainables.config.tables import register_tables
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
 from trainables.data.datasets.registry import load_dataset
@@ -83,8 +83,8 @@ class CifarTrainable(tune.Trainable):
         starts: Mapping[str, Content] = MappingProxyType({}),
     ) -> None:
         """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
-        remember_tables(tables)
-        remember_starts(starts)
+        register_tables(tables)
+        register_starts(starts)
         self._data = data
         self._handler: logging.FileHandler | None = None
         self._start(config)

@@ -20,7 +20,7 @@ from analysis.record.record import RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
 from analysis.study.searched_keys import existing
 from trainables.config.former_names import with_present_names
-from trainables.config.tables import remember_tables
+from trainables.config.tables import register_tables
 from trainables.files.study_folder import LEASE, LEDGER, STUDY
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ def _information(folder: Path) -> dict[str, Any]:
             f"{path}: {name} must be an object, got {info[name]!r}; restore the file or remove it"
         )
     try:
-        remember_tables(info.get("networks") or ())
+        register_tables(info.get("networks") or ())
     except (TypeError, ValueError) as problem:
         raise RecordError(f"{path}: {problem}; restore the file or remove it") from None
     return info

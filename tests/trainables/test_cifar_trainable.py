@@ -136,8 +136,8 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line_in_the_log(worker, job,
     log = tmp_path / "log"
     again = run(worker(job(config, attempt=1, worker_log=str(log))))
     assert rows(again) == rows(straight)
-    assert f"{last.name} is passed over" in log.read_text()
-    assert ("goes on" in log.read_text()) == bool(whole)
+    assert f"{last.name} is skipped" in log.read_text()
+    assert ("continues from" in log.read_text()) == bool(whole)
 
 
 def test_only_the_last_and_the_best_checkpoint_are_kept(worker, job, tiny):

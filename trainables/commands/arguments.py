@@ -21,6 +21,6 @@ DataDir = Annotated[
 
 
 def refuse_unread(config: TrainConfig, data_dir: Path | None) -> None:
-    """Raises DatasetError for a --data-dir that was typed and that the data set does not read."""
+    """Raises DatasetError for a --data-dir that the data set does not read."""
     for problem in unread_options(requested_data(config, data_dir)):
         raise DatasetError(problem)

@@ -17,7 +17,7 @@ from trainables.config.former_names import present_name
 from trainables.config.installation import command_to_paste
 from trainables.sizes.registry import SIZES
 
-if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
+if TYPE_CHECKING:  # importing torch takes seconds; usage errors are reported before
     import torch
 
     from trainables.compression.trained import Trained
@@ -139,21 +139,23 @@ def compress(
         assert weights is not None
         trained, data = _from_weights(network, weights, settings or [], data_dir)
     if replace is not None or keep is not None:
-        trained = _choosing(trained, replace, keep)
+        trained = _with_selection(trained, replace, keep)
     if batchnorm_images and data is None:
         raise ValueError("--batchnorm-images needs images: name them with --set dataset=NAME")
-    held = len(split_training_images(trained.config, data).train) if data is not None else 0
-    if batchnorm_images > held:
+    training_images = (
+        len(split_training_images(trained.config, data).train) if data is not None else 0
+    )
+    if batchnorm_images > training_images:
         raise ValueError(
-            f"--batchnorm-images {batchnorm_images}: the trial trained on {held:,} images; name at "
-            "most as many"
+            f"--batchnorm-images must be at most {training_images}, the number of training images, "
+            f"got {batchnorm_images}"
         )
     compressed = decompose(trained, target, dtype=dtype)
     if data is not None and batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
     before, after = (
-        evaluate(one, trained.config, data) if data is not None else None
-        for one in (trained.network, compressed.network)
+        evaluate(evaluated, trained.config, data) if data is not None else None
+        for evaluated in (trained.network, compressed.network)
     )
     folder = out or start_folder(study or Path("results"), trained, compressed)
     start = write_start(
@@ -162,7 +164,11 @@ def compress(
     space = write_space(start, trained)
     state = json.loads((start.folder / STATE).read_text(encoding="utf-8"))
     command = _fine_tune_command(space, data_dir, skips=study is not None and skips_files(study))
-    print(json.dumps(state, indent=1) if as_json else compress_report(state, space, command, held))
+    print(
+        json.dumps(state, indent=1)
+        if as_json
+        else compress_report(state, space, command, training_images)
+    )
 
 
 def _check_source(
@@ -177,8 +183,8 @@ def _check_source(
         raise ValueError("name a STUDY folder, or a network with --network NAME --weights FILE")
     if study is not None and (network or weights or settings):
         raise ValueError(
-            f"{study} brings its networks with their weights: drop --network, --weights and --set, "
-            "or drop the folder"
+            f"{study} contains its network and weights: drop --network, --weights and --set, or "
+            "drop the folder"
         )
     names_data = any(text.partition("=")[0].strip() == "dataset" for text in settings)
     if study is None and data_dir is not None and not names_data:
@@ -191,7 +197,7 @@ def _check_source(
 def _from_weights(
     network: str, weights: Path, settings: list[str], data_dir: Path | None
 ) -> tuple[Trained, Dataset | None]:
-    """The network, and the images that ``dataset`` names among its settings."""
+    """The network with its weights, and the images of the setting ``dataset``, if it is given."""
     from trainables.compression.evaluation import load_data
     from trainables.compression.trained import from_weights
     from trainables.data.datasets.registry import count_dataset
@@ -199,28 +205,28 @@ def _from_weights(
 
     config = read_settings([f"network={network}", *settings])
     refuse_unread(config, data_dir)
-    given = {text.partition("=")[0].strip() for text in settings}
-    if "dataset" not in given:
+    keys = {text.partition("=")[0].strip() for text in settings}
+    if "dataset" not in keys:
         return from_weights(config, weights), None
     classes = count_dataset(requested_data(config, data_dir)).classes
-    if "classes" in given and config.classes != classes:
+    if "classes" in keys and config.classes != classes:
         raise ValueError(f"--set classes={config.classes}: {config.dataset} has {classes} classes")
     trained = from_weights(config.with_values(classes=classes), weights)
     return trained, load_data(trained, data_dir)
 
 
-def _choosing(trained: Trained, replace: str | None, keep: str | None) -> Trained:
-    """The same network with other layers to replace."""
-    asked = {"replace": replace, "keep": keep}
-    config = trained.config.with_values(**{k: v for k, v in asked.items() if v is not None})
+def _with_selection(trained: Trained, replace: str | None, keep: str | None) -> Trained:
+    """The same network with another selection of layers to replace."""
+    selection = {"replace": replace, "keep": keep}
+    config = trained.config.with_values(**{k: v for k, v in selection.items() if v is not None})
     return dataclasses.replace(trained, config=config, size=config.network_size())
 
 
 def _dtype(precision: str) -> torch.dtype:
-    """The precision's type.
+    """The torch type of a precision.
 
     Raises:
-        ValueError: for an unknown precision, and for one that no decomposition takes.
+        ValueError: for an unknown precision, and for one that decompositions do not support.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"--precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
@@ -235,7 +241,7 @@ def _dtype(precision: str) -> torch.dtype:
 
 
 def _fine_tune_command(space: Path, data_dir: Path | None, *, skips: bool) -> str:
-    """``skips``: the trial went on without files that cannot be read."""
-    words: list[str | Path] = ["--space", space]
-    words += ["--data-dir", data_dir] if data_dir else []
-    return command_to_paste("", *words, *["--skip-unreadable"] * skips)
+    """The command that runs the space; ``skips`` tells that the trial skipped unreadable files."""
+    arguments: list[str | Path] = ["--space", space]
+    arguments += ["--data-dir", data_dir] if data_dir else []
+    return command_to_paste("", *arguments, *["--skip-unreadable"] * skips)

@@ -1,4 +1,4 @@
-"""What ``compress`` prints: each layer, the sizes, and what is left of the accuracy."""
+"""What ``compress`` prints: each layer, the sizes, and the accuracy before and after."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 from trainables.text.table import WIDTH, lay_out, shorten, shorten_apart
 
-MUCH_LOST = 0.05  # of accuracy: then BatchNorm's old statistics are worth a word
+LARGE_LOSS = (
+    0.05  # of accuracy: from here on the report advises to measure BatchNorm's statistics again
+)
 ADVISED_IMAGES = 2048
 
 
 def compress_report(state: dict[str, Any], space: Path, command: str, training_images: int) -> str:
-    """The table and what came of it; paths and commands alone may be wider than 80 columns."""
+    """The report as text; only paths and commands may be wider than 80 columns."""
     network, source = state["network"], state["source"]
     done, epochs = source["epochs_done"], source["config"]["epochs"]
     when = f"after {done} of {epochs} epochs" if done else f"({source['checkpoint']})"
@@ -26,7 +28,7 @@ def compress_report(state: dict[str, Any], space: Path, command: str, training_i
         f"({network['parameters'] / network['dense_parameters']:.1%})",
         f"multiply-adds  {network['dense_macs'] / 1e6:,.2f} M -> {network['macs'] / 1e6:,.2f} M "
         "per image",
-        *_judged(**{name: state["held_out"].get(name) for name in ("before", "after")}),
+        *_validation_lines(**{name: state["held_out"].get(name) for name in ("before", "after")}),
         *_advice(state, training_images),
         "",
         f"starting point in {space.parent}",
@@ -35,7 +37,7 @@ def compress_report(state: dict[str, Any], space: Path, command: str, training_i
     return "\n".join(lines)
 
 
-def _judged(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
+def _validation_lines(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
     if before is None or after is None:
         return ["validation     none: no image was held out or named"]
     return [
@@ -52,7 +54,7 @@ def _advice(state: dict[str, Any], training_images: int) -> list[str]:
     if images:
         return [f"BatchNorm      measured again on {images:,} training images"]
     before, after = (state["held_out"].get(name) for name in ("before", "after"))
-    if before is None or after["accuracy"] > before["accuracy"] - MUCH_LOST:
+    if before is None or after["accuracy"] > before["accuracy"] - LARGE_LOSS:
         return []
     return [
         "               BatchNorm keeps the dense network's statistics;",
@@ -75,16 +77,16 @@ def _table(layers: list[dict[str, Any]]) -> list[str]:
         for name, layer in zip(names, layers, strict=True)
     ]
     lines = lay_out([header, *rows], align="<<<>>")
-    left = WIDTH - len(lines[0])
-    spectra = [_spectrum(layer["singular_values"], left) for layer in layers]
+    width = WIDTH - len(lines[0])
+    spectra = [_spectrum(layer["singular_values"], width) for layer in layers]
     return [
         f"{line}  {spectrum}".rstrip()
-        for line, spectrum in zip(lines, ["singular values"[: left - 2], *spectra], strict=True)
+        for line, spectrum in zip(lines, ["singular values"[: width - 2], *spectra], strict=True)
     ]
 
 
 def _spectrum(values: list[float], width: int) -> str:
-    """As many leading singular values, over the largest, as fit."""
+    """As many leading singular values as fit, divided by the largest."""
     count = max((width - 3) // 4, 0)
-    words = [f"{value:.2f}".removeprefix("0")[:3] for value in values[1 : count + 1]]
-    return " ".join(["1", *words])
+    texts = [f"{value:.2f}".removeprefix("0")[:3] for value in values[1 : count + 1]]
+    return " ".join(["1", *texts])

@@ -49,7 +49,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a trained network: a torch.export program, safetensors and a card, with latencies."""
-    import torch  # takes seconds; usage errors are reported before
+    import torch  # importing torch takes seconds; usage errors are reported before
 
     from trainables.compression.evaluation import (
         held_out_batches,
@@ -96,9 +96,9 @@ def export(
     )
     folder = (out or study / "exports" / trained.trial_id).absolute()
     files = write_files(folder, exported, images)
-    told = describe(exported, trained.size)
+    description = describe(exported, trained.size)
     if onnx or int8:
-        told["onnx"] = write_onnx_files(
+        description["onnx"] = write_onnx_files(
             folder,
             exported.chosen.module,
             images,
@@ -106,22 +106,22 @@ def export(
             lambda: held_out_batches(trained.config, data, batch=-(-at_once // 2)),
             tolerance=TOLERANCE,
         )
-        files |= {name: row["bytes"] for name, row in told["onnx"].items()}
-    card = make_card(trained, data, told, files)
+        files |= {name: row["bytes"] for name, row in description["onnx"].items()}
+    card = make_card(trained, data, description, files)
     store_card(folder, study, card)
     print(json.dumps(card, indent=1) if as_json else _report(card, folder))
 
 
 def _report(card: dict[str, Any], folder: Path) -> str:
     norm = "folded" if card["batchnorm_folded"] else "kept"
-    others = [
+    latencies = [
         f"{name} {candidate['median'] * 1e3:.3g} ms"
         for name, candidate in card["candidates"].items()
     ]
     lines = [
         f"{card['trial_id']} ({card['checkpoint']})",
         f"form {card['form']}, BatchNorm {norm}",
-        f"at batch {card['chosen_at_batch']}: {', '.join(others)}",
+        f"at batch {card['chosen_at_batch']}: {', '.join(latencies)}",
         "",
         *lay_out(_latencies(card), align="<>>>>"),
         f"medians (quartiles) in float32, threads {card['threads']}, {card['machine']}",
@@ -139,7 +139,7 @@ def _report(card: dict[str, Any], folder: Path) -> str:
 
 
 def _accuracies(card: dict[str, Any]) -> list[str]:
-    """Of each ONNX file, on the held-out images."""
+    """A line for each ONNX file: its accuracy on the held-out images."""
     return [
         f"{name:17}  accuracy {row['accuracy']:.4f} on the {row['images']:,} held-out images"
         if row["images"]

@@ -1,4 +1,4 @@
-"""``python -m trainables layers NETWORK``: what each layer is, and what each family makes of it."""
+"""``python -m trainables layers NETWORK``: lists its layers, and its size in each family."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def layers(
     idle = [flag for flag, value in shown.items() if json and value not in (None, "")]
     if idle:
         raise ValueError(
-            f"--json prints the network as it is, and {' and '.join(idle)} would have no effect: "
+            f"--json prints the network as it is, so that {' and '.join(idle)} has no effect: "
             "leave one out"
         )
     _check_sides(network, image_size, width)
@@ -80,8 +80,8 @@ def _check_sides(network: str, image_size: int, width: int | None) -> None:
 
 def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) -> list[str]:
     rank_scale = 0.25 if rank_scale is None else rank_scale
-    asked = Architecture("dense", table=table, replace=replace, keep=keep)
-    skeleton = asked.skeleton
+    architecture = Architecture("dense", table=table, replace=replace, keep=keep)
+    skeleton = architecture.skeleton
     reasons = {row.name: why_kept(table, row, replace, keep) for row in table.rows}
     chosen = sum(not reason for reason in reasons.values())
     channels, height, width = table.image
@@ -108,7 +108,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) 
         *lay_out(
             [
                 ["family", "smallest", "largest", f"at {rank_scale:g}", "layers kept dense"],
-                *(_family(asked, name, rank_scale) for name in SIZES if name != "dense"),
+                *(_family(architecture, name, rank_scale) for name in SIZES if name != "dense"),
             ],
             align="<>>>>",
         ),
@@ -131,13 +131,13 @@ def _extent(row: LayerRow, height: int, width: int, parts: int = 1) -> str:
     return f"{times}{height}x{width}" if row.kind == "conv" else f"{height}"
 
 
-def _family(asked: Architecture, name: str, rank_scale: float) -> list[str]:
-    skeleton, rule = asked.skeleton, RankRule(rank_scale=rank_scale)
+def _family(architecture: Architecture, name: str, rank_scale: float) -> list[str]:
+    skeleton, rule = architecture.skeleton, RankRule(rank_scale=rank_scale)
     smallest, largest = floor_and_ceiling(name, skeleton)
     sizes = [
         (layer_at(name, spec, rule, may_stay_dense=skeleton.may_stay_dense), times)
         for spec, times in skeleton.distinct
     ]
-    here = skeleton.fixed + sum(size.parameters * times for size, times in sizes)
+    parameters = skeleton.fixed + sum(size.parameters * times for size, times in sizes)
     dense = sum(times for size, times in sizes if size.family == "dense")
-    return [name, f"{smallest:,}", f"{largest:,}", f"{here:,}", f"{dense}"]
+    return [name, f"{smallest:,}", f"{largest:,}", f"{parameters:,}", f"{dense}"]

@@ -1,4 +1,4 @@
-"""``python -m trainables precision NETWORK``: which number format a network trains fastest in."""
+"""``python -m trainables precision NETWORK``: measures which number format trains fastest."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from trainables.config.train_config import ConfigError, TrainConfig
 
 
 def read_settings(settings: Iterable[str]) -> TrainConfig:
-    """The configuration that these settings and the defaults make.
+    """The configuration with these settings, and defaults elsewhere.
 
     Raises:
-        ConfigError: with everything that is wrong.
+        ConfigError: listing everything that is wrong.
     """
     values: dict[str, SettingValue] = {}
     problems = []

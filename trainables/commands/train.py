@@ -89,15 +89,15 @@ def train(
 ) -> None:
     """Train one network and write its checkpoint.
 
-    The same command again goes on where an interrupted one stopped.
+    After an interruption the same command continues the training.
     """
     settings = [*(settings or ()), *([f"dataset={dataset}"] if dataset else [])]
     config = read_settings(settings)
-    config.network_size()  # an infeasible one is reported before torch is imported
+    config.network_size()  # an infeasible network is reported before torch is imported
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable
     )
-    if problems := _idle(request):
+    if problems := _unused_options(request):
         raise ConfigError(problems)
     if not config.init and not any(text.startswith("classes=") for text in settings):
         config = config.with_values(classes=count_dataset(request).classes)
@@ -116,12 +116,12 @@ def train(
     if chosen == "cuda" and not has_gpu:
         raise ValueError("--device cuda: torch finds no GPU here; drop the option")
     data = load_dataset(request)
-    # or one id would stand for the numbers of two machines
+    # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()  # told now, not once it has trained
+    tempfile.TemporaryFile(dir=folder).close()  # reported now, not after the training
     if (folder / TRAINED_ALONE).is_dir():
         trainer.load(folder / TRAINED_ALONE)
     print(_headline(trainer))
@@ -131,46 +131,46 @@ def train(
     raise typer.Exit(code)
 
 
-def _idle(request: DataRequest) -> list[str]:
-    """The options about the images that would have no effect."""
-    both = request.data_dir is not None and request.download is not None
-    return unread_options(request) + [ONE_PLACE] * both
+def _unused_options(request: DataRequest) -> list[str]:
+    """Problems with options about the images that would have no effect."""
+    both_given = request.data_dir is not None and request.download is not None
+    return unread_options(request) + [ONE_PLACE] * both_given
 
 
 def _content(config: TrainConfig, request: DataRequest) -> str:
-    """What the images are; part of the trial's id where they are one's own.
+    """The digest of the user's own images, part of the trial's id; "" for a known data set.
 
     Raises:
-        ConfigError: where they are not those that the configuration names.
+        ConfigError: where the configuration names another digest.
     """
-    found = content_digest(request) or ""
-    if config.data_digest not in ("", found):
-        place = request.data_dir or "the default place"
+    digest = content_digest(request) or ""
+    if config.data_digest not in ("", digest):
+        source = request.data_dir or "the default place"
         raise ConfigError(
             [
-                f"the images in {place} are others: their content is {found or 'not known'}, "
-                f"data_digest asks for {config.data_digest}; name the right ones with --data-dir, "
-                "or leave data_digest out"
+                f"the images in {source} are not those of data_digest {config.data_digest}: their "
+                f"digest is {digest or 'unknown'}; name the right folder with --data-dir, or leave "
+                "data_digest out"
             ]
         )
-    return found
+    return digest
 
 
 def _export_command(folder: Path, data_dir: Path | None) -> str:
-    place: list[str | Path] = ["--data-dir", data_dir] if data_dir else []
-    return command_to_paste("export", folder, *place)
+    data_options: list[str | Path] = ["--data-dir", data_dir] if data_dir else []
+    return command_to_paste("export", folder, *data_options)
 
 
 def _run(trainer: Trainer, checkpoint: Path) -> int:
     from trainables.training.trainer import Diverged
 
-    stop = _Interrupt()
+    stop = _InterruptRequest()
     with _progress(trainer) as progress:
         task = progress.add_task("", total=trainer.batches_per_epoch)
 
         def should_stop() -> bool:
             progress.update(task, completed=trainer.batches_done)
-            return stop.asked
+            return stop.requested
 
         try:
             while not trainer.finished:
@@ -191,20 +191,20 @@ def _run(trainer: Trainer, checkpoint: Path) -> int:
     return 0
 
 
-class _Interrupt:
-    """Remembers Ctrl-C, so that training can stop between two batches; a second one kills."""
+class _InterruptRequest:
+    """Records Ctrl-C, so that training stops before the next batch; a second Ctrl-C raises."""
 
     def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGINT, self._note)
+        self.requested = False
+        signal.signal(signal.SIGINT, self._request)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _progress(trainer: Trainer) -> Progress:
-    """A bar for the epoch in progress; nothing where the output is no terminal."""
+    """A progress bar of the epoch; nothing where the output is not a terminal."""
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -223,15 +223,15 @@ def _headline(trainer: Trainer) -> str:
 
 
 def _line(metrics: EpochMetrics, epochs: int) -> str:
-    judged = _judged(metrics)
+    evaluation = _evaluation_text(metrics)
     seconds = metrics.train_seconds + metrics.eval_seconds
     return (
         f"epoch {metrics.epoch:3}/{epochs}  train {metrics.train_loss:.4f} "
-        f"{metrics.train_accuracy:6.2%}  {judged}  {seconds:.1f} s"
+        f"{metrics.train_accuracy:6.2%}  {evaluation}  {seconds:.1f} s"
     )
 
 
-def _judged(metrics: EpochMetrics) -> str:
+def _evaluation_text(metrics: EpochMetrics) -> str:
     if metrics.val_accuracy is not None:
         return f"validation {metrics.val_loss:.4f} {metrics.val_accuracy:6.2%}"
     if metrics.test_accuracy is not None:
@@ -243,6 +243,6 @@ def _summary(history: list[EpochMetrics], checkpoint: Path) -> str:
     seconds = sum(metrics.train_seconds for metrics in history)
     return (
         f"after {plural(len(history), 'epoch')} and {seconds:.0f} s of training: "
-        f"{_judged(history[-1])}\n"
+        f"{_evaluation_text(history[-1])}\n"
         f"checkpoint: {checkpoint}"
     )

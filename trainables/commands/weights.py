@@ -1,4 +1,4 @@
-"""``python -m trainables weights NETWORK WEIGHTS``: whether trained weights fit a network."""
+"""``python -m trainables weights NETWORK WEIGHTS``: checks whether weights fit a network."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ def weights(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether trained weights fit a network, and what of it they leave to be drawn.
+    """Check whether trained weights fit a network, and list the layers that they do not set.
 
-    A file is safetensors, or what torch.save wrote of a state_dict.
+    A file holds a state_dict, written by safetensors or torch.save.
     """
     from trainables.networks.registry import make_table, meta_module
     from trainables.networks.start import inspect_weights, save_weights
 
     table = make_table(network, image_size=image_size, classes=classes)
-    found = inspect_weights(meta_module(table), table, weights)
+    starting = inspect_weights(meta_module(table), table, weights)
     if save is not None:
         save_weights(table, weights, save)
     if as_json:
-        print(found.to_json())
+        print(starting.to_json())
         return
-    print(f"{network} takes {found.tensors} tensors from {weights}, whose digest is {found.digest}")
-    print(f"drawn anew for {classes} classes: {', '.join(found.fresh) or 'nothing'}")
-    print(f"normalization: {found.normalization or 'unknown: of the training images'}")
+    print(f"{network} takes {starting.tensors} tensors from {weights}, digest {starting.digest}")
+    fresh = ", ".join(starting.fresh) or "nothing"
+    print(f"initialised at random for {classes} classes: {fresh}")
+    unknown = "unknown; that of the training images will be used"
+    print(f"normalization: {starting.normalization or unknown}")

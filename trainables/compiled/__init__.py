@@ -1,6 +1,6 @@
 """Functions in C for the steps that take most time on one thread of a CPU.
 
-They replace operations for which torch passes several times over memory that no cache holds, or
-leaves lanes of a vector empty. Each function has a twin made of torch's operations, which runs
-where the C function is not available.
+They replace operations for which torch reads and writes main memory several times, or leaves vector
+lanes empty. Each function has an equivalent made of torch's operations, which runs where the C
+function is not available.
 """

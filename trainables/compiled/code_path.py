@@ -1,4 +1,4 @@
-"""Which code computes a trial: kernels in C or torch's own, which round differently."""
+"""Which code computes a trial: kernels in C or torch's, which round differently."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ COMPILED, TORCH = "compiled", "torch"
 
 
 def code_path(device: torch.device) -> str:
-    """``compiled`` where kernels in C may serve this process on the device, else ``torch``.
+    """``compiled`` where this process uses kernels in C on the device, else ``torch``.
 
-    They do on one thread of a CPU, where there is a C compiler.
+    It uses them on one thread of a CPU, if there is a C compiler.
     """
     probe = torch.empty(0, device=device)
     return COMPILED if FUNCTIONS[torch.float32].is_available(probe) else TORCH
 
 
 def use_torch_alone() -> None:
-    """Has this process, and those that it starts, compute as one without a C compiler does."""
+    """Switches kernels in C off for this process and its children, as if there were no compiler."""
     os.environ[SWITCH] = "0"

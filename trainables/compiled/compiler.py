@@ -1,4 +1,4 @@
-"""A C file is compiled when it is first used, once a machine, and called through ctypes."""
+"""Compiles a C file at its first use, once per machine, and calls it through ctypes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COMPILE = (
     *("-shared", "-fPIC"),
     *(["-mprefer-vector-width=512"] if platform.machine() == "x86_64" else []),
 )
-"""Not ``-ffast-math``: a NaN must stay one, and torch's rounding be left as it is."""
+"""Without ``-ffast-math``: NaN must be preserved, and rounding be that of torch."""
 COMPILE_SECONDS = 120
 SWITCH = "RANKTUNE_COMPILED"
-"""An environment variable; 0 does without what is compiled, as where there is no compiler."""
+"""An environment variable; with 0, kernels in C are not used, as if there were no compiler."""
 C_TYPES: dict[Any, Any] = {int: ctypes.c_int64, float: ctypes.c_double}
-"""Of arguments and of the fields of structures; everything else is passed as a pointer."""
+"""The C types of arguments and fields; everything else is passed as a pointer."""
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class Compiled:
         self._command = (*COMPILE, *options)
 
     def is_available(self, x: Tensor) -> bool:
-        """Whether they can be called on x: on one thread of a CPU, where compilation worked.
+        """Whether they can be called on x: on one thread of a CPU, where compilation succeeded.
 
-        Not while torch records operations, nor on a tensor that has no memory of its own.
+        Not while torch traces operations, nor on a tensor without memory.
         """
         return (
             x.device.type == "cpu"
@@ -61,19 +61,21 @@ class Compiled:
         )
 
     def call(self, name: str, *arguments: Tensor | tuple | float | None) -> int:
-        """Calls a function and returns what it returns, an ``int`` or nothing of meaning.
+        """Calls a function; returns its result, which is meaningless if the function is ``void``.
 
         Tensors are passed as pointers to their values, ints as ``int64_t``, floats as ``double``,
         named tuples as pointers to structures with the same fields, and None as a null pointer.
         """
         function = getattr(self.library, name)
         if function.argtypes is None:
-            function.argtypes = [C_TYPES.get(type(one), ctypes.c_void_p) for one in arguments]
+            function.argtypes = [
+                C_TYPES.get(type(argument), ctypes.c_void_p) for argument in arguments
+            ]
         return function(*map(_as_c, arguments))
 
     @functools.cached_property
     def library(self) -> ctypes.CDLL | None:
-        """Loads from the cache or compiles; None, and a line in the log, where that fails."""
+        """The library, from the cache or compiled; None where that fails, which is logged."""
         if os.environ.get(SWITCH) == "0":
             return None
         try:
@@ -81,13 +83,15 @@ class Compiled:
             if not path.is_file():
                 _compile_once([*self._command, str(self._source)], path)
             return ctypes.CDLL(str(path))
-        except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # or there's no home
+        # RuntimeError: there is no home directory
+        except (OSError, RuntimeError, subprocess.SubprocessError) as problem:
             reason = getattr(problem, "stderr", None) or problem
             log.warning("%s is not compiled; torch is slower: %s", self._source.name, reason)
             return None
 
     def _digest(self) -> str:
-        machine = [platform.machine(), *sorted(read_cpu_flags())]  # a cache may be shared
+        # machines of different kinds may share the cache
+        machine = [platform.machine(), *sorted(read_cpu_flags())]
         text = [
             path.read_bytes() for path in (self._source, *sorted(self._source.parent.glob("*.h")))
         ]
@@ -96,7 +100,7 @@ class Compiled:
 
 
 def compile_per_dtype(source: Path) -> dict[torch.dtype, Compiled]:
-    """A C file that includes values.h, by the number format of its activations."""
+    """A C file that includes values.h, compiled for each number format of the activations."""
     return {torch.float32: Compiled(source), torch.bfloat16: Compiled(source, "-DBF16")}
 
 
@@ -110,7 +114,7 @@ def _as_c(argument: Any) -> Any:
 
 @functools.cache
 def c_structure(kind: type) -> type[ctypes.Structure]:
-    """The C structure with the fields of a named tuple, in their order."""
+    """The C structure with the fields of a named tuple, in the same order."""
     fields = [
         (name, C_TYPES.get(hint, ctypes.c_void_p)) for name, hint in get_type_hints(kind).items()
     ]
@@ -118,18 +122,18 @@ def c_structure(kind: type) -> type[ctypes.Structure]:
 
 
 def _compile_once(command: list[str], path: Path) -> None:
-    """While another process of this machine compiles the same file, waits for it."""
+    """Compiles, or waits while another process of this machine compiles the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".lock"), timeout=COMPILE_SECONDS):
             if not path.is_file():
                 _compile(command, path)
-    except (Timeout, NotImplementedError):  # or the file system does not lock
+    except (Timeout, NotImplementedError):  # or the file system has no locks
         _compile(command, path)
 
 
 def _compile(command: list[str], path: Path) -> None:
-    """Writes the whole file or nothing: a process elsewhere may compile it at the same time."""
+    """Replaces the library file atomically: another machine may compile it at the same time."""
     with whole_file(path) as draft:
         subprocess.run(
             [*command, "-o", str(draft), "-lm"],

@@ -1,8 +1,8 @@
-"""A 3×3 convolution, BatchNorm, max-pool and ReLU in one, as ``norm_pool_relu``.
+"""A fused 3×3 convolution, BatchNorm, max-pool and ReLU; see also ``norm_pool_relu``.
 
-torch's convolution is far from a CPU's speed, most of all where there are few channels. It leaves
-its output and the gradient of it in memory that no cache holds, and BatchNorm has to fetch them.
-``conv_norm_pool_relu.c`` takes a few images at a time (docs/decisions/compiled.md).
+torch's convolution reaches a small part of a CPU's speed, most of all with few channels. It writes
+its output and gradient to main memory, from which BatchNorm has to read them.
+``conv_norm_pool_relu.c`` processes a few images at a time (docs/decisions/compiled.md).
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ from trainables.compiled.norm_pool_relu import (
 from trainables.compiled.precision import read_cpu_flags
 
 FUNCTIONS = compile_per_dtype(Path(__file__).with_suffix(".c"))
-HAS_LANES = "avx512f" in read_cpu_flags()  # the vectors that it is written for
-HAS_MATRICES = "amx_bf16" in read_cpu_flags()  # torch's bf16 convolutions multiply with those
+HAS_LANES = "avx512f" in read_cpu_flags()  # the vector instructions that the C code uses
+HAS_MATRICES = "amx_bf16" in read_cpu_flags()  # torch's bf16 convolutions use these instructions
 IMAGE_CHANNELS, PADDED_CHANNELS = 3, 4
-CHUNK_BYTES = 1024  # of a channel, in as many images: or the kernel's gradient is fetched often
+CHUNK_BYTES = (
+    1024  # of a channel, over that many images; with fewer, the kernel's gradient is reloaded often
+)
 
 
 class Convolution(NamedTuple):
-    """The convolution before BatchNorm: conv.h."""
+    """The convolution before BatchNorm; the structure of the same name in conv.h."""
 
     in_channels: int
     chunk: int
@@ -44,7 +46,7 @@ class Convolution(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory that a call needs for itself: conv_norm_pool_relu.c."""
+    """Memory for intermediate values; the structure in conv_norm_pool_relu.c."""
 
     taps: Tensor
     padded_images: Tensor | None
@@ -54,7 +56,7 @@ class Scratch(NamedTuple):
 
 
 def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether ``apply`` takes these."""
+    """Whether ``apply`` supports these arguments."""
     dtype = _compute_dtype(x)
     if dtype not in FUNCTIONS or not (HAS_LANES and is_plain(x, norm, pool)):
         return False
@@ -62,7 +64,7 @@ def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
         return False
     images, in_channels, height, width = x.shape
     if in_channels == IMAGE_CHANNELS and x.requires_grad and norm.training:
-        return False  # their gradient is not computed
+        return False  # the gradient with respect to these is not computed
     if not FUNCTIONS[dtype].is_available(x):
         return False
     shape = Shape(images, height, width, norm.num_features, pool)
@@ -99,7 +101,7 @@ def _evaluate(images: Tensor, kernel: Tensor, norm: nn.BatchNorm2d, pool: int) -
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:
-    """What a convolution of x is computed in and given as."""
+    """The number format in which a convolution of x is computed and returned."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
@@ -150,7 +152,7 @@ class _ConvNormPoolReLU(torch.autograd.Function):
 
 
 def _chunk(images: Tensor) -> int:
-    """How many images are taken at a time in training: a divisor of the batch."""
+    """How many images are processed at a time in training: a divisor of the batch."""
     return math.gcd(len(images), _largest_chunk(images))
 
 

@@ -1,4 +1,4 @@
-"""What ``precision="auto"`` stands for, measured where no rule says it. Standard library only."""
+"""Resolves ``precision="auto"``, by measurement where no rule decides. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from math import prod
 
 from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
 from trainables.config.tables import split_network
-from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
+from trainables.config.torch_process import (
+    answer_file,
+    run_torch_command,
+    store_answer,
+    stored_answer,
+)
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.resnet9 import RESNET9
 
@@ -24,19 +29,19 @@ def choose_precision(
 ) -> str:
     """The format in which networks train fastest, the same for all of them.
 
-    Where the rule of ``resolve_precision`` says bf16 for a CPU, networks other than ResNet-9 are
-    measured: a few steps of the dense one in both formats, once a machine. Of several the product
-    of their gains decides.
+    Where the rule of ``resolve_precision`` gives bf16 for a CPU, networks other than ResNet-9 are
+    measured: a few steps of the dense network in both formats, once per machine. With several
+    networks the product of their gains decides.
 
     Args:
         networks: resolved values of the key ``network``.
         image_size: side of the images, in pixels.
-        classes: how many the networks tell apart.
-        gpu: whether a GPU trains: it takes bf16.
+        classes: of the networks.
+        gpu: whether a GPU trains, which takes bf16.
         cpu_flags: of the CPU; None reads them.
 
     Raises:
-        TorchProcessError: where a network cannot be trained a step.
+        TorchProcessError: where a network cannot be trained.
     """
     flags = read_cpu_flags() if cpu_flags is None else cpu_flags
     rule = resolve_precision("auto", gpu=gpu, cpu_flags=flags)
@@ -48,7 +53,7 @@ def choose_precision(
 
 
 def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
-    """The format that a trial computes in: as it says, or what stands for "auto" here."""
+    """The number format of a trial: its own, or that of "auto" on this machine."""
     if config.precision != "auto":
         return config.precision
     return choose_precision(
@@ -60,13 +65,13 @@ def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
 def _gain(network: str, image_size: int, classes: int, cpu: str) -> float:
     """How many times faster the network trains in bf16 than in fp32 here."""
     path = answer_file("precision", split_network(network)[1], image_size, classes, cpu)
-    kept = kept_answer(path)
-    rates = json.loads(kept) if kept else None
+    stored = stored_answer(path)
+    rates = json.loads(stored) if stored else None
     if rates is None:
         name = split_network(network)[0]
         sizes = ["--image-size", str(image_size), "--classes", str(classes)]
-        words = ["precision", name, "--json", *sizes]
-        text = ask(words, f"measuring a few steps of {name} in fp32 and bf16")
-        keep_answer(path, text)
+        arguments = ["precision", name, "--json", *sizes]
+        text = run_torch_command(arguments, f"measuring a few steps of {name} in fp32 and bf16")
+        store_answer(path, text)
         rates = json.loads(text)
     return rates["bf16"] / rates["fp32"]

@@ -1,8 +1,8 @@
-"""BatchNorm, max-pool and ReLU in one, on one thread of a CPU.
+"""Fused BatchNorm, max-pool and ReLU, on one thread of a CPU.
 
-As torch's own operations each is one or several passes over memory, together two fifths of a step
-at width 8. ``norm_pool_relu.c`` takes two passes forward and two backward, and one in evaluation,
-in fp32 and bf16. Where it cannot be used torch's operations do the same
+As torch's operations each takes one or several passes over memory, together two fifths of a step at
+width 8. ``norm_pool_relu.c`` takes two passes forward, two backward, and one in evaluation, in fp32
+and bf16. Where it cannot be used, torch's operations compute the same
 (docs/decisions/compiled.md).
 """
 
@@ -50,14 +50,14 @@ class BatchNorm(NamedTuple):
 
 
 def is_supported(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether ``apply`` takes these: see above."""
+    """Whether ``apply`` can use the C function on these arguments."""
     return is_plain(x, norm, pool) and x.dtype in FUNCTIONS and FUNCTIONS[x.dtype].is_available(x)
 
 
 def is_plain(x: Tensor, norm: nn.Module, pool: int) -> bool:
-    """Whether norm and pool are as usual, and x is channels last.
+    """Whether norm and pool have the supported settings, and x is channels last.
 
-    Training needs gradients and evaluation must not: their gradient is not written.
+    In training gradients must be needed, and in evaluation not: the C code has no gradient there.
     """
     return (
         type(norm) is nn.BatchNorm2d
@@ -86,7 +86,7 @@ def apply(x: Tensor, norm: nn.BatchNorm2d, pool: int) -> Tensor:
 
 
 def update_batch_count(norm: nn.BatchNorm2d) -> None:
-    """Counts a batch, as ``norm`` would."""
+    """Increments the number of batches, as ``norm`` would."""
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
 
@@ -101,13 +101,13 @@ def training_norm(norm: nn.BatchNorm2d, batch_stats: Tensor) -> BatchNorm:
 
 
 def backward_norm(weight: Tensor, bias: Tensor, batch_stats: Tensor) -> BatchNorm:
-    """For the backward pass, which does not know running statistics."""
+    """For the backward pass, which does not use running statistics."""
     mean, inverse_std = batch_stats.unbind()
     return BatchNorm(weight, bias, None, None, mean, inverse_std, momentum=0.0, eps=0.0)
 
 
 def evaluation_norm(norm: nn.BatchNorm2d) -> BatchNorm:
-    """For evaluation, which knows no batch's statistics."""
+    """For evaluation, which does not use the batch's statistics."""
     running = norm.running_mean, norm.running_var
     return BatchNorm(norm.weight, norm.bias, *running, None, None, momentum=0.0, eps=norm.eps)
 

@@ -1,4 +1,4 @@
-"""Which number format a trial computes in. Standard library only, so that the plan can ask."""
+"""The number format of a trial. Standard library only, as plans use it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ NATIVE_BF16 = ("avx512_bf16", "amx_bf16")
 
 
 def resolve_precision(name: str, *, gpu: bool, cpu_flags: Container[str]) -> str:
-    """What "auto" stands for: bf16 where the device computes in it natively, else fp32."""
+    """Resolves "auto": bf16 where the device computes in it natively, else fp32."""
     if name != "auto":
         return name
     return "bf16" if gpu or any(flag in cpu_flags for flag in NATIVE_BF16) else "fp32"
 
 
 def read_cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
-    """The flags of the first CPU; none where the system does not list them."""
+    """The flags of the first CPU; empty where the system does not list them."""
     return frozenset(_entry(cpuinfo, "flags", "Features").split())
 
 
 def read_cpu_name(cpuinfo: Path = CPUINFO) -> str:
-    """The model of the first CPU; "" where the system does not say."""
+    """The model of the first CPU; "" where the system does not tell."""
     return _entry(cpuinfo, "model name")
 
 

@@ -165,7 +165,8 @@ def _sizes(
 def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> str:
     """The ranks as text, with no ranks for a layer that stays dense."""
     return write_ranks(
-        () if layer.stays_dense(own) else own for layer, own in zip(spectra, ranks, strict=True)
+        () if layer.stays_dense(layer_ranks) else layer_ranks
+        for layer, layer_ranks in zip(spectra, ranks, strict=True)
     )
 
 

@@ -63,11 +63,11 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     if not len(chosen):
         return None
-    placed = copy_to_device(data, torch.device("cpu"))
+    device_data = copy_to_device(data, torch.device("cpu"))
     evaluator = Evaluator(
         network.eval(),
-        Augmenter(placed.train_pixels, data.mean, data.std),
-        placed.train_labels,
+        Augmenter(device_data.train_pixels, data.mean, data.std),
+        device_data.train_labels,
         chosen,
         batch=evaluation_batch(config.network_size(), "cpu"),
         classes=config.classes,
@@ -81,11 +81,11 @@ def held_out_batches(
     config: TrainConfig, data: Dataset, batch: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields normalised held-out images (B, 3, H, W) and their labels (B,), if any are held out."""
-    placed = copy_to_device(data, torch.device("cpu"))
-    augmenter = Augmenter(placed.train_pixels, data.mean, data.std)
+    device_data = copy_to_device(data, torch.device("cpu"))
+    augmenter = Augmenter(device_data.train_pixels, data.mean, data.std)
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     for part in chosen.split(batch):
-        yield augmenter.plain(part), placed.train_labels[part]
+        yield augmenter.plain(part), device_data.train_labels[part]
 
 
 def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:

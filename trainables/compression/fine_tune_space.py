@@ -14,7 +14,7 @@ FILE = "fine_tune.toml"
 SHARE = 3  # fine-tuning takes a third of the trial's epochs
 RATES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # shares of the trial's peak rate; cosine starts at its peak
 
-OWN = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol", "weights"}
+CHOSEN_KEYS = {"learning_rate", "schedule", "epochs", "seed", "init", "protocol", "weights"}
 """Keys whose values fine-tuning chooses anew. The starting point sets those of the network."""
 
 
@@ -25,12 +25,14 @@ def write_space(start: StartingPoint, trained: Trained) -> Path:
     """
     config = trained.config
     network = {"network", *(field.name for field in dataclasses.fields(Architecture))}
-    kept = {key: value for key, value in config.changed().items() if key not in OWN | network}
+    unchanged = {
+        key: value for key, value in config.changed().items() if key not in CHOSEN_KEYS | network
+    }
     fixed = {
         "init": str(start.folder),
         "schedule": "cosine",
         "epochs": -(-config.epochs // SHARE),
-        **kept,
+        **unchanged,
     }
     rates = [round(config.learning_rate * share, 10) for share in RATES]
     path = start.folder / FILE

@@ -23,7 +23,9 @@ LEAST = 1e-300  # worth of a step that keeps nothing more: above 0, as it still 
 
 def count(spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
     """Parameters of the replaced layers at these ranks."""
-    return sum(layer.parameters(own) for layer, own in zip(spectra, ranks, strict=True))
+    return sum(
+        layer.parameters(layer_ranks) for layer, layer_ranks in zip(spectra, ranks, strict=True)
+    )
 
 
 def ranks_of_energy(spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
@@ -32,7 +34,10 @@ def ranks_of_energy(spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
     The share that may be discarded is divided equally among a layer's ranks (Oseledets 2011,
     algorithm 1), so that together they keep at least ``energy``.
     """
-    return [_keep(layer, (1 - energy) * (1 - layer.lost) / len(layer.cuts)) for layer in spectra]
+    return [
+        _smallest_within(layer, (1 - energy) * (1 - layer.lost) / len(layer.cuts))
+        for layer in spectra
+    ]
 
 
 def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints]:
@@ -48,7 +53,7 @@ def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints
     """
 
     def ranks(digits: float) -> list[Ints]:
-        return [_keep(layer, 10.0**-digits) for layer in spectra]
+        return [_smallest_within(layer, 10.0**-digits) for layer in spectra]
 
     _check_smallest(spectra, budget)
     low, high = 0.0, 18.0  # decimal digits; a float64 spectrum has about 16
@@ -77,11 +82,11 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
     """
     _check_smallest(spectra, budget)
     ranks = [_smallest(layer) for layer in spectra]
-    left = budget - count(spectra, ranks)
+    unused = budget - count(spectra, ranks)
 
     def step(number: int) -> Step:
-        layer, now = spectra[number], ranks[number]
-        return (*_best_raise(layer, now, left, nested=nested), number)
+        layer, current = spectra[number], ranks[number]
+        return (*_best_raise(layer, current, unused, nested=nested), number)
 
     queue = [step(number) for number in range(len(spectra))]
     heapq.heapify(queue)
@@ -89,11 +94,11 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
         worth, raised, cost, number = heapq.heappop(queue)
         if worth == 0:  # no step of this layer is left, or none fits into the budget
             continue
-        if cost <= left:
+        if cost <= unused:
             ranks[number] = raised
-            left -= cost
+            unused -= cost
         heapq.heappush(queue, step(number))
-    check_fill("greed", budget - left, budget)
+    check_fill("greed", budget - unused, budget)
     return ranks
 
 
@@ -120,26 +125,28 @@ def _smallest(layer: Spectrum) -> Ints:
     return layer.family.attainable(layer.spec, layer.modes, (1,) * len(layer.cuts))
 
 
-def _keep(layer: Spectrum, allowed: float) -> Ints:
+def _smallest_within(layer: Spectrum, allowed: float) -> Ints:
     """The smallest ranks that each discard at most a share ``allowed`` of the kernel."""
-    wanted = tuple(_first(cuts, allowed) for cuts in layer.cuts)
-    return layer.family.attainable(layer.spec, layer.modes, wanted)
+    smallest = tuple(_smallest_rank_within(cuts, allowed) for cuts in layer.cuts)
+    return layer.family.attainable(layer.spec, layer.modes, smallest)
 
 
-def _first(cut: Sequence[float], allowed: float) -> int:
+def _smallest_rank_within(cut: Sequence[float], allowed: float) -> int:
     """The smallest rank of at least 1 that discards at most ``allowed``."""
     return next(rank for rank in range(1, len(cut)) if cut[rank] <= allowed or rank == len(cut) - 1)
 
 
-def _best_raise(layer: Spectrum, now: Ints, left: int, *, nested: bool) -> tuple[float, Ints, int]:
+def _best_raise(
+    layer: Spectrum, ranks: Ints, unused: int, *, nested: bool
+) -> tuple[float, Ints, int]:
     """A layer's best step within ``left`` parameters: (-worth, ranks, parameters it costs)."""
-    size = layer.parameters(now)
-    best = (0.0, now, 0)
-    for wanted in _raises(now):
-        raised = layer.family.attainable(layer.spec, layer.modes, wanted)
+    size = layer.parameters(ranks)
+    best = (0.0, ranks, 0)
+    for proposed in _raises(ranks):
+        raised = layer.family.attainable(layer.spec, layer.modes, proposed)
         cost = layer.parameters(raised) - size
-        if 0 < cost <= left:
-            gain = math.log(layer.kept(raised, nested=nested) / layer.kept(now, nested=nested))
+        if 0 < cost <= unused:
+            gain = math.log(layer.kept(raised, nested=nested) / layer.kept(ranks, nested=nested))
             best = min(best, (-max(gain, LEAST) / cost, raised, cost))
     return best
 

@@ -49,7 +49,9 @@ def write_start(
         after: result of the compressed network, or None.
         batchnorm_images: how many images the BatchNorm statistics were measured on again.
     """
-    asked = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
+    request = {
+        name: value for name, value in dataclasses.asdict(target).items() if value is not None
+    }
     held_out = {"before": before, "after": after}
     state = {
         "starting_point": _keys(compressed, trained),
@@ -61,7 +63,7 @@ def write_start(
             "dataset_checksum": trained.dataset_checksum,
         },
         "tables": table_texts([trained.config]),
-        "asked": {**asked, "rule": compressed.rule, "batchnorm_images": batchnorm_images},
+        "asked": {**request, "rule": compressed.rule, "batchnorm_images": batchnorm_images},
         "network": describe_size(compressed, trained),
         "layers": [layer.to_dict() for layer in compressed.layers],
         "held_out": {
@@ -78,8 +80,8 @@ def _keys(compressed: Compressed, trained: Trained) -> dict[str, Any]:
     keys = {name: getattr(architecture, name) for name in ARCHITECTURE}
     if architecture.table is None:
         return keys
-    own = {name: getattr(config, name) for name in (*OF_A_NETWORK, "image_size")}
-    return {**keys, **own, "replace": architecture.replace, "keep": architecture.keep}
+    network_keys = {name: getattr(config, name) for name in (*OF_A_NETWORK, "image_size")}
+    return {**keys, **network_keys, "replace": architecture.replace, "keep": architecture.keep}
 
 
 def describe_size(compressed: Compressed, trained: Trained) -> dict[str, Any]:

@@ -53,12 +53,12 @@ class Target:
         if self.layer not in families:
             problems.append(f"--layer must be one of {', '.join(families)}, got {self.layer!r}")
         elif not SIZES[self.layer].ranked and (self.sizes or self.rule):
-            asked = [*self.sizes, *(["ranks"] if self.rule else [])]
-            what = "it" if len(asked) == 1 else "them"
-            problems.append(f"{self.layer} has no rank, got {' and '.join(asked)}; drop {what}")
+            given = [*self.sizes, *(["ranks"] if self.rule else [])]
+            pronoun = "it" if len(given) == 1 else "them"
+            problems.append(f"{self.layer} has no rank, got {' and '.join(given)}; drop {pronoun}")
         elif SIZES[self.layer].ranked and len(self.sizes) != 1:
-            ways = "parameters, compression, rank, energy"
-            problems.append(f"give one of {ways}, got {' and '.join(self.sizes) or 'none'}")
+            keys = "parameters, compression, rank, energy"
+            problems.append(f"give one of {keys}, got {' and '.join(self.sizes) or 'none'}")
         if self.dims < 1:
             problems.append(f"dims must be at least 1, got {self.dims}")
         for name in ("parameters", "rank"):
@@ -74,9 +74,9 @@ class Target:
     def _rule_problems(self) -> list[str]:
         if self.rule not in (None, *SIZES_OF):
             return [f"--ranks must be one of {', '.join(SIZES_OF)}, got {self.rule!r}"]
-        ways = SIZES_OF[self.chosen_rule]
-        if self.sizes and self.sizes[0] not in ways:
-            return [f"ranks {self.chosen_rule} takes {' or '.join(ways)}, got {self.sizes[0]}"]
+        accepted = SIZES_OF[self.chosen_rule]
+        if self.sizes and self.sizes[0] not in accepted:
+            return [f"ranks {self.chosen_rule} takes {' or '.join(accepted)}, got {self.sizes[0]}"]
         if not self._has_spectrum and self.chosen_rule != "uniform":
             return [
                 f"no singular values predict the error of {self.layer}: its --ranks must be "
@@ -87,8 +87,8 @@ class Target:
     @property
     def sizes(self) -> list[str]:
         """Which of the four sizes were given."""
-        ways = ("parameters", "compression", "rank", "energy")
-        return [way for way in ways if getattr(self, way) is not None]
+        keys = ("parameters", "compression", "rank", "energy")
+        return [key for key in keys if getattr(self, key) is not None]
 
     @property
     def chosen_rule(self) -> str:
@@ -108,8 +108,8 @@ class Target:
 
     def architecture(self, dense: NetworkSize) -> Architecture:
         """The network of the size that was asked for, with one rank for all layers."""
-        asked = {name: getattr(self, name) for name in ("parameters", "compression", "rank")}
-        return self._of(dense, **asked)
+        size = {name: getattr(self, name) for name in ("parameters", "compression", "rank")}
+        return self._of(dense, **size)
 
     def with_ranks(self, dense: NetworkSize, ranks: str | None) -> Architecture:
         """The network with these ranks for each layer; None for a family without ranks."""
@@ -117,14 +117,14 @@ class Target:
 
     def _of(self, dense: NetworkSize, **size: Any) -> Architecture:
         """The dense network with its layers replaced by this family."""
-        own = dense.architecture
+        architecture = dense.architecture
         return Architecture(
             self.layer,
             dense.width,
-            own.classes,
+            architecture.classes,
             dims=self.dims,
-            table=own.table,
-            replace=own.replace,
-            keep=own.keep,
+            table=architecture.table,
+            replace=architecture.replace,
+            keep=architecture.keep,
             **size,
         )

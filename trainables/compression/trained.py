@@ -11,7 +11,7 @@ from pyarrow import fs
 from torch import Tensor, nn
 
 from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
-from trainables.config.tables import remember_tables
+from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
 from trainables.files.filesystem import filesystem
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
@@ -22,7 +22,7 @@ from trainables.text.suggestion import nearest_few
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
-MOST_LISTED = 5
+MAX_LISTED = 5
 
 
 class TrialError(ValueError):
@@ -89,8 +89,8 @@ def find_storage(study: Path) -> str:
 def find_data_dir(study: Path) -> Path | None:
     """The data folder that the study was run with; None if it named none, or it is not here."""
     options = _options(study)
-    named = options.get("data_dir") or options.get("download")
-    return Path(named) if isinstance(named, str) and Path(named).is_dir() else None
+    folder = options.get("data_dir") or options.get("download")
+    return Path(folder) if isinstance(folder, str) and Path(folder).is_dir() else None
 
 
 def find_max_parameters(study: Path) -> int | None:
@@ -171,7 +171,7 @@ def _only_trial(study: Path, storage: str) -> str:
         return trials[0]
     if not trials:
         raise TrialError(_unknown(study, storage, ""))
-    listed = ", ".join(trials[:MOST_LISTED]) + (", …" if len(trials) > MOST_LISTED else "")
+    listed = ", ".join(trials[:MAX_LISTED]) + (", …" if len(trials) > MAX_LISTED else "")
     raise TrialError(f"{study} has {len(trials)} trials; name one of {listed}")
 
 
@@ -193,7 +193,7 @@ def _read(folder: Path, name: str) -> Trained:
 
 
 def _rebuilt(tensors: dict[str, Tensor], state: dict[str, Any], name: str) -> Trained:
-    remember_tables(state.get("tables", ()))
+    register_tables(state.get("tables", ()))
     config = TrainConfig.from_trial(state["config"])
     size = config.network_size()
     network = build_network(size, batch=config.images_at_once, seed=config.seed)
@@ -214,13 +214,13 @@ def _rebuilt(tensors: dict[str, Tensor], state: dict[str, Any], name: str) -> Tr
 
 
 def _unknown(study: Path, storage: str, trial_id: str) -> str:
-    known = _trials(storage)
-    if not known:
+    trials = _trials(storage)
+    if not trials:
         return f"{study} has no checkpoints in {storage}: let one of its trials finish an epoch"
-    near = nearest_few(trial_id, known, likeness=0.3) or known[:3]
+    nearest = nearest_few(trial_id, trials, likeness=0.3) or trials[:3]
     return (
-        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(known)} trials the nearest "
-        f"are {', '.join(near)}"
+        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(trials)} trials the nearest "
+        f"are {', '.join(nearest)}"
     )
 
 

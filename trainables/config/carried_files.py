@@ -1,4 +1,4 @@
-"""What trials start from, brought to machines that lack it: compressed networks and weights."""
+"""Files that trials start from, sent to other machines: compressed networks and weights."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from typing import TYPE_CHECKING
 
 from trainables.config.starting_point import split_init
 from trainables.config.starting_weights import PRETRAINED, split_weights
-from trainables.config.torch_process import TorchProcessError, ask
+from trainables.config.torch_process import TorchProcessError, run_torch_command
 from trainables.config.train_config import TrainConfig
 
 if TYPE_CHECKING:
     import numpy as np
 
 Content = Mapping[str, "np.ndarray"]
-"""Bytes by a file's name in its folder; "" where the path is a file itself."""
+"""The bytes of each file of a folder, by its name; of a single file under the name ""."""
 
 
 def read_starts(configs: Iterable[TrainConfig]) -> dict[str, Content]:
     """The files of every ``init`` and ``weights``, by path; a library's weights by their digest.
 
-    Arrays, since Ray's object store hands these to a node's workers without a copy of each.
+    They are arrays, which Ray's object store shares among a node's workers without copying.
     """
     configs = list(configs)
-    names = {name for one in configs for name in _names(one)}
-    found = {name: _content(Path(name)) for name in sorted(names) if Path(name).exists()}
-    return found | _pretrained({one.weights: one for one in configs if one.weights})
+    names = {name for config in configs for name in _names(config)}
+    contents = {name: _content(Path(name)) for name in sorted(names) if Path(name).exists()}
+    return contents | _pretrained({config.weights: config for config in configs if config.weights})
 
 
 def pretrained_path(digest: str) -> Path:
-    """Under which a library's weights travel; ``here`` says where they lie."""
+    """The name under which a library's weights are sent; ``local_path`` tells where they are."""
     return Path(f"{PRETRAINED}-{digest}.safetensors")
 
 
-def remember_starts(starts: Mapping[str, Content]) -> None:
-    """Takes files that came from another machine."""
-    _remembered.update(starts)
+def register_starts(starts: Mapping[str, Content]) -> None:
+    """Registers files that came from another machine, for ``local_path``."""
+    _received.update(starts)
 
 
-def here(path: Path) -> Path:
-    """Where a file or folder lies on this machine: under its path, else a copy of what came.
+def local_path(path: Path) -> Path:
+    """Where a file or folder is on this machine: at its path, or as a copy of what was sent.
 
-    Whoever reads it compares its digest with the one that the trial was named after.
+    The reader must compare its digest with that of the trial.
     """
-    content = _remembered.get(str(path))
+    content = _received.get(str(path))
     if content is None or path.exists():
         return path
-    if str(path) not in _written:
+    if str(path) not in _copies:
         folder = Path(tempfile.mkdtemp(prefix="ranktune-start-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         copy = folder / path.name
@@ -59,12 +59,12 @@ def here(path: Path) -> Path:
             file = copy / name if name else copy
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(values.data)
-        _written[str(path)] = copy
-    return _written[str(path)]
+        _copies[str(path)] = copy
+    return _copies[str(path)]
 
 
-_remembered: dict[str, Content] = {}
-_written: dict[str, Path] = {}
+_received: dict[str, Content] = {}
+_copies: dict[str, Path] = {}
 
 
 def _names(config: TrainConfig) -> Iterable[str]:
@@ -76,36 +76,36 @@ def _names(config: TrainConfig) -> Iterable[str]:
 
 
 def _pretrained(configs: Mapping[str, TrainConfig]) -> dict[str, Content]:
-    """A library's weights, as this machine has them: a node may reach no other.
+    """A library's weights as this machine has them, since nodes may be unable to download them.
 
-    What cannot be had here is left to the nodes' own caches.
+    Weights that are not available here must be in each node's own cache.
 
     Args:
         configs: one for each value of ``weights``.
     """
-    found = {}
+    contents = {}
     for weights, config in configs.items():
         name, digest = split_weights(weights)
         if name != PRETRAINED or digest is None:
             continue
         plain = config.network.rpartition("#")[0]
-        words = ["weights", plain, f"--image-size={config.image_size}"]
-        words.append(f"--classes={config.classes}")
+        arguments = ["weights", plain, f"--image-size={config.image_size}"]
+        arguments.append(f"--classes={config.classes}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "weights.safetensors"
             try:
-                ask([*words, "--save", str(path)], f"reading weights of {plain}")
-                found[str(pretrained_path(digest))] = _content(path)
+                run_torch_command([*arguments, "--save", str(path)], f"reading weights of {plain}")
+                contents[str(pretrained_path(digest))] = _content(path)
             except TorchProcessError as problem:
                 text = "%s; every node needs them in a cache of its own"
                 logging.getLogger("ranktune").info(text, problem)
-    return found
+    return contents
 
 
 def _content(path: Path) -> Content:
     import numpy as np  # few configurations carry files
 
-    files = [path] if path.is_file() else [one for one in path.iterdir() if one.is_file()]
+    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
     return {
         "" if file == path else file.name: np.fromfile(file, np.uint8) for file in sorted(files)
     }

@@ -1,4 +1,4 @@
-"""Where checkpoints lie, and what they are called there. Standard library only."""
+"""Where checkpoints are stored, and their names. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trainables.files.storage import join
 from trainables.files.study_folder import CHECKPOINTS
 
 STATE = "state.json"
-"""A checkpoint's file that is written last: a folder without it is half a checkpoint."""
+"""The file of a checkpoint that is written last: a folder without it is incomplete."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class CheckpointName:
-    """``e3-a0``: after 3 epochs, by attempt 0; ``e3-a0-b57``: and 57 batches of the fourth.
+    """``e3-a0``: after 3 epochs, by attempt 0; ``e3-a0-b57``: and 57 batches of the fourth epoch.
 
-    The later in training, the greater.
+    A name is greater than another if it is later in training.
     """
 
     epoch: int
@@ -31,13 +31,13 @@ class CheckpointName:
 
     @classmethod
     def parse(cls, text: str) -> CheckpointName | None:
-        """None where ``text`` names no checkpoint."""
-        found = re.fullmatch(r"e(\d+)-a(\d+)(?:-b(\d+))?", text)
-        return cls(int(found[1]), int(found[3] or 0), int(found[2])) if found else None
+        """The name; None where ``text`` is not the name of a checkpoint."""
+        match = re.fullmatch(r"e(\d+)-a(\d+)(?:-b(\d+))?", text)
+        return cls(int(match[1]), int(match[3] or 0), int(match[2])) if match else None
 
 
 def study_checkpoints(folder: Path, document: Mapping[str, Any]) -> str:
-    """The path or URI of a study's checkpoints: in its storage, else in its own folder.
+    """The path or URI of a study's checkpoints: in its storage if it has one, else in its folder.
 
     Args:
         folder: the study's.
@@ -48,5 +48,5 @@ def study_checkpoints(folder: Path, document: Mapping[str, Any]) -> str:
     storage = document.get("storage") or storage
     if not storage:
         return str(folder / CHECKPOINTS)
-    own = document.get("shared_name") or document.get("name") or folder.resolve().name
-    return join(str(storage), str(own))
+    name = document.get("shared_name") or document.get("name") or folder.resolve().name
+    return join(str(storage), str(name))

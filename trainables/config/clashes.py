@@ -1,4 +1,4 @@
-"""Values that are right alone but not together."""
+"""Values that are valid alone but not together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import BUDGET_KEYS, given_sizes, size_problem
 
 LARGEST_ADAMW_RATE = 0.1
-"""AdamW moves a weight by about its rate in every step; rates of SGD leave nothing of a network."""
+"""AdamW moves a weight by about the rate in every step, so that SGD's rates destroy a network."""
 
 
 def network_clashes(keys: Mapping[str, Any]) -> list[str]:

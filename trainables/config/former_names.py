@@ -1,8 +1,7 @@
-"""Names that values had before, still read wherever a value is: the one table of them.
+"""The table of former names of values, which are still accepted wherever a value is read.
 
-Spaces, command lines, ledgers and checkpoints may hold either name; what is shown and written holds
-the present one. The name and the hash of a trial keep the former one, so that ids stay. Standard
-library only.
+Spaces, command lines, ledgers and checkpoints may hold either name. Output has the present name. A
+trial's id is made with the former name, so that ids stay the same. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ FORMER: Mapping[str, Mapping[str, str]] = {
     },
     "routes": {"factors": "factorized", "rebuild": "reconstructed"},
 }
-"""For each key the former names of its values, each with the present one."""
+"""By key: former name of a value → present name."""
 
 
 def present_name(key: str, value: Any) -> Any:
@@ -30,12 +29,12 @@ def present_name(key: str, value: Any) -> Any:
 
 
 def former_name(key: str, value: Any) -> Any:
-    """A value of a key as trials' ids have it."""
+    """A value of a key under the name that enters trials' ids."""
     return next((old for old, new in FORMER.get(key, {}).items() if new == value), value)
 
 
 def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON object whose values, at any depth below one of these keys, have their present names.
+    """The JSON object with present names for the values of these keys, at any depth.
 
     A configuration is such an object, and so are a space and an identity as ``study.json`` holds
     them. A contrast names its key under "key".
@@ -44,14 +43,14 @@ def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_present_values(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration under present names; the same object where it has no other."""
+    """A configuration with present names; the same object where nothing changes."""
     present = {key: present_name(key, config[key]) for key in FORMER if key in config}
     changed = {key: value for key, value in present.items() if value != config[key]}
     return {**config, **changed} if changed else config
 
 
 def with_present_layers(text: str) -> str:
-    """A message that was recorded, the layers that it names under their present names."""
+    """A recorded message with the present names of layers."""
     for old, new in FORMER["layer"].items():
         text = text.replace(old, new)
     return text
@@ -60,7 +59,10 @@ def with_present_layers(text: str) -> str:
 def _walk(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         inner = value["key"] if isinstance(value.get("key"), str) else key
-        return {name: _walk(one, name if name in FORMER else inner) for name, one in value.items()}
+        return {
+            name: _walk(inner_value, name if name in FORMER else inner)
+            for name, inner_value in value.items()
+        }
     if isinstance(value, list | tuple):
-        return type(value)(_walk(one, key) for one in value)
+        return type(value)(_walk(inner_value, key) for inner_value in value)
     return present_name(key, value)

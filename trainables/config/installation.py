@@ -1,4 +1,4 @@
-"""How RankTune is started here: from a checkout, or by the installed command ``ranktune``."""
+"""How RankTune is started: from a checkout, or by the installed command ``ranktune``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SCRIPT = "run_tune.py"
 _ROOT = Path(__file__).resolve().parents[2]
 
 CHECKOUT = _ROOT if (_ROOT / "pyproject.toml").is_file() else None
-"""The folder of the checkout; None where the packages are installed among others."""
+"""The folder of the checkout; None where the packages are installed in site-packages."""
 
 _MODULES = {"": SCRIPT, "analysis": "-m analysis"}
 
 
 def command_line(program: str = "") -> str:
-    """The words that start a program, for help and for files that others read.
+    """The command that starts a program, as help and portable files show it.
 
     Args:
         program: empty for a search, ``analysis``, or a command of ``trainables`` (``train``).
@@ -31,41 +31,41 @@ def command_line(program: str = "") -> str:
 
 
 def command_here(program: str = "") -> str:
-    """The same words as they run in the present folder, whatever is activated or installed."""
+    """The command that starts a program from the present folder, whatever is activated there."""
     if is_installed():
-        return f"{_typed(INSTALLED)} {program}".rstrip()
-    python = _typed("python", Path(sys.executable))
-    if CHECKOUT and Path.cwd() != CHECKOUT:  # a module is found from its own folder alone
+        return f"{_shell_name(INSTALLED)} {program}".rstrip()
+    python = _shell_name("python", Path(sys.executable))
+    if CHECKOUT and Path.cwd() != CHECKOUT:  # ``python -m`` finds the packages only from there
         script = shlex.quote(str(CHECKOUT / SCRIPT))
         return f"{python} {script} {program}".rstrip()
     return f"{python} {command_line(program).removeprefix('python ')}"
 
 
-def command_to_paste(program: str, *words: str | Path) -> str:
-    """A command that a shell takes as it stands, in the present folder.
+def command_to_paste(program: str, *arguments: str | Path) -> str:
+    """A command to paste into a shell in the present folder.
 
     Args:
         program: as for ``command_line``.
-        words: arguments; paths as ``Path``, so that one that begins with a hyphen is no option.
+        arguments: paths as ``Path``, so that one that begins with a hyphen is not an option.
     """
-    return f"{command_here(program)} {shlex.join(map(_argument, words))}"
+    return f"{command_here(program)} {shlex.join(map(_argument, arguments))}"
 
 
-def _argument(word: str | Path) -> str:
-    is_option_like = isinstance(word, Path) and str(word).startswith("-")
-    return f"./{word}" if is_option_like else str(word)
+def _argument(argument: str | Path) -> str:
+    is_option_like = isinstance(argument, Path) and str(argument).startswith("-")
+    return f"./{argument}" if is_option_like else str(argument)
 
 
 def is_installed() -> bool:
-    """Whether people start ``ranktune`` here, rather than ``python run_tune.py``."""
+    """Whether the program is started as ``ranktune`` rather than ``python run_tune.py``."""
     return CHECKOUT is None or Path(sys.argv[0]).stem == INSTALLED
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of a process that imports the project.
+    """The environment for a child process that imports the project.
 
-    Where it is installed every process finds it. ``PYTHONPATH`` stays as it is there: packages
-    installed beside it would come before the standard library.
+    A checkout is added to ``PYTHONPATH``. An installed project needs no entry, and an entry would
+    put the packages installed beside it before the standard library.
     """
     environment = dict(os.environ)
     paths = environment.get("PYTHONPATH", "").split(os.pathsep)
@@ -74,19 +74,22 @@ def child_environment() -> dict[str, str]:
     return environment
 
 
-def _typed(name: str, program: Path | None = None) -> str:
-    """A program's name where a shell finds the one that runs, else its path."""
+def _shell_name(name: str, program: Path | None = None) -> str:
+    """A program's name if the shell finds this very program under it, else its path."""
     program = program or Path(sys.executable).with_name(name)
-    found = shutil.which(name)
-    if found and _same(Path(found), program):
+    on_path = shutil.which(name)
+    if on_path and _is_same_program(Path(on_path), program):
         return name
     if program.is_relative_to(Path.cwd()):
         return shlex.quote(str(program.relative_to(Path.cwd())))
     return shlex.quote(str(program))
 
 
-def _same(found: Path, program: Path) -> bool:
-    """Whether both are one file, in one folder: a virtual environment's Python is a link."""
-    if found.parent.resolve() == program.parent.resolve():
+def _is_same_program(on_path: Path, program: Path) -> bool:
+    """Whether both are the same program.
+
+    Folders are compared, as the Python of every virtual environment links to the same file.
+    """
+    if on_path.parent.resolve() == program.parent.resolve():
         return True
-    return found.name == INSTALLED and found.resolve() == program.resolve()
+    return on_path.name == INSTALLED and on_path.resolve() == program.resolve()

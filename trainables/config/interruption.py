@@ -1,4 +1,7 @@
-"""Ctrl-C where nothing waits for it: a word and an exit code. Imports what Python has loaded."""
+"""Ctrl-C in a program without its own handler: prints "interrupted", returns an exit code.
+
+Imports only modules that Python has loaded at its start.
+"""
 
 from __future__ import annotations
 
@@ -16,35 +19,35 @@ if TYPE_CHECKING:  # typing itself would take milliseconds
     Arguments = ParamSpec("Arguments")
 
 INTERRUPTED = 130
-"""The exit code, as shells have it: 128 and the signal's number."""
+"""The exit code, by the convention of shells: 128 plus the signal's number."""
 
 
 def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """A program whose user may end it at any moment; returns its exit code."""
+    """Wraps a program's main function so that Ctrl-C ends it without a traceback."""
 
     @functools.wraps(main)
-    def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> int:
-        is_program = signal.getsignal(signal.SIGINT) is end_in_a_word
+    def run(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> int:
+        is_program = signal.getsignal(signal.SIGINT) is exit_interrupted
         try:
-            if is_program:  # from here on it is an exception, so that what is open is closed
+            if is_program:  # from here on Ctrl-C raises, so that open files are closed
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-            code = main(*arguments, **named)
+            code = main(*arguments, **keywords)
             if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                signal.signal(signal.SIGINT, end_in_a_word)
+                signal.signal(signal.SIGINT, exit_interrupted)
             return code
         except KeyboardInterrupt:
             pass
-        except RuntimeError as aborted:  # typer's Abort, whichever click it brings
+        except RuntimeError as aborted:  # the Abort of click, or of the copy that typer contains
             if not isinstance(aborted.__cause__, KeyboardInterrupt):
                 raise
-        exec("")  # makes Python forget a Ctrl-C in code from a string, or it ends by the signal
+        exec("")  # clears Python's mark of a Ctrl-C in code from a string: it would kill itself
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
 
     return run
 
 
-def end_in_a_word(number: int, frame: FrameType | None = None) -> None:
-    """Ends the process at once: nothing is open before it begins and after it ends."""
+def exit_interrupted(number: int, frame: FrameType | None = None) -> None:
+    """Ends the process at once; for the times when no file is open, before and after ``main``."""
     os.write(2, b"interrupted\n")
     os._exit(128 + number)

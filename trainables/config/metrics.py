@@ -1,4 +1,4 @@
-"""What a trial reports after each epoch. Standard library only."""
+"""The metrics that a trial reports after each epoch. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 WORST_SCORE = 0.0
-"""The score of a trial that diverged: no accuracy is lower. Never NaN, which no scheduler stops."""
+"""The score of a diverged trial: the lowest accuracy. Schedulers do not stop a trial with NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,13 @@ class EpochMetrics:
 
     ``learning_rates`` and ``weight_decays`` are those in force at the last step of the epoch, by
     parameter group ("factors", "weights", "batchnorm"), read from the optimiser itself, in
-    mean-loss units. ``val_*`` is None where no image is held out; ``test_*`` is None unless the
-    trial evaluates on the test set (``validation_images=0``), then only after the last epoch.
-    ``val_accuracy_half`` and ``val_accuracy`` together give the accuracy on the other half, so that
-    a method that chose on one half can be judged on the other.
-    ``*_balanced_accuracy`` is the mean over classes of the share that is right, where classes are
-    unequal; with ``metric="balanced_accuracy"`` ``*_accuracy`` is that mean, too.
+    mean-loss units. ``val_*`` is None where no image is held out. ``test_*`` is None unless the
+    trial evaluates on the test set (``validation_images=0``): after the last epoch, or after every
+    epoch under the 2018 study's protocols.
+    ``val_accuracy_half`` is the accuracy on every second held-out image. With ``val_accuracy`` it
+    gives the accuracy on the others, so that a choice made on one half can be judged on the other.
+    ``*_balanced_accuracy`` is the mean over classes of the share of correct images, where classes
+    are unequal. With ``metric="balanced_accuracy"`` ``*_accuracy`` is that mean as well.
     """
 
     epoch: int  # epochs finished, from 1
@@ -43,7 +44,7 @@ class EpochMetrics:
 
 
 class Scored(Protocol):
-    """An epoch, as training reports it or as the record holds it."""
+    """The fields of an epoch that its score depends on, in a report or in the record."""
 
     @property
     def train_loss(self) -> float | None:
@@ -55,11 +56,11 @@ class Scored(Protocol):
 
     @property
     def test_accuracy(self) -> float | None:
-        """A fraction in [0, 1]; None where it was not judged on the test set."""
+        """A fraction in [0, 1]; None where the epoch was not evaluated on the test set."""
 
 
 def score(epoch: Scored) -> float | None:
-    """What drives the search: validation accuracy, the test set's where no image is held out.
+    """The number that drives the search: validation accuracy, or test accuracy if none is held out.
 
     Returns:
         A fraction in [0, 1]; ``WORST_SCORE`` where training has diverged; None where the epoch was

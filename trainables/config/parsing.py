@@ -14,23 +14,23 @@ WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 
 
 def scalar(text: str) -> SettingValue:
-    """A whole number, a number, true, false, none; anything else, or what is quoted, is text."""
+    """Reads an int, a float, true, false or none; anything else is text, and so is quoted text."""
     if text.lower() in WORDS:
         return WORDS[text.lower()]
-    for read in (int, float):
+    for number_type in (int, float):
         try:
-            return read(text)
+            return number_type(text)
         except ValueError:
             continue
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] in ("'", '"') else text
 
 
 def written(value: SettingValue) -> str:
-    """The text that ``scalar`` reads as the value."""
+    """The value as text; ``scalar`` reads it back."""
     if isinstance(value, str):
         return value if scalar(value) == value else f"'{value}'"
-    words = {word: name for name, word in WORDS.items()}
-    return words[value] if isinstance(value, bool) or value is None else str(value)
+    names = {text: name for name, text in WORDS.items()}
+    return names[value] if isinstance(value, bool) or value is None else str(value)
 
 
 def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[str, Any]) -> Any:
@@ -39,11 +39,11 @@ def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[
     Args:
         name: the key, for messages.
         value: as JSON, TOML or a command line gave it.
-        kinds: types that it may have; a whole float is an int, an int is a float.
+        kinds: accepted types. A whole float is accepted for int, and an int for float.
         limits: ``low``, ``high`` (inclusive), ``above`` (exclusive) or ``choices``.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: naming the value and what was expected.
     """
     if value is None and type(None) in kinds:
         return None
@@ -66,8 +66,8 @@ def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
             f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
         )
     low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
-    bad = (low is not None and value < low) or (high is not None and value > high)
-    if bad or (above is not None and value <= above):
+    outside = (low is not None and value < low) or (high is not None and value > high)
+    if outside or (above is not None and value <= above):
         start = f"({above}" if above is not None else f"[{low}"
         end = f"{high}]" if high is not None else "∞)"
         raise ValueError(f"{name} must lie in {start}, {end}, got {value}")

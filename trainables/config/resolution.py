@@ -1,4 +1,4 @@
-"""Keys that stand for something else: a network, a start, an optimiser's own rate. Settled once."""
+"""Resolves keys that refer to something else: a network, a starting point, weights, a default."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDTH = 64
 
 
 def content(key: str, value: Any) -> Any:
-    """What a resolved value is, wherever its file or folder lies; of another key the value."""
+    """What a resolved value stands for: the digest where it has one, else the value itself."""
     if key == "network" and isinstance(value, str):
         return split_network(value)[1] or value
     if key in ("init", "weights") and isinstance(value, str):
@@ -40,24 +40,24 @@ OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, float]] = {
     # Liu et al. 2022)
     "adamw": {"learning_rate": 1e-3, "weight_decay": 0.05},
 }
-"""What an optimiser takes where no rate and no decay are given."""
+"""The learning rate and weight decay of each optimiser where none are given."""
 
 
 def with_optimizer_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys with the optimiser's own rate and decay where these are absent or None."""
+    """The keys with the optimiser's default rate and decay where these are absent or None."""
     chosen = raw.get("optimizer", "sgd")
     defaults = OPTIMIZER_DEFAULTS.get(chosen, {}) if isinstance(chosen, str) else {}
-    given = {
+    explicit = {
         name: value for name, value in raw.items() if name not in defaults or value is not None
     }
-    return {**defaults, **given}
+    return {**defaults, **explicit}
 
 
 def with_weights(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with digest and normalisation of the weights; what is wrong with them.
+    """The keys with the digest and the normalisation of the weights, and a list of problems.
 
-    They are looked at where their digest or their normalisation is not there yet: a configuration
-    that came from here needs the file no more. The network must be resolved.
+    The weights are read if the digest or the normalisation is missing. A configuration that was
+    resolved before does not need the file. The network must be resolved.
     """
     values = _with_plain_normalization(dict(raw))
     weights, network = values.get("weights", ""), values.get("network", RESNET9)
@@ -68,42 +68,42 @@ def with_weights(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         return values, []
     if network == RESNET9:
         return values | {"weights": ""}, [
-            f"weights start any network but resnet9, got {name!r}; resnet9 starts from init, a "
-            "folder that compress wrote"
+            f"weights apply to networks other than resnet9, got {name!r}; resnet9 starts from "
+            "init, a folder that compress wrote"
         ]
     if split_network(str(network))[1] is None:
-        return values, []  # what is wrong with the network is told
+        return values, []  # the network's own problem is reported
     side, classes = values.get("image_size", IMAGE_SIDE), values.get("classes", 10)
     try:
-        resolved, found = resolve_weights(name, network, image_size=side, classes=classes)
+        resolved, starting = resolve_weights(name, network, image_size=side, classes=classes)
     except TorchProcessError as problem:
         return values, problem.problems
-    if digest not in (None, found.digest):
-        changed = f"weights: {name} was written again: it was {digest}, it is {found.digest}"
-        return values, [f"{changed}; name the file alone to start from what it is"]
-    given = values.get("normalization")
-    expected = found.normalization if given is None else given
+    if digest not in (None, starting.digest):
+        changed = f"weights: {name} has changed: its digest was {digest}, now {starting.digest}"
+        return values, [f"{changed}; name the file without a digest to start from it as it is now"]
+    normalization = values.get("normalization")
+    expected = starting.normalization if normalization is None else normalization
     return {**values, "weights": resolved, "normalization": expected}, []
 
 
 def _with_plain_normalization(values: dict[str, Any]) -> dict[str, Any]:
-    """One way of writing each normalisation, so that the same one is the same trial."""
+    """The keys with the normalisation in one way of writing, so that equal ones are one trial."""
     text = values.get("normalization")
     if not isinstance(text, str):
         return values
     try:
         read = read_normalization(text)
     except ValueError:
-        return values  # told where keys are compared
+        return values  # reported where clashes are
     return {**values, "normalization": write_normalization(*read) if read else ""}
 
 
 def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with the digest of another network than ResNet-9, and what is wrong with it."""
+    """The keys with the digest of a network other than ResNet-9, and a list of problems."""
     values = dict(raw)
     network = values.get("network", RESNET9)
     if not isinstance(network, str):
-        return values, []  # told where it is parsed
+        return values, []  # reported where types are parsed
     if split_network(network)[0] == RESNET9:
         return values, _resnet9_problems(values)
     problems = []
@@ -127,11 +127,11 @@ def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, problems
 
 
-def _brings(name: str, given: Any, own: Any) -> bool:
-    """Whether a key was given as a starting point has it; a network by its name alone, too."""
-    if content(name, given) == content(name, own):
+def _is_as_brought(name: str, given: Any, brought: Any) -> bool:
+    """Whether a given value is the starting point's; a network may be named without its digest."""
+    if content(name, given) == content(name, brought):
         return True
-    return name == "network" and given == split_network(own)[0]
+    return name == "network" and given == split_network(brought)[0]
 
 
 def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:
@@ -149,10 +149,10 @@ def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The keys with what a starting point decides; what contradicts it.
+    """The keys with those that a starting point decides, and a list of contradictions.
 
-    Its folder is read where its network does not stand beside it: a configuration that came from
-    here needs the folder no more.
+    The folder is read if its keys are missing. A configuration that was resolved before does not
+    need the folder.
     """
     values, init = dict(raw), raw.get("init")
     if not isinstance(init, str) or not init:
@@ -165,29 +165,31 @@ def with_start(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     except ValueError as problem:
         return values, [str(problem)]
     if digest not in (None, start.digest):
-        changed = f"init: {folder} was written again: it was {digest}, it is {start.digest}"
-        return values, [f"{changed}; name the folder alone to start from what it is"]
+        changed = f"init: {folder} has changed: its digest was {digest}, now {start.digest}"
+        return values, [
+            f"{changed}; name the folder without a digest to start from it as it is now"
+        ]
     sizes = [name for name in SIZE_KEYS if name != "ranks" and values.get(name) is not None]
     drop = "(--set {0}=none drops it)".format
     problems = [
         f"init brings its own size: {name} must not be given {drop(name)}" for name in sizes
     ]
     problems += [
-        f"init brings a network of {name} {own}: no other can be given {drop(name)}"
-        for name, own in start.architecture.items()
-        if values.get(name) is not None and not _brings(name, values[name], own)
+        f"init brings a network of {name} {brought}: no other can be given {drop(name)}"
+        for name, brought in start.architecture.items()
+        if values.get(name) is not None and not _is_as_brought(name, values[name], brought)
     ]
     side = values.get("image_size", IMAGE_SIDE)
     if start.image_size is not None and side != start.image_size:
         problems.append(
             f"init brings a network for images of {start.image_size} pixels, got image_size {side}"
         )
-    kept = {name: value for name, value in values.items() if name not in sizes}
-    return {**kept, **start.architecture, "init": start.init}, problems
+    others = {name: value for name, value in values.items() if name not in sizes}
+    return {**others, **start.architecture, "init": start.init}, problems
 
 
 def _has_architecture(values: Mapping[str, Any]) -> bool:
-    """Whether all that a starting point decides is there; a family without a rank has no ranks."""
+    """Whether all keys that a starting point decides are present (ranks if the family has any)."""
     layer = values.get("layer")
     unranked = {"ranks"} if layer in SIZES and not SIZES[layer].ranked else set()
     return values.keys() >= {*ARCHITECTURE} - unranked

@@ -1,7 +1,7 @@
-"""How a program starts: what it needs before the first import of anything else.
+"""The start of a program: checks and a Ctrl-C handler, before anything else is imported.
 
-Programs import this module first. What it imports Python has loaded already, and an older Python
-can read it: until it is there Ctrl-C shows Python's traceback.
+Programs import this module first, since Ctrl-C shows a traceback until it is loaded. It imports
+only modules that Python has loaded at its start, and older versions of Python can parse it.
 """
 
 from __future__ import annotations
@@ -10,66 +10,68 @@ import os
 import signal
 import sys
 
-from trainables.config.interruption import end_in_a_word
+from trainables.config.interruption import exit_interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would take milliseconds
     from typing import Any
 
-LEAST_PYTHON = (3, 11)
-OWN = ("analysis", "search_spaces", "trainables", "tune_app")
+MINIMUM_PYTHON = (3, 11)
+OWN_PACKAGES = ("analysis", "search_spaces", "trainables", "tune_app")
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 
 
 class Starting:
-    """What a program imports before it begins stands within.
+    """A context for a program's imports.
 
-    Ctrl-C ends it in a word: as an exception it would be shown with its traceback, or be lost where
-    it comes in a callback of the import system. A library that is missing is named with the remedy.
-    ``interruptible`` takes over.
+    Ctrl-C prints "interrupted" and ends the process. As an exception it would show a traceback, or
+    be lost in a callback of the import system. A missing library is reported with the remedy.
+    ``interruptible`` handles Ctrl-C from the main function on.
     """
 
     def __init__(self, *, program: bool) -> None:
-        """``program``: whether this process is the program, which else another one imports."""
+        """``program``: whether this process runs the program, rather than imports its module."""
         self._program = program
         if not program:
             return
-        if sys.version_info < LEAST_PYTHON:
-            least = ".".join(map(str, LEAST_PYTHON))
-            _refuse(f"RankTune needs Python {least} or newer, and this is {sys.version.split()[0]}")
+        if sys.version_info < MINIMUM_PYTHON:
+            minimum = ".".join(map(str, MINIMUM_PYTHON))
+            _refuse(
+                f"RankTune needs Python {minimum} or newer, and this is {sys.version.split()[0]}"
+            )
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, end_in_a_word)
-            sys.unraisablehook = _end_or_show
-        _open_what_is_closed()
+            signal.signal(signal.SIGINT, exit_interrupted)
+            sys.unraisablehook = _exit_or_report
+        _open_closed_streams()
 
     def __enter__(self) -> None:
-        """Nothing: all is done already."""
+        """Does nothing: the constructor has done it."""
 
     def __exit__(self, kind: Any, problem: Any, trace: Any) -> None:
-        """Names a library that cannot be imported; the handler stays until the program begins."""
+        """Reports a library that cannot be imported; the handler stays until ``main`` begins."""
         if self._program and isinstance(problem, ModuleNotFoundError) and problem.name:
-            _refuse(_missing(problem.name))
+            _refuse(_missing_package(problem.name))
 
 
-def _open_what_is_closed() -> None:
-    """Puts the null device where a stream was closed (``>&-``).
+def _open_closed_streams() -> None:
+    """Opens the null device in place of a closed standard stream (``>&-``).
 
-    The next file that is opened would take its place, and get what is printed.
+    The next file to be opened would otherwise get its number, and receive what is printed.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
             setattr(sys, name, open(number, "w" if number else "r"))  # noqa: SIM115, PTH123
 
 
-def _missing(name: str) -> str:
+def _missing_package(name: str) -> str:
     package = name.partition(".")[0]
-    if package in OWN:
-        found = getattr(sys.modules.get(package), "__file__", None) or "elsewhere"
+    if package in OWN_PACKAGES:
+        origin = getattr(sys.modules.get(package), "__file__", None) or "elsewhere"
         return (
-            f"{name} is missing: the package {package!r} that Python finds first is {found}; take "
+            f"{name} is missing: the package {package!r} that Python finds first is {origin}; take "
             "its folder out of PYTHONPATH"
         )
     remedy = "install RankTune there with pip, which brings it"
@@ -84,8 +86,8 @@ def _refuse(problem: str) -> None:
     raise SystemExit(2)
 
 
-def _end_or_show(unraisable: Any) -> None:
-    """Of what Python cannot raise, such as in a finaliser, Ctrl-C ends the process."""
+def _exit_or_report(unraisable: Any) -> None:
+    """Ctrl-C ends the process where Python cannot raise it, such as in a finaliser."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        end_in_a_word(signal.SIGINT)
+        exit_interrupted(signal.SIGINT)
     sys.__unraisablehook__(unraisable)

@@ -1,7 +1,7 @@
-"""A compressed network that training can start from: what its folder says. Standard library only.
+"""The description of a compressed network that training can start from. Standard library only.
 
-`python -m trainables compress` writes the folder, in a checkpoint's form: the network's state in
-safetensors, and `state.json` with the network's keys under "starting_point".
+`python -m trainables compress` writes its folder in the form of a checkpoint: the network's state
+in safetensors, and `state.json` with the network's keys under "starting_point".
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from typing import Any
 from trainables.config.checkpoint_place import STATE
 from trainables.config.former_names import with_present_names
 from trainables.config.installation import command_line
-from trainables.config.tables import remember_tables
+from trainables.config.tables import register_tables
 from trainables.files.sealed import SEAL, is_whole
 
 ARCHITECTURE = ("layer", "width", "classes", "dims", "ranks")
 """The keys of a configuration that a starting point decides."""
 OF_A_NETWORK = ("network", "replace", "keep")
-"""Those that one of another network than ResNet-9 decides, too."""
+"""Further keys that it decides for a network other than ResNet-9."""
 
 _RESOLVED = re.compile(r"(?P<folder>.+)#(?P<digest>[0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """Where a compressed network lies, what it is, and what it holds.
+    """A compressed network: its folder, its checksum, its keys.
 
-    digest: checksum of its tensors; the one thing that enters the id of a trial that starts here.
-    architecture: a value for each of ARCHITECTURE, ranks None where the family has none; of another
-        network than ResNet-9 for each of OF_A_NETWORK, too.
-    image_size: side of the images that such a network was traced for; None for ResNet-9.
+    Attributes:
+        folder: absolute.
+        digest: checksum of its tensors. Of the starting point, only this enters a trial's id.
+        architecture: a value for each of ARCHITECTURE, with ranks None where the family has none;
+            for a network other than ResNet-9 also for each of OF_A_NETWORK.
+        image_size: side of the images that such a network was traced for; None for ResNet-9.
     """
 
     folder: Path
@@ -48,21 +50,21 @@ class StartingPoint:
 
 
 def read_starting_point(folder: Path) -> StartingPoint:
-    """What the folder says of itself; its tensors are not opened.
+    """Reads the folder's state file; its tensors are not read.
 
     Raises:
-        ValueError: when it is no starting point, or damaged.
+        ValueError: when it is not a starting point, or damaged.
     """
     folder = folder.expanduser().absolute()
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        if SEAL in state and not is_whole(state):  # those of before have none
+        if SEAL in state and not is_whole(state):  # older ones have none
             raise ValueError(f"its {STATE} is damaged")
         stored = with_present_names(state["starting_point"])
         keys = (*ARCHITECTURE, *(OF_A_NETWORK if "network" in stored else ()))
         architecture = {name: stored[name] for name in keys}
         digest = str(state["tensors_blake2b"])
-        remember_tables(state.get("tables", ()))
+        register_tables(state.get("tables", ()))
         return StartingPoint(folder, digest, architecture, stored.get("image_size"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise ValueError(
@@ -72,9 +74,9 @@ def read_starting_point(folder: Path) -> StartingPoint:
 
 
 def split_init(init: str) -> tuple[Path, str | None]:
-    """The folder of an ``init`` value, and its digest (None where it was not resolved yet)."""
-    found = _RESOLVED.fullmatch(init)
-    return (Path(found["folder"]), found["digest"]) if found else (Path(init), None)
+    """The folder of an ``init`` value, and its digest (None where it is not resolved yet)."""
+    match = _RESOLVED.fullmatch(init)
+    return (Path(match["folder"]), match["digest"]) if match else (Path(init), None)
 
 
 def _reason(problem: Exception) -> str:

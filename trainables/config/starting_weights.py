@@ -1,7 +1,7 @@
 """Trained weights that training starts from, and the normalisation they expect. Standard library.
 
-The key ``weights`` names a file or "pretrained"; resolved, its tensors' digest stands behind:
-``/home/me/net.pth#digest``. The process that looks at them also says whether they fit.
+The key ``weights`` names a file or "pretrained". When it is resolved, the digest of the tensors is
+appended: ``/home/me/net.pth#digest``. The process that reads them also checks whether they fit.
 """
 
 from __future__ import annotations
@@ -13,23 +13,34 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from trainables.config.starting_point import split_init
-from trainables.config.torch_process import answer_file, ask, keep_answer, kept_answer
-from trainables.files.file_state import FileState, file_state, is_as_it_was
+from trainables.config.torch_process import (
+    answer_file,
+    run_torch_command,
+    store_answer,
+    stored_answer,
+)
+from trainables.files.file_state import FileState, file_state, is_unchanged
 from trainables.files.user_cache import home
 
 PRETRAINED = "pretrained"
 
-PLACES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "TORCH_HOME")
-"""Variables that say where libraries keep weights."""
+CACHE_VARIABLES = (
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "XDG_CACHE_HOME",
+    "TORCH_HOME",
+)
+"""Environment variables that say where libraries keep weights."""
 
 FORMAT = 2
-"""Of the answers that are kept; raised where they hold more than before."""
+"""Version of the cached answers; raised when they hold more than before."""
 
 DATA = "data"
-"""The value of ``normalization`` that keeps the data set's own, whatever the weights expect."""
+"""The value of ``normalization`` for the data set's own, whatever the weights expect."""
 
 IMAGENET = "0.485 0.456 0.406/0.229 0.224 0.225"
-"""What torchvision's weights expect."""
+"""The normalisation that torchvision's weights expect."""
 
 Channels = tuple[float, float, float]
 Normalization = tuple[Channels, Channels]
@@ -38,13 +49,14 @@ Normalization = tuple[Channels, Channels]
 
 @dataclass(frozen=True, slots=True)
 class StartingWeights:
-    """What looking at the weights of a network has shown.
+    """Weights that were read and compared with a network.
 
-    digest: of names, shapes and values of the tensors, 32 hex digits.
-    tensors: how many the network takes over.
-    fresh: layers that are drawn anew, since the network tells apart another number of classes.
-    normalization: what the weights expect, as the key of this name has it; "" where it is unknown.
-    files: those that were read, and the state of each.
+    Attributes:
+        digest: of names, shapes and values of the tensors, 32 hexadecimal digits.
+        tensors: number of tensors that the network takes over.
+        fresh: layers that are initialised at random, since their number of classes differs.
+        normalization: what the weights expect, in the form of the key; "" where it is unknown.
+        files: those that were read, each with its state.
     """
 
     digest: str
@@ -59,7 +71,7 @@ class StartingWeights:
 
     @classmethod
     def from_json(cls, text: str) -> StartingWeights:
-        """Raises ValueError for anything else than ``to_json`` wrote."""
+        """Reads what ``to_json`` wrote; raises ValueError for anything else."""
         try:
             document = json.loads(text)
             files = tuple((path, tuple(state)) for path, state in document.pop("files", ()))
@@ -69,7 +81,7 @@ class StartingWeights:
 
 
 def split_weights(weights: str) -> tuple[str, str | None]:
-    """A file's name or "pretrained", and the digest, None where it has none yet."""
+    """A file's name or "pretrained", and the digest; None where it is not resolved yet."""
     name, digest = split_init(weights)
     return str(name), digest
 
@@ -77,67 +89,71 @@ def split_weights(weights: str) -> tuple[str, str | None]:
 def resolve_weights(
     weights: str, network: str, *, image_size: int, classes: int
 ) -> tuple[str, StartingWeights]:
-    """The value of the key ``weights`` with its digest, and what the weights are.
+    """The value of the key ``weights`` with its digest, and the description of the weights.
 
     Args:
         weights: a file's name or "pretrained".
         network: the resolved value of the key ``network``.
         image_size: side of the images, in pixels.
-        classes: how many the network tells apart.
+        classes: of the network.
 
     Raises:
-        TorchProcessError: where there are no such weights, or they do not fit; says where.
+        TorchProcessError: where there are no such weights, or they do not fit; names the tensors.
     """
     name = weights if weights == PRETRAINED else str(Path(weights).expanduser().absolute())
-    found = _find(name, network, image_size, classes, _state(name))
-    return f"{name}#{found.digest}", found
+    starting = _find(name, network, image_size, classes, _state(name))
+    return f"{name}#{starting.digest}", starting
 
 
 def _find(
     name: str, network: str, image_size: int, classes: int, state: tuple[object, ...]
 ) -> StartingWeights:
-    """From the cache where nothing that decides it has changed, else looked at anew."""
+    """The description from the cache, or read again if anything that it depends on has changed."""
     path = answer_file("weights", FORMAT, name, network, image_size, classes, state)
-    kept = _kept.get(path) or _read(path)
-    if kept is None or not all(is_as_it_was(file, before) for file, before in kept.files):
+    starting = _known.get(path) or _read(path)
+    if starting is None or not all(
+        is_unchanged(file, recorded) for file, recorded in starting.files
+    ):
         plain = network.rpartition("#")[0]
         sizes = ["--image-size", str(image_size), "--classes", str(classes)]
-        text = ask(["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}")
-        keep_answer(path, text)
-        kept = StartingWeights.from_json(text)
-    _kept[path] = kept
-    return kept
+        text = run_torch_command(
+            ["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}"
+        )
+        store_answer(path, text)
+        starting = StartingWeights.from_json(text)
+    _known[path] = starting
+    return starting
 
 
-_kept: dict[Path, StartingWeights] = {}
-"""Of this process: every point of a plan asks."""
+_known: dict[Path, StartingWeights] = {}
+"""A cache of this process, since every point of a plan needs it."""
 
 
 def _read(path: Path) -> StartingWeights | None:
-    text = kept_answer(path)
+    text = stored_answer(path)
     return StartingWeights.from_json(text) if text else None
 
 
 def _state(name: str) -> tuple[object, ...]:
-    """What tells which files the weights are read from, before they are; and how these are."""
+    """The settings that decide which files are read, and the state of the files in question."""
     if name != PRETRAINED:
         path = Path(name)
         return (file_state(path),) if path.is_file() else ()
     folder = torch_home() / "hub" / "checkpoints"
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    places = tuple(os.environ.get(variable) for variable in PLACES)
-    return (*places, *((str(path), file_state(path)) for path in files if path.is_file()))
+    variables = tuple(os.environ.get(variable) for variable in CACHE_VARIABLES)
+    return (*variables, *((str(path), file_state(path)) for path in files if path.is_file()))
 
 
 def torch_home() -> Path:
-    """Where torch keeps what it downloads, by the rule that torch documents."""
-    if named := os.environ.get("TORCH_HOME"):
-        return Path(named).expanduser()
+    """The folder of torch's downloads, by the rule that torch documents."""
+    if configured := os.environ.get("TORCH_HOME"):
+        return Path(configured).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache").expanduser() / "torch"
 
 
 def read_normalization(text: str) -> Normalization | None:
-    """Mean and standard deviation; None where the data set's own are meant.
+    """Mean and standard deviation; None for the data set's own.
 
     Args:
         text: "", "data", "imagenet", or six numbers, ``R G B/R G B``, separated by spaces or "+".
@@ -148,8 +164,8 @@ def read_normalization(text: str) -> Normalization | None:
     if text in ("", DATA):
         return None
     try:
-        written = IMAGENET if text == "imagenet" else text
-        mean, std = (_channels(part) for part in written.replace("+", " ").split("/"))
+        numbers = IMAGENET if text == "imagenet" else text
+        mean, std = (_channels(part) for part in numbers.replace("+", " ").split("/"))
         if not all(0 <= value <= 1 for value in mean) or not all(0 < value <= 1 for value in std):
             raise ValueError
     except ValueError:
@@ -161,7 +177,7 @@ def read_normalization(text: str) -> Normalization | None:
 
 
 def write_normalization(mean: Sequence[float], std: Sequence[float]) -> str:
-    """As ``read_normalization`` reads it."""
+    """The text that ``read_normalization`` reads back."""
     return "/".join(" ".join(f"{value:.10g}" for value in part) for part in (mean, std))
 
 

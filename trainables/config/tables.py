@@ -1,8 +1,8 @@
 """Tables of layers, found by a network's name or by their digest. Standard library only.
 
-A table is made once, by a process that imports torch, and then lies among the user's caches: what
-plans and reads a study needs no torch. It travels with the study, with every checkpoint and to
-every worker (``remember_tables``), so that these need neither the cache nor a network's own file.
+A process that imports torch makes a table once and stores it in the user's cache, so that planning
+and reading a study need no torch. The study, every checkpoint and every worker hold the tables too
+(``register_tables``), so that they need neither the cache nor the network's own file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from trainables.config.torch_process import (
     TorchProcessError,
     answer_file,
-    ask,
-    keep_answer,
-    kept_answer,
+    run_torch_command,
+    store_answer,
+    stored_answer,
 )
 from trainables.files.user_cache import user_cache
 from trainables.sizes.layer_table import LayerTable
@@ -27,26 +27,26 @@ from trainables.sizes.resnet9 import RESNET9
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 
 FORMAT = 2
-"""Of what is kept; raised where tables hold more than before, so that they are made anew."""
+"""Version of the cached tables; raised when they hold more than before, so that they are remade."""
 
 TRACED_FOR = ("classes", "image_size")
-"""Keys that a network's table depends on, beside its name."""
+"""Keys that a network's table depends on, besides its name."""
 
 
 class TableError(TorchProcessError):
-    """A network of which no table can be made; ``problems`` lists why."""
+    """No table can be made of the network; ``problems`` lists the reasons."""
 
 
 def split_network(network: str) -> tuple[str, str | None]:
-    """The name of a value of the key ``network``, and its digest, None where it has none yet."""
-    found = _RESOLVED.fullmatch(network)
-    return (found["name"], found["digest"]) if found else (network, None)
+    """The name and the digest in a value of the key ``network``; None if it has no digest yet."""
+    match = _RESOLVED.fullmatch(network)
+    return (match["name"], match["digest"]) if match else (network, None)
 
 
 def resolve_network(network: str, *, image_size: int, classes: int) -> str:
     """The value of the key ``network`` with the digest of its table: ``name#digest``.
 
-    ResNet-9 has none: its key ``width`` makes its table.
+    ResNet-9 has no digest: its key ``width`` decides its layers.
 
     Raises:
         TableError: where there is no such network, or it cannot be used.
@@ -61,48 +61,47 @@ def load_table(network: str, *, image_size: int, classes: int) -> LayerTable | N
     """The table of a resolved network; None for ResNet-9.
 
     Raises:
-        TableError: where it is not at hand, and making it anew gives another one.
+        TableError: where the table is not available, and making it again gives another one.
     """
     name, digest = split_network(network)
     if digest is None:
         return None
     table = _load(name, digest, image_size, classes)
-    asked, has = (classes, image_size), (table.classes, table.image[-1])
-    if asked != has:
+    expected, actual = (classes, image_size), (table.classes, table.image[-1])
+    if expected != actual:
         raise TableError(
             [
-                f"network {name}#{digest} is of {has[0]} classes and images of {has[1]} pixels, "
-                f"got {asked[0]} and {asked[1]}; give its name without the digest"
+                f"network {name}#{digest} has {actual[0]} classes and takes images of {actual[1]} "
+                f"pixels, got {expected[0]} and {expected[1]}; give its name without the digest"
             ]
         )
     return table
 
 
-def remember_tables(texts: Iterable[str]) -> None:
-    """Takes tables that came from elsewhere, as ``LayerTable.to_json`` wrote them.
+def register_tables(texts: Iterable[str]) -> None:
+    """Registers tables from a study, a checkpoint or the driver, in the form of ``to_json``.
 
-    A table is found by what it holds: one that was changed on its way is not the one that is asked
-    for.
+    A table is looked up by the digest of its content, so that a modified table is not found.
 
     Raises:
-        TableError: for a text that is no table.
+        TableError: for a text that is not a table.
     """
     for text in texts:
         try:
             table = LayerTable.from_json(text)
         except ValueError as problem:
             raise TableError([f"a network's table cannot be read: {problem}"]) from problem
-        _remembered[table.digest] = table
+        _registered[table.digest] = table
 
 
-_remembered: dict[str, LayerTable] = {}
+_registered: dict[str, LayerTable] = {}
 _refused: dict[Path, list[str]] = {}
 
 
 @functools.lru_cache(maxsize=64)
 def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
-    if digest in _remembered:
-        return _remembered[digest]
+    if digest in _registered:
+        return _registered[digest]
     stored = _read(_stored(digest))
     if stored is not None and stored.digest == digest:
         return stored
@@ -110,8 +109,8 @@ def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
     if table.digest != digest:
         raise TableError(
             [
-                f"network {name} is another one now: its table was {digest}, it is {table.digest}; "
-                "bring back its file or its library's version, or plan a new study"
+                f"network {name} has changed: the digest of its table was {digest}, now "
+                f"{table.digest}; restore its file or its library's version, or start a new study"
             ]
         )
     return table
@@ -119,12 +118,12 @@ def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
 
 @functools.lru_cache(maxsize=64)
 def _find(name: str, image_size: int, classes: int) -> LayerTable:
-    """From the cache where nothing that decides it has changed, else made anew."""
+    """The table from the cache, or made again if anything that it depends on has changed."""
     link = _link(name, image_size, classes)
     table = _read(link)
     if table is not None and not _has_changed(table):
         return table
-    if link in _refused:  # each point of a grid would ask again, for seconds
+    if link in _refused:  # each point of a grid would otherwise take seconds to refuse
         raise TableError(_refused[link])
     try:
         table = _make(name, image_size, classes)
@@ -132,21 +131,23 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
         _refused[link] = problem.problems
         raise
     for path in (link, _stored(table.digest)):
-        keep_answer(path, table.to_json())
+        store_answer(path, table.to_json())
     return table
 
 
 def _has_changed(table: LayerTable) -> bool:
-    """Whether a file of its own holds something else than when it was traced."""
+    """Whether one of the network's own files has changed since it was traced."""
     texts = changed_texts(table.sources, Path(table.folder)) if table.folder else []
     return bool(texts or changed_files(table.sources))
 
 
 def _make(name: str, image_size: int, classes: int) -> LayerTable:
-    """By a process of its own."""
+    """Makes the table in a process that imports torch."""
     sizes = ["--image-size", str(image_size), "--classes", str(classes)]
     try:
-        text = ask(["layers", name, "--json", *sizes], f"looking at the layers of {name}")
+        text = run_torch_command(
+            ["layers", name, "--json", *sizes], f"looking at the layers of {name}"
+        )
     except TorchProcessError as problem:
         raise TableError(problem.problems) from problem
     try:
@@ -156,7 +157,7 @@ def _make(name: str, image_size: int, classes: int) -> LayerTable:
 
 
 def _link(name: str, image_size: int, classes: int) -> Path:
-    """Named by all that can change a table: the name, the file's text, libraries, what is asked."""
+    """The cache file, named by all that a table depends on: name, file, libraries and sizes."""
     path, colon, _ = name.partition(".py:")
     file = Path(f"{path}.py").expanduser()
     text = file.read_text(encoding="utf-8") if colon and file.is_file() else ""
@@ -168,8 +169,8 @@ def _stored(digest: str) -> Path:
 
 
 def _read(path: Path) -> LayerTable | None:
-    """A stored table; None where there is none that can be read: it is made again."""
-    text = kept_answer(path)
+    """A stored table; None where there is none, or it cannot be read: it is then made again."""
+    text = stored_answer(path)
     try:
         return None if text is None else LayerTable.from_json(text)
     except ValueError:

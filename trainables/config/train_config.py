@@ -1,4 +1,4 @@
-"""What a trial is: every key that can change its numbers, with its default and its source.
+"""The configuration of a trial: every key that can change its numbers, with default and source.
 
 Standard library only. Learning rate and weight decay are in mean-loss units: the gradient of the
 mean, not the sum, of the per-image losses.
@@ -34,18 +34,18 @@ from trainables.sizes.size_keys import SIZE_KEYS
 from trainables.text.suggestion import did_you_mean
 
 RECIPE_VERSION = 1
-"""Raised whenever the same configuration would train to other numbers; part of every trial's id."""
+"""Raised when a change makes the same configuration train to other numbers; part of every id."""
 
 FAST = "cifar10-fast, dawn.py (Page 2018)"
 ORIGINAL = "the 2018 study (gngdb/cifar10-fast)"
 OURS = "RankTune"
 
 BY_SEED = -1
-"""The ``data_seed`` that is the trial's ``seed``: each replicate holds out other images."""
+"""The ``data_seed`` that stands for the trial's ``seed``: each replicate holds out other images."""
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be trained; ``problems`` lists everything wrong with it."""
+    """The configuration cannot be trained; ``problems`` lists everything wrong with it."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -59,12 +59,13 @@ def _key(default: Any, source: str, **limits: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """One training run, checked: whoever holds a TrainConfig may trust every value in it.
+    """One training run, checked: every value of a TrainConfig is valid.
 
-    ``None`` means "not given" for the sizes, "all" for ``train_images`` and "the dataset's own"
-    (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``; for ``crop`` an
-    eighth and for ``cutout`` a quarter of ``image_size``, for ``flip`` what the data set allows,
-    for ``micro_batch`` the whole batch. A rate and a decay that are not given are the optimiser's.
+    ``None`` means "not given" for the sizes, "all" for ``train_images``, and the data set's default
+    (5,000 of CIFAR-10's images, one tenth elsewhere) for ``validation_images``. It means an eighth
+    of ``image_size`` for ``crop``, a quarter for ``cutout``, what the data set allows for ``flip``,
+    and the whole batch for ``micro_batch``. A learning rate or decay that is not given is the
+    optimiser's default.
     """
 
     # The network.
@@ -127,32 +128,32 @@ class TrainConfig:
     def from_trial(cls, raw: Mapping[str, Any]) -> TrainConfig:
         """Parses a mapping of keys to plain values, which may have former names.
 
-        An ``init`` that names a folder is read here, once: it decides the network, and its digest
-        is written behind the folder's name, so that the result needs the folder no more.
+        An ``init`` that names a folder is read here. It decides the network, and its digest is
+        appended to the folder's name, so that the result does not need the folder.
 
         Raises:
-            ConfigError: with every unknown key, wrong type, value out of range and clash at once.
+            ConfigError: listing every unknown key, wrong type, value out of range, and clash.
         """
         raw, start_problems = with_start(with_optimizer_defaults(with_present_names(raw)))
         raw, network_problems = with_network(raw)
         raw, weights_problems = with_weights(raw)
-        known = _fields()
+        fields = _fields()
         problems = (
             network_problems
             + start_problems
             + weights_problems
-            + [_unknown(name) for name in raw if name not in known]
+            + [_unknown(name) for name in raw if name not in fields]
         )
         values: dict[str, Any] = {}
-        for name in raw.keys() & known.keys():
+        for name in raw.keys() & fields.keys():
             try:
-                values[name] = parse_value(name, raw[name], _types(name), known[name].metadata)
+                values[name] = parse_value(name, raw[name], _types(name), fields[name].metadata)
             except ValueError as problem:
                 problems.append(str(problem))
-        if values.get("micro_batch") == values.get("batch_size", known["batch_size"].default):
-            values["micro_batch"] = None  # the whole batch, written in another way
+        if values.get("micro_batch") == values.get("batch_size", fields["batch_size"].default):
+            values["micro_batch"] = None  # another way to write the whole batch
         keys = _defaults() | values
-        if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is no missing one
+        if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is not a missing one
             problems += network_clashes(keys)
         problems += training_clashes(keys) + image_clashes(keys)
         if problems:
@@ -164,23 +165,23 @@ class TrainConfig:
         return {name: getattr(self, name) for name in _fields()}
 
     def changed(self) -> dict[str, Any]:
-        """The keys whose value differs from the default: what a person would have to type.
+        """The keys whose value differs from the default: those that a person would have to type.
 
-        Of another optimiser than the default one, its rate and its decay too.
+        With an optimiser other than the default one they include its rate and decay.
         """
-        own = ("learning_rate", "weight_decay") if self.optimizer != "sgd" else ()
+        with_own_defaults = ("learning_rate", "weight_decay") if self.optimizer != "sgd" else ()
         return {
             name: getattr(self, name)
             for name, key in _fields().items()
-            if getattr(self, name) != key.default or name in own
+            if getattr(self, name) != key.default or name in with_own_defaults
         }
 
     def with_values(self, **values: Any) -> TrainConfig:
         """A copy with other values, checked again.
 
-        Another number of classes or side of images is another network of the same name.
+        Another number of classes or another image size makes another network of the same name.
         """
-        if any(values.get(name, own := getattr(self, name)) != own for name in TRACED_FOR):
+        if any(values.get(name, current := getattr(self, name)) != current for name in TRACED_FOR):
             values = {"network": split_network(self.network)[0], **values}
         return TrainConfig.from_trial({**self.to_dict(), **values})
 
@@ -192,7 +193,7 @@ class TrainConfig:
 
     @property
     def table(self) -> LayerTable | None:
-        """The network's layers; None for ResNet-9, whose width and classes say them."""
+        """The network's layers; None for ResNet-9, whose width and classes decide them."""
         return load_table(self.network, image_size=self.image_size, classes=self.classes)
 
     @property
@@ -206,16 +207,16 @@ class TrainConfig:
 
 
 def table_texts(configs: Iterable[TrainConfig]) -> list[str]:
-    """The tables of all networks but ResNet-9, each once, as ``remember_tables`` takes them."""
-    by_network = {(one.network, one.image_size, one.classes): one for one in configs}
-    tables = {table.digest: table for one in by_network.values() if (table := one.table)}
+    """The tables of all networks except ResNet-9, each once, as ``register_tables`` takes them."""
+    by_network = {(config.network, config.image_size, config.classes): config for config in configs}
+    tables = {table.digest: table for config in by_network.values() if (table := config.table)}
     return [table.to_json() for table in tables.values()]
 
 
 def complete_config(recorded: dict[str, Any]) -> dict[str, Any]:
-    """A configuration on record under present names, with the default of every key it lacks.
+    """A recorded configuration with present names, and the default of every key that it lacks.
 
-    A key that came later was at its default when the trial was recorded.
+    Defaults of newer keys are the behaviour of older versions.
     """
     return {**_defaults(), **with_present_values(recorded)}
 
@@ -226,10 +227,10 @@ def _defaults() -> dict[str, Any]:
 
 
 def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
-    """The decay in force on each replaced layer's parameters: λ' = λ·(n/N)^α (Gray et al. 2019).
+    """The decay of each replaced layer's parameters: λ' = λ·(n/N)^α (Gray et al. 2019).
 
-    n counts the compressed network's parameters and N the reference network's; with
-    ``weight_decay_ratio="layer"`` both count the one layer.
+    n is the number of parameters of the compressed network and N that of the reference network;
+    with ``weight_decay_ratio="layer"`` both count one layer.
     """
     if config.weight_decay_scaling == 0:
         return (config.weight_decay,) * len(size.layers)

@@ -1,4 +1,4 @@
-"""A trial's id: what a person reads and a hash of what is trained, whoever wrote it."""
+"""A trial's id: a readable name and a hash of everything that decides its numbers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from trainables.sizes.ranks import write_ranks
 
 
 def trial_id(config: TrainConfig, size: NetworkSize) -> str:
-    """The trial's name: what a person reads and a hash of what is trained.
+    """The trial's id: a readable name and a hash of the resolved configuration.
 
-    Two configurations that build the same network and train it alike have one id, however their
-    ranks were written. Only keys that differ from their defaults are hashed, so that a new key
+    Configurations that build the same network and train it equally have the same id, however their
+    ranks are written. Only keys that differ from their defaults are hashed, so that a new key
     changes no old id.
     """
     digest = hashlib.blake2b(
@@ -39,7 +39,7 @@ def trial_id(config: TrainConfig, size: NetworkSize) -> str:
 
 
 def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
-    """What decides a trial's numbers: the resolved network and everything that is not a default."""
+    """What is hashed: the resolved network, and every key that differs from its default."""
     resolved = {"network", *(field.name for field in dataclasses.fields(Architecture))}
     scaling = {"weight_decay_scaling", "weight_decay_reference", "weight_decay_ratio"}
     content = {
@@ -47,7 +47,7 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
         for name, value in config.changed().items()
         if name not in resolved | scaling
     }
-    if config.init:  # what the folder holds counts, not where it lies
+    if config.init:  # the folder's content counts, not its path
         content["init"] = split_init(config.init)[1]
     if config.weights:
         content["weights"] = split_weights(config.weights)[1]
@@ -74,17 +74,17 @@ def _short(count: int) -> str:
 
 
 def twin(config: TrainConfig, size: NetworkSize) -> TrainConfig | None:
-    """The same training run as another family writes it; None where no other family can.
+    """The same training run in terms of another family; None where there is no such family.
 
-    A tensor train over the two sides of each matrix is the low-rank network: its cores are the two
-    factors, and both are drawn by cutting the same random matrix. The 2018 study drew them in
-    different ways, so that under its protocols they are two networks.
+    A tensor train over the two dimensions of each matrix is the low-rank network: its cores are the
+    two factors, and both are initialised by truncating the same random matrix. The 2018 study
+    initialised them differently, so that under its protocols they are two networks.
     """
     trains = config.layer == "tensor_train" and size.architecture.table is None
     if not trains or config.protocol != "corrected" or config.init:
         return None
     sides = ((layer.spec.out_channels, layer.spec.in_channels) for layer in size.layers)
-    if any(layer.modes != own for layer, own in zip(size.layers, sides, strict=True)):
+    if any(layer.modes != pair for layer, pair in zip(size.layers, sides, strict=True)):
         return None
     sizes = dict.fromkeys(("rank_divisor", "rank_scale", "rank", "parameters", "compression"))
     ranks = write_ranks(layer.ranks for layer in size.layers)

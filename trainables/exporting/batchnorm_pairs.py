@@ -1,4 +1,4 @@
-"""Which BatchNorm normalises what which convolution puts out, and nothing else."""
+"""Pairs of a convolution and the BatchNorm that normalises its output and nothing else."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ Names = dict[str, str]
 
 
 def batchnorm_pairs(network: nn.Module) -> Names:
-    """The name of a convolution → that of the BatchNorm that can become part of it.
+    """Name of a convolution → name of the BatchNorm that can be folded into it.
 
-    Both are called once, and the BatchNorm alone reads what the convolution puts out. A network
-    whose forward pass torch.fx cannot follow has no such pair: its BatchNorms stay what they are.
+    Both are called once, and only the BatchNorm reads the convolution's output. A network whose
+    forward pass torch.fx cannot trace has no pairs, and keeps its BatchNorms.
     """
     blocks = [name for name, module in network.named_modules() if isinstance(module, ConvNorm)]
-    if blocks:  # which choose among compiled routes by what an image is
+    if blocks:  # their forward pass cannot be traced: it branches on the input's type
         return {f"{name}.conv": f"{name}.norm" for name in blocks}
     try:
         nodes = [*_Tracer().trace(network).nodes]
-    except Exception:  # whatever somebody's forward pass does with an image that has no numbers
+    except Exception:  # a network's forward pass may raise anything on a symbolic input
         return {}
     modules = dict(network.named_modules())
     calls = Counter(node.target for node in nodes if node.op == "call_module")
     pairs = {}
     for node in nodes:
-        before = node.args[0] if node.op == "call_module" and node.args else None
+        producer = node.args[0] if node.op == "call_module" and node.args else None
         if (
             _is_foldable(modules.get(str(node.target)))
-            and isinstance(before, fx.Node)
-            and before.op == "call_module"
-            and isinstance(modules[str(before.target)], nn.Conv2d | FactorizedConv2d)
-            and len(before.users) == 1
-            and calls[node.target] == calls[before.target] == 1
+            and isinstance(producer, fx.Node)
+            and producer.op == "call_module"
+            and isinstance(modules[str(producer.target)], nn.Conv2d | FactorizedConv2d)
+            and len(producer.users) == 1
+            and calls[node.target] == calls[producer.target] == 1
         ):
-            pairs[str(before.target)] = str(node.target)
+            pairs[str(producer.target)] = str(node.target)
     return pairs
 
 
@@ -50,5 +50,5 @@ class _Tracer(fx.Tracer):
 
 
 def _is_foldable(module: Any) -> bool:
-    """A plain BatchNorm with statistics: a subclass may compute something of its own."""
+    """Whether it is a BatchNorm2d with statistics; a subclass may compute something else."""
     return type(module) is nn.BatchNorm2d and isinstance(module.running_var, torch.Tensor)

@@ -25,21 +25,25 @@ TOLERANCE = 1e-5
 PROGRAM = "model.pt2"
 WEIGHTS = "model.safetensors"
 PIXELS = 512 * 32 * 32
-"""Of the images that are run at once: 512 of ResNet-9's, fewer where they are larger."""
+"""Pixels of the images that are run at once: 512 images of 32×32, fewer if they are larger."""
 FASTEST = "fastest"
 FORMS = (FACTORS, FOLDED, FASTEST)
 
 
 class ExportError(ValueError):
-    """A network that cannot be exported faithfully, and by how much it is off."""
+    """The network cannot be exported so that its outputs stay the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One way to run the network: a program, and the module it was exported from.
+    """One way to run the network.
 
-    form: FACTORS or FOLDED, see ``make_plain``. difference: of its logits to the network's, see
-    TOLERANCE.
+    Attributes:
+        form: FACTORS or FOLDED, see ``make_plain``.
+        norm_folded: whether BatchNorm is part of the convolutions.
+        module: which the program was exported from.
+        program: of torch.export.
+        difference: of its logits from the network's, see TOLERANCE.
     """
 
     form: str
@@ -50,13 +54,13 @@ class Candidate:
 
     @property
     def parameters(self) -> int:
-        """Numbers stored, without BatchNorm's running statistics."""
+        """Number of stored values, without BatchNorm's running statistics."""
         return sum(weight.numel() for weight in self.module.parameters())
 
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """The candidate that was chosen; its latencies, and every candidate's at ``batch`` images."""
+    """The chosen candidate, its latencies, and every candidate's latency at ``batch`` images."""
 
     chosen: Candidate
     batch: int
@@ -75,37 +79,43 @@ def export(
     max_parameters: int | None = None,
     seconds: float = 2.0,
 ) -> Exported:
-    """Makes, checks and measures; nothing is written.
+    """Makes the candidates, checks their outputs and measures latencies; writes no file.
 
     Args:
         network: as it was trained.
         size: its size.
-        images: real, normalised ones, (B, 3, H, W). Outputs are compared on all of them, at once
-            and one alone. For the latencies they are repeated as often as a batch needs.
-        batch: images at once that latencies are compared at.
-        form: one of FORMS. FASTEST is FOLDED only where that was faster beyond the spread of both.
-        max_parameters: what the study allowed; a larger form is not exported.
-        seconds: about how long each comparison of latencies is measured.
+        images: real images, normalised, (B, 3, H, W). Outputs are compared on all of them together
+            and on one alone. For latencies they are repeated to fill a batch.
+        batch: batch size at which the candidates' latencies are compared.
+        form: one of FORMS. FASTEST takes FOLDED only where it is faster by more than the spread.
+        max_parameters: the study's limit; a larger form is not exported.
+        seconds: about how long each comparison of latencies takes.
 
     Raises:
-        ExportError: when no candidate's outputs are the network's, or the form asked for is larger
+        ExportError: when no candidate has the network's outputs, or the requested form is larger
             than ``max_parameters``.
     """
     candidates = _make_candidates(network, size, images, form)
-    allowed = [one for one in candidates if one.parameters <= (max_parameters or float("inf"))]
+    allowed = [
+        candidate
+        for candidate in candidates
+        if candidate.parameters <= (max_parameters or float("inf"))
+    ]
     if not allowed:
         raise ExportError(
-            f"the form {candidates[0].form!r} has {candidates[0].parameters:,} parameters, and "
-            f"the study allowed {max_parameters:,}; the form {FACTORS!r} keeps to it"
+            f"the form {candidates[0].form!r} has {candidates[0].parameters:,} parameters, but "
+            f"the study allows {max_parameters:,}; choose the form {FACTORS!r}"
         )
     candidates = allowed
     forwards = [candidate.program.module() for candidate in candidates]
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
     chosen = _choose(rivals)
     latencies = {batch: rivals[chosen]}
-    for other in {1, images_at_once(images.shape[-1])} - {batch}:
+    for other_batch in {1, images_at_once(images.shape[-1])} - {batch}:
         latencies |= {
-            other: measure([forwards[chosen]], _repeat(images, other), seconds=seconds)[0]
+            other_batch: measure([forwards[chosen]], _repeat(images, other_batch), seconds=seconds)[
+                0
+            ]
         }
     return Exported(
         chosen=candidates[chosen],
@@ -120,27 +130,31 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
     """Writes the program and its weights; returns their sizes in bytes by name.
 
     Raises:
-        ExportError: when the program, read back, gives other outputs than the one in memory.
+        ExportError: when the program that is read back has other outputs than the one in memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # it holds channels_last weights for incomplete, and saves them as they are
+        # torch takes channels_last weights for incomplete, but saves them correctly
         warnings.filterwarnings("ignore", "No complete tensor found", UserWarning)
         torch.export.save(exported.chosen.program, folder / PROGRAM)
     state = exported.chosen.module.state_dict()
-    # a copy each, since weights may be tied, and safetensors holds no tensor twice
+    # copies, since weights may be tied, and safetensors refuses tensors that share memory
     weights = {name: tensor.clone().contiguous() for name, tensor in state.items()}
     save_tensors(weights, folder / WEIGHTS)
-    again = torch.export.load(folder / PROGRAM).module()
-    if (off := _difference(again, images, _run(exported.chosen.module, images))) > TOLERANCE:
+    reloaded = torch.export.load(folder / PROGRAM).module()
+    if (
+        difference := _difference(reloaded, images, _run(exported.chosen.module, images))
+    ) > TOLERANCE:
         for name in (PROGRAM, WEIGHTS):
             (folder / name).unlink()
-        raise ExportError(f"the program, read back, is off by {off:.2g}: its files were removed")
+        raise ExportError(
+            f"the program, read back, is off by {difference:.2g}: its files were removed"
+        )
     return {name: (folder / name).stat().st_size for name in (PROGRAM, WEIGHTS)}
 
 
 def describe(exported: Exported, size: NetworkSize) -> dict[str, Any]:
-    """What was exported and measured, as plain JSON values; times in seconds."""
+    """A description of the export and its measurements, as JSON values; times in seconds."""
     chosen = exported.chosen
     return {
         "form": chosen.form,
@@ -165,12 +179,12 @@ def describe(exported: Exported, size: NetworkSize) -> dict[str, Any]:
 
 
 def images_at_once(side: int) -> int:
-    """How many square images of that side are run at once: 512 of 32 pixels."""
+    """How many square images of this side are run at once: 512 for 32 pixels."""
     return max(1, PIXELS // side**2)
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's model name, as far as the system tells."""
+    """The processor's model name, if the system tells it."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -180,48 +194,56 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def _choose(rivals: Sequence[Latency]) -> int:
-    """The first, or one that is faster than it by more than noise: the quartiles do not overlap."""
-    faster = [n for n, one in enumerate(rivals) if one.upper_quartile < rivals[0].lower_quartile]
+    """The fastest candidate whose quartiles lie below those of the first, else the first."""
+    faster = [
+        number
+        for number, rival in enumerate(rivals)
+        if rival.upper_quartile < rivals[0].lower_quartile
+    ]
     return min(faster, key=lambda number: rivals[number].median, default=0)
 
 
 def _make_candidates(
     network: nn.Module, size: NetworkSize, images: Tensor, form: str
 ) -> list[Candidate]:
-    """One for each form asked for that is faithful, FACTORS first, BatchNorm folded if it can be.
+    """One for each form that has the network's outputs, FACTORS first.
 
-    Two forms that store the same numbers are one.
+    BatchNorm is folded where that is possible. Forms that store the same numbers count as one.
     """
-    wanted = _run(network, images)
+    expected = _run(network, images)
     candidates: dict[str, Candidate] = {}
     nearest = float("inf")
-    for one, norm_folded in itertools.product(_forms(network, size, form), (True, False)):
-        if one in candidates:
-            continue  # it was faithful with BatchNorm folded
-        module = make_plain(network, size, form=one, fold_norm=norm_folded)
-        off = _difference(module, images, wanted)
-        if off <= TOLERANCE:
+    for candidate_form, norm_folded in itertools.product(
+        _forms(network, size, form), (True, False)
+    ):
+        if candidate_form in candidates:
+            continue  # its outputs are right with BatchNorm folded
+        module = make_plain(network, size, form=candidate_form, fold_norm=norm_folded)
+        difference = _difference(module, images, expected)
+        if difference <= TOLERANCE:
             program = _export(module, images)
-            off = _difference(program.module(), images, wanted)
-        nearest = min(nearest, off)
-        if off <= TOLERANCE:
-            candidates[one] = Candidate(one, norm_folded, module, program, off)
+            difference = _difference(program.module(), images, expected)
+        nearest = min(nearest, difference)
+        if difference <= TOLERANCE:
+            candidates[candidate_form] = Candidate(
+                candidate_form, norm_folded, module, program, difference
+            )
     if not candidates:
         raise ExportError(
-            f"no exported form gives the network's outputs: the nearest is off by {nearest:.2g}, "
+            f"no exported form has the network's outputs: the nearest differs by {nearest:.2g}, "
             f"at most {TOLERANCE:g} is allowed; did the trial diverge?"
         )
     return list(candidates.values())
 
 
 def _forms(network: nn.Module, size: NetworkSize, form: str) -> tuple[str, ...]:
-    """The forms to try: of FASTEST both, or FACTORS alone where folding changes no shape."""
+    """The forms to try; for FASTEST both, or FACTORS alone where folding changes no shape."""
     if form != FASTEST:
         return (form,)
-    both = (FACTORS, FOLDED)
-    plain = [make_plain(network, size, form=one) for one in both]
-    shapes = [{name: x.shape for name, x in each.state_dict().items()} for each in plain]
-    return both[:1] if shapes[0] == shapes[1] else both
+    forms = (FACTORS, FOLDED)
+    plain = [make_plain(network, size, form=candidate_form) for candidate_form in forms]
+    shapes = [{name: x.shape for name, x in module.state_dict().items()} for module in plain]
+    return forms[:1] if shapes[0] == shapes[1] else forms
 
 
 def _export(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
@@ -229,7 +251,7 @@ def _export(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
     example = (_repeat(images, 2),)
     try:
         return torch.export.export(module, example, dynamic_shapes=({0: batch},))
-    except Exception as problem:  # whatever somebody's forward pass does
+    except Exception as problem:  # a network's forward pass may raise anything
         first = str(problem).strip().partition("\n")[0]
         raise ExportError(
             "torch.export cannot write the network as one program for any batch: "
@@ -242,16 +264,16 @@ def _run(forward: Forward, images: Tensor) -> Tensor:
     return forward(images)
 
 
-def _difference(forward: Forward, images: Tensor, wanted: Tensor) -> float:
-    """The largest difference of the logits of all images and of one alone; NaN is infinite."""
-    scale = max(1.0, float(wanted.abs().max()))
-    together = (_run(forward, images) - wanted).abs().max()
-    alone = (_run(forward, images[:1]) - wanted[:1]).abs().max()
-    off = float(torch.maximum(together, alone)) / scale
-    return off if off == off else float("inf")
+def _difference(forward: Forward, images: Tensor, expected: Tensor) -> float:
+    """The largest difference of logits, of all images together and of one alone; inf for NaN."""
+    scale = max(1.0, float(expected.abs().max()))
+    together = (_run(forward, images) - expected).abs().max()
+    alone = (_run(forward, images[:1]) - expected[:1]).abs().max()
+    difference = float(torch.maximum(together, alone)) / scale
+    return difference if difference == difference else float("inf")
 
 
 def _repeat(images: Tensor, batch: int) -> Tensor:
-    """(batch, 3, H, W), channels last, of as many images as there are."""
+    """(batch, 3, H, W), channels last: the images, repeated to fill the batch."""
     chosen = torch.arange(batch) % len(images)
     return images[chosen].contiguous(memory_format=torch.channels_last)

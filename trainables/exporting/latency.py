@@ -1,4 +1,4 @@
-"""How long a network takes, measured: medians with their spread."""
+"""Measured latencies of networks: medians and quartiles."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LEAST_RUNS = 5
-MOST_RUNS = 200
+MIN_RUNS = 5
+MAX_RUNS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds of a whole forward pass of ``batch`` images: quartiles over ``runs`` runs."""
+    """Seconds of a forward pass of ``batch`` images: quartiles over ``runs`` runs."""
 
     batch: int
     median: float
@@ -30,21 +30,21 @@ Forward = Callable[[Tensor], Tensor]
 
 @torch.inference_mode()
 def measure(forwards: Sequence[Forward], images: Tensor, *, seconds: float) -> list[Latency]:
-    """Each forward pass on the same (B, 3, H, W) images, for about ``seconds`` in all.
+    """Measures each forward pass on the same (B, 3, H, W) images, for about ``seconds`` in all.
 
-    The candidates take turns, so that a disturbance of the machine meets all of them alike. A
-    first turn warms up and is not counted; at least 5 are.
+    The candidates take turns, so that other load on the machine affects all of them equally. A
+    first turn warms up and does not count; at least 5 turns do.
     """
     for forward in forwards:
         forward(images)
     times: list[list[float]] = [[] for _ in forwards]
     end = time.perf_counter() + seconds
-    while len(times[0]) < LEAST_RUNS or (time.perf_counter() < end and len(times[0]) < MOST_RUNS):
-        for forward, mine in zip(forwards, times, strict=True):
+    while len(times[0]) < MIN_RUNS or (time.perf_counter() < end and len(times[0]) < MAX_RUNS):
+        for forward, candidate_times in zip(forwards, times, strict=True):
             start = time.perf_counter()
             forward(images)
-            mine.append(time.perf_counter() - start)
-    return [_summarise(len(images), mine) for mine in times]
+            candidate_times.append(time.perf_counter() - start)
+    return [_summarise(len(images), candidate_times) for candidate_times in times]
 
 
 def _summarise(batch: int, times: Sequence[float]) -> Latency:

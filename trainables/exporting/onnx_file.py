@@ -1,4 +1,4 @@
-"""An exported network as ONNX files, which small devices take: in float32, and in 8 bits."""
+"""An exported network as ONNX files, for small devices: in float32, and in 8 bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from trainables.files.whole_file import whole_file
 
-# onnx, onnxscript and onnxruntime need not be installed: what writes a file imports them.
+# onnx, onnxscript and onnxruntime are optional: functions that need them import them.
 
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
@@ -26,11 +26,11 @@ INPUT, OUTPUT = "images", "logits"
 
 
 class OnnxError(ValueError):
-    """A network that ONNX cannot hold faithfully, or packages that are missing."""
+    """The ONNX file would have other outputs than the network, or packages are missing."""
 
 
 def check_packages() -> None:
-    """Checks that the packages are there.
+    """Checks that the packages are installed.
 
     Raises:
         OnnxError: with the command that installs them.
@@ -57,23 +57,23 @@ def write_onnx_files(
     """Writes ``model.onnx``, and ``model.int8.onnx`` where calibration images are given.
 
     Args:
-        folder: that takes the files.
+        folder: to write the files to.
         module: as for ``write_onnx``.
         images: as for ``write_onnx``.
         tolerance: as for ``write_onnx``.
         calibration: as for ``write_int8``; None writes no file in 8 bits.
-        held_out: gives batches of images and labels, anew at each call.
+        held_out: returns an iterator over batches of images and labels, a new one at each call.
 
     Returns:
         By file name its ``bytes``, its ``accuracy`` on the held-out images (None where there are
-        none) and how many ``images`` those are; of the float32 file also ``difference``.
+        none) and the number of those ``images``; for the float32 file also its ``difference``.
     """
     off = write_onnx(folder / ONNX, module, images, tolerance=tolerance)
     if calibration is not None:
         write_int8(folder / INT8, folder / ONNX, calibration)
     rows = {}
     for name in (ONNX, INT8)[: 1 if calibration is None else 2]:
-        right, seen = OnnxProgram(folder / name).count_right(held_out())
+        right, seen = OnnxProgram(folder / name).count_correct(held_out())
         accuracy = right / seen if seen else None
         size = (folder / name).stat().st_size
         rows[name] = {"bytes": size, "accuracy": accuracy, "images": seen}
@@ -82,7 +82,7 @@ def write_onnx_files(
 
 
 def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: float) -> float:
-    """Writes a module that takes any batch; onnxruntime must give its logits.
+    """Writes a module for any batch size, and checks that onnxruntime computes its logits.
 
     Args:
         path: of the file.
@@ -103,7 +103,7 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
             module,
             (images[:2].contiguous(),),
             dynamo=True,
-            optimize=False,  # it would fold factors into kernels, and the file would grow
+            optimize=False,  # else factors become kernels, and the file grows
             verbose=False,
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             input_names=[INPUT],
@@ -111,29 +111,29 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
         )
     assert program is not None
     model = program.model_proto
-    _strip(model)
+    _drop_source_locations(model)
     with torch.inference_mode():
-        wanted = module(images).numpy()
+        expected = module(images).numpy()
     with whole_file(path) as draft:
         onnx.save(model, draft)
         run = OnnxProgram(draft)
-        scale = max(1.0, float(np.abs(wanted).max()))
-        together = np.abs(run(images) - wanted).max()
-        alone = np.abs(run(images[:1]) - wanted[:1]).max()
-        off = float(max(together, alone)) / scale
-        if not off <= tolerance:
+        scale = max(1.0, float(np.abs(expected).max()))
+        together = np.abs(run(images) - expected).max()
+        alone = np.abs(run(images[:1]) - expected[:1]).max()
+        difference = float(max(together, alone)) / scale
+        if not difference <= tolerance:
             raise OnnxError(
-                f"onnxruntime's outputs are off by {off:.2g}, at most {tolerance:g} allowed"
+                f"onnxruntime's outputs are off by {difference:.2g}, at most {tolerance:g} allowed"
             )
-    return off
+    return difference
 
 
 def write_int8(path: Path, source: Path, calibration: Tensor) -> None:
     """Writes a file in 8 bits from one in float32, by static quantisation.
 
-    Weights are quantised per output channel, activations per tensor, by the ranges that they take
-    on the calibration images (onnxruntime's minimum and maximum). What a layer computes from
-    factors at every forward pass has no stored weight, and stays in float32.
+    Weights are quantised per output channel, activations per tensor by their ranges on the
+    calibration images (onnxruntime's minimum and maximum). A kernel that is computed from factors
+    at every forward pass is not a stored weight, and stays in float32.
 
     Args:
         path: of the file to write.
@@ -159,7 +159,7 @@ def write_int8(path: Path, source: Path, calibration: Tensor) -> None:
 
 
 class OnnxProgram:
-    """A file that onnxruntime runs on one thread of the CPU."""
+    """An ONNX file, run by onnxruntime on as many CPU threads as torch uses."""
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
@@ -174,27 +174,27 @@ class OnnxProgram:
         """(B, 3, H, W) normalised images → (B, classes) logits."""
         return self._session.run([OUTPUT], {INPUT: images.contiguous().numpy()})[0]
 
-    def count_right(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[int, int]:
-        """How many images, (B, 3, H, W), have the class of their label, (B,), and of how many."""
-        right = seen = 0
+    def count_correct(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[int, int]:
+        """How many images (B, 3, H, W) are classified as their label (B,), and of how many."""
+        correct = total = 0
         for images, labels in batches:
-            right += int((self(images).argmax(1) == labels.numpy()).sum())
-            seen += len(labels)
-        return right, seen
+            correct += int((self(images).argmax(1) == labels.numpy()).sum())
+            total += len(labels)
+        return correct, total
 
 
-def _strip(model: Any) -> None:
-    """Takes out where in torch's code each node came from: most of a small file's bytes."""
+def _drop_source_locations(model: Any) -> None:
+    """Removes the location in torch's code of each node: most bytes of a small file."""
     graph = model.graph
     parts = (graph.node, graph.value_info, graph.input, graph.output, graph.initializer)
-    for part in (*(one for group in parts for one in group), graph, model):
+    for part in (*(item for group in parts for item in group), graph, model):
         del part.metadata_props[:]
         part.doc_string = ""
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters print progress and warn of what was chosen here."""
+    """Silences the exporters, which print progress and warn of choices that are deliberate."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,8 +1,8 @@
-"""A trained network as it is exported: plain convolutions, and factors where those would be larger.
+"""The network to export: plain convolutions, and factors where convolutions would be larger.
 
-A network is compressed for its size, so that the form ``FACTORS`` stores no layer in more numbers
-than training did. A layer becomes plain convolutions where they fit into that; else it stays what
-it is, and makes its kernel from its factors at every forward pass.
+The form ``FACTORS`` never stores a layer in more numbers than training did, as the network was
+compressed for its size. A layer becomes plain convolutions where they are not larger. Else it keeps
+its factors, and computes its kernel from them at every forward pass.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from trainables.networks.layer_calls import put_layer
 from trainables.sizes.network import NetworkSize
 from trainables.sizes.spec import Call, ConvSpec, Extent
 
-RANK_TOLERANCE = 1e-10  # of float64; what float32 factors reconstruct to is of their rank to 1e-15
+RANK_TOLERANCE = (
+    1e-10  # relative, in float64: a product of float32 factors has their rank up to 1e-15
+)
 
 FACTORS = "factors"
 FOLDED = "folded"
@@ -42,11 +44,11 @@ def make_plain(
     Args:
         network: as it was trained, with any layers.
         size: the network's size.
-        form: FACTORS stores each layer in at most as many numbers as training did, and among such
-            ways takes the one of the fewest multiply-adds. FOLDED makes every kernel one
-            convolution, or a depthwise and a pointwise one, however large.
-        fold_norm: whether BatchNorm becomes part of the convolution before it, where
-            ``batchnorm_pairs`` finds one. It never does after a layer that keeps its own factors.
+        form: FACTORS stores each layer in at most as many numbers as training did, in the way with
+            the fewest multiply-adds. FOLDED makes every kernel one convolution, or a depthwise and
+            a pointwise one, however large.
+        fold_norm: whether BatchNorm is folded into the convolution before it, where
+            ``batchnorm_pairs`` finds one. It is never folded into a layer that keeps its factors.
     """
     plain = copy.deepcopy(network).double().eval()
     pairs = batchnorm_pairs(plain) if fold_norm else {}
@@ -65,24 +67,24 @@ def make_plain(
 
 
 def plain_macs(network: nn.Module, size: NetworkSize, batch: int) -> float:
-    """Multiply-adds per image of what ``make_plain`` made, ``batch`` images at once.
+    """Multiply-adds per image of a network of ``make_plain``, with ``batch`` images at once.
 
-    Layers that are never replaced are included; what a layer that keeps its factors does once per
-    forward pass is shared among the images.
+    Layers that are never replaced are included. Multiply-adds that a layer with factors spends once
+    per forward pass are divided by the number of images.
     """
     total: float = size.fixed_macs
     for name, calls in zip(size.names, size.inputs, strict=True):
         layer = network.get_submodule(name)
-        kept = layer.pixel if isinstance(layer, FactorizedLinear) else layer
-        if isinstance(kept, FactorizedConv2d):
-            total += kept.size.macs_of_route(kept.route, calls, batch)
+        convolution = layer.pixel if isinstance(layer, FactorizedLinear) else layer
+        if isinstance(convolution, FactorizedConv2d):
+            total += convolution.size.macs_of_route(convolution.route, calls, batch)
         else:
             total += count_macs(_stages(layer), calls)
     return total
 
 
 def count_macs(stages: Sequence[nn.Module], calls: Calls) -> int:
-    """Multiply-adds per image of convolutions in a row, or of matrices, over all calls."""
+    """Multiply-adds per image of a sequence of convolutions or matrices, over all calls."""
     total = 0
     for height, width, *folded in calls:
         for stage in stages:
@@ -93,7 +95,7 @@ def count_macs(stages: Sequence[nn.Module], calls: Calls) -> int:
 
 
 def _spec(conv: nn.Conv2d) -> ConvSpec:
-    """The shape of a convolution without dilation, whatever its groups."""
+    """The shape of a convolution without dilation, with any number of groups."""
     padding = 0 if conv.padding == "valid" else conv.padding
     return ConvSpec(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, padding)
 
@@ -103,7 +105,7 @@ def _stages(layer: nn.Module) -> list[nn.Module]:
 
 
 class _Row(nn.Sequential):
-    """Stages in the place of a layer, of which a network may read more than what it gives."""
+    """Stages in place of a layer, with the layer's attributes that a network may read."""
 
     def __init__(self, stages: Sequence[nn.Module], layer: nn.Module) -> None:
         super().__init__(*stages)
@@ -124,7 +126,7 @@ def _in_a_row(stages: Sequence[nn.Module], layer: nn.Module) -> nn.Module:
 
 
 def _matrices(stages: Sequence[nn.Module]) -> list[nn.Module]:
-    """Pointwise convolutions as matrices; what keeps its factors as a matrix that does."""
+    """Pointwise convolutions as linear layers; a layer with factors as a FactorizedLinear."""
     matrices: list[nn.Module] = []
     for stage in stages:
         if isinstance(stage, FactorizedConv2d):
@@ -141,7 +143,7 @@ def _matrices(stages: Sequence[nn.Module]) -> list[nn.Module]:
 def _choose(
     layer: FactorizedConv2d, calls: Calls, form: str
 ) -> Convolutions | list[FactorizedConv2d]:
-    """The convolutions that stand for a layer, or the layer itself; its bias is in the last."""
+    """The convolutions that replace a layer, or the layer itself; the last one has the bias."""
     convs = _plain_or_none(layer, calls, form)
     if not convs:
         return [layer]
@@ -151,7 +153,7 @@ def _choose(
 
 
 def _plain_or_none(layer: FactorizedConv2d, calls: Calls, form: str) -> Convolutions:
-    """The convolutions; none where they would store more numbers than the form allows."""
+    """The convolutions; empty where they would store more numbers than the form allows."""
     folded = _fold_factors(layer)
     if form == FOLDED:
         return folded

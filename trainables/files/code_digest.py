@@ -1,4 +1,4 @@
-"""What the code that trains is: where it differs between nodes, so may their numbers."""
+"""Digest of the training code: nodes with different code may compute different numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @functools.cache
 def torch_version() -> str:
-    """The installed torch, without what it was built for: cards and processors may be mixed."""
+    """The installed torch's version without its build (CPU, CUDA), as nodes may differ in that."""
     return metadata.version("torch").partition("+")[0]
 
 
@@ -19,7 +19,7 @@ SOURCES = (".py", ".c", ".h")
 
 @functools.cache
 def code_digest() -> str:
-    """A checksum of this package's sources, 16 hexadecimal digits, as they lie on this machine."""
+    """A checksum of this package's sources on this machine, 16 hexadecimal digits."""
     root = Path(__file__).resolve().parents[1]
     files = sorted(path for path in root.rglob("*") if path.suffix in SOURCES)
     digest = hashlib.blake2b(digest_size=8)

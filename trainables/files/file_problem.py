@@ -1,4 +1,4 @@
-"""What is said of a file or folder that cannot be used."""
+"""The message about a file or folder that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ REMEDIES = {
 }
 
 
-_GONE = "the folder that this is run in is no longer there; change to one that is"
-"""Asking for it is what fails without naming a file."""
+_GONE = "the present working directory no longer exists; change to one that does"
+"""The one error for which the system names no file."""
 
 
 def file_problem(problem: OSError) -> str:
-    """Which file, what is wrong with it, and what to do: ``images: Permission denied; …``."""
+    """The file, the problem and the remedy: ``images: Permission denied; …``."""
     if problem.strerror is None:
         return str(problem)
     remedy = REMEDIES.get(problem.errno or 0)
     told = f"{problem.strerror}; {remedy}" if remedy else problem.strerror
     if problem.filename is None:
         return _GONE if problem.errno == errno.ENOENT else told
-    # bytes that are no UTF-8 as a backslash, x and their digits
+    # bytes that are not UTF-8 are written as \xNN
     return f"{os.fsencode(problem.filename).decode('utf-8', 'backslashreplace')}: {told}"

@@ -1,17 +1,17 @@
-"""Whether a file is as it was, told without reading it."""
+"""Whether a file has changed, without reading it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FileState = tuple[int, int, int]
-"""Its size in bytes, and when its content and its entry were changed, in nanoseconds."""
+"""Size in bytes, and the times of the last change of content and of inode, in nanoseconds."""
 
 
 def file_state(path: str | Path) -> FileState:
-    """What is another one once the file was changed, replaced or allowed to be read.
+    """A value that changes when the file is changed, replaced, or made readable.
 
-    The time of its content alone does not tell: ``cp -p``, ``mv`` and archives keep it.
+    The time of the content is not enough: ``cp -p``, ``mv`` and archives preserve it.
 
     Raises:
         OSError: there is no such file.
@@ -20,8 +20,8 @@ def file_state(path: str | Path) -> FileState:
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def is_as_it_was(path: str | Path, before: FileState) -> bool:
-    """Whether the file is there, and as it was."""
+def is_unchanged(path: str | Path, before: FileState) -> bool:
+    """Whether the file exists with the recorded state."""
     try:
         return file_state(path) == before
     except OSError:

@@ -1,4 +1,4 @@
-"""The file system behind a place of files: a disk's, or an object store's."""
+"""The file system of a path or URI: of a disk, or of an object store."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from trainables.files.storage import is_uri
 Result = TypeVar("Result")
 
 OBJECT_STORES = ("s3", "gcs", "abfs")
-"""They list nothing, and find no file, in a bucket that does not exist."""
+"""In these a bucket that does not exist looks like an empty one."""
 
 S3_ANSWER_SECONDS = 15.0
-"""AWS's library gives a request 3 s, and repeats it: an S3 that takes 5 s would never answer."""
+"""Time limit of a request. AWS's default of 3 s would never get an answer from a slow S3."""
 
 S3_ATTEMPTS = 8
-"""Of each request, in six seconds where it is refused."""
+"""Attempts per request: about six seconds, where each is refused."""
 
 WITHOUT_FOLDERS = ("s3", "gcs")
-"""A file's name may hold slashes there; to make the folders above it takes a request for each."""
+"""Names may contain slashes there, and creating folders would cost one request for each."""
 
 
 def filesystem(place: str) -> tuple[Any, str]:
     """The file system of pyarrow and the path within it."""
-    from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
+    from pyarrow import fs  # takes a quarter of a second, which --plan does not need
 
     if is_uri(place):
         system, root = fs.FileSystem.from_uri(place)
@@ -34,12 +34,12 @@ def filesystem(place: str) -> tuple[Any, str]:
 
 
 def _patient(system: Any) -> Any:
-    """The same S3 with settings that a URI cannot name: the pickle protocol gives the others.
+    """The same S3 with settings that a URI cannot hold; the pickle protocol gives the others.
 
-    A small file is one request instead of three. Retries are those of a URI's file system, which
-    the protocol loses: a server that starts is waited for.
+    With ``allow_delayed_open`` a small file takes one request instead of three. The retry strategy,
+    which the pickle protocol does not keep, waits for a server that is starting.
     """
-    from pyarrow import fs  # takes a quarter of a second, which --plan need not wait
+    from pyarrow import fs  # takes a quarter of a second, which --plan does not need
 
     rebuild, (settings,) = system.__reduce__()
     own = {
@@ -51,7 +51,7 @@ def _patient(system: Any) -> Any:
 
 
 def make_folder(system: Any, path: str) -> None:
-    """Makes a folder that files are to be written to, where the file system has folders."""
+    """Creates a folder, where the file system has folders."""
     if system.type_name not in WITHOUT_FOLDERS:
         system.create_dir(path, recursive=True)
 
@@ -76,18 +76,18 @@ def remove_file(system: Any, path: str) -> None:
 
 
 def write_file(system: Any, path: str, content: bytes) -> None:
-    """Replaces a file in a folder that ``make_folder`` made; raises OSError where it cannot."""
+    """Replaces a file in a folder of ``make_folder``; raises OSError where it cannot."""
     try:
         with system.open_output_stream(path) as file:
             file.write(content)
     except OSError as problem:
         if "NO_SUCH_BUCKET" in str(problem):
-            check_bucket(system, path)  # says it in fewer words
+            check_bucket(system, path)  # raises a shorter message
         raise
 
 
 def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]:
-    """What lies in a folder, as pyarrow's FileInfo; nothing where there is no such folder.
+    """The content of a folder as pyarrow's FileInfo; empty where there is no such folder.
 
     Raises:
         OSError: the file system refuses, or the bucket is gone.
@@ -98,12 +98,12 @@ def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]
     found = system.get_file_info(where)
     if not found and system.type_name in OBJECT_STORES:
         check_bucket(system, path)
-        found = system.get_file_info(where)  # it may have been gone for that moment
+        found = system.get_file_info(where)  # the bucket may have been missing only then
     return found
 
 
 def check_bucket(system: Any, path: str) -> None:
-    """Raises OSError where the bucket that a path of an object store begins with does not exist."""
+    """Raises OSError where the bucket at the start of an object store's path does not exist."""
     from pyarrow import fs  # as above
 
     bucket = path.partition("/")[0]
@@ -112,7 +112,7 @@ def check_bucket(system: Any, path: str) -> None:
 
 
 def _found(system: Any, path: str, act: Callable[[], Result]) -> Result:
-    """What ``act`` returns; a file whose bucket is gone is not one that is absent."""
+    """What ``act`` returns; a missing bucket raises OSError rather than FileNotFoundError."""
     try:
         return act()
     except FileNotFoundError:

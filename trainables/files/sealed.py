@@ -1,4 +1,4 @@
-"""JSON objects with a checksum of themselves, and files', so that damaged ones are not believed."""
+"""JSON objects that contain their own checksum, and digests of files: both reveal damage."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def seal(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_whole(document: Mapping[str, Any]) -> bool:
-    """Whether an object is the one that was sealed; False where it has no checksum."""
+    """Whether an object is unchanged since it was sealed; False where it has no checksum."""
     content = {name: value for name, value in document.items() if name != SEAL}
     return document.get(SEAL) == _digest(content)
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
-    """What a file of ``write_sealed`` holds; None where it is absent or damaged."""
+    """The object in a file of ``write_sealed``; None where the file is missing or damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -37,12 +37,12 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 
 
 def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
-    """Replaces the file, whole or not at all; raises OSError where it cannot be written."""
+    """Replaces the file atomically; raises OSError where it cannot be written."""
     write_whole(path, json.dumps(seal(document)))
 
 
 def file_digest(path: Path) -> str:
-    """A file's content in 32 hexadecimal digits; raises OSError where it cannot be read."""
+    """Digest of a file's content, 32 hexadecimal digits; raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

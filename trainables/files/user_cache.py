@@ -1,4 +1,4 @@
-"""Where a user's caches lie."""
+"""The folder of a user's caches."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The user's home; where there is none, a place in which nothing can be written."""
+    """The user's home directory; where there is none, a path that cannot be written."""
     try:
         return Path.home()
-    except RuntimeError:  # neither HOME nor an entry among the users
+    except RuntimeError:  # neither HOME nor an entry in the password database
         return Path(os.devnull)
 
 
 def user_cache() -> Path:
-    """RankTune's folder among the user's caches; it need not exist."""
+    """RankTune's folder in the user's cache directory, which may not exist."""
     if sys.platform == "darwin":
         cache = home() / "Library" / "Caches"
     elif sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all: readers see the old one or the new one, never half of it."""
+"""Writes files atomically: readers see the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator[Path]:
-    """A draft beside ``path`` to write to, which takes its name on leaving.
+    """Yields a draft beside ``path`` to write to, and renames it to ``path`` at the end.
 
-    Several processes may write the same file: each has a draft of its own, and the last one stays.
-    A draft that an exception left is removed; its folder must exist. ``stem`` names the draft,
-    ``path`` by default; a ``durable`` file survives a loss of power.
+    Several processes may write the same file: each has its own draft, and the last rename wins. An
+    exception removes the draft. The folder must exist. ``stem`` is part of the draft's name, by
+    default that of ``path``. A ``durable`` file survives a loss of power.
     """
     draft = path.with_name(f".{stem or path.name}.{secrets.token_hex(4)}")
     try:
@@ -30,13 +30,13 @@ def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Replaces a file, text in UTF-8; raises OSError where it cannot be written."""
+    """Replaces a text file (UTF-8) atomically; raises OSError where it cannot be written."""
     with whole_file(path) as draft:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def rename_durably(draft: Path, path: Path) -> None:
-    """Gives a written file its name, once the disk has its content."""
+    """Renames a file after its content has reached the disk."""
     _flush(draft)
     draft.replace(path)
     _flush(path.parent)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from trainables.config.carried_files import here, pretrained_path
+from trainables.config.carried_files import local_path, pretrained_path
 from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
 from trainables.files.file_state import file_state
 from trainables.files.whole_file import write_whole
@@ -83,8 +83,8 @@ def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> N
 
 def _read(name: str, table: LayerTable, digest: str | None = None) -> TrainedWeights:
     if name != PRETRAINED:
-        return TrainedWeights(read_weights(here(Path(name))))
-    if digest and (brought := here(pretrained_path(digest))).is_file():
+        return TrainedWeights(read_weights(local_path(Path(name))))
+    if digest and (brought := local_path(pretrained_path(digest))).is_file():
         return TrainedWeights(read_weights(brought))
     return pretrained_weights(read_reference(table.network))
 

@@ -1,1 +1,1 @@
-"""Words of all commands: counts, shares, times, tables, and the names that were probably meant."""
+"""Text for all commands: counts, shares, times, tables, and suggestions of similar names."""

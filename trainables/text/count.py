@@ -1,4 +1,4 @@
-"""Numbers of things in words."""
+"""Counts as text."""
 
 from __future__ import annotations
 

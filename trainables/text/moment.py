@@ -1,4 +1,4 @@
-"""Points in time in words."""
+"""Points in time as text."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def format_moment(time: float) -> str:
-    """Seconds since 1970 as a minute everywhere: 2024-03-09 14:05 UTC."""
+    """Seconds since 1970 as a date and time, to the minute: 2024-03-09 14:05 UTC."""
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Printing where a terminal or file does not know every character."""
+"""Printing to a terminal or file whose encoding lacks some characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def escape_unknown_characters() -> None:
-    """Prints what the encoding lacks as an escape; under ``LC_ALL=C`` that is all but ASCII."""
+    """Prints characters that the encoding lacks as escapes (under ``LC_ALL=C`` all but ASCII)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,8 +1,8 @@
-"""Fractions of a whole in words."""
+"""Fractions as text."""
 
 from __future__ import annotations
 
 
 def percent(fraction: float) -> str:
-    """Two decimals: 0.9404 → "94.04 %"."""
+    """A percentage with two decimals: 0.9404 → "94.04 %"."""
     return f"{100 * fraction:.2f} %"

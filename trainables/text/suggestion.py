@@ -1,4 +1,4 @@
-"""The names that were probably meant."""
+"""Suggestions of similar names, for errors."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most like ``name``; None where none is."""
+    """The choice most similar to ``name``; None where none is similar enough."""
     return next(iter(nearest_few(name, choices, count=1)), None)
 
 
 def nearest_few(
     name: str, choices: Iterable[str], *, count: int = 3, likeness: float = 0.6
 ) -> list[str]:
-    """The choices most like ``name``, the nearest first; ``likeness`` in [0, 1] is the least."""
+    """The choices most similar to ``name``, best first; ``likeness`` in [0, 1] is the minimum."""
     return difflib.get_close_matches(name, list(choices), n=count, cutoff=likeness)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """The end of an error's sentence, "; did you mean 'x'?"; empty where no choice is near."""
+    """The end of an error message, "; did you mean 'x'?"; "" where no choice is similar."""
     near = nearest(name, choices)
     return f"; did you mean {near!r}?" if near is not None else ""

@@ -1,6 +1,6 @@
-"""Aligned columns of plain text, the same on a terminal and when it is piped.
+"""Aligned columns of plain text, the same on a terminal and in a pipe.
 
-A thousand rows take milliseconds; a rich table of them takes 3 s.
+A thousand rows take milliseconds; rich's table takes 3 s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LONGEST_WORD = 9  # letters of a header's word in one line
 
 
 def lay_out(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
-    """Rows as lines of equal length; ``align`` has one letter a column, "<" left or ">" right."""
+    """Rows as lines of equal length; ``align`` has "<" (left) or ">" (right) for each column."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         gap.join(
@@ -24,12 +24,12 @@ def lay_out(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[
 
 
 def shorten(text: str, width: int) -> str:
-    """The text, cut to a width, with … where something is missing."""
+    """The text, cut to a width; … stands for the part that is cut off."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def shorten_apart(texts: Sequence[str], width: int) -> list[str]:
-    """The texts, cut to a width, or to the least above it that leaves different ones different."""
+    """The texts, cut to a width, or to the smallest larger width that keeps them distinct."""
     widest = max(map(len, texts), default=0)
     for room in range(width, widest):
         cut = [shorten(text, room) for text in texts]
@@ -39,9 +39,9 @@ def shorten_apart(texts: Sequence[str], width: int) -> list[str]:
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
-    """Lines with the headers on top, close together.
+    """A table as lines, headers first, with narrow gaps.
 
-    A header that is wider than its column is broken at underscores and spaces, or hyphenated.
+    A header wider than its column is broken at underscores and spaces, or hyphenated.
     """
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in headers]
     content = [max(map(len, column), default=0) for column in columns]

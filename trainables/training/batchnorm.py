@@ -14,7 +14,7 @@ from trainables.training.evaluator import evaluation_batch
 
 
 def batchnorms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    """The normalisations that keep statistics of what they have seen."""
+    """The normalisations that keep running statistics."""
     return [
         module
         for module in network.modules()
@@ -24,13 +24,13 @@ def batchnorms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
 
 @torch.no_grad()
 def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, images: int) -> None:
-    """Running means and variances over up to ``images`` training images, as they are, in place.
+    """Measures running means and variances in place, on up to ``images`` training images.
 
-    The images are evenly spaced over the data set.
+    The images are evenly spaced over the data set and not augmented.
 
-    A decomposition lowers the variance of what a convolution puts out; statistics of the
-    undecomposed one then scale every layer wrongly. Nothing else of the network trains: dropout
-    drops nothing. A network without BatchNorm stays what it is.
+    A decomposition lowers the variance of a convolution's output. The statistics of the dense
+    network would then scale every layer wrongly. Nothing else of the network changes, and dropout
+    is off. A network without BatchNorm is left as it is.
     """
     norms = batchnorms(network)
     if not norms:
@@ -46,7 +46,7 @@ def measure_batchnorm(network: nn.Module, config: TrainConfig, data: Dataset, im
     for norm in norms:
         norm.train()
     at_once = evaluation_batch(config.network_size(), "cpu")
-    for batch in chosen.split(max(2, at_once)):  # of one image there may be nothing to average
+    for batch in chosen.split(max(2, at_once)):  # a batch of one image may have no variance
         network(augmenter.plain(batch))
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):

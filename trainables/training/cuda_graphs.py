@@ -1,4 +1,4 @@
-"""CUDA graphs: a step is captured once and replayed, one launch where there were a hundred."""
+"""CUDA graphs: a step is captured once and replayed with one launch instead of a hundred."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-WARM_UP_STEPS = 3  # cuDNN chooses its algorithms and buffers are made before the capture
+WARM_UP_STEPS = 3  # in these cuDNN chooses its algorithms, and buffers are allocated
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +18,13 @@ def capture_cuda_graph(
 ) -> Callable[[], None]:
     """A function that does what ``step`` does, replayed from a CUDA graph where that is possible.
 
-    ``state`` is every tensor that ``step`` changes; it is left as it was. On a CPU, and where the
-    capture fails (the reason is logged), ``step`` itself comes back.
+    ``state`` holds every tensor that ``step`` changes; the capture restores their values. On a CPU,
+    and where the capture fails (the reason is logged), ``step`` itself is returned.
     """
     if device.type != "cuda":
         return step
     state = list(state)
-    before = [tensor.clone() for tensor in state]
+    saved = [tensor.clone() for tensor in state]
     try:
         return _capture(step, device).replay
     except torch.OutOfMemoryError:
@@ -35,7 +35,7 @@ def capture_cuda_graph(
     finally:
         torch.cuda.synchronize(device)
         with torch.no_grad():
-            for tensor, value in zip(state, before, strict=True):
+            for tensor, value in zip(state, saved, strict=True):
                 tensor.copy_(value)
 
 

@@ -17,17 +17,17 @@ from trainables.training.steps import EvaluationStep
 LARGEST_BATCH = {"cpu": 256, "cuda": 2048}  # images; activations of more leave a CPU's cache
 
 ACTIVATION_BYTES = {"cpu": 2**29, "cuda": 2**32}
-"""Of an evaluation's activations at once; the same on every machine, so that numbers are, too."""
+"""Memory for an evaluation's activations; constants, so that every machine uses equal batches."""
 
 COPIES = 2
-"""Beside what a layer reads and writes, as much again: normalised, or kept for a sum further on."""
+"""Activations exist twice: a layer's own, and those that are normalised or kept for a later sum."""
 
 
 def evaluation_batch(size: NetworkSize, device: str) -> int:
-    """How many images are evaluated at once: as many as fit, by the network's table of layers.
+    """The number of images to evaluate at once: as many as fit into ``ACTIVATION_BYTES``.
 
-    The largest layer's float32 inputs, outputs and what is between its factors, twice, within 512
-    MB on a CPU and 4 GB on a GPU. ResNet-9 takes the largest batch: its images have one size.
+    The largest layer counts, with its float32 inputs, outputs and the activations between its
+    factors, times ``COPIES``. ResNet-9 always takes the largest batch: its images have one size.
 
     Args:
         size: of the network.
@@ -45,10 +45,15 @@ BALANCED = "balanced_accuracy"
 
 
 class Evaluation(NamedTuple):
-    """Mean loss in nats per image; accuracies in [0, 1], of all images and of every second one.
+    """The result of an evaluation: mean loss in nats per image, and accuracies in [0, 1].
 
-    balanced_accuracy: the mean over classes of the share of their images that is right (Brodersen
-        et al. 2010). unequal: whether some classes have many more images than others.
+    Attributes:
+        loss: mean over all images.
+        accuracy: of all images.
+        half_accuracy: of every second image.
+        balanced_accuracy: the mean over classes of the share of their images that is classified
+            correctly (Brodersen et al. 2010).
+        unequal: whether some classes have many more images than others.
     """
 
     loss: float
@@ -62,24 +67,30 @@ class Evaluation(NamedTuple):
         return self.balanced_accuracy if metric == BALANCED else self.accuracy
 
 
-def epoch_metrics(name: str, found: Evaluation | None, metric: str) -> dict[str, float | None]:
-    """What an epoch's metrics say of an evaluation; ``name`` is "val" or "test"."""
-    if found is None:
+def epoch_metrics(name: str, evaluation: Evaluation | None, metric: str) -> dict[str, float | None]:
+    """An evaluation as fields of ``EpochMetrics``; ``name`` is "val" or "test"."""
+    if evaluation is None:
         return {f"{name}_loss": None, f"{name}_accuracy": None}
     values = {
-        f"{name}_loss": found.loss,
-        f"{name}_accuracy": found.judged_by(metric),
-        f"{name}_balanced_accuracy": found.balanced_accuracy if found.unequal else None,
+        f"{name}_loss": evaluation.loss,
+        f"{name}_accuracy": evaluation.judged_by(metric),
+        f"{name}_balanced_accuracy": evaluation.balanced_accuracy if evaluation.unequal else None,
     }
     halved = name == "val" and metric != BALANCED
-    return {**values, **({"val_accuracy_half": found.half_accuracy} if halved else {})}
+    return {**values, **({"val_accuracy_half": evaluation.half_accuracy} if halved else {})}
 
 
 class Evaluator:
-    """Evaluates as often as it is called; the network must be in evaluation mode.
+    """Evaluates the network at each call; the network must be in evaluation mode.
 
-    chosen: (N,) int64 indices into ``images`` and ``labels``, on any device.
-    batch: images at once, see ``evaluation_batch``.
+    Args:
+        forward: the network.
+        images: (M, …), from which batches are read without augmentation.
+        labels: (M,) int64, on the device.
+        chosen: (N,) int64 indices into ``images`` and ``labels``, on any device.
+        batch: images at once, see ``evaluation_batch``.
+        classes: number of classes.
+        precision: number format of the forward pass.
     """
 
     def __init__(
@@ -108,7 +119,7 @@ class Evaluator:
         self._replay: Callable[[], None] | None = None
 
     def __call__(self) -> Evaluation:
-        """Evaluates once; waits for the device once."""
+        """Evaluates once; synchronises with the device once, at the end."""
         step = self._step
         if self._replay is None:
             self._replay = capture_cuda_graph(
@@ -126,6 +137,7 @@ class Evaluator:
             loss / step.count,
             correct / step.count,
             half / -(-step.count // 2),
-            sum(right / count for right, count in shares if count) / len(images),
+            sum(correct_in_class / count for correct_in_class, count in shares if count)
+            / len(images),
             max(images) > UNEQUAL * min(images),
         )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from torch import nn
 
-from trainables.config.carried_files import here
+from trainables.config.carried_files import local_path
 from trainables.config.starting_point import split_init
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 
 
 def start_from(network: nn.Module, init: str) -> None:
-    """Copies a starting point's tensors into a network of its shapes; ``init`` is resolved.
+    """Copies a starting point's tensors into a network of the same shapes; ``init`` is resolved.
 
     Raises:
         CheckpointError: missing, damaged, or not the tensors that the trial was named after.
     """
     folder, digest = split_init(init)
-    tensors, state = read_checkpoint(here(folder))
+    tensors, state = read_checkpoint(local_path(folder))
     if state["tensors_blake2b"] != digest:
         raise CheckpointError(
-            f"{folder} was written again since the trial was planned: it holds "
-            f"{state['tensors_blake2b']}, the trial starts from {digest}; plan it anew"
+            f"{folder} has changed since the trial was planned: its tensors have the digest "
+            f"{state['tensors_blake2b']}, the trial starts from {digest}; plan the trial again"
         )
     try:
         network.load_state_dict(tensors)

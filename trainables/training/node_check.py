@@ -1,6 +1,6 @@
-"""Whether the machine that a worker runs on may train a trial: asked by the worker itself.
+"""Whether the machine that a worker runs on may train a trial.
 
-Ray may place a worker on a machine before any driver could ask it.
+The worker itself checks this, because Ray may start it on a machine that the driver has never seen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from trainables.config.carried_files import here
+from trainables.config.carried_files import local_path
 from trainables.config.starting_point import split_init
 from trainables.files.code_digest import code_digest, torch_version
 from trainables.files.storage import is_uri
@@ -24,18 +24,18 @@ def check_node(job: TrialJob) -> None:
 
     Raises:
         UnfitNodeError: with everything that is wrong, and the machine's name.
-        StorageError: where a shared folder does not answer now.
+        StorageError: where the shared folder does not answer at the moment.
     """
     problems = []
     if job.device_fraction > 0 and not torch.cuda.is_available():
         built = torch.version.cuda or "no CUDA"
         problems.append(
-            f"Ray counts a GPU here, and torch {torch.__version__} (built for {built}) cannot use "
-            "it: check the driver, or start Ray here with --num-gpus 0"
+            f"Ray counts a GPU here, but torch {torch.__version__} (built for {built}) cannot use "
+            "it: check its driver, or start Ray here with --num-gpus 0"
         )
     if job.code_digest and job.code_digest != code_digest():
         problems.append(
-            f"the code that trains is another one here ({code_digest()}) than the driver's "
+            f"the training code here ({code_digest()}) differs from the driver's "
             f"({job.code_digest}): install one version on every node"
         )
     if job.torch_version and job.torch_version != torch_version():
@@ -44,10 +44,10 @@ def check_node(job: TrialJob) -> None:
             "install one version on every node"
         )
     init = split_init(str(job.config.get("init") or ""))[0]
-    if init.name and not here(init).is_dir():
+    if init.name and not local_path(init).is_dir():
         problems.append(
-            f"the starting point {init} is neither on this machine nor on the driver's: bring it "
-            "back there"
+            f"the starting point {init} is neither on this machine nor on the driver's: restore it "
+            "there"
         )
     if job.storage_is_made and not is_uri(job.storage):
         problems += _folder_problems(Path(job.storage))
@@ -56,12 +56,12 @@ def check_node(job: TrialJob) -> None:
 
 
 def _folder_problems(folder: Path) -> list[str]:
-    """What is wrong with the folder of checkpoints, which the driver has made."""
+    """What is wrong with the folder of checkpoints, which the driver has created."""
     try:
         if not folder.is_dir():
             return [
-                f"there is no {folder}, which the driver has made for checkpoints: mount it here, "
-                "or name a --storage that every node sees"
+                f"there is no {folder}, which the driver has created for checkpoints: mount it "
+                "here, or name a --storage that every node sees"
             ]
         if not os.access(folder, os.W_OK | os.X_OK):
             return [f"{folder}, where checkpoints go, cannot be written: mount it here for writing"]

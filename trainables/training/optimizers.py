@@ -1,7 +1,7 @@
-"""What moves parameters: torch's own fused steps on groups of them, without the classes around.
+"""Optimisers that call torch's fused steps directly, on groups of parameters.
 
-Making a torch.optim.SGD or AdamW imports torch's compiler: 3 s of core time and 150 MB for each
-worker.
+Constructing a torch.optim.SGD or AdamW imports torch's compiler: 3 s of core time and 150 MB for
+each worker.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ EPSILON = 1e-8  # Kingma and Ba 2015
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that share a decay. ``name`` is one of GROUPS; several groups may bear one name.
+    """Parameters that share a decay.
 
-    decay: λ of the update, in mean-loss units.
-    penalty: λ of ½λ‖W‖² in the loss, on the kernels that the parameters stand for; 0 for none.
-    annealed: whether the rate follows the schedule, or stays at its peak.
+    Attributes:
+        name: one of GROUPS; several groups may have the same name.
+        parameters: the group's.
+        decay: λ of the update, in mean-loss units.
+        penalty: λ of ½λ‖W‖² in the loss, on the kernels that the parameters represent; 0 for none.
+        annealed: whether the learning rate follows the schedule; else it stays at its peak.
     """
 
     name: str
@@ -39,12 +42,15 @@ class Group:
 
 
 class Optimizer(ABC):
-    """An update rule and what it remembers of each parameter.
+    """An update rule and its buffers.
 
-    lr: one a group, in mean-loss units; on a GPU a device tensor, which a captured graph reads
-        whenever it runs.
-    state: buffers by what they hold, one a parameter, there from the start: they can be saved
-        before the first step, and are static for a graph.
+    Attributes:
+        param_groups: as they were given.
+        lr: one learning rate per group, in mean-loss units; on a GPU a device tensor, which a
+            captured graph reads at each replay.
+        parameters: of all groups.
+        state: by name, such as ``momentum``, one buffer per parameter. The buffers exist from the
+            start, so that they can be saved before the first step and captured in a graph.
     """
 
     def __init__(self, groups: Sequence[Group], rate: float, device: torch.device) -> None:
@@ -52,21 +58,21 @@ class Optimizer(ABC):
         self.lr: list[float | Tensor] = [
             torch.tensor(rate, device=device) if device.type == "cuda" else rate for _ in groups
         ]
-        self.parameters = tuple(one for group in groups for one in group.parameters)
+        self.parameters = tuple(parameter for group in groups for parameter in group.parameters)
         self.state: dict[str, dict[nn.Parameter, Tensor]] = {}
 
     @final
     def set_rate(self, index: int, rate: float) -> None:
         """Changes the rate of one group."""
-        held = self.lr[index]
-        if isinstance(held, Tensor):
-            held.fill_(rate)
+        current = self.lr[index]
+        if isinstance(current, Tensor):
+            current.fill_(rate)
         else:
             self.lr[index] = rate
 
     @final
     def zero_grad(self) -> None:
-        """Forgets every gradient."""
+        """Drops every gradient."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -74,10 +80,12 @@ class Optimizer(ABC):
     def step(self) -> None:
         """Updates every parameter from its gradient."""
         for group, rate in zip(self.param_groups, self.lr, strict=True):
-            # a network may have weights that no image reaches
-            moved = [parameter for parameter in group.parameters if parameter.grad is not None]
-            if moved:
-                self._update(moved, [one.grad for one in moved], group.decay, rate)
+            # a network may have weights that its forward pass does not use
+            parameters = [parameter for parameter in group.parameters if parameter.grad is not None]
+            if parameters:
+                self._update(
+                    parameters, [parameter.grad for parameter in parameters], group.decay, rate
+                )
 
     @abstractmethod
     def _update(
@@ -87,18 +95,21 @@ class Optimizer(ABC):
         decay: float,
         rate: float | Tensor,
     ) -> None:
-        """Moves some parameters, in place."""
+        """Updates parameters in place."""
 
     @final
     def _zeros(self) -> dict[nn.Parameter, Tensor]:
-        return {one: torch.zeros_like(one, requires_grad=False) for one in self.parameters}
+        return {
+            parameter: torch.zeros_like(parameter, requires_grad=False)
+            for parameter in self.parameters
+        }
 
 
 @final
 class Nesterov(Optimizer):
     """Stochastic gradient descent with Nesterov momentum.
 
-    Buffers of zeros give the same first step as torch's, which has none before it.
+    torch's class creates its buffers in the first step; buffers of zeros give the same first step.
     """
 
     def __init__(self, groups: Sequence[Group], rate: float, device: torch.device) -> None:
@@ -129,11 +140,11 @@ class Nesterov(Optimizer):
 
 @final
 class AdamW(Optimizer):
-    """Adam whose decay is not part of the gradient (Loshchilov and Hutter 2019)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     def __init__(self, groups: Sequence[Group], rate: float, device: torch.device) -> None:
         super().__init__(groups, rate, device)
-        steps = {one: torch.zeros((), device=device) for one in self.parameters}
+        steps = {parameter: torch.zeros((), device=device) for parameter in self.parameters}
         self.state = {"exp_avg": self._zeros(), "exp_avg_sq": self._zeros(), "step": steps}
 
     def _update(

@@ -1,4 +1,4 @@
-"""What updates which parameter: groups, their decays, their share of the schedule."""
+"""Parameter groups: their decays, and whether they follow the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.training.schedule import learning_rate
 GROUPS = ("factors", "weights", "batchnorm")
 
 ORIGINAL_DECAY = 5e-4 / 512
-"""The original's later "5e-4", which it applied to the sum over a batch of 512: 9.8e-7 in
+"""The 2018 study's later "5e-4", which it applied to the sum over a batch of 512: 9.8e-7 in
 mean-loss units."""
 
 ANNEALED = {
@@ -22,16 +22,15 @@ ANNEALED = {
     "original_a_scaled": ("factors",),
     "original_tt": (),
 }
-"""Which groups follow the schedule. The original's optimiser wrapper updated only the first group
-that it was given, so under two of its protocols the others stayed at the peak rate, all training
-long."""
+"""Which groups follow the schedule. The 2018 study's optimiser wrapper changed the rate of the
+first group only, so that under two of its protocols the other groups kept the peak rate."""
 
 
 def make_groups(config: TrainConfig, size: NetworkSize, network: nn.Module) -> list[Group]:
     """One group "factors" for each distinct decay, then "weights", then "batchnorm".
 
-    "weights" are all other parameters of two dimensions or more, "batchnorm" those of fewer: scales
-    and shifts of normalisation, and biases. A group without parameters is left out.
+    "weights" are all other parameters with at least two dimensions. "batchnorm" are those with
+    fewer: scales and shifts of normalisation, and biases. Empty groups are left out.
     """
     original = config.protocol != "corrected"
     decays = [ORIGINAL_DECAY] * len(size.layers) if original else list(factor_decays(config, size))
@@ -42,31 +41,37 @@ def make_groups(config: TrainConfig, size: NetworkSize, network: nn.Module) -> l
 
     groups = []
     layers = factorized_layers(network)
-    own = {name: decay for name, decay in zip(size.names, decays, strict=True) if name in layers}
-    taken: set[nn.Parameter] = set()
-    for decay in dict.fromkeys(own.values()):
+    decay_of = {
+        name: decay for name, decay in zip(size.names, decays, strict=True) if name in layers
+    }
+    in_factors: set[nn.Parameter] = set()
+    for decay in dict.fromkeys(decay_of.values()):
         factors = tuple(
             parameter
             for name, layer in layers.items()
-            if own[name] == decay
+            if decay_of[name] == decay
             for parameter in layer.parameters()
             if parameter is not layer.bias
         )
-        taken |= set(factors)
+        in_factors |= set(factors)
         rates = {"decay": 0.0, "penalty": decay} if penalised else {"decay": decay}
         groups.append(Group("factors", factors, **rates, annealed="factors" in annealed))
-    others = [one for one in network.parameters() if one.requires_grad and one not in taken]
-    weights = tuple(one for one in others if one.dim() > 1)
-    rest = tuple(one for one in others if one.dim() <= 1)
+    unfactorized = [
+        parameter
+        for parameter in network.parameters()
+        if parameter.requires_grad and parameter not in in_factors
+    ]
+    weights = tuple(parameter for parameter in unfactorized if parameter.dim() > 1)
+    vectors = tuple(parameter for parameter in unfactorized if parameter.dim() <= 1)
     groups.append(Group("weights", weights, fixed, annealed="weights" in annealed))
-    groups.append(Group("batchnorm", rest, norm, annealed="batchnorm" in annealed))
+    groups.append(Group("batchnorm", vectors, norm, annealed="batchnorm" in annealed))
     return [group for group in groups if group.parameters]
 
 
 def kernel_penalties(
     config: TrainConfig, size: NetworkSize, network: nn.Module
 ) -> list[tuple[nn.Module, float]]:
-    """The factorised layers with the λ of their penalty ½λ‖W‖² (Khodak et al. 2021)."""
+    """The factorised layers, each with the λ of its penalty ½λ‖W‖² (Khodak et al. 2021)."""
     if config.regularizer != "frobenius" or config.protocol != "corrected":
         return []
     layers = factorized_layers(network)
@@ -89,16 +94,16 @@ def read_rates(optimizer: Optimizer) -> dict[str, float]:
 
 
 def read_decays(optimizer: Optimizer) -> dict[str, float]:
-    """The decay in force, by group; of a Frobenius penalty, its λ.
+    """The decay in force, by group; with a Frobenius penalty its λ.
 
-    Where the replaced layers' decays differ (``weight_decay_ratio="layer"``), "factors" is their
-    mean over parameters.
+    Where the replaced layers have different decays (``weight_decay_ratio="layer"``), "factors" is
+    their mean over parameters.
     """
     decays = {}
     for name in dict.fromkeys(group.name for group in optimizer.param_groups):
-        mine = [group for group in optimizer.param_groups if group.name == name]
-        counts = [sum(parameter.numel() for parameter in group.parameters) for group in mine]
-        each = [group.decay + group.penalty for group in mine]
-        total = sum(decay * count for decay, count in zip(each, counts, strict=True))
-        decays[name] = each[0] if len(each) == 1 else total / sum(counts)
+        groups = [group for group in optimizer.param_groups if group.name == name]
+        counts = [sum(parameter.numel() for parameter in group.parameters) for group in groups]
+        group_decays = [group.decay + group.penalty for group in groups]
+        total = sum(decay * count for decay, count in zip(group_decays, counts, strict=True))
+        decays[name] = group_decays[0] if len(group_decays) == 1 else total / sum(counts)
     return decays

@@ -1,4 +1,4 @@
-"""What a training changes of its process: threads, memory, cuDNN, torch's random generator."""
+"""Process-wide settings that training changes: threads, memory, cuDNN, random generators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ M_MMAP_MAX = -4
 
 
 def prepare_process(device: torch.device, threads: int | None) -> None:
-    """Readies the process to train on a device; ``threads`` are the CPU's (None: as they are)."""
+    """Prepares the process for a device; ``threads`` is that of the CPU (None: as it is set)."""
     if threads is not None:
         torch.set_num_threads(threads)
     if device.type == "cpu":
@@ -30,11 +30,11 @@ def prepare_process(device: torch.device, threads: int | None) -> None:
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Tells the C library to keep what is freed; returns whether it understood.
+    """Tells the C library to keep freed memory; returns whether that worked.
 
-    glibc gives large blocks back to the kernel when they are freed, so that the next batch's
-    activations are mapped, zeroed and faulted in anew: a 2 MB product took 24 µs an image of batch
-    128 into fresh memory and 2.6 into kept. Linux with glibc only; process-wide.
+    glibc returns large freed blocks to the kernel, so that the next batch's activations are mapped,
+    zeroed and faulted in again: a 2 MB product took 24 µs per image at batch 128 into fresh memory
+    and 2.6 µs into kept memory. Linux with glibc only; applies to the whole process.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -46,23 +46,23 @@ def keep_freed_memory() -> bool:
 
 
 def seeded_state(seed: int) -> Tensor:
-    """The state of torch's generator of the CPU after it was seeded."""
+    """The state of torch's CPU generator after seeding."""
     return torch.Generator().manual_seed(seed).get_state()
 
 
 @contextlib.contextmanager
 def draw_from(state: Tensor | None, device: torch.device) -> Iterator[None]:
-    """Lets torch's generator go on from a state, which is brought up to date; None does nothing.
+    """Within, torch's generator continues from ``state``, which is updated at the end.
 
-    A GPU's own generator is seeded from it each time: its draws are the trial's, but a stop in an
-    epoch changes them. Python's and numpy's generators, which ``seed_step`` seeds, are left as they
-    were.
+    None does nothing. A GPU's own generator is seeded from the state at each entry: its draws
+    depend on the trial alone, except that interrupting an epoch changes them. Python's and numpy's
+    generators, which ``seed_step`` seeds, are restored at the end.
     """
     if state is None:
         yield
         return
     gpus = [device] if device.type == "cuda" else []
-    others = random.getstate(), np.random.get_state()  # noqa: NPY002 (the networks')
+    library_states = random.getstate(), np.random.get_state()  # noqa: NPY002 (the networks')
     with torch.random.fork_rng(devices=gpus):
         torch.set_rng_state(state)
         if gpus:
@@ -71,11 +71,11 @@ def draw_from(state: Tensor | None, device: torch.device) -> Iterator[None]:
             yield
         finally:
             state.copy_(torch.get_rng_state())
-            random.setstate(others[0])
-            np.random.set_state(others[1])  # noqa: NPY002
+            random.setstate(library_states[0])
+            np.random.set_state(library_states[1])  # noqa: NPY002
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Seeds Python's and numpy's generators for one step: a network may draw from these as well."""
+    """Seeds Python's and numpy's generators for one step, as a network may draw from these too."""
     random.seed(f"{seed} {step}")
     np.random.seed(random.getrandbits(32))  # noqa: NPY002

@@ -25,7 +25,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {"dawn": dawn, "cosine": cosine
 def learning_rate(schedule: str, peak: float, step: int, steps: int) -> float:
     """The rate of step ``step`` of ``steps``, counted from 1.
 
-    As in the original, the step's end counts: the last step of epoch 5 of 24 takes dawn's peak and
-    the very last one a rate of 0.
+    As in the 2018 study, the rate is that at the step's end: the last step of epoch 5 of 24 takes
+    dawn's peak, and the last step of all a rate of 0.
     """
     return peak * SCHEDULES[schedule](step / steps)

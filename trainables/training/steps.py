@@ -1,7 +1,7 @@
 """One training step and one evaluation step, as functions of static buffers on a device.
 
-Nothing here waits for the device or reads a number back, so that a GPU can capture a step once as
-a graph and replay it; the CPU calls the same functions.
+Nothing here synchronises with the device, so that a GPU can capture a step once as a graph and
+replay it. The CPU calls the same functions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
-    """Convolutions and matrix products in ``precision``; parameters and BatchNorm stay float32."""
+    """Runs convolutions and matrix products in ``precision``; all else stays in fp32."""
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=DTYPES[precision])
@@ -30,18 +30,19 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 class Sums:
     """Running sums over images: (count,) float64 on the device.
 
-    The first is of losses, the second of right answers; what others are, who adds them knows.
+    The first is the sum of losses, the second the number of correct images. Further sums have the
+    meaning that the caller gives them.
     """
 
     def __init__(self, device: torch.device, count: int = 2) -> None:
         self.values = torch.zeros(count, dtype=torch.float64, device=device)
 
     def add(self, *sums: Tensor) -> None:
-        """Adds a batch's sums, scalars."""
-        self.values.add_(torch.stack([one.detach().double() for one in sums]))
+        """Adds a batch's sums, one scalar each."""
+        self.values.add_(torch.stack([value.detach().double() for value in sums]))
 
     def means(self, images: int) -> tuple[float, float]:
-        """Mean loss and accuracy over ``images``; waits for the device."""
+        """Mean loss and accuracy over ``images``; synchronises with the device."""
         loss, correct = self.values[:2].tolist()
         return loss / images, correct / images
 
@@ -49,11 +50,13 @@ class Sums:
 class TrainStep:
     """Trains on the next batch of an epoch.
 
-    draws: (images, 3 or 7) int64, see ``draw_epoch``; filled anew for each epoch.
-    cursor: () int64, the first row of the next batch.
+    Where ``at_once`` is less than ``batch``, the batch goes through the network in micro-batches of
+    that size, whose gradients are summed. BatchNorm then normalises each micro-batch by itself.
 
-    Where only ``at_once`` images fit, a batch is that many at a time, the last time the rest, and
-    its gradient their sum: BatchNorm then normalises each part by itself.
+    Attributes:
+        draws: (images, 3 or 7) int64, see ``draw_epoch``; filled for each epoch.
+        cursor: () int64, the first row of the next batch.
+        sums: of the epoch so far.
     """
 
     def __init__(
@@ -85,12 +88,12 @@ class TrainStep:
         self._class_weights = class_weights
         self._precision = precision
         self._penalties = penalties
-        # fp16 gradients vanish below 6e-8; the original summed losses over the batch, which scales
-        # alike.
+        # fp16 gradients vanish below 6e-8. The 2018 study summed losses over the batch, which
+        # scales them by the same factor.
         self._loss_scale = float(batch) if precision == "fp16" else 1.0
 
     def __call__(self) -> None:
-        """Augment, forward, backward, update, count."""
+        """Augments, runs forward and backward, updates, and adds to the sums."""
         self._optimizer.zero_grad()
         for part in self._parts:
             self._add_gradient(self.draws.index_select(0, self.cursor + part))
@@ -99,7 +102,7 @@ class TrainStep:
         self.cursor.add_(self._batch)
 
     def _add_gradient(self, draws: Tensor) -> None:
-        """The share of the batch's loss that some of its images have: backward, and count."""
+        """Adds the gradient and the sums of a micro-batch, weighted by its share of the batch."""
         labels = self._labels.index_select(0, draws[:, 0])
         images = self._images.augmented(draws)
         with autocast(labels.device, self._precision):
@@ -110,7 +113,7 @@ class TrainStep:
         self.sums.add(loss.detach() * len(labels), (logits.argmax(1) == labels).sum())
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Nats per image; the weights of classes are 1 on average over the training images."""
+        """Nats per image; class weights are 1 on average over the training images."""
         weights, smoothing = self._class_weights, self._label_smoothing
         if weights is None:
             return F.cross_entropy(logits, labels, label_smoothing=smoothing)
@@ -124,21 +127,21 @@ class TrainStep:
 
     def _unscale(self) -> None:
         if self._loss_scale != 1.0:
-            found = (parameter.grad for parameter in self._optimizer.parameters)
-            gradients = [gradient for gradient in found if gradient is not None]
+            all_gradients = (parameter.grad for parameter in self._optimizer.parameters)
+            gradients = [gradient for gradient in all_gradients if gradient is not None]
             torch._foreach_div_(gradients, self._loss_scale)
 
 
 def class_weights(config: TrainConfig, labels: Tensor) -> Tensor | None:
-    """What an image of each class counts in the loss; None where all count alike."""
+    """(classes,) weights in the loss; None for equal weights."""
     balanced = config.class_weights == "balanced"
     return balanced_weights(labels, config.classes) if balanced else None
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:
-    """(classes,) float32, N / (K·n_c) of N images of K classes that occur, n_c of class c.
+    """(classes,) float32: N / (K·n_c) for N images of K occurring classes, n_c of them in class c.
 
-    1 on average over the images (King and Zeng 2001). A class without images has 0.
+    The mean over the images is 1 (King and Zeng 2001). A class without images has weight 0.
     """
     counts = labels.bincount(minlength=classes).float()
     occurring = counts.clamp(max=1)
@@ -146,10 +149,14 @@ def balanced_weights(labels: Tensor, classes: int) -> Tensor:
 
 
 class EvaluationStep:
-    """Evaluates the next batch of images; a last, smaller one is padded and the padding ignored.
+    """Evaluates the next batch of images; a smaller last batch is padded, and the padding ignored.
 
-    ``sums`` has a third number: the right answers at even positions of ``chosen``.
-    correct: (classes,) float64, the right answers so far by class.
+    Attributes:
+        count: number of images to evaluate.
+        batches: number of calls that evaluate all of them.
+        cursor: () int64, the position in ``chosen`` of the next batch.
+        sums: so far; the third is the number of correct images at even positions of ``chosen``.
+        correct: (classes,) float64, the number of correct images so far, by class.
     """
 
     def __init__(
@@ -178,7 +185,7 @@ class EvaluationStep:
 
     @torch.inference_mode()
     def __call__(self) -> None:
-        """Forward and count."""
+        """Runs forward and adds to the sums."""
         rows = self.cursor + self._positions
         counted = rows < self.count
         chosen = self._chosen.index_select(0, rows.clamp(max=self.count - 1))

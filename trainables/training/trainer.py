@@ -1,4 +1,4 @@
-"""One training run: epochs, evaluation, saving and going on. Knows no Ray."""
+"""One training run: epochs, evaluation, saving and resuming. Does not use Ray."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Diverged(ArithmeticError):  # noqa: N818 (an outcome, not a mistake)
 class Trainer:
     """Trains one network as its configuration says.
 
-    Everything is a function of the configuration and the data: two trainers of equal
-    configurations train alike, whatever ran in the process before, and one that was saved and
-    loaded, between epochs or in the middle of one, goes on bit for bit (on the CPU).
+    The result is a function of the configuration and the data: two trainers with equal
+    configurations train to equal numbers, whatever ran in the process before. On the CPU a trainer
+    that was saved and loaded, between epochs or within one, continues bit for bit.
     """
 
     def __init__(
@@ -67,12 +67,17 @@ class Trainer:
         threads: int | None = None,
         cuda_graphs: bool = True,
     ) -> None:
-        """Builds the network and places the data; ``threads`` are the CPU's (None: as they are).
+        """Builds the network and copies the data to the device.
 
-        Without ``cuda_graphs`` a GPU's steps are launched operation by operation.
+        Args:
+            config: of the trial.
+            data: the images and labels.
+            device: to train on.
+            threads: number of CPU threads; None leaves the process's setting.
+            cuda_graphs: False launches a GPU's steps operation by operation.
 
         Raises:
-            ConfigError: when the data has too few images or more classes than the network.
+            ConfigError: when the data have too few images, or more classes than the network.
         """
         self.config = config
         self.split = split_training_images(config, data)
@@ -86,7 +91,7 @@ class Trainer:
         self._data = normalized(data, config.normalization)
         self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
         self.batches_per_epoch = len(self.split.train) // config.batch_size
-        """Full batches; the images of a last partial one wait for the next epoch."""
+        """Full batches; an epoch leaves out the images of a last, partial one."""
         self.batches_done = 0  # of the epoch in progress
         self._seconds = 0.0  # of the epoch in progress
         self._build()
@@ -104,8 +109,9 @@ class Trainer:
     def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> EpochMetrics | None:
         """Trains to the end of the epoch and evaluates.
 
-        ``should_stop`` is asked before each batch; when it says yes, None comes back and the next
-        call (perhaps of another trainer, after ``save`` and ``load``) goes on with that batch.
+        ``should_stop`` is called before each batch. When it returns True, this method returns None,
+        and the next call (perhaps of another trainer, after ``save`` and ``load``) continues with
+        that batch.
 
         Raises:
             Diverged: at the end of an epoch with a loss that is not finite.
@@ -144,17 +150,17 @@ class Trainer:
         write_checkpoint(folder, self._tensors(), state)
 
     def load(self, folder: Path) -> None:
-        """Goes on from a checkpoint, with its number of threads: another would round elsewhere.
+        """Continues from a checkpoint, with its number of threads, which affects rounding.
 
         Raises:
-            CheckpointError: missing, damaged, or of another trial; the trainer is then as it was.
+            CheckpointError: missing, damaged, or of another trial; the trainer is then unchanged.
         """
         tensors, state = read_checkpoint(folder)
-        own = self._tensors()
-        check_same_training(folder, tensors, state, self.trial_id, self._data, own)
+        current = self._tensors()
+        check_same_training(folder, tensors, state, self.trial_id, self._data, current)
         with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(tensors[name])  # in place: a captured graph knows these tensors
+            for name, tensor in current.items():
+                tensor.copy_(tensors[name])  # in place: a captured graph refers to these tensors
         threads = state.get("threads")
         if self.device.type == "cpu" and isinstance(threads, int) and threads > 0:
             torch.set_num_threads(threads)
@@ -178,16 +184,18 @@ class Trainer:
         self.network = network.to(device)
         groups = make_groups(config, self.size, self.network)
         self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
-        self._placed = copy_to_device(self._data, device)
+        self._device_data = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
         data, augmentation = self._data, self._augmentation
 
-        def augmenter(pixels: Tensor) -> Augmenter:  # a method would make a cycle: memory grows
+        def augmenter(
+            pixels: Tensor,
+        ) -> Augmenter:  # a method would be a reference cycle, which keeps memory
             return Augmenter(pixels, data.mean, data.std, augmentation)
 
         self._evaluators = TrialEvaluators(
             forward,
-            self._placed,
+            self._device_data,
             self.split,
             augmenter,
             size=self.size,
@@ -198,17 +206,17 @@ class Trainer:
         self._step = TrainStep(
             forward,
             self.optimizer,
-            augmenter(self._placed.train_pixels),
-            self._placed.train_labels,
+            augmenter(self._device_data.train_pixels),
+            self._device_data.train_labels,
             batch=config.batch_size,
             at_once=config.images_at_once,
             draws=len(train),
             label_smoothing=config.label_smoothing,
-            class_weights=class_weights(config, self._placed.train_labels[train]),
+            class_weights=class_weights(config, self._device_data.train_labels[train]),
             precision=self.precision,
             penalties=kernel_penalties(config, self.size, self.network),
         )
-        # ResNet-9 draws nothing as it trains; dropout and its kind draw from torch's generator
+        # ResNet-9 has no random layers; other networks may (dropout), and use torch's generator
         table = self.size.architecture.table
         self._random = seeded_state(config.seed) if table is not None else None
         self._replay: Callable[[], None] | None = None
@@ -218,7 +226,7 @@ class Trainer:
         self._step.draws.copy_(draws)
 
     def _train_batches(self, should_stop: Callable[[], bool] | None) -> bool:
-        """Trains to the end of the epoch; False when stopped before it."""
+        """Trains to the end of the epoch; returns False when stopped before it."""
         self.network.train()
         if self.batches_done == 0:
             self._draw()
@@ -227,14 +235,14 @@ class Trainer:
         if self._replay is None:
             self._replay = self._capture(self._step, self._tensors().values(), self.device)
         start = time.perf_counter()
-        before = self.epochs_done * self.batches_per_epoch
+        first_step = self.epochs_done * self.batches_per_epoch
         steps = self.config.epochs * self.batches_per_epoch
         with draw_from(self._random, self.device):
             while self.batches_done < self.batches_per_epoch:
                 if should_stop is not None and should_stop():
                     self._seconds += time.perf_counter() - start
                     return False
-                step = before + self.batches_done + 1
+                step = first_step + self.batches_done + 1
                 set_rates(self.optimizer, self.config, step, steps)
                 if self._random is not None:
                     seed_step(self.config.seed, step)
@@ -267,7 +275,7 @@ class Trainer:
     def _reads_test_set(self) -> bool:
         """Whether this epoch is evaluated on the test set.
 
-        The last one is; each is where the original study's protocol is kept.
+        The last epoch is; under the 2018 study's protocols every epoch is.
         """
         last = self.epochs_done + 1 == self.config.epochs
         return self.split.uses_test_set and (last or self.config.protocol != "corrected")
@@ -280,7 +288,7 @@ class Trainer:
             return evaluator()
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Everything that a step changes, by name; the tensors themselves."""
+        """Every tensor that a step changes, by name; not copies."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
             for kind, buffers in self.optimizer.state.items():

@@ -1,4 +1,4 @@
-"""What one attempt at a trial does with the storage: goes on from it, saves to it, hears a stop."""
+"""One attempt's use of the storage: resuming, saving, and noticing requests to stop."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ log = logging.getLogger("trainables.worker")
 
 
 class TrialCheckpoints:
-    """The checkpoints of one attempt. A remote storage is spoken to by threads of their own.
+    """The checkpoints of one attempt.
 
-    Training waits for a remote storage in ``restore`` and ``wait`` alone. A folder on a disk is
-    written in place. ``request()`` says what the driver asks of the attempt: STOP_FILE, LEAVE_FILE,
-    or nothing.
+    Separate threads talk to a remote storage, so that training waits for it only in ``restore`` and
+    ``wait``. A folder on a disk is written in place. ``request()`` returns what the driver asks of
+    the attempt: STOP_FILE, LEAVE_FILE, or "".
     """
 
     def __init__(self, job: TrialJob) -> None:
@@ -44,24 +44,26 @@ class TrialCheckpoints:
             partial(self._store.request, job.attempt), 5.0 if self._store.is_remote else 1.0
         )
         self._saved_at = time.monotonic()
-        self._unpacked: Callable[[], None] | None = None  # a checkpoint that found no scratch room
-        self._unpacked_since = 0.0
+        self._pending_write: Callable[[], None] | None = (
+            None  # of a checkpoint for which the scratch disk was full
+        )
+        self._pending_since = 0.0
         self._scratch_problem = ""
 
     def restore(self, trainer: Trainer) -> None:
-        """Goes on from the trial's furthest checkpoint that is whole, where there is one.
+        """Loads the trial's latest whole checkpoint, where there is one.
 
         Raises:
-            StorageError: an outage. Training anew would lose what the storage holds.
+            StorageError: an outage. Starting from the beginning would lose what the storage holds.
         """
         for name in self._store.names():
             try:
                 with self._store.read(name) as folder:
                     trainer.load(folder)
             except (CheckpointError, FileNotFoundError) as problem:
-                log.warning("checkpoint %s is passed over: %s", name, problem)
+                log.warning("checkpoint %s is skipped: %s", name, problem)
             else:
-                log.info("goes on from checkpoint %s", name)
+                log.info("continues from checkpoint %s", name)
                 break
         self._saved_at = time.monotonic()
 
@@ -70,12 +72,12 @@ class TrialCheckpoints:
         return time.monotonic() - self._saved_at >= self._job.checkpoint_seconds
 
     def save(self, trainer: Trainer, scores: Sequence[float]) -> None:
-        """Saves the trainer's state; ``scores`` holds an accuracy for each finished epoch."""
+        """Saves the trainer's state; ``scores`` holds the accuracy of each finished epoch."""
         name = CheckpointName(trainer.epochs_done, trainer.batches_done, self._job.attempt)
         prune = partial(_prune, self._store, name, scores)
         self._saved_at = time.monotonic()
         if self._store.is_remote:
-            self._unpacked = partial(self._hand_over, trainer, name, prune)
+            self._pending_write = partial(self._hand_over, trainer, name, prune)
             if not self._has_scratch_room():
                 return
         else:
@@ -84,7 +86,7 @@ class TrialCheckpoints:
         log.info("saved checkpoint %s", name)
 
     def _hand_over(self, trainer: Trainer, name: CheckpointName, prune: Callable[[], None]) -> None:
-        """Writes a checkpoint to this machine's disk, for the thread that copies it from there."""
+        """Writes a checkpoint to this machine's disk and queues its upload."""
         folder = Path(tempfile.mkdtemp(prefix="checkpoint-")) / str(name)
         try:
             trainer.save(folder)
@@ -94,21 +96,24 @@ class TrialCheckpoints:
         self._uploads.put(Upload(name, folder, prune))
 
     def _has_scratch_room(self) -> bool:
-        """Hands over what is waiting for room; a disk that is full holds no training up."""
-        if self._unpacked is None:
+        """Writes a checkpoint that is pending; returns whether none is pending any more.
+
+        A full disk does not stop the training.
+        """
+        if self._pending_write is None:
             return True
         try:
-            self._unpacked()
+            self._pending_write()
         except (OSError, SafetensorError) as problem:
-            self._unpacked_since = self._unpacked_since or time.monotonic()
+            self._pending_since = self._pending_since or time.monotonic()
             self._scratch_problem = f"{socket.gethostname()}: {problem}"
             log.warning("no checkpoint can be written: %s", problem)
             return False
-        self._unpacked, self._unpacked_since, self._scratch_problem = None, 0.0, ""
+        self._pending_write, self._pending_since, self._scratch_problem = None, 0.0, ""
         return True
 
     def wait(self, seconds: float) -> bool:
-        """Whether everything saved lies in the storage, within so many seconds."""
+        """Waits up to ``seconds``; returns whether everything that was saved is in the storage."""
         if not self._has_scratch_room():
             time.sleep(seconds)
         elif self._uploads.wait(seconds):
@@ -118,30 +123,30 @@ class TrialCheckpoints:
 
     @property
     def away_seconds(self) -> float:
-        """How long no checkpoint could be stored; 0 where they can."""
-        since = self._unpacked_since
+        """How long checkpoints could not be stored; 0 while they can."""
+        since = self._pending_since
         return time.monotonic() - since if since else self._uploads.away_seconds
 
     @property
     def problem(self) -> str:
-        """What was last said, while no checkpoint can be stored; "" where nothing was."""
+        """The last error while checkpoints cannot be stored; "" where there was none."""
         return self._scratch_problem or self._uploads.problem
 
     def close(self) -> None:
-        """Leaves the storage alone; a checkpoint that could not be copied yet is given up."""
+        """Ends the threads; a checkpoint that could not be copied yet is given up."""
         self.request.close()
         self._uploads.close()
 
 
 def _remove(folder: Path) -> None:
-    """A checkpoint's scratch folder, once it was copied or is no longer wanted."""
+    """Removes a checkpoint's scratch folder, after the upload or when it is dropped."""
     shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def _prune(store: CheckpointStore, last: CheckpointName, scores: Sequence[float]) -> None:
-    """Removes the trial's checkpoints before ``last``, but for the one of its best epoch.
+    """Removes the trial's checkpoints before ``last``, except that of its best epoch.
 
-    What a storage refuses to remove is left: the next checkpoint tries again.
+    Where the storage refuses, the next checkpoint tries again.
     """
     with contextlib.suppress(StorageError):
         older = [name for name in store.names() if name < last and name.attempt <= last.attempt]

@@ -1,4 +1,4 @@
-"""What a trial is evaluated on: its held-out images and the test set."""
+"""The evaluations of a trial: on its held-out images and on the test set."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from trainables.training.evaluator import Evaluator, evaluation_batch
 
 
 class TrialEvaluators:
-    """An evaluator of each set of images, made when it is first asked for: few trials need both.
+    """One evaluator per set of images, made at its first use: few trials need both.
 
-    augmenter: makes of a set's pixels what an evaluator reads images from.
+    Args:
+        forward: the network.
+        device_data: images and labels on the device.
+        split: which training images are held out.
+        augmenter: makes an Augmenter from a set's pixels.
+        size: of the network.
+        classes: number of classes.
+        precision: number format of the forward pass.
     """
 
     def __init__(
         self,
         forward: Callable[[Tensor], Tensor],
-        placed: DeviceData,
+        device_data: DeviceData,
         split: Split,
         augmenter: Callable[[Tensor], Augmenter],
         *,
@@ -33,7 +40,7 @@ class TrialEvaluators:
         precision: str,
     ) -> None:
         self._forward = forward
-        self._placed = placed
+        self._device_data = device_data
         self._split = split
         self._augmenter = augmenter
         self._size = size
@@ -44,13 +51,15 @@ class TrialEvaluators:
     def held_out(self) -> Evaluator:
         """Of the training images that were held out."""
         chosen = torch.from_numpy(self._split.held_out)
-        return self._evaluator(self._placed.train_pixels, self._placed.train_labels, chosen)
+        return self._evaluator(
+            self._device_data.train_pixels, self._device_data.train_labels, chosen
+        )
 
     @functools.cached_property
     def test(self) -> Evaluator:
         """Of the whole test set."""
-        labels = self._placed.test_labels
-        return self._evaluator(self._placed.test_pixels, labels, torch.arange(len(labels)))
+        labels = self._device_data.test_labels
+        return self._evaluator(self._device_data.test_pixels, labels, torch.arange(len(labels)))
 
     def _evaluator(self, pixels: Tensor, labels: Tensor, chosen: Tensor) -> Evaluator:
         return Evaluator(

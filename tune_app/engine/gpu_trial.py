@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from trainables.config.tables import remember_tables
+from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig, table_texts
 from tune_app.engine.gpu_share import ShareMeasurement
 
@@ -76,7 +76,7 @@ def _train(
 
     from trainables.training.trainer import Trainer
 
-    remember_tables(tables)
+    register_tables(tables)
     try:
         trainer = Trainer(TrainConfig.from_trial(config), data, device="cuda", threads=1)
         until = time.monotonic() + 2.0

@@ -10,7 +10,7 @@ from tests.trainables.networks.foreign import TEN_LINES
 from trainables.compiled.measured_precision import choose_precision
 from trainables.compiled.precision import NATIVE_BF16, read_cpu_name
 from trainables.config.installation import child_environment
-from trainables.config.torch_process import answer_file, keep_answer
+from trainables.config.torch_process import answer_file, store_answer
 
 HERE = {"image_size": 32, "classes": 10}
 DIGEST = "0123456789abcdef"
@@ -25,7 +25,7 @@ def known(name: str, fp32: float, bf16: float) -> str:
     """A network that was measured on this machine before."""
     digest = name.rjust(16, "0")
     path = answer_file("precision", digest, 32, 10, read_cpu_name())
-    keep_answer(path, json.dumps({"fp32": fp32, "bf16": bf16}))
+    store_answer(path, json.dumps({"fp32": fp32, "bf16": bf16}))
     return f"torchvision:{name}#{digest}"
 
 

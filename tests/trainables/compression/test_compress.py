@@ -183,20 +183,20 @@ def test_a_configuration_with_a_starting_point_needs_the_folder_only_once(
 def test_a_starting_point_travels_to_a_machine_that_lacks_its_folder(
     trained, digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(carried_files, "_remembered", {})
-    monkeypatch.setattr(carried_files, "_written", {})
+    monkeypatch.setattr(carried_files, "_received", {})
+    monkeypatch.setattr(carried_files, "_copies", {})
     compressed = compress(trained, Target("tt_conv", rank=3))
     config = fine_tuning(start(tmp_path / "a", trained, compressed, digits))
     starts = carried_files.read_starts([config, config.with_values(init="")])
     (tmp_path / "a").rename(tmp_path / "on-the-driver")
     with pytest.raises(CheckpointError, match="is missing"):
         Trainer(config, digits, threads=1)
-    carried_files.remember_starts(starts)
+    carried_files.register_starts(starts)
     state = Trainer(config, digits, threads=1).network.state_dict()
     wanted = compressed.network.state_dict()
     assert all(tensor.equal(wanted[name]) for name, tensor in state.items())
     starts[str(tmp_path / "a")]["state.json"][100] += 1
-    carried_files._written.clear()
+    carried_files._copies.clear()
     with pytest.raises(CheckpointError):
         Trainer(config, digits, threads=1)
 
@@ -206,7 +206,7 @@ def test_a_starting_point_that_was_written_again_is_not_trained_from(trained, di
         start(tmp_path, trained, compress(trained, Target("tt_conv", rank=3)), digits)
     )
     start(tmp_path, trained, compress(trained, Target("tt_conv", rank=4)), digits)
-    with pytest.raises(CheckpointError, match="was written again since the trial was planned"):
+    with pytest.raises(CheckpointError, match="has changed since the trial was planned"):
         Trainer(config, digits, threads=1)
 
 

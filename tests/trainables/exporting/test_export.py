@@ -184,7 +184,9 @@ def test_a_difference_within_noise_never_decides():
 def test_a_form_above_the_studys_limit_is_refused_and_never_the_fastest(trained, images):
     compressed = compress(trained, Target("tensor_train", rank=2, dims=4))
     network, size, limit = compressed.network, compressed.size, compressed.size.parameters
-    with pytest.raises(ExportError, match=rf"and the study allowed {limit:,}; the form 'factors'"):
+    with pytest.raises(
+        ExportError, match=rf"but the study allows {limit:,}; choose the form 'factors'"
+    ):
         export(network, size, images, batch=1, form=FOLDED, max_parameters=limit, seconds=SHORT)
     fastest = export(
         network, size, images, batch=1, form=FASTEST, max_parameters=limit, seconds=SHORT
@@ -196,7 +198,7 @@ def test_a_network_without_finite_outputs_is_not_exported(trained, images):
     network, size = used_network("dense")
     with torch.no_grad():
         network.classifier.weight.fill_(float("nan"))
-    with pytest.raises(ExportError, match=r"off by inf, at most 1e-05 is allowed"):
+    with pytest.raises(ExportError, match=r"differs by inf, at most 1e-05 is allowed"):
         export(network, size, images, batch=1, seconds=SHORT)
 
 

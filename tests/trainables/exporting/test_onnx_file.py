@@ -63,8 +63,8 @@ def test_eight_bits_take_a_third_of_the_bytes_and_tell_images_much_alike(tmp_pat
     assert (rounded - exact).norm() < 0.1 * exact.norm()
     assert not torch.equal(rounded, exact)
     labels = exact.argmax(1)
-    assert OnnxProgram(tmp_path / ONNX).count_right([(IMAGES, labels)]) == (16, 16)
-    assert OnnxProgram(tmp_path / INT8).count_right([(IMAGES, labels)])[0] >= 14
+    assert OnnxProgram(tmp_path / ONNX).count_correct([(IMAGES, labels)]) == (16, 16)
+    assert OnnxProgram(tmp_path / INT8).count_correct([(IMAGES, labels)])[0] >= 14
 
 
 def test_a_file_that_is_off_is_not_written(tmp_path):

@@ -18,7 +18,7 @@ from trainables.compression.start_writer import write_start
 from trainables.compression.target import Target
 from trainables.compression.trained import load_trained
 from trainables.config.installation import child_environment
-from trainables.config.tables import TableError, remember_tables
+from trainables.config.tables import TableError, register_tables
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.config.trial_id import trial_id
 from trainables.files.study_folder import LEDGER
@@ -98,14 +98,14 @@ def test_a_checkpoint_and_a_starting_point_bring_their_network_along(config, dig
 
 
 def test_a_text_that_was_changed_on_its_way_is_another_network(config, monkeypatch):
-    monkeypatch.setattr("trainables.config.tables._remembered", {})
+    monkeypatch.setattr("trainables.config.tables._registered", {})
     (text,) = table_texts([config])
-    remember_tables([text.replace("nn.ReLU()", "nn.GELU()", 1)])
+    register_tables([text.replace("nn.ReLU()", "nn.GELU()", 1)])
     from trainables.config import tables
 
-    assert config.table.digest not in tables._remembered
+    assert config.table.digest not in tables._registered
     with pytest.raises(TableError, match="table cannot be read"):
-        remember_tables(["{}"])
+        register_tables(["{}"])
 
 
 def test_a_study_keeps_the_text_and_says_where_it_is_damaged(config, tmp_path):

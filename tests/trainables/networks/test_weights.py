@@ -176,7 +176,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content, words):
 
 
 def test_resnet9_and_a_start_of_its_own_take_no_weights(file):
-    with pytest.raises(ConfigError, match="weights start any network but resnet9"):
+    with pytest.raises(ConfigError, match="weights apply to networks other than resnet9"):
         TrainConfig.from_trial({"weights": str(file)})
     init = f"/somewhere#{'0' * 32}"
     with pytest.raises(ConfigError, match="init and weights both say"):
@@ -231,8 +231,8 @@ def test_a_pretrained_trial_sees_images_as_its_weights_expect_them(digits):
 @pytest.mark.slow
 @pytest.mark.usefixtures("torch_home")
 def test_pretrained_weights_travel_to_a_machine_that_reaches_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(carried_files, "_remembered", {})
-    monkeypatch.setattr(carried_files, "_written", {})
+    monkeypatch.setattr(carried_files, "_received", {})
+    monkeypatch.setattr(carried_files, "_copies", {})
     name = "torchvision:squeezenet1_1"
     chosen = TrainConfig.from_trial({**KEYS, "network": name, "weights": "pretrained"})
     starts = carried_files.read_starts([chosen, chosen.with_values(epochs=7)])
@@ -241,7 +241,7 @@ def test_pretrained_weights_travel_to_a_machine_that_reaches_no_other(tmp_path, 
     table = table_of(name)
     with pytest.raises(NetworkError, match="cannot be had from"):
         start_from_weights(make_module(table), table, chosen.weights)
-    carried_files.remember_starts(starts)
+    carried_files.register_starts(starts)
     network = make_module(table)
     start_from_weights(network, table, chosen.weights)
     trained = trained_module(name, classes=1000).state_dict()
@@ -282,7 +282,7 @@ def test_a_command_says_what_weights_are_to_a_network(file, capsys):
     assert main(["weights", TEN_LINES, str(file), "--classes", "7"]) == 0
     told = capsys.readouterr().out
     assert f"{TEN_LINES} takes" in told
-    assert "drawn anew for 7 classes: 12" in told
+    assert "initialised at random for 7 classes: 12" in told
     assert "normalization: unknown" in told
     file.write_bytes(b"")
     assert main(["weights", TEN_LINES, str(file)]) == 2

@@ -114,13 +114,13 @@ def test_classes_that_are_not_the_datas_are_refused_before_anything_starts() -> 
 @pytest.mark.slow  # a process with torch looks at the network
 def test_a_network_that_cannot_be_used_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    ask = tables.ask
+    run_torch_command = tables.run_torch_command
 
     def counted(words, what):
         asked.append(words)
-        return ask(words, what)
+        return run_torch_command(words, what)
 
-    monkeypatch.setattr(tables, "ask", counted)
+    monkeypatch.setattr(tables, "run_torch_command", counted)
     for seed in range(3):
         with pytest.raises(ConfigError, match="got a tuple"):
             TrainConfig.from_trial({"network": f"{FILE}:make_tuple", "seed": seed})

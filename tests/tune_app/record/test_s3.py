@@ -71,7 +71,7 @@ def test_a_study_goes_on_from_its_bucket_and_the_best_stay_there(
     epochs = [row.epoch for row in read_record(study).rows if ours(row, Epoch, best)]
     assert epochs == [1, 2]
     log = (study / "logs" / f"{best}.log").read_text()
-    assert "goes on from checkpoint e2-a1" in log
+    assert "continues from checkpoint e2-a1" in log
     assert log.count("epoch 2 train_loss") == 1
 
     before = (study / "ledger.jsonl").read_bytes()
@@ -112,7 +112,7 @@ def test_a_pickle_planted_in_the_bucket_is_passed_over_and_runs_nothing(ray_here
     )
     system.delete_dir(f"{root}/record")  # which would bring the rows back
     assert run_study(plan, options, RunnerConfig(report=False)).exit_code == 0
-    assert "is passed over" in (study / "logs" / f"{trial.trial_id}.log").read_text()
+    assert "is skipped" in (study / "logs" / f"{trial.trial_id}.log").read_text()
     assert not mark.exists()
 
 

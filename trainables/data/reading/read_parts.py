@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.config.torch_process import keep_answer, kept_answer
+from trainables.config.torch_process import store_answer, stored_answer
 from trainables.data import pixel_cache
 from trainables.data.dataset import (
     Dataset,
@@ -140,7 +140,7 @@ class ReadParts:
         if self._fits:
             arrays = pixel_cache.new_arrays(self._layout.counts, side)
             facts = self._fill(arrays)
-            keep_answer(self._file, json.dumps(facts))
+            store_answer(self._file, json.dumps(facts))
         else:
             arrays, facts = pixel_cache.map_arrays(
                 self._key, lambda: self._layout.counts, side, self._fill
@@ -152,7 +152,7 @@ class ReadParts:
         return lay_out(self._parts, self._request)
 
     def _known(self) -> PartFacts | None:
-        kept = kept_answer(self._file)
+        kept = stored_answer(self._file)
         return PartFacts(**json.loads(kept)) if kept else None
 
     @property

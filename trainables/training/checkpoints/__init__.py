@@ -1,1 +1,1 @@
-"""Checkpoints: written whole, kept in a storage near or far, copied there in the background."""
+"""Checkpoints: written whole, kept on a disk or copied to a remote storage in the background."""

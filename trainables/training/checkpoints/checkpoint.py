@@ -28,14 +28,15 @@ class CheckpointError(ValueError):
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Writes the tensors under the name of their content, then the state file that names them.
 
-    Tensors that share memory, as tied weights do, are written once each.
+    Each of several tensors that share memory, such as tied weights, is written as a copy.
 
-    The state file's rename is the moment that counts: a kill before it leaves what was there.
+    The checkpoint changes when the state file is renamed: a process that is killed before that
+    leaves the previous checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{os.getpid()}.partial"
     try:
-        save_tensors(_apart(tensors), draft)
+        save_tensors(_without_shared_memory(tensors), draft)
         digest = file_digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
         rename_durably(draft, folder / file)
@@ -53,20 +54,23 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Writes a safetensors file.
 
     Raises:
-        OSError: what a disk refused; the library, which is Rust, has an error of its own for it.
+        OSError: where the disk refuses; safetensors raises an error of its own for it.
     """
     try:
         save_file(tensors, path)
     except SafetensorError as problem:
-        found = re.search(r"os error (\d+)", str(problem))
-        if found is None:
+        match = re.search(r"os error (\d+)", str(problem))
+        if match is None:
             raise
-        number = int(found[1])
-        raise OSError(number, os.strerror(number), str(path)) from problem
+        errno_value = int(match[1])
+        raise OSError(errno_value, os.strerror(errno_value), str(path)) from problem
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The checkpoint's files, the state file last: whoever copies in this order copies it whole."""
+    """The checkpoint's files, the state file last: the order in which to copy them.
+
+    A copy that is cut off then lacks its state file.
+    """
     return [*sorted(folder.glob("tensors-*.safetensors")), *folder.glob(STATE)]
 
 
@@ -78,12 +82,12 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        found = state["format"]
-        if found > FORMAT:
+        version = state["format"]
+        if version > FORMAT:
             raise CheckpointError(
-                f"{folder} is of format {found}, this version reads {FORMAT}: update RankTune"
+                f"{folder} is of format {version}, this version reads {FORMAT}: update RankTune"
             )
-        if SEAL in state and not is_whole(state):  # those of before have none
+        if SEAL in state and not is_whole(state):  # older checkpoints have none
             raise CheckpointError(f"{folder} is damaged: {STATE} is not what was written")
         file = folder / state["tensors"]
         if file_digest(file) != state["tensors_blake2b"]:
@@ -111,37 +115,37 @@ def check_same_training(
     state: dict[str, Any],
     trial_id: str,
     data: Dataset,
-    own: dict[str, Tensor],
+    expected: dict[str, Tensor],
 ) -> None:
-    """Refuses a checkpoint that a training of other images or tensors than ``own`` wrote.
+    """Refuses a checkpoint of another trial, other images, or other tensors than ``expected``.
 
     Raises:
-        CheckpointError: of another trial, other images, or tensors of other names or shapes.
+        CheckpointError: where the trial, the images, or the names or shapes of tensors differ.
     """
     if state.get("trial_id") != trial_id:
         raise CheckpointError(
             f"{folder} is of trial {state.get('trial_id')}, this one is {trial_id}"
         )
-    then, now = state.get("dataset_checksum"), data.checksum
-    if then != now:
+    recorded, present = state.get("dataset_checksum"), data.checksum
+    if recorded != present:
         raise CheckpointError(
             f"{folder} was trained on other images of {data.name!r} (checksum "
-            f"{str(then)[:8]}, here {now[:8]})"
+            f"{str(recorded)[:8]}, here {present[:8]})"
         )
-    shapes = {name: tensor.shape for name, tensor in own.items()}
+    shapes = {name: tensor.shape for name, tensor in expected.items()}
     if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
         raise CheckpointError(
             f"{folder} holds tensors of other names or shapes than {trial_id} has"
         )
 
 
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors on the CPU, none of which shares memory with another: safetensors has no ties."""
-    taken: set[int] = set()
-    apart = {}
+def _without_shared_memory(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, shared ones copied: safetensors refuses tensors that share memory."""
+    addresses: set[int] = set()
+    separate = {}
     for name, tensor in tensors.items():
-        own = tensor.cpu().contiguous()
-        memory = own.untyped_storage().data_ptr()
-        apart[name] = own.clone() if memory in taken else own
-        taken.add(memory)
-    return apart
+        on_cpu = tensor.cpu().contiguous()
+        address = on_cpu.untyped_storage().data_ptr()
+        separate[name] = on_cpu.clone() if address in addresses else on_cpu
+        addresses.add(address)
+    return separate

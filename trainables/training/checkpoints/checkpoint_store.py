@@ -32,21 +32,21 @@ from trainables.training.job import LEAVE_FILE, STOP_FILE
 RETRY_SECONDS = 90  # an S3 outage of 20 s is survived with nothing redone
 
 POLL_LIMIT_SECONDS = 30.0
-"""A question that hangs is asked anew: the stop request must be heard after an outage too."""
+"""A request that hangs is repeated after this time, so that a stop is noticed after an outage."""
 
 Result = TypeVar("Result")
 
 
 class StorageError(OSError):
-    """A storage that refuses, or gives no answer: an outage, and no fault of a trial."""
+    """The storage refuses or does not answer: an outage, for which no trial is to blame."""
 
 
 SLOWEST_LINK = 1e6
-"""Bytes a second; a link that is slower counts as one that does not answer."""
+"""Bytes per second; a slower link counts as one that does not answer."""
 
 
 def upload_seconds(local: Path) -> float:
-    """How long a checkpoint may be on its way over the slowest link."""
+    """How long a checkpoint's upload takes over the slowest link, in seconds."""
     return sum(file.stat().st_size for file in checkpoint_files(local)) / SLOWEST_LINK
 
 
@@ -54,8 +54,8 @@ class CheckpointStore:
     """The checkpoints of one trial: ``<storage>/<trial_id>/<name>/``.
 
     A folder on a disk is written in place. Any other storage (``s3://…``) gets a copy of a local
-    one, its state file last, so that what was cut off lacks it and is passed over. ``problem`` is
-    what it last said to a call that is repeated; "" once it answers.
+    checkpoint, its state file last: a copy that was cut off lacks that file and is ignored.
+    ``problem`` is the last error of a call that is being repeated; "" once the storage answers.
     """
 
     problem = ""
@@ -72,17 +72,17 @@ class CheckpointStore:
         self._folder = f"{root}/{trial_id}"
 
     def names(self) -> list[CheckpointName]:
-        """The trial's checkpoints, the furthest first, whole or not."""
-        found = (CheckpointName.parse(name) for name in self._list())
-        return sorted((name for name in found if name is not None), reverse=True)
+        """The trial's checkpoints, the latest in training first, whole or not."""
+        names = (CheckpointName.parse(name) for name in self._list())
+        return sorted((name for name in names if name is not None), reverse=True)
 
     @property
     def is_remote(self) -> bool:
-        """Whether checkpoints are copied to it (``upload``); else they are written in place."""
+        """Whether checkpoints are copied there (``upload``) rather than written in place."""
         return self._remote is not None
 
     def write(self, name: CheckpointName, save: Callable[[Path], None]) -> None:
-        """Has ``save`` write a checkpoint and puts it under ``name``."""
+        """Stores under ``name`` the checkpoint that ``save`` writes to a folder."""
         if self._remote is None:
             save(Path(self._folder) / str(name))
             return
@@ -98,51 +98,51 @@ class CheckpointStore:
                 longer than the slowest link takes.
         """
         seconds = self._retry_seconds + upload_seconds(local)
-        self._patiently(lambda: self._copy(local, f"{self._folder}/{name}"), seconds)
+        self._retry(lambda: self._copy(local, f"{self._folder}/{name}"), seconds)
 
     @contextmanager
     def read(self, name: CheckpointName) -> Iterator[Path]:
-        """A local folder with the checkpoint's files."""
+        """Yields a local folder with the checkpoint's files."""
         if self._remote is None:
             yield Path(self._folder) / str(name)
             return
         with tempfile.TemporaryDirectory() as scratch:
             local = Path(scratch) / str(name)
             local.mkdir()  # pyarrow makes none for the local side
-            self._patiently(partial(self._fetch, name, local))
+            self._retry(partial(self._fetch, name, local))
             yield local
 
     def remove(self, name: CheckpointName) -> None:
-        """Removes a checkpoint; one that is gone already is no error."""
+        """Removes a checkpoint; one that does not exist is no error."""
         if self._remote is None:
             shutil.rmtree(Path(self._folder) / str(name), ignore_errors=True)
             return
         folder = f"{self._folder}/{name}"
-        files = [info.path for info in self._patiently(partial(self._infos, folder))]
-        # The state file first: what is half removed is no checkpoint.
+        files = [info.path for info in self._retry(partial(self._infos, folder))]
+        # The state file first: without it the rest counts as no checkpoint.
         for file in sorted(files, key=lambda path: not path.endswith(STATE)):
-            self._patiently(partial(self._delete, file))
+            self._retry(partial(self._delete, file))
 
     def request(self, attempt: int) -> str:
-        """What an attempt is asked to do: STOP_FILE, LEAVE_FILE; "" where that cannot be told."""
+        """What an attempt is asked to do: STOP_FILE or LEAVE_FILE; "" for nothing, or no answer."""
         files = {
             f"{self._root}/{STOP_FILE}": STOP_FILE,
             f"{self._folder}/{LEAVE_FILE}-a{attempt}": LEAVE_FILE,
         }
         try:
             if self._remote is None:
-                return next((asked for file, asked in files.items() if Path(file).exists()), "")
+                return next((request for file, request in files.items() if Path(file).exists()), "")
             infos = within(POLL_LIMIT_SECONDS, lambda: self._remote.get_file_info(list(files)))
         except OSError:
             return ""
-        found = (info.path for info in infos if info.type != fs.FileType.NotFound)
-        return next((files[path] for path in found), "")
+        present = (info.path for info in infos if info.type != fs.FileType.NotFound)
+        return next((files[path] for path in present), "")
 
     def _list(self) -> list[str]:
         if self._remote is None:
             folder = Path(self._folder)
             return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        infos = self._patiently(partial(self._infos, self._folder))
+        infos = self._retry(partial(self._infos, self._folder))
         return [info.base_name for info in infos]
 
     def _infos(self, folder: str) -> list[fs.FileInfo]:
@@ -150,7 +150,7 @@ class CheckpointStore:
 
     def _copy(self, local: Path, remote: str) -> None:
         files = checkpoint_files(local)
-        if not files:  # a machine may clear its folder of scratch files
+        if not files:  # the system may have cleared its temporary folder
             raise FileNotFoundError(f"no checkpoint is left in {local}")
         make_folder(self._remote, remote)
         for file in files:
@@ -173,16 +173,16 @@ class CheckpointStore:
         if self._remote.get_file_info(file).type != fs.FileType.NotFound:
             self._remote.delete_file(file)
 
-    def _patiently(
+    def _retry(
         self,
-        act: Callable[[], Result],
+        call: Callable[[], Result],
         seconds: float | None = None,
     ) -> Result:
-        """Repeats what a storage that is away for a while refuses.
+        """Calls, and repeats the call while the storage refuses.
 
         Raises:
             StorageError: where it refused for ``retry_seconds``, or gave no answer in ``seconds``.
-            FileNotFoundError: what is not there will not come: another attempt may have removed it.
+            FileNotFoundError: at once, without a repetition: another attempt may have removed it.
         """
         limit = self._retry_seconds if seconds is None else seconds
         retrying = Retrying(
@@ -190,32 +190,32 @@ class CheckpointStore:
             & retry_if_not_exception_type((FileNotFoundError, NoAnswerError)),
             stop=stop_after_delay(self._retry_seconds),
             wait=wait_random_exponential(multiplier=0.5, max=10),
-            before_sleep=self._note,
+            before_sleep=self._keep_problem,
             reraise=True,
         )
-        began = time.monotonic()
+        start = time.monotonic()
         try:
-            result = retrying(lambda: within(limit, act))
+            result = retrying(lambda: within(limit, call))
             self.problem = ""
             return result
         except FileNotFoundError:
             raise
         except OSError as problem:
             self.problem = str(problem)
-            waited = time.monotonic() - began
+            waited = time.monotonic() - start
             raise StorageError(
                 f"the storage {self._folder} refused for {waited:.0f} s: {problem}"
             ) from problem
 
-    def _note(self, state: RetryCallState) -> None:
+    def _keep_problem(self, state: RetryCallState) -> None:
         self.problem = str(state.outcome and state.outcome.exception())
 
 
 class BackgroundPoll:
-    """Asks a question again and again in a thread of its own; says what it last heard.
+    """Calls ``ask`` every few seconds in a thread, and returns its latest answer without waiting.
 
-    Whoever wants to know never waits: a storage that hangs holds up the thread alone. The thread
-    ends once there is an answer that is not empty, or the poll is closed.
+    A storage that hangs blocks only the thread. The thread ends once an answer is not empty, or the
+    poll is closed.
     """
 
     def __init__(self, ask: Callable[[], str], seconds: float = 1.0) -> None:

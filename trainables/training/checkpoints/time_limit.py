@@ -1,4 +1,4 @@
-"""A limit for calls that have none of their own: S3 may hang for ever."""
+"""A time limit for calls that have none of their own: a request to S3 may hang for ever."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Result = TypeVar("Result")
 
 
 class NoAnswerError(OSError):
-    """Neither a result nor an error came."""
+    """The call has neither returned nor raised in time."""
 
 
-def within(seconds: float, act: Callable[[], Result]) -> Result:
-    """What ``act`` returns or raises.
+def within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Returns what ``call`` returns, and raises what it raises.
 
-    The thread of a call that hangs is left behind: it cannot be ended.
+    A call that hangs keeps its thread, since Python cannot end one.
 
     Raises:
-        NoAnswerError: when nothing came in that time.
+        NoAnswerError: when the call takes longer than ``seconds``.
     """
     answer: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            answer.put((act(), None))
-        except BaseException as problem:  # handed on to whoever waits
+            answer.put((call(), None))
+        except BaseException as problem:  # raised again in the calling thread
             answer.put((None, problem))
 
     threading.Thread(target=run, daemon=True, name="storage call").start()

@@ -1,4 +1,4 @@
-"""Checkpoints on their way to a storage that may be away: training does not wait for them."""
+"""Uploads of checkpoints in the background: training does not wait for a storage that is away."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from trainables.training.checkpoints.checkpoint_store import (
 RETRY_PAUSE_SECONDS = 2.0
 
 PATIENCE_SECONDS = 10.0
-"""A copy that takes so much longer than over the slowest link gets no answer."""
+"""A copy that takes so much longer than over the slowest link counts as one without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A checkpoint that waits: its files lie in ``folder``; ``after`` is called once it arrived."""
+    """A checkpoint to copy from ``folder``; ``on_stored`` is called once it is stored."""
 
     name: CheckpointName
     folder: Path
-    after: Callable[[], None]
+    on_stored: Callable[[], None]
 
 
 class UploadQueue:
-    """Copies one trial's checkpoints to its store in a thread of its own, the newest first.
+    """Copies one trial's checkpoints to its store in a thread of its own.
 
-    At most one checkpoint is copied and one waits: a newer one takes the waiting one's place, since
-    a trial goes on from its furthest. A storage that refuses is asked again for as long as it
-    takes; ``away_seconds`` says how long that has been.
+    At most one checkpoint is being copied and one waits. A newer checkpoint replaces the waiting
+    one, since a trial continues from its latest. A copy that the storage refuses is repeated until
+    it succeeds; ``away_seconds`` tells for how long it has failed.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class UploadQueue:
         self._changed = threading.Condition()
         self._waiting: Upload | None = None
         self._copying = False
-        self._copy_began: float | None = None
+        self._copy_started: float | None = None
         self._slow_after = patience
         self._refused_since: float | None = None
         self._problem = ""
@@ -57,7 +57,7 @@ class UploadQueue:
         self._thread: threading.Thread | None = None
 
     def put(self, upload: Upload) -> None:
-        """Hands a checkpoint over; one that still waits is dropped."""
+        """Queues a checkpoint; one that still waits is dropped."""
         with self._changed:
             dropped, self._waiting = self._waiting, upload
             if self._thread is None:
@@ -68,31 +68,31 @@ class UploadQueue:
             self._discard(dropped.folder)
 
     def wait(self, seconds: float) -> bool:
-        """Whether everything that was handed over is in the store, within so many seconds."""
+        """Waits up to ``seconds``; returns whether every queued checkpoint is in the store."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._waiting or self._copying), seconds)
 
     def close(self) -> None:
-        """Lets the thread end; what could not be copied until now is given up."""
+        """Ends the thread; a checkpoint that could not be copied so far is given up."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     @property
     def away_seconds(self) -> float:
-        """How long the storage has refused what is being copied, or not answered; else 0.
+        """How long the storage has refused the current copy or not answered; 0 where it works.
 
-        A storage that hangs, or is asked again within a copy, raises nothing for a minute and more.
+        Time is measured here, since a call to a storage that hangs may raise only after minutes.
         """
-        since, began = self._refused_since, self._copy_began
+        since, started = self._refused_since, self._copy_started
         if since is not None:
             return time.monotonic() - since
-        copying = 0.0 if began is None else time.monotonic() - began
+        copying = 0.0 if started is None else time.monotonic() - started
         return copying if copying > self._slow_after else 0.0
 
     @property
     def problem(self) -> str:
-        """What the storage last said, while it refuses; "" where it said nothing."""
+        """The storage's last error, while it refuses; "" where there was none."""
         return self._store.problem or self._problem
 
     def _work(self) -> None:
@@ -100,8 +100,8 @@ class UploadQueue:
             done = self._copy(upload)
             self._discard(upload.folder)
             if done:
-                with contextlib.suppress(Exception):  # as above; the next one calls it again
-                    upload.after()
+                with contextlib.suppress(Exception):  # the next upload prunes again
+                    upload.on_stored()
             with self._changed:
                 self._copying = False
                 self._changed.notify_all()
@@ -114,21 +114,21 @@ class UploadQueue:
             return upload
 
     def _copy(self, upload: Upload) -> bool:
-        """Until it is there, or a newer one waits, or nobody does any more."""
+        """Copies until it succeeds (True), or a newer one waits or the queue is closed (False)."""
         self._slow_after = self._patience + upload_seconds(upload.folder)
         while True:
-            self._copy_began = began = time.monotonic()
+            self._copy_started = started = time.monotonic()
             try:
                 self._store.upload(upload.name, upload.folder)
-            except Exception as problem:  # whatever it is: a thread that ended would be waited for
+            except Exception as problem:  # any error: trials would wait for a thread that has ended
                 self._problem = str(problem.__cause__ or problem)
                 if self._refused_since is None:
-                    self._refused_since = began
+                    self._refused_since = started
             else:
                 self._refused_since, self._problem = None, ""
                 return True
             finally:
-                self._copy_began = None
+                self._copy_started = None
             with self._changed:
                 self._changed.wait_for(self._given_up, RETRY_PAUSE_SECONDS)
                 if self._given_up():
