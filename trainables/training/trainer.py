@@ -92,8 +92,7 @@ class Trainer:
         self._augmentation = choose_augmentation(config, data.image_size, flips=data.flips)
         self.batches_per_epoch = len(self.split.train) // config.batch_size
         """Full batches; an epoch leaves out the images of a last, partial one."""
-        self.batches_done = 0  # of the epoch in progress
-        self._seconds = 0.0  # of the epoch in progress
+        self.batches_done, self._seconds = 0, 0.0  # of the epoch in progress
         self._build()
 
     @property

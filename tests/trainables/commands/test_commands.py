@@ -90,7 +90,7 @@ def test_relabelled_images_are_another_trial(tmp_path, capsys, monkeypatch):
         for place in (IMAGES, "swapped")
     ]
     assert sorted(codes) == [0, 2]
-    assert f"data_digest asks for {digest}" in capsys.readouterr().err
+    assert f"not those of data_digest {digest}" in capsys.readouterr().err
 
 
 def test_a_trial_that_diverges_says_so(tmp_path, capsys):

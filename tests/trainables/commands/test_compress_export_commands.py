@@ -98,7 +98,7 @@ def test_a_form_that_there_is_not_is_named_with_those_there_are(study, capsys):
         (["--layer", "tucker", "--compression", "nan"], "compression must lie in (0, 1], got nan"),
         (
             ["--layer", "tucker", "--rank", "2", "--batchnorm-images", "2048"],
-            "--batchnorm-images 2048: the trial trained on 640 images",
+            "--batchnorm-images must be at most 640, the number of training images",
         ),
         ([], "--layer"),
     ],
