@@ -31,7 +31,7 @@ from tune_app.nodes.refused_nodes import refuse, refused_ids
 from tune_app.nodes.slot_count import SlotCount
 from tune_app.nodes.worker_logs import WorkerLogs
 from tune_app.record.history import LOST, WAITED_FOR
-from tune_app.record.ledger import DiskFullError
+from tune_app.record.ledger import LedgerError
 from tune_app.session.session import Session
 
 MOST_BREAKS = 3
@@ -72,13 +72,15 @@ class TuneLoop:
             before = self.session.progress.epochs_here
             try:
                 self._fit(tier)
-                self._reap_lost_trials()
-            except (DiskFullError, SchedulerError) as problem:
+                self.reap_lost_trials()
+            except SchedulerError as problem:
                 self.session.stop(str(problem))
             except Exception as problem:
+                if self.study.ledger.failure:  # Tune wraps what its callbacks raise
+                    raise LedgerError(self.study.ledger.failure) from problem
                 breaks = 1 if self.session.progress.epochs_here > before else breaks + 1
                 self._recover(problem, restart, give_up=breaks > MOST_BREAKS)
-        self._reap_lost_trials()
+        self.reap_lost_trials()
 
     # What the callback reports.
 
@@ -157,7 +159,7 @@ class TuneLoop:
             epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,
         )
 
-    def _reap_lost_trials(self) -> None:
+    def reap_lost_trials(self) -> None:
         """Ends the attempts that Ray dropped without reporting them."""
         for trial_id in list(self.dispatcher.running):
             self.callback.forget(trial_id)

@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from analysis.record.record import encode
 from analysis.record.rows import FORMAT, AnyRow, Closed, Ended, Opened
+from trainables.files.file_problem import file_problem
 from trainables.files.study_folder import LEDGER
 
 SYNC_SECONDS = 1.0
@@ -21,12 +23,8 @@ killed loses none either way: this is about machines that lose power."""
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
-class DiskFullError(OSError):
-    """The ledger found no room for ``needed_bytes`` within the time it was given."""
-
-    def __init__(self, path: Path, needed_bytes: int) -> None:
-        self.needed_bytes = needed_bytes
-        super().__init__(errno.ENOSPC, f"no room for {needed_bytes} bytes more", str(path))
+class LedgerError(OSError):
+    """The ledger cannot be written: its disk stayed full, or refuses; says what to do."""
 
 
 class Ledger:
@@ -36,7 +34,9 @@ class Ledger:
     line, the last; opening the ledger again removes it.
 
     ``repaired`` is that torn line (None if there was none). ``wait_for_space(needed_bytes)`` is
-    asked while the disk is full; it blocks for a while and says whether to try again.
+    asked while the disk is full; it blocks for a while and says whether to try again. ``failure``
+    says why the ledger cannot be written any more, "" while it can: rows that come later are
+    dropped, and a search that goes on from it trains them from checkpoints.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Ledger:
         self.path = study / LEDGER
         self.clock = clock
         self.wait_for_space = wait_for_space
+        self.failure = ""
         study.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._unsynced = False
@@ -64,9 +65,9 @@ class Ledger:
         """Writes the rows, all or none.
 
         Raises:
-            DiskFullError: when ``wait_for_space`` gave up; the ledger is as it was before.
+            LedgerError: the first time that it cannot; the ledger is as it was before.
         """
-        if not rows:
+        if not rows or self.failure:
             return
         self._write(encode(rows))
         self._unsynced = True
@@ -87,17 +88,22 @@ class Ledger:
 
     def sync(self) -> None:
         """Forces what was written to disk."""
-        if self._unsynced:
-            os.fdatasync(self._file)
+        if self._unsynced and not self.failure:
+            try:
+                os.fdatasync(self._file)
+            except OSError as problem:
+                self._fail(problem)
             self._unsynced = False
         self._synced_at = time.monotonic()
 
     def close(self) -> None:
         """Forces what was written to disk and closes the file; closing twice is fine."""
         if self._file >= 0:
-            self.sync()
-            os.close(self._file)
-            self._file = -1
+            try:
+                self.sync()
+            finally:
+                os.close(self._file)
+                self._file = -1
 
     def __enter__(self) -> Ledger:
         return self
@@ -111,14 +117,22 @@ class Ledger:
                 written = os.write(self._file, line)
             except OSError as problem:
                 if problem.errno not in FULL_DISK:
-                    raise
+                    self._fail(problem)
                 written = 0
             if written == len(line):
                 self._size += written
                 return
-            os.ftruncate(self._file, self._size)  # a short write: the disk filled up half-way
+            try:
+                os.ftruncate(self._file, self._size)  # a short write: the disk filled up half-way
+            except OSError as problem:
+                self._fail(problem)
             if not self.wait_for_space(len(line)):
-                raise DiskFullError(self.path, len(line))
+                self._fail(OSError(errno.ENOSPC, f"no room for {len(line)} bytes more"))
+
+    def _fail(self, problem: OSError) -> NoReturn:
+        named = OSError(problem.errno, problem.strerror, str(self.path))
+        self.failure = f"the record cannot be written: {file_problem(named)}"
+        raise LedgerError(self.failure) from problem
 
 
 def _repair(file: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import humanize
 
@@ -33,23 +34,23 @@ class DiskSpace:
                 LOG.info("the disk has room again: the search continues")
             self._full_since = None
             return True
-        self._note_full(self.needed_bytes, free)
+        self._note_full(self.storage, self.needed_bytes, free)
         return False
 
-    def wait(self, needed_bytes: int) -> bool:
-        """Waits a second; returns whether the ledger, which found no room, should try again."""
-        self._note_full(needed_bytes, 0)
+    def wait(self, folder: Path, needed_bytes: int) -> bool:
+        """Waits a second; whether the ledger, which found no room in ``folder``, tries again."""
+        self._note_full(str(folder), needed_bytes, 0)
         time.sleep(1.0)
         return not self.halt.reason
 
-    def _note_full(self, needed: int, free: int) -> None:
+    def _note_full(self, place: str, needed: int, free: int) -> None:
         limit = format_duration(FULL_DISK_SECONDS)
         if self._full_since is None:
             self._full_since = time.monotonic()
             need, have = humanize.naturalsize(needed), humanize.naturalsize(free)
             LOG.info(
                 "the disk is full: %s are needed in %s, %s are free; waiting up to %s for room",
-                *(need, self.storage, have, limit),
+                *(need, place, have, limit),
             )
         elif time.monotonic() - self._full_since > FULL_DISK_SECONDS:
             self.halt(f"the disk stayed full for {limit}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
 import time
@@ -19,6 +20,7 @@ from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
 from tune_app.preview.speed_cache import save_speeds
 from tune_app.record.history import History, best_on_record, final_score
+from tune_app.record.ledger import LedgerError
 from tune_app.record.paths import StudyPaths
 from tune_app.record.record_copy import RecordCopy
 from tune_app.session.session import Session
@@ -112,7 +114,8 @@ def finalize(
     open_trials = sum(counts[status] for status in OPEN)
     complete = dispatcher.searcher.exhausted and not open_trials
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
-    study.ledger.append(Closed(time.time(), reason))
+    with contextlib.suppress(LedgerError):  # ``reason`` says it
+        study.ledger.append(Closed(time.time(), reason))
     if not session.lost_event.is_set():  # else they are another driver's
         limits = study.plan.rules.limits
         remove_checkpoints(study.storage, surplus(history, study.options.keep, limits))

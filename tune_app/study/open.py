@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from functools import partial
 
 from analysis.record.rows import AnyRow, Run
 from trainables.text.count import plural
@@ -34,8 +35,9 @@ def open_study(prepared: PreparedStudy, lost_event: threading.Event) -> OpenStud
     plan, record, slots = prepared.plan, prepared.record, prepared.placement.slots()
     halt = Halt()
     disk = DiskSpace(prepared.storage, _needed_bytes(prepared), halt)
+    folder = prepared.paths.folder
     ledger = Ledger(
-        prepared.paths.folder, study_id=prepared.name.study_id, wait_for_space=disk.wait
+        folder, study_id=prepared.name.study_id, wait_for_space=partial(disk.wait, folder)
     )
     history, copy = History(record.rows), _record_copy(prepared, ledger, lost_event)
 

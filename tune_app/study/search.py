@@ -17,6 +17,7 @@ from tune_app.engine.open_study import OpenStudy
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload
 from tune_app.nodes.ray_start import RayStart
+from tune_app.record.ledger import LedgerError
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.session import Session, TrialLog
 from tune_app.session.signal_handler import SignalHandler
@@ -62,8 +63,12 @@ def search_study(
         with watchdog, session.progress:
             session.clear_stop()
             loop = TuneLoop(study, session, config)
-            loop.replay()
-            loop.run(restart)
+            try:
+                loop.replay()
+                loop.run(restart)
+            except LedgerError as problem:
+                session.stop(str(problem))
+                loop.reap_lost_trials()
             watchdog.disarm()
         return close()
 

@@ -14,7 +14,7 @@ from analysis.record.record import encode, read_record
 from analysis.record.rows import Ended, Epoch, Opened, Run
 from trainables.files.study_folder import LEDGER
 from tune_app.record import ledger as module
-from tune_app.record.ledger import DiskFullError, Ledger
+from tune_app.record.ledger import Ledger, LedgerError
 
 
 def epoch(number: int, trial: str = "a") -> Epoch:
@@ -127,10 +127,11 @@ def test_a_disk_that_stays_full_is_an_error_that_names_the_need(tmp_path, monkey
         ledger.append(epoch(1))
         resource.setrlimit(resource.RLIMIT_FSIZE, (ledger.path.stat().st_size + 10, limit[1]))
         try:
-            with pytest.raises(
-                DiskFullError, match=f"no room for {len(encode([epoch(2)]))} bytes more"
-            ):
+            needed = len(encode([epoch(2)]))
+            with pytest.raises(LedgerError, match=f"no room for {needed} bytes more; make room"):
                 ledger.append(epoch(2))
+            ledger.append(epoch(3))  # whoever closes the record is not told again
+            assert "ledger.jsonl" in ledger.failure
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
             signal.signal(signal.SIGXFSZ, ignored)

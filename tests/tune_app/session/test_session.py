@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,9 +74,9 @@ def test_a_disk_that_stays_full_ends_the_search(session):
 
 
 def test_the_ledger_waits_for_room_until_the_search_is_halted(session):
-    assert session.disk.wait(100)
+    assert session.disk.wait(Path("study"), 100)
     session.dispatcher.halt("enough")
-    assert not session.disk.wait(100)
+    assert not session.disk.wait(Path("study"), 100)
 
 
 def test_a_used_up_budget_stops_the_search_and_asks_trials_to_save(session, tmp_path):

@@ -1,6 +1,8 @@
 """A study through Ray: every searcher, every scheduler, failures answered, growth."""
 
+import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -66,6 +68,32 @@ def test_asha_stops_trials_after_the_warm_up_and_lets_the_best_finish(engine):
     assert all(row.epoch >= 2 for row in stopped)  # dawn's rate rises for 9 × 5/24 epochs
     rates = {trial.trial_id: trial.config.learning_rate for trial in trials}
     assert rates[outcome.best] > sorted(rates.values())[8]
+
+
+def break_when_written(ledger: Path, size: int) -> None:
+    """Once the ledger has so many bytes, its writer's descriptor takes no more."""
+    while not (ledger.exists() and ledger.stat().st_size > size):
+        time.sleep(0.02)
+    for entry in Path("/proc/self/fd").iterdir():
+        if entry.is_symlink() and entry.readlink() == ledger:
+            os.dup2(os.open(ledger, os.O_RDONLY), int(entry.name))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="finds the ledger in /proc")
+def test_a_record_that_cannot_be_written_ends_the_search_and_the_next_run_goes_on(engine):
+    plan, ledger = plan_of(some_trials(2)), engine.folder / "ledger.jsonl"
+    striker = threading.Thread(target=break_when_written, args=(ledger, 6000))
+    striker.start()
+    assert engine.run(plan, {"seconds": 0.1}).exit_code == 1
+    striker.join()
+    told = f"the record cannot be written: {ledger}: Bad file descriptor"
+    assert any(told in line for line in engine.lines), engine.lines
+    assert engine.lines[-1].startswith("to continue: ")
+    assert not engine.of(Closed)
+    assert engine.run(plan).exit_code == 0
+    assert engine.statuses == {"finished": 2}
+    epochs = [(row.trial_id, row.epoch) for row in engine.of(Epoch)]
+    assert len(epochs) == len(set(epochs)) == 2 * 9
 
 
 def test_each_failure_is_answered_in_its_way_and_takes_no_other_trial_along(engine):
