@@ -82,6 +82,8 @@ def test_the_shared_vocabularies_use_the_standard_library_alone(place: str) -> N
             "tune_app/study/run_study.py",
             {"ray", "torch", "pandas", "scipy", "pyarrow"},
         ),  # ray reads its environment when it is imported; the others load while it starts
+        # every worker imports it before its first trial
+        ("trainables/cifar_trainable.py", {"triton", "sympy", "torchvision", "PIL", "tntorch"}),
     ],
 )
 def test_importing_every_module_leaves_heavy_libraries_unloaded(

@@ -11,8 +11,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
@@ -32,6 +30,8 @@ from trainables.files.study_folder import TRAINED_ALONE
 from trainables.text.count import plural
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
+    from rich.progress import Progress
+
     from trainables.training.trainer import Trainer
 
 DIVERGED = 1
@@ -205,6 +205,10 @@ class _InterruptRequest:
 
 def _progress(trainer: Trainer) -> Progress:
     """A progress bar of the epoch; nothing where the output is not a terminal."""
+    # a search imports this file too, and rich takes it a twentieth of a second
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

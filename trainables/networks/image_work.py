@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from trainables.layers.kernel_on_demand import needs_values
 from trainables.networks.layer_calls import (
@@ -81,6 +80,10 @@ class _Meter(TorchFunctionMode):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
+        from torch.utils.flop_counter import (
+            FlopCounterMode,
+        )  # triton: 0.3 s, and workers count none
+
         self.counter = FlopCounterMode(display=False, custom_mapping=_formulas())
         self.flops: Counter[str] = Counter()
         self.read: set[str] = set()
