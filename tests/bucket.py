@@ -13,22 +13,33 @@ from pyarrow import fs
 BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 GONE = b"<Error><Code>NoSuchBucket</Code><Message>no such bucket</Message></Error>"
 
+PAGE = b"<html><body>Please log in</body></html>"
+
 ANSWERS = {
     "503": BUSY,
     "removes nothing": BUSY,
     "full": b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "404": b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
     b"Connection: close\r\n\r\n%s" % (len(GONE), GONE),
+    "page": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n"
+    b"Connection: close\r\n\r\n%s" % (len(PAGE), PAGE),
 }
-REFUSED = {"503": b"", "404": b"", "removes nothing": b"DELETE", "full": (b"PUT", b"POST")}
+REFUSED = {
+    "503": b"",
+    "404": b"",
+    "page": b"",
+    "removes nothing": b"DELETE",
+    "full": (b"PUT", b"POST"),
+}
 
 
 class Bucket:
     """One bucket, named "bucket".
 
     ``fault`` is "" (it works), "refuses" (connections are closed), "hangs" (nothing is answered),
-    "503", "removes nothing" (so are requests that remove), "404" (there is no bucket), or "full"
-    (requests that write are answered with 507). Every request takes ``seconds`` more.
+    "503", "removes nothing" (so are requests that remove), "404" (there is no bucket), "full"
+    (requests that write are answered with 507), or "page" (a proxy answers all with one page).
+    Every request takes ``seconds`` more.
     """
 
     def __enter__(self) -> Bucket:

@@ -20,11 +20,12 @@ class Fault:
     strike: returns once the cause is over. says: words of the line that names the cause. trains:
     real networks, saving to S3; else scripted trials and a shared folder. workers: hosts with
     slots. rounds: trials a slot. seconds: of a scripted trial's epoch, of which it has nine.
-    small_storage: a file system of its own. exit_codes: of each driver. redone: epochs that a trial
-    may train again; a scripted one saves each epoch. noticed: seconds until the loss is on record,
-    None where nothing is lost at once. within: seconds until a trial goes on. share: of all slots,
-    what one driver may take. hosts: on which trials run. lines: that may name it, however many
-    trials it hit. ends: leaves trials for another command, within so many seconds.
+    small: a folder that is a file system of its own, of 100 MB. exit_codes: of each driver.
+    redone: epochs that a trial may train again; a scripted one saves each epoch. noticed: seconds
+    until the loss is on record, None where nothing is lost at once. within: seconds until a trial
+    goes on. share: of all slots, what one driver may take. hosts: on which trials run. lines: that
+    may name it, however many trials it hit. ends: leaves trials for another command, within so many
+    seconds.
     """
 
     strike: Callable[[Cluster], None]
@@ -33,7 +34,7 @@ class Fault:
     workers: int = 2
     rounds: int = 3
     seconds: float = 1.0
-    small_storage: bool = False
+    small: str = ""
     exit_codes: tuple[int, ...] = (0,)
     redone: int = 1
     noticed: float | None = None

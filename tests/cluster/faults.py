@@ -33,10 +33,12 @@ from tests.cluster.strikes import (
     cut_driver,
     cut_link,
     drain_node,
+    end_control_store,
     end_driver,
+    end_ray,
+    fill,
     fill_scratch,
-    fill_storage,
-    kill_worker_process,
+    kill_as_it_saves,
     off_and_on,
     power_off_head,
     power_off_worker,
@@ -44,6 +46,7 @@ from tests.cluster.strikes import (
     refused_and_off,
     second_driver,
     second_study,
+    signal_worker,
     slow_storage,
     unreachable,
 )
@@ -66,12 +69,24 @@ S3_OUTAGE = partial(S3, says=NOTHING, lines=OUTAGE_LINES)
 SILENCE = partial(Fault, says=GONE, rounds=2, noticed=12, within=15)
 
 FAULTS: dict[str, Fault] = {
-    "worker process killed": Fault(kill_worker_process, "ended without a word", within=15),
+    "worker process killed": Fault(
+        partial(signal_worker, "KILL"), "ended without a word", within=15
+    ),
+    "worker process stopped": Fault(
+        partial(signal_worker, "STOP"),
+        "has reported nothing for too long",
+        within=90,  # ten epochs, and at least a minute, may pass without a word
+    ),
+    "worker process killed as it saves": S3(
+        kill_as_it_saves, "ended without a word", redone=60, within=90
+    ),
+    "Ray killed on a worker": Fault(end_ray, GONE, rounds=2, noticed=12, within=15),
     "worker off": SILENCE(power_off_worker),
     "worker off and on again": Fault(off_and_on, GONE, noticed=12, rounds=6, seconds=2),
     "link cut 45 s": SILENCE(partial(cut_link, 45)),
     "link cut 3 min": SILENCE(partial(cut_link, 180)),
     "head off": Fault(power_off_head, SILENT, exit_codes=(1,), ends=30),
+    "head's control store killed": Fault(end_control_store, SILENT, exit_codes=(1,), ends=30),
     "head off, continued elsewhere": Fault(
         continue_elsewhere,
         SILENT,
@@ -107,8 +122,14 @@ FAULTS: dict[str, Fault] = {
         rounds=3,
         redone=0,
     ),
-    "node drained": Fault(drain_node, "is being taken away"),
-    "storage full 20 s": Fault(fill_storage, "is full", small_storage=True, within=90, lines=4),
+    "node drained": Fault(partial(drain_node, 30), "is being taken away"),
+    "node drained, gone at once": Fault(partial(drain_node, 1), "the host"),
+    "storage full 20 s": Fault(
+        partial(fill, "storage"), "is full", small="storage", within=90, lines=4
+    ),
+    "driver's disk full 20 s": Fault(
+        partial(fill, "results"), "is full", small="results", redone=0
+    ),
     "disk of a worker full 20 s": Fault(
         fill_scratch, "is full", trains=True, rounds=1, redone=60, within=90
     ),
@@ -121,6 +142,7 @@ FAULTS: dict[str, Fault] = {
     "S3 unreachable 5 min": S3_OUTAGE(partial(unreachable, 300)),
     "S3 keys expired for 40 s": S3_OUTAGE(partial(refuse, "403", 40)),
     "S3 bucket gone for 40 s": S3_OUTAGE(partial(refuse, "404", 40)),
+    "S3 is a web page for 40 s": S3_OUTAGE(partial(refuse, "page", 40)),
     "S3 takes 5 s a call": S3(slow_storage),
     "S3 503 for 40 s, a worker off meanwhile": Fault(
         refused_and_off, GONE, trains=True, rounds=1, redone=60, within=90
@@ -133,7 +155,7 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
     fault = FAULTS[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with small_file_system(folder / "storage", fault.small_storage), network(folder) as hosts:
+    with small_file_system(folder, fault.small), network(folder) as hosts:
         trials = slots * fault.rounds * (fault.workers if fault.trains else 1)
         epochs = 120 // slots if fault.trains else None
         # workers that start slowly are to overlap with those that train
@@ -153,17 +175,17 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
 
 
 @contextlib.contextmanager
-def small_file_system(folder: Path, wanted: bool) -> Iterator[None]:
-    """100 MB that every host sees, and can fill."""
-    if not wanted:
+def small_file_system(folder: Path, name: str) -> Iterator[None]:
+    """100 MB below ``folder`` that every host sees, and can fill; none without a name."""
+    if not name:
         yield
         return
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", folder], check=True)
+    (folder / name).mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", folder / name], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", folder / name], check=True)
 
 
 def outcome(

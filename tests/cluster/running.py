@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import time
@@ -150,15 +149,3 @@ class Cluster:
     def worker_logs(self, driver: Driver) -> list[Path]:
         """Of scripted trials; a study's folder in the storage bears the study's id."""
         return list((self.folder / "storage").glob(f"*{driver.study_id}*/*/worker.log"))
-
-    def fill_storage(self) -> None:
-        """Leaves no byte free; the storage is a small file system of its own."""
-        with (self.folder / "storage" / "filler").open("wb", buffering=0) as file:
-            try:
-                while file.write(bytes(1 << 16)):
-                    pass
-            except OSError:
-                os.fsync(file.fileno())
-
-    def free_storage(self) -> None:
-        (self.folder / "storage" / "filler").unlink()

@@ -21,7 +21,10 @@ REFUSALS = {
     "403": ("403 Forbidden", "ExpiredToken", "The provided token has expired."),
     "404": ("404 Not Found", "NoSuchBucket", "The specified bucket does not exist"),
 }
-"""By the text of the switch: status, code and message. ``slow N`` answers after N seconds."""
+"""By the text of the switch: status, code and message. ``slow N`` answers after N seconds, and
+``page`` answers with a web page, as a proxy may."""
+
+PAGE = b"<html><body>Please log in</body></html>"
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -35,6 +38,10 @@ def with_switch(application: Callable, switch: Path) -> Callable:
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         fault = switch.read_text() if switch.exists() else ""
+        if fault == "page":
+            headers = [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))]
+            start_response("200 OK", headers)
+            return [PAGE]
         if fault not in REFUSALS:
             time.sleep(float(fault.removeprefix("slow ") or 0))
             return application(environ, start_response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from tests.cluster.running import SCRATCH, Cluster
@@ -34,16 +35,35 @@ def cut_link(seconds: float, cluster: Cluster) -> None:
     cluster.workers[0].mend()
 
 
-def kill_worker_process(cluster: Cluster) -> None:
-    cluster.workers[0].run("pkill -9 -o -f '[r]ay::ImplicitFunc|[r]ay::[A-Za-z]*Trainable'")
+def signal_worker(signal: str, cluster: Cluster) -> None:
+    """The one that trains for the longest time."""
+    trains = "[r]ay::ImplicitFunc|[r]ay::[A-Za-z]*Trainable"
+    cluster.workers[0].run(f"pkill -{signal} -o -f '{trains}'")
+
+
+def kill_as_it_saves(cluster: Cluster) -> None:
+    """A checkpoint takes longer than the time between two: one is always on its way."""
+    cluster.switch.write_text("slow 2")
+    time.sleep(10)
+    signal_worker("KILL", cluster)
+    time.sleep(5)
+    cluster.switch.unlink()
+
+
+def end_ray(cluster: Cluster) -> None:
+    cluster.workers[0].run("pkill -9 -x raylet")
+
+
+def end_control_store(cluster: Cluster) -> None:
+    cluster.head.run("pkill -9 -x gcs_server")
 
 
 def add_node(cluster: Cluster) -> None:
     cluster.add_worker("worker3")
 
 
-def drain_node(cluster: Cluster) -> None:
-    """A spot machine's notice; the machine is taken half a minute later."""
+def drain_node(seconds: float, cluster: Cluster) -> None:
+    """A spot machine's notice of half a minute; the machine is taken after ``seconds``."""
     node = "pgrep -af raylet/raylet | grep -o 'node_id=[0-9a-f]*' | head -n 1 | cut -d = -f 2"
     answer = cluster.folder / "node"
     cluster.workers[0].run(f"{node} > {answer}")
@@ -52,7 +72,7 @@ def drain_node(cluster: Cluster) -> None:
         "--reason DRAIN_NODE_REASON_PREEMPTION --reason-message 'spot notice' "
         "--deadline-remaining-seconds 30"
     )
-    time.sleep(30)
+    time.sleep(seconds)
     cluster.workers[0].power_off()
 
 
@@ -71,10 +91,17 @@ def unreachable(seconds: float, cluster: Cluster) -> None:
     cluster.s3.mend()
 
 
-def fill_storage(cluster: Cluster) -> None:
-    cluster.fill_storage()
+def fill(folder: str, cluster: Cluster) -> None:
+    """A file system of its own, until no byte is free."""
+    filler = cluster.folder / folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(1 << 16)):
+                pass
+        except OSError:
+            os.fsync(file.fileno())
     time.sleep(20)
-    cluster.free_storage()
+    filler.unlink()
 
 
 def second_study(cluster: Cluster) -> None:

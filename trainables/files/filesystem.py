@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +77,7 @@ def remove_file(system: Any, path: str) -> None:
 
 
 def write_file(system: Any, path: str, content: bytes) -> None:
-    """Replaces a file in a folder of ``make_folder``; raises OSError where it cannot."""
+    """Replaces a file in a folder of ``make_folder``; raises OSError where it is not there then."""
     try:
         with system.open_output_stream(path) as file:
             file.write(content)
@@ -84,13 +85,26 @@ def write_file(system: Any, path: str, content: bytes) -> None:
         if "NO_SUCH_BUCKET" in str(problem):
             check_bucket(system, path)  # raises a shorter message
         raise
+    check_sizes(system, {path: len(content)})
+
+
+def check_sizes(system: Any, sizes: Mapping[str, int]) -> None:
+    """Raises OSError where files that were written to an object store have another size there.
+
+    A proxy, or a page that asks to log in, answers every request with success.
+    """
+    if system.type_name not in OBJECT_STORES:
+        return
+    for info, size in zip(system.get_file_info(list(sizes)), sizes.values(), strict=True):
+        if info.size != size:
+            raise OSError(f"{size} bytes were written to {info.path}, where {info.size} are")
 
 
 def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]:
     """The content of a folder as pyarrow's FileInfo; empty where there is no such folder.
 
     Raises:
-        OSError: the file system refuses, or the bucket is gone.
+        OSError: the file system refuses, or the bucket is gone, or it is no object store.
     """
     from pyarrow import fs  # as above
 
@@ -98,6 +112,7 @@ def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]
     found = system.get_file_info(where)
     if not found and system.type_name in OBJECT_STORES:
         check_bucket(system, path)
+        check_store(system, path)
         found = system.get_file_info(where)  # the bucket may have been missing only then
     return found
 
@@ -109,6 +124,19 @@ def check_bucket(system: Any, path: str) -> None:
     bucket = path.partition("/")[0]
     if system.get_file_info(bucket).type == fs.FileType.NotFound:
         raise OSError(f"the bucket {bucket} does not exist")
+
+
+def check_store(system: Any, path: str) -> None:
+    """Raises OSError where something that was never written is found in an object store.
+
+    See ``check_sizes``.
+    """
+    from pyarrow import fs  # as above
+
+    nothing = f"{path.partition('/')[0]}/{secrets.token_hex(16)}"
+    is_store = system.type_name in OBJECT_STORES
+    if is_store and system.get_file_info(nothing).type != fs.FileType.NotFound:
+        raise OSError("it answers every question alike, as a proxy or a page to log in does")
 
 
 def _found(system: Any, path: str, act: Callable[[], Result]) -> Result:

@@ -86,7 +86,7 @@ def test_the_next_driver_builds_on_what_is_sealed_and_the_one_before_cannot_spoi
     assert copied(storage) == (tmp_path / "new" / "ledger.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("fault", ["refuses", "503", "full"])
+@pytest.mark.parametrize("fault", ["refuses", "503", "full", "page"])
 def test_an_outage_holds_nobody_up_and_its_end_brings_everything(bucket, fault, tmp_path):
     storage = bucket.uri(f"{tmp_path.name}/study")
     with Ledger(tmp_path) as ledger, copy_of(ledger, storage) as copy:

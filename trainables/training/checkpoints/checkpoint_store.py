@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,13 @@ from tenacity import (
 )
 
 from trainables.config.checkpoint_place import STATE, CheckpointName
-from trainables.files.filesystem import filesystem, list_folder, make_folder
+from trainables.files.filesystem import (
+    check_sizes,
+    check_store,
+    filesystem,
+    list_folder,
+    make_folder,
+)
 from trainables.files.storage import is_uri
 from trainables.training.checkpoints.checkpoint import checkpoint_files
 from trainables.training.checkpoints.time_limit import NoAnswerError, within
@@ -132,10 +138,15 @@ class CheckpointStore:
         try:
             if self._remote is None:
                 return next((request for file, request in files.items() if Path(file).exists()), "")
-            infos = within(POLL_LIMIT_SECONDS, lambda: self._remote.get_file_info(list(files)))
+            return within(POLL_LIMIT_SECONDS, lambda: self._request(files))
         except OSError:
             return ""
-        present = (info.path for info in infos if info.type != fs.FileType.NotFound)
+
+    def _request(self, files: Mapping[str, str]) -> str:
+        infos = self._remote.get_file_info(list(files))
+        present = [info.path for info in infos if info.type != fs.FileType.NotFound]
+        if present:
+            check_store(self._remote, self._root)
         return next((files[path] for path in present), "")
 
     def _list(self) -> list[str]:
@@ -159,6 +170,8 @@ class CheckpointStore:
                 self._remote.open_output_stream(f"{remote}/{file.name}") as target,
             ):
                 shutil.copyfileobj(source, target, 1 << 22)
+        sizes = {f"{remote}/{file.name}": file.stat().st_size for file in files}
+        check_sizes(self._remote, sizes)
 
     def _fetch(self, name: CheckpointName, local: Path) -> None:
         remote = f"{self._folder}/{name}"

@@ -102,6 +102,22 @@ def test_a_storage_that_stays_away_is_an_error_after_the_deadline(tmp_path):
         store.write(CheckpointName(1, 0, 0), save(1))
 
 
+@pytest.mark.seconds
+def test_a_page_that_answers_every_question_is_no_storage(bucket):
+    """A proxy that says success to all: nothing was written, and nothing is asked for."""
+    store = CheckpointStore(bucket.uri("storage"), "trial")
+    store.write(CheckpointName(1, 0, 0), save(1))
+    bucket.fault = "page"
+    assert store.request(1) == ""
+    impatient = CheckpointStore(bucket.uri("storage"), "trial", retry_seconds=2.0)
+    with pytest.raises(StorageError):
+        impatient.write(CheckpointName(2, 0, 0), save(2))
+    with pytest.raises(StorageError):
+        impatient.names()
+    bucket.fault = ""
+    assert store.names() == [CheckpointName(1, 0, 0)]
+
+
 def test_a_storage_that_never_answers_is_an_error_too(tmp_path):
     """A server that accepts a connection and says nothing: S3 behind a cut link."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
