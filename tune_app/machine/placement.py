@@ -18,6 +18,9 @@ from tune_app.machine.resources import (
     threads,
 )
 
+NAMED = 5
+"""Nodes that a remark names."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -41,6 +44,18 @@ class Placement:
     def slots(self, tier: int = 0) -> int:
         """Trials at once."""
         return slots(self.nodes, self.resources(tier), self.max_concurrent)
+
+    @property
+    def idle_remark(self) -> str:
+        """Which nodes have cores and take no trial, and why; "" where there is none."""
+        idle = [node.name for node in self.nodes if node.cpus and not node.fits(self.resources(0))]
+        if not idle:
+            return ""
+        more = f" and {len(idle) - NAMED} more" if len(idle) > NAMED else ""
+        each = self.resources(0)
+        remedy = "; --gpus-per-trial 0 trains on CPUs alone, on all nodes" if each.gpus else ""
+        named = ", ".join(idle[:NAMED])
+        return f"no trial fits on {named}{more}, as each takes {each}{remedy}"
 
     def threads(self, tier: int = 0) -> int:
         """CPU threads of a trial."""

@@ -14,6 +14,7 @@ from trainables.data.datasets.registry import load_dataset
 from trainables.files.study_folder import LEDGER
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.command.output import LOG
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.engine.workload import Workload, cifar_workload
 from tune_app.machine.placement import Placement, assign_resources
@@ -75,6 +76,8 @@ def prepare_study(
     storage = study_storage(paths, options, name)
     if placement.is_joined:
         report_health()
+        if remark := placement.idle_remark:
+            LOG.info("note: %s", remark)
     if len(placement.nodes) > 1:
         from tune_app.nodes.shared_storage import check_shared  # only a cluster needs it
 

@@ -48,6 +48,19 @@ def test_what_no_single_node_has_is_refused_though_all_together_have_it():
         assign_resources(nodes, RunOptions(space="x"), 2)
 
 
+def test_nodes_that_take_no_trial_beside_others_are_named_once():
+    head = Node("head", 0)
+    cards, rest = Node("a", 4, gpus=1), [Node(f"c{number}", 8) for number in range(7)]
+    placed = assign_resources([head, cards, *rest], RunOptions(space="x"), None)
+    assert placed.idle_remark == (
+        "no trial fits on c0, c1, c2, c3, c4 and 2 more, as each takes 1 GPU; "
+        "--gpus-per-trial 0 trains on CPUs alone, on all nodes"
+    )
+    small = assign_resources([Node("a", 8), Node("b", 2)], RunOptions("x", cpus_per_trial=4), None)
+    assert small.idle_remark == "no trial fits on b, as each takes 4 CPU"
+    assert not assign_resources([head, *rest], RunOptions(space="x"), None).idle_remark
+
+
 def test_a_custom_resource_caps_the_trials_of_each_node_that_declares_it():
     nodes = [
         Node("a", 64, custom=(("trial", 4.0),)),
