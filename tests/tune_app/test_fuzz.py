@@ -30,7 +30,7 @@ from tune_app.machine.running_studies import RunningStudy, running_studies
 from tune_app.planning.identity import study_difference
 from tune_app.planning.plan import make_plan
 from tune_app.preview.progress import read_progress
-from tune_app.preview.speed_cache import MEMORY, load_speeds
+from tune_app.preview.speed_cache import CACHE_FILE, load_speeds
 from tune_app.record.history import History, best_on_record
 from tune_app.record.json_cache import write_cache
 from tune_app.record.lease import Holder, Lease, LeaseHeldError
@@ -197,10 +197,10 @@ def test_a_damaged_lease_holds_the_study_or_nobody(folder, content):
 @given(damage)
 @examples(60)
 def test_a_damaged_memory_of_speeds_is_forgotten(folder, places):
-    write_cache(folder / MEMORY, SPEEDS)
-    whole = (folder / MEMORY).read_bytes()
+    write_cache(folder / CACHE_FILE, SPEEDS)
+    whole = (folder / CACHE_FILE).read_bytes()
     assert load_speeds(folder) == ({1000.0: 0.5}, 2)
-    (folder / MEMORY).write_bytes(damaged(whole, places))
+    (folder / CACHE_FILE).write_bytes(damaged(whole, places))
     assert load_speeds(folder) in (({}, 0), ({1000.0: 0.5}, 2))
 
 

@@ -1,11 +1,11 @@
-"""What can be chosen by name and needs no code of its own."""
+"""Choices that are only names, without code of their own."""
 
 OBJECTIVES = {
     "val_accuracy": "max",
     "parameters": "min",
     "macs": "min",
 }
-"""What a search may optimise, and in which direction; the first one named drives the scheduler."""
+"""What a search may optimise, and in which direction; the first one given drives the scheduler."""
 
 CONFIRM_CHOICES = {
     "best": "the best network",

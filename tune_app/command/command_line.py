@@ -1,4 +1,4 @@
-"""The command line of ``run_tune.py``: what was typed becomes RunOptions."""
+"""The command line of ``run_tune.py``: parses arguments into RunOptions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tune_app.command.options import RunOptions
 from tune_app.command.programs import PROGRAMS
 
 PROGRAM = "run_tune.py"
-"""How a recorded command begins, whichever way it was started."""
+"""The first word of a recorded command, however the program was started."""
 
 HELP = (
     "Which low-rank network is best for a parameter budget, and how sure are we?\n\n"
@@ -53,7 +53,9 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
             list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
         )
     except Exception as problem:
-        if not hasattr(problem, "format_message"):  # a usage error, whichever click typer brings
+        if not hasattr(
+            problem, "format_message"
+        ):  # a usage error of click, or of the copy that typer contains
             raise
         raise UsageError([problem.format_message()]) from problem
     if not isinstance(result, RunOptions):
@@ -62,7 +64,7 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
 
 
 class _Command(TyperCommand):
-    """Shows ``--help`` as the flag that it is: typer would put ``<bool>`` behind it."""
+    """Shows ``--help`` as a flag, where typer would append ``<bool>``."""
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
@@ -123,19 +125,24 @@ def _command(
     json: flags.AsJson = False,
     list_spaces: flags.ListSpaces = False,
 ) -> RunOptions:
-    """Checks what typer parsed as a whole."""
+    """Checks the parsed options together."""
     given = {key: value for key, value in locals().items() if key != "context"}
-    problems = [*_stray(context), *_unread(given), *_repeated(given), *_twice(context)]
-    problems += [*_empty(context), *_misplaced(context, given), *_remote(given)]
+    problems = [
+        *_unknown_arguments(context),
+        *_unparsed_values(given),
+        *_repeated_keys(given),
+        *_repeated_options(context),
+    ]
+    problems += [*_empty_values(context), *_misplaced(context, given), *_uris_for_folders(given)]
     if not list_spaces and (problems or not space):
-        problems += _space_problems(space)  # alone it is told with what else the plan finds
+        problems += _space_problems(space)  # else the plan reports it with its other problems
     if problems:
         raise UsageError(problems)
     return _options(given, command=shlex.join([PROGRAM, *context.obj]))
 
 
 def _options(given: dict[str, Any], command: str) -> RunOptions:
-    """RunOptions' own names and empty values; a default of its own where nothing was given."""
+    """The options under RunOptions' names, with its defaults for those that were not given."""
     renamed = {
         "plan": "plan_only",
         "json": "as_json",
@@ -151,97 +158,108 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
     return RunOptions(**fields, command=command)
 
 
-def _stray(context: typer.Context) -> Iterable[str]:
-    """Words that are no option and no option's value."""
-    known = [name for parameter in context.command.params for name in parameter.opts]
+def _unknown_arguments(context: typer.Context) -> Iterable[str]:
+    """Arguments that are neither an option nor the value of one."""
+    options = [name for parameter in context.command.params for name in parameter.opts]
     for argument in context.args:
         name = argument.partition("=")[0]
-        if name in known:
-            yield f"{name} stands after --, where nothing is read as an option; drop the --"
+        if name in options:
+            yield f"{name} comes after --, where nothing is read as an option; drop the --"
             continue
-        near = nearest(name, known)
-        hint = f"did you mean {near}?" if near else f"{command_line()} --help lists what there is"
+        suggestion = nearest(name, options)
+        hint = (
+            f"did you mean {suggestion}?"
+            if suggestion
+            else f"{command_line()} --help lists what there is"
+        )
         yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
 
 
-def _unread(given: dict[str, Any]) -> Iterable[str]:
+def _unparsed_values(given: dict[str, Any]) -> Iterable[str]:
     """The values that could not be parsed."""
     for key, value in given.items():
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, ParseError):
-                yield f"{flag(key)}: {one.problem}"
+        for parsed in value if isinstance(value, list) else [value]:
+            if isinstance(parsed, ParseError):
+                yield f"{flag(key)}: {parsed.problem}"
 
 
-def _twice(context: typer.Context) -> Iterable[str]:
-    """Options of one value that have several, of which the last alone would count."""
+def _repeated_options(context: typer.Context) -> Iterable[str]:
+    """Options that take one value and were given several, of which only the last would count."""
     single = {
         name: parameter.opts[0]
         for parameter in context.command.params
         if not getattr(parameter, "multiple", False) and not getattr(parameter, "is_flag", False)
         for name in parameter.opts
     }
-    words = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", context.obj)]
-    for name, count in Counter(single[word] for word in words if word in single).items():
+    names = [
+        argument.partition("=")[0]
+        for argument in takewhile(lambda argument: argument != "--", context.obj)
+    ]
+    for name, count in Counter(
+        single[argument] for argument in names if argument in single
+    ).items():
         if count > 1:
             yield f"{name} is given {count} times; keep one of them"
 
 
-NAMING = {
+TEXT_OPTIONS = {
     *("--dataset", "--results-dir", "--data-dir", "--download", "--storage", "--study-id"),
     *("--address", "--accelerator-type", "--reuse-from"),
 }
-"""Options that take any text: an empty one would stand for the present folder, or for nothing."""
+"""Options that take any text; an empty one would mean the present folder, or nothing."""
 
 
-def _empty(context: typer.Context) -> Iterable[str]:
-    """Options that a shell gave the value of a variable which is not set."""
-    words = [*takewhile(lambda word: word != "--", context.obj)]
-    for word, value in itertools.pairwise([*words, "-"]):
-        name, equals, _ = word.partition("=")
-        if name in NAMING and (word == f"{name}=" if equals else value == ""):
-            yield f"{name} is empty: name what is meant, or leave the option out"
+def _empty_values(context: typer.Context) -> Iterable[str]:
+    """Options with an empty value, such as that of an unset shell variable."""
+    arguments = [*takewhile(lambda argument: argument != "--", context.obj)]
+    for argument, value in itertools.pairwise([*arguments, "-"]):
+        name, equals, _ = argument.partition("=")
+        if name in TEXT_OPTIONS and (argument == f"{name}=" if equals else value == ""):
+            yield f"{name} is empty: give it a value, or leave the option out"
 
 
-def _repeated(given: dict[str, Any]) -> Iterable[str]:
-    keys = [one[0] for one in given["settings"] or () if not isinstance(one, ParseError)]
+def _repeated_keys(given: dict[str, Any]) -> Iterable[str]:
+    keys = [
+        setting[0] for setting in given["settings"] or () if not isinstance(setting, ParseError)
+    ]
     for key in dict.fromkeys(keys):
         if keys.count(key) > 1:
             yield f"--set {key} is given {keys.count(key)} times; write --set {key}=A,B"
 
 
 def _misplaced(context: typer.Context, given: dict[str, Any]) -> Iterable[str]:
-    """A name that is a path, and options that have no effect beside the others."""
+    """A name that is a path, and options that have no effect together with the others."""
     name = given["name"]
     if name is not None and not is_folder_name(name):
         yield f"--name is the name of one folder, got {name!r}; --results-dir says where it lies"
     typed = {key for key in given if _is_typed(context, key)}
     yield from idle_options(typed)
     if given["confirm_what"] == "question" and "top" in typed:
-        yield "--top counts the best; what the questions chose is confirmed whole: leave it out"
+        yield "--top counts the best, but --confirm-what question confirms all: leave --top out"
 
 
 def _is_typed(context: typer.Context, key: str) -> bool:
-    """Whether an option stands on the command line, even with its default value."""
+    """Whether an option was given on the command line, even with its default value."""
     source = context.get_parameter_source(key)
     return source is not None and source.name == "COMMANDLINE"
 
 
-LOCAL = {
+LOCAL_FOLDERS = {
     "results_dir": "results lie on this machine's disk; --storage URI keeps checkpoints and a copy "
     "of the record elsewhere",
     "data_dir": "images are read from a folder of this machine, which hands them to the others",
     "download": "images are downloaded to a folder of this machine, which hands them to the others",
     "reuse_from": "name a study's folder; its own command with --storage brings a study home",
 }
-"""Options that name a folder, and what to do for one who would name a URI."""
+"""Options that name a local folder, with advice for a URI in its place."""
 
 
-def _remote(given: dict[str, Any]) -> Iterable[str]:
-    """URIs where a folder is meant; a path holds one slash of the two."""
-    for key, advice in LOCAL.items():
-        for place in given[key] if isinstance(given[key], list) else [given[key]]:
-            if place is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(place)):
-                uri = str(place).replace(":/", "://", 1)
+def _uris_for_folders(given: dict[str, Any]) -> Iterable[str]:
+    """URIs where a local folder is expected; ``Path`` has removed one of their two slashes."""
+    for key, advice in LOCAL_FOLDERS.items():
+        for path in given[key] if isinstance(given[key], list) else [given[key]]:
+            if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+                uri = str(path).replace(":/", "://", 1)
                 yield f"{flag(key)} {uri}: {advice}"
 
 

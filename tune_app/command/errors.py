@@ -1,4 +1,4 @@
-"""Usage errors: what was asked for cannot be done, and nothing was started."""
+"""Usage errors: the request cannot be carried out, and nothing was started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainables.text.suggestion import did_you_mean
 
 
 class UsageError(ValueError):
-    """Ends the program with exit code 2; ``problems`` says all that is wrong, in sentences."""
+    """Ends the program with exit code 2; ``problems`` lists everything wrong, one sentence each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -27,14 +27,14 @@ def os_errors_as_usage() -> Iterator[None]:
 
 
 class RayLostError(ConnectionError):
-    """Ray did not come up, or ended; the record is as it was."""
+    """Ray did not start, or has ended; the record is unchanged."""
 
 
-def unknown(what: str, name: str, choices: Iterable[str]) -> str:
-    """A sentence that names the choices and the one nearest to ``name``."""
+def unknown(noun: str, name: str, choices: Iterable[str]) -> str:
+    """An error message with the choices and the one most similar to ``name``."""
     choices = list(choices)
-    return f"unknown {what} {name!r}: choose from {', '.join(choices)}{did_you_mean(name, choices)}"
+    return f"unknown {noun} {name!r}: choose from {', '.join(choices)}{did_you_mean(name, choices)}"
 
 
 class HeadLostError(RayLostError):
-    """The head of a joined cluster is gone, and will not be started from here."""
+    """The head of a joined cluster is gone; this process cannot start it again."""

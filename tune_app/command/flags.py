@@ -16,7 +16,7 @@ from tune_app.command.choices import (
     PRESETS,
 )
 from tune_app.command.option_parsers import (
-    LEAST_SHARE,
+    MIN_GPU_SHARE,
     OptionParser,
     above_zero,
     at_least,
@@ -32,8 +32,8 @@ from tune_app.command.option_parsers import (
 from tune_app.command.schedulers import SCHEDULERS
 from tune_app.command.searchers import SEARCHERS
 
-MOST_SAMPLES = 1_000_000
-"""Points of one search; more would not end, and planning them takes memory."""
+MAX_SAMPLES = 1_000_000
+"""Most points of one search: more would take too long to run, and memory to plan."""
 
 ASK, HOW, SIZE = "What to ask", "How to search", "How large a network may be"
 RUN, WHERE, SHOW = "What a trial may use", "Where", "Look before you start"
@@ -161,7 +161,7 @@ ReductionFactor = Annotated[
 ]
 NumSamples = Annotated[
     Any,
-    _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1, MOST_SAMPLES)),
+    _option(HOW, "N", "Number of points that random or optuna draws.", at_least(1, MAX_SAMPLES)),
 ]
 Objective = Annotated[
     Any,
@@ -193,7 +193,7 @@ GpusPerTrial = Annotated[
     _option(RUN, "X|auto", "GPUs per trial, such as 0.25; auto measures the fastest.", share()),
 ]
 CpusPerTrial = Annotated[
-    Any, _option(RUN, "X", "CPU cores per trial; default 1.", from_number(LEAST_SHARE))
+    Any, _option(RUN, "X", "CPU cores per trial; default 1.", from_number(MIN_GPU_SHARE))
 ]
 MaxConcurrent = Annotated[Any, _option(RUN, "N", "Maximum number of trials at once.", at_least(1))]
 EpochsPerReport = Annotated[

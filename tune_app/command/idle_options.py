@@ -1,8 +1,8 @@
-"""Options that would be read and have no effect beside the others: refused, not ignored.
+"""Options that would have no effect together with the others: they are refused, not ignored.
 
-A rule is one of three: an option needs another one, excludes another one, or has no effect in a
-mode (a confirmation, the list of spaces). Options whose effect depends on the space, the data set
-or the machine are judged where those are known: ``planning`` and ``preview``.
+There are three kinds of rules: an option needs another one, excludes another one, or has no effect
+in a mode (a confirmation, the list of spaces). Where the effect depends on the space, the data set
+or the machine, ``planning`` and ``preview`` check it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ NEEDS = {
     "top": ("confirm", "--top says what --confirm retrains; add --confirm N"),
     "confirm_what": ("confirm", "--confirm-what says what --confirm retrains; add --confirm N"),
 }
-"""Each option that has an effect beside another one alone."""
+"""Options that have an effect only together with another one."""
 
 EXCLUDE = {
     ("data_dir", "download"): ONE_PLACE,
     ("fresh", "study_id"): "--study-id says which study to continue, and --fresh begins a new one: "
     "keep one of them",
 }
-"""Pairs of which one option takes the other's effect."""
+"""Pairs of options that exclude each other."""
 
 SHAPES_A_SEARCH = (
     *("settings", "seeds", "estimating_seeds", "num_samples", "search", "search_seed"),
@@ -34,17 +34,17 @@ SHAPES_A_SEARCH = (
 
 
 def idle_options(given: Set[str]) -> Iterator[str]:
-    """A sentence on each option that would have no effect.
+    """One sentence for each option that would have no effect.
 
     Args:
-        given: the options that were typed, by the names of their parameters.
+        given: names of the parameters of the options on the command line.
     """
     if "list_spaces" in given:
         for name in sorted(given - {"list_spaces", "space"}):
             yield f"{flag(name)} has no effect on --list-spaces; leave one of them out"
         return
-    for name, (other, sentence) in NEEDS.items():
-        if name in given and other not in given:
+    for name, (needed, sentence) in NEEDS.items():
+        if name in given and needed not in given:
             yield sentence
     for pair, sentence in EXCLUDE.items():
         if given >= {*pair}:

@@ -1,4 +1,4 @@
-"""Imports at first use: Ray and Optuna take seconds, for which ``--help`` need not wait."""
+"""Imports at first use, since Ray and Optuna take seconds that ``--help`` does not need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any
 
 
 def import_named(target: str) -> Any:
-    """What "module:name" names."""
+    """Imports and returns the object "module:name"."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -1,6 +1,6 @@
-"""Parsers of option values: a parser returns the value, or a ParseError that says what is wrong.
+"""Parsers of option values: a parser returns the value, or a ParseError with the problem.
 
-A reader that raised would end the parsing at the first mistake; this way all of them are told.
+They do not raise, so that all mistakes of a command line are reported together.
 """
 
 from __future__ import annotations
@@ -20,33 +20,35 @@ OptionParser = Callable[[str], Any]
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 DURATION = re.compile("".join(rf"(?:(?P<{unit}>{NUMBER}){unit})?" for unit in UNITS))
-LEAST_SHARE = 0.0001
-"""Ray counts cores and cards in ten thousandths; what is less would be nothing."""
+MIN_GPU_SHARE = 0.0001
+"""Ray's resolution for cores and GPUs; smaller shares would be rounded to 0."""
 
-LONGEST = 1e9
-"""Seconds, thirty years: Python cannot wait for ten times as long."""
+MAX_SECONDS = 1e9
+"""Thirty years; Python's waits overflow at ten times as much."""
 
 THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class ParseError:
-    """A value that could not be read, and what was expected."""
+    """A value that could not be parsed, with what was expected."""
 
     problem: str
 
 
-def at_least(least: int, most: float = inf) -> OptionParser:
-    """A whole number; 1_000 and 1,000 are both a thousand, 1,5 is neither fifteen nor a list."""
+def at_least(minimum: int, maximum: float = inf) -> OptionParser:
+    """A whole number; 1_000 and 1,000 are accepted, 1,5 is not."""
 
     def read(text: str) -> int:
         number = int(_without_commas(text))
-        if not least <= number <= most:
+        if not minimum <= number <= maximum:
             raise ValueError
         return number
 
-    least_words = f"a whole number of at least {least}"
-    return _reader(read, least_words if most == inf else f"a whole number from {least} to {most:,}")
+    expected = f"a whole number of at least {minimum}"
+    return _parser(
+        read, expected if maximum == inf else f"a whole number from {minimum} to {maximum:,}"
+    )
 
 
 def kept() -> OptionParser:
@@ -66,37 +68,37 @@ def kept() -> OptionParser:
 
 def above_zero() -> OptionParser:
     """A finite number above 0."""
-    return _reader(_positive, "a number above 0")
+    return _parser(_positive, "a number above 0")
 
 
-def from_number(least: float) -> OptionParser:
+def from_number(minimum: float) -> OptionParser:
     """A finite number above 0 and not below a bound."""
 
     def read(text: str) -> float:
         number = _positive(text)
-        if number < least:
+        if number < minimum:
             raise ValueError
         return number
 
-    return _reader(read, f"a number of at least {least}")
+    return _parser(read, f"a number of at least {minimum}")
 
 
 def share() -> OptionParser:
-    """GPUs of one trial: a part of a card, whole cards (Ray takes no 1.5), or "auto"."""
+    """GPUs of one trial: a fraction of one, a whole number (Ray refuses 1.5), or "auto"."""
 
     def read(text: str) -> float | str:
         number = 0.0 if text == "auto" else float(_without_commas(text))
-        if not (number == 0 or LEAST_SHARE <= number < inf):
+        if not (number == 0 or MIN_GPU_SHARE <= number < inf):
             raise ValueError
         if number > 1 and not number.is_integer():
             raise ValueError
         return "auto" if text == "auto" else number
 
-    return _reader(read, "a fraction of a GPU (0 to 1), whole GPUs, or auto")
+    return _parser(read, "a fraction of a GPU (0 to 1), whole GPUs, or auto")
 
 
 def duration() -> OptionParser:
-    """Seconds in "90", "30m", "2h" or "1d12h"; every number but a lone one has a unit."""
+    """A time such as "90", "30m", "2h" or "1d12h", in seconds; a number alone needs no unit."""
 
     def read(text: str) -> float:
         text = text.strip().lower()
@@ -109,64 +111,64 @@ def duration() -> OptionParser:
         seconds = _positive(
             str(sum(float(number) * UNITS[unit] for unit, number in numbers.items()))
         )
-        if seconds > LONGEST:
+        if seconds > MAX_SECONDS:
             raise ValueError
         return seconds
 
-    return _reader(read, "a time such as 90s, 30m, 2h or 1d12h")
+    return _parser(read, "a time such as 90s, 30m, 2h or 1d12h")
 
 
-def one_of(what: str, choices: Iterable[str]) -> OptionParser:
+def one_of(noun: str, choices: Iterable[str]) -> OptionParser:
     """One of a few names."""
-    return lambda text: text if text in choices else ParseError(unknown(what, text, choices))
+    return lambda text: text if text in choices else ParseError(unknown(noun, text, choices))
 
 
 def objectives(text: str) -> tuple[str, ...] | ParseError:
-    """Names of what is optimised, separated by commas; accuracy is always among them."""
+    """Names of objectives, separated by commas; val_accuracy comes first."""
     names = tuple(name.strip() for name in text.split(","))
-    wrong = [unknown("objective", name, OBJECTIVES) for name in names if name not in OBJECTIVES]
+    problems = [unknown("objective", name, OBJECTIVES) for name in names if name not in OBJECTIVES]
     if len(set(names)) < len(names):
-        wrong.append(f"each objective is named once, got {text}")
-    if names[0] != "val_accuracy" and not wrong:
-        wrong.append(f"val_accuracy comes first, got {text}")
-    return ParseError("; ".join(wrong)) if wrong else names
+        problems.append(f"each objective is named once, got {text}")
+    if names[0] != "val_accuracy" and not problems:
+        problems.append(f"val_accuracy comes first, got {text}")
+    return ParseError("; ".join(problems)) if problems else names
 
 
 def setting(text: str) -> tuple[str, tuple[SettingValue, ...]] | ParseError:
     """``key=value[,value…]``: the key and its values."""
-    key, equals, rest = text.partition("=")
-    values = [value.strip() for value in _listed(rest)]
+    key, equals, listed = text.partition("=")
+    values = [value.strip() for value in _split_values(listed)]
     if not (key.strip() and equals and all(values)):
         return ParseError(f"takes key=value or key=value,value,…, got {text!r}")
     parsed = tuple(map(scalar, values))
     if len(set(parsed)) < len(parsed):
-        return ParseError(f"the values of a key differ, got {text!r}")
+        return ParseError(f"each value is given once, got {text!r}")
     return key.strip(), parsed
 
 
-def _listed(text: str) -> list[str]:
-    """The parts between commas; one inside brackets or quotes belongs to its value.
+def _split_values(text: str) -> list[str]:
+    """Splits at commas outside of brackets and quotes.
 
-    A network has arguments, ``net.py:make_net(depth=20, width=4)``, and a path may hold a comma.
+    A network may have arguments, ``net.py:make_net(depth=20, width=4)``, and a path a comma.
     """
     parts, start, depth, quote = [], 0, 0, ""
-    for place, letter in enumerate(text):
+    for position, letter in enumerate(text):
         if quote:
             quote = "" if letter == quote else quote
-        elif letter in "'\"" and not text[start:place].strip():
+        elif letter in "'\"" and not text[start:position].strip():
             quote = letter
         elif letter in "()":
             depth += 1 if letter == "(" else -1
         elif letter == "," and depth <= 0:
-            parts.append(text[start:place])
-            start = place + 1
-    if quote or depth > 0:  # none that is closed
+            parts.append(text[start:position])
+            start = position + 1
+    if quote or depth > 0:  # an unclosed bracket or quote is an ordinary character
         return text.split(",")
     return [*parts, text[start:]]
 
 
 def custom_resource(text: str) -> tuple[str, float] | ParseError:
-    """``name=amount`` of a custom resource of Ray; an amount above one is a whole number there."""
+    """``name=amount`` of a custom resource of Ray; amounts above 1 must be whole numbers."""
     name, _, amount = text.partition("=")
     try:
         number = _positive(amount)
@@ -183,7 +185,7 @@ def custom_resource(text: str) -> tuple[str, float] | ParseError:
     return name.strip(), number
 
 
-def _reader(read: OptionParser, expected: str) -> OptionParser:
+def _parser(read: OptionParser, expected: str) -> OptionParser:
     def parse(text: str) -> Any:
         try:
             return read(text)
@@ -201,7 +203,7 @@ def _positive(text: str) -> float:
 
 
 def _without_commas(text: str) -> str:
-    """Commas part thousands; any other comma is a decimal or a list, which is no number here."""
+    """Removes commas between thousands; raises ValueError for commas elsewhere."""
     if "," in text and not THOUSANDS.fullmatch(text.strip()):
         raise ValueError
     return text.replace(",", "")

@@ -1,4 +1,4 @@
-"""What a person may ask of ``run_tune.py``, parsed and checked."""
+"""The options of ``run_tune.py``, parsed and checked."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from search_spaces.grammar.domains import Scalar
 from trainables.files.storage import is_uri
 
 KEPT_WHEN_FINISHED = 10
-"""Finished trials whose checkpoint stays besides the front; the others' goes when a run ends."""
+"""Finished trials that keep their checkpoint besides the front; others lose it when a run ends."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """One invocation. ``None`` means: as the space says, or as the machine suggests.
+    """One invocation. ``None`` means the space's default, or one that suits the machine.
 
     ``settings`` holds ``--set key=value[,value…]``: one value fixes a key, several narrow it.
-    ``gpus_per_trial`` is a fraction of a card or "auto"; ``time_budget_seconds`` is wall time.
+    ``gpus_per_trial`` is a number of GPUs or "auto"; ``time_budget_seconds`` is wall time.
     """
 
     space: str  # a registered name, or a path ending in .toml

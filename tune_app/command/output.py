@@ -1,4 +1,4 @@
-"""Printing for people and for pipes: results as they are, events through one logger."""
+"""Printing to terminals and pipes: results through stdout, events through one logger."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LOG = logging.getLogger("ranktune")
-"""What a search tells a person, one line an event; silent until ``log_lines`` gives it a place."""
+"""The logger of a search's events, one line each; silent until ``log_lines`` adds a handler."""
 
 
 def print_line(text: str) -> None:
-    """Prints to stdout; a reader that has seen enough (``| head``) is no error.
+    """Prints to stdout; a closed pipe (``| head``) is no error.
 
     Raises:
-        OSError: the file that stdout goes to takes no more.
+        OSError: stdout is a file that cannot be written.
     """
     try:
         print(text, flush=True)
     except OSError as problem:
-        # the interpreter flushes once more at exit
+        # else the interpreter's flush at exit fails
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(problem, BrokenPipeError):
             raise
 
 
 def terminal() -> Console | None:
-    """A console that can redraw lines; None where output is piped."""
+    """A console that can redraw lines; None where stdout is not a terminal."""
     from rich.console import Console  # a tenth of a second that --plan does not need
 
     console = Console()
@@ -42,7 +42,7 @@ def terminal() -> Console | None:
 
 @contextmanager
 def log_lines(console: Console | None) -> Iterator[None]:
-    """Prints what is logged meanwhile: above a console's live table, or as plain lines."""
+    """Within, prints what is logged: above a console's live table, or as plain lines."""
     show = print_line
     if console is not None:
         show = partial(console.print, highlight=False, markup=False, soft_wrap=True)
@@ -52,7 +52,7 @@ def log_lines(console: Console | None) -> Iterator[None]:
 
 @contextmanager
 def log_to(show: Callable[[str], object]) -> Iterator[None]:
-    """Hands every logged line to ``show`` meanwhile."""
+    """Within, passes every logged line to ``show``."""
     handler, level = LineHandler(show), LOG.level
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
@@ -64,7 +64,7 @@ def log_to(show: Callable[[str], object]) -> Iterator[None]:
 
 
 class LineHandler(logging.Handler):
-    """Shows the message alone, without time or level: the lines are for people."""
+    """Shows messages without time and level."""
 
     def __init__(self, show: Callable[[str], object]) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class LineHandler(logging.Handler):
         text = self.format(record)
         try:
             self._show(text)
-        except RuntimeError:  # a signal handler that logs while a line is half printed
+        except RuntimeError:  # a signal handler may log while a line is being printed
             os.write(1, f"{text}\n".encode())
-        except OSError:  # a search goes on where the file of its lines takes no more
+        except OSError:  # a search continues if the file with its output is full
             pass

@@ -1,4 +1,4 @@
-"""Every scheduler by name. A scheduler stops trials; it is one of Ray's, or behaves like one."""
+"""Every scheduler by name. A scheduler stops trials, and has the interface of Ray's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SchedulerEntry:
-    """``make`` is a "module:name" that takes a ``Horizon``, imported when it is used.
+    """``make`` is the "module:name" of a function of a ``Horizon``, imported when it is used.
 
-    ``stops`` says whether it judges a trial before its last epoch, ``has_rungs`` whether it does so
-    at rungs alone, whose ratio ``--reduction-factor`` sets.
+    ``stops`` tells whether it may stop a trial before its last epoch, ``has_rungs`` whether it does
+    so only at rungs, whose ratio ``--reduction-factor`` sets.
     """
 
     help: str

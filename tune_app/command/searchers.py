@@ -1,4 +1,4 @@
-"""Every searcher by name. A searcher proposes trials, as ``deciding/searcher.py`` says."""
+"""Every searcher by name. A searcher proposes trials: see ``deciding/searcher.py``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Points(Enum):
 
 @dataclass(frozen=True)
 class SearcherEntry:
-    """``make`` is a "module:name" that takes a ``SearchContext``, imported when it is used."""
+    """``make`` is the "module:name" of a function of a ``SearchContext``, imported when used."""
 
     help: str
     points: Points

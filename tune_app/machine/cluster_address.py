@@ -1,4 +1,4 @@
-"""The address of a Ray cluster: what keeps this machine from joining it, found without Ray."""
+"""The address of a Ray cluster: checks, without Ray, whether this machine can join it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ON_A_NODE = (
 )
 
 SECONDS = 10
-"""For a head to take a connection; Ray itself would try for ever."""
+"""Time limit for a connection to the head; Ray itself would try for ever."""
 
 
 def address_problem(address: str) -> str:
-    """Why no cluster can be joined at an address, in a sentence; "" where one may answer."""
+    """Why no cluster can be joined at an address, in a sentence; "" where that may work."""
     if "://" in address:
         return f"--address {address}: this is a Ray client's address; {ON_A_NODE}"
     reason = _head_problem(address)
-    if not reason and not _has_raylet():  # Ray would look for one for a minute
+    if not reason and not _has_raylet():  # Ray would search for one for a minute
         reason = f"this machine is not a node of a cluster; {ON_A_NODE}"
     return f"--address {address}: no Ray cluster answers there: {reason}" if reason else ""
 
@@ -32,11 +32,11 @@ def _head_problem(address: str) -> str:
         return ""
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS).close()
-    except (OSError, OverflowError, UnicodeError) as problem:  # the latter two: of the address
+    except (OSError, OverflowError, UnicodeError) as problem:  # the latter two: an invalid address
         return str(problem)
     return ""
 
 
 def _has_raylet() -> bool:
-    """Whether Ray runs on this machine, no matter who started it."""
+    """Whether Ray runs on this machine, whoever started it."""
     return any(process.info["name"] == "raylet" for process in psutil.process_iter(["name"]))

@@ -1,4 +1,4 @@
-"""What this machine has, found out without torch."""
+"""The CPUs and GPUs of this machine, counted without torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-"""Where a container sees its own limits, in either version of Linux' control groups."""
+"""Where a container's limits are, in both versions of Linux control groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Counts through NVML, within CUDA_VISIBLE_DEVICES; no driver means no GPU."""
+    """Counts GPUs by NVML, within CUDA_VISIBLE_DEVICES; without a driver there are none."""
     return Machine(gpus=_visible(_installed_gpus()), cpus=available_cpus())
 
 
@@ -32,7 +32,7 @@ def available_cpus(cgroups: Path = CGROUPS) -> int:
 
 
 def _cpu_quota(cgroups: Path) -> float | None:
-    """CPUs' worth of time that the control group grants; None without a limit."""
+    """The CPU quota of the control group, in CPUs; None without a limit."""
     try:
         if (cgroups / "cpu.max").is_file():  # version 2
             quota, period = (cgroups / "cpu.max").read_text().split()
@@ -45,7 +45,7 @@ def _cpu_quota(cgroups: Path) -> float | None:
 
 
 def _installed_gpus() -> int:
-    import pynvml  # only where a driver may be
+    import pynvml  # imported only where a driver is installed
 
     try:
         pynvml.nvmlInit()
@@ -57,12 +57,12 @@ def _installed_gpus() -> int:
 
 
 def _visible(installed: int) -> int:
-    """CUDA stops reading the list at the first device that is not there."""
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if listed is None:
+    """Number of visible GPUs; CUDA ignores the list from the first missing device on."""
+    variable = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if variable is None:
         return installed
     usable = 0
-    for device in filter(None, (entry.strip() for entry in listed.split(","))):
+    for device in filter(None, (entry.strip() for entry in variable.split(","))):
         if device.lstrip("-").isdigit() and not 0 <= int(device) < installed:
             break
         usable += 1

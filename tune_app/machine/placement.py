@@ -1,4 +1,4 @@
-"""Where trials run: the resources of each, how many at once, and their threads."""
+"""Where trials run: their resources, their number at once, and their threads."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Placement:
-    """The nodes, and what a trial gets of them.
+    """The nodes, and the resources of a trial.
 
-    ``tiers`` holds the ordinary resources first, then larger ones for trials that ran out of
-    memory.
-    ``max_concurrent`` is --max-concurrent. ``is_joined``: the nodes are a cluster's, whose number
-    changes.
+    Attributes:
+        nodes: of the machine or cluster.
+        tiers: the ordinary resources first, then larger ones for trials that ran out of memory.
+        max_concurrent: the option --max-concurrent.
+        is_joined: whether the nodes are those of a cluster, whose number may change.
     """
 
     nodes: tuple[Node, ...]
@@ -38,7 +39,7 @@ class Placement:
     is_joined: bool = False
 
     def resources(self, tier: int) -> TrialResources:
-        """The resources of a tier; those of the last one where there are fewer."""
+        """The resources of a tier, or of the last one where there are fewer."""
         return self.tiers[min(tier, len(self.tiers) - 1)]
 
     def slots(self, tier: int = 0) -> int:
@@ -63,20 +64,20 @@ class Placement:
 
 
 def assign_resources(nodes: Sequence[Node], options: RunOptions, gpus: float | None) -> Placement:
-    """How a study's trials are placed on the nodes; ``gpus`` is a trial's part of a card.
+    """The placement of a study's trials on the nodes; ``gpus`` is the number of GPUs per trial.
 
     Raises:
-        UsageError: where no single node has what a trial asks for: Ray would wait for ever.
+        UsageError: where no single node has a trial's resources: Ray would wait for ever.
     """
     custom = options.resources
     if options.accelerator_type:
         custom += of_type(options.accelerator_type)
     resources = choose_resources(nodes, options.cpus_per_trial, gpus, custom)
     joined = options.address is not None
-    found = problems(nodes, resources)
-    if found and not (joined and options.max_concurrent):
+    unmet = problems(nodes, resources)
+    if unmet and not (joined and options.max_concurrent):
         if joined:
-            found.append("if the cluster adds nodes by itself, limit it with --max-concurrent N")
-        raise UsageError(found)
-    tiers = (resources,) if found else resource_tiers(nodes, resources)
+            unmet.append("if the cluster adds nodes by itself, limit it with --max-concurrent N")
+        raise UsageError(unmet)
+    tiers = (resources,) if unmet else resource_tiers(nodes, resources)
     return Placement(tuple(nodes), tiers, options.max_concurrent, joined)

@@ -1,7 +1,7 @@
-"""Which studies run on this machine, so that the next one can say that the cores are taken.
+"""The studies that run on this machine, for a warning where they need more than it has.
 
 Each search keeps a small file in a folder of the user on this machine, never on a shared disk. A
-file whose process is gone counts for nothing and is removed.
+file whose process has ended is ignored and removed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tune_app.record.lease import own_pid_namespace, process_runs
 
 
 class RunningStudy(msgspec.Struct, frozen=True):
-    """A study that is searched here: its folder, how many trials at once, and what each takes."""
+    """A running search: its folder, its number of concurrent trials, and their resources."""
 
     folder: str
     trials: int
@@ -34,7 +34,7 @@ class RunningStudy(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_this_process(cls, folder: Path, trials: int, resources: TrialResources) -> RunningStudy:
-        """What this process runs."""
+        """The search of this process."""
         process = psutil.Process()
         return cls(
             str(folder.absolute()),
@@ -49,7 +49,7 @@ class RunningStudy(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def announced(study: RunningStudy) -> Iterator[None]:
-    """Announces this search to others while it runs, where the file can be written."""
+    """Within, this search is announced to others, if the file can be written."""
     path = _folder() / f"{study.pid}-{study.pid_namespace.rpartition(':')[2]}.json"
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -62,44 +62,50 @@ def announced(study: RunningStudy) -> Iterator[None]:
 
 
 def running_studies() -> list[RunningStudy]:
-    """The studies that other processes of this user search on this machine."""
-    found = []
+    """The searches of other processes of this user on this machine."""
+    studies = []
     with contextlib.suppress(OSError):
         if _folder().stat().st_uid != os.getuid():
             return []
         for path in sorted(_folder().glob("*.json")):
             study = _read(path)
             if study is not None and study.pid_namespace != own_pid_namespace():
-                continue  # of another container that shares the folder: it cannot be asked
+                continue  # of another container: its processes are not visible
             if study is None or not process_runs(study.pid, study.started_at):
                 path.unlink(missing_ok=True)
             elif study.pid != os.getpid():
-                found.append(study)
-    return found
+                studies.append(study)
+    return studies
 
 
 def crowding(study: RunningStudy, others: Sequence[RunningStudy], machine: Machine) -> str:
-    """A warning where a study and the running ones take more than there is; "" where they fit."""
-    others = [one for one in others if one.folder != study.folder]
-    ones = [study, *others]
-    taken = {
-        "cores": (sum(one.trials * one.cpus for one in ones), machine.cpus),
-        "GPUs": (sum(one.trials * one.gpus for one in ones), machine.gpus),
+    """A warning where a study and the running ones need more than the machine has; else ""."""
+    others = [running for running in others if running.folder != study.folder]
+    studies = [study, *others]
+    demand = {
+        "cores": (sum(running.trials * running.cpus for running in studies), machine.cpus),
+        "GPUs": (sum(running.trials * running.gpus for running in studies), machine.gpus),
     }
-    short = [f"{there} {what}" for what, (asked, there) in taken.items() if asked > there]
-    if not others or not short:
+    scarce = [
+        f"{available} {resource}"
+        for resource, (needed, available) in demand.items()
+        if needed > available
+    ]
+    if not others or not scarce:
         return ""
-    listed = ", ".join(f"{one.folder} (process {one.pid}, {one.trials} at once)" for one in others)
+    listed = ", ".join(
+        f"{running.folder} (process {running.pid}, {running.trials} at once)" for running in others
+    )
     verb, wait = ("runs", "it") if len(others) == 1 else ("run", "them")
     return (
         f"{listed} {verb} on this machine too, and together the studies need more than its "
-        f"{' and '.join(short)}: epochs take longer and the recorded times mean less; wait for "
+        f"{' and '.join(scarce)}: epochs take longer and the recorded times mean less; wait for "
         f"{wait}, or share the machine with --max-concurrent in each"
     )
 
 
 def _folder() -> Path:
-    """Of this user on this machine; it need not exist."""
+    """The folder of this user's running searches, which may not exist."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     if runtime.is_dir() and os.access(runtime, os.W_OK):
         return runtime / "ranktune"
@@ -108,7 +114,7 @@ def _folder() -> Path:
 
 
 def _read(path: Path) -> RunningStudy | None:
-    """None where the file is damaged or gone."""
+    """The content of a file; None where it is damaged or gone."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunningStudy)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

@@ -30,6 +30,6 @@ def placement_options(resources: TrialResources) -> dict[str, Any]:
     """
     if not refused_ids:
         return {}
-    others = [node for node in nodes() if node.id not in refused_ids and node.fits(resources)]
+    others = [node for node in nodes() if node.id not in refused_ids and node.capacity(resources)]
     selector = {NODE_ID: f"!in({', '.join(sorted(refused_ids))})"}
     return {"bundle_label_selector": [selector]} if others else {}

@@ -23,10 +23,12 @@ Point = dict[str, Any]
 
 
 def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> list[str]:
-    """Both stages and what they can show, in sentences; nothing for a plan of one stage.
+    """The two stages of a plan and the leads that they can detect; empty for a plan of one stage.
 
-    ``runs`` of the second stage, 0 where they are not chosen yet. ``spread`` is the standard
-    deviation between seeds on record, a fraction; None where none is.
+    Args:
+        plan: of the study.
+        runs: of the second stage; 0 where they are not chosen yet.
+        spread: standard deviation between seeds on record, a fraction; None where none is recorded.
     """
     if not plan.estimating_seeds:
         return []
@@ -34,18 +36,20 @@ def evidence_lines(plan: Plan, runs: int = 0, spread: float | None = None) -> li
     lines = [f"stage 1, to choose: every point on {plural(len(plan.seeds), 'seed')}"]
     chosen = most_chosen(plan)
     if runs:
-        words = plural(runs, "run")
+        count = plural(runs, "run")
     elif chosen:
-        words = f"at most {plural(chosen * seeds, 'run')} of {plural(chosen, 'configuration')}"
+        count = f"at most {plural(chosen * seeds, 'run')} of {plural(chosen, 'configuration')}"
     else:
-        words = "as many runs as chosen configurations times seeds"
+        count = "as many runs as chosen configurations times seeds"
     fresh = plural(seeds, "fresh seed")
-    lines += [f"stage 2, to estimate: what each arm chose, on {fresh}: {words}"]
+    lines += [f"stage 2, to estimate: what each arm chose, on {fresh}: {count}"]
     return [*lines, *_leads(plan, seeds, spread)]
 
 
-def least_lead(runs: int, blocks: int = 1, *, level: float = LEVEL, power: float = POWER) -> float:
-    """The lead, in standard deviations between seeds, that is detected with a power of 80 %.
+def smallest_lead(
+    runs: int, blocks: int = 1, *, level: float = LEVEL, power: float = POWER
+) -> float:
+    """The smallest lead that is detected with this power, in standard deviations between seeds.
 
     Two groups of ``runs`` in each of ``blocks`` architectures; two-sided t test at ``level``.
     Infinite with one run and no other block.
@@ -58,9 +62,10 @@ def least_lead(runs: int, blocks: int = 1, *, level: float = LEVEL, power: float
 
 
 def _t_quantile(share: float, freedom: int) -> float:
-    """Within 1 % from two degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5).
+    """Student's t quantile, within 1 % from 2 degrees of freedom on.
 
-    SciPy has it exactly, and takes longer to import than a plan takes.
+    The approximation is Abramowitz and Stegun's (1964, 26.7.5). Importing SciPy for the exact value
+    would take longer than the plan.
     """
     z = NormalDist().inv_cdf(share)
     terms = (
@@ -74,11 +79,11 @@ def _t_quantile(share: float, freedom: int) -> float:
 
 
 def _leads(plan: Plan, seeds: int, spread: float | None) -> list[str]:
-    """How large a lead each question can show; of a space without one, the best of all."""
+    """The lead that each question can show; for a space without questions, that of the best."""
     points = _points(plan)
-    asked: Sequence[Question | None] = plan.space.questions or (None,)
-    told = [_can_show(plan, question, points, seeds, spread) for question in asked]
-    return [f"what they can show, in four of five studies: {told[0]}", *told[1:]]
+    questions: Sequence[Question | None] = plan.space.questions or (None,)
+    sentences = [_can_show(plan, question, points, seeds, spread) for question in questions]
+    return [f"what they can show, in four of five studies: {sentences[0]}", *sentences[1:]]
 
 
 def _can_show(
@@ -88,29 +93,29 @@ def _can_show(
         case Contrast():
             blocks = max(1, _arms(plan, question, points) // 2)
             runs = seeds if plan.space.nuisance_keys else len(plan.seeds)
-            lead, over = least_lead(runs, blocks), _over(blocks, "architecture")
+            lead, over = smallest_lead(runs, blocks), _over(blocks, "architecture")
             return f"contrast: a lead of {_size(lead, spread)}{over}"
         case Select():
             budgets = _distinct(plan, points, (question.within,))
             rivals = max(1, round(_arms(plan, question, points) / max(budgets, 1)) - 1)
-            lead = least_lead(seeds, power=POWER ** (1 / rivals))
+            lead = smallest_lead(seeds, power=POWER ** (1 / rivals))
             return f"select: a lead of {_size(lead, spread)}{_over(rivals, 'rival')}"
         case Carry():
             treatments = max(1, _distinct(plan, points, (question.treatment,)))
             blocks = max(1, _arms(plan, question, points) // (2 * treatments))
-            lead, over = least_lead(seeds, blocks), _over(blocks, "architecture")
+            lead, over = smallest_lead(seeds, blocks), _over(blocks, "architecture")
             return f"carry: a cost of {_size(lead, spread)}{over}"
         case Smallest():
             tried = max(1, _arms(plan, question, points) - 1)
-            lead = least_lead(seeds, level=LEVEL / tried)
+            lead = smallest_lead(seeds, level=LEVEL / tried)
             return f"smallest: a loss that is below the margin by {_size(lead, spread)}"
         case Trend():
             return (
-                "trend: an exponent; the faster accuracy falls beside the best value, the narrower"
-                " its interval"
+                "trend: an exponent; its interval is narrower the faster accuracy falls away from "
+                "the best value"
             )
         case None:
-            return f"best: a lead of {_size(least_lead(seeds), spread)}"
+            return f"best: a lead of {_size(smallest_lead(seeds), spread)}"
 
 
 def _over(count: int, noun: str) -> str:
@@ -118,7 +123,7 @@ def _over(count: int, noun: str) -> str:
 
 
 def _size(lead: float, spread: float | None) -> str:
-    """A lead in words, in points too where the spread is on record."""
+    """A lead as text, also in percentage points where the spread is on record."""
     if not math.isfinite(lead):
         return "no size (one run of each says nothing about chance)"
     text = f"{lead:.2g} standard deviations between seeds"
@@ -132,23 +137,25 @@ def most_chosen(plan: Plan) -> int:
     points = _points(plan)
     if not points or not plan.estimating_seeds:
         return 0
-    chosen = 1  # the best of all
+    chosen = 1  # the best of the study
     for question in plan.space.questions:
         if isinstance(question, Contrast) and not plan.space.nuisance_keys:
-            continue  # nothing is tuned, so that nothing is chosen
+            continue  # without tuning nothing is chosen
         chosen += _arms(plan, question, points)
     return min(_distinct(plan, points, plan.space.keys), chosen)
 
 
 def _arms(plan: Plan, question: Question, points: Sequence[Point]) -> int:
-    """How many configurations a question chooses at most, each arm one."""
+    """How many configurations a question can choose: one for each arm."""
     networks = plan.space.scientific_keys
     match question:
         case Select():
             return _distinct(plan, points, (question.within, *question.keys))
         case Contrast():
             arms = (question.baseline, question.treatment)
-            return _distinct(plan, [one for one in points if one[question.key] in arms], networks)
+            return _distinct(
+                plan, [point for point in points if point[question.key] in arms], networks
+            )
         case Carry():
             return 2 * _distinct(plan, points, networks)
         case Smallest():
@@ -162,7 +169,7 @@ def _points(plan: Plan) -> list[Point]:
 
 
 def _distinct(plan: Plan, points: Iterable[Point], names: Iterable[str]) -> int:
-    """How many points differ in these keys; a key that does not apply has no value."""
+    """How many distinct values these keys have; a key that does not apply has none."""
     keys = {name: plan.space.keys[name] for name in names}
     return len(
         {

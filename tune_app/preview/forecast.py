@@ -1,4 +1,4 @@
-"""What a plan will cost on disk and in hours, as far as it is known beforehand."""
+"""The disk space and the hours that a plan will take, as far as they can be predicted."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ SLOTS = 2  # where nothing has run yet
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Bytes that the study folder may come to need; seconds of one slot where a speed is known."""
+    """Bytes that the study folder may need, and seconds of one slot where a speed is known."""
 
     disk_bytes: int
     slots: int = SLOTS
     slot_seconds: float | None = None
-    elsewhere: bool = False  # the speed is that of other studies
+    elsewhere: bool = False  # whether the speed was measured by other studies
     images_bytes: int = 0
 
     def lines(self) -> list[str]:
-        """The forecast in words."""
+        """The forecast as text."""
         lines = [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk"]
         if self.slot_seconds:
             wall = timedelta(seconds=self.slot_seconds / self.slots)
-            told = humanize.precisedelta(wall, minimum_unit="minutes", format="%.0f")
+            duration = humanize.precisedelta(wall, minimum_unit="minutes", format="%.0f")
             source = "as studies beside it ran" if self.elsewhere else "as its epochs ran so far"
             end = datetime.now() + wall
             lines += [
-                f"  about {told} at {self.slots} trials at once, {source}:",
+                f"  about {duration} at {self.slots} trials at once, {source}:",
                 f"  done on {end:%A %d %B at %H:%M} if started now",
             ]
         if self.images_bytes:
@@ -48,20 +48,19 @@ class Forecast:
 
 
 def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
-    """The cost of what is left of a plan, if nothing is stopped early."""
+    """The cost of the rest of a plan, if no trial is stopped early."""
     progress = progress or StudyProgress()
     slots = progress.slots or SLOTS
-    trials = (*(plan.trials or _imagined(plan)), *_second_stage(plan, progress))
+    trials = (*(plan.trials or _largest_trials(plan)), *_second_stage(plan, progress))
     checkpoints = sorted((checkpoint_bytes(trial) for trial in trials), reverse=True)
     # a stopped trial keeps its last checkpoint, a running one has the one being written too, and
     # how many are on the front is not known beforehand
-    kept = checkpoints
     running = 2 * sum(checkpoints[:slots])
     records = sum(
         RECORD_BYTES_PER_TRIAL + trial.config.epochs * RECORD_BYTES_PER_EPOCH for trial in trials
     )
     return Forecast(
-        sum(kept) + running + records + REPORT_BYTES,
+        sum(checkpoints) + running + records + REPORT_BYTES,
         slots,
         progress.slot_seconds(plan),
         progress.elsewhere,
@@ -69,22 +68,22 @@ def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:
     )
 
 
-def _imagined(plan: Plan) -> tuple[PlannedTrial, ...]:
-    """As many as will be proposed, each as large as the largest example."""
+def _largest_trials(plan: Plan) -> tuple[PlannedTrial, ...]:
+    """As many trials as will be proposed, each as large as the largest example."""
     largest = max(plan.examples, key=checkpoint_bytes, default=None)
     return (largest,) * (plan.open_ended * len(plan.seeds)) if largest else ()
 
 
 def _second_stage(plan: Plan, progress: StudyProgress) -> tuple[PlannedTrial, ...]:
-    """What was chosen; before that as many as may be, each as large as the largest trial."""
+    """The chosen trials; before the choice, the most there can be, each as large as the largest."""
     if progress.estimating or not plan.estimating_seeds:
         return progress.estimating
-    listed = dataclasses.replace(plan, trials=plan.trials or plan.examples)
-    largest = max(listed.trials, key=checkpoint_bytes, default=None)
-    count = most_chosen(listed) * len(plan.estimating_seeds)
+    assumed = dataclasses.replace(plan, trials=plan.trials or plan.examples)
+    largest = max(assumed.trials, key=checkpoint_bytes, default=None)
+    count = most_chosen(assumed) * len(plan.estimating_seeds)
     return (largest,) * count if largest else ()
 
 
 def checkpoint_bytes(trial: PlannedTrial) -> int:
-    """Weights and momentum in fp32, BatchNorm's statistics (less than a twentieth), the state."""
+    """Weights and momentum in fp32, BatchNorm's statistics (less than 5 %), and the state file."""
     return int(2.05 * 4 * trial.size.parameters) + STATE_BYTES_PER_EPOCH * trial.config.epochs

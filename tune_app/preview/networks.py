@@ -1,4 +1,4 @@
-"""The networks of a plan: what of each can be replaced, between which sizes, in how much memory."""
+"""The networks of a plan: their replaceable layers, their range of sizes, their memory."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ FLOAT = 4  # bytes
 
 
 def network_lines(plan: Plan) -> list[str]:
-    """Of every network but ResNet-9, which has no layers to choose and is narrowed as well.
+    """Lines on every network except ResNet-9, whose width decides its layers and sizes.
 
-    The sizes between which each family of the plan has networks; how much memory a batch takes.
+    They list the smallest and largest network of each family in the plan, and a batch's memory.
     """
     lines: list[str] = []
     for table, configs in _by_network(_configs(plan)).items():
         if lines:
             lines.append("")
-        lines += _of_a_network(table, configs)
+        lines += _lines_of_network(table, configs)
     return lines
 
 
 def _configs(plan: Plan) -> Iterable[TrainConfig]:
-    """Of every point, also of those that no network of their family fills."""
+    """The configurations of all points, including infeasible ones."""
     yield from (trial.config for trial in (*plan.trials, *plan.examples))
     if {"network", "init"} & {*plan.space.fixed, *plan.space.keys}:
-        yield from (configure(one.config, plan.rules) for one in plan.infeasible)
+        yield from (configure(point.config, plan.rules) for point in plan.infeasible)
 
 
 def _by_network(configs: Iterable[TrainConfig]) -> Mapping[LayerTable, list[TrainConfig]]:
-    found: dict[LayerTable, list[TrainConfig]] = {}
+    by_network: dict[LayerTable, list[TrainConfig]] = {}
     for config in configs:
         if config.table is not None:
-            found.setdefault(config.table, []).append(config)
-    return found
+            by_network.setdefault(config.table, []).append(config)
+    return by_network
 
 
-def _of_a_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
+def _lines_of_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
     channels, height, width = table.image
     lines = [
         f"{table.network}: {table.parameters:,} parameters,",
         f"  {table.macs:,} multiply-adds for {channels} x {height} x {width}",
         *([f"  {table.macs_note}"] if table.macs_note else []),
     ]
-    for (replace, keep), own in _by_choice(configs).items():
-        asked = Architecture("dense", table=table, replace=replace, keep=keep)
-        skeleton = asked.skeleton
+    for (replace, keep), selected in _by_selection(configs).items():
+        architecture = Architecture("dense", table=table, replace=replace, keep=keep)
+        skeleton = architecture.skeleton
         inside = table.parameters - skeleton.fixed
         chosen = "".join(
             f" {key}={text!r}" for key, text in {"replace": replace, "keep": keep}.items() if text
@@ -65,8 +65,8 @@ def _of_a_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
             "parameters;",
             f"  {skeleton.fixed:,} parameters are fixed",
         ]
-        families = {(one.layer, _dims(one)) for one in own if one.layer != "dense"}
-        rows = [_family(*family, asked) for family in sorted(families, key=_order)]
+        families = {(config.layer, _dims(config)) for config in selected if config.layer != "dense"}
+        rows = [_family(*family, architecture) for family in sorted(families, key=_order)]
         if rows:
             table_lines = text_table(["family", "smallest", "largest"], rows, align="<>>")
             lines += [f"  {line}".rstrip() for line in table_lines]
@@ -75,15 +75,15 @@ def _of_a_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
     return [*lines, f"  {size} for the outputs of its layers at {batch} images, dense, in float32"]
 
 
-def _by_choice(configs: list[TrainConfig]) -> Mapping[tuple[str, str], list[TrainConfig]]:
-    found: dict[tuple[str, str], list[TrainConfig]] = {}
+def _by_selection(configs: list[TrainConfig]) -> Mapping[tuple[str, str], list[TrainConfig]]:
+    by_selection: dict[tuple[str, str], list[TrainConfig]] = {}
     for config in configs:
-        found.setdefault((config.replace, config.keep), []).append(config)
-    return found
+        by_selection.setdefault((config.replace, config.keep), []).append(config)
+    return by_selection
 
 
 def _dims(config: TrainConfig) -> int:
-    """Dimensions, of a family that reshapes nothing always the same."""
+    """The number of dimensions; 1 for a family that does not reshape."""
     return config.dims if SIZES[config.layer].reshapes else 1
 
 
@@ -91,7 +91,7 @@ def _order(family: tuple[str, int]) -> tuple[int, int]:
     return [*SIZES].index(family[0]), family[1]
 
 
-def _family(layer: str, dims: int, asked: Architecture) -> list[str]:
-    smallest, largest = floor_and_ceiling(layer, asked.skeleton, dims)
+def _family(layer: str, dims: int, architecture: Architecture) -> list[str]:
+    smallest, largest = floor_and_ceiling(layer, architecture.skeleton, dims)
     name = f"{layer}, dims {dims}" if SIZES[layer].reshapes else layer
     return [name, f"{smallest:,}", f"{largest:,}"]

@@ -12,25 +12,25 @@ from tune_app.preview.progress import StudyProgress
 
 
 def plan_json(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
-    """One object; every trial with its whole resolved configuration, the others as written.
+    """One JSON object. Trials have their resolved configuration, other points the one as written.
 
-    ``status`` says how a trial stands on record, "never_ran" where it has not begun; ``problems``
-    why a search would not start here.
+    ``status`` is that of the trial on record, "never_ran" where it has not begun. ``problems`` are
+    the reasons why a search would not start here.
     """
     trials = [_trial_json(trial, progress) for trial in plan.trials]
     estimating = [_trial_json(trial, progress) for trial in progress.estimating]
-    duplicates = [{"config": one.config, "same_as": one.same_as} for one in plan.duplicates]
-    infeasible = [{"config": one.config, "reason": one.reason} for one in plan.infeasible]
+    duplicates = [{"config": point.config, "same_as": point.same_as} for point in plan.duplicates]
+    infeasible = [{"config": point.config, "reason": point.reason} for point in plan.infeasible]
     lists = {"trials": trials, "estimating": estimating}
     lists |= {"duplicates": duplicates, "infeasible": infeasible}
-    # a trial a line: an indented document takes five times as long to write
-    parts = [f'"{name}": [{_lines(ones)}]' for name, ones in lists.items()]
+    # one trial per line: an indented document takes five times as long to write
+    parts = [f'"{name}": [{_lines(rows)}]' for name, rows in lists.items()]
     parts += [f'"problems": {json.dumps(list(problems))}']
     return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
 
 
-def _lines(ones: Sequence[Mapping[str, Any]]) -> str:
-    return ",".join(f"\n  {json.dumps(one)}" for one in ones)
+def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    return ",".join(f"\n  {json.dumps(row)}" for row in rows)
 
 
 def _trial_json(trial: PlannedTrial, progress: StudyProgress) -> dict[str, Any]:

@@ -30,11 +30,11 @@ LEGEND = [
 
 
 def plan_text(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ()) -> str:
-    """Everything that would run and why the rest would not, in lines of at most 80 columns.
+    """Everything that would run, and the reasons for the rest, in lines of at most 80 columns.
 
-    ``problems`` are why a search would not start here; they are reported elsewhere.
+    ``problems`` are reasons why a search would not start here; the caller reports them.
     """
-    parts = [_heading(plan), _evidence(plan, progress), _on_record(plan, progress)]
+    parts = [_heading(plan), _evidence(plan, progress), _recorded(plan, progress)]
     parts += [network_lines(plan), _trials(plan), _estimating(plan, progress)]
     parts += [_duplicates(plan), _infeasible(plan), _ways_in(plan)]
     parts += [forecast(plan, progress).lines()]
@@ -65,7 +65,7 @@ def _heading(plan: Plan) -> list[str]:
     lines += [f"search {plan.search}, scheduler {plan.scheduler}, {seeds}; {_counts(plan)}"]
     ending = "s" if len(plan.objectives) > 1 else ""
     lines += [f"objective{ending}: {', '.join(plan.objectives)}"]
-    lines += [f"fixed: {_words(plan.space.fixed)}", *plan.notes]
+    lines += [f"fixed: {_key_values(plan.space.fixed)}", *plan.notes]
     return [line for text in lines for line in _wrapped(text, "", "  ")]
 
 
@@ -81,32 +81,34 @@ def _counts(plan: Plan) -> str:
 
 
 def _evidence(plan: Plan, progress: StudyProgress) -> list[str]:
-    """The two stages, and what they can show."""
-    told = evidence_lines(plan, len(progress.estimating), progress.spread)
-    return [line for text in told for line in _wrapped(text, "", "  ")]
+    """The two stages, and the leads that they can show."""
+    sentences = evidence_lines(plan, len(progress.estimating), progress.spread)
+    return [line for text in sentences for line in _wrapped(text, "", "  ")]
 
 
 def _estimating(plan: Plan, progress: StudyProgress) -> list[str]:
-    """The trials of the second stage, once it is known what they are."""
+    """The trials of the second stage, once they are chosen."""
     if not progress.estimating:
         return []
     chosen = dataclasses.replace(plan, trials=progress.estimating)
     return ["stage 2, the chosen configurations:", *_fitted(chosen)]
 
 
-def _on_record(plan: Plan, progress: StudyProgress) -> list[str]:
-    """What is recorded already."""
+def _recorded(plan: Plan, progress: StudyProgress) -> list[str]:
+    """The number of recorded trials, by status."""
     counts = progress.counts(plan)
     if not counts:
         return []
     parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     return _wrapped(
-        f"on record: {parts}; {plural(len(progress.left(plan)), 'trial')} left to run", "", "  "
+        f"on record: {parts}; {plural(len(progress.remaining(plan)), 'trial')} left to run",
+        "",
+        "  ",
     )
 
 
 def _trials(plan: Plan) -> list[str]:
-    """One line a trial, in a table as exact as the width allows."""
+    """A table with one line per trial, as exact as the width allows."""
     if not plan.trials:
         return _range(plan.examples)
     networks = len({trial.config.architecture for trial in plan.trials})
@@ -119,10 +121,10 @@ def _trials(plan: Plan) -> list[str]:
 
 
 def _fitted(plan: Plan) -> list[str]:
-    """As exact as the width allows; what the id of a trial names has a column too where it fits."""
-    every = list(plan.space.keys)
-    unnamed = [name for name in every if name not in IN_THE_ID]
-    for keys in (every, unnamed):
+    """The most exact table that fits; keys that a trial's id names lose their columns first."""
+    all_keys = list(plan.space.keys)
+    unnamed = [name for name in all_keys if name not in IN_THE_ID]
+    for keys in (all_keys, unnamed):
         for count in ("{:,}".format, short_count):
             lines = _table(plan, keys, count)
             if _widest(lines) <= WIDTH:
@@ -130,14 +132,14 @@ def _fitted(plan: Plan) -> list[str]:
     return _table(plan, [], short_count, keys_below=True)
 
 
-def _range(examples: Sequence[PlannedTrial], what: str = "networks") -> list[str]:
-    """The sizes between which all trials are, or a searcher will propose."""
+def _range(examples: Sequence[PlannedTrial], noun: str = "networks") -> list[str]:
+    """The range of sizes of all trials, or of those that a searcher will propose."""
     if not examples:
         return []
     parameters = [trial.size.parameters for trial in examples]
     macs = [trial.size.macs(trial.config.images_at_once) for trial in examples]
     return [
-        f"{what} of {min(parameters):,} to {max(parameters):,} parameters,",
+        f"{noun} of {min(parameters):,} to {max(parameters):,} parameters,",
         f"{short_count(min(macs))} to {short_count(max(macs))} multiply-adds per image",
     ]
 
@@ -147,8 +149,8 @@ def _table(
 ) -> list[str]:
     """The trials by family and size, with a column for each of the keys.
 
-    Where the part that is never decomposed differs from trial to trial, the factors alone have a
-    column. ``keys_below``: the searched keys on lines of their own.
+    Where the part that is never decomposed differs between trials, the factors have a column of
+    their own. ``keys_below`` prints the searched keys on separate lines.
     """
     trials = sorted(plan.trials, key=_by_size)
     factors = len({trial.size.fixed_parameters for trial in trials}) > 1
@@ -169,7 +171,7 @@ def _table(
     if not keys_below:
         return lines
     top = len(lines) - len(trials)
-    below = [_written(trial.config.to_dict(), plan.space) for trial in trials]
+    below = [_searched_values(trial.config.to_dict(), plan.space) for trial in trials]
     pairs = zip(lines[top:], below, strict=True)
     return [*lines[:top], *(line for row, keys in pairs for line in (row, *_indented(keys)))]
 
@@ -180,7 +182,7 @@ def _by_size(trial: PlannedTrial) -> tuple[str, int, int, str]:
 
 
 def _values(trial: PlannedTrial, keys: Sequence[str], space: SearchSpace) -> list[str]:
-    """The values of those keys, "-" where one does not apply."""
+    """The values of these keys, "-" where one does not apply."""
     config = trial.config.to_dict()
     return [_value(config[key]) if space.keys[key].applies(config) else "-" for key in keys]
 
@@ -201,8 +203,10 @@ def _duplicates(plan: Plan) -> list[str]:
     if not plan.duplicates:
         return []
     lines = ["duplicates: the same network, schedule and seed, written in another way"]
-    for one in plan.duplicates:
-        lines += _indented(f"{one.same_as} is also {_written(one.config, plan.space)}")
+    for duplicate in plan.duplicates:
+        lines += _indented(
+            f"{duplicate.same_as} is also {_searched_values(duplicate.config, plan.space)}"
+        )
     return lines
 
 
@@ -211,8 +215,8 @@ def _infeasible(plan: Plan) -> list[str]:
         return []
     lines = ["not possible:"]
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for one in plan.infeasible:
-        groups.setdefault(one.reason, []).append(one.config)
+    for point in plan.infeasible:
+        groups.setdefault(point.reason, []).append(point.config)
     for reason, configs in groups.items():
         first, *others = configs
         shared = {
@@ -221,7 +225,7 @@ def _infeasible(plan: Plan) -> list[str]:
             if all(other.get(name) == value for other in others)
         }
         count = f" ({len(configs):,} points)" if others else ""
-        lines += _indented(f"{_written(shared, plan.space)}: {reason}{count}")
+        lines += _indented(f"{_searched_values(shared, plan.space)}: {reason}{count}")
     return lines
 
 
@@ -229,13 +233,13 @@ def _ways_in(plan: Plan) -> list[str]:
     return [line for text in ways_in(plan) for line in _wrapped(text, "", "    ")]
 
 
-def _written(config: Mapping[str, Any], space: SearchSpace) -> str:
-    """The searched keys that apply, and the seed, as far as they are there."""
+def _searched_values(config: Mapping[str, Any], space: SearchSpace) -> str:
+    """The searched keys that apply and the seed, where the configuration has them."""
     names = [name for name, key in space.keys.items() if key.applies(config)]
-    return _words({name: config[name] for name in [*names, "seed"] if name in config})
+    return _key_values({name: config[name] for name in [*names, "seed"] if name in config})
 
 
-def _words(values: Mapping[str, Any]) -> str:
+def _key_values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
 
 

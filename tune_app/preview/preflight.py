@@ -1,4 +1,4 @@
-"""What is checked before anything starts: the data, the folder, the machine."""
+"""Checks before anything starts: of the data, the folder and the machine."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def check_start(plan: Plan, options: RunOptions) -> None:
 
 
 def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -> list[str]:
-    """Every reason why a search started now would fail.
+    """Every reason why a search that starts now would fail.
 
-    Data that are absent are downloaded where that is asked for; else they are taken to be right.
+    Absent data are downloaded if that is requested, and else assumed to be right.
     """
     folder = study_paths(options, plan.space.name).folder
     return [
@@ -69,7 +69,7 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
 
 
 def problems_without_a_plan(options: RunOptions) -> list[str]:
-    """What can be said of the images that the options name, of folders and machine alone."""
+    """Problems that show without a plan: of the images in the options, folders and machine."""
     dataset = options.dataset or next(iter(options.settings.get("dataset", ())), None)
     problems = []
     try:
@@ -84,18 +84,18 @@ def problems_without_a_plan(options: RunOptions) -> list[str]:
 
 
 def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
-    """What is wrong with the folders and the machine, whatever the trials are."""
+    """Problems of the folders and the machine that do not depend on the trials."""
     problems = folder_problems(folder, needed_bytes)
     if options.storage:
         problems += storage_problems(options.storage)
     if options.address is None:
         return problems + machine_problems(options, this_machine())
-    problem = address_problem(options.address)  # its nodes are asked once it is reached
+    problem = address_problem(options.address)  # a cluster's nodes are checked once it is joined
     return [*problems, *filter(None, [problem])]
 
 
 def storage_problems(storage: str) -> list[str]:
-    """Why checkpoints cannot be written to a path or URI, read there and removed."""
+    """Why checkpoints cannot be written, read and removed at a path or URI."""
     if not is_uri(storage):
         return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
     probe = f".probe-{secrets.token_hex(8)}"
@@ -104,58 +104,58 @@ def storage_problems(storage: str) -> list[str]:
         folder.write(probe, probe.encode())
         folder.read(probe)
         folder.remove(probe)
-    except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: of the URI
+    except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: an invalid URI
         return [storage_problem(storage, problem)]
     return []
 
 
 def storage_problem(storage: str, problem: Exception) -> str:
-    """What a storage answered, and what to name instead."""
+    """A storage's error, and what to give instead."""
     reason = str(problem).partition("\n")[0]
     advice = "name a folder, or a bucket that exists and that you may write to"
     return f"--storage {storage} cannot be used: {reason}; {advice}"
 
 
 def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:
-    """Why a folder, which need not exist yet, cannot take so many bytes; nothing is left there.
+    """Why ``needed_bytes`` cannot be written to a folder, which need not exist.
 
-    ``option`` is the one that would name another.
+    The check leaves no file. ``option`` is the option that sets the folder.
     """
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
     change = f"name another place with {option}"
-    longest = os.pathconf(place, "PC_NAME_MAX")
-    if any(len(os.fsencode(name)) > longest for name in folder.relative_to(place).parts):
+    longest = os.pathconf(existing, "PC_NAME_MAX")
+    if any(len(os.fsencode(name)) > longest for name in folder.relative_to(existing).parts):
         return [f"{folder}: a name takes more than {longest} bytes; shorten it"]
     try:
-        with tempfile.TemporaryFile(dir=place) as probe:
+        with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(b"\0" * 4096)
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(existing).free
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            return [f"no space is left in {place}: make room, or {change}"]
+            return [f"no space is left in {existing}: make room, or {change}"]
         return [f"cannot write to {folder}: {problem.strerror}; {change}"]
     if free < needed_bytes:
         sizes = f"{humanize.naturalsize(needed_bytes)}, {humanize.naturalsize(free)} are free"
-        return [f"{folder} may need {sizes} in {place}: make room, or {change}"]
+        return [f"{folder} may need {sizes} in {existing}: make room, or {change}"]
     return []
 
 
 def download_problems(request: DataRequest) -> list[str]:
-    """Why images that are to be downloaded cannot be written where they would lie."""
-    place = request.download.expanduser() if request.download else default_data_dir()
+    """Why a download of images could not be written to its folder."""
+    folder = request.download.expanduser() if request.download else default_data_dir()
     return folder_problems(
-        place.absolute(), find_source(request.dataset).download_bytes, "--download"
+        folder.absolute(), find_source(request.dataset).download_bytes, "--download"
     )
 
 
 def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
-    """Resources that a trial asks for and this machine lacks."""
+    """Resources that a trial requests and this machine lacks."""
     gpus, problems = options.gpus_per_trial, []
     if gpus and not machine.gpus:
-        wanted = gpus if isinstance(gpus, str) else f"{gpus:g}"
-        problems.append(f"--gpus-per-trial {wanted}: this machine has no GPU; drop the option")
+        amount = gpus if isinstance(gpus, str) else f"{gpus:g}"
+        problems.append(f"--gpus-per-trial {amount}: this machine has no GPU; drop the option")
         gpus = None
     if options.accelerator_type and not machine.gpus:
         kind = f"--accelerator-type {options.accelerator_type}"
@@ -166,51 +166,57 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
         for name, amount in options.resources
     ]
     nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
-    share = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
-    return problems + share_problems(nodes, share)
+    resources = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
+    return problems + share_problems(nodes, resources)
 
 
 def crowding_here(options: RunOptions, folder: Path) -> str:
-    """A warning where running studies leave too little for this one; "" if they do not."""
-    if options.address is not None:  # Ray shares a cluster out between its studies
+    """A warning where other studies on this machine leave too little for this one; else ""."""
+    if options.address is not None:  # in a cluster Ray divides the resources among studies
         return ""
     machine = this_machine()
     gpus = None if isinstance(options.gpus_per_trial, str) else options.gpus_per_trial
     nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
     resources = choose_resources(nodes, options.cpus_per_trial, gpus)
     trials = slots(nodes, resources, options.max_concurrent)
-    own = RunningStudy.of_this_process(folder, trials, resources)
-    return crowding(own, running_studies(), machine)
+    study = RunningStudy.of_this_process(folder, trials, resources)
+    return crowding(study, running_studies(), machine)
 
 
 def _nothing_to_run(plan: Plan) -> Iterable[str]:
     if plan.trials or plan.examples:
         return
     tried = " that was tried" if plan.open_ended else ""
-    ways = re.sub(r"\n +", ", or ", "\n".join(ways_in(plan))).splitlines()
-    reasons = dict.fromkeys(one.reason for one in (*plan.infeasible, *plan.refused_examples))
-    yield f"no point of the space{tried} can run: " + "; ".join(ways or [*reasons][:3])
+    suggestions = re.sub(r"\n +", ", or ", "\n".join(ways_in(plan))).splitlines()
+    reasons = dict.fromkeys(point.reason for point in (*plan.infeasible, *plan.refused_examples))
+    yield f"no point of the space{tried} can run: " + "; ".join(suggestions or [*reasons][:3])
 
 
-def _reuse_problems(studies: Iterable[Path], own: Path | None = None) -> Iterator[str]:
-    """The folders to take trials from that are no studies, or the study itself."""
+def _reuse_problems(studies: Iterable[Path], study_folder: Path | None = None) -> Iterator[str]:
+    """Problems of the folders of --reuse-from: they are not studies, or the study itself."""
     for folder in studies:
         try:
             read_record(folder, rates=False)
         except (RecordError, OSError) as problem:
             yield f"--reuse-from: {problem}"
         else:
-            if own is not None and own.exists() and folder.expanduser().samefile(own):
+            if (
+                study_folder is not None
+                and study_folder.exists()
+                and folder.expanduser().samefile(study_folder)
+            ):
                 yield f"--reuse-from {folder}: this is the study itself; leave it out"
 
 
 def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[str]:
-    """Each dataset is looked at once, and whether every trial finds the images it asks for."""
-    problems: dict[str, None] = {}  # a set that keeps its order
+    """Problems of the data sets, and of trials that need more images than there are."""
+    problems: dict[str, None] = {}  # an ordered set
     for key in DATA_KEYS:
         if key in plan.space.keys:
-            wanted = "NAME" if key == "dataset" else "VALUE"
-            problems[f"a study trains on one data set: fix it with --set {key}={wanted}"] = None
+            placeholder = "NAME" if key == "dataset" else "VALUE"
+            problems[f"a study trains on one data set: fix it with --set {key}={placeholder}"] = (
+                None
+            )
     configs = [trial.config for trial in plan.trials or plan.examples]
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):
@@ -225,6 +231,6 @@ def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[s
         except DatasetError as problem:
             problems[str(problem)] = None
             continue
-        told = (misfit(config, counts) for config in configs if requests[config] == request)
-        problems.update(dict.fromkeys(filter(None, told)))
+        misfits = (misfit(config, counts) for config in configs if requests[config] == request)
+        problems.update(dict.fromkeys(filter(None, misfits)))
     return list(problems)

@@ -1,4 +1,4 @@
-"""What a study's record already says about a plan, read without ray, torch or pandas."""
+"""How far the record of a study fulfils a plan, read without ray, torch or pandas."""
 
 from __future__ import annotations
 
@@ -31,12 +31,16 @@ from tune_app.record.paths import study_paths
 class StudyProgress:
     """How far the study of a plan has come; empty where there is none.
 
-    ``statuses`` and ``epochs`` (finished ones) are by trial id; ``epoch_seconds`` are mean measured
-    seconds of an epoch by its network's multiply-adds per image; ``slots`` is how many trials ran
-    at once the last time; where the study has not begun both are those of studies beside it, and
-    ``elsewhere`` says so. ``refusals`` say why a search would not go on with the folder: it is
-    another study, cannot be read, or is in use. ``estimating`` are the trials of the second stage,
-    once the first has ended; ``spread`` is the standard deviation between seeds, a fraction.
+    Attributes:
+        statuses: by trial id.
+        epochs: number of finished epochs, by trial id.
+        epoch_seconds: mean measured seconds of an epoch, by the network's multiply-adds per image.
+        slots: how many trials ran at once in the last run.
+        elsewhere: whether these two come from studies beside this one, which has not begun.
+        refusals: reasons why a search would not continue with the folder: it holds another study,
+            cannot be read, or is in use.
+        estimating: the trials of the second stage, once the first has ended.
+        spread: standard deviation between seeds, a fraction.
     """
 
     statuses: Mapping[str, TrialStatus] = field(default_factory=dict)
@@ -50,12 +54,12 @@ class StudyProgress:
 
     def counts(self, plan: Plan) -> Counter[TrialStatus]:
         """The planned trials that have begun, by status."""
-        listed = (*plan.trials, *self.estimating)
-        found = (self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN) for trial in listed)
-        return Counter(status for status in found if status != TrialStatus.NEVER_RAN)
+        trials = (*plan.trials, *self.estimating)
+        statuses = (self.statuses.get(trial.trial_id, TrialStatus.NEVER_RAN) for trial in trials)
+        return Counter(status for status in statuses if status != TrialStatus.NEVER_RAN)
 
-    def left(self, plan: Plan) -> list[tuple[PlannedTrial, int]]:
-        """What would still run, with the epochs that each trial needs."""
+    def remaining(self, plan: Plan) -> list[tuple[PlannedTrial, int]]:
+        """The trials that would still run, with the number of epochs that each needs."""
         return [
             (trial, trial.config.epochs - self.epochs.get(trial.trial_id, 0))
             for trial in (*plan.trials, *self.estimating)
@@ -63,29 +67,29 @@ class StudyProgress:
         ]
 
     def slot_seconds(self, plan: Plan) -> float | None:
-        """Time that is left on one slot; None where nothing was measured or nothing is listed.
+        """The remaining time on one slot; None where nothing was measured or no trial is listed.
 
-        An epoch takes as long as it took the measured network nearest in multiply-adds, and for a
-        larger one longer in proportion. A second stage that is not chosen yet is as long as its
-        most runs, each as long as the first stage's mean.
+        An epoch is assumed to take as long as with the measured network nearest in multiply-adds,
+        and longer in proportion for a larger network. A second stage that is not chosen yet is
+        assumed to have the most possible runs, each with the first stage's mean duration.
         """
         if not (self.epoch_seconds and plan.trials):
             return None
-        total = sum(epochs * self._seconds(trial) for trial, epochs in self.left(plan))
+        total = sum(epochs * self._seconds(trial) for trial, epochs in self.remaining(plan))
         if self.estimating or not plan.estimating_seeds:
             return total
         mean = fmean(trial.config.epochs * self._seconds(trial) for trial in plan.trials)
         return total + mean * most_chosen(plan) * len(plan.estimating_seeds)
 
     def _seconds(self, trial: PlannedTrial) -> float:
-        """Of one epoch."""
+        """Seconds of one epoch of a trial."""
         macs = trial.size.macs(trial.config.images_at_once)
-        nearest = min(self.epoch_seconds, key=lambda known: abs(math.log(known / macs)))
+        nearest = min(self.epoch_seconds, key=lambda measured: abs(math.log(measured / macs)))
         return self.epoch_seconds[nearest] * max(1.0, macs / nearest)
 
 
 def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
-    """Reads the study folder and changes nothing."""
+    """Reads the study folder without changing it."""
     paths = study_paths(options, plan.space.name)
     in_use = driver_problems(paths.folder)
     if options.fresh or not paths.ledger.exists():
@@ -93,8 +97,8 @@ def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
     try:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError) as problem:
-        told = file_problem(problem) if isinstance(problem, OSError) else str(problem)
-        return _not_begun(plan, options, [told])
+        reason = file_problem(problem) if isinstance(problem, OSError) else str(problem)
+        return _not_begun(plan, options, [reason])
     differences = another_study(paths, plan, options)
     history = History(() if differences else rows)
     return StudyProgress(
@@ -109,8 +113,12 @@ def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
 
 
 def _estimating(plan: Plan, folder: Path, history: History) -> tuple[PlannedTrial, ...]:
-    """The trials of the second stage, where the record says that the first has ended."""
-    chosen = [one for one in history.trials.values() if one.planned and _is_estimating(one.planned)]
+    """The trials of the second stage, if the first stage has ended according to the record."""
+    chosen = [
+        trial
+        for trial in history.trials.values()
+        if trial.planned and _is_estimating(trial.planned)
+    ]
     ended = plan.trials and all(history[trial.trial_id].status.is_final for trial in plan.trials)
     if not plan.estimating_seeds or not (ended or (plan.open_ended and chosen)):
         return ()
@@ -125,19 +133,21 @@ def _is_estimating(planned: Planned) -> bool:
 
 
 def _not_begun(plan: Plan, options: RunOptions, refusals: Sequence[str]) -> StudyProgress:
-    """The speed that studies beside it measured."""
+    """The progress of a study that has not begun, with the speed of studies beside it."""
     image_seconds, slots = load_speeds(study_paths(options, plan.space.name).folder.parent)
     images = _images(plan, options) if image_seconds else 0
     if not images:
         return StudyProgress(refusals=tuple(refusals))
-    seconds = {macs: images * one for macs, one in image_seconds.items()}
+    seconds = {
+        macs: images * seconds_per_image for macs, seconds_per_image in image_seconds.items()
+    }
     return StudyProgress(
         epoch_seconds=seconds, slots=slots, elsewhere=True, refusals=tuple(refusals)
     )
 
 
 def _images(plan: Plan, options: RunOptions) -> int:
-    """Images of an epoch; 0 where they cannot be counted yet."""
+    """Number of images of an epoch; 0 where they cannot be counted yet."""
     config = next((trial.config for trial in plan.trials or plan.examples), None)
     if config is None:
         return 0

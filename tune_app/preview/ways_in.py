@@ -1,4 +1,4 @@
-"""How to include points that a limit leaves out: the nearest budget, key or family."""
+"""Suggestions for points that a limit excludes: the nearest limit, key or family."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tune_app.planning.parsed_point import (
 )
 from tune_app.planning.plan import Plan
 
-MOST_DIVISOR = 512  # then every rank is 1
-TRIES = 30  # values of a budget in a row, some of which no network may fill
+MAX_DIVISOR = 512  # from here on every rank is 1
+NEIGHBOURS = 30  # successive values to try, as a budget may have no network
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One of the limits: its flag, its value, and how a network is measured by it."""
+    """A limit: its flag, its value, and the function that measures a network."""
 
     flag: str
-    most: float
+    maximum: float
     unit: str
     of: Callable[[TrainConfig], float]
 
@@ -40,20 +40,20 @@ class Limit:
         """
         with contextlib.suppress(InfeasibleError):
             size = self.of(config)
-            return size if size > self.most else 0
+            return size if size > self.maximum else 0
         return 0
 
 
 def ways_in(plan: Plan) -> list[str]:
-    """For every limit that leaves points out, a sentence and the nearest ways in, one a line."""
+    """For every limit that excludes points, a sentence and suggestions, one per line."""
     limits = [
         Limit("--max-parameters", plan.rules.max_parameters or 0, "parameters", _parameters),
         Limit("--max-macs", plan.rules.max_macs or 0, "multiply-adds", _macs),
     ]
-    return [line for limit in limits if limit.most for line in _ways(plan, limit)]
+    return [line for limit in limits if limit.maximum for line in _ways_within(plan, limit)]
 
 
-def _ways(plan: Plan, limit: Limit) -> Iterator[str]:
+def _ways_within(plan: Plan, limit: Limit) -> Iterator[str]:
     refused = [(config, size) for config in _refused(plan) if (size := limit.excess(config))]
     sized = dict(refused)
     if not sized:
@@ -62,103 +62,105 @@ def _ways(plan: Plan, limit: Limit) -> Iterator[str]:
     lists = (plan.trials, plan.duplicates, plan.infeasible, plan.examples, plan.refused_examples)
     points = sum(map(len, lists))
     yield (
-        f"{limit.flag} {limit.most:,.0f} leaves out {len(refused):,} of {points:,} points; the "
-        f"nearest has {sized[nearest]:,.0f} {limit.unit} ({_words(nearest)})"
+        f"{limit.flag} {limit.maximum:,.0f} leaves out {len(refused):,} of {points:,} points; the "
+        f"nearest has {sized[nearest]:,.0f} {limit.unit} ({_size_text(nearest)})"
     )
     within = {trial.config.layer for trial in (*plan.trials, *plan.examples)}
-    outside = [layer for layer in dict.fromkeys(one.layer for one in sized) if layer not in within]
+    outside = [
+        layer for layer in dict.fromkeys(config.layer for config in sized) if layer not in within
+    ]
     if not outside:
         return
     if within:
         yield f"  no {' or '.join(outside)} network is within it; the nearest ways to run one:"
     smallest = [
-        min((one for one in sized if one.layer == layer), key=lambda one: sized[one])
+        min((config for config in sized if config.layer == layer), key=lambda config: sized[config])
         for layer in outside
     ]
-    yield f"  raise {limit.flag} to {min(sized[one] for one in smallest):.0f}"
+    yield f"  raise {limit.flag} to {min(sized[config] for config in smallest):.0f}"
     yield from _changes(limit, smallest, plan.rules)
     yield from _families(limit, nearest, {*within, *outside})
 
 
 def _refused(plan: Plan) -> Iterator[TrainConfig]:
-    for one in (*plan.infeasible, *plan.refused_examples):
+    for point in (*plan.infeasible, *plan.refused_examples):
         with contextlib.suppress(ConfigError):
-            yield configure(one.config, plan.rules)
+            yield configure(point.config, plan.rules)
 
 
 def _changes(limit: Limit, configs: Sequence[TrainConfig], rules: PointRules) -> Iterator[str]:
-    """For each key the value nearest to the present ones at which one of the networks fits."""
-    found: dict[str, tuple[float, str]] = {}
+    """For each key, the nearest value at which one of the networks is within the limit."""
+    best: dict[str, tuple[float, str]] = {}
     for config in configs:
         for key, values in _smaller(limit, config):
             value = _first_fitting(config, key, values, rules)
             if value is None:
                 continue
             size = limit.of(config.with_values(**{key: value}))
-            words = f"  --set {key}={value:g} ({config.layer}: {size:,.0f} {limit.unit})"
-            if key not in found or size > found[key][0]:
-                found[key] = (size, words)
-    yield from (words for _, words in found.values())
+            line = f"  --set {key}={value:g} ({config.layer}: {size:,.0f} {limit.unit})"
+            if key not in best or size > best[key][0]:
+                best[key] = (size, line)
+    yield from (line for _, line in best.values())
 
 
 def _first_fitting(
     config: TrainConfig, key: str, values: Sequence[float], rules: PointRules
 ) -> float | None:
-    """The first value from which on networks keep all limits; a few may have no network."""
+    """The first value at which the network is within all limits; some may have no network."""
 
     def fits(value: float) -> bool:
         changed = config.with_values(**{key: value})
         return isinstance(classify_point({}, changed, rules, {}), PlannedTrial)
 
     start = bisect_left(values, True, key=fits)
-    return next((value for value in values[start : start + TRIES] if fits(value)), None)
+    return next((value for value in values[start : start + NEIGHBOURS] if fits(value)), None)
 
 
 def _smaller(limit: Limit, config: TrainConfig) -> Iterator[tuple[str, Sequence[float]]]:
-    """Keys that make the network smaller, each with its values from the largest network on."""
+    """Keys that make the network smaller, each with its values, largest network first."""
     if config.init:
         return
-    given = given_sizes(config.to_dict())
+    sizes = given_sizes(config.to_dict())
     ranked = SIZES[config.layer].ranked
-    if config.network == RESNET9 and (ranked or not given):
+    if config.network == RESNET9 and (ranked or not sizes):
         yield "width", range(config.width - 1, 0, -1)
-    if "rank" in given:
+    if "rank" in sizes:
         yield "rank", range(int(config.rank or 1) - 1, 0, -1)
-    if "rank_divisor" in given:
-        yield "rank_divisor", range(int(config.rank_divisor or 1) + 1, MOST_DIVISOR + 1)
-    if "rank_scale" in given:
+    if "rank_divisor" in sizes:
+        yield "rank_divisor", range(int(config.rank_divisor or 1) + 1, MAX_DIVISOR + 1)
+    if "rank_scale" in sizes:
         yield "rank_scale", _below(float(config.rank_scale or 1))
-    if "compression" in given:
+    if "compression" in sizes:
         yield "compression", _below(float(config.compression or 1))
-    if "parameters" in given and limit.unit == "parameters":
-        yield "parameters", [int(limit.most)]
+    if "parameters" in sizes and limit.unit == "parameters":
+        yield "parameters", [int(limit.maximum)]
 
 
 def _below(value: float) -> list[float]:
-    """Numbers of two digits below a share, the largest first."""
+    """Numbers with two significant digits below a value, the largest first."""
     digits = [mantissa * 10.0**power for power in (-2, -3, -4) for mantissa in range(99, 9, -1)]
-    return [float(f"{one:.2g}") for one in digits if one < value]
+    return [float(f"{number:.2g}") for number in digits if number < value]
 
 
-def _families(limit: Limit, config: TrainConfig, known: set[str]) -> Iterator[str]:
-    """Families that are not asked for and have smaller networks in the same body."""
+def _families(limit: Limit, config: TrainConfig, layers: set[str]) -> Iterator[str]:
+    """Other families that have a network within the limit."""
     if limit.unit != "parameters" or config.init:
         return
     skeleton = config.architecture.skeleton
     floors = {
         name: floor_and_ceiling(name, skeleton, config.dims)[0]
         for name, family in SIZES.items()
-        if family.ranked and name not in known
+        if family.ranked and name not in layers
     }
-    fitting = sorted((floor, name) for name, floor in floors.items() if floor <= limit.most)
+    fitting = sorted((floor, name) for name, floor in floors.items() if floor <= limit.maximum)
     if fitting:
-        listed = ", ".join(f"{name} (from {floor:,})" for floor, name in fitting)
-        yield f"  --set layer= another family: {listed} {limit.unit}"
+        choices = ", ".join(f"{name} (from {floor:,})" for floor, name in fitting)
+        yield f"  --set layer= another family: {choices} {limit.unit}"
 
 
-def _words(config: TrainConfig) -> str:
-    given = given_sizes(config.to_dict())
-    names = ["layer", *(["width"] if config.network == RESNET9 and not given else given)]
+def _size_text(config: TrainConfig) -> str:
+    sizes = given_sizes(config.to_dict())
+    names = ["layer", *(["width"] if config.network == RESNET9 and not sizes else sizes)]
     return ", ".join(f"{name}={getattr(config, name)}" for name in names)
 
 

@@ -161,7 +161,7 @@ def test_an_empty_value_is_no_value(flag: str) -> None:
     """As a shell writes a variable that is not set."""
     for words in ([flag, ""], [f"{flag}="], [flag, "", "--plan"]):
         (problem,) = problems("--space", "quickstart", *words)
-        assert problem == f"{flag} is empty: name what is meant, or leave the option out"
+        assert problem == f"{flag} is empty: give it a value, or leave the option out"
 
 
 def test_a_missing_space_says_where_to_find_one() -> None:
@@ -209,4 +209,4 @@ def test_an_option_of_one_value_is_given_once() -> None:
 
 def test_an_option_behind_two_dashes_is_told_as_such() -> None:
     told = problems("--space", "quickstart", "--", "--plan")
-    assert list(told) == ["--plan stands after --, where nothing is read as an option; drop the --"]
+    assert list(told) == ["--plan comes after --, where nothing is read as an option; drop the --"]

@@ -68,7 +68,7 @@ def test_a_custom_resource_caps_the_trials_of_each_node_that_declares_it():
         Node("c", 64),
     ]
     placed = assign_resources(nodes, RunOptions(space="x", resources=(("trial", 1.0),)), None)
-    assert [node.fits(placed.resources(0)) for node in nodes] == [4, 2, 0]
+    assert [node.capacity(placed.resources(0)) for node in nodes] == [4, 2, 0]
     assert str(placed.resources(0)) == "1 CPU and 1 trial"
     assert all(tier.custom == (("trial", 1.0),) for tier in placed.tiers)
     with pytest.raises(
@@ -83,7 +83,7 @@ def test_a_type_of_card_is_one_of_those_that_nodes_have():
         Node("b", 8, 8, custom=(("accelerator_type:T4", 1.0),)),
     ]
     placed = assign_resources(nodes, RunOptions(space="x", accelerator_type="A100"), 0.5)
-    assert [node.fits(placed.resources(0)) for node in nodes] == [8, 0]
+    assert [node.capacity(placed.resources(0)) for node in nodes] == [8, 0]
     with pytest.raises(UsageError, match="H100: no node has one; there are A100, T4"):
         assign_resources(nodes, RunOptions(space="x", accelerator_type="H100"), 0.5)
 

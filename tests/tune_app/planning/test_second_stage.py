@@ -18,7 +18,7 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.planning.second_stage import second_stage
-from tune_app.preview.evidence import evidence_lines, least_lead, most_chosen
+from tune_app.preview.evidence import evidence_lines, most_chosen, smallest_lead
 from tune_app.preview.plan_json import plan_json
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
@@ -164,7 +164,7 @@ def test_a_study_in_one_stage_says_so(tmp_path: Path) -> None:
     ("runs", "blocks", "lead"), [(3, 1, 3.0), (5, 1, 2.02), (5, 4, 0.91), (1, 10, 1.41)]
 )
 def test_the_least_lead_is_that_of_a_t_test(runs: int, blocks: int, lead: float) -> None:
-    assert least_lead(runs, blocks) == pytest.approx(lead, rel=0.03)
+    assert smallest_lead(runs, blocks) == pytest.approx(lead, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_the_plan_says_what_each_question_can_show(question, words: str) -> None
 
 
 def test_the_more_rivals_the_larger_a_lead_has_to_be() -> None:
-    assert least_lead(5, power=0.8 ** (1 / 15)) > 1.4 * least_lead(5)
-    assert least_lead(5, level=0.05 / 7) > least_lead(5)
+    assert smallest_lead(5, power=0.8 ** (1 / 15)) > 1.4 * smallest_lead(5)
+    assert smallest_lead(5, level=0.05 / 7) > smallest_lead(5)
 
 
 def test_one_run_of_each_shows_no_lead() -> None:
-    assert least_lead(1) == float("inf")
+    assert smallest_lead(1) == float("inf")

@@ -58,7 +58,7 @@ def begun(options: RunOptions, plan: Plan) -> Path:
 
 def test_without_a_study_nothing_has_run(options: RunOptions, plan: Plan) -> None:
     assert read_progress(plan, options) == StudyProgress()
-    assert len(StudyProgress().left(plan)) == 8
+    assert len(StudyProgress().remaining(plan)) == 8
     assert forecast(plan).slot_seconds is None
 
 
@@ -66,7 +66,7 @@ def test_without_a_study_nothing_has_run(options: RunOptions, plan: Plan) -> Non
 def test_what_is_on_record_is_not_left_to_run(options: RunOptions, plan: Plan) -> None:
     progress = read_progress(plan, options)
     assert progress.counts(plan) == {"finished": 1, "interrupted": 1}
-    left = {trial.trial_id: epochs for trial, epochs in progress.left(plan)}
+    left = {trial.trial_id: epochs for trial, epochs in progress.remaining(plan)}
     assert plan.trials[0].trial_id not in left
     assert left[plan.trials[1].trial_id] == 4
     assert sorted(left.values()) == [4, 6, 6, 6, 6, 6, 6]
