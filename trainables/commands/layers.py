@@ -57,7 +57,7 @@ def layers(
     idle = [flag for flag, value in shown.items() if json and value not in (None, "")]
     if idle:
         raise ValueError(
-            f"--json prints the network as it is, so that {' and '.join(idle)} has no effect: "
+            f"--json prints the network as it is, and {' and '.join(idle)} would have no effect: "
             "leave one out"
         )
     _check_sides(network, image_size, width)
