@@ -49,7 +49,9 @@ class Placement:
     @property
     def idle_remark(self) -> str:
         """Which nodes have cores and take no trial, and why; "" where there is none."""
-        idle = [node.name for node in self.nodes if node.cpus and not node.fits(self.resources(0))]
+        idle = [
+            node.name for node in self.nodes if node.cpus and not node.capacity(self.resources(0))
+        ]
         if not idle:
             return ""
         more = f" and {len(idle) - NAMED} more" if len(idle) > NAMED else ""
