@@ -10,7 +10,10 @@ import ray
 
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig, table_texts
+from tune_app.command.errors import UsageError
 from tune_app.engine.gpu_share import ShareMeasurement
+from tune_app.nodes.ray_internals import host_of_error
+from tune_app.session.retry_report import last_line
 
 if TYPE_CHECKING:
     from trainables.training.trainer import Trainer
@@ -28,7 +31,11 @@ class Card:
     type: str | None = None
 
     def measure(self, config: dict[str, Any], data: Any, together: int) -> ShareMeasurement | None:
-        """So many trainings at the same time; None when one of them ran out of memory."""
+        """So many trainings at the same time; None when one of them ran out of memory.
+
+        Raises:
+            UsageError: where the card cannot train.
+        """
         worker = ray.remote(_train).options(
             num_gpus=1 / together, num_cpus=0, max_retries=0, accelerator_type=self.type
         )
@@ -37,9 +44,11 @@ class Card:
         runs = [worker.remote(config, data, tables, start_at) for _ in range(together)]
         try:
             results = ray.get(runs, timeout=300.0)
-        except (ray.exceptions.RayError, MemoryError):
+        except ray.exceptions.RayError as problem:
             for run in runs:
                 ray.cancel(run, force=True)
+            if isinstance(problem, ray.exceptions.RayTaskError):
+                raise _unusable(problem) from problem
             return None
         if any(result is None for result in results):
             return None
@@ -50,12 +59,30 @@ class Card:
 
 
 def card(accelerator_type: str | None = None) -> Card:
-    """Asked of a worker: the driver imports no torch."""
+    """Asked of a worker: the driver imports no torch.
+
+    Raises:
+        UsageError: where torch cannot use the card that Ray counts.
+    """
     description = ray.remote(_describe).options(
         num_gpus=1, num_cpus=0, accelerator_type=accelerator_type
     )
-    name, total = ray.get(description.remote())
+    try:
+        name, total = ray.get(description.remote())
+    except ray.exceptions.RayTaskError as problem:
+        raise _unusable(problem) from problem
     return Card(name, total, accelerator_type)
+
+
+def _unusable(problem: BaseException) -> UsageError:
+    reason = last_line(str(problem))
+    host = host_of_error(str(problem))
+    return UsageError(
+        [
+            f"--gpus-per-trial auto: the GPU that Ray counts{f' on {host}' if host else ''} cannot "
+            f"be used: {reason}; check its driver, or start Ray there with --num-gpus 0"
+        ]
+    )
 
 
 def _describe() -> tuple[str, int]:
@@ -85,7 +112,7 @@ def _train(
         speed = _timed(trainer, config["batch_size"])
         free, total = torch.cuda.mem_get_info()
         return speed, total - free
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, MemoryError):
         return None
 
 

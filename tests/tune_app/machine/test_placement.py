@@ -132,6 +132,17 @@ def test_ray_runs_as_many_trials_at_once_as_fit_the_cards(
     assert most_at_once(engine.folder) == at_once
 
 
+@pytest.mark.ray
+def test_a_card_that_torch_cannot_use_is_told_in_a_sentence(two_pretended_cards, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match=r"the GPU that Ray counts on .* cannot be used: \w+Error"):
+        Engine(tmp_path).run(plan_of(some_trials(1)), slots=None, gpus_per_trial="auto")
+    assert not list(tmp_path.glob("scripted/ledger.jsonl"))
+
+
 def most_at_once(study: Path) -> int:
     """From the record's starts and ends."""
     from analysis.record.record import read_record
