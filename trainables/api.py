@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import typing
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -26,46 +27,52 @@ __all__ = ["fit", "load_network", "substitute", "trace"]
 
 
 def fit(table: LayerTable, layer: str, **size: Any) -> NetworkSize:
-    """The network that a family makes of a table: exact counts, before anything is built.
+    """The size of a network whose layers a family replaces, with exact counts; builds nothing.
 
     Args:
         table: what ``trace`` returns.
         layer: a family, such as ``tucker2``; ``python -m trainables layers NETWORK`` lists them.
         size: one of ``rank``, ``rank_scale``, ``rank_divisor``, ``parameters``, ``compression`` (a
-            share of the dense network's parameters) and ``ranks``; beside it ``dims``, ``replace``
-            and ``keep``.
+            share of the dense network's parameters) and ``ranks``; also ``dims``, ``replace`` and
+            ``keep``.
 
     Raises:
         InfeasibleError: where no network of the family fills the budget; names the nearest.
         SelectionError: where ``replace`` or ``keep`` match nothing.
-        ValueError: for an unknown family, and for a size that is given twice or not at all.
-        TypeError: for an unknown key, and for values of another type; names all.
+        ValueError: for an unknown family, and unless the size is given once.
+        TypeError: listing unknown keys and values of a wrong type.
     """
     if problems := _problems(table, size):
         raise TypeError("; ".join(problems))
     return size_network(Architecture(layer, table=table, classes=table.classes, **size))
 
 
-WHOLE = ("rank", "rank_divisor", "parameters", "dims")
-SHARES = ("rank_scale", "compression")
-TEXTS = ("ranks", "replace", "keep")
+NOT_KEYWORDS = {"layer", "table", "classes", "width", "budget_side"}
+"""Fields of an Architecture that ``fit`` sets itself, or that only ResNet-9 has."""
+
+KINDS: dict[type, tuple[type, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+}
+"""By the type of a field: the values that it takes, numpy's too, and their name in errors."""
 
 
 def _problems(table: object, size: dict[str, Any]) -> list[str]:
-    known = (*WHOLE, *SHARES, *TEXTS)
+    hints = typing.get_type_hints(Architecture)
     kinds = {
-        **dict.fromkeys(WHOLE, (Integral, "a whole number")),
-        **dict.fromkeys(SHARES, (Real, "a number")),
-        **dict.fromkeys(TEXTS, (str, "a text")),
+        name: next(KINDS[kind] for kind in typing.get_args(hint) or (hint,) if kind in KINDS)
+        for name, hint in hints.items()
+        if name not in NOT_KEYWORDS
     }
     problems = [
-        f"fit has no {name!r}: it takes {', '.join(known)}{did_you_mean(name, known)}"
+        f"fit has no {name!r}: it takes {', '.join(kinds)}{did_you_mean(name, kinds)}"
         for name in size
-        if name not in known
+        if name not in kinds
     ]
     problems += [
-        f"{name} must be {what}, got {size[name]!r}"
-        for name, (kind, what) in kinds.items()
+        f"{name} must be {noun}, got {size[name]!r}"
+        for name, (kind, noun) in kinds.items()
         if size.get(name) is not None
         and (not isinstance(size[name], kind) or isinstance(size[name], bool))
     ]
@@ -75,7 +82,7 @@ def _problems(table: object, size: dict[str, Any]) -> list[str]:
 
 
 def load_network(study: str | Path, trial_id: str) -> nn.Module:
-    """What a trial of a study has trained: its furthest checkpoint, in evaluation mode.
+    """The network of a study's trial, from its latest checkpoint, in evaluation mode.
 
     Raises:
         TrialError: where the study has no such trial; names the nearest.

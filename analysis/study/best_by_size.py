@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.record.status import TrialStatus
-from analysis.study.best import allowed, best_of_each, contenders
+from analysis.study.best import allowed, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.replicates import pareto_front
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def best_at_each_size(study: Study) -> pd.DataFrame:
     """A row per step of size, smallest first: the configuration with the highest mean there.
 
-    The columns of ``pareto_front``, and ``from_size``, ``to_size`` (parameters), ``candidates``
-    (finished configurations of that size), ``rivals`` (the ids of those that competed, the best
-    first), ``trial_id`` (its first trial) and, where it was
+    It has the columns of ``pareto_front``, and ``from_size``, ``to_size`` (parameters),
+    ``candidates`` (number of finished configurations of that size), ``rivals`` (the ids of those
+    that competed, the best first), ``trial_id`` (its first trial) and, where the configuration was
     confirmed, ``test_mean, test_low, test_high, test_n``.
     """
     frame = allowed(study, pareto_front(study, "parameters", study.metric))
@@ -30,10 +30,12 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
         return frame.assign(from_size=[], to_size=[], candidates=[], rivals=[], trial_id=[])
     steps = [size_step(float(size)) for size in frame["parameters"]]
     frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
-    steps_of = [contenders(rows) for _, rows in frame.groupby("from_size")]
-    best = best_of_each(frame, "from_size")
+    by_size = [rows for _, rows in frame.groupby("from_size")]
+    ranked = [contenders(rows) for rows in by_size]
+    best = pd.concat([rivals.head(1) for rivals in ranked])
     best = best.assign(
-        rivals=[tuple(rows["configuration"]) for rows in steps_of],
+        candidates=[len(rows) for rows in by_size],
+        rivals=[tuple(rivals["configuration"]) for rivals in ranked],
         trial_id=best["configuration"].map(_first_trials(study)),
     )
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
