@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -278,7 +279,7 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
 
 def test_a_machine_without_the_shared_folder_refuses_and_makes_none(worker, job, tmp_path):
     folder = tmp_path / "not mounted"
-    with pytest.raises(UnfitNodeError, match=f"there is no {folder}, which the driver has made"):
+    with pytest.raises(UnfitNodeError, match=f"there is no {folder}, which the driver has created"):
         worker(job(storage=str(folder), storage_is_made=True))
     assert not folder.exists()
     folder.write_text("a file")
@@ -287,6 +288,15 @@ def test_a_machine_without_the_shared_folder_refuses_and_makes_none(worker, job,
     folder.unlink()
     folder.mkdir()
     assert run(worker(job(storage=str(folder), storage_is_made=True)))[-1]["done"]
+
+
+def test_a_machine_where_no_checkpoint_can_wait_for_its_copy_refuses(
+    worker, job, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    with pytest.raises(UnfitNodeError, match=r"not there.*: start Ray with TMPDIR set to one"):
+        worker(job() | {"storage": (tmp_path / "storage").as_uri()})
+    assert run(worker(job(storage=str(tmp_path / "storage"))))[-1]["done"]  # written in place
 
 
 def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job):

@@ -5,8 +5,10 @@ The worker itself checks this, because Ray may start it on a machine that the dr
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import torch
@@ -49,10 +51,26 @@ def check_node(job: TrialJob) -> None:
             f"the starting point {init} is neither on this machine nor on the driver's: restore it "
             "there"
         )
-    if job.storage_is_made and not is_uri(job.storage):
+    if is_uri(job.storage):
+        problems += _scratch_problems()
+    elif job.storage_is_made:
         problems += _folder_problems(Path(job.storage))
     if problems:
         raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")
+
+
+def _scratch_problems() -> list[str]:
+    """What is wrong with the folder in which a checkpoint waits for its copy to the storage."""
+    try:
+        with tempfile.TemporaryFile():
+            return []
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return []  # a full disk is waited for
+        return [
+            f"no temporary folder for checkpoints can be written here ({problem}): start Ray with "
+            "TMPDIR set to one that can be written"
+        ]
 
 
 def _folder_problems(folder: Path) -> list[str]:
