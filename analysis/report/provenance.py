@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from trainables.config.installation import SCRIPT, command_line
+from trainables.sizes.layer_table import LayerTable
 from trainables.text.count import plural
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment
@@ -27,6 +29,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Seeds", _values(study.trials, "seed")),
         ("Epochs", _values(study.trials, "epochs")),
         ("Dataset", _dataset(info.get("dataset"))),
+        *_networks(info.get("networks") or ()),
         ("Device", _device(study)),
         ("Computed", _computed(study)),
         ("Time", _time(study)),
@@ -66,6 +69,17 @@ def _dataset(dataset: Any) -> str:
         return str(dataset or UNKNOWN)
     notes = "".join(f"; {note}" for note in dataset.get("notes", ()))
     return _pairs({name: value for name, value in dataset.items() if name != "notes"}) + notes
+
+
+def _networks(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Of every network with a table: its counts, and what of them lies in no listed layer."""
+    return [("Network", _network(LayerTable.from_json(text))) for text in texts]
+
+
+def _network(table: LayerTable) -> str:
+    images = " x ".join(map(str, table.image))
+    counts = f"{table.parameters:,} parameters, {table.macs:,} multiply-adds per image of {images}"
+    return "; ".join((f"{table.network} with {counts}", *table.outside))
 
 
 def _device(study: Study) -> str:

@@ -165,14 +165,27 @@ class LayerTable:
         return sum(row.macs for row in self.rows) + (self.other_macs or 0)
 
     @property
-    def macs_note(self) -> str:
-        """What the multiply-adds have beside those of its layers, or leave out; "" for nothing."""
+    def outside(self) -> tuple[str, ...]:
+        """What lies in no row: of its parameters, and of its multiply-adds as far as counted."""
+        notes = []
+        if self.other_parameters:
+            share = f"{self.other_parameters / self.parameters:.1%}"
+            notes.append(
+                f"{self.other_parameters:,} ({share}) of the parameters in no layer that is "
+                "listed: biases and normalisation, say"
+            )
         if self.other_macs is None:
-            return "only its layers are counted, no other kinds of layers and no matrix products"
-        if not self.other_macs:
-            return ""
-        share = f"{self.other_macs / self.macs:.1%}"
-        return f"{self.other_macs:,} ({share}) of them in no layer that is listed: attention, say"
+            notes.append(
+                "only its layers' multiply-adds are counted, no other kinds of layers and no "
+                "matrix products"
+            )
+        elif self.other_macs:
+            share = f"{self.other_macs / self.macs:.1%}"
+            notes.append(
+                f"{self.other_macs:,} ({share}) of the multiply-adds in no layer that is listed: "
+                "attention, say"
+            )
+        return tuple(notes)
 
     @cached_property
     def outputs(self) -> int:

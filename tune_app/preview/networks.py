@@ -51,7 +51,7 @@ def _lines_of_network(table: LayerTable, configs: list[TrainConfig]) -> list[str
     lines = [
         f"{table.network}: {table.parameters:,} parameters,",
         f"  {table.macs:,} multiply-adds for {channels} x {height} x {width}",
-        *([f"  {table.macs_note}"] if table.macs_note else []),
+        *(f"  {note}" for note in table.outside),
     ]
     for (replace, keep), selected in _by_selection(configs).items():
         architecture = Architecture("dense", table=table, replace=replace, keep=keep)

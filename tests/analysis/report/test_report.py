@@ -26,6 +26,7 @@ from tests.ledger import write_ledger
 from tests.tune_app.workload import some_trials
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id as name_of
+from trainables.sizes.layer_table import LayerRow, LayerTable
 from tune_app.planning.rows import planned_row
 from tune_app.study.study_file import write_information
 
@@ -120,6 +121,20 @@ def test_the_command_can_be_typed_as_it_stands(study_folder, tmp_path):
     (folder / "study.json").write_text(json.dumps(info))
     command = dict(provenance(load_study(folder)))["Command"]
     assert command == "python run_tune.py --space families"
+
+
+def test_what_lies_in_no_listed_layer_of_a_network_is_told(study_folder, tmp_path):
+    folder = shutil.copytree(study_folder("one"), tmp_path / "study")
+    row = LayerRow("head", "linear", 6, 5, ((1, 1),), 0)
+    own = {"rows": (row,), "default": (), "other_parameters": 10, "other_macs": 90}
+    text = LayerTable("net.py:make", (3, 8, 8), 5, **own).to_json()
+    info = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps({**info, "networks": [text]}))
+    page = write_report(load_study(folder))
+    for said in (page.read_text(encoding="utf-8"), page.with_suffix(".md").read_text()):
+        assert "net.py:make with 40 parameters, 120 multiply-adds per image of 3 x 8 x 8" in said
+        assert "10 (25.0%) of the parameters in no layer that is listed" in said
+        assert "90 (75.0%) of the multiply-adds in no layer that is listed" in said
 
 
 def test_the_test_set_is_named_in_page_and_markdown(study_folder, tmp_path):

@@ -63,12 +63,14 @@ def test_what_was_counted_decides_no_digest() -> None:
     assert before.digest == table.digest
     assert before.macs == table.macs - BESIDE["product"]
     assert before.other_macs is None
-    assert "only its layers are counted" in before.macs_note
+    assert "only its layers' multiply-adds are counted" in before.outside[1]
 
 
 def test_the_layers_say_how_much_is_in_none_of_them(capsys) -> None:
     layers(f"{OTHERS}:make(part='lstm')", classes=5)
-    assert "2,080 (3.9%) of them in no layer that is listed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2,080 (3.9%) of the multiply-adds in no layer that is listed" in said
+    assert " of the parameters in no layer that is listed: biases and normalisation" in said
 
 
 @pytest.mark.parametrize(
