@@ -162,6 +162,10 @@ def load():
             "def load():\n    a, b = draw(9)\n    return (a, np.eye(3)[b]), (a, b)",
             r"train\[0\]: a label must be .*labels.argmax\(1\)",
         ),
+        (
+            ITEMS.format("draw(1)[0][0], np.ones(3, np.int64)"),
+            r"train\[0\]: a label must be .*these are 3 labels of one image, choose one",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_the_place(asked, body: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """torchvision's data sets are read from files in their own formats."""
 
 import gzip
+import json
 import pickle
 import struct
 from pathlib import Path
@@ -156,3 +157,79 @@ def test_a_download_that_fails_says_what_to_do(
 def test_a_data_set_that_is_none_of_images_and_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="torchvision:CocoDetection"):
         count_dataset(asked("CocoDetection", tmp_path))
+
+
+def write_emnist(folder: Path, split: str) -> None:
+    """Ten images of each part of one of EMNIST's splits; letters are numbered from 1."""
+    place = folder / "EMNIST" / "raw"
+    place.mkdir(parents=True)
+    for part in ("train", "test"):
+        images = RANDOM.integers(0, 256, (40, 28, 28), np.uint8)
+        labels = np.arange(40, dtype=np.uint8) % 10
+        head = struct.pack(">IIII", 0x803, 40, 28, 28)
+        name = f"emnist-{split}-{part}"
+        (place / f"{name}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        labelled = struct.pack(">II", 0x801, 40) + labels.tobytes()
+        (place / f"{name}-labels-idx1-ubyte").write_bytes(labelled)
+
+
+def write_clevr(folder: Path) -> None:
+    """Pictures with two or three objects; those of the test part are not counted."""
+    place = folder / "clevr" / "CLEVR_v1.0"
+    (place / "scenes").mkdir(parents=True)
+    for part in ("train", "val", "test"):
+        (place / "images" / part).mkdir(parents=True)
+        scenes = []
+        for number in range(8):
+            name = f"CLEVR_{part}_{number}.png"
+            Image.new("RGB", (24, 16 + number), (30 * number, 0, 9)).save(
+                place / "images" / part / name
+            )
+            scenes.append({"image_filename": name, "objects": [0] * (number % 2)})
+        text = json.dumps({"scenes": scenes})
+        (place / "scenes" / f"CLEVR_{part}_scenes.json").write_text(text)
+
+
+def test_a_split_that_is_no_part_is_chosen_in_brackets(tmp_path: Path) -> None:
+    write_emnist(tmp_path, "digits")
+    data = load_dataset(asked("EMNIST(split='digits')", tmp_path, image_size=28))
+    assert data.counts.train_images == data.counts.test_images == 40
+    assert not data.flips
+    with pytest.raises(DatasetError, match=r"no part named train; .*EMNIST\(split='…'\)"):
+        count_dataset(asked("EMNIST", tmp_path))
+    with pytest.raises(DatasetError, match=r"does not take .*'greek'.*Unknown value 'greek'"):
+        count_dataset(asked("EMNIST(split='greek')", tmp_path))
+
+
+def test_a_test_part_without_labels_is_not_used(tmp_path: Path) -> None:
+    write_clevr(tmp_path)
+    request = asked("CLEVRClassification", tmp_path)
+    assert count_dataset(request) == DataCounts(2, 8, 8, held_out=1)
+    said = " ".join(data_notes(request))
+    assert "the part named test has no labels" in said
+    assert "the validation part is the test set" in said
+
+
+def test_a_data_set_without_files_needs_no_folder_in_it(tmp_path: Path) -> None:
+    name = "FakeData(size=40, image_size=(3, 9, 12), num_classes=2)"
+    counts = count_dataset(asked(name, tmp_path))
+    assert (counts.classes, counts.train_images + counts.test_images) == (2, 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("PhotoTour", r"it needs name: torchvision:PhotoTour\(name=…\)"),
+        ("SVHN(splitt='train')", "SVHN has no 'splitt'; did you mean 'split'"),
+        ("SVHN(download=True, root='x')", "root cannot be given: .*; download cannot be given"),
+        ("SVHN('train')", r"arguments are written as in SVHN\(split='balanced'\)"),
+        ("VisionDataset", "train does not say how many images it has: NotImplementedError"),
+        ("SEMEION", "SEMEION is not under .*; leave --data-dir out"),
+        ("PCAM", "PCAM (needs a package|is not under)"),
+        ("MovingMNIST", "MovingMNIST is not under"),
+    ],
+)
+def test_what_a_data_set_cannot_be_asked_is_told(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(DatasetError, match=words):
+        count_dataset(asked(name, tmp_path))
+    assert list(tmp_path.iterdir()) == []

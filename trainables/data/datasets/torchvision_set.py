@@ -14,6 +14,7 @@ from trainables.data.sources import (
     default_data_dir,
     existing_dir,
 )
+from trainables.text.call import read_call
 from trainables.text.suggestion import did_you_mean
 
 # torchvision takes three seconds to import, and is imported where a data set of its is asked for
@@ -23,13 +24,35 @@ if TYPE_CHECKING:
     from trainables.data.reading.read_parts import ReadParts
 
 PREFIX = "torchvision:"
-TRAIN = ("train", "trainval")
+TRAIN = ("train", "trainval", "train-standard")
 VALIDATION = ("val", "valid")
 TEST = ("test",)
 NEVER_MIRRORED = frozenset(
-    {"EMNIST", "GTSRB", "KMNIST", "MNIST", "QMNIST", "RenderedSST2", "SEMEION", "SVHN", "USPS"}
+    {
+        "EMNIST",
+        "GTSRB",
+        "KMNIST",
+        "MNIST",
+        "Omniglot",
+        "QMNIST",
+        "RenderedSST2",
+        "SEMEION",
+        "SVHN",
+        "USPS",
+    }
 )
 """Digits, letters and signs: their mirror images are others, or none."""
+
+CLASSES = ("classes", "categories", "all_categories")
+"""Where a data set of torchvision keeps the names of its classes."""
+
+OURS = {
+    "root": "--data-dir names it",
+    "download": "it is downloaded where --data-dir is absent",
+    "train": "both parts are read",
+    "transform": "the keys resize, crop and flip say how images are prepared",
+}
+"""Arguments of which RankTune chooses the values."""
 
 
 @lru_cache(maxsize=1)
@@ -52,29 +75,37 @@ def _load(request: DataRequest) -> Dataset:
     return read_torchvision(request).dataset
 
 
-def _open(name: str, request: DataRequest) -> tuple[Parts, Path]:
+def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
     """The parts, and the folder that they are read from."""
     from torchvision import datasets
 
     from trainables.data.reading.parts import Parts
 
+    try:
+        name, arguments = read_call(text, "split='balanced'")
+    except ValueError as problem:
+        raise DatasetError(f"a data set's {problem}") from problem
     kinds = [one for one in datasets.__all__ if inspect.isclass(getattr(datasets, one))]
     if name not in kinds:
         raise DatasetError(f"torchvision.datasets has no {name!r}{did_you_mean(name, kinds)}")
     kind = getattr(datasets, name)
     root = existing_dir(request.data_dir) if request.data_dir else _download_dir(request)
-    opener = _Opener(name, kind, root, may_download=request.data_dir is None)
+    opener = _Opener(kind, arguments, root, may_download=request.data_dir is None)
     train, validation, test, notes = opener.parts()
-    classes = getattr(train, "classes", None) or ()
     parts = Parts(
         train,
         test,
         validation,
-        classes=tuple(one if isinstance(one, str) else str(one) for one in classes),
+        classes=_class_names(train),
         flips=name not in NEVER_MIRRORED,
         notes=notes,
     )
     return parts, root
+
+
+def _class_names(part: Any) -> tuple[str, ...]:
+    found = next((getattr(part, name) for name in CLASSES if getattr(part, name, None)), ())
+    return tuple(map(str, found)) if isinstance(found, (list, tuple)) else ()
 
 
 def _download_dir(request: DataRequest) -> Path:
@@ -84,24 +115,70 @@ def _download_dir(request: DataRequest) -> Path:
 class _Opener:
     """Makes the parts of a torchvision data set, whichever way its class asks for them."""
 
-    def __init__(self, name: str, kind: Any, root: Path, *, may_download: bool) -> None:
-        self._name, self._kind, self._root = name, kind, root
+    def __init__(
+        self, kind: Any, arguments: dict[str, Any], root: Path, *, may_download: bool
+    ) -> None:
+        """Raises DatasetError for arguments that are unknown, missing, or set by RankTune."""
+        self._kind, self._arguments, self._root = kind, arguments, root
         self._may_download = may_download
-        self._parameters = inspect.signature(kind.__init__).parameters
+        self._parameters = _parameters(kind)
+        self._check()
 
     def parts(self) -> tuple[Any, Any, Any, tuple[str, ...]]:
         """Train, validation or None, test or None, and what is worth a sentence."""
-        if "split" in self._parameters:
-            train, validation, test = map(self._first, (TRAIN, VALIDATION, TEST))
-            if train is None:
-                raise DatasetError(f"{PREFIX}{self._name} has no part named train")
-            if test is None and validation is not None:
-                note = "there is no part named test: the validation part is the test set"
-                return train, None, validation, (note,)
-            return train, validation, test, ()
-        if "train" in self._parameters:
+        if self._chooses("split"):
+            return self._splits(*map(self._first, (TRAIN, VALIDATION, TEST)))
+        if self._chooses("train"):
             return self._make(train=True), None, self._make(train=False), ()
         return self._make(), None, None, ()
+
+    def _splits(
+        self, train: Any, validation: Any, test: Any
+    ) -> tuple[Any, Any, Any, tuple[str, ...]]:
+        if train is None:
+            raise DatasetError(f"{self._name} has no part named train{self._advice}")
+        notes = []
+        if test is not None and _has_no_labels(test):
+            test = None
+            notes.append("the part named test has no labels, and is not used")
+        if test is None and validation is not None:
+            validation, test = None, validation
+            notes.append("there is no part named test: the validation part is the test set")
+        return train, validation, test, tuple(notes)
+
+    def _check(self) -> None:
+        unknown = [name for name in self._arguments if name not in self._parameters]
+        problems = [
+            f"{self._kind.__name__} has no {name!r}{did_you_mean(name, self._parameters)}"
+            for name in unknown
+        ]
+        problems += [
+            f"{name} cannot be given: {why}"
+            for name, why in OURS.items()
+            if name in self._arguments
+        ]
+        missing = [
+            name
+            for name, one in self._parameters.items()
+            if one.default is one.empty and name not in ("root", "split", *self._arguments)
+        ]
+        if missing:
+            example = ", ".join(f"{name}=…" for name in missing)
+            problems.append(f"it needs {', '.join(missing)}: {self._name}({example})")
+        if problems:
+            raise DatasetError("; ".join(problems))
+
+    @property
+    def _name(self) -> str:
+        return f"{PREFIX}{self._kind.__name__}"
+
+    @property
+    def _advice(self) -> str:
+        return f"; choose one with {self._name}(split='…')"
+
+    def _chooses(self, parameter: str) -> bool:
+        """Whether RankTune chooses its value, rather than the person."""
+        return parameter in self._parameters and parameter not in self._arguments
 
     def _first(self, names: tuple[str, ...]) -> Any:
         """The part of the first name that the data set has; None where it has none."""
@@ -122,7 +199,13 @@ class _Opener:
             problem = self._try(part, download=True)
             if not isinstance(problem, Exception):
                 return problem
-        where = f"{PREFIX}{self._name} is not under {self._root}"
+        if isinstance(problem, ImportError) or "pip install" in str(problem):
+            raise DatasetError(f"{self._name} needs a package: {problem}") from problem
+        if isinstance(problem, (TypeError, ValueError)) and self._arguments:
+            raise DatasetError(
+                f"{self._name} does not take {self._arguments}: {problem}"
+            ) from problem
+        where = f"{self._name} is not under {self._root}"
         advice = (
             "name a folder that holds it with --data-dir"
             if self._may_download
@@ -132,10 +215,34 @@ class _Opener:
 
     def _try(self, part: dict[str, Any], *, download: bool) -> Any:
         """The data set, or what kept it from being made."""
+        ours = {"root": self._root, "download": download}
+        known = {name: value for name, value in ours.items() if name in self._parameters}
         try:
-            return self._kind(self._root, **part, **({"download": True} if download else {}))
+            return self._kind(**known, **self._arguments, **part)
         except Exception as problem:  # of a library and of files: it may be any
             return problem
+
+
+def _parameters(kind: type) -> dict[str, inspect.Parameter]:
+    """What its constructor takes, and what that passes on to those of its bases."""
+    found: dict[str, inspect.Parameter] = {}
+    for one in kind.__mro__[:-1]:
+        if "__init__" not in vars(one):
+            continue
+        own = inspect.signature(vars(one)["__init__"]).parameters
+        found = {**own, **found}
+        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
+            break
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return {name: one for name, one in found.items() if name != "self" and one.kind not in kinds}
+
+
+def _has_no_labels(part: Any) -> bool:
+    """Whether a part gives no label for its first picture, as those of competitions."""
+    try:
+        return part[0][1] is None
+    except Exception:  # whatever it is, reading every picture tells it
+        return False
 
 
 class _NoSuchPart(ValueError):  # noqa: N818 (an answer)

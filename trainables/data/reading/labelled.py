@@ -15,6 +15,7 @@ from trainables.data.reading.image_check import with_bar
 from trainables.data.reading.image_file import UnreadableImage, to_rgb
 from trainables.data.reading.resize import RESIZES
 from trainables.data.sources import DatasetError
+from trainables.text.table import shorten
 
 NAMED = 5
 """Problems that are listed in full; of the others the number is given."""
@@ -27,6 +28,8 @@ class Labelled:
     labels: NDArray[np.int64]
     digest: str
 
+
+WHOLE = "a label must be a whole number from 0 on"
 
 Place = Callable[[int], NDArray[np.uint8]]
 """From a picture's number to where its (S, S, 3) pixels go."""
@@ -101,6 +104,11 @@ def pairs_of(part: Any, what: str) -> Any:
             f"{what} must be arrays (images, labels), or a data set with a length whose items are "
             f"(image, label); got {type(part).__name__}"
         )
+    try:
+        len(part)
+    except Exception as problem:  # of a person's own class: it may be any
+        said = f"{type(problem).__name__}: {problem}"
+        raise DatasetError(f"{what} does not say how many images it has: {said}") from problem
     return part
 
 
@@ -154,10 +162,18 @@ def _to_picture(image: Any) -> Image.Image:
 def _to_label(label: Any) -> int:
     value = np.asarray(label)
     if value.shape not in ((), (1,)) or value.dtype.kind not in "iu":
-        hint = ": labels.argmax(1) numbers the classes" if value.ndim == 1 else ""
-        if value.dtype.kind == "U":
-            hint = ": np.unique(labels, return_inverse=True) numbers the names"
-        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}{hint}")
+        raise DatasetError(f"{WHOLE}, got {shorten(repr(label), 60)}{_hint(value)}")
     if int(value.reshape(())) < 0:
-        raise DatasetError(f"a label must be a whole number from 0 on, got {label!r}")
+        raise DatasetError(f"{WHOLE}, got {label!r}")
     return int(value.reshape(()))
+
+
+def _hint(value: NDArray[Any]) -> str:
+    """How labels of another kind become numbers."""
+    if value.dtype.kind == "U":
+        return ": np.unique(labels, return_inverse=True) numbers the names"
+    if value.ndim != 1 or value.dtype.kind not in "biuf":
+        return ""
+    if value.sum() == 1 and set(value.tolist()) <= {0, 1}:
+        return ": labels.argmax(1) numbers the classes"
+    return f": these are {value.size} labels of one image, choose one"
