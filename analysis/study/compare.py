@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.record.open_keys import in_one_spelling
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
 from analysis.statistics.multiple_tests import holm
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import replicates
 from analysis.study.study import Study
+from trainables.config.resolution import OPEN_KEYS
 
 DESCRIBED = ("command", "git_revision", "machine", "device", "dataset", "search", "scheduler")
 
@@ -24,6 +27,7 @@ def compare(a: Study, b: Study) -> pd.DataFrame:
     all of them; ``p_holm`` its p-value after Holm's correction. NaN where no configuration has two
     runs. ``same_runs`` counts trials of equal id whose accuracies are equal to the last bit.
     """
+    a, b = _with_defaults_left_out(a), _with_defaults_left_out(b)
     keys = ["configuration", "label", "parameters", "mean", "sd", "n"]
     both = replicates(a)[keys].merge(
         replicates(b)[["configuration", "mean", "sd", "n"]],
@@ -48,6 +52,15 @@ def compare(a: Study, b: Study) -> pd.DataFrame:
         .astype("int64")
         .to_numpy(),
     ).drop(columns=["sd_a", "sd_b"])
+
+
+def _with_defaults_left_out(study: Study) -> Study:
+    """The study as one would read it that searches no key of which a default can be left out."""
+    searched = (study.info.get("space") or {}).get("keys") or {}
+    if not any(name in searched for name in OPEN_KEYS):
+        return study
+    trials = in_one_spelling(study.tables.trials, study.info, said=())
+    return dataclasses.replace(study, tables=dataclasses.replace(study.tables, trials=trials))
 
 
 def _same_runs(a: Study, b: Study) -> pd.Series:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from analysis.record.frames import Tables, build_tables, interrupted_unless_held
+from analysis.record.open_keys import in_one_spelling
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
@@ -140,8 +141,9 @@ def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
         size = _size(folder / LEDGER)
     name = folder.resolve().name  # a folder that was renamed is known by its new name everywhere
     space = info.get("space") or {}
+    trials = in_one_spelling(tables.trials, info)
     tables = dataclasses.replace(
-        tables, trials=existing(tables.trials, space), aliases=existing(tables.aliases, space)
+        tables, trials=existing(trials, space), aliases=existing(tables.aliases, space)
     )
     return Study(folder, name, info, tables, size, is_held(folder))
 

@@ -18,6 +18,7 @@ from trainables.config.installation import command_to_paste
 from trainables.config.interruption import INTERRUPTED
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import plain
 from trainables.data.datasets.registry import (
     DATASETS,
     content_digest,
@@ -118,6 +119,7 @@ def train(
     data = load_dataset(request)
     # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
+    config = plain(config, data.counts.facts)
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)

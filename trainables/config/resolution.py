@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from trainables.config.starting_point import ARCHITECTURE, read_starting_point, split_init
@@ -193,3 +194,76 @@ def _has_architecture(values: Mapping[str, Any]) -> bool:
     layer = values.get("layer")
     unranked = {"ranks"} if layer in SIZES and not SIZES[layer].ranked else set()
     return values.keys() >= {*ARCHITECTURE} - unranked
+
+
+CROP_SHARE = 8  # the padding is an eighth of the side: 4 pixels of 32 (cifar10-fast)
+CUTOUT_SHARE = 4  # a quarter of the side: 8 pixels of 32 (cifar10-fast)
+
+Facts = Mapping[str, Any]
+"""What a data set brings: ``train_images``, ``held_out``, ``own_validation``, ``flips``.
+
+``DataCounts`` has these fields, and ``dataset`` of a study.json.
+"""
+
+UNKNOWN: Facts = MappingProxyType({})
+
+OPEN_KEYS = ("crop", "cutout", "micro_batch", "flip", "validation_images", "train_images")
+"""Keys that may be left open, and whose value then follows from other keys or from the data."""
+
+DECIDED_BY = (
+    *("image_size", "random_resized_crop", "batch_size", "protocol", "validation_images"),
+    *("optimizer",),
+)
+"""Keys that decide what an open key, a rate or a decay stands for."""
+
+
+def own_values(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """For each open key the value that leaving it out stands for, as far as it is known.
+
+    Args:
+        keys: a configuration, with every key that decides.
+        data: what the data set brings; the keys that follow from it have no value without.
+    """
+    own: dict[str, Any] = {}
+    side, batch = keys["image_size"], keys["batch_size"]
+    if type(batch) is int:  # a damaged record may hold anything
+        own["micro_batch"] = batch
+    if type(side) is int:
+        own["crop"] = 0 if keys["random_resized_crop"] else side // CROP_SHARE
+        own["cutout"] = side // CUTOUT_SHARE
+    if "flips" in data:
+        own["flip"] = data["flips"]
+    if "held_out" in data:
+        # the original study was selected on the test set; its protocols keep that
+        own["validation_images"] = data["held_out"] if keys["protocol"] == "corrected" else 0
+    held_out = keys.get("validation_images")
+    held_out = own.get("validation_images") if held_out is None else held_out
+    if held_out is not None and {"train_images", "own_validation"} <= data.keys():
+        kept = data["own_validation"] if held_out and data["own_validation"] else held_out
+        own["train_images"] = data["train_images"] - kept
+    return own
+
+
+def settled(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """The same configuration, nothing left open that is known."""
+    own = own_values(keys, data)
+    return {**keys, **{name: value for name, value in own.items() if keys.get(name) is None}}
+
+
+def unsaid(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """The same configuration, each open key left open that says what leaving it open stands for.
+
+    How two are compared: a default that is written out makes no other trial.
+    """
+    if all(keys.get(name) is None for name in OPEN_KEYS):
+        return dict(keys)
+    own = own_values(keys, data)
+    return {**keys, **{name: None for name, value in own.items() if keys.get(name) == value}}
+
+
+def read_facts(dataset: Any) -> Facts:
+    """What ``dataset`` of a study.json says of its images; older ones say less."""
+    known = dataset if isinstance(dataset, Mapping) else {}
+    counts = {name: known.get(name) for name in ("train_images", "held_out", "own_validation")}
+    facts: dict[str, Any] = {name: one for name, one in counts.items() if type(one) is int}
+    return facts | ({"flips": known["flips"]} if isinstance(known.get("flips"), bool) else {})

@@ -150,8 +150,6 @@ class TrainConfig:
                 values[name] = parse_value(name, raw[name], _types(name), fields[name].metadata)
             except ValueError as problem:
                 problems.append(str(problem))
-        if values.get("micro_batch") == values.get("batch_size", fields["batch_size"].default):
-            values["micro_batch"] = None  # another way to write the whole batch
         keys = _defaults() | values
         if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is not a missing one
             problems += network_clashes(keys)

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.config.resolution import settled
 from trainables.config.train_config import TrainConfig
 
-CROP_SHARE = 8  # the padding is an eighth of the side: 4 pixels of 32 (cifar10-fast)
-CUTOUT_SHARE = 4  # a quarter of the side: 8 pixels of 32 (cifar10-fast)
 ASPECT = (3 / 4, 4 / 3)  # width over height of a resized part (Szegedy et al. 2015; torchvision's)
 DRAWS = 3
 DRAWS_RESIZED = 7
@@ -56,14 +55,13 @@ def choose_augmentation(config: TrainConfig, side: int, *, flips: bool) -> Augme
     ``flips`` says whether mirroring keeps the class of this data set's images. A random resized
     crop takes the place of padding and cropping.
     """
-    area = config.random_resized_crop
-    crop = 0 if area else side // CROP_SHARE
+    keys = settled({**config.to_dict(), "image_size": side}, {"flips": flips})
     return Augmentation(
         side=side,
-        crop=crop if config.crop is None else config.crop,
-        flip=flips if config.flip is None else config.flip,
-        cutout=side // CUTOUT_SHARE if config.cutout is None else config.cutout,
-        area=area,
+        crop=keys["crop"],
+        flip=keys["flip"],
+        cutout=keys["cutout"],
+        area=config.random_resized_crop,
     )
 
 

@@ -82,6 +82,7 @@ class Dataset:
             test_images=len(self.test_labels),
             held_out=self.validation_images,
             own_validation=self.own_validation,
+            flips=self.flips,
         )
 
 

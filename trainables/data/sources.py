@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.config.resolution import Facts, settled
 from trainables.config.train_config import TrainConfig
 from trainables.files.user_cache import user_cache
 from trainables.text.suggestion import nearest
@@ -52,6 +54,7 @@ class DataCounts:
     held_out: of these, how many are kept for validation unless a trial says otherwise.
     own_validation: how many of ``train_images`` the data set itself sets aside for validation; 0
         where the held-out images are drawn from the others.
+    flips: whether mirroring an image left to right keeps its class.
     """
 
     classes: int
@@ -59,6 +62,12 @@ class DataCounts:
     test_images: int
     held_out: int
     own_validation: int = 0
+    flips: bool = True
+
+    @property
+    def facts(self) -> Facts:
+        """What the keys that a trial leaves open follow from."""
+        return dataclasses.asdict(self)
 
 
 UNEQUAL = 1.5
@@ -119,13 +128,8 @@ def count_images(config: TrainConfig, counts: DataCounts) -> tuple[int, int]:
     Where the data set has its own validation images, they alone are held out; a trial that asks for
     none trains on them too.
     """
-    held_out = config.validation_images
-    if held_out is None:
-        # The original study was selected on the test set; its protocols keep that.
-        held_out = counts.held_out if config.protocol == "corrected" else 0
-    kept = counts.own_validation if held_out and counts.own_validation else held_out
-    rest = counts.train_images - kept
-    return held_out, rest if config.train_images is None else config.train_images
+    keys = settled(config.to_dict(), counts.facts)
+    return keys["validation_images"], keys["train_images"]
 
 
 def misfit(config: TrainConfig, counts: DataCounts) -> str:

@@ -39,7 +39,7 @@ class WorkerSettings:
         log = self.worker_log and str(Path(self.worker_log) / f"{attempt.trial_id}.log")
         return TrialJob(
             trial_id=attempt.trial_id,
-            config=attempt.trial.config.to_dict(),
+            config=attempt.trial.job.to_dict(),
             storage=self.storage,
             attempt=attempt.number,
             known_epochs=attempt.known_epochs,

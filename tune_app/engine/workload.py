@@ -59,6 +59,8 @@ def cifar_workload(
         "test_images": len(data.test_labels),
         "classes": len(data.classes),
         "held_out": data.validation_images,
+        "own_validation": data.own_validation,
+        "flips": data.flips,
         "image_size": data.image_size,
         **({"notes": list(data.notes)} if data.notes else {}),
     }

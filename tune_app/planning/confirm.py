@@ -14,12 +14,16 @@ from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
+from trainables.config.resolution import read_facts
 from trainables.config.train_config import TrainConfig
-from trainables.config.trial_id import trial_id
+from trainables.data.datasets.registry import count_dataset
+from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.planning.parsed_point import PlannedTrial, PointRules
+from tune_app.planning.data_request import DATA_KEYS, data_request
+from tune_app.planning.former_ids import stored_former_ids
+from tune_app.planning.parsed_point import PlannedTrial, PointRules, name_trial
 from tune_app.planning.plan import Plan
 from tune_app.planning.resolution import other_content
 from tune_app.planning.rewritten import space_in_present_names, space_in_resolved_values
@@ -66,7 +70,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     space = space_in_resolved_values(space_in_present_names(space), resolved)
     study = _study(paths)
     options = _within(options, study)
-    rules = PointRules(resolved, options.max_parameters, options.max_macs)
+    rules = _rules(options, space, study, resolved)
     chosen = list(_chosen(options, space, rules, study))
     problems = _too_few(options, study, len(chosen))
     problems += _other_dataset(options, chosen)
@@ -80,7 +84,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
         space=_confirm_space(space, chosen, options, paths.folder.name),
         search="grid",
         scheduler="none",
-        trials=tuple(_retrained(config, seed) for seed in seeds for config in chosen),
+        trials=tuple(_retrained(config, seed, rules) for seed in seeds for config in chosen),
         seeds=seeds,
         rules=rules,
     )
@@ -108,6 +112,20 @@ def _within(options: RunOptions, study: Study) -> RunOptions:
     return dataclasses.replace(options, **limits)
 
 
+def _rules(
+    options: RunOptions, space: SearchSpace, study: Study, resolved: Mapping[str, Any]
+) -> PointRules:
+    """What the trials of the confirmation are judged by, and named."""
+    images = {name: study.trials[name].iloc[0] for name in DATA_KEYS} if len(study.trials) else {}
+    try:
+        data = count_dataset(data_request(images, options)).facts
+    except DatasetError:  # told where their content is compared
+        data = read_facts(study.info.get("dataset"))
+    begun = study_paths(confirm_options(options, space), "")
+    limits = options.max_parameters, options.max_macs
+    return PointRules(resolved, *limits, data, stored_former_ids(begun, data))
+
+
 def _chosen(
     options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
 ) -> Iterator[TrainConfig]:
@@ -129,7 +147,7 @@ def _chosen(
     names: set[str] = set()
     for values in configurations:
         config = TrainConfig.from_trial({**values, "seed": 0})
-        name = trial_id(config, config.network_size())
+        name = name_trial(config, config.network_size(), rules).trial_id
         if name not in names:
             names.add(name)
             yield config
@@ -204,10 +222,9 @@ def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ..
     return tuple(range(first, first + count))
 
 
-def _retrained(config: TrainConfig, seed: int) -> PlannedTrial:
+def _retrained(config: TrainConfig, seed: int, rules: PointRules) -> PlannedTrial:
     retrained = config.with_values(**ALL_IMAGES, seed=seed)
-    size = retrained.network_size()
-    return PlannedTrial(trial_id(retrained, size), retrained, size)
+    return name_trial(retrained, retrained.network_size(), rules)
 
 
 def _confirm_space(

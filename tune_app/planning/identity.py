@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainables.config.resolution import OPTIMIZER_DEFAULTS, content
+from search_spaces.grammar.domains import Choice, Domain
+from trainables.config.resolution import (
+    DECIDED_BY,
+    OPEN_KEYS,
+    OPTIMIZER_DEFAULTS,
+    content,
+    own_values,
+    unsaid,
+)
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
@@ -32,10 +41,13 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     that was fixed and is searched now widens the study.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    said = _said_defaults(plan.space.fixed, plan)
     fixed = {
         name: value
         for name, value in sorted(plan.space.fixed.items())
-        if name not in GROWS and (name in OF_AN_OPTIMIZER or value != defaults[name])
+        if name not in GROWS
+        and name not in said
+        and (name in OF_AN_OPTIMIZER or value != defaults[name])
     }
     dataset = plan.space.fixed.get("dataset", defaults["dataset"])
     if "dataset" in plan.space.keys:
@@ -52,6 +64,29 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _said_defaults(fixed: Mapping[str, Any], plan: Plan) -> set[str]:
+    """The fixed keys that say what leaving them out stands for, whatever the searched ones are.
+
+    An open key may be one, and a value that the study resolves once.
+    """
+    said = {name for name, value in fixed.items() if plan.rules.resolved.get(name) == value}
+    asked = [name for name in OPEN_KEYS if name in fixed]
+    if not asked:
+        return said
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    keys = plan.space.keys
+    deciding = {name: _ends(keys[name].domain) for name in DECIDED_BY if name in keys}
+    owns = [
+        own_values({**defaults, **fixed, **dict(zip(deciding, one, strict=True))}, plan.rules.data)
+        for one in itertools.product(*deciding.values())
+    ]
+    return said | {name for name in asked if all(own.get(name) == fixed[name] for own in owns)}
+
+
+def _ends(domain: Domain) -> tuple[Any, ...]:
+    return domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
+
+
 def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[str]:
     """Why the folder holds another study than the plan's, one sentence each.
 
@@ -61,6 +96,9 @@ def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list
     identity = study_identity(plan)
     if stored := stored_identity(paths):
         places = ((read_information(paths.study) or {}).get("options") or {}).get("data_dir")
+        before = dict(stored.get("fixed") or {})
+        said = _said_defaults(before, plan)  # an older version kept them
+        stored["fixed"] = {name: one for name, one in before.items() if name not in said}
         return identity_difference(stored, identity, (places, options.data_dir))
     return record_difference(planned_configs(paths), plan)
 
@@ -110,12 +148,14 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
     with contextlib.suppress(ConfigError, IndexError):  # some defaults follow from other keys
         point = whole_point(plan.space, corner_points(plan.space)[0], seed=0)
         expected = configure(point, plan.rules).to_dict()
+    expected = unsaid(expected, plan.rules.data)
+    configs = [unsaid({**fields, **config}, plan.rules.data) for config in configs]
     grows = {"seed", *plan.space.keys}
     if "init" in {*plan.space.fixed, *plan.space.keys}:
         grows |= {*ARCHITECTURE, *OF_A_NETWORK}
     differences = []
     for name in sorted(fields.keys() - grows):
-        recorded = {config.get(name, fields[name]): None for config in configs}
+        recorded = {config[name]: None for config in configs}
         if recorded and not any(_same(name, value, expected[name]) for value in recorded):
             was = " or ".join(map(str, recorded))
             differences.append(f"{name} was {was}, is {expected[name]}")

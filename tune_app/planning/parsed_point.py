@@ -8,23 +8,33 @@ from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
+from trainables.config.resolution import Facts
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.config.trial_id import trial_id, twin
+from trainables.config.trial_id import plain, trial_id, twin
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.network import NetworkSize
+from tune_app.planning.former_ids import FormerId
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """One trial that would run: its content-derived id, its resolved configuration, its size.
 
-    ``twin`` is the id that the same trial has as another family writes it, "" for none.
+    ``twin`` is the id that the same trial has as another family writes it, "" for none. The
+    configuration is as the space writes it; ``trained`` is the one that the id names, where the
+    space writes a default out.
     """
 
     trial_id: str
     config: TrainConfig
     size: NetworkSize
     twin: str = ""
+    trained: TrainConfig | None = None
+
+    @property
+    def job(self) -> TrainConfig:
+        """The configuration that a worker gets."""
+        return self.trained or self.config
 
     @property
     def names(self) -> dict[str, str]:
@@ -58,11 +68,15 @@ class PointRules:
 
     ``resolved`` is what the study puts for values that a space leaves open: ``precision`` where it
     is "auto", ``classes`` of the dataset. The limits are inclusive; ``max_macs`` is per image.
+    ``data`` is what the data set brings for keys that are left out, ``former`` the trials on record
+    that have another id than they would get now.
     """
 
     resolved: Mapping[str, Scalar] = field(default_factory=dict)
     max_parameters: int | None = None
     max_macs: float | None = None
+    data: Facts = field(default_factory=dict)
+    former: Mapping[str, FormerId] = field(default_factory=dict)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -111,13 +125,21 @@ def classify_point(
         return Rejected(dict(point), str(problem))
     if excess := _excess(size, config.images_at_once, rules):
         return Rejected(dict(point), excess)
-    twin_config = twin(config, size)
-    twin_id = trial_id(twin_config, twin_config.network_size()) if twin_config else ""
-    trial = PlannedTrial(trial_id(config, size), config, size, twin_id)
+    trial = name_trial(config, size, rules)
     for name in trial.names:
         if name in id_of_name:
             return Duplicate(dict(point), id_of_name[name], trial.trial_id)
     return trial
+
+
+def name_trial(config: TrainConfig, size: NetworkSize, rules: PointRules) -> PlannedTrial:
+    """The trial under its id, which a default that is written out does not change."""
+    short = plain(config, rules.data)
+    name, other = trial_id(short, size), twin(short, size)
+    twin_id = trial_id(other, other.network_size()) if other else ""
+    if former := rules.former.get(name):
+        return PlannedTrial(former.trial_id, config, size, twin_id, former.config)
+    return PlannedTrial(name, config, size, twin_id, None if short is config else short)
 
 
 def _excess(size: NetworkSize, batch: int, rules: PointRules) -> str:

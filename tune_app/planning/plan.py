@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import count_dataset, data_notes
-from trainables.data.sources import packed_bytes
+from trainables.data.sources import DataCounts, packed_bytes
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
@@ -24,6 +24,7 @@ from tune_app.planning.enumeration import (
     expand,
     samples,
 )
+from tune_app.planning.former_ids import FormerId, stored_former_ids
 from tune_app.planning.horizon import Horizon, plan_horizon
 from tune_app.planning.parsed_point import (
     Duplicate,
@@ -35,6 +36,7 @@ from tune_app.planning.parsed_point import (
 from tune_app.planning.resolution import resolve_open_values
 from tune_app.planning.resolved_space import ResolvedSpace, apply_overrides
 from tune_app.planning.rewritten import space_in_resolved_values
+from tune_app.record.paths import study_paths
 
 __all__ = ["Duplicate", "Plan", "PlannedTrial", "Rejected", "make_plan"]
 
@@ -109,7 +111,13 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     )
     images = data_request(resolved_space.space.fixed, options)
     counts = count_dataset(images)
-    rules = PointRules(resolved, options.max_parameters, options.max_macs)
+    rules = PointRules(
+        resolved,
+        options.max_parameters,
+        options.max_macs,
+        counts.facts,
+        _former_ids(options, space, counts),
+    )
     points = expand(resolved_space, search, options, rules)
     check_scheduler(scheduler, points)
     configs = [config for _, config in points]
@@ -141,6 +149,15 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     if SEARCHERS[search].points is Points.PROPOSED:
         return _opened(plan, samples(resolved_space.space, options))
     return plan
+
+
+def _former_ids(
+    options: RunOptions, space: SearchSpace, counts: DataCounts
+) -> Mapping[str, FormerId]:
+    """The trials of the study that is gone on with that have ids of before."""
+    return (
+        {} if options.fresh else stored_former_ids(study_paths(options, space.name), counts.facts)
+    )
 
 
 def _problems(space: ResolvedSpace, search: str, options: RunOptions) -> Iterable[str]:

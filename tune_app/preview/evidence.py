@@ -14,7 +14,7 @@ from search_spaces.grammar.question import Carry, Contrast, Question, Select, Sm
 from trainables.config.metrics import score
 from trainables.text.count import plural
 from tune_app.planning.plan import Plan
-from tune_app.record.history import History
+from tune_app.record.history import History, configuration_key
 
 POWER = 0.8
 LEVEL = 0.05
@@ -181,14 +181,13 @@ def _distinct(plan: Plan, points: Iterable[Point], names: Iterable[str]) -> int:
 
 def seed_spread(history: History) -> float | None:
     """The pooled standard deviation between seeds of the finished trials; None without pairs."""
-    scores: dict[tuple, list[float]] = defaultdict(list)
-    for trial in history.trials.values():
+    scores: dict[str, list[float]] = defaultdict(list)
+    for name, trial in history.trials.items():
         if trial.planned is None or trial.last is None or trial.status != TrialStatus.FINISHED:
             continue
         value = score(trial.last)
         if value is not None:
-            config = {**trial.planned.config, "seed": None}
-            scores[tuple(sorted(config.items(), key=str))].append(value)
+            scores[configuration_key(history, name)].append(value)
     groups = [values for values in scores.values() if len(values) > 1]
     freedom = sum(len(values) - 1 for values in groups)
     if not freedom:

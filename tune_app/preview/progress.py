@@ -100,7 +100,7 @@ def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
         reason = file_problem(problem) if isinstance(problem, OSError) else str(problem)
         return _not_begun(plan, options, [reason])
     differences = another_study(paths, plan, options)
-    history = History(() if differences else rows)
+    history = History(() if differences else rows, plan.rules.data)
     return StudyProgress(
         statuses={name: trial.status for name, trial in history.trials.items()},
         epochs={name: trial.epoch for name, trial in history.trials.items()},

@@ -13,6 +13,7 @@ from analysis.record.status import TrialStatus
 from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
 from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
+from trainables.config.resolution import UNKNOWN, Facts, unsaid
 
 LOST = ("lost_worker", "lost_node")
 """Kinds of failures that ended a worker."""
@@ -83,9 +84,13 @@ class TrialHistory:
 
 
 class History:
-    """Every trial of a ledger, by id."""
+    """Every trial of a ledger, by id.
 
-    def __init__(self, rows: Iterable[SearchRow] = ()) -> None:
+    ``data`` is what the data set brings for keys that configurations leave out.
+    """
+
+    def __init__(self, rows: Iterable[SearchRow] = (), data: Facts = UNKNOWN) -> None:
+        self.data = data
         self.trials: dict[str, TrialHistory] = defaultdict(TrialHistory)
         self.aliases: list[Alias] = []
         self.infeasible: list[Infeasible] = []
@@ -135,7 +140,7 @@ def best_on_record(
         planned = history[name].planned
         if planned and any(getattr(planned, key) > most for key, most in limits.items()):
             continue
-        groups.setdefault(_configuration(name, history[name]), []).append(name)
+        groups.setdefault(configuration_key(history, name), []).append(name)
     judged = [_judging(history, names) for names in groups.values()]
     judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]
     fresh = [names for names in judged if _is_estimate(history[names[0]])] or judged
@@ -158,11 +163,13 @@ def best_on_record(
     return -loss, max(names, key=lambda name: final_score(history[name]))
 
 
-def _configuration(name: str, trial: TrialHistory) -> str:
-    """A key shared by trials that differ in their seed alone."""
-    if trial.planned is None:
+def configuration_key(history: History, name: str) -> str:
+    """A key shared by trials that differ in their seed alone, whether or not they say defaults."""
+    planned = history[name].planned
+    if planned is None or not planned.config:
         return name
-    return repr(sorted((key, one) for key, one in trial.planned.config.items() if key != "seed"))
+    config = unsaid(planned.config, history.data)
+    return repr(sorted((key, one) for key, one in config.items() if key != "seed"))
 
 
 def _judging(history: History, names: list[str]) -> list[str]:

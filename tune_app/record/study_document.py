@@ -11,7 +11,7 @@ from trainables.config.former_names import with_present_names
 from tune_app.record.paths import StudyPaths
 
 if TYPE_CHECKING:
-    from analysis.record.rows import SearchRow
+    from analysis.record.rows import Planned, SearchRow
 
 # The record's reader is imported where it is used: a machine that only trains has no msgspec.
 
@@ -59,6 +59,11 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
 
 def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
     """The configurations on record, as they were planned; none where there is no study."""
+    return [row.config for row in planned_trials(paths)]
+
+
+def planned_trials(paths: StudyPaths) -> list[Planned]:
+    """The trials on record, as they were planned; none where there is no study."""
     if not paths.folder.is_dir():
         return []
     from analysis.record.record import RecordError, read_record
@@ -68,7 +73,7 @@ def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError):
         return []
-    return [row.config for row in rows_of(rows, Planned)]
+    return rows_of(rows, Planned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tune_app.record.shared_record import SharedRecordError
 from tune_app.record.storage import StorageFolder
 
 INDEX = ".studies"
@@ -44,7 +45,10 @@ class StudyIndex:
         self._storage.remove(_path(name, entry))
 
     def _read(self, path: str) -> IndexEntry:
-        return msgspec.json.decode(self._storage.read(path), type=IndexEntry)
+        entry = msgspec.json.decode(self._storage.read(path), type=IndexEntry)
+        if _path("", entry).rpartition("/")[2] != path.rpartition("/")[2]:
+            raise SharedRecordError(f"{path} is of the study {entry.study_id}")
+        return entry
 
 
 def _path(name: str, entry: IndexEntry) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from analysis.record.record import RecordError, read_record
 from analysis.record.rows import (
     Alias,
@@ -15,12 +17,14 @@ from analysis.record.rows import (
     Planned,
     SearchRow,
     Started,
+    rows_of,
 )
 from analysis.record.status import TrialStatus
 from trainables.files.study_folder import LEASE
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
+from tune_app.planning.former_ids import former_ids
 from tune_app.planning.identity import another_study
 from tune_app.planning.plan import Plan
 from tune_app.planning.rows import planned_row
@@ -107,7 +111,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     finished = {name for name, trial in history.trials.items() if trial.known}
     for folder in studies:
         try:
-            source_rows = read_record(folder).rows
+            source_rows = _as_named_here(read_record(folder).rows, plan)
         except (RecordError, OSError) as problem:
             problems.append(f"--reuse-from: {problem}")
             continue
@@ -117,6 +121,19 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     if problems:
         raise UsageError(problems)
     return rows
+
+
+def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]:
+    """The rows of another study, its trials of former ids under those that they have here."""
+    former = former_ids(rows_of(rows, Planned), plan.rules.data)
+    names = {one.trial_id: name for name, one in former.items()}
+    names |= {name: one.trial_id for name, one in plan.rules.former.items()}
+    return [
+        msgspec.structs.replace(row, trial_id=names[row.trial_id])
+        if isinstance(row, Planned | Started | Epoch | Ended) and row.trial_id in names
+        else row
+        for row in rows
+    ]
 
 
 def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import humanize
 import msgspec
 
+from analysis.record.rows import AnyRow, Opened
 from search_spaces.grammar.space import SearchSpace
 from trainables.files.storage import join
 from trainables.files.whole_file import write_whole
@@ -21,11 +22,11 @@ from tune_app.planning.confirm import confirm_options
 from tune_app.preview.preflight import storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, free_aside, study_paths, until_now
-from tune_app.record.shared_record import SharedRecord, SharedRecordError, shared_part
+from tune_app.record.shared_record import RECORD, SharedRecord, SharedRecordError, shared_part
 from tune_app.record.storage import StorageFolder, without_secrets
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
 from tune_app.record.study_index import IndexEntry, StudyIndex
-from tune_app.study.storage_owner import write_owner
+from tune_app.study.storage_owner import has_owner, write_owner
 
 
 @contextlib.contextmanager
@@ -176,8 +177,12 @@ def _chosen(
 def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
     record = SharedRecord(StorageFolder(join(storage, entry.folder)))
     content = record.content()
+    if not content and not record.folder.names(RECORD) and not has_owner(storage, entry.folder):
+        raise SharedRecordError(f"the study {entry.study_id} has no folder {entry.folder} there")
     if not content:
         return  # its driver was lost before anything was on record
+    if (found := _study_id(content)) not in ("", entry.study_id):
+        raise SharedRecordError(f"{entry.folder} holds the study {found}, not {entry.study_id}")
     record.fetch(paths.study.name, paths.study)
     write_whole(paths.ledger, content)
     write_owner(join(storage, entry.folder), paths)
@@ -190,3 +195,11 @@ def _fetch(paths: StudyPaths, storage: str, entry: IndexEntry) -> None:
         humanize.naturaltime(time.time() - entry.time),
         entry.host,
     )
+
+
+def _study_id(ledger: bytes) -> str:
+    """Whose a ledger is; "" where its first line does not say."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        opened = msgspec.json.decode(ledger.partition(b"\n")[0], type=AnyRow)
+        return opened.study_id if isinstance(opened, Opened) else ""
+    return ""

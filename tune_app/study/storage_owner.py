@@ -48,6 +48,11 @@ def write_owner(place: str, paths: StudyPaths) -> None:
     StorageFolder(place).write(OWNER, json.dumps({"folder": str(paths.folder)}).encode())
 
 
+def has_owner(storage: str, folder: str) -> bool:
+    """Whether a study folder was ever served there."""
+    return _owner(join(storage, folder)) is not None
+
+
 def _owner(place: str) -> Path | None:
     try:
         return Path(json.loads(StorageFolder(place).read(OWNER))["folder"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FILE = "sklearn/datasets/data/digits.csv.gz"
 SMALL = 8  # pixels, the side of an image there
 SIDE = 32  # pixels, as they are shown
-COUNTS = DataCounts(classes=10, train_images=1_433, test_images=364, held_out=143)
+COUNTS = DataCounts(classes=10, train_images=1_433, test_images=364, held_out=143, flips=False)
 
 
 def load_digits(request: DataRequest) -> Dataset:

@@ -90,7 +90,8 @@ class ReadParts:
         labels, own = self._facts.labels, self._facts.own_validation
         train, test = len(labels["train"]), len(labels["test"])
         classes = len(self._parts.class_names(labels))
-        return DataCounts(classes, train, test, own or round(train / 10), own)
+        held_out = own or round(train / 10)
+        return DataCounts(classes, train, test, held_out, own, self._parts.flips)
 
     @property
     def notes(self) -> list[str]:
