@@ -6,8 +6,11 @@ stand for what is planned without the default.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainables.config.resolution import OPEN_KEYS, Facts
@@ -16,10 +19,13 @@ from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import plain, trial_id
 from trainables.sizes.budget import InfeasibleError
 from tune_app.record.paths import StudyPaths
-from tune_app.record.study_document import planned_trials, stored_identity
+from tune_app.record.study_document import planned_trials
 
 if TYPE_CHECKING:
     from analysis.record.rows import Planned
+
+PLANNED = b'{"type":"trial"'
+WRITTEN = re.compile(rf'"({"|".join(OPEN_KEYS)})":(?!null)'.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,20 @@ def former_ids(rows: Iterable[Planned], data: Facts) -> dict[str, FormerId]:
 
 
 def stored_former_ids(paths: StudyPaths, data: Facts) -> Mapping[str, FormerId]:
-    """Those of a study folder; its ledger is read only where an open key may be written out."""
-    identity = stored_identity(paths)
-    named = {*identity.get("fixed", ()), *identity.get("searched", ())}
-    if identity and named.isdisjoint(OPEN_KEYS):
+    """Those of a study folder; its rows are read only where an open key is written out in one."""
+    if not _writes_an_open_key(paths.ledger):
         return {}
     return former_ids(planned_trials(paths), data)
+
+
+def _writes_an_open_key(ledger: Path) -> bool:
+    """Whether any configuration may say more than null for a key that may be left open.
+
+    study.json does not tell: who goes on without the default leaves none there.
+    """
+    with contextlib.suppress(OSError), ledger.open("rb") as file:
+        return any(WRITTEN.search(line) for line in file if line.startswith(PLANNED))
+    return False
 
 
 def _renamed(row: Planned, data: Facts) -> Iterator[tuple[str, TrainConfig]]:

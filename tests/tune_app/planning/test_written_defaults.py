@@ -177,6 +177,10 @@ def test_trials_of_before_keep_their_ids_and_are_known(options):
         assert another_study(recorded.paths, plan, options) == []
         (trial,) = plan.trials
         assert trial.trial_id == trial_id(trial.job, trial.size)  # what a worker checks
+    document["identity"] = study_identity(make_plan(options, space()))  # it was gone on with
+    assert document["identity"]["fixed"].keys().isdisjoint(SAID)
+    recorded.paths.study.write_text(json.dumps(document))
+    assert set(ids(make_plan(options, space()))) == before
     more = make_plan(dataclasses.replace(options, seeds=2), space())
     assert len(before & set(ids(more))) == 1
     assert (
