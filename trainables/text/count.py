@@ -14,3 +14,8 @@ def short_count(count: float) -> str:
         if float(f"{count:.3g}") >= size:
             return f"{float(f'{count:.3g}') / size:g}{unit}"
     return f"{count:.0f}"
+
+
+def exact_count(count: float) -> str:
+    """Every digit: 6,120,064; 6,120,064.5; 1e-300."""
+    return f"{count:,.0f}" if count == int(count) and abs(count) < 1e16 else f"{count:,}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,7 +135,7 @@ def _raised(
         ("--max-macs", rules.max_macs, [point.macs for point in more[:count]]),
     ):
         if limit is not None and max(sizes) > limit:
-            yield f"raise {flag} to {max(sizes):.0f}"
+            yield f"raise {flag} to {math.ceil(max(sizes))}"
 
 
 def _sized(refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
@@ -146,7 +147,7 @@ def _sized(refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
 
 def _point(config: TrainConfig) -> Point:
     size = config.network_size()
-    return Point(config.to_dict(), size.parameters, size.macs(config.batch_size))
+    return Point(config.to_dict(), size.parameters, size.macs(config.images_at_once))
 
 
 def _left_out(space: SearchSpace, needed: Mapping[str, Any]) -> Iterator[str]:

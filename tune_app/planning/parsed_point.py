@@ -13,6 +13,7 @@ from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import plain, trial_id, twin
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.network import NetworkSize
+from trainables.text.count import exact_count
 from tune_app.planning.former_ids import FormerId
 
 
@@ -148,5 +149,6 @@ def _excess(size: NetworkSize, batch: int, rules: PointRules) -> str:
     if rules.max_parameters is not None and size.parameters > rules.max_parameters:
         excess.append(f"{size.parameters:,} parameters, --max-parameters {rules.max_parameters:,}")
     if rules.max_macs is not None and size.macs(batch) > rules.max_macs:
-        excess.append(f"{size.macs(batch):,.0f} multiply-adds, --max-macs {rules.max_macs:,.0f}")
+        macs, most = exact_count(round(size.macs(batch), 1)), exact_count(rules.max_macs)
+        excess.append(f"{macs} multiply-adds, --max-macs {most}")
     return "; ".join(excess)

@@ -26,6 +26,7 @@ from tune_app.planning.enumeration import (
 )
 from tune_app.planning.former_ids import FormerId, stored_former_ids
 from tune_app.planning.horizon import Horizon, plan_horizon
+from tune_app.planning.idle_keys import idle_notes, idle_objectives
 from tune_app.planning.parsed_point import (
     Duplicate,
     PlannedTrial,
@@ -142,6 +143,8 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
             *not_asked,
             *([horizon.words(scheduler)] if SCHEDULERS[scheduler].stops else []),
             *_narrowed(configs),
+            *idle_notes(resolved_space.space, options.settings, configs, counts),
+            *idle_objectives(options.objective, search, scheduler),
             *data_notes(images),
         ),
         images_bytes=packed_bytes(counts.train_images + counts.test_images, images.image_size),

@@ -25,6 +25,7 @@ def plan_json(plan: Plan, progress: StudyProgress, problems: Sequence[str] = ())
     lists |= {"duplicates": duplicates, "infeasible": infeasible}
     # one trial per line: an indented document takes five times as long to write
     parts = [f'"{name}": [{_lines(rows)}]' for name, rows in lists.items()]
+    parts += [f'"notes": {json.dumps(list(plan.notes))}']
     parts += [f'"problems": {json.dumps(list(problems))}']
     return ",\n".join([f'{{"space": {json.dumps(plan.space.name)}', *parts]) + "}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from trainables.sizes.budget import InfeasibleError, floor_and_ceiling
 from trainables.sizes.registry import SIZES
 from trainables.sizes.resnet9 import RESNET9
 from trainables.sizes.size_keys import given_sizes
+from trainables.text.count import exact_count
 from tune_app.planning.parsed_point import (
     PlannedTrial,
     PointRules,
@@ -62,8 +64,9 @@ def _ways_within(plan: Plan, limit: Limit) -> Iterator[str]:
     lists = (plan.trials, plan.duplicates, plan.infeasible, plan.examples, plan.refused_examples)
     points = sum(map(len, lists))
     yield (
-        f"{limit.flag} {limit.maximum:,.0f} leaves out {len(refused):,} of {points:,} points; the "
-        f"nearest has {sized[nearest]:,.0f} {limit.unit} ({_size_text(nearest)})"
+        f"{limit.flag} {exact_count(limit.maximum)} leaves out {len(refused):,} of {points:,} "
+        f"points; the nearest has {exact_count(round(sized[nearest], 1))} {limit.unit} "
+        f"({_size_text(nearest)})"
     )
     within = {trial.config.layer for trial in (*plan.trials, *plan.examples)}
     outside = [
@@ -77,7 +80,7 @@ def _ways_within(plan: Plan, limit: Limit) -> Iterator[str]:
         min((config for config in sized if config.layer == layer), key=lambda config: sized[config])
         for layer in outside
     ]
-    yield f"  raise {limit.flag} to {min(sized[config] for config in smallest):.0f}"
+    yield f"  raise {limit.flag} to {math.ceil(min(sized[config] for config in smallest))}"
     yield from _changes(limit, smallest, plan.rules)
     yield from _families(limit, nearest, {*within, *outside})
 
@@ -97,7 +100,8 @@ def _changes(limit: Limit, configs: Sequence[TrainConfig], rules: PointRules) ->
             if value is None:
                 continue
             size = limit.of(config.with_values(**{key: value}))
-            line = f"  --set {key}={value:g} ({config.layer}: {size:,.0f} {limit.unit})"
+            has = f"{exact_count(round(size, 1))} {limit.unit}"
+            line = f"  --set {key}={value:g} ({config.layer}: {has})"
             if key not in best or size > best[key][0]:
                 best[key] = (size, line)
     yield from (line for _, line in best.values())
@@ -169,4 +173,4 @@ def _parameters(config: TrainConfig) -> float:
 
 
 def _macs(config: TrainConfig) -> float:
-    return config.network_size().macs(config.batch_size)
+    return config.network_size().macs(config.images_at_once)

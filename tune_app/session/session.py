@@ -147,7 +147,8 @@ class Session:
     def clear_stop(self) -> None:
         """Withdraws the request to stop, before a search begins: trials that saw it would end.
 
-        A storage that is away is waited for, until a signal ends that.
+        A storage that is away is waited for, until a signal or the time budget ends that. A folder
+        on a disk that refuses will not come back by itself: the search is halted.
         """
         logged = False
         while not self.signals.signal:
@@ -156,9 +157,17 @@ class Session:
                     StorageFolder(self.storage).remove(STOP_FILE)
                 return
             except OSError as problem:
+                if not is_uri(self.storage):
+                    self.dispatcher.halt(
+                        f"{self.storage}/{STOP_FILE} would end every trial, and cannot be removed "
+                        f"({problem.strerror}): remove it"
+                    )
+                    return
                 if not logged:
                     LOG.info("waiting for the storage %s: %s", named_place(self.storage), problem)
                 logged = True
+                if time.monotonic() > self.ends_at:
+                    return
                 time.sleep(AWAY_SECONDS)
 
     def storage_at_the_end(self) -> None:

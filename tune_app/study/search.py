@@ -54,6 +54,8 @@ def search_study(
             begun=progress.begin_stage,
         )
         session = _session(study, stage, progress, config, signals, lost_event, ends_at)
+        for note in study.plan.notes:
+            LOG.info("note: %s", note)
         LOG.info("%s", first_line(study))
 
         def close() -> Outcome:

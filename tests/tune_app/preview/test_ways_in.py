@@ -20,6 +20,9 @@ TRIED = [
     ("low_rank", {"max_parameters": 4_000}),
     ("quickstart", {"max_parameters": 3_000}),
     ("quickstart", {"max_parameters": 3_000, "search": "optuna"}),
+    # multiply-adds of a reconstructed kernel are shared by the images of a part of a batch
+    ("tucker", {"max_macs": 9e5, "settings": {"batch_size": (96,), "micro_batch": (7,)}}),
+    ("tucker", {"max_macs": 9e5, "settings": {"batch_size": (97,), "micro_batch": (3,)}}),
 ]
 
 
@@ -39,7 +42,8 @@ def test_every_way_in_that_is_named_lets_a_network_in(name, limits, tmp_path):
     assert sets
     assert raised
     for one in sets:
-        let_in = plan(name, tmp_path, **limits, settings=dict([setting(one)]))
+        settings = limits.get("settings", {}) | dict([setting(one)])
+        let_in = plan(name, tmp_path, **limits | {"settings": settings})
         assert let_in.trials or let_in.examples, one
     more = {flag.replace("-", "_"): int(value) for flag, value in raised}
     let_in = plan(name, tmp_path, **{**limits, **more})
@@ -54,3 +58,9 @@ def test_where_other_families_keep_a_limit_those_that_do_not_are_named(tmp_path)
 
 def test_without_a_limit_there_is_nothing_to_say(tmp_path):
     assert ways_in(plan("equal_budget", tmp_path)) == []
+
+
+def test_a_limit_is_repeated_with_every_digit(tmp_path):
+    for limit, written in ((1e-300, "1e-300"), (0.5, "0.5"), (721_535.5, "721,535.5")):
+        lines = ways_in(plan("quickstart", tmp_path, max_macs=limit))
+        assert lines[0].startswith(f"--max-macs {written} leaves out ")

@@ -103,6 +103,22 @@ def test_a_storage_that_is_away_keeps_no_request_to_stop(session, lines):
     assert lines == ["waiting for the storage s3://bucket/study: the bucket bucket does not exist"]
 
 
+def test_a_folder_that_keeps_the_request_to_stop_halts_the_search(session, tmp_path):
+    stop = tmp_path / "checkpoints" / "STOP"
+    stop.mkdir(parents=True)  # a folder of that name cannot be removed as a file
+    session.clear_stop()
+    assert f"{stop} would end every trial" in session.dispatcher.halted
+
+
+def test_the_time_budget_ends_the_wait_for_a_storage(session, lines):
+    with Bucket() as bucket:
+        session.storage = bucket.uri("study")
+        bucket.fault = "404"
+        session.ends_at = time.monotonic() + 0.5
+        session.clear_stop()
+    assert len(lines) == 1
+
+
 def test_losing_the_lease_stops_the_search(session, tmp_path):
     session.lost_event.set()
     tick(session)

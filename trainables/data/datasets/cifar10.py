@@ -188,4 +188,5 @@ CIFAR10 = DataSource(
     is_present=lambda request: find_files(request) is not None,
     download_bytes=ARCHIVE_BYTES + sum(BYTES.values()),
     reads=frozenset({"data_dir", "download"}),
+    is_square=True,
 )

@@ -37,6 +37,7 @@ class DataSource:
         name says which images they are. Reads every file that it does not remember.
     notes: sentences that plan, report and card repeat: the layout, what was passed over.
     reads: the options of ``OPTIONS`` that have an effect on it.
+    is_square: whether each of its images is a square, so that ``resize`` has no effect.
     """
 
     name: str
@@ -48,6 +49,7 @@ class DataSource:
     digest: Callable[[DataRequest], str] | None = None
     notes: Callable[[DataRequest], list[str]] = lambda request: []
     reads: frozenset[str] = frozenset({"data_dir"})
+    is_square: bool = False
 
     def unread_options(self, request: DataRequest) -> list[str]:
         """A sentence on each option of the request that would have no effect."""

@@ -63,4 +63,5 @@ DIGITS = DataSource(
     count=lambda request: COUNTS,
     load=load_digits,
     reads=frozenset(),
+    is_square=True,
 )

@@ -1,0 +1,103 @@
+"""Keys that were given, and without which every trial would be the same: told, not ignored."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from search_spaces.grammar.space import SearchSpace
+from trainables.config.resolution import settled
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import trial_id
+from trainables.data.datasets.registry import find_source
+from trainables.data.sources import DataCounts
+from trainables.sizes.budget import InfeasibleError
+from trainables.sizes.size_keys import given_sizes
+from tune_app.command.schedulers import SCHEDULERS
+from tune_app.command.searchers import SEARCHERS, Points
+
+OTHERS: Mapping[str, tuple[Any, ...]] = {
+    "dims": (2, 3, 4),
+    "budget_side": ("within", "below", "above"),
+    "weight_decay_reference": ("dense", "separable"),
+    "weight_decay_ratio": ("network", "layer"),
+}
+"""Keys that count for some families, budgets or decays alone, each with values to compare."""
+
+TRIED = (*OTHERS, "data_seed", "resize")
+
+
+def idle_notes(
+    space: SearchSpace,
+    settings: Iterable[str],
+    configs: Sequence[TrainConfig],
+    counts: DataCounts,
+) -> list[str]:
+    """A sentence on each key that was given and counts in no trial.
+
+    Args:
+        space: as it is searched; its fixed keys were given.
+        settings: the keys of ``--set``.
+        configs: of all trials, or of an open-ended search's examples.
+        counts: of the data set.
+    """
+    given = [name for name in TRIED if name in {*space.fixed, *settings}]
+    different = _one_of_each_kind(configs) if given else []
+    idle = [name for name in given if different and _is_idle(name, different, counts)]
+    families = ", ".join(dict.fromkeys(config.layer for config in different))
+    values = {name: dict.fromkeys(getattr(one, name) for one in configs) for name in idle}
+    return [
+        f"{name}={','.join(map(str, values[name]))} has no effect ({families} on "
+        f"{different[0].dataset}): with any other value the same would be trained"
+        for name in idle
+    ]
+
+
+def idle_objectives(objectives: Sequence[str], search: str, scheduler: str) -> list[str]:
+    """A sentence on objectives beside accuracy, where nothing looks at them."""
+    if len(objectives) < 2 or SCHEDULERS[scheduler].stops:
+        return []
+    if SEARCHERS[search].points is Points.PROPOSED:
+        return []
+    return [
+        f"--objective {','.join(objectives)} has no effect on --search {search} without a "
+        "scheduler: what runs does not depend on the results; --search optuna or --scheduler asha "
+        "would take it into account"
+    ]
+
+
+def _draws_no_image(config: TrainConfig, counts: DataCounts) -> bool:
+    """Whether no image is drawn: none held out but the data's own, and all others trained on."""
+    keys = settled(config.to_dict(), counts.facts)
+    held_out, own = keys["validation_images"], counts.own_validation
+    kept = own if held_out and own else held_out
+    return held_out in (0, own) and keys["train_images"] == counts.train_images - kept
+
+
+def _is_idle(name: str, configs: Iterable[TrainConfig], counts: DataCounts) -> bool:
+    if name == "data_seed":
+        return all(_draws_no_image(config, counts) for config in configs)
+    if name == "resize":
+        return all(find_source(config.dataset).is_square for config in configs)
+    return all(_same_whatever(name, config) for config in configs)
+
+
+def _same_whatever(name: str, config: TrainConfig) -> bool:
+    ids = set()
+    for value in OTHERS[name]:
+        with contextlib.suppress(ConfigError, InfeasibleError):
+            other = config.with_values(**{name: value})
+            ids.add(trial_id(other, other.network_size()))
+    return len(ids) == 1
+
+
+def _one_of_each_kind(configs: Iterable[TrainConfig]) -> list[TrainConfig]:
+    """Whether a key counts depends on no more than this."""
+    return list({tuple(_kind(config)): config for config in configs}.values())
+
+
+def _kind(config: TrainConfig) -> Iterator[Any]:
+    yield from (config.layer, config.network, config.protocol, config.dataset)
+    yield from (config.weight_decay_scaling == 0, config.validation_images, config.train_images)
+    yield from given_sizes(config.to_dict())
