@@ -43,6 +43,9 @@ def status_text(status: StudyStatus) -> str:
         best = status.best
         what = "test" if status.metric == "test_accuracy" else "validation"
         lines.append(f"best       {percent(best['accuracy'])} {what} accuracy  {best['trial_id']}")
+        if best["accuracy"] > best["trial_accuracy"] + 5e-5:  # no mean is above its best run
+            own = percent(best["trial_accuracy"])
+            lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
     if status.epochs_per_hour > 0:
         lines.append(
             f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {status.slots} slots"

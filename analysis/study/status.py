@@ -182,6 +182,7 @@ def _best(study: Study) -> dict[str, Any] | None:
         "trial_id": str(trial["trial_id"]),
         "label": str(best["label"]),
         "accuracy": float(best["mean"]),
+        "trial_accuracy": float(trial[study.metric]),
         "runs": int(best["n"]),
         "parameters": int(best["parameters"]),
     }

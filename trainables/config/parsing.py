@@ -10,6 +10,9 @@ from trainables.text.suggestion import did_you_mean
 
 SettingValue = str | int | float | bool | None
 
+LARGEST = 2**63 - 1
+"""A larger whole number fits no column of 64-bit integers: in a table it would be text."""
+
 WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 
 
@@ -48,7 +51,7 @@ def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[
     if value is None and type(None) in kinds:
         return None
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) <= LARGEST else math.inf
     if int in kinds and isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
@@ -65,7 +68,8 @@ def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
         )
-    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    low, above = limits.get("low"), limits.get("above")
+    high = limits.get("high", LARGEST if type(value) is int else None)
     outside = (low is not None and value < low) or (high is not None and value > high)
     if outside or (above is not None and value <= above):
         start = f"({above}" if above is not None else f"[{low}"

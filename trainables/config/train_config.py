@@ -119,10 +119,10 @@ class TrainConfig:
     random_resized_crop: float = _key(0.0, "Szegedy et al. 2015", low=0, high=1)
     train_images: int | None = _key(None, OURS, low=1)
     validation_images: int | None = _key(None, OURS, low=0)
-    data_seed: int = _key(0, OURS, low=BY_SEED, high=2**63 - 1)
+    data_seed: int = _key(0, OURS, low=BY_SEED)
     data_digest: str = _key("", OURS)  # of images of one's own: what they are, wherever they lie
     # Replication.
-    seed: int = _key(0, OURS, low=0, high=2**63 - 1)  # fits a column of 64-bit integers
+    seed: int = _key(0, OURS, low=0)
 
     @classmethod
     def from_trial(cls, raw: Mapping[str, Any]) -> TrainConfig:

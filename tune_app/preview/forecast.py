@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,10 @@ RECORD_BYTES_PER_TRIAL = 10_000  # its log, its rows, TensorBoard's HParams, its
 REPORT_BYTES = 3_500_000  # the report and its figures
 STATE_BYTES_PER_EPOCH = 800  # of each checkpoint: what the trial has reported
 SLOTS = 2  # where nothing has run yet
+
+YEAR = 365 * 24 * 3600.0  # seconds
+LONGEST = 1000 * YEAR
+"""Calendars end; nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,25 @@ class Forecast:
         """The forecast as text."""
         lines = [f"forecast: at most {humanize.naturalsize(self.disk_bytes)} on disk"]
         if self.slot_seconds:
-            wall = timedelta(seconds=self.slot_seconds / self.slots)
-            duration = humanize.precisedelta(wall, minimum_unit="minutes", format="%.0f")
+            seconds = self.slot_seconds / self.slots
             source = "as studies beside it ran" if self.elsewhere else "as its epochs ran so far"
-            end = datetime.now() + wall
-            lines += [
-                f"  about {duration} at {self.slots} trials at once, {source}:",
-                f"  done on {end:%A %d %B at %H:%M} if started now",
-            ]
+            lines += [f"  about {_duration(seconds)} at {self.slots} trials at once, {source}:"]
+            lines += [f"  done on {_moment(seconds)} if started now"]
         if self.images_bytes:
             size = humanize.naturalsize(self.images_bytes)
             lines += [f"  {size} of images, which the trials of a node share"]
         return lines
+
+
+def _duration(seconds: float) -> str:
+    wall = timedelta(seconds=min(seconds, LONGEST))
+    return humanize.precisedelta(wall, minimum_unit="minutes", format="%.0f")
+
+
+def _moment(seconds: float) -> str:
+    """So many seconds from now, by the clock as it will be then: it may be put forward or back."""
+    end = datetime.fromtimestamp(time.time() + min(seconds, LONGEST))
+    return f"{end:%A %d %B}{f' {end:%Y}' if seconds > YEAR else ''} at {end:%H:%M}"
 
 
 def forecast(plan: Plan, progress: StudyProgress | None = None) -> Forecast:

@@ -68,7 +68,10 @@ class Outcome:
         """What the named trial has reached, where that is not the mean over the seeds."""
         if abs(self.best_run - self.best_accuracy) < 5e-5:
             return []
-        return [f"  (the mean over its seeds; {self.best_run:.4f} in this run)"]
+        what = "the mean over its seeds"
+        if self.best_accuracy > self.best_run:  # no mean is above its best run
+            what = "chance, at which a run counts that learned nothing"
+        return [f"  ({what}; {self.best_run:.4f} in this run)"]
 
     def log(self, command: str) -> None:
         """Logs the summary."""

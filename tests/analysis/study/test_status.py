@@ -1,5 +1,6 @@
 """How a study stands, read off its ledger while it is written and after."""
 
+import dataclasses
 import json
 import math
 
@@ -52,6 +53,14 @@ def test_it_works_while_a_search_writes(tmp_path):
     with (tmp_path / LEDGER).open("ab") as file:
         file.write(encode([row]) + encode([row])[:40])  # a whole line and half of the next
     assert study_status(load_study(tmp_path)).epochs_done == before + 1
+
+
+def test_a_best_that_learned_nothing_says_what_it_has_reached(study):
+    status = study_status(study("twelve"))
+    assert "learned nothing" not in status_text(status)
+    guessed = {**status.best, "accuracy": 0.1, "trial_accuracy": 0.09}
+    text = status_text(dataclasses.replace(status, best=guessed))
+    assert "(chance, as a run that learned nothing counts; it has 9.00 %)" in text
 
 
 def test_failures_are_counted_by_kind(study):

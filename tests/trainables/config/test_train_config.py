@@ -1,5 +1,7 @@
 """A trial's configuration refuses what cannot be trained, and its name says what is trained."""
 
+import dataclasses
+
 import pytest
 
 from trainables.config.train_config import ConfigError, TrainConfig, factor_decays
@@ -26,6 +28,20 @@ def test_every_problem_is_told_at_once():
         "(0, 1]",
     ):
         assert part in told
+
+
+NUMBERS = [
+    field.name
+    for field in dataclasses.fields(TrainConfig)
+    if {"int", "float"} & set(field.type.split(" | "))
+]
+
+
+@pytest.mark.parametrize("number", [2**63, 10**20, -(2**63) - 1, 10**400], ids=lambda number: f"{str(number)[:3]}_{len(str(number))}")
+@pytest.mark.parametrize("key", NUMBERS)
+def test_a_whole_number_that_fits_no_column_is_refused(key, number):
+    with pytest.raises(ConfigError, match=rf"\b{key} must"):
+        TrainConfig.from_trial({"layer": "dense", key: number})
 
 
 def test_two_ways_of_giving_a_size_are_refused():

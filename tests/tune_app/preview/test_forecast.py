@@ -1,6 +1,9 @@
 """A study takes no more room than its plan said, and at least half of it."""
 
 import dataclasses
+import re
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,7 +18,7 @@ from tests.analysis.simulation import write_study
 from tests.tune_app.workload import plan_of, planned
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import make_plan
-from tune_app.preview.forecast import SLOTS, checkpoint_bytes, forecast
+from tune_app.preview.forecast import SLOTS, Forecast, checkpoint_bytes, forecast
 
 
 @pytest.mark.slow
@@ -47,3 +50,23 @@ def test_the_second_stage_is_part_of_it(search, tmp_path):
     smallest = min(map(checkpoint_bytes, plan.trials or plan.examples))
     more = forecast(plan).disk_bytes - forecast(alone).disk_bytes
     assert more >= len(plan.estimating_seeds) * smallest
+
+
+def test_a_moment_is_told_by_the_clock_as_it_will_be_then(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    try:
+        time.tzset()
+        before_the_change = datetime(2026, 10, 24, 20, tzinfo=UTC)  # 22:00 of summer time
+        monkeypatch.setattr(time, "time", before_the_change.timestamp)
+        told = Forecast(0, slots=1, slot_seconds=12 * 3600).lines()
+        assert "  done on Sunday 25 October at 09:00 if started now" in told
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("seconds", [4e7, 1e12, 2**63, 1e300])
+def test_years_are_told_whatever_their_number(seconds):
+    lines = Forecast(0, slots=1, slot_seconds=seconds).lines()
+    assert "year" in lines[1]
+    assert re.search(r"done on \w+ \d\d \w+ \d{4} at", lines[2])
