@@ -68,8 +68,9 @@ def _check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{name} must be one of {', '.join(limits['choices'])}, got {value!r}{hint}"
         )
-    low, above = limits.get("low"), limits.get("above")
-    high = limits.get("high", LARGEST if type(value) is int else None)
+    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    if high is None and type(value) is int and value > LARGEST:
+        high = LARGEST
     outside = (low is not None and value < low) or (high is not None and value > high)
     if outside or (above is not None and value <= above):
         start = f"({above}" if above is not None else f"[{low}"

@@ -37,7 +37,11 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("number", [2**63, 10**20, -(2**63) - 1, 10**400], ids=lambda number: f"{str(number)[:3]}_{len(str(number))}")
+@pytest.mark.parametrize(
+    "number",
+    [2**63, 10**20, -(2**63) - 1, 10**400],
+    ids=lambda number: f"{str(number)[:3]}_{len(str(number))}",
+)
 @pytest.mark.parametrize("key", NUMBERS)
 def test_a_whole_number_that_fits_no_column_is_refused(key, number):
     with pytest.raises(ConfigError, match=rf"\b{key} must"):

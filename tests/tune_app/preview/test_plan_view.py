@@ -88,7 +88,7 @@ def test_the_json_has_the_promised_keys_and_plain_values() -> None:
     made = plan("low_rank", max_parameters=90_000)
     document = json.loads(plan_json(made, StudyProgress()))
     assert list(document) == [
-        *("space", "trials", "estimating", "duplicates", "infeasible", "problems")
+        *("space", "trials", "estimating", "duplicates", "infeasible", "notes", "problems")
     ]
     assert document["space"] == "low_rank"
     assert [trial["id"] for trial in document["trials"]] == [one.trial_id for one in made.trials]
