@@ -161,8 +161,8 @@ def test_pictures_on_both_sides_of_a_split_are_worth_a_word(images: Path) -> Non
     shutil.copy(images / "train" / "cat" / "00.png", images / "test" / "cat" / "again.png")
     shutil.copy(images / "train" / "cat" / "01.png", images / "train" / "dog" / "again.png")
     told = notes(images)
-    assert "1 pictures are in more than one of train, val, test" in told
-    assert "1 pictures are in more than one class" in told
+    assert "1 picture is in more than one of train, val, test" in told
+    assert "1 picture is in more than one class" in told
     assert "2 images repeat another" in told
 
 

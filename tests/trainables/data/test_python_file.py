@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from trainables.config.train_config import TrainConfig
-from trainables.data.datasets.registry import content_digest, count_dataset, load_dataset
+from trainables.data.datasets.registry import (
+    content_digest,
+    count_dataset,
+    data_notes,
+    load_dataset,
+)
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
 from trainables.training.trainer import Trainer
 
@@ -45,6 +50,29 @@ def test_arrays_are_taken_as_they_are_and_trained_on(asked) -> None:
     trainer = Trainer(config, data, threads=1)
     trainer.train_epoch()
     assert trainer.train_epoch().train_accuracy > 0.5
+
+
+def test_pictures_that_repeat_are_told(asked) -> None:
+    request = asked(
+        """
+        def load():
+            images, labels = draw(60)
+            images[1], labels[1] = images[0], 2  # in two classes
+            tests = images[[0, 3, 4, 5]].copy(), labels[[0, 3, 4, 5]]
+            return (images, labels), tests
+        """
+    )
+    told = [note for note in data_notes(request) if "more than one" in note or "repeat" in note]
+    assert [note.partition(" in ")[0].partition(",")[0] for note in told] == [
+        "4 pictures are",
+        "1 picture is",
+        "5 images repeat another",
+    ]
+    assert load_dataset(request).notes == tuple(data_notes(request))
+
+
+def test_pictures_that_differ_are_not(asked) -> None:
+    assert not any("repeat" in note for note in data_notes(asked(ARRAYS)))
 
 
 def test_three_parts_are_train_validation_and_test(asked) -> None:

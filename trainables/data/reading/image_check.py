@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from trainables.data.reading.image_folder import ImageFolder, name
+from trainables.data.reading.repeats import repeat_notes
 from trainables.data.sources import DatasetError
 from trainables.files.file_state import FileState, file_state
 from trainables.files.sealed import read_sealed, write_sealed
@@ -78,29 +79,12 @@ class CheckedFolder:
 
     def duplicates(self) -> list[str]:
         """Pictures that occur in two parts, twice in one, or in two classes; a sentence each."""
-        parts: dict[str, set[str]] = {}
-        labels: dict[str, set[str]] = {}
-        count = 0
-        for part, classes in self.folder.parts.items():
-            for label, paths in classes.items():
-                for path in self.readable(paths):
-                    pixels = self.files[path].pixels
-                    count += 1
-                    parts.setdefault(pixels, set()).add(part)
-                    labels.setdefault(pixels, set()).add(label)
-        across = sum(len(found) > 1 for found in parts.values())
-        mixed = sum(len(found) > 1 for found in labels.values())
-        repeated = count - len(parts)
-        return [
-            *([f"{across:,} pictures are in more than one of train, val, test"] if across else []),
-            *([f"{mixed:,} pictures are in more than one class"] if mixed else []),
-            *(
-                [f"{repeated:,} images repeat another, so that copies may be on both sides of a "
-                 "split"]
-                if repeated
-                else []
-            ),
-        ]  # fmt: skip
+        return repeat_notes(
+            (self.files[path].pixels, part, label)
+            for part, classes in self.folder.parts.items()
+            for label, paths in classes.items()
+            for path in self.readable(paths)
+        )
 
 
 def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder:

@@ -23,10 +23,11 @@ NAMED = 5
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """labels: (N,) int64; digest: of labels and pixels as they came."""
+    """labels: (N,) int64; digest: of labels and pixels as they came; pictures: of each picture."""
 
     labels: NDArray[np.int64]
     digest: str
+    pictures: list[bytes]
 
 
 WHOLE = "a label must be a whole number from 0 on"
@@ -52,6 +53,7 @@ def read_labelled(part: Any, what: str, place: Place, *, side: int, resize: str)
     pairs = pairs_of(part, what)
     labels = np.empty(len(pairs), np.int64)
     digest = hashlib.blake2b(digest_size=16)
+    pictures = []
     problems = []
     for number in with_bar(range(len(pairs)), f"reading {what}"):
         try:
@@ -61,16 +63,19 @@ def read_labelled(part: Any, what: str, place: Place, *, side: int, resize: str)
         except (UnreadableImage, DatasetError, TypeError, ValueError) as problem:
             problems.append(f"{what}[{number}]: {problem}")
             continue
-        pixels = np.asarray(picture)
+        pixels = np.ascontiguousarray(picture)
         digest.update(repr((pixels.shape, int(labels[number]))).encode())
-        digest.update(np.ascontiguousarray(pixels).data)
+        digest.update(pixels.data)
+        own = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+        own.update(pixels.data)
+        pictures.append(own.digest())
         square = pixels.shape[:2] == (side, side)
         written = pixels if square else np.asarray(RESIZES[resize](picture, side))
         place(number)[...] = written
     if problems:
         more = f"; and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
         raise DatasetError("; ".join(problems[:NAMED]) + more)
-    return Labelled(labels, digest.hexdigest())
+    return Labelled(labels, digest.hexdigest(), pictures)
 
 
 def check_labels(parts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> None:

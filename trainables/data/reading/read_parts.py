@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +22,7 @@ from trainables.data.dataset import (
 )
 from trainables.data.reading.labelled import check_labels, read_labelled
 from trainables.data.reading.parts import Layout, Parts, lay_out, read_labels
+from trainables.data.reading.repeats import repeat_notes
 from trainables.data.reading.source_digest import source_digest
 from trainables.data.sources import (
     DataCounts,
@@ -32,19 +33,23 @@ from trainables.data.sources import (
 )
 from trainables.files.user_cache import user_cache
 
+FORMAT = 2
+"""Raised when more is kept of what was seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
     """What reading every picture has shown: plain values, which are kept.
 
     digest: of pixels and labels as they came. labels: of train, its own validation last, and test.
-    statistics: of the squares.
+    statistics: of the squares. repeats: sentences on pictures that occur more than once.
     """
 
     digest: str
     labels: dict[str, list[int]]
     own_validation: int
     statistics: dict[str, Any]
+    repeats: list[str] = field(default_factory=list)  # what was kept before has none
 
 
 class ReadParts:
@@ -101,7 +106,8 @@ class ReadParts:
             notes.append("there is no test part: every fifth picture of each class is for the test")
         notes.append(f"pictures become {side}×{side} pixels by the rule {self._request.resize!r}")
         labels = self._facts.labels
-        return notes + unequal_notes(labels["train"], self._parts.class_names(labels))
+        unequal = unequal_notes(labels["train"], self._parts.class_names(labels))
+        return notes + unequal + self._facts.repeats
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -158,13 +164,14 @@ class ReadParts:
 
     @property
     def _file(self) -> Path:
-        return user_cache() / "parts" / f"{self._key}.json"
+        return user_cache() / "parts" / f"{self._key}-{FORMAT}.json"
 
     def _fill(self, arrays: pixel_cache.Arrays) -> dict[str, Any]:
         """Writes the pixels of every picture; the values of ``PartFacts``."""
         layout, side, resize = self._layout, self._request.image_size, self._request.resize
         labels = {name: np.empty(count, np.int64) for name, count in layout.counts.items()}
         digests = []
+        pictures: list[tuple[bytes, str, int]] = []
         for name, part in self._parts.given.items():
             to, rows = layout.places[name]
 
@@ -175,6 +182,8 @@ class ReadParts:
             for array, own in labels.items():
                 own[rows[to == array]] = read.labels[to == array]
             digests.append((name, read.digest))
+            own_parts = to if name == "train" else [name] * len(to)  # of train some may be test's
+            pictures += zip(read.pictures, map(str, own_parts), read.labels.tolist(), strict=True)
         self._check(labels)
         parts = [(arrays[name], labels[name]) for name in ("train", "test")]
         facts = PartFacts(
@@ -182,6 +191,7 @@ class ReadParts:
             labels={name: one.tolist() for name, one in labels.items()},
             own_validation=layout.own_validation,
             statistics=asdict(pixel_statistics(*parts)),
+            repeats=repeat_notes(pictures),
         )
         return asdict(facts)
 
