@@ -30,6 +30,7 @@ from analysis.record.tables import TableError
 from analysis.study.held_out import judging_images
 from analysis.study.study import Study, load_study
 from benchmarks.hardware import hardware
+from benchmarks.schedulers import chart
 from benchmarks.schedulers.curves import Curve, CurveError, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, complete
 from benchmarks.schedulers.replay import Outcome
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=2, help="trials at once")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS], metavar="NAME")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go")
+    parser.add_argument("--picture", type=Path, help="where a chart of them goes, as PNG, SVG, PDF")
     given = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     written: dict[str, Any] = {"hardware": hardware(), "slots": given.slots, "studies": {}}
@@ -114,6 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(table(study.name, len(curves), found), flush=True)
         written["studies"][study.name] = {"trials": len(curves), "methods": found}
     given.out.write_text(json.dumps(written, indent=1) + "\n")
+    if given.picture:
+        chart.write(written["studies"], given.picture)
     return 0
 
 

@@ -128,8 +128,11 @@ def proposed(curves: Sequence[Curve], count: int, seed: int) -> Iterator[Curve]:
         yield curve
 
 
+COMPLETE = "every trial to its end"
+"""The reference: what all others are compared with."""
+
 METHODS: dict[str, Method] = {
-    "every trial to its end": complete,
+    COMPLETE: complete,
     "asha, 3": scheduled,
     "asha, 4": functools.partial(scheduled, reduction_factor=4.0),
     "asha, 3, binned by size": functools.partial(scheduled, by_size=True),

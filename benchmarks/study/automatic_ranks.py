@@ -12,7 +12,8 @@ the budget allows, where Cuttlefish scales stable ranks. The dense epochs end wi
 0, since they are a training of their own here, where Cuttlefish goes on along one schedule.
 
 Every network is trained by ``python -m trainables`` and kept in ``--results-dir``: the same command
-again goes on where it stopped.
+again goes on where it stopped. Those in docs/results/study/records/automatic_ranks are not trained
+again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -27,15 +29,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.statistics.intervals import t_half_width
 from benchmarks.hardware import hardware
 from benchmarks.study.records import PUBLISHED, ROOT
 
 RESULTS = PUBLISHED / "automatic_ranks.json"
+TABLE = PUBLISHED / "records" / "automatic_ranks" / "epochs.parquet"
+"""A row for each network and epoch."""
 BUDGETS = (0.1, 0.03)
 """Shares of the dense network's parameters."""
 
@@ -63,34 +69,64 @@ class Protocol:
 
 
 class Rival:
-    """The networks of the rival in one folder; each is trained once."""
+    """The networks of the rival in one folder; each is trained once, those on record never.
 
-    def __init__(self, protocol: Protocol, folder: Path, data_dir: Path | None):
+    Args:
+        recorded: rows as ``epochs`` gives them, of networks trained by this protocol.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        folder: Path,
+        data_dir: Path | None,
+        recorded: pd.DataFrame | None = None,
+    ):
         self.protocol = protocol
+        self._starting = Lock()
+        self._last = {} if recorded is None else recorded.groupby("network").last().to_dict("index")
         self.folder = folder.resolve()
         self.data = ["--data-dir", str(data_dir.resolve())] if data_dir else []
 
     def accuracy(self, budget: float, rate: float, seed: int) -> float:
         """Validation accuracy, in [0, 1], after the last epoch of the low-rank network."""
-        out = self.folder / f"low-rank-{budget:g}-rate{rate:g}-seed{seed}"
+        name = f"low-rank-{budget:g}-rate{rate:g}-seed{seed}"
+        if name in self._last:
+            return float(self._last[name]["val_accuracy"])
         epochs = self.protocol.epochs - self.protocol.dense_epochs
         start = self.start(budget, seed)
         settings = {"init": start, "epochs": epochs, "learning_rate": rate, "seed": seed}
-        return self._train(out, settings)
+        return self._train(self.folder / name, settings)
 
     def parameters(self, budget: float, seed: int) -> int:
         """Of the network that the budget gives with the ranks of this seed."""
+        for name, row in self._last.items():
+            if name.startswith(f"low-rank-{budget:g}-") and row["seed"] == seed:
+                return int(row["parameters"])
         return int(_read(self.start(budget, seed) / "state.json")["network"]["parameters"])
+
+    def epochs(self) -> pd.DataFrame:
+        """A row for each epoch of each network in the folder; the dense ones have no size there."""
+        rows = []
+        for state in sorted(self.folder.glob("*/checkpoint/state.json")):
+            trained = _read(state)
+            config, start = trained["config"], trained["config"]["init"].partition("#")[0]
+            size = _read(Path(start) / "state.json")["network"]["parameters"] if start else None
+            known = {"network": state.parts[-3], "seed": config["seed"], "parameters": size}
+            known["learning_rate"] = config["learning_rate"]
+            rows += [{**known, **_numbers(one)} for one in trained["history"]]
+        return pd.DataFrame(rows)
 
     def start(self, budget: float, seed: int) -> Path:
         """The starting point that the dense network gives, made where it is absent."""
         out = self.folder / f"start-{budget:g}-seed{seed}"
-        if not (out / "state.json").exists():
-            dense = self.folder / f"dense-seed{seed}"
-            epochs = self.protocol.dense_epochs
-            self._train(dense, {"layer": "dense", "epochs": epochs, "seed": seed})
-            decompose = ["--layer", "low_rank", "--compression", str(budget), "--ranks", "energy"]
-            self._trainables("compress", str(dense), *decompose, "--out", str(out))
+        with self._starting:  # networks of several rates begin with one and the same
+            if not (out / "state.json").exists():
+                dense = self.folder / f"dense-seed{seed}"
+                epochs = self.protocol.dense_epochs
+                self._train(dense, {"layer": "dense", "epochs": epochs, "seed": seed})
+                decompose = ["--layer", "low_rank", "--compression", str(budget), "--ranks=energy"]
+                self._trainables("compress", str(dense), *decompose, "--out", str(out))
         return out
 
     def _train(self, out: Path, settings: Mapping[str, Any]) -> float:
@@ -112,6 +148,11 @@ def _read(state: Path) -> dict:
     return json.loads(state.read_text(encoding="utf-8"))
 
 
+def _numbers(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the rates and decays of every group, and what an epoch has not."""
+    return {key: one for key, one in epoch.items() if isinstance(one, int | float)}
+
+
 def judge(rival: Rival, budget: float, workers: int) -> dict[str, Any]:
     """Chooses the rate of a budget on its seeds and estimates it on fresh ones."""
     protocol = rival.protocol
@@ -121,7 +162,6 @@ def judge(rival: Rival, budget: float, workers: int) -> dict[str, Any]:
         protocol.estimating_seeds,
     )
     with ThreadPoolExecutor(workers) as pool:  # each waits for a process of its own
-        list(pool.map(lambda seed: rival.start(budget, seed), choosing + estimating))
         tried = [(rate, seed) for rate in rates for seed in choosing]
         found = list(pool.map(lambda one: rival.accuracy(budget, *one), tried))
         mean = dict(zip(rates, np.reshape(found, (len(rates), -1)).mean(axis=1), strict=True))
@@ -149,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results-dir", type=Path, default=Path("results/automatic_ranks"))
     parser.add_argument("--workers", type=int, default=2, help="networks trained at once")
     given = parser.parse_args(arguments)
-    rival = Rival(Protocol(), given.results_dir, given.data_dir)
+    recorded = pd.read_parquet(TABLE) if TABLE.exists() else None
+    rival = Rival(Protocol(), given.results_dir, given.data_dir, recorded)
     found = [judge(rival, budget, given.workers) for budget in BUDGETS]
     for one in found:
         print(
@@ -157,6 +198,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"(n = {len(one['accuracies'])}), rate {one['learning_rate']:g}, "
             f"{min(one['parameters']):,} to {max(one['parameters']):,} parameters"
         )
+    if (trained := rival.epochs()).empty:
+        return 0  # all of it was on record
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    both = pd.concat([recorded, trained]).drop_duplicates(["network", "epoch"])
+    both.to_parquet(TABLE, index=False)
     protocol = dataclasses.asdict(rival.protocol)
     figures = {"protocol": protocol, "budgets": found, "machine": hardware()}
     RESULTS.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -141,12 +141,24 @@ def test_the_page_of_decays_holds_its_tables_numbers():
         assert cells == [f"{100 * mean:.1f}" for mean in means[float(decay)]]
 
 
+def test_the_page_of_protocols_holds_its_tables_numbers():
+    page = (STUDY / "e_protocols.md").read_text(encoding="utf-8")
+    runs = recorded("e_protocols").query("seed < 5")
+    means = 100 * runs.groupby(["protocol", "rank_divisor"])["test_accuracy"].mean().unstack()
+    for protocol, row in means.iterrows():
+        (line,) = [one for one in page.splitlines() if one.startswith(f"| `{protocol}` |")]
+        assert line.endswith(" | ".join(f"{mean:.2f} %" for mean in row[[2, 8, 16]]) + " |")
+    for divisor, lead in (means.loc["original_a_scaled"] - means.loc["original_a_plain"]).items():
+        (line,) = [one for one in page.splitlines() if one.startswith(f"| {divisor} | 9")]
+        assert line.endswith(f"| {lead:.2f} |".replace("-", "−"))
+
+
 @pytest.mark.parametrize(
     ("page", "studies", "quotes"),
     [
         ("a_weight_decay", ["a_weight_decay", "a_constant"], 7),
         ("b_c_dims", ["b_tensor_train", "c_tucker"], 6),
-        ("e_protocols", ["e_protocols"], 3),
+        ("e_protocols", ["e_protocols"], 4),
     ],
 )
 def test_the_pages_quote_their_reports(page, studies, quotes):
