@@ -32,6 +32,7 @@ ORDER = (
     "a_constant",
     "b_tensor_train",
     "c_tucker",
+    "d_rates",
     "all_images",
 )
 """As docs/results/study/plan.md has it."""

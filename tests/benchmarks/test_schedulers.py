@@ -114,9 +114,12 @@ def test_orders_are_the_same_for_every_run(curves):
 def test_the_command_writes_its_table(tmp_path, capsys):
     folder = write_curves(tmp_path / "rates", halves=True)
     out = tmp_path / "schedulers.json"
-    assert main([str(folder), "--orders", "3", "--methods", "median", "--out", str(out)]) == 0
+    picture = tmp_path / "schedulers.svg"
+    options = ["--orders", "3", "--methods", "median", "--out", str(out), "--picture", str(picture)]
+    assert main([str(folder), *options]) == 0
     assert "median" in capsys.readouterr().out
     assert json.loads(out.read_text())["studies"]["rates"]["trials"] == 2 * len(RATES)
+    assert ">rates, 12 trials<" in picture.read_text(encoding="utf-8")
 
 
 def test_a_study_without_the_halves_is_refused_with_the_reason(tmp_path, capsys):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.study.study import load_study
 from benchmarks.study import records
 from benchmarks.study.__main__ import ORDER, RIVAL, SMALL
-from benchmarks.study.automatic_ranks import Protocol, Rival, judge
+from benchmarks.study.automatic_ranks import BUDGETS, RESULTS, TABLE, Protocol, Rival, judge
 from search_spaces.grammar.toml_file import read_space
 from trainables.config.train_config import TrainConfig
 
@@ -50,6 +52,17 @@ def test_the_rival_chooses_on_its_seeds_and_estimates_on_fresh_ones(tmp_path):
     dense = TrainConfig(layer="dense", width=8, dataset="digits").network_size().parameters
     assert all(0.97 * 0.1 * dense <= one <= 0.1 * dense for one in found["parameters"])
     assert judge(Rival(protocol, tmp_path, None), 0.1, workers=2) == found
+    recorded = Rival(protocol, tmp_path, None).epochs()
+    elsewhere = Rival(protocol, tmp_path / "elsewhere", None, recorded)
+    assert judge(elsewhere, 0.1, workers=2) == found
+    assert elsewhere.epochs().empty
+
+
+def test_the_rival_on_record_is_not_trained_again(tmp_path):
+    rival = Rival(Protocol(), tmp_path, None, pd.read_parquet(TABLE))
+    published = json.loads(RESULTS.read_text(encoding="utf-8"))["budgets"]
+    assert [judge(rival, budget, workers=1) for budget in BUDGETS] == published
+    assert rival.epochs().empty
 
 
 def published_texts() -> list[Path]:
