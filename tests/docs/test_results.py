@@ -141,6 +141,21 @@ def test_the_page_of_decays_holds_its_tables_numbers():
         assert cells == [f"{100 * mean:.1f}" for mean in means[float(decay)]]
 
 
+@pytest.mark.parametrize(("head", "name"), [("tensor", "b_tensor_train"), ("Tucker", "c_tucker")])
+def test_the_page_of_dims_holds_what_chose_its_rates(head, name):
+    page = (STUDY / "b_c_dims.md").read_text(encoding="utf-8")
+    chosen = recorded(name).query("seed < 1000").groupby(["dims", "learning_rate"])
+    means = 100 * chosen["val_accuracy_last"].mean().unstack()
+    table = page.partition(f"| {head}")[2].split("\n")
+    for line, (dims, row) in zip(table, means.iterrows(), strict=False):
+        best = "**{}**".format
+        cells = [f"{mean:.2f} %" for mean in row]
+        told = [
+            best(cell) if mean == row.max() else cell for cell, mean in zip(cells, row, strict=True)
+        ]
+        assert line.endswith(f"| {dims} | {' | '.join(told)} |")
+
+
 def test_the_page_of_protocols_holds_its_tables_numbers():
     page = (STUDY / "e_protocols.md").read_text(encoding="utf-8")
     runs = recorded("e_protocols").query("seed < 5")
