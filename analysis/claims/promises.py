@@ -81,10 +81,12 @@ def kept(found: Arm, promised: Arm, images: tuple[int | None, int | None]) -> Ef
     runs = int(n.sum())
     if not np.isfinite(variance).all():
         return Effect(effect, n=runs)
-    known = [(arm.mean, count) for arm, count in zip((found, promised), images, strict=True)]
-    chosen = [(standard_error(mean, count) ** 2, count - 1) for mean, count in known if count]
-    parts = np.array([*(variance / n), *(part for part, _ in chosen)])
-    df = satterthwaite(parts, np.array([*(n - 1), *(free for _, free in chosen)], dtype=float))
+    # what is asked is whether both are one: of its own, the higher accuracy would look the surer
+    counts = [count or 0 for count in images]
+    common = np.average((found.mean, promised.mean), weights=counts if any(counts) else None)
+    known = np.array([count for count in counts if count], dtype=float)
+    parts = np.array([*(variance / n), *(standard_error(common, known) ** 2)])
+    df = satterthwaite(parts, np.array([*(n - 1), *(known - 1)]))
     se = math.sqrt(parts.sum())
     return Effect(effect, *t_test(effect, se, df), df, se, runs)
 

@@ -14,7 +14,7 @@ from analysis.claims.choosing import columns
 from analysis.claims.claim import Claim, Verdict, p_words
 from analysis.claims.matching import numbered, tuned_columns
 from analysis.statistics.intervals import rounding_variance
-from analysis.statistics.trend import CLIFF, FITTED, Exponent, before_the_cliff, exponent
+from analysis.statistics.trend import FITTED, Cells, Exponent, exponents
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import best_first
@@ -38,6 +38,8 @@ class Trended:
 
     Attributes:
         cut: settings that are left out, since they lie so far below the best of their network.
+        all_of_them: the exponent of all settings before ``CLIFF``, with which that of those near
+            the best is compared.
         by_scaling: the same for the runs of each value of ``SCALED_BY`` alone, where there are
             several.
     """
@@ -46,7 +48,14 @@ class Trended:
     runs: int
     blocks: int
     cut: int = 0
+    all_of_them: Exponent = field(default_factory=Exponent)
     by_scaling: Mapping[float, Trended] = field(default_factory=dict)
+
+    @property
+    def bends(self) -> bool:
+        """Whether settings far from the best follow another exponent than those near it."""
+        near, wide = self.exponent, self.all_of_them
+        return near.high < wide.low or wide.high < near.low
 
     @property
     def disagreeing(self) -> list[float]:
@@ -105,8 +114,7 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
     ran = f"n = {found.runs} runs of {plural(found.blocks, 'architecture')}"
     ran += "" if scaling is None else f" at {SCALED_BY[question.key]} {scaling:g}"
     if found.cut:
-        ran += f"; {plural(found.cut, 'setting')} over {100 * CLIFF:.0f} points below the best of"
-        ran += " their network are left out"
+        ran += f"; {plural(found.cut, 'setting')} far below the best of their network left out"
     interval = f"95 % interval {_end(alpha.low)} to {_end(alpha.high)}"
     follows = f"the best {question.key} follows {question.against}"
     if not alpha.shared:
@@ -115,6 +123,13 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
         text += (
             " between them in more than the place of the best value, and no exponent is claimed."
         )
+        return Claim(text, "cannot_say", found.runs)
+    if found.bends:
+        wide = found.all_of_them
+        text = f"Near the best {question.key} of each network another exponent holds"
+        text += f" (α̂ = {alpha.estimate:.2f}, {interval}) than further away ({wide.estimate:.2f},"
+        text += f" {_end(wide.low)} to {_end(wide.high)}, {ran}): something else than the place of"
+        text += " the best value decides there as well, and no exponent is claimed."
         return Claim(text, "cannot_say", found.runs)
     if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
         text = f"The exponent with which {follows} cannot be told: its {interval} is open ({ran});"
@@ -168,10 +183,7 @@ def _fitted(runs: pd.DataFrame) -> Trended:
         size=("size", "first"), block=("block", "first"), parameters=("parameters", "first"),
     )  # fmt: skip
     cells = best_first(cells).drop_duplicates(["block", "level"])  # the best over nuisance keys
-    least = rounding_variance(runs["value"])
-    near = before_the_cliff(cells["mean"].to_numpy(dtype=float), cells["block"].to_numpy())
-    cut, cells = int((~near).sum()), cells[near]
-    names = ("mean", "n", "level", "size", "block", "variance")
-    mean, n, level, size, block, variance = (cells[name].to_numpy(dtype=float) for name in names)
-    fitted = exponent(mean, n, level, size, block, variance=np.maximum(variance, least))
-    return Trended(fitted, len(runs), int(runs["size"].nunique()), cut)
+    cells["variance"] = np.maximum(cells["variance"], rounding_variance(runs["value"]))
+    names = ("mean", "variance", "n", "level", "size", "block")
+    near, wide = exponents(Cells(*(cells[name].to_numpy(dtype=float) for name in names)))
+    return Trended(near, len(runs), int(runs["size"].nunique()), len(cells) - near.cells, wide)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import special
 
 from analysis.statistics.intervals import LEVEL
+from analysis.statistics.moderation import moderate
 
 REACH = (-1.5, 3.0)
 """The exponents that are tried."""
@@ -32,6 +33,13 @@ HEIGHTS = np.logspace(-1, 5, 13)
 CLIFF = 0.2
 """How far below the best of its network a cell says where training breaks, and not where the
 optimum lies; an accuracy."""
+NEAR = 0.025
+"""How far below it a cell still says where the optimum lies, and nothing but that; an accuracy.
+Further down other things may decide, such as a decay that is too large for every network."""
+NEAR_ERRORS = 8.0
+"""The same in standard errors of the best cells, where runs spread so far that this is more."""
+ENOUGH = 4
+"""Degrees of freedom that cells near the best leave at least; else they may lie twice as far."""
 MISFIT = 0.001
 """The p-value below which networks are taken to share no curve; nearly equal ones pass."""
 FITTED = 3
@@ -61,6 +69,26 @@ class Exponent:
         return not self.fits < MISFIT
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The settings of all networks, an entry a setting in each array.
+
+    ``mean`` and ``variance`` are of a setting's runs (NaN: one run), ``runs`` how many there are;
+    ``log_value`` and ``log_size`` natural logarithms; ``block`` numbers the networks.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    runs: np.ndarray
+    log_value: np.ndarray
+    log_size: np.ndarray
+    block: np.ndarray
+
+    def kept(self, which: np.ndarray) -> Cells:
+        """The settings of which ``which`` is true."""
+        return Cells(*(vars(self)[field.name][which] for field in fields(self)))
+
+
 @dataclass(frozen=True)
 class _Design:
     """What was run, a place a cell; hashable, so that equal designs are decomposed once."""
@@ -71,28 +99,32 @@ class _Design:
     runs: tuple[float, ...]
 
 
-def exponent(
-    mean: np.ndarray,
-    runs: np.ndarray,
-    log_value: np.ndarray,
-    log_size: np.ndarray,
-    block: np.ndarray,
-    level: float = LEVEL,
-    variance: np.ndarray | None = None,
-) -> Exponent:
-    """α̂ from cells' means; ``runs`` weighs them, ``block`` numbers the networks.
+def exponents(cells: Cells) -> tuple[Exponent, Exponent]:
+    """The exponent near the best value of each network, and that of all settings before ``CLIFF``.
 
-    ``variance`` is that of each cell's runs, NaN where it has one. Logarithms are natural ones.
-    Cells and not runs are fitted, so that what no smooth curve explains counts as noise in full.
+    The first is α̂. Where the second is another, something else decides further from the best.
     """
-    free = len(mean) - len(np.unique(block))
+    near, wide = near_the_best(cells), below_best(cells) <= CLIFF
+    found = exponent(cells.kept(near))
+    return found, found if (near == wide).all() else exponent(cells.kept(wide))
+
+
+def exponent(cells: Cells, level: float = LEVEL) -> Exponent:
+    """α̂ of all these settings, each weighed by its runs and by how far its network's runs spread.
+
+    Settings and not runs are fitted, so that what no smooth curve explains counts as noise in full.
+    """
+    free = len(cells.mean) - len(np.unique(cells.block))
     df = free - FITTED
-    if df < 1 or len(np.unique(log_size)) < 2:
-        return Exponent(cells=len(mean))
-    decades = (log_value / math.log(10), log_size / math.log(10))
-    design = _Design(*(tuple(values.tolist()) for values in (*decades, block, runs)))
+    if df < 1 or len(np.unique(cells.log_size)) < 2:
+        return Exponent(cells=len(cells.mean))
+    decades = (cells.log_value / math.log(10), cells.log_size / math.log(10))
+    spread = _spread_of_networks(cells)
+    weights = cells.runs / spread
+    design = _Design(*(tuple(one.tolist()) for one in (*decades, cells.block, weights)))
     drop = free / 2 * math.log1p(float(special.fdtri(1, df, level)) / df)
-    tried, fit = _profile(design, mean - mean.mean(), drop)
+    values = cells.mean - cells.mean.mean()
+    tried, fit = _profile(design, values, drop)
     limit = fit.max() - drop
     inside = np.flatnonzero(fit >= limit)
     first, last = int(inside[0]), int(inside[-1])
@@ -101,25 +133,53 @@ def exponent(
     worse = math.expm1(2 / free * float(fit.max() - fit[np.abs(tried).argmin()])) * df
     p = float(special.fdtrc(1, df, worse))
     best = float(tried[fit.argmax()])
-    noise = _noise(design, mean - mean.mean(), best)
-    return Exponent(best, low, high, p, len(mean), df, _fits(noise, df, variance, runs))
+    fits = _fits(_noise(design, values, best), df, cells.runs - 1, cells.variance / spread)
+    return Exponent(best, low, high, p, len(cells.mean), df, fits)
 
 
-def _fits(noise: float, df: int, variance: np.ndarray | None, runs: np.ndarray) -> float:
-    """``Exponent.fits``, from the variance of a run that the curve leaves over (F test)."""
-    if variance is None or not (known := np.isfinite(variance) & (runs > 1)).any():
+def _spread_of_networks(cells: Cells) -> np.ndarray:
+    """For each setting the variance of its network's runs, moderated, in units of the usual one."""
+    networks = np.unique(cells.block, return_inverse=True)[1]
+    free = np.where(np.isfinite(cells.variance), cells.runs - 1, 0.0)
+    df = np.bincount(networks, free)
+    squares = np.bincount(networks, free * np.nan_to_num(cells.variance))
+    variance = moderate(
+        np.divide(squares, df, where=df > 0, out=np.zeros_like(df)), df + 1
+    ).variance
+    if not (variance > 0).all():
+        return np.ones(len(networks))
+    return np.asarray((variance / np.exp(np.log(variance).mean()))[networks])
+
+
+def _fits(noise: float, df: int, free: np.ndarray, variance: np.ndarray) -> float:
+    """``Exponent.fits``: what the curve leaves over of a run's variance, against its own."""
+    known = np.isfinite(variance) & (free > 0)
+    of_runs = float((free * variance)[known].sum())
+    if not of_runs > 0:
         return math.nan
-    free = runs[known] - 1
-    pure = float((free * variance[known]).sum() / free.sum())
-    return float(special.fdtrc(df, free.sum(), noise / pure)) if pure > 0 else math.nan
+    return float(special.fdtrc(df, free[known].sum(), noise * free[known].sum() / of_runs))
 
 
-def before_the_cliff(mean: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """Which cells may tell where the optimum lies: no smooth curve has a cliff."""
-    numbers = np.unique(block, return_inverse=True)[1]
+def below_best(cells: Cells) -> np.ndarray:
+    """How far each setting lies below the best of its network, an accuracy."""
+    numbers = np.unique(cells.block, return_inverse=True)[1]
     best = np.full(numbers.max(initial=-1) + 1, -np.inf)
-    np.maximum.at(best, numbers, mean)
-    return mean >= best[numbers] - CLIFF
+    np.maximum.at(best, numbers, cells.mean)
+    return np.asarray(best[numbers] - cells.mean)
+
+
+def near_the_best(cells: Cells) -> np.ndarray:
+    """Which settings may tell where the optimum lies, by ``NEAR``."""
+    below = below_best(cells)
+    known = (below == 0) & np.isfinite(cells.variance)
+    error = math.sqrt((cells.variance / cells.runs)[known].mean()) if known.any() else 0.0
+    within = max(NEAR, NEAR_ERRORS * error)
+    while within < CLIFF:
+        near = below <= within
+        if near.sum() - len(np.unique(cells.block)) - FITTED >= ENOUGH:
+            return near
+        within *= 2
+    return below <= CLIFF
 
 
 def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarray, np.ndarray]:

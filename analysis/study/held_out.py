@@ -18,6 +18,8 @@ def judging_images(study: Study) -> int | None:
     given = study.trials["validation_images"].dropna()
     if len(given):
         return int(given.iloc[0])
-    if data.get("name") == "cifar10":
+    if data.get("held_out"):
+        return int(data["held_out"])
+    if data.get("name") == "cifar10":  # studies of before that was written down
         return HELD_OUT["cifar10"]
     return round(data["train_images"] / 10) if data.get("train_images") else None

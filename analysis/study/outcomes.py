@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.record.status import TrialStatus
-from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
+from analysis.statistics.chance import HELD_OUT, UNTOLD_HELD_OUT, above_chance
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
 
 
@@ -42,6 +42,6 @@ def is_estimating(trials: pd.DataFrame) -> pd.Series:
 
 def held_out(trials: pd.DataFrame) -> pd.Series:
     """How many images each trial's accuracy rests on, as far as its configuration says."""
-    usual = trials["dataset"].map(HELD_OUT).astype("float64").fillna(FEW_HELD_OUT)
+    usual = trials["dataset"].map(HELD_OUT).astype("float64").fillna(UNTOLD_HELD_OUT)
     given = trials["validation_images"].astype("float64")
     return given.where(given > 0, usual)

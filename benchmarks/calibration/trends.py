@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +17,14 @@ from benchmarks.calibration.design import (
     CHOOSING,
     COVERS,
     ESTIMATING,
+    FALSE,
     MIDDLE,
     Design,
     Draw,
     has_stages,
     noisy,
 )
-from benchmarks.calibration.simulated import Plan, as_study, choice, plan, space
+from benchmarks.calibration.simulated import NOISES, Plan, as_study, choice, plan, space
 
 DECAYS = (5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3)
 RESPONSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -95,23 +98,36 @@ def as_choosing(ours: Plan, study: Study) -> Study:
 
 
 def numbers_trend(alpha: float, shift: float, response: str) -> Draw:
-    """As ``trend``, from the cells' means."""
+    """As ``trend``, from the cells' means and variances."""
+    share, scaling, decay = _decay_cells()
+    level = decay + scaling * share
+    truth = RESPONSES[response](level - shift - alpha * share) + 0.02 * share
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.statistics.trend import exponent
-
-        share, scaling, decay = _decay_cells()
-        level = decay + scaling * share
-        mean = RESPONSES[response](level - shift - alpha * share) + 0.02 * share
-        mean = mean + 0.003 / np.sqrt(3) * rng.normal(size=len(mean))
-        block = np.unique(np.stack([share, scaling]), axis=1, return_inverse=True)[1]
-        runs = np.full(len(mean), 3.0)
-        logs = math.log(10)
-        found = exponent(mean, runs, logs * level, logs * share, block)
-        bounded = math.isfinite(found.low) and math.isfinite(found.high)
-        return {"covers": found.low <= alpha <= found.high, "said": bounded}
+        values = truth[:, None] + 0.003 * rng.normal(size=(len(truth), 3))
+        return _followed(values, alpha, level, share, scaling)
 
     return draw
+
+
+def _followed(
+    values: np.ndarray, alpha: float, level: np.ndarray, share: np.ndarray, scaling: np.ndarray
+) -> dict[str, bool]:
+    """Of (settings, runs) accuracies; the last three are what each setting is, in decades.
+
+    "said": α̂ has an interval and is not refused. "covers": it holds the truth, or is refused;
+    "false": it is said and does not.
+    """
+    from analysis.statistics.trend import Cells, exponents
+
+    block = np.unique(np.stack([share, scaling]), axis=1, return_inverse=True)[1].ravel()
+    mean, variance = values.mean(axis=1), values.var(axis=1, ddof=1)
+    runs, logs = np.full(len(mean), float(values.shape[1])), math.log(10)
+    near, wide = exponents(Cells(mean, variance, runs, logs * level, logs * share, block))
+    bounded = math.isfinite(near.low) and math.isfinite(near.high) and near.shared
+    said = bounded and near.low <= wide.high and wide.low <= near.high
+    covers = near.low <= alpha <= near.high
+    return {"covers": covers, "false": said and not covers, "said": said}
 
 
 @functools.cache
@@ -127,33 +143,78 @@ def _decay_cells() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 GRID = (5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3, 1.6e-2, 5e-2, 0.16)
 SHARES = (0.017, 0.032, 0.058, 0.108)
-BREAKS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "a cliff at a fixed decay": lambda level, z: 0.4 * (level > -2.0),
-    "a cliff that moves along": lambda level, z: 0.4 * (z > 1.0),
-    "a steep slope from a fixed decay on": lambda level, z: 0.3 * np.clip(level + 2.3, 0, None),
-}
-"""What accuracy loses, by the logarithm of the decay in force and its distance from the best."""
+ALL, ONE = (0.0, 0.5, 1.0), (0.0,)
+"""The scalings that were run."""
 
 
-def numbers_break(where: str) -> Draw:
-    """The grid of ``weight_decay`` on 2 seeds, truth 1; training breaks at large decays."""
-    share, scaling, decay = (
-        one.ravel() for one in np.meshgrid(np.log10(SHARES), [0, 0.5, 1], np.log10(GRID))
+@dataclass(frozen=True)
+class Broken:
+    """The grid of ``weight_decay`` on 2 seeds, truth 1, where something else goes on as well.
+
+    ``loses`` and ``noise`` (in spreads of a run) take the logarithm of the decay in force, its
+    distance from the best, and that of the compression. So large a share of the settings is
+    ``lost``.
+    """
+
+    loses: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    noise: Callable[[np.ndarray, np.ndarray, np.ndarray], Any] = lambda level, z, share: 1.0
+    scalings: tuple[float, ...] = ALL
+    decays: tuple[float, ...] = GRID
+    lost: float = 0.0
+    shape: str = "normal"
+
+
+def _nothing(level: np.ndarray, z: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return np.zeros_like(z)
+
+
+SLOPE = {
+    f"a slope of {points} points a decade from a fixed decay on": (
+        lambda level, z, share, points=points: points / 100 * np.clip(level + 2.3, 0, None)
     )
-    block = np.unique(np.stack([share, scaling]), axis=1, return_inverse=True)[1].ravel()
+    for points in (30, 10, 5)
+}
+BREAKS = {
+    "a cliff at a fixed decay": Broken(lambda level, z, share: 0.4 * (level > -2.0)),
+    "a cliff that moves along": Broken(lambda level, z, share: 0.4 * (z > 1.0)),
+    **{name: Broken(loses) for name, loses in SLOPE.items()},
+    **{f"{name}, one scaling": Broken(loses, scalings=ONE) for name, loses in SLOPE.items()},
+    "small networks bend more, one scaling": Broken(
+        lambda level, z, share: 0.015 * z**2 * (share < -1.3), scalings=ONE
+    ),
+    "a network without an optimum": Broken(
+        lambda level, z, share: (-0.01 * z**2 - 0.01 * level) * (share < -1.7)
+    ),
+    "the smallest network 5 times noisier": Broken(
+        _nothing, lambda level, z, share: np.where(share < -1.7, 5.0, 1.0), scalings=ONE
+    ),
+    "runs spread further at large decays": Broken(
+        _nothing, lambda level, z, share: np.exp(np.clip(level + 3, 0, None)), scalings=ONE
+    ),
+    "skewed noise": Broken(_nothing, shape="skewed"),
+    "heavy noise": Broken(_nothing, shape="heavy"),
+    "three decays": Broken(_nothing, decays=GRID[1:7:2]),
+    "a third of the settings lost": Broken(_nothing, lost=1 / 3),
+}
+
+
+def numbers_break(broken: Broken) -> Draw:
+    """From the settings' means and variances."""
+    share, scaling, decay = (
+        one.ravel()
+        for one in np.meshgrid(np.log10(SHARES), broken.scalings, np.log10(broken.decays))
+    )
     level = decay + scaling * share
     z = level + 1.9 - share
-    mean = np.maximum(RESPONSES["a parabola"](z) + 0.9 - BREAKS[where](level, z), 0.12)
+    truth = RESPONSES["a parabola"](z) + 0.9 - broken.loses(level, z, share)
+    truth = np.maximum(truth, 0.12)
+    sigma = np.where(truth < 0.8, 0.03, 0.003 * broken.noise(level, z, share))
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.statistics.trend import before_the_cliff, exponent
-
-        sigma = np.where(mean < 0.8, 0.03, 0.003)
-        values = mean + sigma / np.sqrt(2) * rng.normal(size=len(mean))
-        near = before_the_cliff(values, block)
-        logs, runs = math.log(10), np.full(int(near.sum()), 2.0)
-        found = exponent(values[near], runs, logs * level[near], logs * share[near], block[near])
-        return {"covers": found.low <= 1 <= found.high}
+        noise = NOISES[broken.shape](rng, 2 * len(truth)).reshape(-1, 2)
+        kept = rng.random(len(truth)) >= broken.lost
+        values = truth[:, None] + sigma[:, None] * noise
+        return _followed(values[kept], 1.0, *(one[kept] for one in (level, share, scaling)))
 
     return draw
 
@@ -163,6 +224,7 @@ TRENDS = {
         "coverage of its interval",
         trend(alpha, shift + 1.4 * alpha, response),
         COVERS,
+        400,
         second_stage=True,
         fast=numbers_trend(alpha, shift + 1.4 * alpha, response),
     )
@@ -171,12 +233,12 @@ TRENDS = {
     for where, shift in (("", -3.3), (", optimum above the grid", -1.8))
 } | {
     f"α̂, truth 1, {where}": Design(
-        "coverage of its interval",
-        numbers_break(where),
-        {} if "slope" in where else COVERS,
-        200,
+        "is it said where it is another?",
+        numbers_break(broken),
+        FALSE,
+        400,
         second_stage=True,
-        fast=numbers_break(where),
+        fast=numbers_break(broken),
     )
-    for where in BREAKS
+    for where, broken in BREAKS.items()
 }

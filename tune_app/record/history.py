@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from analysis.record.rows import Alias, Ended, EpochResult, Infeasible, Planned, SearchRow, Started
 from analysis.record.status import TrialStatus
-from analysis.statistics.chance import FEW_HELD_OUT, HELD_OUT, above_chance
+from analysis.statistics.chance import HELD_OUT, UNTOLD_HELD_OUT, above_chance
 from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
 from trainables.config.resolution import UNKNOWN, Facts, unsaid
@@ -193,7 +193,7 @@ def _outcome(trial: TrialHistory) -> float:
     """The final score; chance where the run diverged or learned nothing."""
     config = trial.planned.config if trial.planned else {}
     chance, held_out = 1 / int(config.get("classes", 10)), config.get("validation_images")
-    usual = HELD_OUT.get(config.get("dataset", "cifar10"), FEW_HELD_OUT)
+    usual = HELD_OUT.get(config.get("dataset", "cifar10"), UNTOLD_HELD_OUT)
     accuracy = final_score(trial) if _has_finished(trial) else 0.0
     return accuracy if accuracy > above_chance(chance, held_out or usual) else chance
 

@@ -62,6 +62,21 @@ def test_scalings_that_follow_no_common_curve_give_no_common_exponent():
     assert plain.n < together.n
 
 
+def test_what_breaks_training_at_one_decay_for_all_is_no_exponent():
+    plan = decay_plan(True, ("trend",))
+    trials = plan.trials
+    share = np.log10(trials["compression"].to_numpy(dtype=float))
+    decay = np.log10(trials["weight_decay"].to_numpy(dtype=float))
+    decay = decay + share * trials["weight_decay_scaling"].to_numpy(dtype=float)
+    slope = 0.3 * np.clip(decay + 2.8, 0, None)
+    mean = decay_mean(plan, 1.0, -2.2, "a parabola") - slope
+    study = plan.study(noisy(plan, mean, 0.003, np.random.default_rng(0)))
+    two = as_study(plan.space, study.trials[study.trials["seed"] < 2])
+    claim = answers_to(two, questions(plan.space)[0])[0]
+    assert claim.verdict == "cannot_say"
+    assert "something else than the place of the best value decides" in claim.words
+
+
 @pytest.mark.parametrize(("shift", "way"), [(-1.0, "upwards"), (-6.0, "downwards")])
 def test_a_carry_whose_value_lies_at_an_end_of_the_grid_says_which_way_to_widen(shift, way):
     plan = decay_plan(True, ("carry",))

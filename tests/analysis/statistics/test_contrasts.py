@@ -12,6 +12,8 @@ from analysis.statistics.contrasts import BETWEEN, GENERALISES, WITHIN, effect_o
 from analysis.statistics.multiple_tests import hochberg, holm
 
 STUDIES = 1_200
+ERROR = (0.05 * 0.95 / STUDIES) ** 0.5
+"""The standard error of a rate of 5 % over so many studies: .63 points."""
 RUNS = (3, 5, 10)
 DESIGNS = [  # architectures, sd of the treatment's effect between them, in units of the runs' sd
     pytest.param(1, 0.0, id="one architecture"),
@@ -53,9 +55,9 @@ def test_nominal_intervals_cover_the_effect(n, blocks, between):
 @pytest.mark.parametrize("n", RUNS)
 def test_without_an_effect_one_study_in_twenty_shows_one_at_most(n, blocks, between):
     p = effects(simulate(n, blocks, between))[3]
-    assert (p < 0.05).mean() < 0.066  # 1,200 studies: two standard errors above .05
-    if blocks >= GENERALISES:
-        assert (p < 0.05).mean() > 0.031  # three below
+    assert (p < 0.05).mean() < 0.05 + 2.5 * ERROR
+    if blocks >= GENERALISES:  # over 4,000 studies each of these nine designs has 4.6 to 5.2 %
+        assert (p < 0.05).mean() > 0.05 - 3 * ERROR
 
 
 UNEQUAL = {  # runs and spread of (baseline, treatment), a row a block

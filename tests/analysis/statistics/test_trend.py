@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.statistics.trend import before_the_cliff, exponent
+from analysis.statistics.trend import Cells, below_best, exponent, exponents, near_the_best
 
 SIZES = np.array([0.017, 0.032, 0.058, 0.108])
 VALUES = np.array([5e-5, 1.6e-4, 5e-4, 1.6e-3, 5e-3, 1.6e-2, 5e-2, 0.16])
@@ -23,7 +23,13 @@ def fit(curve, alpha, shift, rng):
     block = np.repeat(np.arange(len(SIZES)), len(VALUES))
     place = np.log10(value) - shift - alpha * (np.log10(size) + 1.4)
     mean = 0.9 + 0.01 * block + CURVES[curve](place) + 0.0015 * rng.normal(size=len(size))
-    return exponent(mean, np.full(len(size), 2.0), np.log(value), np.log(size), block)
+    return exponent(cells(mean, value, size, block))
+
+
+def cells(mean, value, size, block, variance=math.nan):
+    """Settings of two runs each."""
+    two, spread = np.full(len(mean), 2.0), np.broadcast_to(variance, mean.shape)
+    return Cells(mean, spread, two, np.log(value), np.log(size), block)
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -46,9 +52,7 @@ def test_where_accuracy_only_rises_in_a_line_the_interval_stays_open():
     size, value = np.repeat(SIZES, 8), np.tile(VALUES, 4)
     noise = 0.001 * np.random.default_rng(4).normal(size=32)
     mean = 0.8 + 0.02 * np.log10(value) + noise
-    found = exponent(
-        mean, np.full(32, 2.0), np.log(value), np.log(size), np.repeat(np.arange(4), 8)
-    )
+    found = exponent(cells(mean, value, size, np.repeat(np.arange(4), 8)))
     assert math.inf in (-found.low, found.high)
 
 
@@ -59,22 +63,34 @@ def test_networks_whose_curves_have_another_shape_share_no_exponent(alike):
     place = np.log10(value) + 2 - np.log10(size) - 1.4
     narrow = np.where((size < 0.05) | alike, 1.0, 2.5)
     accuracy = 0.9 - 0.01 * narrow * place**2 + 0.003 * rng.normal(size=(2, len(size)))
-    found = exponent(
-        accuracy.mean(axis=0), np.full(len(size), 2.0), np.log(value), np.log(size),
-        np.repeat(np.arange(4), 8), variance=accuracy.var(axis=0, ddof=1),
-    )  # fmt: skip
+    block = np.repeat(np.arange(4), 8)
+    found = exponent(cells(accuracy.mean(axis=0), value, size, block, accuracy.var(axis=0, ddof=1)))
     assert found.shared == alike
 
 
-def test_too_few_cells_or_one_size_give_no_exponent():
-    cells = np.arange(4.0)
-    assert math.isnan(exponent(cells, cells + 1, cells, cells, np.arange(4)).estimate)
-    many = np.arange(12.0)
-    one_size = exponent(many, many + 1, many, np.zeros(12), np.zeros(12, dtype=int))
+def test_too_few_settings_or_one_size_give_no_exponent():
+    four, twelve = np.arange(1.0, 5), np.arange(1.0, 13)
+    assert math.isnan(exponent(cells(four, four, four, np.arange(4))).estimate)
+    one_size = exponent(cells(twelve, twelve, np.ones(12), np.zeros(12, dtype=int)))
     assert math.isnan(one_size.estimate)
 
 
-def test_a_cell_where_training_breaks_is_not_fitted():
-    mean = np.array([0.9, 0.85, 0.3, 0.6, 0.55, 0.39])
-    kept = before_the_cliff(mean, np.array([7, 7, 7, 2, 2, 2]))
-    assert kept.tolist() == [True, True, False, True, True, False]
+def test_what_breaks_training_at_a_fixed_value_is_not_taken_for_the_place_of_the_best():
+    rng = np.random.default_rng(6)
+    size, value = np.repeat(SIZES, len(VALUES)), np.tile(VALUES, len(SIZES))
+    place = np.log10(value) + 1.9 - np.log10(size)
+    mean = 0.9 - 0.01 * place**2 - 0.3 * np.clip(np.log10(value) + 2.3, 0, None)
+    mean += 0.002 * rng.normal(size=len(size))
+    near, wide = exponents(cells(mean, value, size, np.repeat(np.arange(4), 8)))
+    assert near.low <= 1 <= near.high
+    assert wide.high < near.low
+
+
+def test_settings_far_below_the_best_of_their_network_are_left_out_while_enough_are_left():
+    mean = np.array([0.9] * 6 + [0.88, 0.86, 0.3] + [0.6] * 5 + [0.56, 0.39])
+    block = np.repeat([7, 2], [9, 7])
+    settings = cells(mean, mean, mean, block)
+    assert below_best(settings)[[6, 15]] == pytest.approx([0.02, 0.21])
+    assert near_the_best(settings).sum() == 12
+    few = settings.kept(np.r_[0:2, 6:16])
+    assert near_the_best(few).tolist() == [True] * 4 + [False] + [True] * 6 + [False]
