@@ -68,7 +68,7 @@ def test_no_trial_is_placed_on_a_node_that_refused(two_nodes, monkeypatch):
     options = placement_options(one_core)
     groups = [placement_group([{"CPU": 1}], **options) for _ in range(3)]
     try:
-        ray.get([group.ready() for group in groups[:2]], timeout=60)
+        ray.get([group.ready() for group in groups[:2]], timeout=300)
         assert not groups[2].wait(2)  # the other node has two cores
         placed = {placement_group_table(group)["bundles_to_node_id"][0] for group in groups[:2]}
         assert second.node_id not in placed

@@ -96,7 +96,7 @@ def test_an_outage_holds_nobody_up_and_its_end_brings_everything(bucket, fault, 
         try:
             began = time.monotonic()
             ledger.append(*map(epoch, range(1, 100)))
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5  # S3 is asked for six
             until(lambda: copy.away_seconds > 1)
             assert not copy.finish(0.1)
         finally:
