@@ -181,6 +181,11 @@ class CheckpointStore:
             if any(info.base_name == str(name) for info in self._infos(self._folder)):
                 raise OSError(f"{remote} is listed and not found: {problem}") from problem
             raise
+        # else what came in the place of a file would pass for a damaged checkpoint
+        for info in self._infos(remote):
+            came = local / info.base_name
+            if info.is_file and not (came.is_file() and came.stat().st_size == info.size):
+                raise OSError(f"{info.path} has not come whole")
 
     def _delete(self, file: str) -> None:
         if self._remote.get_file_info(file).type != fs.FileType.NotFound:

@@ -109,11 +109,13 @@ def test_a_page_that_answers_every_question_is_no_storage(bucket):
     store.write(CheckpointName(1, 0, 0), save(1))
     bucket.fault = "page"
     assert store.request(1) == ""
-    impatient = CheckpointStore(bucket.uri("storage"), "trial", retry_seconds=2.0)
+    impatient = CheckpointStore(bucket.uri("storage"), "trial", retry_seconds=1.0)
     with pytest.raises(StorageError):
         impatient.write(CheckpointName(2, 0, 0), save(2))
     with pytest.raises(StorageError):
         impatient.names()
+    with pytest.raises(StorageError), impatient.read(CheckpointName(1, 0, 0)):
+        pass
     bucket.fault = ""
     assert store.names() == [CheckpointName(1, 0, 0)]
 
