@@ -1,4 +1,4 @@
-"""The undecomposed network: what everything smaller is compared with."""
+"""The dense network, with which smaller ones are compared."""
 
 from search_spaces.grammar.domains import Float, Int
 from search_spaces.grammar.key import Key

@@ -1,4 +1,4 @@
-"""All spaces that ship with the project, and how to find one."""
+"""All spaces that ship with the project, and the function that finds one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = (
     "equal_budget",
     "shrink",
 )
-"""Each is a module beside this one, with a ``SPACE``."""
+"""The modules beside this one that define a ``SPACE``."""
 
 SPACES: dict[str, SearchSpace] = {
     name: importlib.import_module(f"search_spaces.{name}").SPACE for name in NAMES
@@ -33,8 +33,8 @@ def get_space(reference: str) -> SearchSpace:
     """The space of that name, or the one in that ``.toml`` file.
 
     Raises:
-        SpaceError: for an unknown name, with the choices and the nearest; for a file, with all that
-            is wrong in it.
+        SpaceError: for an unknown name, with the choices and a suggestion; for a wrong file, with
+            all its problems.
     """
     if reference.lower().endswith(".toml"):
         return read_space(Path(reference))

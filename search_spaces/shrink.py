@@ -1,4 +1,4 @@
-"""A network of one's own, every family at shares of its parameters."""
+"""A user's own network, with every family at shares of its parameters."""
 
 from search_spaces.grammar.domains import Choice, Float
 from search_spaces.grammar.key import Key

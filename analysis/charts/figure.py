@@ -50,10 +50,10 @@ def draw(study: Study, name: str) -> Picture:
         FigureError: where there is no such chart.
         NothingToShow: where the study holds nothing for it, in words.
     """
-    wanted = chart(name)
-    frame = wanted.frame(study)
-    title = alt.Title(**_title(wanted.title, wanted.caption(frame), study.name))
-    return wanted.draw(frame).properties(title=title).configure(**theme.CONFIG)
+    selected = chart(name)
+    frame = selected.frame(study)
+    title = alt.Title(**_title(selected.title, selected.caption(frame), study.name))
+    return selected.draw(frame).properties(title=title).configure(**theme.CONFIG)
 
 
 def standalone(spec: dict[str, Any], title: str, caption: str, study_name: str) -> dict[str, Any]:

@@ -115,27 +115,28 @@ def draw(frame: pd.DataFrame) -> Picture:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    shown, of = frame["configuration"].nunique(), int(frame["of"].iloc[0])
+    count, of = frame["configuration"].nunique(), int(frame["of"].iloc[0])
     wide = frame.pivot_table(index="configuration", columns="set", values="accuracy")
-    said = [
-        f"The best of each size: {shown:,} of {of:,} configurations."
-        if shown < of
-        else f"{plural(shown, 'configuration')}."
+    sentences = [
+        f"The best of each size: {count:,} of {of:,} configurations."
+        if count < of
+        else f"{plural(count, 'configuration')}."
     ]
     if {"training", "validation"} <= set(wide):
         gap = 100 * (wide["training"] - wide["validation"]).mean()
-        said.append(f"Training accuracy lies {_apart(gap)} validation accuracy on average.")
+        sentences.append(
+            f"Training accuracy lies {_difference_text(gap)} validation accuracy on average."
+        )
     if "test" in wide:
         other = "validation" if "validation" in wide else "training"
         gap = (100 * (wide[other] - wide["test"])).dropna()
         if len(gap):
-            said.append(
-                f"Test accuracy lies {_apart(-gap.mean())} {other} accuracy (n = {len(gap)})."
-            )
-    return " ".join(said)
+            text = _difference_text(-gap.mean())
+            sentences.append(f"Test accuracy lies {text} {other} accuracy (n = {len(gap)}).")
+    return " ".join(sentences)
 
 
-def _apart(points: float) -> str:
+def _difference_text(points: float) -> str:
     return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
 
 

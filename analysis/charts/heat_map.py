@@ -108,10 +108,14 @@ def _numbers(
 
 
 def caption(frame: pd.DataFrame) -> str:
-    best, most = frame.loc[frame["accuracy"].idxmax()], int(frame["candidates"].max())
-    picked = f"the best of up to {most:,} configurations'" if most > 1 else "a configuration's"
+    best, max_candidates = frame.loc[frame["accuracy"].idxmax()], int(frame["candidates"].max())
+    cell = (
+        f"the best of up to {max_candidates:,} configurations'"
+        if max_candidates > 1
+        else "a configuration's"
+    )
     return (
-        f"A cell is {picked} mean over its runs ({plural(len(frame), 'cell')},"
+        f"A cell is {cell} mean over its runs ({plural(len(frame), 'cell')},"
         f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%} at"
         f" {frame['rank_key'].iloc[0]} {best['rank']}, {best['dims']} dimensions. Rank and size"
         " grow together: compare families at equal parameters, not at equal rank."

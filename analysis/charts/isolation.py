@@ -121,7 +121,7 @@ def _names(rows: pd.DataFrame, key: str) -> alt.X:
 
 def caption(frame: pd.DataFrame) -> str:
     best = frame[frame["part"] == "best"]
-    most = int(best["candidates"].max())
+    rivals = int(best["candidates"].max())
     bars = (
         "There is one run of each, so that differences prove nothing."
         if best["n"].max() < 2
@@ -129,7 +129,7 @@ def caption(frame: pd.DataFrame) -> str:
     )
     return (
         f"{plural(best['key'].nunique(), 'scientific key')}. A large point is the best"
-        f" configuration with that value, of up to {most:,}; the best of many is partly luck."
+        f" configuration with that value, of up to {rivals:,}; the best of many is partly luck."
         f" {bars}"
     )
 

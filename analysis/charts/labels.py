@@ -48,21 +48,21 @@ def probability(value: float) -> str:
     return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
 
 
-def log_ticks(values: Iterable[float], most: int = 7) -> list[float]:
+def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 
     The ends of the values where fewer than two round numbers lie among them.
     """
-    ours = [float(value) for value in values]
-    low, high = min(ours) / 1.15, max(ours) * 1.15
+    numbers = [float(value) for value in values]
+    low, high = min(numbers) / 1.15, max(numbers) * 1.15
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     ticks: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
         finer = [step * 10.0**power for power in range(first, last + 1) for step in steps]
         finer = [tick for tick in finer if low <= tick <= high]
-        if len(finer) <= most or not ticks:
+        if len(finer) <= max_count or not ticks:
             ticks = finer
-    return ticks if len(ticks) > 1 else sorted({min(ours), max(ours)})
+    return ticks if len(ticks) > 1 else sorted({min(numbers), max(numbers)})
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
@@ -77,12 +77,12 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
         while len(clusters) > 1 and _overlap(clusters[-2], clusters[-1], positions, gap):
             last = clusters.pop()
             clusters[-1] += last
-    moved = list(positions)
+    shifted = list(positions)
     for cluster in clusters:
         start = _start(cluster, positions, gap)
         for step, i in enumerate(cluster):
-            moved[i] = start + step * gap
-    return moved
+            shifted[i] = start + step * gap
+    return shifted
 
 
 def _start(cluster: list[int], positions: Sequence[float], gap: float) -> float:

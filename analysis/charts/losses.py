@@ -126,11 +126,13 @@ def _order(total: pd.DataFrame) -> list[str]:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    ours = frame[frame["kind"] == "family"]
-    ended = int(ours.drop_duplicates("group")["ended"].sum())
-    counts = ours.groupby("status")["count"].sum()
-    said = ", ".join(f"{counts.get(status, 0)} {status}" for status in LOST)
-    return f"Of {plural(ended, 'ended trial')}, {said} ({100 * counts.sum() / ended:.1f} % lost)."
+    families = frame[frame["kind"] == "family"]
+    ended = int(families.drop_duplicates("group")["ended"].sum())
+    counts = families.groupby("status")["count"].sum()
+    counted = ", ".join(f"{counts.get(status, 0)} {status}" for status in LOST)
+    return (
+        f"Of {plural(ended, 'ended trial')}, {counted} ({100 * counts.sum() / ended:.1f} % lost)."
+    )
 
 
 CHART = Chart("Warning: diverged and failed trials", losses, draw, caption)

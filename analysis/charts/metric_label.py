@@ -64,5 +64,5 @@ def nothing_finished(trials: pd.DataFrame) -> str:
     if trials.empty:
         return "No trial is planned yet."
     counts = trials["status"].value_counts()
-    listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
-    return f"No trial has finished yet: {listed}."
+    counted = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
+    return f"No trial has finished yet: {counted}."

@@ -38,12 +38,12 @@ def parallel(study: Study) -> pd.DataFrame:
     keys = [key for key in searched if key in rows and rows[key].nunique(dropna=False) > 1]
     if not keys or len(rows) < 2:
         raise NothingToShow("Fewer than two finished trials differ in a searched key.")
-    place = rows.groupby("layer").cumcount()
+    rank_in_family = rows.groupby("layer").cumcount()
     count = rows["layer"].map(rows["layer"].value_counts())
-    rows["best"] = place < (BEST * count).round().clip(1, MOST)
-    shown = _thinned(rows)
+    rows["best"] = rank_in_family < (BEST * count).round().clip(1, MOST)
+    kept_rows = _thinned(rows)
     axes = [*keys, *(["parameters"] if rows["parameters"].nunique() > 1 else []), ACCURACY]
-    parts = [part for name in axes for part in _axis(rows, shown, name)]
+    parts = [part for name in axes for part in _axis(rows, kept_rows, name)]
     return pd.concat(parts, ignore_index=True).assign(of=len(rows), measure=rows["measure"].iloc[0])
 
 
@@ -61,8 +61,8 @@ def _axis(rows: pd.DataFrame, shown: pd.Index, name: str) -> list[pd.DataFrame]:
         at, ticks = _numbers(values.astype(float), name)
     else:
         at, ticks = _words(values)
-    said = [f"{value:.2%}" if name == ACCURACY else short(value) for value in values]
-    lines = rows[["trial_id", "layer", "best"]].assign(part="line", at=at, label=said).loc[shown]
+    texts = [f"{value:.2%}" if name == ACCURACY else short(value) for value in values]
+    lines = rows[["trial_id", "layer", "best"]].assign(part="line", at=at, label=texts).loc[shown]
     marks = pd.DataFrame(ticks, columns=["at", "label"]).assign(part="tick")
     return [part.assign(axis=name) for part in (lines[lines["at"].notna()], marks)]
 
@@ -120,7 +120,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         ),
     )
     others = data.transform_filter("!datum.best")
-    picked = data.transform_filter(IS_SELECTED)
+    selected = data.transform_filter(IS_SELECTED)
     words = alt.Chart(ticks[["axis", "at", "label"]]).encode(x=x, y=y, text="label:N")
     return alt.layer(
         _rules(x, y, ticks["axis"].unique()),
@@ -128,8 +128,8 @@ def draw(frame: pd.DataFrame) -> Picture:
         best.mark_line(strokeWidth=1.8, strokeOpacity=0.85),
         words.mark_text(align="left", dx=7, fontSize=11, stroke=theme.PAPER, strokeWidth=4),
         words.mark_text(align="left", dx=7, fontSize=11),
-        picked.mark_line(strokeWidth=6, color=theme.PAPER),
-        picked.mark_line(strokeWidth=3, color=theme.INK),
+        selected.mark_line(strokeWidth=6, color=theme.PAPER),
+        selected.mark_line(strokeWidth=3, color=theme.INK),
         params=[SELECTION.param],
         width=theme.WIDTH,
         height=theme.HEIGHT - 60,

@@ -71,11 +71,11 @@ def write_pictures(lines: IO[str]) -> int:
     vl_convert.vegalite_to_svg(NOTHING, vl_version=VEGA_LITE)
     failed = 0
     for line in lines:
-        asked = json.loads(line)
+        request = json.loads(line)
         try:
-            _write(asked["spec"], Path(asked["stem"]))
+            _write(request["spec"], Path(request["stem"]))
         except (ValueError, OSError) as problem:
-            print(f"{asked['stem']}: {problem}", file=sys.stderr)
+            print(f"{request['stem']}: {problem}", file=sys.stderr)
             failed += 1
     return failed
 

@@ -54,10 +54,10 @@ def range_edges(study: Study) -> pd.DataFrame:
 def _ranges(study: Study) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, role and domain of the numeric keys, as columns of the frames."""
     keys = list((study.space.get("keys") or {}).values())
-    named = zip(searched_keys(study.space), keys, strict=True)
+    named_keys = zip(searched_keys(study.space), keys, strict=True)
     return [
         (name, key.get("role", "scientific"), key["domain"])
-        for name, key in named
+        for name, key in named_keys
         if (key.get("domain") or {}).get("low") is not None
         and name in replicates(study)
         and _bounds(key["domain"])[0] < _bounds(key["domain"])[1]  # one value has no edges
@@ -131,17 +131,17 @@ def _x(field: str) -> alt.X:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    bad = frame[frame["edge"] & (frame["role"] == "nuisance")]
-    if bad.empty:
+    at_edge = frame[frame["edge"] & (frame["role"] == "nuisance")]
+    if at_edge.empty:
         return (
             "A mark is the value of a family's best configuration within the range searched. No"
             " nuisance key's best value lies at an edge (shaded)."
         )
-    said = "; ".join(
+    ranges = "; ".join(
         f"{key}: best at the {_side(rows)} edge for {', '.join(rows['layer'])}"
-        for key, rows in bad.groupby("key")
+        for key, rows in at_edge.groupby("key")
     )
-    return f"A mark is the value of a family's best configuration. Widen the range of {said}."
+    return f"A mark is the value of a family's best configuration. Widen the range of {ranges}."
 
 
 def _side(rows: pd.DataFrame) -> str:

@@ -46,8 +46,8 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
         raise NothingToShow("No curve has two ranks yet.")
     names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}
     best = best.drop(columns="rank").rename(columns=names).sort_values(["curve", "rank"])
-    wanted = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
-    return possible(best[wanted]).assign(measure=metric_name(study)).reset_index(drop=True)
+    columns = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
+    return possible(best[columns]).assign(measure=metric_name(study)).reset_index(drop=True)
 
 
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
@@ -129,10 +129,10 @@ def _names(frame: pd.DataFrame, data: alt.Chart) -> alt.Chart:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    runs, most = frame["runs"], int(frame["candidates"].max())
+    runs, max_candidates = frame["runs"], int(frame["candidates"].max())
     counted = f"{plural(frame['curve'].nunique(), 'curve')} of {plural(int(runs.sum()), 'trial')}"
-    if most > 1:
-        counted += f", each point the best of up to {most:,} settings of the other keys"
+    if max_candidates > 1:
+        counted += f", each point the best of up to {max_candidates:,} settings of the other keys"
     if runs.max() < 2:
         bands = "One run per point: no interval can be drawn, and differences prove nothing."
     else:

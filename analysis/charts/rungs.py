@@ -51,8 +51,8 @@ def rungs(study: Study) -> pd.DataFrame:
     frame = frame.merge(matching_trials(study), on="trial_id", how="left")
     won = frame["won"].eq(True) & (frame["fate"] == "stopped")
     names = ["trial_id", "rung", "accuracy", "fate", "at", "place", "reached", "measure"]
-    known = ["twin_accuracy", "twin_study", "best"]
-    return frame[[*names, *known]].assign(won=won).reset_index(drop=True)
+    twin_columns = ["twin_accuracy", "twin_study", "best"]
+    return frame[[*names, *twin_columns]].assign(won=won).reset_index(drop=True)
 
 
 def draw(frame: pd.DataFrame) -> Picture:

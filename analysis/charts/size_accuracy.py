@@ -101,8 +101,8 @@ def draw(frame: pd.DataFrame) -> Picture:
         axis=alt.Axis(format=".3~p"),
     )
     layers = [*_reference(data, x, y), *_front(data, x, y), *_points(data, x, y)]
-    picked = [PICKED_CONFIGURATION.param]
-    return alt.layer(*layers, params=picked, width=theme.WIDTH, height=theme.HEIGHT + 40)
+    parameters = [PICKED_CONFIGURATION.param]
+    return alt.layer(*layers, params=parameters, width=theme.WIDTH, height=theme.HEIGHT + 40)
 
 
 def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
@@ -190,20 +190,20 @@ def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     """How sure each front point is of its place, as a number above it, where there is room."""
     first = data[data["on_front"]].drop_duplicates("size")  # of equal ones, as the table has it
-    front = _apart(first, room=math.log(data["size"].max() / data["size"].min()) / LABELS)
+    front = _without_overlap(first, room=math.log(data["size"].max() / data["size"].min()) / LABELS)
     front = front.assign(words=front["probability"].map(probability))
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
     halo = words.mark_text(dy=-14, fontSize=11, stroke=theme.PAPER, strokeWidth=4)
     return alt.layer(halo, words.mark_text(dy=-14, fontSize=11))
 
 
-def _apart(front: pd.DataFrame, room: float) -> pd.DataFrame:
+def _without_overlap(front: pd.DataFrame, room: float) -> pd.DataFrame:
     """Those of the points whose labels do not run into that of the one before; the last is kept."""
-    kept: list[int] = []
+    indices: list[int] = []
     for i, size in reversed(list(enumerate(front["size"]))):
-        if not kept or math.log(front["size"].iloc[kept[-1]] / size) >= room:
-            kept.append(i)
-    return front.iloc[kept]
+        if not indices or math.log(front["size"].iloc[indices[-1]] / size) >= room:
+            indices.append(i)
+    return front.iloc[indices]
 
 
 def _each(styles: dict[str, Style], channel: str) -> list[str]:

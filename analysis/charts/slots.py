@@ -30,18 +30,18 @@ def slots(study: Study) -> pd.DataFrame:
     attempts = study.attempts[study.attempts["started"].notna()].sort_values("started")
     if attempts.empty:
         raise NothingToShow("No trial has started yet.")
-    known = pd.concat([attempts["started"], attempts["ended"], study.epochs["time"]]).max()
+    last_time = pd.concat([attempts["started"], attempts["ended"], study.epochs["time"]]).max()
     frame = attempts[["trial_id", "attempt", "status", "started", "ended"]].reset_index(drop=True)
-    frame["ended"] = frame["ended"].fillna(known).clip(lower=frame["started"])
+    frame["ended"] = frame["ended"].fillna(last_time).clip(lower=frame["started"])
     frame["slot"] = _assign(frame)
     frame = _without_pauses(frame)
     unit = _unit(frame["ended"].max())
-    given = int(study.runs["slots"].max()) if study.runs["slots"].notna().any() else 1
+    declared = int(study.runs["slots"].max()) if study.runs["slots"].notna().any() else 1
     return frame.assign(
         start=frame["started"] / UNITS[unit],
         end=frame["ended"] / UNITS[unit],
         unit=unit,
-        slots=max(given, int(frame["slot"].max())),
+        slots=max(declared, int(frame["slot"].max())),
     ).drop(columns=["started", "ended"])
 
 
@@ -94,25 +94,25 @@ def draw(frame: pd.DataFrame) -> Picture:
     )
     height = min(max(26 * count, 60), theme.HEIGHT)
     thin = len(frame) > 40 * count
-    drawn = bars.mark_bar(
+    marks = bars.mark_bar(
         height=alt.RelativeBandSize(0.75), stroke=theme.PAPER, strokeWidth=0 if thin else 0.7
     )
     outlined = bars.mark_bar(
         height=alt.RelativeBandSize(0.95), fillOpacity=0, stroke=theme.INK, strokeWidth=2
     ).transform_filter(IS_SELECTED)
-    picked = [SELECTION.param]
-    return alt.layer(drawn, outlined, params=picked, width=theme.WIDTH, height=height)
+    parameters = [SELECTION.param]
+    return alt.layer(marks, outlined, params=parameters, width=theme.WIDTH, height=height)
 
 
 def caption(frame: pd.DataFrame) -> str:
     count, unit = int(frame["slots"].iloc[0]), frame["unit"].iloc[0]
     share = (frame["end"] - frame["start"]).sum() / (count * frame["end"].max() or 1)
     retries = int((frame["attempt"] > frame.groupby("trial_id")["attempt"].transform("min")).sum())
-    again = f" {plural(retries, 'attempt')} continued a trial begun before." if retries else ""
+    continued = f" {plural(retries, 'attempt')} continued a trial begun before." if retries else ""
     return (
         f"One bar per attempt: {plural(len(frame), 'attempt')} in {plural(count, 'slot')} over"
         f" {frame['end'].max():.3g} {unit}. The slots were busy for {100 * min(share, 1):.0f} % of"
-        f" that time.{again}"
+        f" that time.{continued}"
     )
 
 

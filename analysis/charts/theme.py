@@ -132,12 +132,12 @@ CONFIG = {
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
     """A style for each name, in the order of ``FAMILIES`` and then as they come."""
-    wanted = dict.fromkeys(names)
-    known = [name for name in FAMILIES if name in wanted]
-    others = [name for name in wanted if name not in FAMILIES]
-    taken = {FAMILIES[name] for name in known}
-    free = [style for style in SERIES if style not in taken] or list(SERIES)
+    series = dict.fromkeys(names)
+    families = [name for name in FAMILIES if name in series]
+    others = [name for name in series if name not in FAMILIES]
+    used = {FAMILIES[name] for name in families}
+    free = [style for style in SERIES if style not in used] or list(SERIES)
     return {
-        **{name: FAMILIES[name] for name in known},
+        **{name: FAMILIES[name] for name in families},
         **{name: free[i % len(free)] for i, name in enumerate(others)},
     }

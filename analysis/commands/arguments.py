@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, and how they answer."""
+"""Arguments and options of several commands, and the printing of results."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 
 def chosen(study: Path | None, results_dir: Path | None) -> Path:
-    """The study that is named, else the one last written to.
+    """The named study, or the latest written one.
 
     Raises:
-        RecordError: where there is none, or where a folder is named that is not looked into.
+        RecordError: where there is none, or for --results-dir beside a named study.
     """
     if study is not None:
         only_without_a_study(study, results_dir)
         return study
     results_dir = results_dir or RESULTS
-    found = find_studies(results_dir)
-    if not found:
+    studies = find_studies(results_dir)
+    if not studies:
         raise RecordError(f"no studies in {results_dir}; name a study folder, or --results-dir")
-    return found[0]
+    return studies[0]
 
 
 def only_without_a_study(study: Path, results_dir: Path | None) -> None:
-    """Raises RecordError for --results-dir beside a study, which is read wherever it lies."""
+    """Raises RecordError for --results-dir beside a named study, on which it has no effect."""
     if results_dir is not None:
         raise RecordError(
             f"--results-dir {results_dir} is searched where no study is named, and {study} is: "
@@ -52,20 +52,20 @@ def only_without_a_study(study: Path, results_dir: Path | None) -> None:
 
 
 def print_text(text: str) -> None:
-    """Prints a text and one line end."""
+    """Prints a text with one line end."""
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON object; what is missing or not finite is null."""
+    """Prints one JSON object; missing and non-finite values are null."""
     print_text(json.dumps(_plain(value), indent=2))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     if value is None or isinstance(value, str | bool | int):

@@ -1,4 +1,4 @@
-"""Takes the best trial out of a study: its checkpoint and its configuration."""
+"""Copies the best trial of a study: its checkpoint and its configuration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     max_parameters: MaxParameters = None,
     results_dir: ResultsDir = None,
 ) -> None:
-    """Copies it; prints which trial it is."""
+    """Copies the best trial and prints its id."""
     best = copy_best(load_study(chosen(study, results_dir)), out, max_parameters)
     print_text(f"{best} -> {out}")
 
@@ -54,12 +54,12 @@ def _plain(value: Any) -> Any:
 
 
 def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
-    """Copies the best trial's last checkpoint and ``config.json`` into ``to``; says which.
+    """Copies the best trial's last checkpoint and ``config.json`` into ``to``; returns its id.
 
     ``max_parameters`` leaves larger networks out.
 
     Raises:
-        RecordError: where no trial finished, its checkpoint is gone, or ``to`` holds something.
+        RecordError: where no trial finished, its checkpoint is gone, or ``to`` is not empty.
     """
     trial = best_trial(study, max_parameters)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -67,23 +67,25 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     system, storage = filesystem(study_checkpoints(study.folder, study.info))
     source = _furthest(system, f"{storage}/{trial['trial_id']}")
     to.mkdir(parents=True, exist_ok=True)
-    here = fs.LocalFileSystem()
-    fs.copy_files(source, str(to.absolute()), source_filesystem=system, destination_filesystem=here)
+    local = fs.LocalFileSystem()
+    fs.copy_files(
+        source, str(to.absolute()), source_filesystem=system, destination_filesystem=local
+    )
     config = json.dumps(trial_config(trial), indent=2)
     (to / "config.json").write_text(config + "\n", encoding="utf-8")
     return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})"
 
 
 def _furthest(system: Any, folder: str) -> str:
-    """The whole checkpoint of a trial that is furthest in training."""
+    """The trial's latest whole checkpoint."""
     entries = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    named = [(CheckpointName.parse(entry.base_name), entry.path) for entry in entries]
-    found = [
+    candidates = [(CheckpointName.parse(entry.base_name), entry.path) for entry in entries]
+    whole = [
         (name, path)
-        for name, path in named
+        for name, path in candidates
         if name and system.get_file_info(f"{path}/{STATE}").type == fs.FileType.File
     ]
-    if not found:
+    if not whole:
         text = f"{folder} holds no checkpoint, a folder such as e24-a1 with a {STATE}: "
         raise RecordError(text + "it was not kept, or lies elsewhere")
-    return str(max(found)[1])
+    return str(max(whole)[1])

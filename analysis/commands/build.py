@@ -8,13 +8,13 @@ from analysis.study.study import load_study, write_study_tables
 
 
 def run(study: Study) -> None:
-    """Writes tables and report; prints their paths and the answer."""
-    with Pictures() as pictures:  # its engine starts while the rest is imported
+    """Writes tables and report; prints their paths and the main claim."""
+    with Pictures() as pictures:  # the engine of pictures starts while the rest is imported
         from analysis.claims.answers import answer
         from analysis.report.report import write_report
 
         read = load_study(study, rebuild=True)
         for path in (*write_study_tables(read), write_report(read, pictures)):
             print_text(str(path))
-        words = answer(read).words
-    print_text(words)
+        sentence = answer(read).words
+    print_text(sentence)

@@ -1,4 +1,4 @@
-"""Two studies side by side."""
+"""Compares two studies."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ Second = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
 
 
 def run(a: First, b: Second, as_json: AsJson = False) -> None:
-    """Prints what two studies share, how their results differ and what else differs."""
+    """Prints shared configurations with their differences, and all other differences."""
     first, second = load_study(a), load_study(b)
     frame, other = compare(first, second), differences(first, second)
     if as_json:
-        both = {"configurations": frame.to_dict("records"), "differences": other.to_dict("records")}
-        print_json(both)
+        document = {
+            "configurations": frame.to_dict("records"),
+            "differences": other.to_dict("records"),
+        }
+        print_json(document)
     else:
         print_text(comparison_text(first, second, frame, other))
 
 
 def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame) -> str:
-    """Two studies: their results, then everything else that differs."""
+    """The comparison as text: results, then all other differences."""
     lines = [f"a: {a.folder}", f"b: {b.folder}", ""]
     lines.append(f"{len(frame)} configurations finished in both (b − a in points, 95 % interval)")
     if len(frame):
-        shown = pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "configuration": shorten_apart(list(frame["label"]), 32),
                 "n": [f"{x}, {y}" for x, y in zip(frame["n_a"], frame["n_b"], strict=True)],
@@ -48,10 +51,10 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
                 "p (Holm)": ["" if math.isnan(p) else f"{p:.3f}" for p in frame["p_holm"]],
             }
         )
-        lines.append(table_text(shown))
-        same = int(frame["same_runs"].sum())
-        if same:
-            lines.append(f"identical in both, to the last bit: {plural(same, 'run')}")
+        lines.append(table_text(table))
+        identical_runs = int(frame["same_runs"].sum())
+        if identical_runs:
+            lines.append(f"identical in both, to the last bit: {plural(identical_runs, 'run')}")
     lines += _stopped_lines(a, b)
     lines += ["", "differences"]
     for row in other.itertuples():
@@ -60,10 +63,10 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
 
 
 def _stopped_lines(a: Study, b: Study) -> list[str]:
-    """Whether a scheduler of one study stopped what won in the other."""
+    """Lines on trials that one study stopped and the other finished."""
     lines = []
-    for ours, theirs, names in ((a, b, "ab"), (b, a, "ba")):
-        frame = would_have_won(ours, theirs)
+    for first, second, names in ((a, b, "ab"), (b, a, "ba")):
+        frame = would_have_won(first, second)
         if len(frame):
             text = f"{plural(len(frame), 'trial')} stopped in {names[0]} and finished in {names[1]}"
             lines.append(f"{text}: {int(frame['won'].sum())} of them would have won {names[0]}")

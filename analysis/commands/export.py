@@ -68,10 +68,10 @@ def run(studies: Studies, kind: Kind = None, table: Table = "trials", out: Out =
 
 
 def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
-    """One table of every study; where there are several, the study's name in front.
+    """One table of every study; for several studies with the study's name as first column.
 
     Raises:
-        TableError: for a table that there is not.
+        TableError: for an unknown table.
     """
     if table not in TABLES:
         raise TableError(f"unknown table {table!r}: choose from {', '.join(TABLES)}")
@@ -79,11 +79,13 @@ def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
     if len(frames) == 1:
         return frames[0]
     names = [study.name for study in studies]
-    if len(set(names)) < len(names):  # copies, or of several results folders
+    if len(set(names)) < len(
+        names
+    ):  # studies of equal names: copies, or in several results folders
         names = [str(study.folder) for study in studies]
-    named = [frame.assign(study=name) for frame, name in zip(frames, names, strict=True)]
-    whole = pd.concat(named, ignore_index=True)
-    return whole[["study", *(name for name in whole if name != "study")]]
+    labelled = [frame.assign(study=name) for frame, name in zip(frames, names, strict=True)]
+    combined = pd.concat(labelled, ignore_index=True)
+    return combined[["study", *(name for name in combined if name != "study")]]
 
 
 def export_text(frame: pd.DataFrame, kind: str) -> str:
@@ -98,9 +100,11 @@ def export_text(frame: pd.DataFrame, kind: str) -> str:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows of plain values, every digit kept; what is missing or not finite is null."""
-    whole = frame.astype(object).where(frame.notna(), None)
-    return [{name: _plain(one) for name, one in row.items()} for row in whole.to_dict("records")]
+    """Rows of plain values with all digits; missing and non-finite values are null."""
+    numbers = frame.astype(object).where(frame.notna(), None)
+    return [
+        {name: _plain(value) for name, value in row.items()} for row in numbers.to_dict("records")
+    ]
 
 
 def _plain(value: object) -> object:

@@ -23,7 +23,7 @@ Out = Annotated[
 
 
 def run(study: Study, charts: Charts = None, kind: Kind = "pdf", out: Out = None) -> None:
-    """Writes them; prints their paths, and why a chart has nothing to show."""
+    """Writes charts; prints their paths, and the reasons for charts that are missing."""
     for written in write_figures(load_study(study), charts or [], kind, out or study / FIGURES):
         if isinstance(written, Path):
             print_text(str(written))

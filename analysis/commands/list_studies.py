@@ -1,4 +1,4 @@
-"""Every study in a results folder."""
+"""Lists the studies in a results folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainables.text.share import percent
 
 
 def run(results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
-    """Prints a line a study."""
+    """Prints one line per study."""
     results_dir = results_dir or RESULTS
     frame = studies_frame(results_dir)
     if as_json:
@@ -26,8 +26,8 @@ def run(results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
 
 
 def studies_text(frame: pd.DataFrame) -> str:
-    """A line a study."""
-    shown = pd.DataFrame(
+    """One line per study."""
+    table = pd.DataFrame(
         {
             "study": frame["study"],
             "state": frame["state"],
@@ -38,7 +38,7 @@ def studies_text(frame: pd.DataFrame) -> str:
             "last heard of": [_when(value) for value in frame["seen"]],
         }
     )
-    return table_text(shown)
+    return table_text(table)
 
 
 def _percent(fraction: float) -> str:

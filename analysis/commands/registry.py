@@ -1,6 +1,6 @@
 """Every command of ``python -m analysis``: its name, its module and its help line.
 
-A module is imported when its command is called: the list of commands need not wait for pandas.
+A module is imported when its command is called, so that the list of commands needs no pandas.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """``module`` holds a function ``run``, whose parameters are the command's."""
+    """``module`` has a function ``run`` with the command's parameters."""
 
     module: str
     help: str

@@ -1,4 +1,4 @@
-"""One trial of a study."""
+"""Shows one trial of a study."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Words = Annotated[
 
 def run(words: Words, results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
     """Prints a trial."""
-    folder, trial = _places(words)
+    folder, trial = _study_and_trial(words)
     if folder:
         only_without_a_study(folder, results_dir)
     study = load_study(folder) if folder else study_of(trial, results_dir or RESULTS)
@@ -49,8 +49,8 @@ def run(words: Words, results_dir: ResultsDir = None, as_json: AsJson = False) -
         print_text(trial_text(study, row))
 
 
-def _places(words: list[str]) -> tuple[Path | None, str]:
-    """The study, if one is named, and the trial; TRIAL STUDY, the order of before, is read too."""
+def _study_and_trial(words: list[str]) -> tuple[Path | None, str]:
+    """The study, if one is named, and the trial; the former order TRIAL STUDY is accepted."""
     if len(words) > 2:
         raise TableError(f"show takes [STUDY] TRIAL, got {len(words)} words: {' '.join(words)}")
     if len(words) == 1 and Path(words[0]).is_dir():
@@ -67,9 +67,9 @@ def _places(words: list[str]) -> tuple[Path | None, str]:
 
 
 def trial_text(study: Study, trial: pd.Series) -> str:
-    """A trial: its status, configuration, epochs and errors."""
+    """A trial as text: its status, configuration, epochs and errors."""
     name = str(trial["trial_id"])
-    lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_said(trial['epochs'])} epochs"]
+    lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_text(trial['epochs'])} epochs"]
     tries = plural(int(trial["attempts"]), "attempt")
     share = percent(float(trial["compression"]))
     facts = {
@@ -89,7 +89,7 @@ def trial_text(study: Study, trial: pd.Series) -> str:
 
 def _config_lines(trial: pd.Series) -> list[str]:
     names = [name for name in CONFIG_DTYPES if name in trial and pd.notna(trial[name])]
-    pairs = [f"{name}={_said(trial[name])}" for name in names if trial[name] != ""]
+    pairs = [f"{name}={_text(trial[name])}" for name in names if trial[name] != ""]
     return textwrap.wrap(" ".join(pairs), WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
@@ -99,7 +99,7 @@ def _epoch_lines(epochs: pd.DataFrame) -> list[str]:
     return table_text(table).split("\n")
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
@@ -108,14 +108,14 @@ def _said(value: Any) -> str:
 def trial_record(study: Study, trial: pd.Series) -> dict[str, Any]:
     """A trial as plain values: its row, its attempts and its epochs."""
     name = trial["trial_id"]
-    own = {what: _value(value) for what, value in trial.items()}
+    values = {column: _value(value) for column, value in trial.items()}
     tables = {"attempts": study.attempts, "epochs": study.epochs}
-    for what, frame in tables.items():
-        ours = frame[frame["trial_id"] == name].drop(columns="trial_id")
-        own[f"{what}_rows"] = [
-            {key: _value(value) for key, value in row.items()} for row in ours.to_dict("records")
+    for column, frame in tables.items():
+        rows = frame[frame["trial_id"] == name].drop(columns="trial_id")
+        values[f"{column}_rows"] = [
+            {key: _value(value) for key, value in row.items()} for row in rows.to_dict("records")
         ]
-    return {str(what): value for what, value in own.items()}
+    return {str(column): value for column, value in values.items()}
 
 
 def _value(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How a study stands."""
+"""Shows the status of a study."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trainables.text.table import WIDTH
 
 
 def run(study: AnyStudy = None, results_dir: ResultsDir = None, as_json: AsJson = False) -> None:
-    """Prints a study at a glance."""
+    """Prints the status of a study."""
     status = study_status(load_study(chosen(study, results_dir)))
     if as_json:
         print_json(status.to_dict())
@@ -33,16 +33,20 @@ def run(study: AnyStudy = None, results_dir: ResultsDir = None, as_json: AsJson 
 
 
 def status_text(status: StudyStatus) -> str:
-    """A study at a glance."""
+    """The status of a study as text."""
     lines = textwrap.wrap(f"{status.name}: {status.state}{_since(status)}", WIDTH)
     lines += textwrap.wrap(status.question, WIDTH)
-    words = {str(TrialStatus.NEVER_RAN): "waiting" if status.state == "running" else "never ran"}
-    counts = ", ".join(f"{n} {words.get(name, name)}" for name, n in status.counts.items())
+    status_names = {
+        str(TrialStatus.NEVER_RAN): "waiting" if status.state == "running" else "never ran"
+    }
+    counts = ", ".join(f"{n} {status_names.get(name, name)}" for name, n in status.counts.items())
     lines.append(f"trials     {status.trials}: {counts or 'none'}")
     if status.best:
         best = status.best
-        what = "test" if status.metric == "test_accuracy" else "validation"
-        lines.append(f"best       {percent(best['accuracy'])} {what} accuracy  {best['trial_id']}")
+        image_set = "test" if status.metric == "test_accuracy" else "validation"
+        lines.append(
+            f"best       {percent(best['accuracy'])} {image_set} accuracy  {best['trial_id']}"
+        )
         if best["accuracy"] > best["trial_accuracy"] + 5e-5:  # no mean is above its best run
             own = percent(best["trial_accuracy"])
             lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
@@ -51,12 +55,12 @@ def status_text(status: StudyStatus) -> str:
             f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {status.slots} slots"
         )
     if status.epochs_left:
-        left = (
+        time_left = (
             "time not known yet"
             if math.isnan(status.seconds_left)
             else format_duration(status.seconds_left)
         )
-        lines.append(f"left       about {status.epochs_left:,.0f} epochs: {left}")
+        lines.append(f"left       about {status.epochs_left:,.0f} epochs: {time_left}")
     if status.failures:
         kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in status.failures.items())
         lines.append(f"failures   {kinds} (failed attempts)")

@@ -8,5 +8,5 @@ from analysis.tensorboard.writer import write_tensorboard
 
 
 def run(study: Study) -> None:
-    """Writes them; prints their folder."""
+    """Writes the files; prints their folder."""
     print_text(str(write_tensorboard(load_study(study))))

@@ -1,4 +1,4 @@
-"""Frames as plain text, the same on a terminal and when it is piped."""
+"""Frames as plain text, the same on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import pandas as pd
 
 
 def table_text(frame: pd.DataFrame) -> str:
-    """Aligned columns; one line says that there are no rows."""
+    """Aligned columns, or one line for a frame without rows."""
     return frame.to_string(index=False, na_rep="", line_width=None) if len(frame) else "(none)"

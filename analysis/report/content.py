@@ -1,4 +1,4 @@
-"""What a report says, page and Markdown alike: the words and numbers that its templates take."""
+"""The content of a report: text and numbers for the templates of the page and of Markdown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VERDICTS = {"shown": "Shown", "not_shown": "Not shown", "cannot_say": "Cannot sa
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A number that stands at the top."""
+    """A number at the top of the report."""
 
     name: str
     value: str
@@ -49,15 +49,15 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something a reader must know before any number."""
+    """A warning that stands before all numbers."""
 
     head: str
     text: str
 
 
 def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
-    """Everything that both templates name."""
-    said = answer(study)
+    """The values for both templates."""
+    main_claim = answer(study)
     best = best_at_each_size(study)
     best = best.assign(picked=picked_intervals(study, best))
     commands = train_commands(study)
@@ -65,11 +65,11 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
         "name": study.name,
         "question": study.question,
         "held": study.held,
-        "original": _beside(original_folder(study)),
-        "confirmation": _beside(confirmation_folder(study)),
+        "original": _linked_study(original_folder(study)),
+        "confirmation": _linked_study(confirmation_folder(study)),
         "warnings": _warnings(study),
-        "answer": said,
-        "claims": [claim for claim in claims(study) if claim.words != said.words],
+        "answer": main_claim,
+        "claims": [claim for claim in claims(study) if claim.words != main_claim.words],
         "verdicts": VERDICTS,
         "facts": _facts(study, best),
         "measure": metric_name(study),
@@ -82,57 +82,57 @@ def content(study: Study, charts: list[Drawn | Missing]) -> dict[str, Any]:
     }
 
 
-def _beside(folder: Path | None) -> dict[str, str] | None:
-    """Another study's name, and where its folder is from this one's page, if it has a page."""
+def _linked_study(folder: Path | None) -> dict[str, str] | None:
+    """The name of another study and the link to its folder; None if it has no report."""
     if folder is None or not (folder / REPORT).is_file():
         return None
     return {"name": folder.name, "at": f"../{quote(folder.name)}"}
 
 
 def _warnings(study: Study) -> list[Caution]:
-    found = []
+    cautions = []
     if is_confirmation(study):
         text = (
             "Every accuracy here is on the TEST SET, after training on all images with fresh seeds."
             " The networks were chosen before, on validation images. To choose among them by these"
             " numbers, new images would be needed to judge the choice."
         )
-        found.append(Caution("A confirmation.", text))
+        cautions.append(Caution("A confirmation.", text))
     elif study.metric == "test_accuracy":
         text = (
             "No image was held out for validation: every accuracy here is on the TEST SET, and so"
             " was every choice. Such accuracies are biased upwards; do not compare them with"
             " confirmed ones."
         )
-        found.append(Caution("Judged on the test set.", text))
+        cautions.append(Caution("Judged on the test set.", text))
     if balanced(study):
         text = (
             "Every accuracy here, except on training images, is balanced: the mean over classes of"
             " the share of images classified correctly, however many images a class has."
         )
-        found.append(Caution("Balanced accuracy.", text))
+        cautions.append(Caution("Balanced accuracy.", text))
     protocols = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     if protocols:
         text = (
             f"Trials follow the protocol {', '.join(protocols)}, which repeats faults of the"
             " original study on purpose. They say what that study saw, not what networks can do."
         )
-        found.append(Caution("Not the corrected protocol.", text))
-    ways = ways_of_computing(study)
-    in_turn = sum(count for way, count in ways.items() if IN_TURN in way)
-    if len(ways) > 1 or in_turn:
-        counted = ", ".join(f"{count} with {way}" for way, count in ways.items())
+        cautions.append(Caution("Not the corrected protocol.", text))
+    groups = ways_of_computing(study)
+    in_turn = sum(count for group, count in groups.items() if IN_TURN in group)
+    if len(groups) > 1 or in_turn:
+        counted = ", ".join(f"{count} with {group}" for group, count in groups.items())
         text = (
             "Threads, code path and device change how numbers are rounded, and with it a trial's"
             f" accuracy: {counted}. Differences between these groups are partly due to that."
         )
         if in_turn:
-            text += f" No command repeats {plural(in_turn, 'trial')} that went on in another way."
-        found.append(Caution("Trials were computed in different ways.", text))
+            text += f" No command repeats {plural(in_turn, 'trial')} that changed these in between."
+        cautions.append(Caution("Trials were computed in different ways.", text))
     if len(study.damage):
         text = f"{plural(len(study.damage), 'line')} of the ledger could not be read."
-        found.append(Caution("Damaged record.", text))
-    return found
+        cautions.append(Caution("Damaged record.", text))
+    return cautions
 
 
 def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
@@ -172,7 +172,7 @@ def _best_row(row: dict[str, Any], commands: Mapping[str, str]) -> dict[str, Any
 
 
 def _range(interval: Interval) -> str:
-    """From where to where, in per cent: "91.20 to 92.35"; nothing where there is no interval."""
+    """An interval in per cent, "91.20 to 92.35"; "" where there is none."""
     if pd.isna(interval.low):
         return ""
     return f"{points(max(interval.low, 0.0))} to {points(min(interval.high, 1.0))}"
@@ -184,7 +184,7 @@ def _interval_note(interval: Interval) -> str:
 
 
 def _images_note(study: Study, mean: float) -> str:
-    """What the held-out images leave open of any accuracy."""
+    """The standard error of an accuracy from the number of held-out images."""
     images = judging_images(study)
     if not images:
         return ""
@@ -192,7 +192,7 @@ def _images_note(study: Study, mean: float) -> str:
 
 
 def _runs(row: dict[str, Any]) -> str:
-    """How many runs finished, of how many, and how many of them learned nothing."""
+    """The numbers of finished, planned and collapsed runs."""
     said = f"{row['n']} of {row['planned']}" if row["n"] < row["planned"] else f"{row['n']}"
     said += " fresh" if row["estimated"] else ""
     return f"{said}, {row['collapsed']} collapsed" if row["collapsed"] else said

@@ -1,4 +1,4 @@
-"""How a study was run: where every number of a report comes from."""
+"""How a study was run, for the report: command, versions, machines, data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = "not recorded"
 
 
 def provenance(study: Study) -> list[tuple[str, str]]:
-    """What and its value in words, in the order a reader asks."""
+    """Names and values of the report's table of provenance."""
     info, space = study.info, study.space
     return [
         ("Command", _command(info.get("command"))),
@@ -43,9 +43,9 @@ def provenance(study: Study) -> list[tuple[str, str]]:
 
 
 def _command(command: Any) -> str:
-    """As a shell takes it: a driver records what stood behind ``python``."""
-    said = str(command or UNKNOWN)
-    return said.replace(SCRIPT, command_line(), 1) if said.startswith(SCRIPT) else said
+    """The command for a shell; the record has it without ``python``."""
+    text = str(command or UNKNOWN)
+    return text.replace(SCRIPT, command_line(), 1) if text.startswith(SCRIPT) else text
 
 
 def _search(study: Study) -> str:
@@ -97,21 +97,23 @@ IN_TURN = ", then "
 
 
 def ways_of_computing(study: Study) -> dict[str, int]:
-    """How many trials were computed how: threads, code path, the device where there are several.
+    """The number of trials by threads, code path and, where there are several, device.
 
-    Each changes where numbers are rounded, and so the accuracies of equal trials. A trial that went
-    on in another way has both, with ``IN_TURN`` between them.
+    Each of these changes how numbers are rounded, and so the accuracies of equal trials. A trial
+    that was continued under other conditions counts under both, joined by ``IN_TURN``.
     """
-    known = study.attempts["threads"].notna() & study.attempts["code"].fillna("").ne("")
-    attempts = study.attempts[known]
+    recorded = study.attempts["threads"].notna() & study.attempts["code"].fillna("").ne("")
+    attempts = study.attempts[recorded]
     devices = attempts["device"].fillna("")
-    places = " on " + devices if devices.nunique() > 1 else pd.Series("", attempts.index)
-    ways: dict[str, dict[str, None]] = {}  # of each trial, in their order
-    rows = zip(attempts["trial_id"], attempts["threads"], attempts["code"], places, strict=True)
-    for trial, threads, code, place in rows:
-        way = f"{plural(int(threads), 'thread')}, {code} code{place}"
-        ways.setdefault(trial, {})[way] = None
-    return dict(Counter(IN_TURN.join(one) for one in ways.values()))
+    devices_text = " on " + devices if devices.nunique() > 1 else pd.Series("", attempts.index)
+    by_trial: dict[str, dict[str, None]] = {}  # the conditions of each trial, in order
+    rows = zip(
+        attempts["trial_id"], attempts["threads"], attempts["code"], devices_text, strict=True
+    )
+    for trial, threads, code, device in rows:
+        conditions = f"{plural(int(threads), 'thread')}, {code} code{device}"
+        by_trial.setdefault(trial, {})[conditions] = None
+    return dict(Counter(IN_TURN.join(conditions) for conditions in by_trial.values()))
 
 
 def _computed(study: Study) -> str:

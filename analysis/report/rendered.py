@@ -1,4 +1,4 @@
-"""A study's charts: drawn, or missing with a reason; written as figures for a paper."""
+"""A study's charts, drawn or missing with a reason, and their figures for a paper."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Missing:
 
 
 def draw_all(study: Study, names: Iterable[str] = tuple(CHARTS)) -> Iterator[Drawn | Missing]:
-    """The charts of these names, one after the other: drawn, or missing with the reason."""
+    """Yields the charts of these names: drawn, or missing with the reason."""
     for name in names:
         wanted = chart(name)
         try:
             yield _draw(study, name, wanted)
         except NothingToShow as nothing:
             yield Missing(name, wanted.title, str(nothing))
-        except Exception as problem:  # one chart must not cost a reader the whole report
+        except Exception as problem:  # a chart that fails must not prevent the report
             logging.getLogger(__name__).exception("chart %s of %s", name, study.name)
             reason = f"This chart could not be drawn ({type(problem).__name__}: {problem})."
             yield Missing(name, wanted.title, reason)
@@ -56,22 +56,22 @@ def draw_all(study: Study, names: Iterable[str] = tuple(CHARTS)) -> Iterator[Dra
 def write_figures(
     study: Study, names: Sequence[str], kind: str, folder: Path
 ) -> Iterator[Path | Missing]:
-    """Writes charts as ``folder/<chart>.<kind>``; with no names, all that have something to show.
+    """Writes charts as ``folder/<chart>.<kind>``; without names, all that have something to show.
 
     Raises:
-        FigureError: before anything is written, for an unknown chart or format; for a chart that
-            was named and has nothing to show.
+        FigureError: for an unknown chart or format, before anything is written; and for a named
+            chart that has nothing to show.
     """
     known_format(kind)
-    wanted = [chart_name(name) for name in names]
-    for one in draw_all(study, wanted or CHARTS):
-        if isinstance(one, Drawn):
-            spec = standalone(one.spec, one.title, one.caption, study.name)
-            yield save(spec, folder / f"{one.name}.{kind}")
+    selected = [chart_name(name) for name in names]
+    for result in draw_all(study, selected or CHARTS):
+        if isinstance(result, Drawn):
+            spec = standalone(result.spec, result.title, result.caption, study.name)
+            yield save(spec, folder / f"{result.name}.{kind}")
         elif names:
-            raise FigureError(f"{one.name} of {study.name}: {one.reason}")
+            raise FigureError(f"{result.name} of {study.name}: {result.reason}")
         else:
-            yield one
+            yield result
 
 
 def _draw(study: Study, name: str, wanted: Chart) -> Drawn:

@@ -1,4 +1,4 @@
-"""A study's report: one page that needs no network, a Markdown twin, pictures beside it."""
+"""A study's report: one page without external links, the same as Markdown, and pictures."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("vega-6.2.0", "vega-lite-6.4.1", "vega-embed-7.0.2")
-"""What draws the charts in a page, in the order in which they need each other."""
+"""The scripts that draw charts in a page, in the order of their dependencies."""
 
 MANY_MARKS = 1_500
-"""Above this many rows of data a chart is drawn on a canvas: as an SVG it would be slow."""
+"""Above this number of data rows a chart is drawn on a canvas, because SVG would be slow."""
 MOST_ERRORS = 20
 """Failed trials whose errors are printed in full."""
 
@@ -46,25 +46,26 @@ MOST_ERRORS = 20
 def write_report(study: Study, pictures: Pictures | None = None) -> Path:
     """Writes ``report.html`` and ``report.md`` into the study folder, and by ``pictures`` figures.
 
-    Every state of a study gives a report: where something cannot be said or drawn, it says why. The
-    report of a confirmation has that of the study it confirms written anew, which shows its tests.
+    Every state of a study has a report, which gives a reason for everything that is missing. After
+    the report of a confirmation, that of its study is written again, since it shows the test
+    results.
     """
     folder = study.folder / FIGURES
     charts: list[Drawn | Missing] = []
     if pictures:
-        _clear(folder)
+        _remove_pictures(folder)
     for chart in draw_all(study):
         charts.append(chart)
         if pictures and isinstance(chart, Drawn):
             spec = standalone(chart.spec, chart.title, chart.caption, study.name)
             pictures.ask(spec, folder / chart.name)
-    said = content(study, charts)
+    values = content(study, charts)
     _write(
         study.folder / MARKDOWN,
-        _template("report.md", escape=False).render(said, pictures=bool(pictures)),
+        _template("report.md", escape=False).render(values, pictures=bool(pictures)),
     )
     path = study.folder / REPORT
-    _write(path, _page(study, charts, said))
+    _write(path, _page(study, charts, values))
     _write_original(study, pictures)
     return path
 
@@ -74,12 +75,16 @@ def _write_original(study: Study, pictures: Pictures | None) -> None:
     if folder is not None:
         try:
             write_report(load_study(folder), pictures)
-        except (RecordError, TableError, OSError) as problem:  # it is not what was asked for
+        except (
+            RecordError,
+            TableError,
+            OSError,
+        ) as problem:  # only the named study's report was requested
             logging.getLogger(__name__).warning("no report of %s: %s", folder, problem)
 
 
-def _clear(folder: Path) -> None:
-    """Takes away pictures of an earlier state of the study; other files in the folder stay."""
+def _remove_pictures(folder: Path) -> None:
+    """Removes pictures of an earlier state of the study; other files in the folder stay."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.suffix in (".png", ".svg") and path.stem in (*CHARTS, *FORMER_NAMES):
@@ -87,7 +92,7 @@ def _clear(folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a reader may have the page open."""
+    """Replaces the file atomically: a browser may be reading it."""
     write_whole(path, text)
 
 
@@ -112,20 +117,20 @@ def _page(study: Study, charts: list[Drawn | Missing], said: dict[str, Any]) -> 
         example=_example({column.name for column in columns}, study),
         failures=_failures(study.trials),
         written=format_moment(time.time()),
-        css=_safe((PAGE / "report.css").read_text(encoding="utf-8")),
-        script=_safe((PAGE / "report.js").read_text(encoding="utf-8")),
-        vega=[_safe(path.read_text(encoding="utf-8")) for path in scripts],
-        data=_safe(_json(_data(study, drawn))),
+        css=_markup((PAGE / "report.css").read_text(encoding="utf-8")),
+        script=_markup((PAGE / "report.js").read_text(encoding="utf-8")),
+        vega=[_markup(path.read_text(encoding="utf-8")) for path in scripts],
+        data=_markup(_json(_data(study, drawn))),
     )
 
 
-def _safe(text: str) -> Any:
-    """Text of our own that goes into the page as it is."""
+def _markup(text: str) -> Any:
+    """Trusted text, which goes into the page without escaping."""
     return markupsafe.Markup(text)
 
 
 def _json(value: Any) -> str:
-    """JSON that may stand within a script element, whatever words it holds."""
+    """JSON that is safe inside a script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("<", "\\u003c")
 
@@ -146,7 +151,7 @@ def _example(names: set[str], study: Study) -> str:
     return f"{first} accuracy>90% parameters<500k" if "accuracy" in names else f"{first} finished"
 
 
-# ---- what the page's script needs
+# ---- data for the page's script
 
 
 def _data(study: Study, drawn: list[Drawn]) -> dict[str, Any]:
@@ -171,7 +176,7 @@ def _marks(spec: dict[str, Any]) -> int:
 
 
 def _curves(study: Study) -> dict[str, list[int | None]]:
-    """Each trial's accuracy after epoch 1, 2, …, in hundredths of a per cent: small in a page."""
+    """Each trial's accuracies by epoch, in hundredths of a per cent to keep the page small."""
     epochs = study.epochs
     column = "val_accuracy" if epochs["val_accuracy"].notna().any() else "train_accuracy"
     values = (epochs[column] * 1e4).round()

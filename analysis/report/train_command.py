@@ -1,4 +1,4 @@
-"""The command that trains a trial again, as it was trained."""
+"""The command that repeats a trial."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ PROGRAM = "train"
 
 
 def train_commands(study: Study) -> dict[str, str]:
-    """For each trial, by its id, the command that comes to the same numbers on the same machine.
+    """By trial id, the command that gives the same numbers on the same machine.
 
-    The layer and what differs from the defaults is said, then how it was computed: threads, device
-    and code path of its last attempt. A configuration of an older version is repeated word for
-    word.
+    It sets the layer, the keys that differ from their defaults, and the threads, device and code
+    path of the last attempt. A configuration of an older version is given with all its keys.
     """
     options = study.info.get("options") or {}
-    place = options.get("data_dir") or options.get("download")
-    data = ["--data-dir", str(place)] if place else []
+    data_dir = options.get("data_dir") or options.get("download")
+    data = ["--data-dir", str(data_dir)] if data_dir else []
     data += ["--skip-unreadable"] if options.get("skip_unreadable") else []
-    last = study.attempts.groupby("trial_id").last()  # of each column what is known last
+    last = study.attempts.groupby("trial_id").last()  # the last known value of each column
     rows = zip(last.index, last["threads"], last["device"], last["code"], strict=True)
-    computed = {trial: _computed(_plain(threads), *words) for trial, threads, *words in rows}
+    computed = {
+        trial: _computing_options(_plain(threads), *arguments)
+        for trial, threads, *arguments in rows
+    }
     return {
         trial["trial_id"]: _command(trial, [*data, *computed.get(trial["trial_id"], ())])
         for trial in study.trials.to_dict("records")
@@ -42,22 +44,22 @@ def train_commands(study: Study) -> dict[str, str]:
 
 def _command(trial: Mapping[str, Any], options: list[str]) -> str:
     raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
-    given = {key: value for key, value in raw.items() if value is not None}
+    keys = {key: value for key, value in raw.items() if value is not None}
     with contextlib.suppress(ConfigError):
-        given = {"layer": given.get("layer"), **TrainConfig.from_trial(given).changed()}
-    words = command_line(PROGRAM).split()
-    for key, value in given.items():
-        words += ["--set", f"{key}={written(value)}"]
-    return shlex.join([*words, *options])
+        keys = {"layer": keys.get("layer"), **TrainConfig.from_trial(keys).changed()}
+    arguments = command_line(PROGRAM).split()
+    for key, value in keys.items():
+        arguments += ["--set", f"{key}={written(value)}"]
+    return shlex.join([*arguments, *options])
 
 
-def _computed(threads: int | None, device: Any, code: Any) -> list[str]:
-    """The options that say how an attempt was computed, as far as it is on record."""
-    words = ["--threads", str(threads)] if threads else []
+def _computing_options(threads: int | None, device: Any, code: Any) -> list[str]:
+    """The options for threads, device and code path, as far as they are on record."""
+    arguments = ["--threads", str(threads)] if threads else []
     if isinstance(device, str) and device:
-        words += ["--device", "cpu" if device == "cpu" else "cuda"]
+        arguments += ["--device", "cpu" if device == "cpu" else "cuda"]
     on_torch = threads == 1 and device == "cpu" and code == "torch"
-    return [*words, "--no-compiled"] if on_torch else words
+    return [*arguments, "--no-compiled"] if on_torch else arguments
 
 
 def _plain(value: Any) -> Any:

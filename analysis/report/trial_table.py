@@ -1,4 +1,4 @@
-"""The table of trials that a report shows: its columns, and each cell as number and as words."""
+"""The report's table of trials: its columns, and each cell as a value and as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: ``name`` is what a filter calls it, ``title`` what its head says."""
+    """One column: ``name`` is its name in filters, ``title`` its header."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``text`` is shown; ``value`` sorts and filters, and is empty where there is nothing."""
+    """``text`` is shown; ``value`` is for sorting and filtering, empty for a missing value."""
 
     text: str
     value: str
@@ -86,10 +86,10 @@ PERCENT = (
 
 
 def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:
-    """The columns that say something in this study, and a row a trial, the best first."""
+    """The columns that are informative in this study, and a row for each trial, best first."""
     trials = study.trials.sort_values(study.metric, ascending=False, kind="stable")
     measured = [name for name in MEASURED if trials[name].notna().any()]
-    taken = {MEASURED[name][0] for name in measured}
+    used = {MEASURED[name][0] for name in measured}
     keys = [key for key in dict.fromkeys((*searched_keys(study.space), "seed")) if key in trials]
     keys = [
         key for key in keys if key in ("layer", "seed") or trials[key].nunique(dropna=False) > 1
@@ -97,7 +97,7 @@ def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:
     if "layer" not in keys:
         keys = ["layer", *keys]
     columns = [Column("status", "status", "how the trial ended", numeric=False)]
-    columns += [_key(trials, key, taken) for key in keys]
+    columns += [_key(trials, key, used) for key in keys]
     columns += [_measured(trials, name) for name in measured]
     sources = ["status", *keys, *measured]
     texts = [[_cell(name, value) for value in trials[name]] for name in sources]

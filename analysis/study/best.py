@@ -1,7 +1,7 @@
-"""What best means, everywhere: the highest mean over seeds, of equal ones the smaller network.
+"""The one definition of best: the highest mean over seeds, of equal means the smaller network.
 
-Where configurations were chosen on some seeds and run again on others, those that were compete, by
-their estimating seeds alone: what a choice was made on is too good.
+Where chosen configurations ran again on estimating seeds, only these configurations compete, by the
+means over those seeds. The seeds that made the choice would overestimate them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LIMITS = {"max_parameters": "parameters", "max_macs": "macs"}
 
 
 def allowed(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of networks that the study allows: within the limits that it was last given.
+    """The rows of networks within the study's latest limits on size.
 
-    Larger ones may be on record from before a limit; they do not compete.
+    Larger ones may be on record from before a limit was set; they do not compete.
     """
     options = study.info.get("options") or {}
     for option, column in LIMITS.items():
@@ -40,17 +40,18 @@ def allowed(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
 def contenders(replicates: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``replicates`` that compete, the best first.
 
-    With few runs luck wins: a configuration that has less than half the runs of another does not
-    compete.
+    A mean over few runs may be high by chance, so that a configuration with less than half the runs
+    of another does not compete.
     """
-    ours = replicates[replicates["estimated"]] if replicates["estimated"].any() else replicates
-    return best_first(ours[enough_runs(ours["n"])])
+    competing = replicates[replicates["estimated"]] if replicates["estimated"].any() else replicates
+    return best_first(competing[enough_runs(competing["n"])])
 
 
 def best_of_each(rows: pd.DataFrame, by: Any) -> pd.DataFrame:
-    """The best row of ``replicates`` in each group of ``by``, as best means everywhere.
+    """The best row of ``replicates`` in each group of ``by``.
 
-    ``candidates`` counts the configurations the row is the best of: the more, the luckier.
+    ``candidates`` is the number of configurations of which the row is the best: the more there are,
+    the more it is selected by chance.
     """
     groups = [
         contenders(group).head(1).assign(candidates=len(group))
@@ -60,7 +61,7 @@ def best_of_each(rows: pd.DataFrame, by: Any) -> pd.DataFrame:
 
 
 def best_by_value(study: Study, key: str) -> pd.DataFrame:
-    """For each value of a scientific key the best row of ``replicates``, with ``candidates``."""
+    """The best row of ``replicates`` for each value of a scientific key, with ``candidates``."""
     frame = replicates(study)
     if key not in frame:
         raise TableError(f"unknown key {key!r}; the keys are {', '.join(config_names(frame))}")
@@ -70,7 +71,7 @@ def best_by_value(study: Study, key: str) -> pd.DataFrame:
 
 
 def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Series:
-    """The best row of ``replicates``, of networks of at most ``max_parameters``.
+    """The best row of ``replicates`` among networks with at most ``max_parameters``.
 
     Raises:
         RecordError: where no trial, or none so small, has finished.
@@ -86,7 +87,7 @@ def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Se
 
 
 def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:
-    """The best configuration's best finished trial: the one whose weights are worth having.
+    """The best configuration's best finished trial.
 
     Raises:
         RecordError: where no trial, or none of at most ``max_parameters``, has finished.
@@ -96,9 +97,9 @@ def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:
 
 
 def best_of_configuration(study: Study, configuration: str) -> pd.Series:
-    """The finished trial of the highest accuracy, of equal ones the lowest seed.
+    """The finished trial with the highest accuracy, of equal ones that with the lowest seed.
 
-    Of the runs that the configuration is judged by: those on estimating seeds where it has some.
+    Only runs that the configuration is judged by count: those on estimating seeds if it has any.
     """
     trials = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     ours = trials[(configuration_ids(trials) == configuration) & trials[study.metric].notna()]

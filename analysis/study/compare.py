@@ -1,4 +1,4 @@
-"""Two studies side by side: the configurations they share, and what differs between them."""
+"""Two studies compared: the configurations that they share, and the differences between them."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ DESCRIBED = ("command", "git_revision", "machine", "device", "dataset", "search"
 
 
 def compare(a: Study, b: Study) -> pd.DataFrame:
-    """A row a configuration that finished in both: means, and the difference b − a.
+    """A row for each configuration that finished in both: means, and the difference b − a.
 
-    ``low``–``high`` is the 95 % t interval of the difference, with the spread of runs pooled over
-    all of them; ``p_holm`` its p-value after Holm's correction. NaN where no configuration has two
-    runs. ``same_runs`` counts trials of equal id whose accuracies are equal to the last bit.
+    ``low`` to ``high`` is the 95 % t interval of the difference, with the spread pooled over all
+    configurations; ``p_holm`` is its p-value after Holm's correction. Both are NaN where no
+    configuration has two runs. ``same_runs`` counts trials of equal id with bit-identical accuracy.
     """
     a, b = _with_defaults_left_out(a), _with_defaults_left_out(b)
     keys = ["configuration", "label", "parameters", "mean", "sd", "n"]
-    both = replicates(a)[keys].merge(
+    shared = replicates(a)[keys].merge(
         replicates(b)[["configuration", "mean", "sd", "n"]],
         on="configuration",
         suffixes=("_a", "_b"),
     )
-    spread = np.concatenate([both["sd_a"], both["sd_b"]])
-    counts = np.concatenate([both["n_a"], both["n_b"]])
+    spread = np.concatenate([shared["sd_a"], shared["sd_b"]])
+    counts = np.concatenate([shared["n_a"], shared["n_b"]])
     sd, df = pooled_sd(spread, counts)
-    difference = both["mean_b"] - both["mean_a"]
-    se = sd * np.sqrt(1 / both["n_a"] + 1 / both["n_b"])
+    difference = shared["mean_b"] - shared["mean_a"]
+    se = sd * np.sqrt(1 / shared["n_a"] + 1 / shared["n_b"])
     half = float(t_quantile(df)) * se
-    p = t_p_value(difference, se, np.full(len(both), float(df)))
-    return both.assign(
+    p = t_p_value(difference, se, np.full(len(shared), float(df)))
+    return shared.assign(
         difference=difference,
         low=difference - half,
         high=difference + half,
         p_holm=holm([float(value) for value in p]),
         same_runs=_same_runs(a, b)
-        .reindex(both["configuration"])
+        .reindex(shared["configuration"])
         .fillna(0)
         .astype("int64")
         .to_numpy(),
@@ -64,19 +64,19 @@ def _with_defaults_left_out(study: Study) -> Study:
 
 
 def _same_runs(a: Study, b: Study) -> pd.Series:
-    ours = a.trials.assign(configuration=configuration_ids(a.trials), value=a.trials[a.metric])
-    theirs = b.trials[["trial_id", b.metric]].rename(columns={b.metric: "theirs"})
-    both = ours[["trial_id", "configuration", "value"]].merge(theirs, on="trial_id")
+    first = a.trials.assign(configuration=configuration_ids(a.trials), value=a.trials[a.metric])
+    second = b.trials[["trial_id", b.metric]].rename(columns={b.metric: "theirs"})
+    both = first[["trial_id", "configuration", "value"]].merge(second, on="trial_id")
     return both[both["value"] == both["theirs"]].groupby("configuration").size()
 
 
 def differences(a: Study, b: Study) -> pd.DataFrame:
-    """A row for everything said of the studies that is not the same: ``what``, ``a``, ``b``."""
-    ours, theirs = _flat(a.info), _flat(b.info)
+    """A row for each entry of the studies' descriptions that differs: ``what``, ``a``, ``b``."""
+    first, second = _flat(a.info), _flat(b.info)
     rows = [
-        (name, ours.get(name, ""), theirs.get(name, ""))
-        for name in [*ours, *(name for name in theirs if name not in ours)]
-        if ours.get(name) != theirs.get(name)
+        (name, first.get(name, ""), second.get(name, ""))
+        for name in [*first, *(name for name in second if name not in first)]
+        if first.get(name) != second.get(name)
     ]
     return pd.DataFrame(rows, columns=["what", "a", "b"], dtype="str")
 
@@ -86,5 +86,5 @@ def _flat(info: Mapping[str, Any]) -> dict[str, str]:
     space = info.get("space") or {}
     flat |= {f"fixed {name}": str(value) for name, value in (space.get("fixed") or {}).items()}
     return flat | {
-        f"version {name}": str(one) for name, one in (info.get("versions") or {}).items()
+        f"version {name}": str(version) for name, version in (info.get("versions") or {}).items()
     }

@@ -18,10 +18,10 @@ DEFAULTS = {
     for name, key in TrainConfig.__dataclass_fields__.items()
     if key.default is not None
 }
-"""What a key is that is not given, by its column."""
+"""The default of each key, by its column."""
 
 UNSAID = {("budget_side", "within")}
-"""What needs no word where others differ in it: a network within its budget is what was asked."""
+"""Values that labels leave out even where the key varies: they are what a reader assumes."""
 
 
 def config_names(trials: pd.DataFrame) -> list[str]:
@@ -30,17 +30,22 @@ def config_names(trials: pd.DataFrame) -> list[str]:
 
 
 def configuration_ids(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) -> pd.Series:
-    """An id shared by trials that differ in the columns ``without`` alone, in all studies.
+    """An id shared by trials that differ only in the columns ``without``, the same in all studies.
 
-    A key that a trial does not have counts as its default, as it does in training.
+    A key that a trial lacks counts as its default, as in training.
     """
     names = [name for name in config_names(trials) if name not in set(without)]
     if not len(trials):
         return pd.Series([], dtype="str", index=trials.index)
-    known = trials["layer"].notna() if "layer" in trials else pd.Series(True, index=trials.index)
-    whole = trials[names].fillna({name: value for name, value in DEFAULTS.items() if name in names})
-    whole = whole.where(known, trials[names])  # of a trial whose configuration is lost nothing is
-    hashes = pd.util.hash_pandas_object(whole, index=False)
+    has_layer = (
+        trials["layer"].notna() if "layer" in trials else pd.Series(True, index=trials.index)
+    )
+    completed = trials[names].fillna(
+        {name: value for name, value in DEFAULTS.items() if name in names}
+    )
+    # a trial whose configuration is lost has no defaults either
+    completed = completed.where(has_layer, trials[names])
+    hashes = pd.util.hash_pandas_object(completed, index=False)
     return pd.Series([f"{number:016x}"[:12] for number in hashes], index=trials.index, dtype="str")
 
 
@@ -51,14 +56,14 @@ def varying(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) -> list[st
 
 
 def labels(trials: pd.DataFrame) -> pd.Series:
-    """What a person calls each configuration: its layer and what varies, "low_rank rank 8".
+    """A label for each configuration: its layer and the keys that vary, "low_rank rank 8".
 
-    Numbers have as many digits as tell the values of a key apart, so that labels are unique.
+    Numbers have enough digits to distinguish the values of a key, so that labels are unique.
     """
     names = [name for name in varying(trials) if name != "layer"]
     columns = [_said(name, trials[name]) for name in names]
-    parts = zip(trials["layer"], *columns, strict=True) if len(trials) else ()
-    text = [" ".join(part for part in row if isinstance(part, str) and part) for row in parts]
+    rows = zip(trials["layer"], *columns, strict=True) if len(trials) else ()
+    text = [" ".join(part for part in row if isinstance(part, str) and part) for row in rows]
     return pd.Series(text, index=trials.index, dtype="str")
 
 
@@ -72,29 +77,31 @@ def _said(name: str, values: pd.Series) -> list[str]:
 
 
 def distinct_numbers(values: Iterable[object]) -> dict[object, str]:
-    """Each value in words; floats with the fewest digits (three or more) that tell them apart."""
+    """Each value as text; floats with the fewest digits (three or more) that keep them distinct."""
     different = dict.fromkeys(values)
     floats = [value for value in different if isinstance(value, float)]
-    enough = (n for n in range(3, 17) if len({f"{v:.{n}g}" for v in floats}) == len(floats))
-    digits = next(enough, 17)
+    distinct = (n for n in range(3, 17) if len({f"{v:.{n}g}" for v in floats}) == len(floats))
+    digits = next(distinct, 17)
     return {v: f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in different}
 
 
 @per_study
 def grid(study: Study) -> pd.DataFrame:
-    """Trials and aliases as rows: an alias has its twin's numbers, and its own keys as written."""
+    """Trials and aliases as rows: an alias has the trial's numbers, and its own keys as written."""
     trials, aliases = study.trials, study.aliases
-    whole = trials.assign(alias=False)
+    flagged = trials.assign(alias=False)
     known = aliases[aliases["same_as"].isin(trials["trial_id"])]
     if not len(known):
-        return whole
+        return flagged
     aliased = trials.set_index("trial_id").loc[known["same_as"]].reset_index()
     for name in config_names(trials):
         written = known[name].reset_index(drop=True)
         sized = known[list(SIZE_COLUMNS)].notna().any(axis=1).reset_index(drop=True)
-        if name in SIZE_COLUMNS:  # a size is given one way: the twin's other way is not this one's
+        if (
+            name in SIZE_COLUMNS
+        ):  # one key gives the size: the trial's key for it does not hold for the alias
             aliased[name] = written.where(sized, aliased[name])
         else:
             aliased[name] = written.where(written.notna(), aliased[name])
-    both = pd.concat([whole, aliased.assign(alias=True)], ignore_index=True)
-    return existing(both, study.space)  # a twin's key need not exist for the other spelling
+    combined = pd.concat([flagged, aliased.assign(alias=True)], ignore_index=True)
+    return existing(combined, study.space)  # a key of the trial may not exist for the alias

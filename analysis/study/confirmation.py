@@ -1,6 +1,6 @@
-"""A study and its confirmation: ``<name>-confirm`` beside it, its best on fresh seeds.
+"""A study and its confirmation, ``<name>-confirm`` beside it: its best on fresh seeds.
 
-The search is judged on validation images; the confirmation trains on all of them and reads the
+A search is judged on validation images. A confirmation trains on all training images and reads the
 test set.
 """
 
@@ -23,22 +23,22 @@ CHANGED = ("seed", "train_images", "validation_images")
 
 
 def is_confirmation(study: Study) -> bool:
-    """Whether the study came of ``--confirm``."""
+    """Whether the study was made by ``--confirm``."""
     return bool((study.info.get("options") or {}).get("confirm"))
 
 
 def confirmation_folder(study: Study) -> Path | None:
-    """The confirmation beside a study, where there is one."""
-    own = study.folder.resolve()
-    return None if is_confirmation(study) else _known(own.with_name(own.name + CONFIRMATION))
+    """The folder of the confirmation beside a study; None where there is none."""
+    folder = study.folder.resolve()
+    return None if is_confirmation(study) else _known(folder.with_name(folder.name + CONFIRMATION))
 
 
 def original_folder(study: Study) -> Path | None:
-    """The study beside a confirmation that it confirms, where there is one."""
-    own = study.folder.resolve()
-    if not is_confirmation(study) or not own.name.endswith(CONFIRMATION):
+    """The folder of the study that a confirmation confirms; None where there is none."""
+    folder = study.folder.resolve()
+    if not is_confirmation(study) or not folder.name.endswith(CONFIRMATION):
         return None
-    return _known(own.with_name(own.name.removesuffix(CONFIRMATION)))
+    return _known(folder.with_name(folder.name.removesuffix(CONFIRMATION)))
 
 
 def _known(folder: Path) -> Path | None:
@@ -46,18 +46,20 @@ def _known(folder: Path) -> Path | None:
 
 
 def confirming_trials(study: Study) -> pd.DataFrame:
-    """The trials that trained on all images: the study's own, and those of its confirmation."""
-    ours, folder = study.trials, confirmation_folder(study)
+    """The trials that trained on all images, of the study and of its confirmation."""
+    trials, folder = study.trials, confirmation_folder(study)
     if folder is not None:
-        with contextlib.suppress(RecordError, TableError):  # the search can be read without it
-            ours = pd.concat([ours, load_study(folder).trials], ignore_index=True)
-    return ours[ours["validation_images"] == 0]
+        with contextlib.suppress(
+            RecordError, TableError
+        ):  # a confirmation that cannot be read is ignored
+            trials = pd.concat([trials, load_study(folder).trials], ignore_index=True)
+    return trials[trials["validation_images"] == 0]
 
 
 def confirmations(study: Study) -> pd.DataFrame:
-    """``replicates`` of test accuracy, of the configurations that trained on all images.
+    """``replicates`` of test accuracy, for the configurations that trained on all images.
 
-    In this study, and in the study ``<name>-confirm`` beside it.
+    They are those of this study and of the study ``<name>-confirm`` beside it.
     """
     return summarize_runs(confirming_trials(study), "test_accuracy")
 

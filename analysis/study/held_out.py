@@ -1,4 +1,4 @@
-"""On how many images a study's accuracies are measured."""
+"""The number of images on which a study's accuracies are measured."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from analysis.study.study import Study
 
 
 def judging_images(study: Study) -> int | None:
-    """On how many images a study's accuracies are measured; None where nothing says so."""
+    """The number of images on which a study's accuracies are measured; None where unknown."""
     described = study.info.get("dataset")
     data: Mapping[str, Any] = described if isinstance(described, dict) else {}
     if study.metric == "test_accuracy":
         return data.get("test_images")
-    given = study.trials["validation_images"].dropna()
-    if len(given):
-        return int(given.iloc[0])
+    counts = study.trials["validation_images"].dropna()
+    if len(counts):
+        return int(counts.iloc[0])
     if data.get("held_out"):
         return int(data["held_out"])
     if data.get("name") == "cifar10":  # studies of before that was written down

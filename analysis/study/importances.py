@@ -1,4 +1,4 @@
-"""Which keys matter: fANOVA (Hutter et al. 2014) by Optuna, over the finished trials."""
+"""Importances of keys: fANOVA (Hutter et al. 2014) by Optuna, over the finished trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.record.status import TrialStatus
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
 
-ENOUGH = 8  # trials; below, a forest says nothing
+ENOUGH = 8  # trials; with fewer a forest is meaningless
 MOST = 500  # trials
 LEVELS = 8  # of a key
 TREES, DEPTH = 24, 8
@@ -20,42 +20,45 @@ COLUMNS = {"key": "str", "importance": "float64", "values": "int64", "n": "int64
 
 
 def key_importances(study: Study) -> pd.DataFrame:
-    """How much of the variance of the results each searched key, and the random seed, explains."""
+    """The share of the results' variance that each searched key, and the random seed, explains."""
     return importances(study.trials, study.metric, [*searched_keys(study.space), "seed"])
 
 
 def importances(trials: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:
-    """A row a key that varies: the share of the results' variance that it explains, highest first.
+    """A row for each key that varies, with its share of the results' variance, highest first.
 
-    The shares are in [0, 1] and sum to 1. Finished trials alone are used (``n`` of them, a fixed
-    sample of ``MOST``); with fewer than ``ENOUGH``, or one value of everything, there are no rows.
-    A key that exists for some trials only counts "absent" as a value below all others.
+    The shares are in [0, 1] and sum to 1. Only finished trials are used (``n`` of them, at most
+    ``MOST``, a fixed sample). With fewer than ``ENOUGH``, or no key that varies, there are no rows.
+    Where a key exists for some trials only, its absence counts as a value below all others.
     """
-    ours = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
-    if len(ours) > MOST:
-        ours = ours.sample(MOST, random_state=0)
-    varied = [name for name in keys if name in ours and ours[name].nunique(dropna=False) > 1]
-    if len(ours) < ENOUGH or not varied or ours[metric].nunique() < 2:
+    finished = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
+    if len(finished) > MOST:
+        finished = finished.sample(MOST, random_state=0)
+    varied = [
+        name for name in keys if name in finished and finished[name].nunique(dropna=False) > 1
+    ]
+    if len(finished) < ENOUGH or not varied or finished[metric].nunique() < 2:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    codes = pd.DataFrame({name: _ordered(ours[name]) for name in varied})
-    shares = _fanova(codes, ours[metric].to_numpy(dtype=float))
+    codes = pd.DataFrame({name: _ordered(finished[name]) for name in varied})
+    shares = _fanova(codes, finished[metric].to_numpy(dtype=float))
     rows = [
-        (name, shares[name], int(ours[name].nunique(dropna=False)), len(ours)) for name in varied
+        (name, shares[name], int(finished[name].nunique(dropna=False)), len(finished))
+        for name in varied
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     return frame.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def _ordered(values: pd.Series) -> pd.Series:
-    """Each value's place among the sorted ones; absent is 0. Trees only ask for the order.
+    """Each value's rank among the sorted ones, 0 for an absent one; trees depend on the order only.
 
-    More than ``LEVELS`` values are put into so many groups of equal size: a forest over 1,000
+    More than ``LEVELS`` values are grouped into as many groups of equal size: a forest over 1,000
     values takes minutes, this one a second or two, and their shares differ by less than .02.
     """
-    places = values.rank(method="dense")
-    if places.max() > LEVELS:
-        places = (values.rank(pct=True, method="max") * LEVELS).map(math.ceil, na_action="ignore")
-    return places.astype("float64").fillna(0).astype("int64")
+    ordered = values.rank(method="dense")
+    if ordered.max() > LEVELS:
+        ordered = (values.rank(pct=True, method="max") * LEVELS).map(math.ceil, na_action="ignore")
+    return ordered.astype("float64").fillna(0).astype("int64")
 
 
 def _fanova(codes: pd.DataFrame, results: Any) -> dict[str, float]:

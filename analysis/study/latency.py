@@ -1,4 +1,4 @@
-"""Measured latencies of a study's networks, as ``python -m trainables`` left them in its folder."""
+"""Measured latencies of a study's networks, from the cards of ``python -m trainables export``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COLUMNS = {
 
 
 def latencies(study: Study) -> pd.DataFrame:
-    """A row a measured trial: ``trial_id, configuration, batch, latency_ms, machine``.
+    """A row for each measured trial: ``trial_id, configuration, batch, latency_ms, machine``.
 
-    ``latency_ms`` is the median time of one forward pass, in milliseconds, of the smallest
-    ``batch`` (images) that was measured. Only what the machine with the most measurements said is
-    kept: times of two machines cannot be compared. A file that cannot be read is passed over.
+    ``latency_ms`` is the median time of one forward pass, in milliseconds, at the smallest
+    ``batch`` (images) that was measured. Only the machine with the most measurements counts, since
+    times of two machines cannot be compared. A file that cannot be read is skipped.
     """
     configurations = dict(
         zip(study.trials["trial_id"], configuration_ids(study.trials), strict=True)
@@ -38,13 +38,13 @@ def latencies(study: Study) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     if frame.empty:
         return frame
-    most = frame["machine"].value_counts().index[0]
-    ours = frame[frame["machine"] == most]
-    return ours[ours["batch"] == ours["batch"].min()].reset_index(drop=True)
+    machine = frame["machine"].value_counts().index[0]
+    rows = frame[frame["machine"] == machine]
+    return rows[rows["batch"] == rows["batch"].min()].reset_index(drop=True)
 
 
 def _row(card: dict[str, Any], configurations: dict[str, str]) -> tuple[Any, ...] | None:
-    """None for a card of no trial here, without latencies, or damaged."""
+    """The row of a card; None if it is damaged, without latencies, or of a trial not in the study."""
     try:
         trial_id = card["trial_id"]
         return trial_id, configurations[trial_id], *_fastest(card), _machine(card)
@@ -67,5 +67,5 @@ def _fastest(card: dict[str, Any]) -> tuple[int, float]:
 
 
 def _machine(card: dict[str, Any]) -> str:
-    words = (card.get(key) for key in ("machine", "device", "threads", "torch"))
-    return ", ".join(str(word) for word in words if word is not None)
+    parts = (card.get(key) for key in ("machine", "device", "threads", "torch"))
+    return ", ".join(str(part) for part in parts if part is not None)

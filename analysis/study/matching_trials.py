@@ -1,4 +1,4 @@
-"""Complete twins: the same trials, run to their end in another study of the same results folder.
+"""Stopped trials that ran to the end in another study of the same results folder.
 
 A trial's id is a hash of what is trained, so that on the same data equal ids are equal trainings.
 """
@@ -22,50 +22,52 @@ if TYPE_CHECKING:
 
 
 def would_have_won(study: Study, complete: Study) -> pd.DataFrame:
-    """A row a trial that ``study`` stopped and ``complete`` let finish, the best first.
+    """A row for each trial that ``study`` stopped and ``complete`` finished, best first.
 
-    ``stopped_at`` is in epochs, ``twin_accuracy`` what it reached in the study ``twin_study``;
-    ``won`` says that this is above ``best``, the best finished trial of the study that stopped it.
-    No rows where that study has finished none: there is nothing to win against.
+    ``stopped_at`` is in epochs. ``twin_accuracy`` is the accuracy that the trial reached in the
+    study ``twin_study``. ``won`` tells whether it is above ``best``, the accuracy of the best
+    finished trial in the study that stopped it; without such a trial there are no rows.
     """
-    ours, theirs = study.trials, complete.trials
-    stopped = ours.loc[ours["status"] == TrialStatus.STOPPED, ["trial_id", "epochs_run"]]
-    finished = theirs.loc[
-        theirs["status"] == TrialStatus.FINISHED, ["trial_id", study.metric]
+    trials, complete_trials = study.trials, complete.trials
+    stopped = trials.loc[trials["status"] == TrialStatus.STOPPED, ["trial_id", "epochs_run"]]
+    finished = complete_trials.loc[
+        complete_trials["status"] == TrialStatus.FINISHED, ["trial_id", study.metric]
     ].dropna()
-    both = stopped.merge(finished.dropna(), on="trial_id")
-    best = ours.loc[ours["status"] == TrialStatus.FINISHED, study.metric].max()
-    both = both.rename(columns={"epochs_run": "stopped_at", study.metric: "twin_accuracy"})
-    both = both.assign(best=best, won=both["twin_accuracy"] > best, twin_study=complete.name)
-    return both[both["best"].notna()].sort_values("twin_accuracy", ascending=False)
+    matched = stopped.merge(finished.dropna(), on="trial_id")
+    best = trials.loc[trials["status"] == TrialStatus.FINISHED, study.metric].max()
+    matched = matched.rename(columns={"epochs_run": "stopped_at", study.metric: "twin_accuracy"})
+    matched = matched.assign(
+        best=best, won=matched["twin_accuracy"] > best, twin_study=complete.name
+    )
+    return matched[matched["best"].notna()].sort_values("twin_accuracy", ascending=False)
 
 
 def matching_trials(study: Study) -> pd.DataFrame:
     """``would_have_won`` for the studies beside this one on the same data, each trial once.
 
-    A study that cannot be read is passed over.
+    A study that cannot be read is skipped.
     """
-    found = [would_have_won(study, study)]  # no rows, but the columns
+    frames = [would_have_won(study, study)]  # no rows, only the columns
     for folder in _relatives(study):
         try:
-            found.append(would_have_won(study, load_study(folder)))
+            frames.append(would_have_won(study, load_study(folder)))
         except (RecordError, TableError):
             continue
-    whole = pd.concat([frame for frame in found if len(frame)] or found)
-    return whole.drop_duplicates("trial_id")
+    combined = pd.concat([frame for frame in frames if len(frame)] or frames)
+    return combined.drop_duplicates("trial_id")
 
 
 def _relatives(study: Study) -> list[Path]:
-    """The studies beside this one that trained on the same data."""
-    own, data = study.folder.resolve(), _content(study.info.get("dataset"))
+    """Other studies in the same results folder that trained on the same data."""
+    folder, data = study.folder.resolve(), _content(study.info.get("dataset"))
     if not data or not (study.trials["status"] == TrialStatus.STOPPED).any():
         return []
-    folders = sorted(path for path in own.parent.iterdir() if (path / LEDGER).is_file())
-    return [path for path in folders if path != own and _content(_dataset(path)) == data]
+    folders = sorted(path for path in folder.parent.iterdir() if (path / LEDGER).is_file())
+    return [path for path in folders if path != folder and _content(_dataset(path)) == data]
 
 
 def _content(dataset: Any) -> Any:
-    """What the images are: their checksum, whatever else was recorded of them."""
+    """The checksum of the images, which identifies them."""
     return dataset.get("checksum", dataset) if isinstance(dataset, dict) else dataset
 
 

@@ -1,7 +1,7 @@
-"""What each run came to, as statistics take it: failures of training are outcomes, not gaps.
+"""The outcome of each run for statistics: failures of training are outcomes, not missing values.
 
-A run that diverges, or that ends no better than guessing, is what its configuration does: it counts
-at chance in the mean of its own configuration. A run that a machine lost is missing.
+A run that diverges, or ends no better than guessing, counts at chance in the mean of its
+configuration, whose result it is. A run that was lost with a machine is missing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM
 
 
 def outcomes(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The trials that came to something, with ``value``, ``collapsed`` and ``estimating``.
+    """The trials with an outcome, with ``value``, ``collapsed`` and ``estimating``.
 
-    ``value`` is the accuracy after the last epoch, a fraction, or chance (1 ÷ classes) where the
-    run ``collapsed``: it diverged, or ended no higher than ``above_chance``.
-    ``estimating`` tells runs on seeds that took part in no choice.
+    ``value`` is the accuracy after the last epoch, a fraction, or chance level (1 ÷ classes) where
+    the run ``collapsed``: it diverged, or ended no higher than ``above_chance``. ``estimating``
+    tells runs on estimating seeds, which took part in no choice.
     """
-    ended = trials["status"].isin([one for one in TrialStatus if one.is_final])
-    known = ended & (trials[metric].notna() | (trials["status"] == TrialStatus.DIVERGED))
-    runs = trials[known]
+    ended = trials["status"].isin([status for status in TrialStatus if status.is_final])
+    has_outcome = ended & (trials[metric].notna() | (trials["status"] == TrialStatus.DIVERGED))
+    runs = trials[has_outcome]
     chance = 1 / runs["classes"].astype("float64").fillna(10.0)
     bar = above_chance(chance, held_out(runs))
     accuracy = runs[metric].astype("float64")
@@ -41,7 +41,7 @@ def is_estimating(trials: pd.DataFrame) -> pd.Series:
 
 
 def held_out(trials: pd.DataFrame) -> pd.Series:
-    """How many images each trial's accuracy rests on, as far as its configuration says."""
+    """The number of held-out images of each trial, according to its configuration."""
     usual = trials["dataset"].map(HELD_OUT).astype("float64").fillna(UNTOLD_HELD_OUT)
-    given = trials["validation_images"].astype("float64")
-    return given.where(given > 0, usual)
+    counts = trials["validation_images"].astype("float64")
+    return counts.where(counts > 0, usual)

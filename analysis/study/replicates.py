@@ -1,4 +1,4 @@
-"""Replicates: a configuration over its random seeds, and what is best among configurations."""
+"""Replicates: configurations over their random seeds, and the order among configurations."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SUMMARY = (
 
 @per_study
 def replicates(study: Study) -> pd.DataFrame:
-    """A row a configuration over its finished seeds: mean, sd, n, 95 % t interval."""
+    """A row for each configuration over its finished seeds: mean, sd, n, 95 % t interval."""
     return summarize_runs(study.trials, study.metric)
 
 
 def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A row a configuration over its seeds, of trials that ran to their end.
+    """A row for each configuration over its seeds, from trials that ran to the end.
 
-    ``mean``, ``sd`` and ``low``–``high`` (95 % t interval) are of ``metric``; ``n`` counts the runs
-    they rest on, ``planned`` those there would be, ``collapsed`` those that diverged or learned
-    nothing, and count at chance. Where a configuration was ``estimated``, only those seeds count.
-    With n = 1 there is no sd and no interval. A configuration of which no trial finished has no
-    row: a stopped one is not comparable.
+    ``mean``, ``sd`` and ``low`` to ``high`` (95 % t interval) are of ``metric``. ``n`` is the
+    number of runs, ``planned`` the number of planned runs, ``collapsed`` the number of runs that
+    diverged or learned nothing and count at chance. Where a configuration was ``estimated``, only
+    its estimating seeds count. With n = 1 there is no sd and no interval. A configuration without a
+    finished trial has no row: a stopped trial is not comparable.
     """
     if metric not in trials or not pd.api.types.is_numeric_dtype(trials[metric]):
         numeric = [name for name in trials if pd.api.types.is_numeric_dtype(trials[name])]
@@ -51,8 +51,8 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
             "estimated": groups["estimating"].any().astype(bool),
         }
     )
-    least = math.sqrt(rounding_variance(runs["value"]))
-    half = t_half_width(np.maximum(summary["sd"].to_numpy(), least), summary["n"].to_numpy())
+    smallest_sd = math.sqrt(rounding_variance(runs["value"]))
+    half = t_half_width(np.maximum(summary["sd"].to_numpy(), smallest_sd), summary["n"].to_numpy())
     summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
     summary["planned"] = planned_runs(trials).reindex(summary.index).astype("int64")
     first = runs[runs["status"] == TrialStatus.FINISHED].drop_duplicates("configuration")
@@ -63,43 +63,48 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def judging_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The ``outcomes`` that a configuration is judged by: on estimating seeds if it has some."""
+    """The ``outcomes`` that a configuration is judged by: on estimating seeds if it has any."""
     estimated = runs.groupby("configuration")["estimating"].transform("any")
     return runs[runs["estimating"] | ~estimated.astype(bool)]
 
 
 def planned_runs(trials: pd.DataFrame) -> pd.Series:
-    """How many runs each configuration has in the ledger, in the stage that it is judged by."""
+    """The number of each configuration's runs in the ledger, of the stage that it is judged by."""
     estimating = is_estimating(trials)
     estimated = estimating.groupby(trials["configuration"]).transform("any")
     return trials.loc[estimating | ~estimated, "configuration"].value_counts()
 
 
 def best_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Configurations by ``mean``, of equal ones the smaller network first: what best means."""
-    mean = frame["mean"].round(12)  # sums in another order differ in the last digits
+    """Configurations by descending ``mean``, of equal means the smaller network first."""
+    mean = frame["mean"].round(12)  # sums in a different order differ in the last digits
     order = pd.DataFrame({"mean": -mean, "parameters": frame["parameters"].astype("float64")})
-    places = order.reset_index(drop=True).sort_values(["mean", "parameters"], kind="stable").index
-    return frame.iloc[places]
+    positions = (
+        order.reset_index(drop=True).sort_values(["mean", "parameters"], kind="stable").index
+    )
+    return frame.iloc[positions]
 
 
 def enough_runs(n: pd.Series) -> pd.Series:
-    """Which configurations have at least half as many runs as the one that has most."""
+    """Which configurations have at least half as many runs as the one with the most."""
     return n >= n.max() / 2
 
 
 def pareto_front(study: Study, x: str = "parameters", y: str = "val_accuracy") -> pd.DataFrame:
-    """Every configuration, with the probability that it is on the front of low x, high y."""
-    known = y in ("val_accuracy", study.metric)
-    return front_of(replicates(study) if known else summarize_runs(study.trials, y), x)
+    """Every configuration, with the probability that it is on the front of low x and high y."""
+    is_judged = y in ("val_accuracy", study.metric)
+    return front_of(replicates(study) if is_judged else summarize_runs(study.trials, y), x)
 
 
 def front_of(frame: pd.DataFrame, x: str) -> pd.DataFrame:
-    """``statistics.pareto`` of configurations: of the estimated ones alone, where there are any.
+    """``statistics.pareto`` of configurations: only of the estimated ones, where there are any.
 
-    What was only tried on choosing seeds is luckier than it is good, and has no place on the front.
+    The mean over choosing seeds is too high after a choice, so that configurations with no other
+    runs have no place on the front.
     """
-    from analysis.statistics.pareto import pareto  # scipy.optimize: ``status`` does without
+    from analysis.statistics.pareto import (
+        pareto,
+    )  # imports scipy.optimize, which ``status`` does not need
 
     if not frame["estimated"].any():
         return pareto(frame, x)

@@ -1,4 +1,4 @@
-"""The steps of size within which networks are compared. Standard library only."""
+"""Ranges of size within which networks are compared. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STEPS = (1, 2, 5)
 
 
 def size_step(size: float) -> tuple[int, int]:
-    """The step that a size lies in: 79,248 → (50,000, 100,000)."""
+    """The range that a size lies in: 79,248 → (50,000, 100,000)."""
     decade = 10 ** math.floor(math.log10(max(size, 1)))
     edges = [*(int(step * decade) for step in STEPS), 10 * decade]
     return next((a, b) for a, b in itertools.pairwise(edges) if a <= size < b)

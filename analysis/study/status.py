@@ -1,4 +1,4 @@
-"""How a study stands, from its ledger alone: works while a search writes, and years after."""
+"""The status of a study, from its ledger alone: during a search, and years after."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from trainables.files.study_folder import LEDGER
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """Counts, best, rate, time left. Times are in seconds, ``seen`` since the epoch (UTC).
+    """Counts, best, rate, time left. Times are in seconds; ``seen`` is in seconds since 1970 (UTC).
 
-    ``state``: "running" while a driver holds the study, "complete" where every trial ended,
-    "unfinished" otherwise. ``seconds_left`` is NaN where there is no rate to go by; ``reason`` is
-    why the last driver let go.
+    ``state`` is "running" while a driver holds the study, "complete" where every trial has ended,
+    else "unfinished". ``seconds_left`` is NaN where no rate is known. ``reason`` is why the last
+    driver ended.
     """
 
     name: str
@@ -49,11 +49,11 @@ class StudyStatus:
 
     @property
     def trials(self) -> int:
-        """All that entered the study."""
+        """The number of all trials."""
         return sum(self.counts.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; what is not known is null."""
+        """Plain JSON values; unknown ones are null."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in dataclasses.asdict(self).items()
@@ -61,10 +61,10 @@ class StudyStatus:
 
 
 def study_status(study: Study, now: float | None = None) -> StudyStatus:
-    """Reads it off the frames."""
+    """The status of a study, computed from its frames."""
     trials, runs = study.trials, study.runs
     counts = trials["status"].value_counts()
-    left = epochs_left(trials)
+    epochs = epochs_left(trials)
     rate = epochs_per_second(study, time.time() if now is None else now)
     return StudyStatus(
         name=study.name,
@@ -76,9 +76,9 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
         best=_best(study),
         failures=_failures(study),
         epochs_done=int(trials["epochs_run"].sum()),
-        epochs_left=left,
+        epochs_left=epochs,
         epochs_per_hour=3600 * rate,
-        seconds_left=left / rate if rate > 0 else (0.0 if left == 0 else math.nan),
+        seconds_left=epochs / rate if rate > 0 else (0.0 if epochs == 0 else math.nan),
         seen=_seen(study),
         slots=int(runs["slots"].iloc[-1]) if len(runs) else 0,
         reason=_reason(runs),
@@ -90,36 +90,36 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
 
 
 def epochs_left(trials: pd.DataFrame) -> float:
-    """Epochs that open trials still have to run, given how early the ended ones were stopped."""
+    """Epochs that open trials are expected to run, given how early others were stopped."""
     still = trials[trials["status"].isin(OPEN)]
     ended = trials[trials["status"].isin(COMPARABLE)]
     planned = float((still["epochs"] - still["epochs_run"]).clip(lower=0).sum())
-    whole = float(ended["epochs"].sum())
-    share = float(ended["epochs_run"].sum()) / whole if whole else 1.0
+    planned_of_ended = float(ended["epochs"].sum())
+    share = float(ended["epochs_run"].sum()) / planned_of_ended if planned_of_ended else 1.0
     return planned * min(share, 1.0)
 
 
 def epochs_per_second(study: Study, now: float) -> float:
-    """Of the last run; NaN before its first epoch."""
+    """The rate of the last run; NaN before its first epoch."""
     if not len(study.runs):
         return math.nan
     begin = float(study.runs["started"].iloc[-1])
     times = study.epochs["time"]
-    ours = times[times >= begin]
-    if not len(ours):
+    run_times = times[times >= begin]
+    if not len(run_times):
         return math.nan
-    end = max(now, float(ours.max())) if study.held else float(ours.max())
-    return len(ours) / max(end - begin, 1e-9)
+    end = max(now, float(run_times.max())) if study.held else float(run_times.max())
+    return len(run_times) / max(end - begin, 1e-9)
 
 
 def find_studies(results: Path) -> list[Path]:
-    """The study folders in a results folder, the one last written to first."""
+    """The study folders in a results folder, the latest written first."""
     ledgers = results.glob(f"*/{LEDGER}") if results.is_dir() else ()
     return [path.parent for path in sorted(ledgers, key=lambda path: -path.stat().st_mtime)]
 
 
 def studies_frame(results: Path) -> pd.DataFrame:
-    """A row a study: name, state, trials, finished, best and its accuracy, when last seen."""
+    """A row for each study: name, state, trials, finished, best and its accuracy, last time."""
     rows = []
     for folder in find_studies(results):
         try:
@@ -136,28 +136,30 @@ def studies_frame(results: Path) -> pd.DataFrame:
 
 
 def find_trial(study: Study, name: str) -> pd.Series:
-    """The trial of that id, or the only one whose id holds ``name``.
+    """The trial with that id, or the only one whose id contains ``name``.
 
     Raises:
         RecordError: where there is none, or several.
     """
     ids = study.trials["trial_id"]
     exact = study.trials[ids == name]
-    found = exact if len(exact) else study.trials[ids.str.contains(name, regex=False)]
-    if len(found) == 1:
-        return found.iloc[0]
-    if not len(found):
+    matches = exact if len(exact) else study.trials[ids.str.contains(name, regex=False)]
+    if len(matches) == 1:
+        return matches.iloc[0]
+    if not len(matches):
         some = ", ".join(ids.head(5))
         raise RecordError(f"{study.folder} has no trial {name!r}; it has {some or 'none'}, …")
-    some = ", ".join(found["trial_id"].head(5))
-    raise RecordError(f"{name!r} could be any of {len(found)} trials of {study.folder}: {some}, …")
+    some = ", ".join(matches["trial_id"].head(5))
+    raise RecordError(
+        f"{name!r} could be any of {len(matches)} trials of {study.folder}: {some}, …"
+    )
 
 
 def study_of(trial: str, results: Path) -> Study:
-    """The study in a results folder that has the trial, the one last written to first.
+    """The latest written study in a results folder that has the trial.
 
     Raises:
-        RecordError: where none has.
+        RecordError: where none has it.
     """
     studies = [load_study(folder) for folder in find_studies(results)]
     for study in studies:
@@ -195,7 +197,7 @@ def _failures(study: Study) -> dict[str, int]:
 
 
 def _seen(study: Study) -> float:
-    """When the last row was written."""
+    """The time of the last row."""
     times = [study.epochs["time"], study.attempts["ended"], study.attempts["started"]]
     times += [study.runs["started"], study.runs["ended"]]
     latest = [float(column.max()) for column in times if column.notna().any()]

@@ -1,4 +1,4 @@
-"""A study: its folder, read."""
+"""A study, read from its folder."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from trainables.files.study_folder import LEASE, LEDGER, STUDY
 T = TypeVar("T")
 
 OBJECTS = ("space", "options", "versions")
-"""What ``study.json`` must hold as objects, where it holds them."""
+"""Entries of ``study.json`` that must be objects."""
 HELD_SECONDS = 30.0
-"""A driver renews its lease every other second; one unrenewed for this long is gone."""
+"""A driver renews its lease every two seconds; without a renewal for this long it has ended."""
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Everything a study folder says. What is worked out from it are functions that take it.
+    """The content of a study folder. What is computed from it are functions that take a study.
 
-    ``info`` is ``study.json``; ``ledger_bytes`` how much of the ledger the tables hold; ``held``
-    says whether a driver works on the study. The frames are worked out once and shared: copy one
+    ``info`` is ``study.json``. ``ledger_bytes`` tells how much of the ledger the tables hold, and
+    ``held`` whether a driver works on the study. Frames are computed once and shared: copy a frame
     before changing it.
     """
 
@@ -50,17 +50,17 @@ class Study:
 
     @functools.cached_property
     def trials(self) -> pd.DataFrame:
-        """A row a trial; columns as in ``analysis.record.dtypes.TRIAL_DTYPES``."""
+        """A row for each trial; the columns are those of ``analysis.record.dtypes.TRIAL_DTYPES``."""
         return interrupted_unless_held(self.tables.trials, held=self.held)
 
     @property
     def epochs(self) -> pd.DataFrame:
-        """A row a trial and finished epoch; a later attempt's replaces an earlier one's."""
+        """A row for each trial and finished epoch; the latest attempt counts."""
         return self.tables.epochs
 
     @property
     def aliases(self) -> pd.DataFrame:
-        """Configurations that resolve to a trial (``same_as``), with the keys as written."""
+        """Configurations that resolve to another trial (``same_as``), with their keys as written."""
         return self.tables.aliases
 
     @property
@@ -70,7 +70,7 @@ class Study:
 
     @functools.cached_property
     def attempts(self) -> pd.DataFrame:
-        """A row an attempt: when it held a slot, how it ended, what failed."""
+        """A row for each attempt: its times, its end, its failure."""
         return interrupted_unless_held(self.tables.attempts, held=self.held)
 
     @property
@@ -85,31 +85,31 @@ class Study:
 
     @property
     def space(self) -> Mapping[str, Any]:
-        """The searched space as ``study.json`` has it; empty where there is none."""
+        """The space in the form of ``study.json``; empty where there is none."""
         return self.info.get("space") or {}
 
     @property
     def question(self) -> str:
-        """What the study asks."""
+        """The study's question."""
         return str(self.space.get("question") or "")
 
     @functools.cached_property
     def metric(self) -> str:
-        """The column that trials are judged by: the test set's only where none held images out."""
+        """The column that trials are judged by: of the test set only if no images are held out."""
         validated = self.trials["val_accuracy_last"].notna().any()
         tested = self.trials["test_accuracy"].notna().any()
         return "test_accuracy" if tested and not validated else "val_accuracy_last"
 
 
 def per_study(frame: Callable[[Study], T]) -> Callable[[Study], T]:
-    """Lets a frame be worked out once for each study, and be shared: copy it to change it."""
-    known: weakref.WeakKeyDictionary[Study, T] = weakref.WeakKeyDictionary()
+    """Caches a function's frame for each study. The frame is shared: copy it to change it."""
+    cache: weakref.WeakKeyDictionary[Study, T] = weakref.WeakKeyDictionary()
 
     @functools.wraps(frame)
     def once(study: Study) -> T:
-        if study not in known:
-            known[study] = frame(study)
-        return known[study]
+        if study not in cache:
+            cache[study] = frame(study)
+        return cache[study]
 
     return once
 
@@ -122,10 +122,10 @@ def write_study_tables(study: Study) -> list[Path]:
 def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
     """Reads a study folder: its tables where they are as new as the ledger, else the ledger.
 
-    ``rebuild`` reads the ledger, where there is one, whatever tables lie beside it.
+    ``rebuild`` reads the ledger, if there is one, even where the tables are new.
 
     Raises:
-        RecordError: where the folder is no study, or one of a newer format.
+        RecordError: where the folder is not a study, or has a newer format.
         TableError: where there is no ledger, and the tables lack a column.
     """
     folder = Path(path)
@@ -139,7 +139,7 @@ def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
             tables, size = _from_ledger(folder)
     else:
         size = _size(folder / LEDGER)
-    name = folder.resolve().name  # a folder that was renamed is known by its new name everywhere
+    name = folder.resolve().name  # a renamed folder is a renamed study
     space = info.get("space") or {}
     trials = in_one_spelling(tables.trials, info)
     tables = dataclasses.replace(
@@ -149,13 +149,13 @@ def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
 
 
 def _from_ledger(folder: Path) -> tuple[Tables, int]:
-    """The tables, and how much of the ledger they hold."""
+    """The tables, and the number of ledger bytes that they hold."""
     columns = read_columns(folder)
     return build_tables(columns), columns.size_bytes
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a driver works on the study, going by the lease that it renews."""
+    """Whether a driver works on the study, according to its lease."""
     try:
         renewed = float(json.loads((folder / LEASE).read_text())["renewed"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -164,7 +164,7 @@ def is_held(folder: Path) -> bool:
 
 
 def _information(folder: Path) -> dict[str, Any]:
-    """``study.json``; empty where there is none, since the ledger alone is a study."""
+    """The content of ``study.json``; empty where it is missing, as the ledger alone is a study."""
     path = folder / STUDY
     try:
         info = with_present_names(json.loads(path.read_text(encoding="utf-8")))

@@ -1,8 +1,8 @@
 """TensorBoard's event files: records appended one by one, no file held open.
 
-A record is a length, its checksum, the event, its checksum; TensorBoard's own package writes both.
-What is added here is what a resumed search needs: going on in a file, past a record that a killed
-driver left half written.
+A record is a length, its checksum, the event, its checksum; TensorBoard's own package writes them.
+This module adds what a resumed search needs: appending to a file whose last record was left
+incomplete by a killed driver.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from trainables.files.whole_file import whole_file
 
 NAME = "events.out.tfevents.0.ranktune"
-"""One file a run, always of this name, so that a continued trial goes on in its own file."""
+"""One file per run, always with this name, so that a continued trial appends to its own file."""
 
 _HEADER = 12  # bytes: length (8) and its checksum (4)
 _FOOTER = 4  # bytes: the event's checksum
 
 
 def append(path: Path, event: Event) -> None:
-    """Adds one event in one write; makes the file where there is none."""
+    """Appends one event with one write; creates the file if needed."""
     if path.is_file():
         data = _record(event)
     else:
@@ -36,34 +36,36 @@ def append(path: Path, event: Event) -> None:
 
 
 def encode(events: Iterable[Event]) -> bytes:
-    """A whole event file."""
+    """The content of an event file."""
     return b"".join(_record(event) for event in (Event(file_version="brain.Event:2"), *events))
 
 
 def repair(path: Path) -> list[Event]:
-    """The file's events, none if it does not exist; a torn record at its end is cut off.
+    """The file's events, empty if it does not exist; an incomplete last record is removed.
 
-    TensorBoard would wait at a torn record for ever and show nothing that is appended after it.
+    TensorBoard would wait at an incomplete record for ever, and show nothing after it.
     """
     content = path.read_bytes() if path.is_file() else b""
     records = list(_split(content))
-    whole = sum(map(len, records))
-    if whole < len(content):
+    length = sum(map(len, records))
+    if length < len(content):
         with path.open("r+b") as file:
-            file.truncate(whole)
+            file.truncate(length)
     return [_event(record) for record in records]
 
 
 def remove(path: Path, unwanted: Callable[[Event], bool]) -> None:
-    """Takes events out again."""
+    """Removes events."""
     records = _split(path.read_bytes())
     replace(path, b"".join(record for record in records if not unwanted(_event(record))))
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Writes the file whole or not at all."""
+    """Replaces the file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path, stem="unfinished") as draft:  # TensorBoard sees no event file in it
+    with whole_file(
+        path, stem="unfinished"
+    ) as draft:  # a name that TensorBoard does not take for an event file
         draft.write_bytes(content)
 
 

@@ -1,7 +1,7 @@
-"""A study in TensorBoard's own words: its HParams table, a trial's scalars, how a trial ended.
+"""A study as TensorBoard events: its HParams table, a trial's scalars, a trial's end.
 
-Neither torch nor TensorFlow is needed; tensorboardX would bring the one, ``hparams.summary`` the
-other.
+This needs neither torch, which tensorboardX imports, nor TensorFlow, which ``hparams.summary``
+imports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ METRICS = {
     "size/parameters": "parameters",
     "time/train_seconds": "seconds per epoch",
 }
-"""The columns of the HParams table beside the searched keys: always these, in this order."""
+"""The columns of the HParams table besides the searched keys, always in this order."""
 
 LAYOUT = {
     "Losses": {"loss (nats per image)": ["loss/.*"]},
@@ -60,7 +60,7 @@ def schema_events(keys: Iterable[str]) -> list[Event]:
 def _column(key: str) -> api_pb2.HParamInfo:
     """A searched key's column: its type, and its choices where TrainConfig lists them.
 
-    Nothing here depends on the values met so far, so that the table's schema never changes.
+    It does not depend on the values so far, so that the table's schema never changes.
     """
     field = {field.name: field for field in dataclasses.fields(TrainConfig)}.get(key)
     hint = typing.get_type_hints(TrainConfig).get(key, str)
@@ -75,7 +75,7 @@ def _column(key: str) -> api_pb2.HParamInfo:
 
 
 Conditions = Mapping[str, Mapping[str, Sequence[Any]]]
-"""By the name of a searched key, where it exists: names of other keys with the values they need."""
+"""By the name of a searched key, its condition: other keys with the values that they must have."""
 
 
 def start_event(planned: Planned, keys: Iterable[str], when: Conditions) -> Event:
@@ -95,7 +95,7 @@ def start_event(planned: Planned, keys: Iterable[str], when: Conditions) -> Even
 
 
 def epoch_event(row: Epoch) -> Event:
-    """An epoch's scalars; what was not measured is left out. The step counts finished epochs."""
+    """An epoch's scalars, without those that were not measured. The step is the finished epoch."""
     values = {
         "loss/train": row.train_loss,
         "loss/val": row.val_loss,
@@ -114,7 +114,7 @@ def epoch_event(row: Epoch) -> Event:
 
 
 def end_event(row: Ended) -> Event:
-    """How the trial ended, for the HParams table."""
+    """The end of a trial, for the HParams table."""
     status = api_pb2.STATUS_SUCCESS if row.status in COMPARABLE else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=row.time)
     return Event(
@@ -123,7 +123,7 @@ def end_event(row: Ended) -> Event:
 
 
 def is_end(event: Event) -> bool:
-    """Whether the event says that its trial ended."""
+    """Whether the event is the end of a trial."""
     return any(value.tag == END_TAG for value in event.summary.value)
 
 

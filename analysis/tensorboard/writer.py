@@ -1,6 +1,6 @@
-"""A study as TensorBoard shows it: a run a trial, scalars an epoch, one HParams table.
+"""A study for TensorBoard: one run per trial, scalars for each epoch, one HParams table.
 
-``tensorboard --logdir <study>/tensorboard`` reads what is written here while the search goes on.
+``tensorboard --logdir <study>/tensorboard`` shows it during the search.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 class TensorBoardLog:
-    """Writes a study's event files while the search runs; takes the rows that the ledger takes.
+    """Writes a study's event files during the search, from the ledger's rows.
 
-    Rows may be repeated (a resumed search announces its trials again, a retried trial redoes an
-    epoch): a step is written once. ``folder`` is the study's ``tensorboard`` folder, made on the
-    first row.
+    Rows may be repeated (a resumed search announces its trials again, a retried trial repeats an
+    epoch); each step is written once. ``folder`` is the study's ``tensorboard`` folder, which is
+    created with the first row.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +46,7 @@ class TensorBoardLog:
     def trial(self, planned: Planned, searched_keys: Iterable[str]) -> None:
         """Announces a trial with the values of its searched keys, and its seed.
 
-        Where the keys are a space's own, those are left out that do not exist for the trial.
+        Keys of a space that do not exist for the trial are left out.
         """
         keys = _with_seed(searched_keys)
         if keys != self._keys:
@@ -57,16 +57,16 @@ class TensorBoardLog:
             event_file.append(path, start_event(planned, keys, conditions(searched_keys)))
 
     def epoch(self, row: Epoch) -> None:
-        """Adds an epoch's scalars, unless that epoch is already there."""
+        """Adds an epoch's scalars, unless they are already written."""
         self._run(row.trial_id).add_epoch(row)
 
     def ended(self, row: Ended) -> None:
-        """Notes how the trial ended, unless it will go on."""
+        """Writes the end of a trial, unless it will be continued."""
         if _is_final(row):
             self._run(row.trial_id).add_end(row)
 
     def close(self) -> None:
-        """Forgets the trials; no file is open between two rows."""
+        """Forgets the trials; no file stays open between two rows."""
         self._runs.clear()
 
     def __enter__(self) -> TensorBoardLog:
@@ -82,7 +82,7 @@ class TensorBoardLog:
 
 
 class _Run:
-    """One trial's event file: which step it has reached and whether its end is noted."""
+    """One trial's event file: its last step, and whether it has the trial's end."""
 
     __slots__ = ("ended", "path", "step")
 
@@ -94,7 +94,7 @@ class _Run:
     def add_epoch(self, row: Epoch) -> None:
         if row.epoch <= self._reached():
             return
-        if self.ended:  # it goes on after all, and TensorBoard would believe the first end for ever
+        if self.ended:  # it continues, and TensorBoard would show its first end for ever
             event_file.remove(self.path, is_end)
             self.ended = False
         event_file.append(self.path, epoch_event(row))
@@ -130,12 +130,12 @@ def write_tensorboard(study: Study) -> Path:
 
 
 def searched_keys(info: Mapping[str, Any]) -> tuple[str, ...]:
-    """The searched keys that a ``study.json`` names, and the seed."""
+    """The searched keys of a ``study.json``, and the seed."""
     return _with_seed((info.get("space") or {}).get("keys") or ())
 
 
 def conditions(keys: Any) -> Conditions:
-    """The ``when`` of each key of a space or of a ``study.json``; none of keys only named."""
+    """The condition (``when``) of each key of a space; empty for a plain list of keys."""
     if not isinstance(keys, Mapping):
         return {}
     return {
@@ -145,14 +145,14 @@ def conditions(keys: Any) -> Conditions:
 
 
 def _with_seed(keys: Iterable[str]) -> tuple[str, ...]:
-    """Replicates search the seed, whether the space names it or not."""
+    """The names with the seed, which replicates vary even if the space does not name it."""
     return tuple(dict.fromkeys((*keys, "seed")))
 
 
 def _events_by_trial(
     study: Path, keys: tuple[str, ...], when: Conditions
 ) -> dict[str, list[Event]]:
-    """Each trial's events; of an epoch done twice the last one counts."""
+    """Each trial's events; of a repeated epoch the last one counts."""
     starts: dict[str, Event] = {}
     epochs: dict[str, dict[int, Event]] = {}
     ends: dict[str, list[Event]] = {}
@@ -174,7 +174,7 @@ def _events_by_trial(
 
 
 def write_schema(folder: Path, keys: Iterable[str]) -> None:
-    """Writes the HParams table's columns and the layout, where they differ from what is there."""
+    """Writes the HParams table's columns and the layout, if they have changed."""
     path, content = folder / event_file.NAME, event_file.encode(schema_events(keys))
     if not path.is_file() or path.read_bytes() != content:
         event_file.replace(path, content)

@@ -9,23 +9,23 @@ from search_spaces.grammar.key import Key
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 
 LEAST_CARRIED = 3
-"""Points of a carried key: an optimum that is no end of its grid has one on either side."""
+"""Fewest points of a carried key: an optimum inside the grid needs one on either side."""
 
 LEAST_TREND = 5
-"""Points of a trend's key: a smooth curve and its shift are told from noise by no fewer."""
+"""Fewest points of a trend's key that tell a smooth curve and its shift from noise."""
 
 LEAST_SIZES = 3
-"""Networks of different sizes, through which a power is fitted."""
+"""Fewest networks of different sizes through which a power is fitted."""
 
 Keys = Mapping[str, Key]
 Problem = tuple[str, str]
-"""The field of a question, and what is wrong with it."""
+"""The field of a question, and the problem with it."""
 
 
 def design_problems(
     question: Question, keys: Keys, fixed: Mapping[str, Scalar]
 ) -> Iterator[Problem]:
-    """Why runs of these keys cannot answer the question; nothing where they can."""
+    """Why runs of these keys cannot answer the question; empty where they can."""
     match question:
         case Contrast():
             yield from _contrast(question, keys, fixed)
@@ -101,7 +101,7 @@ def _smallest(question: Smallest, keys: Keys, fixed: Mapping[str, Scalar]) -> It
 def _searched(
     field: str, name: str, role: str, keys: Keys, fixed: Mapping[str, Scalar]
 ) -> Iterator[Problem]:
-    """That a key exists, is searched, and has the role that the question needs."""
+    """Problems unless a key exists, is searched, and has the role that the question needs."""
     if name in keys:
         if keys[name].role != role:
             yield field, f"{name!r} must have role {role!r}, it has {keys[name].role!r}"
@@ -117,18 +117,18 @@ def _reachable(field: str, value: Scalar, name: str, key: Key) -> Iterator[Probl
         yield field, f"no run has {name} = {value!r}; its values are {grid}"
 
 
-def _points(field: str, name: str, least: int, keys: Keys) -> Iterator[Problem]:
+def _points(field: str, name: str, minimum: int, keys: Keys) -> Iterator[Problem]:
     key = keys.get(name)
-    if key and key.values is not None and key.values < least:
-        yield field, f"{name!r} needs at least {least} grid points, it has {key.values}"
+    if key and key.values is not None and key.values < minimum:
+        yield field, f"{name!r} needs at least {minimum} grid points, it has {key.values}"
 
 
 def _most_values(keys: Keys, without: Iterable[str]) -> int:
-    """How many networks differ: the product of the other scientific keys' values."""
+    """The number of different networks: the product of the other scientific keys' values."""
     product = 1
     for name, key in keys.items():
         if name not in set(without) and key.role == "scientific":
-            product *= key.values or LEAST_SIZES  # an interval has as many as are drawn
+            product *= key.values or LEAST_SIZES  # an interval has as many values as are drawn
     return product
 
 

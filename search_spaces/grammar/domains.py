@@ -1,4 +1,4 @@
-"""What values a key may take: bounds to sample from and points for a grid. Domains never sample."""
+"""The values of a key: bounds to sample from, and points for a grid. Domains never sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """A real number in [low, high]; ``log`` when its order of magnitude is what matters."""
+    """A real number in [low, high]; ``log`` for a logarithmic scale."""
 
     low: float
     high: float

@@ -17,9 +17,8 @@ ROLES: tuple[str, ...] = get_args(Role)
 class Key:
     """One searched key.
 
-    ``role``: scientific keys are compared, nuisance keys are tuned away before a comparison
-    (Godbole et al. 2023, "Deep Learning Tuning Playbook"), the carried key is one value that is to
-    serve every network.
+    ``role``: scientific keys are compared; nuisance keys are tuned before a comparison (Godbole et
+    al. 2023, "Deep Learning Tuning Playbook"); the carried key has one value for all networks.
     ``when``: the key exists only where every named key has one of the given values, for example
     ``{"layer": ("low_rank", "tensor_train")}``; the conditions name keys declared before this one.
     """
@@ -37,9 +36,9 @@ class Key:
 
     @property
     def values(self) -> int | None:
-        """How many values a grid has; None for an interval without grid points."""
+        """The number of values in a grid; None for an interval without grid points."""
         return len(self.domain.grid) or None
 
     def has(self, value: object) -> bool:
-        """Whether a run may have this value: a grid point, or a value within the bounds."""
+        """Whether a run can have this value: a grid point, or a value within the bounds."""
         return value in self.domain.grid if self.domain.grid else self.domain.contains(value)

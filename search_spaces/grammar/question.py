@@ -1,7 +1,7 @@
 """The questions that a space can ask, and their form in TOML and in ``study.json``.
 
-The roles of a space's keys say what each question does with them: scientific keys are compared,
-the carried key is one value for all networks, nuisance keys are tuned away within each arm.
+The roles of a space's keys decide how a question treats them: scientific keys are compared, the
+carried key has one value for all networks, and nuisance keys are tuned within each arm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from search_spaces.grammar.domains import Scalar
 from trainables.text.suggestion import did_you_mean, nearest
 
 MEASURED = ("compression", "parameters")
-"""What a trend may run against: the share of the dense network's parameters, or their number."""
+"""The sizes that a trend may refer to: a share of the dense network's parameters, or a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Select:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The compared keys, also where there is one."""
+        """The compared keys, as a tuple even where there is one."""
         return (self.key,) if isinstance(self.key, str) else self.key
 
 
@@ -75,7 +75,7 @@ class Smallest:
     """Which network is the smallest that loses at most ``margin`` against the reference?
 
     ``margin`` is a difference of accuracies, a fraction in (0, 1). ``reference`` holds the values
-    that tell the reference network from the others.
+    of keys that identify the reference network.
     """
 
     margin: float
@@ -104,7 +104,7 @@ KINDS: dict[str, type[Question]] = {
 
 
 class QuestionError(ValueError):
-    """What is no question; ``problems`` maps the field ("" for the whole) to what is wrong."""
+    """Not a valid question; ``problems`` maps a field ("" for the whole) to its problem."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.problems = dict(problems)
@@ -112,32 +112,32 @@ class QuestionError(ValueError):
 
 
 def question_json(question: Question) -> dict[str, Any]:
-    """A question as ``study.json`` holds it: its kind, then its fields."""
+    """A question in the form of ``study.json``: its kind, then its fields."""
     values = {one.name: getattr(question, one.name) for one in dataclasses.fields(question)}
     kind = values.pop("kind")
     return {"kind": kind, **{name: _plain(value) for name, value in values.items()}}
 
 
-def read_question(given: Any) -> Question:
+def read_question(document: Any) -> Question:
     """The question in a table of TOML or an object of ``study.json``.
 
     Raises:
-        QuestionError: with everything that is wrong with it.
+        QuestionError: listing everything that is wrong with it.
     """
-    if not isinstance(given, Mapping):
-        raise QuestionError({"": f'a table such as {{ kind = "trend", … }}, got {given!r}'})
-    if given.get("kind") not in KINDS:
-        raise QuestionError({"kind": _choose(given.get("kind"), KINDS)})
-    kind = KINDS[given["kind"]]
-    fields = {one.name: one for one in dataclasses.fields(kind) if one.init}
-    problems = {name: _unknown(name, fields) for name in given if name not in {*fields, "kind"}}
+    if not isinstance(document, Mapping):
+        raise QuestionError({"": f'a table such as {{ kind = "trend", … }}, got {document!r}'})
+    if document.get("kind") not in KINDS:
+        raise QuestionError({"kind": _choose(document.get("kind"), KINDS)})
+    kind = KINDS[document["kind"]]
+    fields = {declared.name: declared for declared in dataclasses.fields(kind) if declared.init}
+    problems = {name: _unknown(name, fields) for name in document if name not in {*fields, "kind"}}
     values: dict[str, Any] = {}
-    for name, one in fields.items():
-        if name not in given:
-            if one.default is dataclasses.MISSING:
+    for name, declared in fields.items():
+        if name not in document:
+            if declared.default is dataclasses.MISSING:
                 problems[name] = "missing"
             continue
-        values[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
+        values[name] = tuple(document[name]) if isinstance(document[name], list) else document[name]
         if text := _misfit(name, values[name], several=kind is Select):
             problems[name] = text
     if problems:
@@ -146,7 +146,7 @@ def read_question(given: Any) -> Question:
 
 
 def _misfit(name: str, value: Any, *, several: bool) -> str:
-    """What is wrong with a field's value, whatever the space's keys are; "" for nothing."""
+    """The problem of a field's value that does not depend on the space's keys; "" for none."""
     if name == "margin":
         fits = type(value) in (int, float) and 0 < value < 1
         return "" if fits else f"a difference of accuracies between 0 and 1, got {value!r}"
@@ -155,7 +155,7 @@ def _misfit(name: str, value: Any, *, several: bool) -> str:
             return ""
         return f'the reference\'s values such as {{ layer = "dense" }}, got {_plain(value)!r}'
     if name in ("baseline", "treatment") and _is_scalar(value):
-        return ""  # whether a carry's treatment is a key is seen in the space
+        return ""  # the space checks whether a carry's treatment is a key
     if name == "baseline":
         return f"one value, got {_plain(value)!r}"
     if name == "against":
@@ -189,8 +189,8 @@ def _choose(given: Any, choices: Iterable[str]) -> str:
     return f"one of {', '.join(choices)}, {got}{hint}"
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = nearest(name, known)
-    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
+def _unknown(name: str, choices: Iterable[str]) -> str:
+    choices = list(choices)
+    suggestion = nearest(name, choices)
+    hint = f"did you mean {suggestion!r}?" if suggestion else f"known are {', '.join(choices)}"
     return f"unknown; {hint}"

@@ -1,11 +1,11 @@
-"""Which seeds choose a configuration, and which estimate what was chosen."""
+"""The seeds that choose a configuration, and those that estimate the chosen one."""
 
 MOST_CHOOSING_SEEDS = 1000
 ESTIMATING_SEEDS_FROM = MOST_CHOOSING_SEEDS
-"""Choosing seeds are 0, 1, 2, …; estimating seeds start here, so that no run is both."""
+"""Choosing seeds are 0, 1, 2, …; estimating seeds start here, so that no run serves for both."""
 
 ESTIMATING_SEEDS = 5
-"""Enough for an interval that covers a chosen configuration's true mean as often as it says."""
+"""Enough for intervals with their nominal coverage of a chosen configuration's true mean."""
 
 
 def estimating_seeds(count: int) -> tuple[int, ...]:

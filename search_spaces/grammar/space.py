@@ -22,13 +22,14 @@ def _frozen(mapping: Mapping) -> Mapping:
 class SearchSpace:
     """A question and everything needed to ask it.
 
-    ``question`` is for people, ``questions`` say the same in the grammar, the main one first; a
+    ``question`` is text for people. ``questions`` state it in the grammar, the main one first; a
     space whose design cannot answer them is refused. ``fixed`` and ``keys`` are keys of
-    ``TrainConfig``; ``source`` says where the question comes from. ``search`` and ``scheduler`` are
+    ``TrainConfig``. ``source`` says where the question comes from. ``search`` and ``scheduler`` are
     defaults that the command line overrides: a space that compares needs every trial to finish
-    (``grid``, ``none``), one that optimises wants ``optuna`` and ``asha``. Each point runs on
-    ``seeds`` choosing seeds, and what each arm of a question chose on ``estimating_seeds`` fresh
-    ones. ``num_samples`` is how many points a sampling search draws.
+    (``grid``, ``none``), a space that optimises suits ``optuna`` and ``asha``. Each point runs on
+    ``seeds`` choosing seeds. The configurations that the arms of a question choose run again on
+    ``estimating_seeds`` fresh seeds. ``num_samples`` is the number of points that a sampling search
+    draws.
     """
 
     name: str
@@ -68,7 +69,7 @@ class SearchSpace:
         yield from (f"{path}: {text}" for path, text in self.question_problems())
 
     def question_problems(self) -> Iterator[tuple[str, str]]:
-        """Why the design cannot answer the questions: the path within the space, and the reason."""
+        """Why the design cannot answer the questions: the path of the key, and the reason."""
         for number, question in enumerate(self.questions):
             for name, text in design_problems(question, self.keys, self.fixed):
                 yield f"questions[{number}].{name}", text
@@ -76,22 +77,26 @@ class SearchSpace:
     def with_keys(
         self, keys: Mapping[str, Key], fixed: Mapping[str, Scalar] | None = None
     ) -> SearchSpace:
-        """The same space with other keys, without the questions that it then cannot answer."""
+        """The space with other keys, without the questions that it can no longer answer."""
         fixed = self.fixed if fixed is None else fixed
-        asked = [one for one in self.questions if not list(design_problems(one, keys, fixed))]
-        return dataclasses.replace(self, keys=keys, fixed=fixed, questions=tuple(asked))
+        answerable = [
+            question
+            for question in self.questions
+            if not list(design_problems(question, keys, fixed))
+        ]
+        return dataclasses.replace(self, keys=keys, fixed=fixed, questions=tuple(answerable))
 
     @property
     def contrast(self) -> Contrast | None:
-        """The first contrast that is asked; None where there is none."""
+        """The first contrast among the questions; None where there is none."""
         return next((one for one in self.questions if isinstance(one, Contrast)), None)
 
     @property
     def scientific_keys(self) -> tuple[str, ...]:
-        """The compared keys, in the order they are declared."""
+        """The compared keys, in the order of declaration."""
         return tuple(name for name, key in self.keys.items() if key.role == "scientific")
 
     @property
     def nuisance_keys(self) -> tuple[str, ...]:
-        """The keys that are tuned away before a comparison."""
+        """The keys that are tuned before a comparison."""
         return tuple(name for name, key in self.keys.items() if key.role == "nuisance")

@@ -1,4 +1,4 @@
-"""A space as plain JSON: what ``study.json`` holds of it."""
+"""A space as plain JSON, for ``study.json``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search_spaces.grammar.space import SearchSpace
 
 
 def space_json(space: SearchSpace) -> dict[str, Any]:
-    """A space as the report reads it."""
+    """The space in the form that the report reads."""
     return {
         "name": space.name,
         "question": space.question,
@@ -40,22 +40,22 @@ def space_json(space: SearchSpace) -> dict[str, Any]:
 def questions(space: Mapping[str, Any]) -> tuple[Question, ...]:
     """The questions of a space in this form, the main one first.
 
-    Of a space of before ``questions``, its contrast. Those that this version does not know are
-    skipped.
+    An old space without ``questions`` has its contrast. Questions that this version does not know
+    are skipped.
     """
     contrast = space.get("contrast")
-    given = space.get("questions") or ([{"kind": "contrast", **contrast}] if contrast else [])
-    found = []
-    for one in given:
+    documents = space.get("questions") or ([{"kind": "contrast", **contrast}] if contrast else [])
+    read = []
+    for document in documents:
         try:
-            found.append(read_question(one))
+            read.append(read_question(document))
         except QuestionError:
             continue
-    return tuple(found)
+    return tuple(read)
 
 
 def _contrast_json(space: SearchSpace) -> dict[str, Any] | None:
-    """The first contrast, as readers of before ``questions`` expect it."""
+    """The first contrast, in the form that older versions read."""
     if space.contrast is None:
         return None
     return {name: getattr(space.contrast, name) for name in ("key", "baseline", "treatment")}

@@ -28,7 +28,7 @@ _MISSING = object()
 
 
 class SpaceError(ValueError):
-    """No such space, or a file that describes none; ``problems`` lists everything that is wrong."""
+    """There is no such space, or its file is wrong; ``problems`` lists everything."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -39,7 +39,8 @@ def read_space(path: Path) -> SearchSpace:
     """The space that a file describes; ``[space] name`` defaults to the file's own.
 
     Raises:
-        SpaceError: where it cannot be read, is no TOML, or with each problem under its key's path.
+        SpaceError: where it cannot be read or is not TOML; else listing each problem with the path
+            of its key.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -59,7 +60,7 @@ def read_space(path: Path) -> SearchSpace:
 
 
 class _Reader:
-    """Walks a document and remembers every problem with the path to it."""
+    """Reads a document and collects every problem with its path."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -68,30 +69,30 @@ class _Reader:
         self._unknown("", document, {"space", "fixed", "keys"})
         head = self._table("space", document.get("space", {}))
         self._unknown("space", head, SPACE)
-        about = self._about(head, default_name)
+        header = self._header(head, default_name)
         questions = self._questions(head)
         fixed = self._fixed(self._table("fixed", document.get("fixed", {})))
         tables = self._table("keys", document.get("keys", {}))
         keys = {name: self._key(f"keys.{name}", table) for name, table in tables.items()}
         if not keys:
             self.problems.append("keys: a space searches at least one key, got none")
-        whole = {name: key for name, key in keys.items() if key is not None}
+        complete = {name: key for name, key in keys.items() if key is not None}
         for path, question in questions.items():
             self.problems += [
                 f"{path}.{name}: {text}"
-                for name, text in design_problems(question, whole, fixed)
-                if len(whole) == len(keys)  # of a broken key nothing can be said
+                for name, text in design_problems(question, complete, fixed)
+                if len(complete) == len(keys)  # with a wrong key the design cannot be judged
             ]
         if self.problems:
             return None
         try:
-            asked = tuple(questions.values())
-            return SearchSpace(**about, keys=whole, fixed=fixed, questions=asked)
+            asked_questions = tuple(questions.values())
+            return SearchSpace(**header, keys=complete, fixed=fixed, questions=asked_questions)
         except ValueError as problem:
             self.problems.append(str(problem))
             return None
 
-    def _about(self, head: Mapping[str, Any], default_name: str) -> dict[str, Any]:
+    def _header(self, head: Mapping[str, Any], default_name: str) -> dict[str, Any]:
         return {
             "name": self._name(head.get("name", default_name)),
             "question": self._typed("space.question", head.get("question", _MISSING), str),
@@ -109,18 +110,18 @@ class _Reader:
         }
 
     def _questions(self, head: Mapping[str, Any]) -> dict[str, Question]:
-        """The questions by their path; ``contrast`` is the form of before there were more kinds."""
-        given: dict[str, Any] = {}
+        """The questions by their path; ``contrast`` is the older form of a single contrast."""
+        documents: dict[str, Any] = {}
         if "contrast" in head:
             table = self._table("space.contrast", head["contrast"])
-            given["space.contrast"] = {"kind": "contrast", **table}
-        listed = head.get("questions", [])
-        if not isinstance(listed, list):
-            self.problems.append(f"space.questions: a list of questions, got {listed!r}")
-            listed = []
-        given |= {f"space.questions[{number}]": one for number, one in enumerate(listed)}
+            documents["space.contrast"] = {"kind": "contrast", **table}
+        entries = head.get("questions", [])
+        if not isinstance(entries, list):
+            self.problems.append(f"space.questions: a list of questions, got {entries!r}")
+            entries = []
+        documents |= {f"space.questions[{number}]": entry for number, entry in enumerate(entries)}
         read: dict[str, Question] = {}
-        for path, table in given.items():
+        for path, table in documents.items():
             try:
                 read[path] = read_question(table)
             except QuestionError as error:
@@ -157,11 +158,11 @@ class _Reader:
             fields[name] = self._scalars(f"{path}.{name}", fields[name])
         numbers = [fields[name] for name in ("low", "high") if name in fields]
         numbers += fields.get("grid", ())
-        wanted = (int,) if kind is Int else (int, float)
-        wrong = [value for value in numbers if type(value) not in wanted]
-        if wrong:
-            word = "whole numbers" if kind is Int else "numbers"
-            self.problems.append(f"{path}: low, high and grid are {word}, got {wrong}")
+        number_types = (int,) if kind is Int else (int, float)
+        others = [value for value in numbers if type(value) not in number_types]
+        if others:
+            expected = "whole numbers" if kind is Int else "numbers"
+            self.problems.append(f"{path}: low, high and grid are {expected}, got {others}")
             return None
         if type(fields.get("log", False)) is not bool:
             self.problems.append(f"{path}.log: true or false, got {fields['log']!r}")
@@ -204,9 +205,9 @@ class _Reader:
             self.problems.append(f"space.name: one folder's name, got {value!r}")
         return value
 
-    def _count(self, path: str, value: Any, least: int = 1, most: float = math.inf) -> Any:
-        if type(value) is not int or not least <= value <= most:
-            expected = f"at least {least}" if most == math.inf else f"{least} to {most}"
+    def _count(self, path: str, value: Any, minimum: int = 1, maximum: float = math.inf) -> Any:
+        if type(value) is not int or not minimum <= value <= maximum:
+            expected = f"at least {minimum}" if maximum == math.inf else f"{minimum} to {maximum}"
             self.problems.append(f"{path}: a whole number of {expected}, got {value!r}")
         return value
 
@@ -220,8 +221,12 @@ class _Reader:
         got = "is missing" if given is None else f"got {given!r}"
         self.problems.append(f"{path}: one of {', '.join(choices)}, {got}")
 
-    def _unknown(self, path: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
-        for name in table.keys() - set(known):
-            near = nearest(name, known)
-            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(sorted(known))}"
+    def _unknown(self, path: str, table: Mapping[str, Any], choices: Iterable[str]) -> None:
+        for name in table.keys() - set(choices):
+            suggestion = nearest(name, choices)
+            hint = (
+                f"did you mean {suggestion!r}?"
+                if suggestion
+                else f"known are {', '.join(sorted(choices))}"
+            )
             self.problems.append(f"{path + '.' if path else ''}{name}: unknown; {hint}")

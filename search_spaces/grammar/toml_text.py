@@ -1,4 +1,4 @@
-"""A space written as the TOML that reads back to it."""
+"""Writes a space as TOML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDTH = 100
 
 
 def toml_text(space: SearchSpace) -> str:
-    """The file that ``read_space`` reads as an equal space."""
+    """The text of a file that ``read_space`` reads as an equal space."""
     lines = ["[space]"]
     lines += [f"{name} = {_value(getattr(space, name))}" for name in ("name", "question", "source")]
     lines += [
@@ -33,7 +33,7 @@ def toml_text(space: SearchSpace) -> str:
     ]
     if space.questions:
         lines += ["questions = ["]
-        lines += [f"    {_value(question_json(one))}," for one in space.questions]
+        lines += [f"    {_value(question_json(question))}," for question in space.questions]
         lines += ["]"]
     if space.fixed:
         lines += ["", "[fixed]", *_pairs(space.fixed)]
@@ -43,7 +43,7 @@ def toml_text(space: SearchSpace) -> str:
 
 
 def _key(key: Key) -> dict[str, Any]:
-    """A key's table; what has its usual value is left out."""
+    """A key's table, without entries that have their default."""
     domain = key.domain
     table: dict[str, Any] = {}
     if hasattr(domain, "values"):
@@ -73,6 +73,6 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(f"{name} = {_value(one)}" for name, one in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
-    # text, numbers and truth values are written alike in JSON; TOML's 5e-05 is a float as well
-    # but for DEL, which TOML wants escaped
+    # JSON and TOML write text, numbers and booleans alike; 5e-05 is a float in both
+    # except DEL, which TOML escapes
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

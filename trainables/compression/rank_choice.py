@@ -139,7 +139,7 @@ def _smallest_rank_within(cut: Sequence[float], allowed: float) -> int:
 def _best_raise(
     layer: Spectrum, ranks: Ints, unused: int, *, nested: bool
 ) -> tuple[float, Ints, int]:
-    """A layer's best step within ``left`` parameters: (-worth, ranks, parameters it costs)."""
+    """A layer's best step within ``unused`` parameters: (-worth, ranks, parameters it costs)."""
     size = layer.parameters(ranks)
     best = (0.0, ranks, 0)
     for proposed in _raises(ranks):

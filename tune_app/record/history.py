@@ -1,4 +1,4 @@
-"""What the ledger says about each trial, kept up to date as rows are added."""
+"""The state of each trial according to the ledger, updated as rows are added."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ LOST = ("lost_worker", "lost_node")
 """Kinds of failures that ended a worker."""
 
 WAITED_FOR = ("full_disk", "storage", "drained_node")
-"""Kinds of failures that say nothing of a trial: it is tried again for as long as it takes."""
+"""Kinds of failures that are not the trial's fault: it is retried without a limit."""
 
 
 @dataclass(slots=True)
 class TrialHistory:
     """One trial: its last finished epoch, its last attempt, and how that ended.
 
-    ``failures`` counts failed attempts by kind, and ``fruitless`` those in a row without a new
-    epoch between them, both since the last attempt that ended for good. ``host`` is where the last
-    attempt ran; "" where that is not known. ``threads`` are those that it computed with on a CPU; 0
-    where that is not known.
+    Attributes:
+        planned: the row with its plan.
+        last: the row of its last finished epoch.
+        attempt: number of its last attempt; 0 before the first.
+        ended: the row with the end of that attempt; None while it runs.
+        failures: number of failed attempts by kind, since the last final end.
+        fruitless: number of failed attempts in a row without a new epoch, since the same.
+        host: of the last attempt; "" where it is unknown.
+        threads: CPU threads of the last attempt on a CPU; 0 where they are unknown.
     """
 
     planned: Planned | None = None
@@ -43,19 +48,19 @@ class TrialHistory:
 
     @property
     def epoch(self) -> int:
-        """Finished epochs."""
+        """Number of finished epochs."""
         return self.last.epoch if self.last else 0
 
     @property
     def status(self) -> TrialStatus:
-        """How the trial stands; one whose failure is followed by another attempt is running."""
+        """The trial's status; after a failure that is retried it is running."""
         if self.ended is not None and not self.ended.retry:
             return TrialStatus(self.ended.status)
         return TrialStatus.RUNNING if self.attempt else TrialStatus.NEVER_RAN
 
     @property
     def known(self) -> bool:
-        """Whether running it again would give the same numbers."""
+        """Whether it has ended, so that running it again would give the same numbers."""
         return self.status.is_final
 
     def plan(self, row: Planned) -> None:
@@ -63,7 +68,7 @@ class TrialHistory:
         self.planned = row
 
     def reach(self, row: EpochResult) -> None:
-        """Adds a finished epoch; rows come in the order they were written."""
+        """Adds a finished epoch; rows come in the order in which they were written."""
         self.last = row
         self.fruitless = 0
 
@@ -98,9 +103,9 @@ class History:
             self.apply(row)
 
     def apply(self, row: SearchRow) -> None:
-        """Adds a row; those that are about no trial are ignored."""
+        """Adds a row; rows that are not about a trial are ignored."""
         match row:
-            case EpochResult():  # most rows are
+            case EpochResult():  # the most frequent kind first
                 self.trials[row.trial_id].reach(row)
             case Planned():
                 self.trials[row.trial_id].plan(row)
@@ -114,11 +119,11 @@ class History:
                 self.infeasible.append(row)
 
     def with_status(self, *statuses: TrialStatus) -> list[str]:
-        """The ids of the trials that have one of these statuses, in the order they entered."""
+        """The ids of the trials with one of these statuses, in the order of the ledger."""
         return [name for name, trial in self.trials.items() if trial.status in statuses]
 
     def __getitem__(self, trial_id: str) -> TrialHistory:
-        """The trial's history; an empty one if the ledger does not know it."""
+        """The trial's history; an empty one if the ledger does not have the trial."""
         return self.trials.get(trial_id) or TrialHistory()
 
     def __contains__(self, trial_id: str) -> bool:
@@ -130,10 +135,10 @@ def best_on_record(
 ) -> tuple[float, str]:
     """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
-    Best as ``analysis.study.best`` has it: of equal means the smaller network; runs on estimating
-    seeds alone, where there are any; and no configuration with less than half the runs of another.
-    A run that diverged or learned nothing counts at chance. ``limits`` are the most ``parameters``
-    and ``macs`` of a network that competes.
+    The rules are those of ``analysis.study.best``: of equal means the smaller network wins; where
+    there are runs on estimating seeds, only these count; a configuration with less than half the
+    runs of another does not compete. A run that diverged or learned nothing counts at chance.
+    ``limits`` are the largest ``parameters`` and ``macs`` of a network that competes.
     """
     groups: dict[str, list[str]] = {}
     for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
@@ -164,7 +169,7 @@ def best_on_record(
 
 
 def configuration_key(history: History, name: str) -> str:
-    """A key shared by trials that differ in their seed alone, whether or not they say defaults."""
+    """A key that is equal for trials that differ only in their seed, with or without defaults."""
     planned = history[name].planned
     if planned is None or not planned.config:
         return name
@@ -173,7 +178,7 @@ def configuration_key(history: History, name: str) -> str:
 
 
 def _judging(history: History, names: list[str]) -> list[str]:
-    """The runs that a configuration is judged by: on estimating seeds, where it has some."""
+    """The runs that a configuration is judged by: those on estimating seeds, if it has any."""
     return [name for name in names if _is_estimate(history[name])] or names
 
 
@@ -190,7 +195,7 @@ def _has_finished(trial: TrialHistory) -> bool:
 
 
 def _outcome(trial: TrialHistory) -> float:
-    """The final score; chance where the run diverged or learned nothing."""
+    """The final score; chance level where the run diverged or learned nothing."""
     config = trial.planned.config if trial.planned else {}
     chance, held_out = 1 / int(config.get("classes", 10)), config.get("validation_images")
     usual = HELD_OUT.get(config.get("dataset", "cifar10"), UNTOLD_HELD_OUT)

@@ -1,4 +1,4 @@
-"""Small facts that studies share, kept in a JSON file beside them."""
+"""A JSON file beside the studies for small facts that they share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from trainables.files.sealed import read_sealed, write_sealed
 
 
 def read_cache(path: Path) -> dict[str, Any]:
-    """What the file holds; nothing where it is absent or damaged."""
+    """The file's content; empty where it is missing or damaged."""
     return read_sealed(path) or {}
 
 
 def write_cache(path: Path, facts: dict[str, Any]) -> None:
-    """Writes the file whole or not at all; raises OSError where it cannot be written."""
+    """Replaces the file atomically; raises OSError where it cannot be written."""
     write_sealed(path, facts)

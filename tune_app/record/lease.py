@@ -1,4 +1,4 @@
-"""One driver a study: a lease that is renewed, so that it also holds where files do not lock."""
+"""One driver per study: a lease that is renewed, which also works where files cannot be locked."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from tune_app.record.storage import StorageFolder, without_secrets
 
 RENEW_SECONDS = 2.0
 STORAGE_RENEW_SECONDS = 5.0
-"""In a remote storage, where each renewal is two requests."""
+"""Interval of renewals in a remote storage, where each takes two requests."""
 
 STALE_SECONDS = 20.0
-"""A lease that stands still for this long is abandoned: a network disk's hiccup is shorter."""
+"""A lease without a renewal for this long is abandoned: pauses of network disks are shorter."""
 
 RENEWALS_MISSED = 3.0
-"""A lease may stand still for so many renewals of its holder, where these take longer."""
+"""A slow holder's lease may miss this many of its renewals."""
 
 READS_WAITED = 8.0
-"""And for so many reads of whoever waits: a renewal asks a storage two or three times as much."""
+"""It may also stand still for this many reads of the waiting driver: a renewal takes two or three
+times as long as a read."""
 
 LONGEST_PATIENCE_SECONDS = 600.0
-"""However slow its holder says that the storage is."""
+"""The longest wait, whatever the holder's lease says."""
 
 LATEST = 1e11
-"""Seconds since 1970; times beyond are damage."""
+"""Seconds since 1970; later times are taken for damage."""
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds a study.
+    """The driver that holds a study.
 
-    ``pid_namespace`` says in which process table ``pid`` counts; ``started_at`` tells a reused
-    process id apart. Both times are in seconds since the epoch, by the holder's clock. For
-    ``patience`` seconds its lease may stand still, as a storage that answers slowly makes it do.
+    ``pid_namespace`` is the process table to which ``pid`` belongs. ``started_at`` tells a reused
+    process id apart. Both times are in seconds since 1970, by the holder's clock. ``patience`` is
+    how long the lease may go without a renewal, in seconds: longer where the storage is slow.
     """
 
     token: str
@@ -59,14 +60,14 @@ class Holder(msgspec.Struct, frozen=True):
 
     @property
     def runs_here(self) -> bool | None:
-        """Whether its process runs on this machine; None where that cannot be seen from here."""
+        """Whether its process runs on this machine; None where that is not visible from here."""
         if not self.pid_namespace or self.pid_namespace != own_pid_namespace():
             return None
         return process_runs(self.pid, self.started_at)
 
 
 class LeaseHeldError(RuntimeError):
-    """Another driver works on the study; ``holder`` says which."""
+    """Another driver, ``holder``, works on the study."""
 
     def __init__(self, place: str, holder: Holder) -> None:
         self.holder = holder
@@ -77,13 +78,13 @@ class LeaseHeldError(RuntimeError):
 
 
 class Lease:
-    """Holds ``<place>/lease.json`` from entering to leaving; a thread renews it.
+    """A context that holds ``<place>/lease.json``, which a thread renews.
 
-    ``place`` is a study's folder, on a disk or in a storage. A holder whose process is gone is
-    followed at once. One on another machine is followed when its lease has stood still for
-    ``stale`` seconds, longer where the storage is slow, and entering waits for that.
-    ``lost_event`` is set when another driver took the lease over, after this one slept for long, or
-    when the folder was moved away.
+    ``place`` is a study's folder, on a disk or in a storage. The lease of a process that has ended
+    is taken over at once. A lease from another machine is taken over after ``stale`` seconds
+    without a renewal (longer where the storage is slow); entering waits for that. ``lost_event`` is
+    set when another driver has taken the lease over, because this one was suspended, or when the
+    folder was moved away.
 
     Raises:
         LeaseHeldError: on entering, when another driver holds the study.
@@ -105,7 +106,7 @@ class Lease:
         self._renewal_seconds = 0.0
         self._leaving = threading.Event()
         self._token = secrets.token_hex(8)
-        self._followed = ""  # the token of the holder that was taken for dead
+        self._followed = ""  # the token of the holder whose lease was taken over
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
@@ -122,10 +123,10 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self._leaving.set()
-        self._thread.join(STALE_SECONDS)  # a storage that is away may keep the lease
+        self._thread.join(STALE_SECONDS)  # the lease may remain in a storage that is away
 
     def _take(self, *, replace: bool) -> None:
-        """Writes this driver's name, and checks whether another did the same at this moment."""
+        """Writes the lease, and checks whether another driver did so at the same time."""
         began = time.monotonic()
         if not replace:
             try:
@@ -136,7 +137,7 @@ class Lease:
             self._folder.write(LEASE, self._encoded())
         self._renewal_seconds = time.monotonic() - began
         if replace or self._folder.is_remote:
-            # the last of several takers stays, and its write may be as slow as this one
+            # the last of several writers wins, and its write may be as slow as this one
             time.sleep(min(0.3, self.renew) + 2 * self._renewal_seconds)
         if not self._is_own():
             self._lose_race()
@@ -147,13 +148,15 @@ class Lease:
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):
             began = time.monotonic()
-            with contextlib.suppress(Exception):  # full, absent, away: the next renewal may do
+            with contextlib.suppress(
+                Exception
+            ):  # full, absent or away: the next renewal may succeed
                 if self._is_taken():
                     self.lost_event.set()
                     return
                 self._folder.write(LEASE, self._encoded())
             self._renewal_seconds = time.monotonic() - began
-        with contextlib.suppress(Exception):  # so slow that Python ends meanwhile, and S3 with it
+        with contextlib.suppress(Exception):  # so slow that the process ends before it is removed
             if self._is_own():
                 self._folder.remove(LEASE)
 
@@ -162,10 +165,10 @@ class Lease:
         return holder is not None and holder.token == self._token
 
     def _is_taken(self) -> bool:
-        """Whether another driver wrote its name, or the folder was moved away.
+        """Whether another driver has written the lease, or the folder was moved away.
 
-        A lease that is gone or damaged is nobody's. What the holder before wrote while its storage
-        hung may arrive late. Both are written over.
+        A lease that is missing or damaged is written again. So is one of the previous holder, whose
+        write may arrive late.
         """
         holder = self._read()
         if holder is None:
@@ -183,9 +186,9 @@ class Lease:
             return None
 
     def _alive(self, holder: Holder) -> Holder | None:
-        """Whoever holds the lease now; None once it is clear that nobody does.
+        """The present holder; None once it is clear that there is none.
 
-        Clocks of two hosts may differ: what counts is that the lease moves.
+        The clocks of two hosts may differ, so that only a change of the lease counts as a sign.
         """
         if (runs := holder.runs_here) is not None:
             return holder if runs else None
@@ -195,7 +198,9 @@ class Lease:
             if (now := self._read()) != holder:
                 return now
             patience = max(patience, READS_WAITED * (time.monotonic() - asked))
-            if not is_told and waited > min(1.5 * self.renew, patience / 2):  # else it had moved
+            if not is_told and waited > min(
+                1.5 * self.renew, patience / 2
+            ):  # by then a renewal is due
                 is_told = True
                 text = (
                     "%s was last driven by %s; a study has one driver at a time, so waiting up to "
@@ -223,10 +228,9 @@ class Lease:
 
 
 def driver_problems(place: Path) -> list[str]:
-    """Why another driver's lease would refuse a study's folder now; empty where none does.
+    """Why another driver's lease would keep this one off a study's folder; empty where none does.
 
-    Unlike entering the lease this waits for nothing: of a driver on another machine it goes by the
-    clock.
+    Unlike entering the lease this does not wait: of a driver elsewhere it goes by the clock.
     """
     try:
         holder = _decoded((place / LEASE).read_bytes())
@@ -255,12 +259,12 @@ def process_runs(pid: int, started_at: float) -> bool:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started_at) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, ValueError, OverflowError):  # the latter two: no process has that number
+    except (psutil.Error, ValueError, OverflowError):  # the latter two: not a possible process id
         return False
 
 
 def own_pid_namespace() -> str:
-    """An id of the process table of this boot and container; "" where there is none."""
+    """An id of the process table, for this boot and container; "" where it is unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"

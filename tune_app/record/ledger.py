@@ -1,4 +1,4 @@
-"""Appends to the ledger: one writer, one log; no acknowledged row is lost."""
+"""Appends to the ledger: a log with one writer, which loses no acknowledged row."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from trainables.files.file_problem import file_problem
 from trainables.files.study_folder import LEDGER
 
 SYNC_SECONDS = 1.0
-"""Rows reach the disk's surface within this time, one that ends something at once. A driver that is
-killed loses none either way: this is about machines that lose power."""
+"""Rows are forced to the disk within this time, and rows that end something at once. This protects
+against a loss of power; a driver that is killed loses no rows in any case."""
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LedgerError(OSError):
-    """The ledger cannot be written: its disk stayed full, or refuses; says what to do."""
+    """The ledger cannot be written: its disk stayed full, or refuses. The message has a remedy."""
 
 
 class Ledger:
     """An open ledger.
 
-    A batch of rows is one ``write`` in append mode. A driver that is killed leaves at most one torn
-    line, the last; opening the ledger again removes it.
+    A batch of rows is one ``write`` in append mode. A driver that is killed leaves at most one
+    incomplete line, the last; opening the ledger again removes it.
 
-    ``repaired`` is that torn line (None if there was none). ``wait_for_space(needed_bytes)`` is
-    asked while the disk is full; it blocks for a while and says whether to try again. ``failure``
-    says why the ledger cannot be written any more, "" while it can: rows that come later are
-    dropped, and a search that goes on from it trains them from checkpoints.
+    ``repaired`` is that incomplete line (None if there was none). ``wait_for_space(needed_bytes)``
+    is called while the disk is full; it blocks for a while and returns whether to try again.
+    ``failure`` is the reason why the ledger cannot be written any more, "" while it can. Later rows
+    are dropped, and a search that continues from the ledger trains them again from checkpoints.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Ledger:
         """Writes the rows, all or none.
 
         Raises:
-            LedgerError: the first time that it cannot; the ledger is as it was before.
+            LedgerError: the first time that they cannot be written; the ledger is then unchanged.
         """
         if not rows or self.failure:
             return
@@ -78,16 +78,16 @@ class Ledger:
 
     @property
     def size(self) -> int:
-        """Bytes that hold whole rows."""
+        """Number of bytes with whole rows."""
         return self._size
 
     def sync_if_due(self) -> None:
-        """Forces the rows to disk when the last time is ``SYNC_SECONDS`` ago."""
+        """Forces the rows to disk if ``SYNC_SECONDS`` have passed since the last time."""
         if time.monotonic() - self._synced_at >= SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
-        """Forces what was written to disk."""
+        """Forces the rows to disk."""
         if self._unsynced and not self.failure:
             try:
                 os.fdatasync(self._file)
@@ -97,7 +97,7 @@ class Ledger:
         self._synced_at = time.monotonic()
 
     def close(self) -> None:
-        """Forces what was written to disk and closes the file; closing twice is fine."""
+        """Forces the rows to disk and closes the file; may be called twice."""
         if self._file >= 0:
             try:
                 self.sync()
@@ -136,7 +136,7 @@ class Ledger:
 
 
 def _repair(file: int) -> str | None:
-    """Cuts off and returns an unfinished last line; a row that lacks only its end is kept."""
+    """Removes and returns an incomplete last line; a whole row without a line end gets one."""
     size = os.fstat(file).st_size
     tail = _last_line(file, size)
     if not tail:
@@ -151,7 +151,7 @@ def _repair(file: int) -> str | None:
 
 
 def _last_line(file: int, size: int, block: int = 65536) -> bytes:
-    """What follows the last newline."""
+    """The bytes after the last newline."""
     tail = b""
     while size > len(tail) and b"\n" not in tail:
         start = max(0, size - len(tail) - block)

@@ -15,38 +15,38 @@ from tune_app.command.options import RunOptions
 
 @dataclass(frozen=True, slots=True)
 class StudyPaths:
-    """The layout of a study folder; nothing is created here."""
+    """The layout of a study folder; creates nothing."""
 
     folder: Path
 
     @property
     def study(self) -> Path:
-        """What the study is: space, options, versions, device, identity."""
+        """The study's description: space, options, versions, device, identity."""
         return self.folder / STUDY
 
     @property
     def ledger(self) -> Path:
-        """What happened, one JSON row a line."""
+        """The log of all events, one JSON object per line."""
         return self.folder / LEDGER
 
     @property
     def checkpoints(self) -> Path:
-        """One folder a trial, named by its id."""
+        """One folder per trial, named by its id."""
         return self.folder / CHECKPOINTS
 
     @property
     def logs(self) -> Path:
-        """One text file a trial."""
+        """One text file per trial."""
         return self.folder / LOGS
 
     @property
     def tensorboard(self) -> Path:
-        """One folder a trial: what ``tensorboard --logdir`` is given."""
+        """One folder per trial, for ``tensorboard --logdir``."""
         return self.folder / TENSORBOARD
 
     @property
     def report(self) -> Path:
-        """The page that answers the question."""
+        """The report."""
         return self.folder / REPORT
 
 
@@ -64,14 +64,14 @@ def study_paths(options: RunOptions, space_name: str) -> StudyPaths:
 
 
 def until_now(name: str) -> str:
-    """The name of what is moved aside: the old one, and when that was."""
+    """The name for a file or folder that is moved aside now: the old one with the time."""
     return f"{name}.until-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
 def free_aside(path: Path) -> Path:
-    """Where a file or folder can be moved aside: a name that nothing has.
+    """An unused path to move a file or folder aside to.
 
-    Moments repeat, as when a clock is set back, and a file that has the name would be replaced.
+    A time may repeat, as when a clock is set back, and an existing file would be replaced.
     """
     name = until_now(path.name)
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
@@ -80,9 +80,9 @@ def free_aside(path: Path) -> Path:
 
 
 def _preset(paths: StudyPaths) -> str:
-    """The preset that a study runs with; "" where none can be read.
+    """The preset of a study; "" where none can be read.
 
-    Studies of a preset once had the space's own name, and are still continued.
+    Studies with a preset formerly had the space's name, and can still be continued.
     """
     try:
         return str(json.loads(paths.study.read_text(encoding="utf-8"))["options"]["preset"])

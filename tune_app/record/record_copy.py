@@ -1,4 +1,4 @@
-"""Copies a growing record to its storage from a thread of its own: no search waits for it."""
+"""Copies a growing record to its storage in a thread, so that the search does not wait."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tune_app.record.shared_record import RECORD, Segment, SharedRecord, end_of,
 from tune_app.record.storage import StorageFolder
 
 COPY_SECONDS = 5.0
-"""Between two looks at the ledger. A head that dies loses what it wrote since, and during one copy:
-ten seconds at most, where the storage takes a megabyte in five."""
+"""Interval between copies. A head that dies loses the rows of this interval and of one copy: ten
+seconds at most, if the storage takes a megabyte in five."""
 
 SEAL_BYTES = 1_000_000
-"""A segment that has grown so far is written no more: the next one begins."""
+"""A segment of this size is complete, and the next one begins."""
 
 LONGEST_ROW_BYTES = 1_000_000
 
 RETRY_SECONDS = 1.0
-"""Between two tries at a storage that refuses."""
+"""Interval between attempts while the storage refuses."""
 
 PATIENCE_SECONDS = 30.0
-"""The end of a search waits so long for a storage that takes nothing."""
+"""How long the end of a search waits for a storage that takes nothing."""
 
 
 class RecordCopy:
-    """Keeps ``<storage>/record`` up to date with a ledger that grows, from entering to leaving.
+    """A context that keeps ``<storage>/record`` up to date with a growing ledger.
 
-    ``size`` says how many bytes of the ledger are whole rows. ``announce`` is called first, once:
-    it makes the record findable. A storage that refuses is asked again for as long as it takes;
-    this thread alone waits, and ``away_seconds`` says how long it has been. ``lost_event`` is set
-    when another driver goes on with the record.
+    ``size`` returns the number of bytes with whole rows. ``announce`` is called once, first, to
+    enter the record in the storage's index. While the storage refuses, the thread tries again
+    without a limit, and ``away_seconds`` tells for how long. ``lost_event`` is set when another
+    driver continues the record.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class RecordCopy:
         self._files: dict[str, Path] = {}
         self._record: SharedRecord | None = None
         self._driver = ""
-        self._sealed: list[Segment] = []  # of this record, whoever wrote them
+        self._sealed: list[Segment] = []  # complete segments of the record, by any driver
         self._open: Segment | None = None
-        self._replaced: list[Segment] = []  # by longer ones, which the reader takes
+        self._replaced: list[Segment] = []  # segments that longer ones have replaced
         self._begun = self._superseded = False
         self._trying_since: float | None = None
         self._taken_at = 0.0
@@ -75,15 +75,15 @@ class RecordCopy:
             self._changed.notify_all()
 
     def add(self, *files: Path) -> None:
-        """Copies files too, as they then are, under their names; one that is not there is not."""
+        """Also copies these files, under their names, as they are at that time, if they exist."""
         with self._changed:
             self._files |= {file.name: file for file in files}
             self._changed.notify_all()
 
     def finish(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Waits until all of it lies in the storage, or it has taken nothing for so many seconds.
+        """Waits until everything is in the storage, or it has taken nothing for ``seconds``.
 
-        Returns whether all of it does. A slow storage has as long as it takes.
+        Returns whether everything is. A slow storage may take longer, as long as it takes some.
         """
         with self._changed:
             self._finishing = True
@@ -97,19 +97,19 @@ class RecordCopy:
             return True
 
     def settle(self, seconds: float) -> None:
-        """Waits so long at most for a copy that is under way."""
+        """Waits up to ``seconds`` for a copy in progress."""
         with self._changed:
             self._changed.wait_for(lambda: self._trying_since is None, seconds)
 
     @property
     def away_seconds(self) -> float:
-        """How long the storage has not taken what it was given; 0 where nothing waits."""
+        """For how long the storage has taken nothing; 0 where nothing waits."""
         since = self._trying_since
         return 0.0 if since is None else time.monotonic() - since
 
     @property
     def problem(self) -> str:
-        """What the storage last said, while it refuses; "" where it said nothing."""
+        """The storage's last error, while it refuses; "" where there was none."""
         return self._problem
 
     def _is_done(self) -> bool:
@@ -134,15 +134,15 @@ class RecordCopy:
         self._trying_since = self._trying_since or time.monotonic()
         try:
             self._copy()
-        except Exception as problem:  # whatever it is: the thread goes on, and the outage is told
+        except Exception as problem:  # any error: the thread continues, and the outage is reported
             self._problem = str(problem)
         else:
             self._trying_since, self._problem = None, ""
             self._remove_replaced()
 
     def _copy(self) -> None:
-        """Everything that is there now; nothing once a later driver goes on with the record."""
-        if self._lost_event.is_set():  # it would spoil nothing, and stop the driver that took over
+        """Copies everything that is new; nothing once a later driver continues the record."""
+        if self._lost_event.is_set():  # writing would stop the driver that took over
             self._superseded = True
             return
         record = self._opened()
@@ -163,12 +163,12 @@ class RecordCopy:
                 self._taken()
 
     def _taken(self) -> None:
-        """The storage took a piece: it is slow at most."""
+        """Notes that the storage has taken a piece: it is slow, but not away."""
         with self._changed:
             self._trying_since = self._taken_at = time.monotonic()
 
     def _opened(self) -> SharedRecord:
-        """The record, and what of it this ledger goes on from: an open segment is written anew."""
+        """Opens the record and finds its segments that this ledger continues."""
         if self._record is None:
             self._announce()
             record = SharedRecord(StorageFolder(self._storage))
@@ -179,7 +179,7 @@ class RecordCopy:
         return self._record
 
     def _extend(self, record: SharedRecord, size: int) -> None:
-        """Writes one segment: the open one with what has come since, or as much as one may hold."""
+        """Writes the open segment again with the new rows, or a new one, up to its full size."""
         before = self._open
         start = before.start if before else end_of(self._sealed)
         with self._ledger.open("rb") as file:
@@ -198,10 +198,10 @@ class RecordCopy:
             self._replaced.append(before)
 
     def _remove_replaced(self) -> None:
-        """Removes what longer segments replaced, once the copy counts as made.
+        """Removes segments that longer ones have replaced, after the copy.
 
-        A storage is asked again for many seconds before a removal fails. That is neither an outage
-        nor, once it is given up, a sign that the storage takes what it is given.
+        A removal is repeated for many seconds before it fails. A failure is not an outage, and a
+        removal that is given up is not a sign that the storage works.
         """
         while self._record and self._replaced:
             with contextlib.suppress(OSError):
@@ -209,7 +209,7 @@ class RecordCopy:
 
 
 def _first_rows(content: bytes, least: int) -> bytes:
-    """As many whole rows as come to ``least`` bytes; all where they are fewer."""
+    """The first whole rows with at least ``least`` bytes together; all if they have fewer."""
     if len(content) <= least:
         return content
     return content[: content.index(b"\n", least - 1) + 1]

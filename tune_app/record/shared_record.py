@@ -1,13 +1,13 @@
-"""A study's record in its storage: what a head whose disk is empty goes on from.
+"""A study's record in its storage, from which a head with an empty disk continues.
 
-Object stores cannot append, so the ledger lies there in pieces, and each is written once::
+Object stores cannot append, so the ledger is stored in segments, each written once::
 
     record/runs/NUMBER-TOKEN.json                            a driver, and the pieces it builds on
     record/segments/NUMBER-TOKEN/START-LENGTH-DIGEST.jsonl   bytes of the ledger from START on
     record/study.json, record/report.html, …                 copies, replaced as a whole
 
-A driver writes under its own number alone. One that was taken for dead and wakes up cannot spoil
-what its successor, with a higher number, goes on with.
+A driver writes only under its own number. A driver that was suspended and resumes therefore cannot
+damage the record of its successor, which has a higher number.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ RECORD = "record"
 
 
 class SharedRecordError(ValueError):
-    """The record in a storage is damaged; the message says where."""
+    """The record in a storage is damaged; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Bytes of the ledger from ``start`` on, written by ``driver``; ``digest`` is of them."""
+    """Bytes of the ledger from ``start`` on, written by ``driver``, with their digest."""
 
     driver: str
     start: int
@@ -44,27 +44,27 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """The place in the ledger after its last byte."""
+        """The position in the ledger after its last byte."""
         return self.start + self.length
 
     @property
     def name(self) -> str:
-        """Below the folder of segments."""
+        """Its path below the folder of segments."""
         return f"{self.driver}/{self.start:012d}-{self.length}-{self.digest}.jsonl"
 
     @classmethod
     def of(cls, driver: str, start: int, content: bytes) -> Segment:
-        """The one that holds ``content``."""
+        """The segment of this content."""
         return cls(driver, start, len(content), _digest(content))
 
     @classmethod
     def parse(cls, name: str) -> Segment | None:
-        """None where the name is no segment's."""
+        """The segment of this name; None where it is not a segment's name."""
         found = re.fullmatch(r"([^/]+)/(\d+)-(\d+)-([0-9a-f]+)\.jsonl", name)
         return cls(found[1], int(found[2]), int(found[3]), found[4]) if found else None
 
     def holds(self, content: bytes) -> bool:
-        """Whether these are its bytes."""
+        """Whether the content has its length and digest."""
         return len(content) == self.length and _digest(content) == self.digest
 
 
@@ -73,15 +73,15 @@ def _digest(content: bytes) -> str:
 
 
 class SharedRecord:
-    """Reads and writes the record of one study below ``folder``, the study's in the storage."""
+    """Reads and writes the record of one study; ``folder`` is the study's in the storage."""
 
     def __init__(self, folder: StorageFolder) -> None:
         self.folder = folder
 
     def segments(self) -> list[Segment]:
-        """Those of the newest driver's record, each beginning where the one before ends.
+        """The segments of the newest driver's record, each beginning where the previous one ends.
 
-        Where the last was written at several lengths, the longest; none where nothing is there.
+        Of several with the same start the longest counts. Empty where there is no record.
         """
         driver = self.newest_driver()
         if not driver:
@@ -93,7 +93,7 @@ class SharedRecord:
         return chain
 
     def newest_driver(self) -> str:
-        """The name of the driver that began last; "" where none did."""
+        """The name of the latest driver; "" where there is none."""
         runs = self.folder.names(f"{RECORD}/runs")
         return runs[-1].removesuffix(".json") if runs else ""
 
@@ -107,10 +107,10 @@ class SharedRecord:
         return [segment for name in names if (segment := Segment.parse(f"{driver}/{name}"))]
 
     def read(self, segment: Segment) -> bytes:
-        """Its bytes.
+        """The segment's bytes.
 
         Raises:
-            SharedRecordError: where it holds others, or is gone.
+            SharedRecordError: where they differ from what was written, or are missing.
         """
         name = f"{RECORD}/segments/{segment.name}"
         try:
@@ -124,8 +124,8 @@ class SharedRecord:
     def content(self) -> bytes:
         """The whole ledger.
 
-        The last segment may still be on its way: where it is not whole, a shorter one of the same
-        start takes its place. While its driver lives, a longer one may have replaced it meanwhile.
+        The last segment may be incomplete; a shorter one with the same start then takes its place.
+        While its driver runs, a longer one may replace it during the reading, which is repeated.
 
         Raises:
             SharedRecordError: where an earlier segment is damaged.
@@ -148,28 +148,28 @@ class SharedRecord:
                 return self.read(segment)
             except SharedRecordError:
                 continue
-        return self.read(last)  # which says what is wrong
+        return self.read(last)  # raises the error
 
     def write(self, segment: Segment, content: bytes) -> None:
         """Writes a segment."""
         self.folder.write(f"{RECORD}/segments/{segment.name}", content)
 
     def remove(self, segment: Segment) -> None:
-        """Removes one that a longer one has replaced."""
+        """Removes a segment that a longer one has replaced."""
         self.folder.remove(f"{RECORD}/segments/{segment.name}")
 
     def begin(self, driver: str, base: Sequence[Segment]) -> None:
-        """From now on the record is ``base`` and what ``driver`` writes after it."""
+        """Makes the record consist of ``base`` and what ``driver`` writes after it."""
         content = msgspec.json.encode([one.name for one in base])
         self.folder.write(f"{RECORD}/runs/{driver}.json", content)
 
     def next_driver(self) -> str:
-        """A name for a driver that begins now; later ones come after it in order."""
+        """The name for a new driver; names of later drivers sort after it."""
         number = int(self.newest_driver().partition("-")[0] or 0) + 1
         return f"{number:06d}-{secrets.token_hex(4)}"
 
     def fetch(self, name: str, path: Path) -> bool:
-        """Copies a file of the record to ``path``; whether there is one."""
+        """Copies a file of the record to ``path``; returns whether it exists."""
         try:
             content = self.folder.read(f"{RECORD}/{name}")
         except FileNotFoundError:
@@ -179,11 +179,11 @@ class SharedRecord:
 
 
 def end_of(segments: Sequence[Segment]) -> int:
-    """How many bytes of the ledger they hold."""
+    """The number of bytes of the ledger that the segments hold."""
     return segments[-1].end if segments else 0
 
 
 def shared_part(segments: Sequence[Segment], ledger: Path) -> list[Segment]:
-    """The first segments, as many as a ledger on this disk holds byte by byte."""
+    """The first segments whose bytes are equal to those of a ledger on this disk."""
     with ledger.open("rb") as file:
         return list(takewhile(lambda one: one.holds(file.read(one.length)), segments))

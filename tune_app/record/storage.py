@@ -1,4 +1,4 @@
-"""Small files beside the checkpoints, in a folder or under a URI."""
+"""Small files in a study's storage, which is a folder or a URI."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
 
 ANSWER_SECONDS = 30.0
-"""For one call to a remote storage: S3 may hang for ever."""
+"""Time limit of one call to a remote storage: a request to S3 may hang for ever."""
 
 
 class StorageFolder:
-    """A folder of a storage, named by a path or URI; a file is written whole or not at all.
+    """A folder of a storage, given as a path or URI; files are written atomically.
 
     Each call to a remote storage ends within ``seconds``. Every method raises OSError where the
-    storage refuses or its bucket is gone, and FileNotFoundError for a file that is not there.
+    storage refuses or its bucket is gone, and FileNotFoundError for a missing file.
     """
 
     def __init__(self, storage: str, *, seconds: float = ANSWER_SECONDS) -> None:
@@ -45,11 +45,11 @@ class StorageFolder:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it is no folder of this machine's file system."""
+        """Whether it is not a folder of this machine's file system."""
         return self._local is None
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes a file, and the folders above it where there are none."""
+        """Writes a file, and creates the folders above it."""
         if self._local is None:
             within(self._seconds, lambda: self._put(f"{self._root}/{name}", content))
             return
@@ -59,9 +59,9 @@ class StorageFolder:
             draft.write_bytes(content)
 
     def create(self, name: str, content: bytes) -> None:
-        """Writes a file that is not there; raises FileExistsError where it is.
+        """Writes a new file; raises FileExistsError where it exists.
 
-        A remote storage cannot tell whether another did the same at this moment: the last stays.
+        In a remote storage two processes may do so at the same time; the last write wins.
         """
         if self._local is None:
             self.write(name, content)
@@ -85,9 +85,9 @@ class StorageFolder:
         within(self._seconds, lambda: remove_file(self._remote, f"{self._root}/{name}"))
 
     def names(self, below: str) -> list[str]:
-        """The files below one of its folders, however deep, by their path there; in order.
+        """The sorted paths of all files below one of its folders, relative to that folder.
 
-        There are none where there is no such folder.
+        Empty where there is no such folder.
         """
         if self._local is not None:
             return sorted(_files_below(self._local / below))
@@ -109,10 +109,12 @@ class StorageFolder:
 
 
 def _files_below(top: Path) -> Iterator[str]:
-    """By their path there; a folder that cannot be read is an error, as ``Path.rglob`` has none."""
+    """The relative paths of all files below; raises for unreadable folders, unlike ``rglob``."""
 
     def fail(problem: OSError) -> None:
-        if not isinstance(problem, FileNotFoundError):  # removed meanwhile, or never there
+        if not isinstance(
+            problem, FileNotFoundError
+        ):  # removed in the meantime, or it never existed
             raise problem
 
     for folder, _, names in os.walk(top, onerror=fail):
@@ -120,7 +122,7 @@ def _files_below(top: Path) -> Iterator[str]:
 
 
 def free_bytes(storage: str) -> int | None:
-    """Free bytes of a folder; None where they are unknown."""
+    """Free bytes on the disk of a folder; None where they are unknown."""
     if is_uri(storage):
         return None
     try:
@@ -130,13 +132,13 @@ def free_bytes(storage: str) -> int | None:
 
 
 def named_place(storage: str) -> str:
-    """A storage as the terminal's lines name it: without secrets and without options."""
+    """The name of a storage for the terminal: without secrets and without options."""
     return without_secrets(storage).partition("?")[0]
 
 
 def without_secrets(text: str) -> str:
-    """Text as a study's files may hold it: its URIs without ``key:secret@``.
+    """The text without ``key:secret@`` in its URIs, for the study's files.
 
-    Whoever reads the study's storage later finds both in the environment (AWS_ACCESS_KEY_ID, …).
+    Later readers of the storage take both from the environment (AWS_ACCESS_KEY_ID, …).
     """
     return re.sub(r"(?<=://)[^/@\s\"']*@", "", text)

@@ -1,4 +1,4 @@
-"""``study.json`` as it was written; where it is lost, the same facts from the ledger."""
+"""Reads ``study.json``, or the same facts from the ledger where that file is lost."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 # The record's reader is imported where it is used: a machine that only trains has no msgspec.
 
 RESOLVED = ("precision", "classes", "data_digest")
-"""Keys that a space leaves open and a study resolves once."""
+"""Keys that a space may leave open and a study resolves once."""
 
 OBJECTS = ("identity", "options", "dataset", "space")
-"""What study.json must hold as objects, where it holds them."""
+"""Entries of study.json that must be objects."""
 
 
 def read_information(path: Path) -> dict[str, Any] | None:
-    """The content of a study.json; None where there is none that can be read."""
+    """The content of a study.json; None where it is missing or cannot be read."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -36,7 +36,7 @@ def read_information(path: Path) -> dict[str, Any] | None:
 
 
 def stored_identity(paths: StudyPaths) -> dict[str, Any]:
-    """``identity`` of the study's study.json; empty where none can be read."""
+    """The entry ``identity`` of the study's study.json; empty where it cannot be read."""
     identity = (read_information(paths.study) or {}).get("identity")
     objects = ("fixed", "resolved")
     if not isinstance(identity, dict) or not identity:
@@ -46,9 +46,9 @@ def stored_identity(paths: StudyPaths) -> dict[str, Any]:
 
 
 def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
-    """What the study put for open values when it began; empty where it has not begun.
+    """The values that the study resolved when it began; empty where it has not begun.
 
-    Where study.json does not say, the first trial on record does.
+    They come from study.json, or else from the first trial on record.
     """
     identity = stored_identity(paths)
     if identity:
@@ -58,12 +58,12 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
 
 
 def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:
-    """The configurations on record, as they were planned; none where there is no study."""
+    """The planned configurations on record; empty where there is no study."""
     return [row.config for row in planned_trials(paths)]
 
 
 def planned_trials(paths: StudyPaths) -> list[Planned]:
-    """The trials on record, as they were planned; none where there is no study."""
+    """The planned trials on record; empty where there is no study."""
     if not paths.folder.is_dir():
         return []
     from analysis.record.record import RecordError, read_record
@@ -78,10 +78,10 @@ def planned_trials(paths: StudyPaths) -> list[Planned]:
 
 @dataclass(frozen=True, slots=True)
 class StudyName:
-    """Who a study is, wherever its folder lies.
+    """The identity of a study, independent of its folder.
 
-    ``study_id`` is random, so that two studies of one name share nothing; "" for a study that
-    began before there were ids. ``shared`` names its folder in a storage that others use too.
+    ``study_id`` is random, so that two studies of the same name share nothing; "" for a study from
+    before there were ids. ``shared`` is the name of its folder in a storage.
     """
 
     study_id: str
@@ -89,7 +89,7 @@ class StudyName:
 
 
 def opening_rows(paths: StudyPaths) -> tuple[SearchRow, ...]:
-    """The ledger's first row, which says whose it is; none where there is no such row."""
+    """The ledger's first row, which names the study; empty where there is no such row."""
     import msgspec
 
     from analysis.record.rows import AnyRow
@@ -102,9 +102,9 @@ def opening_rows(paths: StudyPaths) -> tuple[SearchRow, ...]:
 
 
 def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | None:
-    """Of a study that has begun; None where nothing is on record.
+    """The identity of a study that has begun; None where nothing is on record.
 
-    study.json is asked first, since a ledger of before has no id; then the ledger's first line.
+    It comes from study.json, since old ledgers have no id, or else from the ledger's first line.
     """
     from analysis.record.rows import Opened, rows_of
 

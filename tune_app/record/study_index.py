@@ -1,4 +1,4 @@
-"""Which studies a storage holds, by name: how a head with an empty disk finds the one it means."""
+"""An index of the studies in a storage, by name, for a head with an empty disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INDEX = ".studies"
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
-    """A study in a storage: its id, its folder there, who began it, and when (since 1970)."""
+    """A study in a storage: its id and folder, the host that began it, and when (since 1970)."""
 
     study_id: str
     folder: str
@@ -20,19 +20,19 @@ class IndexEntry(msgspec.Struct, frozen=True):
 
 
 class StudyIndex:
-    """``<storage>/.studies/<name>/<id>.json``, a file a study."""
+    """The files ``<storage>/.studies/<name>/<id>.json``, one per study."""
 
     def __init__(self, storage: StorageFolder) -> None:
         self._storage = storage
 
     def find(self, name: str) -> list[IndexEntry]:
-        """The studies of a name, the oldest first."""
+        """The studies of a name, oldest first."""
         files = self._storage.names(f"{INDEX}/{name}")
         found = [self._read(f"{INDEX}/{name}/{file}") for file in files if file.endswith(".json")]
         return sorted(found, key=lambda entry: entry.time)
 
     def enter(self, name: str, entry: IndexEntry) -> None:
-        """Writes an entry down; one that is there stays."""
+        """Writes an entry, unless it exists."""
         path = _path(name, entry)
         try:
             self._storage.read(path)
@@ -40,7 +40,7 @@ class StudyIndex:
             self._storage.write(path, msgspec.json.encode(entry))
 
     def rename(self, name: str, entry: IndexEntry, new: str) -> None:
-        """Gives a study another name; its folder keeps its own."""
+        """Renames a study; its folder keeps its name."""
         self._storage.write(_path(new, entry), msgspec.json.encode(entry))
         self._storage.remove(_path(name, entry))
 
