@@ -44,7 +44,7 @@ def latencies(study: Study) -> pd.DataFrame:
 
 
 def _row(card: dict[str, Any], configurations: dict[str, str]) -> tuple[Any, ...] | None:
-    """The row of a card; None if it is damaged, without latencies, or of a trial not in the study."""
+    """The row of a card; None if it is damaged, has no latencies, or is of an unknown trial."""
     try:
         trial_id = card["trial_id"]
         return trial_id, configurations[trial_id], *_fastest(card), _machine(card)

@@ -50,7 +50,7 @@ class Study:
 
     @functools.cached_property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial; the columns are those of ``analysis.record.dtypes.TRIAL_DTYPES``."""
+        """A row for each trial; for the columns see ``analysis.record.dtypes.TRIAL_DTYPES``."""
         return interrupted_unless_held(self.tables.trials, held=self.held)
 
     @property
@@ -60,7 +60,7 @@ class Study:
 
     @property
     def aliases(self) -> pd.DataFrame:
-        """Configurations that resolve to another trial (``same_as``), with their keys as written."""
+        """Configurations that resolve to a trial (``same_as``), with their keys as written."""
         return self.tables.aliases
 
     @property
