@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from trainables.compression.trained import Trained, TrialError
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
+from trainables.networks.module_copy import copy_module
 from trainables.networks.substitute import install
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.layer_size import LayerSize
@@ -213,7 +213,7 @@ def _decompose(
 def _assemble(
     trained: Trained, layers: Sequence[CompressedLayer], rule: str, target: Target
 ) -> Compressed:
-    network = copy.deepcopy(trained.network)
+    network = copy_module(trained.network)
     for layer in layers:
         if layer.module is not None:
             install(network, layer.name, layer.module)

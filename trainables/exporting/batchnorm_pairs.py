@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from trainables.layers.base import FactorizedConv2d
 from trainables.networks.resnet9 import ConvNorm
+from trainables.networks.trace import oddity
 
 Names = dict[str, str]
 
@@ -36,7 +37,7 @@ def batchnorm_pairs(network: nn.Module) -> Names:
             _is_foldable(modules.get(str(node.target)))
             and isinstance(producer, fx.Node)
             and producer.op == "call_module"
-            and isinstance(modules[str(producer.target)], nn.Conv2d | FactorizedConv2d)
+            and _takes_a_weight(modules[str(producer.target)])
             and len(producer.users) == 1
             and calls[node.target] == calls[producer.target] == 1
         ):
@@ -47,6 +48,13 @@ def batchnorm_pairs(network: nn.Module) -> Names:
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, FactorizedConv2d) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _takes_a_weight(module: nn.Module) -> bool:
+    """Whether it is a convolution that computes with the weight that it is given, as it is."""
+    if isinstance(module, nn.Conv2d):
+        return not oddity(module)
+    return isinstance(module, FactorizedConv2d)
 
 
 def _is_foldable(module: Any) -> bool:

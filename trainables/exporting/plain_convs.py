@@ -7,7 +7,6 @@ its factors, and computes its kernel from them at every forward pass.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -21,6 +20,7 @@ from trainables.layers.kernel_form import KernelForm
 from trainables.layers.linear import FactorizedLinear
 from trainables.layers.separable_form import SeparableForm
 from trainables.networks.layer_calls import put_layer
+from trainables.networks.module_copy import copy_module
 from trainables.sizes.network import NetworkSize
 from trainables.sizes.spec import Call, ConvSpec, Extent
 
@@ -50,7 +50,7 @@ def make_plain(
         fold_norm: whether BatchNorm is folded into the convolution before it, where
             ``batchnorm_pairs`` finds one. It is never folded into a layer that keeps its factors.
     """
-    plain = copy.deepcopy(network).double().eval()
+    plain = copy_module(network).double().eval()
     pairs = batchnorm_pairs(plain) if fold_norm else {}
     for name, calls in zip(size.names, size.inputs, strict=True):
         layer = plain.get_submodule(name)

@@ -119,11 +119,21 @@ def call_layers(
         shape = " x ".join(map(str, image))
         raise NetworkError(
             f"{name} cannot be called with images of {shape}: {words_of(problem)}"
-            f"{where_it_failed(problem)}; every layer must follow from the image's size alone"
+            f"{where_it_failed(problem)}; {_advice(module)}"
         ) from problem
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _advice(module: nn.Module) -> str:
+    """What may be wrong with a network that cannot be called."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    others = {one.dtype for one in tensors.values() if one.is_floating_point()} - {torch.float32}
+    if others:
+        kinds = ", ".join(sorted(map(str, others)))
+        return f"it holds tensors of {kinds}: return it in torch.float32, in which it is trained"
+    return "every layer must follow from the image's size alone"
 
 
 def extents(module: nn.Module, calls: Calls, images: int) -> dict[str, tuple[Call, ...]]:

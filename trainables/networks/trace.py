@@ -179,7 +179,9 @@ def _rows(module: nn.Module, work: ImageWork, bypassed: Collection[str]) -> list
     positions = {name: number for number, name in enumerate(work.calls)}
     rows = []
     for name, layer in layers_of(module):
-        obstacle = BYPASSED if name in bypassed else _obstacle(layer, owners)
+        obstacle = BYPASSED if name in bypassed else oddity(layer)
+        if not obstacle and owners[id(layer.weight)] > 1:
+            obstacle = "its weight is shared with another layer"
         if not obstacle and name in work.read:
             obstacle = READ
         row = _row(name, layer, work.calls.get(name, ()), positions.get(name, -1), obstacle)
@@ -229,12 +231,11 @@ def _row(
     )
 
 
-def _obstacle(layer: nn.Conv2d | nn.Linear, owners: Mapping[int, int]) -> str:
-    """Why factors cannot stand for the layer, whatever its shape."""
+def oddity(layer: nn.Conv2d | nn.Linear) -> str:
+    """Why another weight cannot stand for the layer's own; "" for a plain layer."""
     kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.Linear
     own = type(layer)
-    weight = layer._parameters.get("weight")
-    if weight is None:
+    if layer._parameters.get("weight") is None:
         return "its weight is computed from other parameters"
     if layer.bias is not None and layer._parameters.get("bias") is None:
         return "its bias is computed from other parameters"
@@ -246,8 +247,6 @@ def _obstacle(layer: nn.Conv2d | nn.Linear, owners: Mapping[int, int]) -> str:
         return f"a {own.__name__} computes something of its own"
     if any(getattr(layer, hooks) for hooks in HOOKS):
         return "hooks on it change what it does"
-    if owners[id(weight)] > 1:
-        return "its weight is shared with another layer"
     return ""
 
 
@@ -267,6 +266,8 @@ def _count_classes(output: Any, classes: int | None, name: str) -> int:
         )
     if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
         got = ("batch", *output.shape[1:]) if output.shape[:1] == (BATCH,) else output.shape
-        flat = "; flatten(1) gives them" if output.shape[1:].numel() == output.shape[1] else ""
+        flat = (
+            "; flatten(1) gives them" if output.shape[2:] and output.shape[2:].numel() == 1 else ""
+        )
         raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))}){flat}")
     return output.shape[1]

@@ -123,11 +123,29 @@ def test_a_layer_that_factors_cannot_stand_for_stays_dense(name: str, reason: st
             marks=pytest.mark.slow,  # torch imports its compiler
         ),
         ("map", r"got \(batch, 5, 1, 1\); flatten\(1\) gives them"),
+        ("in_half", r"it holds tensors of torch.float16: return it in torch.float32"),
     ],
 )
 def test_a_network_that_hides_its_layers_is_refused(name: str, words: str) -> None:
     with pytest.raises(NetworkError, match=words):
         table_of(name)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated")
+def test_weights_that_are_computed_from_others_are_exported() -> None:
+    size = size_of("normed_weights")
+    reasons = [row.reason for row in size.table.rows if row.name.startswith("normed")]
+    assert reasons == ["its weight is computed from other parameters"] * 3 + [
+        "hooks on it change what it does"
+    ]
+    network = build_network(size, batch=2, seed=0)
+    for _ in range(2):
+        network(torch.randn(8, 3, 32, 32) + 1).sum().backward()
+    network.eval()
+    x = torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        plain = make_plain(network, size, form=FACTORS)
+        torch.testing.assert_close(plain(x), network(x), rtol=1e-4, atol=1e-5)
 
 
 def test_nothing_that_can_be_replaced_is_explained() -> None:

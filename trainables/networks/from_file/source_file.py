@@ -19,6 +19,7 @@ from trainables.sizes.read_files import is_checksum
 from trainables.text.suggestion import did_you_mean
 
 PACKAGE = "__init__.py"
+LISTED = 8  # functions that a message names
 
 Names = tuple[str, ...]
 
@@ -49,15 +50,18 @@ def find_function(texts: Sources, path: Path, function: str) -> Callable[..., nn
         if callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
     hint = did_you_mean(function, own)
-    raise NetworkError(
-        f"{name} has no function {function!r}: it has {', '.join(own) or 'none'}{hint}"
-    )
+    listed = ", ".join(own[:LISTED]) + (", …" if len(own) > LISTED else "")
+    raise NetworkError(f"{name} has no function {function!r}: it has {listed or 'none'}{hint}")
 
 
 def takes(function: Callable[..., object], argument: str) -> bool:
     """Whether a function can be called with this argument by name."""
     parameters = inspect.signature(function).parameters.values()
-    return any(one.name == argument or one.kind is one.VAR_KEYWORD for one in parameters)
+    return any(
+        one.kind is one.VAR_KEYWORD
+        or (one.name == argument and one.kind is not one.POSITIONAL_ONLY)
+        for one in parameters
+    )
 
 
 def _words(problem: BaseException) -> str:
