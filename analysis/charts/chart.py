@@ -1,4 +1,4 @@
-"""What a chart is: a frame of the numbers shown, a picture of that frame, a caption in words."""
+"""The interface of a chart: a frame with its numbers, a picture of that frame, a caption."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class FigureError(ValueError):
 
 
 class NothingToShow(LookupError):  # noqa: N818 (it is no error: there is nothing yet)
-    """The study holds nothing for a chart; the message says why, as a sentence."""
+    """The study has no data for a chart; the message is a sentence with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``frame`` raises ``NothingToShow`` where a study has nothing for the chart.
+    """A chart. ``frame`` raises ``NothingToShow`` where a study has no data for it.
 
-    ``draw`` and ``caption`` see the frame alone: what is drawn can be looked at as numbers. The
-    caption says what one mark is, how many there are and what was left out. A ``wide`` one takes
-    the whole width of a page.
+    ``draw`` and ``caption`` get only the frame, so that everything drawn is available as numbers.
+    The caption tells what one mark is, how many there are and what was left out. A ``wide`` chart
+    takes the whole width of a page.
     """
 
     title: str

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 MANY = 48
-"""Above this many trials single curves hide each other: families are summed up instead."""
+"""Above this number of trials single curves hide each other, and families are summarised."""
 
 
 def curves(study: Study) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         x=x, y=y, color=colour, strokeDash=dash, detail="trial_id:N"
     )
     layers.append(runs.mark_line(strokeWidth=1.6 if few else 2.4, opacity=0.7 if few else 1))
-    if points["epoch"].nunique() == 1:  # no line goes through one point
+    if points["epoch"].nunique() == 1:  # one point needs a mark, not a line
         layers.append(runs.mark_point(filled=True, size=44).encode(strokeDash=alt.Undefined))
     layers.append(_hover(runs))
     if (points["part"] == "stop").any():
@@ -136,7 +136,7 @@ def _hover(runs: alt.Chart) -> alt.Chart:
 
 
 def _stops(stops: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
-    """A cross for each stopped trial, and under each epoch's how many they are."""
+    """A cross for each stopped trial, and below each epoch the number of its crosses."""
     marks = alt.Chart(stops).mark_point(shape=theme.CROSS, filled=False, size=40, strokeWidth=1.3)
     lowest = stops.groupby("epoch").agg(accuracy=("accuracy", "min"), count=("epoch", "size"))
     lowest = lowest.assign(label=lowest["count"].astype(str) + " stopped").reset_index()
@@ -160,7 +160,7 @@ def _ends(points: pd.DataFrame) -> alt.Chart:
 
 
 def _picked(x: alt.X, y: alt.Y) -> alt.LayerChart:
-    """The picked trial's curve; the page puts the rows in, a picture has none."""
+    """The selected trial's curve; the page adds its rows, a picture has none."""
     picked = alt.Chart(alt.NamedData("picked_curve")).encode(x=x, y=y)
     halo = picked.mark_line(strokeWidth=6, color=theme.PAPER)
     return alt.layer(halo, picked.mark_line(strokeWidth=3, color=theme.INK))

@@ -22,14 +22,14 @@ FORMATS = ("png", "svg", "pdf")
 LINE = 100  # characters of a subtitle that fit above a plot
 
 FORMER_NAMES = {"gaps": "generalization_gap", "edges": "range_edges"}
-"""Names that charts had before, still understood; new figures have the present ones."""
+"""Former names of charts, which are still accepted; new figures have the present names."""
 
 
 def chart_name(name: str) -> str:
-    """The present name of a chart that is known by this one.
+    """The present name of a chart.
 
     Raises:
-        FigureError: with the names there are, and the nearest.
+        FigureError: for an unknown name, with all names and a suggestion.
     """
     present = FORMER_NAMES.get(name, name)
     if present not in CHARTS:
@@ -44,11 +44,11 @@ def chart(name: str) -> Chart:
 
 
 def draw(study: Study, name: str) -> Picture:
-    """A chart of a study, with its title and caption above it, to look at in a notebook.
+    """A chart of a study for a notebook, with its title and caption above it.
 
     Raises:
-        FigureError: where there is no such chart.
-        NothingToShow: where the study holds nothing for it, in words.
+        FigureError: for an unknown chart.
+        NothingToShow: where the study has no data for it, with the reason.
     """
     selected = chart(name)
     frame = selected.frame(study)
@@ -57,7 +57,7 @@ def draw(study: Study, name: str) -> Picture:
 
 
 def standalone(spec: dict[str, Any], title: str, caption: str, study_name: str) -> dict[str, Any]:
-    """The specification as a picture on paper needs it: with theme, title, caption."""
+    """The specification with theme, title and caption, for a picture outside the page."""
     return {
         **_without_tooltips(spec),
         "title": _title(title, caption, study_name),
@@ -80,17 +80,17 @@ def _without_tooltips(value: Any) -> Any:
 
 
 def known_format(name: str) -> str:
-    """The same name; raises FigureError where it is none of ``FORMATS``."""
+    """Returns the name of a format; raises FigureError where it is not one of ``FORMATS``."""
     if name not in FORMATS:
         raise FigureError(f"a figure is written as {', '.join(FORMATS)}, got {name!r}")
     return name
 
 
 def save(picture: Picture | dict[str, Any], path: Path) -> Path:
-    """Writes a drawn chart; the suffix of ``path`` says how.
+    """Writes a drawn chart in the format of ``path``'s suffix.
 
     Raises:
-        FigureError: for a suffix that is none of ``FORMATS``.
+        FigureError: for a suffix that is not one of ``FORMATS``.
     """
     wanted = known_format(path.suffix.removeprefix(".").lower())
     spec = picture if isinstance(picture, dict) else picture.to_dict()

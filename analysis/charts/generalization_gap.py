@@ -1,4 +1,4 @@
-"""How far training, validation and test accuracy lie apart, by size: overfitting, seen."""
+"""The differences between training, validation and test accuracy, by size: overfitting."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ def generalization_gap(study: Study) -> pd.DataFrame:
     """A row per configuration and set: ``configuration, layer, parameters, set, accuracy, runs``.
 
     Accuracies are means over the finished trials that a configuration is judged by, after the last
-    epoch; its test accuracy comes from its confirmation runs (``analysis.study.confirmation``). Of
-    a family's networks in one step of size the best is shown, as the table of the best has it;
-    ``of`` says of how many.
+    epoch. Test accuracy comes from confirmation runs (``analysis.study.confirmation``). Of each
+    family's networks in one range of size only the best is shown; ``of`` is the number of all.
     """
     summary = summarize_runs(study.trials, study.metric)
     if summary.empty:
@@ -69,7 +68,7 @@ def generalization_gap(study: Study) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """A line from set to set for each configuration, a mark of its own for each set."""
+    """A line between the sets for each configuration, with a different mark for each set."""
     families = theme.styles(frame["layer"].unique())
     title = "accuracy after the last epoch" + frame["note"].iloc[0]
     present = [name for name in SETS if (frame["set"] == name).any()]

@@ -32,8 +32,8 @@ ROOM = 34  # pixels that a cell must have for a number
 def heat_map(study: Study) -> pd.DataFrame:
     """A row per cell: ``layer, rank, dims, accuracy, parameters, ratio, runs, candidates``.
 
-    The mean of the best configuration there (of ``candidates``: nuisance keys are optimised away);
-    merged duplicates fill their cells, so that none is missing that was tried. ``ratio`` is
+    Accuracy is the mean of the best of ``candidates`` configurations in the cell, over all nuisance
+    keys. Merged duplicates fill their cells too, so that every tried cell has a value. ``ratio`` is
     accuracy (in per cent) per thousand parameters.
     """
     if replicates(study).empty:
@@ -56,7 +56,7 @@ def heat_map(study: Study) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """Three panels beside each other, a row of them for each family."""
+    """A row of three panels for each family."""
     layers = frame["layer"].unique()
     panels = [
         _panel(frame[frame["layer"] == layer], column, f"{layer}: " if len(layers) > 1 else "")
@@ -98,7 +98,7 @@ def _panel(cells: pd.DataFrame, column: str, prefix: str) -> alt.LayerChart:
 def _numbers(
     base: alt.Chart, cells: pd.DataFrame, column: str, form: str, *, log: bool
 ) -> alt.Chart:
-    """The values, dark on the light half of the colours and light on the dark one."""
+    """The values as text, dark on light colours and light on dark ones."""
     low, high = cells[column].min(), cells[column].max()
     middle = (low * high) ** 0.5 if log else (low + high) / 2
     colour = alt.condition(alt.datum[column] > middle, alt.value("#000000"), alt.value("#fffffe"))

@@ -1,4 +1,4 @@
-"""Which searched keys matter: the share of the variance of the results that each explains."""
+"""The importance of searched keys: the share of the results' variance that each explains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROLES = {
     "nuisance": theme.FAINT,
     "replicate": "#8a6d00",
 }
-"""What a key is for, and its bar's colour; a random seed makes replicates."""
+"""The role of a key and the colour of its bar; the random seed distinguishes replicates."""
 
 
 def importances(study: Study) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def importances(study: Study) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """A bar a key, longest first."""
+    """One bar per key, longest first."""
     present = [role for role in ROLES if (frame["role"] == role).any()]
     base = alt.Chart(frame.drop(columns="measure")).encode(
         x=alt.X(

@@ -1,4 +1,4 @@
-"""Isolation plots: for each value of a scientific key, the best that the other keys allow."""
+"""Isolation plots: for each value of a scientific key, the best over all other keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 2
 CLOUD = 200
-"""Configurations behind the best ones, in each panel: as many as show where the others lie."""
+"""The number of other configurations shown in each panel."""
 
 
 def isolation(study: Study) -> pd.DataFrame:

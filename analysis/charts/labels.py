@@ -1,4 +1,4 @@
-"""Words in charts: names of keys, labels that do not cover each other."""
+"""Text in charts: names of keys, and labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ UNITS = {
 
 
 def axis(key: str) -> str:
-    """A key as an axis names it, with its unit."""
+    """The axis title of a key, with its unit."""
     return UNITS.get(key, key.replace("_", " "))
 
 
 def short(value: object) -> str:
-    """A value as a label shows it: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123, none → –."""
+    """The label of a value: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123, none → –."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if math.isnan(value):  # a key that this trial does not have
@@ -42,7 +42,7 @@ def short(value: object) -> str:
 
 
 def probability(value: float) -> str:
-    """A probability that is never certain: "> 99 %", "84 %", "< 1 %"."""
+    """A probability as text, never certain: "> 99 %", "84 %", "< 1 %"."""
     if value > 0.99:
         return "> 99 %"
     return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
@@ -51,7 +51,7 @@ def probability(value: float) -> str:
 def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 
-    The ends of the values where fewer than two round numbers lie among them.
+    Where fewer than two round numbers lie in the range, its ends.
     """
     numbers = [float(value) for value in values]
     low, high = min(numbers) / 1.15, max(numbers) * 1.15
@@ -66,9 +66,9 @@ def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
-    """The positions moved apart a little, so that no two are nearer than ``gap``.
+    """The positions, moved so that no two are nearer than ``gap``.
 
-    The order is kept, and so is the middle of each cluster.
+    Their order and the middle of each cluster stay the same.
     """
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     clusters: list[list[int]] = []

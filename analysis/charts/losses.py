@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOST = (TrialStatus.DIVERGED, TrialStatus.FAILED)
 STEPS = 5
-"""A learning rate that was sampled is cut into this many steps of equal ratio."""
+"""Sampled learning rates are grouped into this many steps of equal ratio."""
 
 
 def losses(study: Study) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def losses(study: Study) -> pd.DataFrame:
 
 
 def _rates(rates: pd.Series) -> pd.Series:
-    """The rate itself where few were tried, else the step it lies in, lowest first."""
+    """The rate itself where few were tried, else the step that it lies in, lowest first."""
     if rates.nunique() <= STEPS + 1:
         return rates.map(lambda rate: f"rate {short(rate)}")
     edges = np.geomspace(rates.min(), rates.max() * 1.0001, STEPS + 1)
@@ -65,7 +65,7 @@ def _count(status: pd.Series, kind: str, group: pd.Series) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """A bar a group, diverged and failed one after the other."""
+    """One bar per group, with diverged trials and then failed ones."""
     total = frame.groupby(["kind", "group"], sort=False).agg(
         share=("share", "sum"), count=("count", "sum"), ended=("ended", "first")
     ).reset_index()  # fmt: skip
@@ -110,7 +110,7 @@ def draw(frame: pd.DataFrame) -> Picture:
 
 
 def _ticks(share: float) -> list[float]:
-    """A few round shares up to the largest, none above all."""
+    """A few round shares up to the largest, at most 1."""
     step = next(
         step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if share <= 6 * step
     )

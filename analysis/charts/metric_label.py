@@ -1,4 +1,4 @@
-"""The accuracy by which trials are judged, and how a figure names it."""
+"""The accuracy by which trials are judged, and its name in figures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ METRIC_NAMES = {"val_accuracy_last": "validation accuracy", "test_accuracy": "TE
 
 
 def scored_trials(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The finished ones of a study's trials (or of ``trials``), with ``accuracy`` and ``measure``.
+    """The finished trials of a study (or of ``trials``), with ``accuracy`` and ``measure``.
 
-    Accuracy is a fraction: that of the last epoch, on the validation images; a study that holds
-    none out is judged on the test set. ``measure`` says which, in words. An early stop is no
-    result, so trials that did not finish are left out.
+    ``accuracy`` is a fraction, after the last epoch, on the validation images, or on the test set
+    if the study holds none out; ``measure`` names which. Trials that did not finish are left out,
+    since the accuracy at an early stop is not a result.
 
     Raises:
         NothingToShow: where no trial has finished yet.
@@ -33,7 +33,7 @@ def scored_trials(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFr
 
 
 def possible(frame: pd.DataFrame) -> pd.DataFrame:
-    """Intervals of accuracies, cut at 0 and 1: of two runs that differ a t interval is wider."""
+    """Intervals of accuracies, cut at 0 and 1, which a t interval of two runs may exceed."""
     bounds = [name for name in ("low", "high", "front_low", "front_high") if name in frame]
     return frame.assign(**{name: frame[name].clip(0, 1) for name in bounds})
 
@@ -49,18 +49,18 @@ def metric_name(study: Study) -> str:
 
 
 def balanced(study: Study) -> str:
-    """``balanced `` where trials are judged with each class counted alike, else nothing."""
+    """``balanced `` where trials are judged by balanced accuracy, else ""."""
     return "balanced " if "balanced_accuracy" in set(study.trials["metric"].dropna()) else ""
 
 
 def protocols(study: Study) -> str:
-    """`` · protocol original_tt`` where trials repeat the original's faults, else nothing."""
+    """`` · protocol original_tt`` where trials repeat the 2018 study's faults, else ""."""
     names = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     return f" · protocol {', '.join(names)}" if names else ""
 
 
 def nothing_finished(trials: pd.DataFrame) -> str:
-    """Why there is nothing to show: how many trials are in which state."""
+    """The reason why there is nothing to show: the number of trials by status."""
     if trials.empty:
         return "No trial is planned yet."
     counts = trials["status"].value_counts()

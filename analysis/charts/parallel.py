@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line a trial through its searched keys, its size and its accuracy."""
+"""Parallel coordinates: one line per trial through its searched keys, size and accuracy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BEST, MOST = 0.1, 24
 """The share of each family's trials drawn in colour, and how many of them at most."""
 MANY = 240
-"""Of more trials, a sample of those that are not among the best is drawn."""
+"""Above this number, only a sample of the trials that are not among the best is drawn."""
 JITTER = 0.05  # of the axis: trials with the same word lie beside each other
 ACCURACY = "accuracy"
 
@@ -30,8 +30,8 @@ ACCURACY = "accuracy"
 def parallel(study: Study) -> pd.DataFrame:
     """A row per trial and axis, and per tick: ``part, trial_id, layer, best, axis, at, label``.
 
-    ``at`` is the place on the axis, 0 (bottom) to 1; numbers that span factors are placed by their
-    logarithm. Trials beyond ``MANY`` are thinned evenly from best to worst, the best kept.
+    ``at`` is the position on the axis, from 0 (bottom) to 1; numbers over a wide range have a
+    logarithmic axis. Trials beyond ``MANY`` are thinned evenly from best to worst; the best stay.
     """
     rows = scored_trials(study).sort_values("accuracy", ascending=False).reset_index(drop=True)
     searched = searched_keys(study.space)
@@ -55,7 +55,7 @@ def _thinned(rows: pd.DataFrame) -> pd.Index:
 
 
 def _axis(rows: pd.DataFrame, shown: pd.Index, name: str) -> list[pd.DataFrame]:
-    """The trials' places on one axis, and its ticks."""
+    """The trials' positions on one axis, and its ticks."""
     values = rows[name]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         at, ticks = _numbers(values.astype(float), name)
@@ -94,7 +94,7 @@ def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """Grey lines, each family's best tenth in its colour on top."""
+    """Grey lines, with each family's best tenth in its colour on top."""
     lines, ticks = frame[frame["part"] == "line"], frame[frame["part"] == "tick"]
     x = alt.X(
         "axis:N",

@@ -1,7 +1,7 @@
-"""Writes pictures in a process of its own, while the caller goes on.
+"""Writes pictures in a separate process, while the caller continues.
 
-vl-convert holds the interpreter for as long as it draws; fifteen charts of a large study take it
-seconds. ``python -m analysis.charts.pictures`` reads one JSON line a picture and writes
+vl-convert holds the interpreter's lock while it draws; fifteen charts of a large study take
+seconds. ``python -m analysis.charts.pictures`` reads one JSON line per picture and writes
 ``stem``.svg and, from that, ``stem``.png.
 """
 
@@ -20,19 +20,19 @@ import vl_convert
 from trainables.config.installation import child_environment
 
 VEGA_LITE = "6.4"
-"""Altair's, written out: importing Altair takes longer than starting the engine."""
+"""Altair's version, repeated here: importing Altair takes longer than starting the engine."""
 SCALE = 2.0
-"""Pixels of a PNG for each of the chart's."""
+"""Pixels of a PNG per pixel of the chart."""
 
 NOTHING = {"data": {"values": []}, "mark": "point"}
-"""Drawn first: the engine takes a second to start, which passes while the first chart is made."""
+"""Drawn first, so that the engine starts (a second) while the first chart is made."""
 
 
 class Pictures:
-    """Used as a context: on leaving it, every picture that was asked for is written."""
+    """A context at whose end all requested pictures are written."""
 
     def __init__(self) -> None:
-        self._writer = ThreadPoolExecutor(1)  # a full pipe must not block the caller
+        self._writer = ThreadPoolExecutor(1)  # so that a full pipe does not block the caller
 
     def __enter__(self) -> Pictures:
         self._process = subprocess.Popen(
@@ -46,7 +46,7 @@ class Pictures:
         return self
 
     def ask(self, spec: dict[str, Any], stem: Path) -> None:
-        """Asks for a Vega-Lite specification as ``stem``.svg and ``stem``.png."""
+        """Requests a Vega-Lite specification as ``stem``.svg and ``stem``.png."""
         line = json.dumps({"spec": spec, "stem": str(stem)})
         self._writer.submit(self._send, line)
 
@@ -54,7 +54,9 @@ class Pictures:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
-        except BrokenPipeError:  # it died; the reason is raised on leaving
+        except (
+            BrokenPipeError
+        ):  # the process has ended; the reason is raised at the end of the context
             self._process.poll()
 
     def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
@@ -67,7 +69,7 @@ class Pictures:
 
 
 def write_pictures(lines: IO[str]) -> int:
-    """Draws what each line asks for; returns how many could not be drawn."""
+    """Draws the picture of each line; returns the number of failures."""
     vl_convert.vegalite_to_svg(NOTHING, vl_version=VEGA_LITE)
     failed = 0
     for line in lines:

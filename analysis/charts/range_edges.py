@@ -1,4 +1,4 @@
-"""Warning: where in its range each key's best value lies. At an edge, the range is too narrow."""
+"""Warning: the position of each key's best value in its range. At an edge it is too narrow."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ EDGE = 0.05
 def range_edges(study: Study) -> pd.DataFrame:
     """A row per numeric key and family: ``key, layer, value, at, low, high, edge, role, n``.
 
-    ``value`` is that of the family's best configuration, ``at`` its place in the range searched
-    (0 is ``low``, 1 is ``high``; by logarithm where the space says so), ``edge`` whether it lies
-    within ``EDGE`` of an end.
+    ``value`` is that of the family's best configuration, ``at`` its position in the searched range
+    (0 is ``low``, 1 is ``high``; logarithmic where the space is), ``edge`` whether it lies within
+    ``EDGE`` of an end.
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
@@ -60,7 +60,7 @@ def _ranges(study: Study) -> list[tuple[str, str, dict[str, Any]]]:
         for name, key in named_keys
         if (key.get("domain") or {}).get("low") is not None
         and name in replicates(study)
-        and _bounds(key["domain"])[0] < _bounds(key["domain"])[1]  # one value has no edges
+        and _bounds(key["domain"])[0] < _bounds(key["domain"])[1]  # one value has no range
     ]
 
 
@@ -74,13 +74,13 @@ def _place(value: float, domain: dict[str, Any], natural: tuple[float, ...]) -> 
 
 
 def _bounds(domain: dict[str, Any]) -> tuple[float, float]:
-    """The ends of what was searched: of the grid where there is one."""
+    """The ends of the searched range, of the grid where there is one."""
     grid = domain.get("grid") or [domain["low"], domain["high"]]
     return float(min(grid)), float(max(grid))
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """A line a key from low to high, each family's best value on it, the edges shaded."""
+    """One line per key from low to high, with each family's best value, the edges shaded."""
     keys = frame["key"].unique().tolist()
     ends = frame.drop_duplicates("key").assign(start=0.0, end=1.0)
     ends["low_said"], ends["high_said"] = ([short(v) for v in ends[c]] for c in ("low", "high"))
@@ -126,7 +126,7 @@ def draw(frame: pd.DataFrame) -> Picture:
 
 
 def _x(field: str) -> alt.X:
-    """A place in the range; there is room for words beside both ends."""
+    """The axis of positions in the range, with room for text beside both ends."""
     return alt.X(f"{field}:Q", axis=None, scale=alt.Scale(domain=[-0.12, 1.12], nice=False))
 
 

@@ -1,4 +1,4 @@
-"""The original study's plot: accuracy against rank, a curve per weight-decay treatment."""
+"""The 2018 study's plot: accuracy against rank, with a curve per weight-decay treatment."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 TREATMENTS = ("weight_decay_scaling", "weight_decay", "dims", "protocol", "learning_rate")
-"""What a curve may stand for, beside the family: the first scientific key with few values."""
-SIZES = ("rank", "parameters_budget", "compression_budget")  # these grow by factors
+"""Keys that may distinguish curves, besides the family: the first scientific one is used."""
+SIZES = ("rank", "parameters_budget", "compression_budget")  # keys with a logarithmic axis
 FEW = 7  # curves that one plot can carry
 
 
 def rank_accuracy(study: Study) -> pd.DataFrame:
     """A row per curve and rank: ``curve, rank, accuracy, low, high, runs, candidates``.
 
-    The best configuration there (of ``candidates``: nuisance keys are optimised away), merged
-    duplicates included: mean and 95 % t interval over its finished ``runs``, no interval where
-    there is one alone. Sampled ranks are compared by neighbourhoods.
+    Accuracy is the mean of the best of ``candidates`` configurations, over all nuisance keys, with
+    its 95 % t interval over the finished ``runs``; one run has no interval. Merged duplicates are
+    included. Sampled ranks are grouped into neighbourhoods.
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
@@ -51,7 +51,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
 
 
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
-    """The curve of each configuration: its family, its treatment, or both where both vary."""
+    """The name of each configuration's curve: family, treatment, or both where both vary."""
     families, layers = rows["layer"].nunique(), rows["layer"].astype(str)
     compared = searched_keys(study.space, "scientific")
     for key in (key for key in TREATMENTS if key in compared):
@@ -109,7 +109,7 @@ def _scale(styles: dict[str, Style], channel: str) -> alt.Scale:
 
 
 def _ticks(ranks: pd.Series, *, log: bool) -> list[float]:
-    """The ranks themselves where they are few, else some of them."""
+    """All ranks where they are few, else some of them."""
     values = np.unique(ranks)
     if len(values) <= 12:
         return values.tolist()

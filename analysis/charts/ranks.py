@@ -1,4 +1,4 @@
-"""How the trials of a study say their rank."""
+"""The rank of trials, whichever key gives it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pandas as pd
 from analysis.charts.chart import NothingToShow
 
 RANK_KEYS = ("rank_scale", "rank_divisor", "rank", "compression_budget", "parameters_budget")
-"""The columns that can say a rank; a budget is filled with the rank that fits it."""
+"""The columns that can hold a rank; a budget is filled with the rank that fits it."""
 
 
 def ranked(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that have a rank, with ``rank_key`` (how most of them say it) and ``rank_value``.
+    """The trials that have a rank, with ``rank_key`` (the key that most use) and ``rank_value``.
 
     Raises:
         NothingToShow: where fewer than two ranks are tried.

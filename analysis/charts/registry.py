@@ -1,7 +1,7 @@
 """Every chart by name, in the order a report shows them.
 
-``parallel`` is the slowest to draw and ``importances`` to work out: in this order the one is drawn
-while the other is worked out.
+``parallel`` is the slowest to draw and ``importances`` the slowest to compute: in this order the
+one is drawn while the other is computed.
 """
 
 from analysis.charts import (

@@ -1,4 +1,4 @@
-"""ASHA's rungs: who was stopped where, and whether a stopped trial would have won."""
+"""ASHA's rungs: which trials stopped where, and whether a stopped trial would have won."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 FATES = {"went on": ("#0072b2", "circle"), "stopped": ("#c44e00", theme.CROSS)}
 WON = "#8a6d00"
-"""Rings the stopped trials that would have won."""
+"""The colour of rings around stopped trials that would have won."""
 HEIGHT = theme.HEIGHT - 60
-INSET = 0.06  # of a rung's column, left free at both sides
+INSET = 0.06  # share of a rung's column that stays free on both sides
 
 
 def rungs(study: Study) -> pd.DataFrame:
     """A row per trial and rung: ``trial_id, rung`` (epoch), ``accuracy, fate, at, place, reached``.
 
-    A stopped trial that a study beside this one let finish has ``twin_accuracy, twin_study, best``
-    and ``won``, as in ``analysis.study.matching_trials``.
+    A stopped trial that finished in another study beside this one has ``twin_accuracy, twin_study,
+    best`` and ``won``, see ``analysis.study.matching_trials``.
 
-    ``at`` places the trial within its rung's column by when it came, because a scheduler judges by
-    those that came before.
+    ``at`` orders the trials of a rung by the time of their arrival, because a scheduler compares
+    each with earlier ones.
     """
     frame = reached_rungs(study)
     if frame.empty:
@@ -56,7 +56,7 @@ def rungs(study: Study) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """A column a rung: circles went on, crosses were stopped."""
+    """One column per rung: circles are trials that went on, crosses those that were stopped."""
     counts = frame.groupby("rung").agg(
         stopped=("fate", lambda fates: (fates == "stopped").sum()), reached=("fate", "size")
     )
@@ -126,7 +126,7 @@ def caption(frame: pd.DataFrame) -> str:
 
 
 def _won(frame: pd.DataFrame) -> str:
-    """How the complete matching trials ended, where there are some."""
+    """A sentence on how stopped trials ended in the other study, if any finished there."""
     stopped = frame[frame["fate"] == "stopped"]
     known = stopped[stopped["twin_accuracy"].notna()]
     if known.empty:

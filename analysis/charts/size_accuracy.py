@@ -1,4 +1,4 @@
-"""Accuracy against size: the Pareto front with its doubt, dense networks as reference."""
+"""Accuracy against size: the Pareto front with its uncertainty, and dense networks."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SIZES = {
     "train_seconds": "training time of one run (seconds)",
     "latency_ms": "measured latency of a forward pass (milliseconds)",
 }
-LABEL_SHARE = 0.08  # of the height, what a label takes
+LABEL_SHARE = 0.08  # share of the height that a label takes
 LABELS = 14
-"""Front points that have room for their probability as a number."""
+"""The number of front points with room for their probability as a number."""
 
 
 def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
@@ -59,7 +59,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
 
 
 def _dense(frame: pd.DataFrame, size: str) -> dict[str, pd.Series]:
-    """Which rows are the dense reference: the same network whatever the size on the axis."""
+    """Which rows are the dense reference, the same network for every kind of size."""
     dense = frame[frame["layer"] == "dense"]
     if dense.empty or frame["layer"].nunique() < 2:
         return dict.fromkeys(("dense", "narrow"), pd.Series(False, index=frame.index))
@@ -74,7 +74,7 @@ def _dense(frame: pd.DataFrame, size: str) -> dict[str, pd.Series]:
 
 
 def _with_latency(study: Study) -> pd.DataFrame:
-    """The front over the configurations of which some trial's latency was measured."""
+    """The front over configurations with a measured latency."""
     measured = latencies(study).groupby("configuration")["latency_ms"].mean()
     frame = replicates(study).assign(
         latency_ms=replicates(study)["configuration"].map(measured).astype(float)
@@ -86,7 +86,7 @@ def _with_latency(study: Study) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """Points for configurations, a stepped line for the front, a band for its doubt."""
+    """Points for configurations, a stepped line for the front, a band for its uncertainty."""
     data = frame.drop(columns=["measure", "size_key"])
     x = alt.X(
         "size:Q",
@@ -119,7 +119,7 @@ def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """The dense network's accuracy as a line across, narrower dense ones as a dashed curve."""
+    """The dense network's accuracy as a horizontal line, narrower ones as a dashed curve."""
     full = data.loc[data["dense"], ["size", "accuracy"]].assign(at=data["size"].min())
     if full.empty:
         return []
@@ -143,7 +143,7 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def _has_room_below(data: pd.DataFrame, labelled: pd.DataFrame) -> bool:
-    """Whether a label under this point does not run into the axis."""
+    """Whether a label below this point stays clear of the axis."""
     lowest, highest = data["accuracy"].min(), data["accuracy"].max()
     return bool(labelled["accuracy"].iloc[0] - lowest > (highest - lowest) * LABEL_SHARE)
 
@@ -188,8 +188,10 @@ def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
-    """How sure each front point is of its place, as a number above it, where there is room."""
-    first = data[data["on_front"]].drop_duplicates("size")  # of equal ones, as the table has it
+    """The probability of each front point as a number above it, where there is room."""
+    first = data[data["on_front"]].drop_duplicates(
+        "size"
+    )  # of points with equal size, as in the table
     front = _without_overlap(first, room=math.log(data["size"].max() / data["size"].min()) / LABELS)
     front = front.assign(words=front["probability"].map(probability))
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")
@@ -198,7 +200,7 @@ def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
 
 
 def _without_overlap(front: pd.DataFrame, room: float) -> pd.DataFrame:
-    """Those of the points whose labels do not run into that of the one before; the last is kept."""
+    """The points whose labels do not overlap, beginning with the last point."""
     indices: list[int] = []
     for i, size in reversed(list(enumerate(front["size"]))):
         if not indices or math.log(front["size"].iloc[indices[-1]] / size) >= room:

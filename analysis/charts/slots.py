@@ -1,4 +1,4 @@
-"""What the slots did over time: a bar an attempt, and how much of the time was used."""
+"""The use of slots over time: one bar per attempt, and the share of time in use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 IDLE = 0.02
-"""A pause of all slots longer than this share of the working time is left out of the time axis."""
+"""Pauses of all slots that are longer than this share of the busy time are left out."""
 
 
 def slots(study: Study) -> pd.DataFrame:
     """A row per attempt: ``trial_id, attempt, status, slot`` (from 1), ``start, end`` in ``unit``.
 
-    Time counts from the first start, without the pauses between runs. An attempt of which no end is
-    known lasts until the last thing that is known of the study.
+    Time starts at the first attempt and leaves out pauses between runs. An attempt without a
+    recorded end lasts until the study's last recorded time.
     """
     attempts = study.attempts[study.attempts["started"].notna()].sort_values("started")
     if attempts.empty:
@@ -46,7 +46,7 @@ def slots(study: Study) -> pd.DataFrame:
 
 
 def _assign(frame: pd.DataFrame) -> list[int]:
-    """The lowest slot that is free when an attempt starts."""
+    """The slot of each attempt: the lowest that is free when it starts."""
     free: list[int] = []
     busy: list[tuple[float, int]] = []
     slots = []
@@ -75,7 +75,7 @@ def _unit(seconds: float) -> str:
 
 
 def draw(frame: pd.DataFrame) -> Picture:
-    """Bars on one line a slot."""
+    """Bars, with one line per slot."""
     unit, count = frame["unit"].iloc[0], int(frame["slots"].iloc[0])
     present = [status for status in theme.STATUS_COLOURS if (frame["status"] == status).any()]
     colours = alt.Scale(domain=present, range=[theme.STATUS_COLOURS[status] for status in present])

@@ -1,4 +1,4 @@
-"""Sampled numbers hardly ever repeat: neighbourhoods of them can be compared instead."""
+"""Neighbourhoods of numbers: sampled values hardly ever repeat, their neighbourhoods do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 MANY, STEPS = 24, 12
-"""A number with more values than ``MANY`` is cut into ``STEPS`` neighbourhoods."""
+"""A key with more than ``MANY`` values is divided into ``STEPS`` neighbourhoods."""
 
 
 def neighbourhood(values: pd.Series) -> pd.Series:
-    """A label that values share where they count as one: themselves where few, else their step.
+    """The label of each value's neighbourhood; with few values each is its own.
 
-    Steps are of equal ratio where the values span a factor of 20, else of equal width.
+    Neighbourhoods have equal ratios where the values span a factor of 20, else equal widths.
     """
     values = values.astype(float)
     if values.nunique() <= MANY:

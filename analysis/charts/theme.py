@@ -1,7 +1,7 @@
-"""How every chart looks: colours that colour-blind readers tell apart, shapes and dashes.
+"""The theme of all charts: colours for colour-blind readers too, shapes and dashes.
 
-Hues follow Okabe and Ito (2008), darkened where white paper asks for a contrast of 3 : 1. Charts
-are drawn in the light colours; ``DARK`` says what each becomes on a dark page.
+Hues follow Okabe and Ito (2008), darkened where needed for a contrast of 3 : 1 on white. Charts are
+drawn in the light colours; ``DARK`` has the colour of each on a dark page.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ DARK = {
     "#6b7300": "#c5cc4d",
     "#86b9dc": "#2f5f8f",
 }
-"""Light colour → its counterpart on a dark page. Every colour that a chart uses is listed."""
+"""Light colour → its counterpart on a dark page, for every colour of the charts."""
 
 
 FAMILIES = {name: family.style for name, family in SIZES.items()}
-"""A family looks the same in every chart and every study."""
+"""The style of each family, the same in every chart and every study."""
 
 SERIES = tuple(family.style for family in SIZES.values() if family.ranked)
-"""For series that are no families: treatments, statuses, an unlisted family."""
+"""Styles for other series: treatments, statuses, an unlisted family."""
 
 STATUS_COLOURS = {
     TrialStatus.FINISHED: "#0072b2",
@@ -58,16 +58,16 @@ STATUS_COLOURS = {
 }
 
 HEAT = "viridis"
-"""For amounts: even steps in lightness, so that it reads in grey."""
+"""The colour scale for amounts, with even steps in lightness, so that it works in grey."""
 
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
-"""A path for marks of what was broken off."""
+"""An SVG path: a cross for trials that were stopped."""
 
 CLOSE = alt.Legend(offset=12)
 """The legend of a chart whose y axis has no title above it."""
 
 COUNT = ".3~s"  # 79248 → 79.2k
-WIDTH, HEIGHT = 640, 360  # pixels of the plot; a page stretches the width to its column
+WIDTH, HEIGHT = 640, 360  # pixels of the plot; a page stretches it to the width of its column
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 

@@ -70,7 +70,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="More about it: image_size, classes, dataset (to evaluate it).",
+        help="A key of that network: image_size, classes; or dataset, to evaluate it.",
     ),
 ]
 Replace = Annotated[str | None, typer.Option(metavar="PATTERNS", help="Which layers to replace.")]

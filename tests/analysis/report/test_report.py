@@ -215,7 +215,7 @@ def test_a_trial_that_went_on_in_another_way_is_told(tmp_path):
     study = load_study(tmp_path)
     assert ways_of_computing(study) == {"1 thread, compiled code, then 1 thread, torch code": 1}
     page = write_report(study).read_text(encoding="utf-8")
-    assert "No command repeats 1 trial that went on in another way." in page
+    assert "No command repeats 1 trial that changed these in between." in page
 
 
 def _read(text: str) -> object:
