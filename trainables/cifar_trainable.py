@@ -1,4 +1,4 @@
-"""The only place where training meets Ray: a Tune Trainable around the Trainer."""
+"""The only module of training that uses Ray: a Tune Trainable around the Trainer."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ WAITING_REPORT_SECONDS = 10.0
 """Seconds between reports of a trained trial whose last checkpoint waits for its storage."""
 
 STOP_UPLOAD_SECONDS = 10.0
-"""A trial that was asked to stop waits this long for its storage; its driver a little longer."""
+"""How long a trial that is asked to stop waits for its storage; its driver waits longer."""
 
 LEAVE_UPLOAD_SECONDS = 60.0
-"""One whose machine is taken away waits longer: nobody waits for it."""
+"""How long one whose machine is taken away waits for its storage; the driver does not wait."""
 
 log = logging.getLogger("trainables.worker")
 
 
 class DeviceMemoryError(RuntimeError):
-    """The trial does not fit its share of the device."""
+    """The trial's share of the device's memory is too small."""
 
 
 def reported_score(metrics: EpochMetrics) -> float:
-    """The score reported to Ray, a number: ``WORST_SCORE`` without an evaluation."""
+    """The score for Ray, which needs a number: ``WORST_SCORE`` without an evaluation."""
     value = score(metrics)
     return WORST_SCORE if value is None else value
 
@@ -55,23 +55,23 @@ class CifarTrainable(tune.Trainable):
     """One trial in a Ray worker. Its configuration is a ``TrialJob`` as a dict.
 
     The data set comes by ``tune.with_parameters(CifarTrainable, data=dataset)`` and stays in the
-    worker; without it, the worker reads it from ``data_dir``. ``setup`` only reads: with reused
-    actors another one may have gone on with the trial. The time attribute is ``epoch``, since
-    ``training_iteration`` starts again with each attempt.
+    worker; without it, the worker reads it from ``data_dir``. ``setup`` only reads the storage,
+    because with reused actors another one may have continued the trial. The time attribute is
+    ``epoch``, since ``training_iteration`` starts again with each attempt.
 
     Each result has the fields of the last ``EpochMetrics``, ``epochs`` (all of the step's, as
     dicts), ``score``, ``trial``, ``attempt``, ``done``, ``diverged``, ``interrupted``,
-    ``host``, ``device``, ``storage_away_seconds`` (how long the storage has refused checkpoints; 0
-    where it takes them) and ``storage_problem`` (what it said meanwhile). A trial that diverged,
+    ``host``, ``device``, ``storage_away_seconds`` (for how long the storage has refused
+    checkpoints; 0 while it takes them) and ``storage_problem`` (its error). A trial that diverged,
     was interrupted, or waits for its storage to take its last checkpoint reports ``epoch`` and
     ``score`` without an epoch's metrics.
 
-    A remote storage is spoken to by threads of their own: training waits for it at its start and
-    its end alone.
+    Separate threads talk to a remote storage, so that training waits for it only at its start and
+    its end.
     """
 
     _trainer: Trainer
-    _reported: int  # epochs that the driver knows of
+    _reported: int  # epochs that the driver has on record
     _saved_batch: int  # of the epoch in progress, when it was last saved
     _unreported: list[EpochMetrics]  # the last step's, while its checkpoint waits for the storage
 
@@ -82,7 +82,7 @@ class CifarTrainable(tune.Trainable):
         tables: Sequence[str] = (),
         starts: Mapping[str, Content] = MappingProxyType({}),
     ) -> None:
-        """Builds the trainer and goes on from the trial's furthest checkpoint that is whole."""
+        """Builds the trainer and loads the trial's latest whole checkpoint."""
         register_tables(tables)
         register_starts(starts)
         self._data = data
@@ -90,34 +90,34 @@ class CifarTrainable(tune.Trainable):
         self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Becomes another trial, as if freshly made."""
+        """Turns this object into another trial, as if it were newly constructed."""
         self._start(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Reports an epoch that the driver does not know of, or trains on."""
+        """Reports an epoch that the driver does not have, or trains further."""
         trainer = self._trainer
         if self._unreported:
             return self._finish(self._unreported)
         if self._reported < trainer.epochs_done:
             self._reported += 1
             return self._result(trainer.history[self._reported - 1 : self._reported])
-        if trainer.finished:  # and every epoch is known: nothing is left to do
+        if trainer.finished:  # and the driver has every epoch: nothing is left to do
             return self._result(trainer.history[-1:])
         with self._explained():
             return self._train()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Tune's own checkpoints, for schedulers that pause trials."""
+        """Writes Tune's own checkpoint, for schedulers that pause trials."""
         self._trainer.save(Path(checkpoint_dir) / "trial")
 
     def load_checkpoint(self, checkpoint: str) -> None:
-        """Goes on from Tune's own checkpoint."""
+        """Continues from Tune's own checkpoint."""
         self._trainer.load(Path(checkpoint) / "trial")
         self._reported = self._trainer.epochs_done
 
     def cleanup(self) -> None:
-        """Closes the trial's log, and leaves the storage alone."""
+        """Closes the trial's log, and ends the threads that use the storage."""
         self._leave_storage()
         self._log_to(None)
 
@@ -135,7 +135,7 @@ class CifarTrainable(tune.Trainable):
             self._data = load_dataset(requested_data(settings, data_dir))
         self._device = "cuda" if job.device_fraction > 0 else "cpu"
         if hasattr(self, "_trainer"):
-            del self._trainer  # frees the last trial's memory before the next one takes its own
+            del self._trainer  # frees the last trial's memory before the next trial allocates
         with self._explained():
             self._trainer = Trainer(settings, self._data, device=self._device, threads=job.threads)
         if self._trainer.trial_id != job.trial_id:
@@ -172,7 +172,7 @@ class CifarTrainable(tune.Trainable):
         return self._result(done)
 
     def _finish(self, done: list[EpochMetrics]) -> dict[str, Any]:
-        """Reports the last epochs once their checkpoint lies in the storage; until then, waits."""
+        """Reports the last epochs once their checkpoint is in the storage; until then, waits."""
         if self._checkpoints.wait(WAITING_REPORT_SECONDS):
             self._unreported = []
             self._reported = self._trainer.epochs_done
@@ -181,7 +181,7 @@ class CifarTrainable(tune.Trainable):
         return self._outcome([], epoch=self._reported, score=self._last_score())
 
     def _train_epoch(self) -> EpochMetrics | None:
-        """Trains one epoch, saving on the way when it is long; None when a stop was requested."""
+        """Trains one epoch, saving within it if it is long; None when a stop was requested."""
         self._saved_batch = self._trainer.batches_done
         with self._deadline():
             while (metrics := self._trainer.train_epoch(self._pauses)) is None:
@@ -201,7 +201,9 @@ class CifarTrainable(tune.Trainable):
         return metrics
 
     def _pauses(self) -> bool:
-        advanced = self._trainer.batches_done > self._saved_batch  # or it would do nothing but save
+        advanced = (
+            self._trainer.batches_done > self._saved_batch
+        )  # else it would do nothing but save
         return bool(self._checkpoints.request()) or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:
@@ -238,7 +240,7 @@ class CifarTrainable(tune.Trainable):
 
     def _outcome(self, metrics: list[EpochMetrics], **values: Any) -> dict[str, Any]:
         return {
-            "epochs": [dataclasses.asdict(one) for one in metrics],
+            "epochs": [dataclasses.asdict(epoch_metrics) for epoch_metrics in metrics],
             "trial": self._job.trial_id,  # Ray overwrites "trial_id" with its own
             "attempt": self._job.attempt,
             "storage_away_seconds": self._checkpoints.away_seconds,
@@ -253,9 +255,9 @@ class CifarTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Ends the process when the epoch takes too long; its stacks go to the trial's log.
+        """Within, ends the process when the epoch takes too long; its stacks go to the trial's log.
 
-        A device that hangs answers no exception.
+        A call to a device that hangs cannot be interrupted by an exception.
         """
         if self._job.epoch_deadline_seconds is None:
             yield
@@ -270,7 +272,7 @@ class CifarTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Reports what a device that ran out of memory was asked for."""
+        """Within, explains an out-of-memory error of the device."""
         try:
             yield
         except torch.OutOfMemoryError as problem:
@@ -293,7 +295,7 @@ class CifarTrainable(tune.Trainable):
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 self._handler = logging.FileHandler(path, encoding="utf-8")
-            except OSError:  # another machine's folder: a trial does not fail for its log
+            except OSError:  # a folder of another machine: a trial does not fail because of its log
                 return
             self._handler.setFormatter(logging.Formatter("%(asctime)s pid %(process)d %(message)s"))
             logger.addHandler(self._handler)

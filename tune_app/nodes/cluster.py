@@ -1,4 +1,4 @@
-"""Starts Ray here or joins a cluster, and lists its nodes."""
+"""Starts Ray on this machine or joins a cluster, and lists the nodes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from tune_app.session.signal_handler import signals_kept
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray raises, instead of starting one
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call without Ray raises instead of starting Ray
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # our own watchdog closes the record first
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # the watchdog closes the record first
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
-    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # or Tune begins a drained attempt again itself
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune restarts a drained attempt itself
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the study handles interruptions itself
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -49,38 +49,38 @@ ENVIRONMENT = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "TUNE_MAX_LEN_IDENTIFIER": "60",
 }
-"""Settings that keep Ray quiet and its bookkeeping rare; set before Ray is imported."""
+"""Settings that reduce Ray's output and bookkeeping; set before Ray is imported."""
 
 STARTS = 3
 
 START_SECONDS = 120.0
-"""For one start; Ray gives itself 30, whatever the machine is doing, and begins anew for the price
-of another start."""
+"""Time limit of one start. Ray's own limit is 30 s, too short for a busy machine, and a second
+attempt costs another start."""
 
 IDLE_SECONDS = 60
-"""A worker that is ready waits this long for its trial; by default Ray ends it after one, for
-another that it starts anew."""
+"""How long a ready worker waits for its trial. Ray's default is 1 s, after which it ends the worker
+and has to start another."""
 
 STORE_BYTES = 300_000_000
-"""Room for CIFAR-10 (200 MB with a fourth byte a pixel) and small results; Ray would take 30 % of
-the memory."""
+"""Size of the object store, for CIFAR-10 (200 MB with four bytes per pixel) and small results.
+Ray's default is 30 % of the memory."""
 
 
 SOCKET_BYTES = 107
 SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
-"""The longest path of a socket that Linux takes, and Ray's under its folder."""
+"""The longest path of a socket in Linux, and the part of it below Ray's folder."""
 
 
 def prepare_environment() -> None:
-    """Sets what Ray reads from the environment, where it is not set already.
+    """Sets Ray's environment variables that are not set yet.
 
-    Workers import the project by name before Ray tells them where the driver found it.
+    Workers import the project before Ray tells them the driver's import path.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     os.environ.update(child_environment())
-    os.environ.setdefault("HOME", str(home()))  # Ray expands ~ as it is imported
+    os.environ.setdefault("HOME", str(home()))  # Ray expands ~ when it is imported
 
 
 def start(
@@ -91,9 +91,9 @@ def start(
     preload: Sequence[str] = (),
     store_bytes: int = STORE_BYTES,
 ) -> list[Node]:
-    """Joins the cluster at ``address``, or starts Ray on this machine; the nodes it has.
+    """Joins the cluster at ``address``, or starts Ray on this machine; returns the nodes.
 
-    ``cpus`` and ``gpus`` override what Ray finds here (more may be pretended than there are).
+    ``cpus`` and ``gpus`` override the numbers that Ray finds here, and may be larger.
 
     Raises:
         UsageError: where no cluster answers at ``address``.
@@ -114,11 +114,11 @@ def start(
 
 
 def private_temp_dir() -> Path:
-    """Where Ray keeps its sockets and logs: a folder that no other user can enter.
+    """The folder of Ray's sockets and logs, which no other user can enter.
 
-    Ray makes its own folders writable for everyone, on purpose; whoever may replace a socket there,
-    or a file that it unpickles, runs code. A socket's path is at most 107 bytes long: under a
-    longer TMPDIR they go to /tmp.
+    Ray deliberately makes its own folders writable for everyone, but anyone who can replace a
+    socket, or a file that Ray unpickles, can run code. A socket's path has at most 107 bytes: with
+    a longer TMPDIR the folder is in /tmp.
     """
     within = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
     name = f"ranktune-{os.getuid()}"
@@ -129,21 +129,23 @@ def private_temp_dir() -> Path:
     private = within / name
     with contextlib.suppress(FileExistsError):
         private.mkdir(mode=0o700)
-    about = private.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():  # another user came first
+    status = private.lstat()
+    if (
+        not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
+    ):  # the folder belongs to another user
         private = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=within))
     private.chmod(0o700)
     return private / "ray"
 
 
 def _keep_token_without_home() -> None:
-    """Gives Ray its token by the environment where it could not be written to ``~/.ray``.
+    """Passes Ray's token in the environment where ``~/.ray`` cannot be written.
 
-    Ray 2.60 locks what it starts with a token that it reads from there, or writes there. There may
-    be no home, or one that cannot be written.
+    Ray 2.60 protects its processes with a token that it reads from that folder, or writes there.
+    The home directory may be missing or not writable.
     """
-    given = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
-    if given or os.environ.get("RAY_AUTH_MODE") == "disabled":
+    variables = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+    if variables or os.environ.get("RAY_AUTH_MODE") == "disabled":
         return
     try:
         folder = home() / ".ray"
@@ -156,21 +158,21 @@ def _keep_token_without_home() -> None:
 
 
 def tighten_token() -> None:
-    """Takes the token of Ray from other users: Ray writes it readable for all."""
+    """Makes Ray's token unreadable for other users; Ray writes it readable for all."""
     try:
         path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-        about = path.stat()
-        if about.st_uid == os.getuid() and about.st_mode & 0o077:
+        status = path.stat()
+        if status.st_uid == os.getuid() and status.st_mode & 0o077:
             path.chmod(0o600)
-    except (OSError, RuntimeError):  # there is none, or no home
+    except (OSError, RuntimeError):  # there is no token, or no home directory
         return
 
 
 def _join(address: str) -> None:
     import ray
 
-    if told := address_problem(address):
-        raise UsageError([told])
+    if problem_text := address_problem(address):
+        raise UsageError([problem_text])
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         watch_head(ray.get_runtime_context().gcs_address)
@@ -192,7 +194,7 @@ def _start_here(
         try:
             with on_loopback(), fewer_processes(), patient_start(_raylet_lives, START_SECONDS):
                 ray.init(
-                    address="local",  # or Ray might join a cluster that it finds
+                    address="local",  # else Ray might join a cluster that it finds
                     num_cpus=cpus,
                     num_gpus=gpus,
                     object_store_memory=store_bytes,
@@ -206,39 +208,39 @@ def _start_here(
                     },
                 )
             return
-        except Exception:  # whatever failed, another start may succeed
+        except Exception:  # after any error another start may succeed
             stop()
-            _end_what_is_left()
+            _end_leftovers()
             if attempt == STARTS - 1:
                 raise
             time.sleep(2.0 * (attempt + 1))
 
 
-def _parts_alive(*names: str) -> list[psutil.Process]:
-    """This process's children of these names, without those that have ended."""
-    found = []
+def _running_children(*names: str) -> list[psutil.Process]:
+    """The running children of this process with these names."""
+    running = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
             if child.name() in names and child.status() != psutil.STATUS_ZOMBIE:
-                found.append(child)
-    return found
+                running.append(child)
+    return running
 
 
 def _raylet_lives() -> bool:
-    return bool(_parts_alive("raylet"))
+    return bool(_running_children("raylet"))
 
 
-def _end_what_is_left() -> None:
-    """A start that failed leaves Ray's processes running until this process ends."""
-    left = _parts_alive("gcs_server", "raylet")
-    for process in left:
+def _end_leftovers() -> None:
+    """Ends Ray's processes that a failed start has left running."""
+    processes = _running_children("gcs_server", "raylet")
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=10)
+    psutil.wait_procs(processes, timeout=10)
 
 
 def stop() -> None:
-    """Ends this process's part of Ray; what was started here ends with it."""
+    """Disconnects from Ray, and ends the Ray that this process started."""
     import ray
 
     forget_head()
@@ -247,7 +249,7 @@ def stop() -> None:
 
 
 def nodes() -> list[Node]:
-    """The nodes that are alive and stay, the largest first."""
+    """The nodes that are alive and not being drained, largest first."""
     import ray
 
     leaving = draining_nodes()
@@ -265,10 +267,14 @@ def nodes() -> list[Node]:
     return sorted(found, key=lambda node: (-node.gpus, -node.cpus))
 
 
-OWN = ("CPU", "GPU", "memory", "object_store_memory")
-"""Resources that every node has; those named ``node:…`` say which it is."""
+STANDARD_RESOURCES = ("CPU", "GPU", "memory", "object_store_memory")
+"""Resources that every node has; ``node:…`` is a node's own address."""
 
 
 def _custom(resources: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    own = (name for name in sorted(resources) if name not in OWN and not name.startswith("node:"))
-    return tuple((name, float(resources[name])) for name in own)
+    custom = (
+        name
+        for name in sorted(resources)
+        if name not in STANDARD_RESOURCES and not name.startswith("node:")
+    )
+    return tuple((name, float(resources[name])) for name in custom)

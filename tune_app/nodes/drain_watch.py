@@ -1,4 +1,4 @@
-"""Notices that hosts are about to be taken away, as spot machines are, while they still run."""
+"""Detects hosts that are about to be taken away, such as spot machines, while they still run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection
 from tune_app.nodes.ray_internals import draining_nodes
 
 REFRESH_SECONDS = 2.0
-"""The shortest notice of a cloud is half a minute."""
+"""Interval between checks; the shortest notice of a cloud is half a minute."""
 
 
 class DrainWatch:
-    """The nodes that Ray drains and that are still there: their addresses, by id."""
+    """The addresses, by id, of nodes that Ray is draining and that still run."""
 
     def __init__(
         self,

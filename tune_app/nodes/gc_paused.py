@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def gc_paused() -> Iterator[None]:
-    """Keeps the garbage collector from looking at what is imported meanwhile, then and later.
+    """Within, pauses the garbage collector, and afterwards excludes the imported modules from it.
 
-    Modules stay until the process ends; looking through them again and again is a tenth of the time
-    that Ray and torch take to import.
+    Modules stay until the process ends. Scanning them repeatedly takes a tenth of the time of
+    importing Ray and torch.
     """
     gc.disable()
     try:

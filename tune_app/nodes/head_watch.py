@@ -1,4 +1,4 @@
-"""Notices that the head of a joined cluster is gone: Ray itself says nothing for two minutes."""
+"""Detects that the head of a joined cluster is gone, which Ray reports only after two minutes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 
 
 class HeadWatch:
-    """Connects to the head's control store again and again, in a thread of its own.
+    """Connects to the head's control store every ``period`` seconds, in a thread.
 
-    Ray's client reconnects in silence for ``RAY_gcs_rpc_server_reconnect_timeout_s`` and then ends
-    the process from C++. A head that refuses, or does not answer, ``tries`` times in a row is gone:
-    within ``tries * (period + timeout)`` seconds.
+    Ray's client tries to reconnect silently for ``RAY_gcs_rpc_server_reconnect_timeout_s``, and
+    then ends the process from C++. Here a head counts as gone when ``tries`` connections in a row
+    are refused or not answered, which takes at most ``tries * (period + timeout)`` seconds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class HeadWatch:
         return time.monotonic() - self._answered_at if self._missed >= self._tries else None
 
     def close(self) -> None:
-        """Stops asking."""
+        """Ends the thread."""
         self._closed.set()
 
     def _work(self) -> None:

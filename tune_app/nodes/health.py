@@ -1,4 +1,4 @@
-"""How soon the cluster gives a silent host up: read from its head, and told where it is slow."""
+"""The time until a cluster gives up a silent host, read from its head, with a warning."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tune_app.nodes.ray_internals import health_check
 ANSWER_SECONDS = 60.0
 
 SLOW_SECONDS, HASTY_SECONDS = 15.0, 4.0
-"""Beyond the first a lost host holds its trials up for long. Below the second one that is only busy
-is taken for lost."""
+"""Above the first, trials of a lost host wait for long. Below the second, a busy host is taken for
+lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Ray asks each node again and again, ``period`` after its answer, and waits ``timeout``.
+    """Ray's settings: it checks each node ``period`` after its last answer and waits ``timeout``.
 
-    In seconds; after ``threshold`` questions without an answer the node is given up.
+    Both are in seconds. After ``threshold`` checks without an answer a node is given up.
     """
 
     period: float
@@ -28,12 +28,12 @@ class HealthCheck:
 
     @property
     def seconds(self) -> float:
-        """How long a silent host is waited for."""
+        """The time until a silent host is given up."""
         return self.threshold * (self.period + self.timeout)
 
     @property
     def remark(self) -> str:
-        """What these settings mean and how to change them; "" where they are like the recipes'."""
+        """The effect of these settings and how to change them; "" if they are like the recipes'."""
         if HASTY_SECONDS <= self.seconds <= SLOW_SECONDS:
             return ""
         means = "trials of a lost host do not continue before then"
@@ -59,14 +59,14 @@ def ask_head() -> HealthCheck:
 
 
 def report_health() -> None:
-    """Tells of settings that are slow or hasty, when the head has answered; nobody waits for it."""
+    """Warns of too slow or too hasty settings once the head has answered; does not wait for it."""
     threading.Thread(target=_report, daemon=True, name="health check").start()
 
 
 def _report() -> None:
     try:
         remark = ask_head().remark
-    except Exception:  # the search itself will notice what is wrong
+    except Exception:  # the search itself reports a head that does not answer
         return
     if remark:
         LOG.info("%s", remark)

@@ -1,4 +1,4 @@
-"""Whether Ray still runs: asked before it is waited for, since a dead Ray hangs or aborts."""
+"""Whether Ray still runs: checked before calls to Ray, which hang or abort when it has ended."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from tune_app.nodes.head_watch import HeadWatch
 from tune_app.nodes.ray_internals import ended_processes
 
 _head: list[HeadWatch] = []
-"""Of the cluster that this process has joined, as Ray's own client is one a process."""
+"""The watch of the joined cluster's head; like Ray's client, there is one per process."""
 
 
 def watch_head(address: str) -> None:
-    """Lets ``check_alive`` know whether the head of a joined cluster answers."""
+    """Makes ``check_alive`` include the head of a joined cluster."""
     forget_head()
     _head.append(HeadWatch(address))
 
 
 def forget_head() -> None:
-    """This process has left the cluster."""
+    """Ends that, after this process has left the cluster."""
     while _head:
         _head.pop().close()
 
 
 def check_alive(*, ask: bool = True) -> None:
-    """Looks whether Ray's own processes run; where it was joined, whether any node is alive.
+    """Checks whether Ray's processes run, and in a joined cluster whether any node is alive.
 
-    Ray's control store is no longer asked once it is dead: it would not answer, and Ray ends the
-    whole process ``RAY_gcs_rpc_server_reconnect_timeout_s`` after its death. Without ``ask`` it is
-    never asked: nothing is sent.
+    A dead control store is not asked again: it would not answer, and Ray ends the whole process
+    ``RAY_gcs_rpc_server_reconnect_timeout_s`` after its death. Without ``ask`` it is never asked.
 
     Raises:
         RayLostError: where Ray has ended; a HeadLostError where it is a joined cluster's head.
@@ -44,7 +43,7 @@ def check_alive(*, ask: bool = True) -> None:
         return
     try:
         alive = ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
-    except Exception as problem:  # what Ray raises depends on how far it had come
+    except Exception as problem:  # Ray may raise anything here
         raise RayLostError(f"Ray does not answer: {problem}") from problem
     if not alive:
         raise RayLostError("Ray has lost its last node")

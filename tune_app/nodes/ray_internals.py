@@ -1,7 +1,7 @@
-"""Everything here reaches behind Ray's public interface; nothing else in the project does.
+"""All uses of Ray's internals, outside of its public interface; no other file has any.
 
-Tried with Ray 2.60; ``pyproject.toml`` bounds Ray accordingly. ``missing_internals`` names
-what a newer Ray has taken away. Ray is imported inside the functions: it takes seconds.
+They were tried with Ray 2.60, and ``pyproject.toml`` bounds Ray accordingly. ``missing_internals``
+lists those that the installed Ray lacks. Ray is imported inside the functions: it takes seconds.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ INTERNALS: dict[str, str] = {
         "keep_starting_workers"
     ),
 }
-"""What is used of Ray's own, as ``module:name``, and the function here that does."""
+"""The internals in use, as ``module:name``, each with the function here that uses it."""
 
 
 def missing_internals() -> list[str]:
-    """A sentence for each name that the installed Ray lacks; empty where all are there."""
+    """A sentence for each internal that the installed Ray lacks; empty where it has all."""
     import ray
 
     sentences = []
@@ -67,13 +67,13 @@ def missing_internals() -> list[str]:
     return sentences
 
 
-# The start of Ray.
+# While Ray starts.
 
 
 def silence_raylet() -> None:
-    """Keeps what a raylet reports off standard output: forty lines of a dump when it ends.
+    """Keeps a raylet's reports off standard output, such as forty lines when it ends.
 
-    No option of Ray's does. The search says in its own words what came of it.
+    Ray has no option for this. The search reports the end of a raylet itself.
     """
     from ray._private import worker
 
@@ -81,31 +81,31 @@ def silence_raylet() -> None:
 
 
 SPARED = ("start_monitor", "start_log_monitor", "start_api_server")
-"""Of Ray's processes on one machine: the autoscaler, the log forwarder and the dashboard (which
-``include_dashboard=False`` only makes smaller). Together 3.5 s of a core at every start."""
+"""Processes that Ray does not need on one machine: autoscaler, log forwarder and dashboard (which
+``include_dashboard=False`` only makes smaller). They take 3.5 core seconds at every start."""
 
 
 @contextlib.contextmanager
 def fewer_processes() -> Iterator[None]:
-    """Ray has no option for it."""
+    """Within, Ray starts without the processes of ``SPARED``, for which it has no option."""
     from ray._private.node import Node
 
-    before = {name: getattr(Node, name) for name in SPARED if hasattr(Node, name)}
-    for name in before:
+    originals = {name: getattr(Node, name) for name in SPARED if hasattr(Node, name)}
+    for name in originals:
         setattr(Node, name, lambda *arguments, **options: None)
     try:
         yield
     finally:
-        for name, method in before.items():
+        for name, method in originals.items():
             setattr(Node, name, method)
 
 
 @contextlib.contextmanager
 def on_loopback() -> Iterator[None]:
-    """A node that starts meanwhile has the address 127.0.0.1, and listens on it alone.
+    """Within, a node that starts has the address 127.0.0.1, and listens only there.
 
-    By any other address Ray listens on every interface, and it takes 127.0.0.1, where it is given
-    that, for the machine's own. Where there can be no cluster, as on macOS, it leaves it alone.
+    With any other address Ray listens on every interface, and it replaces a given 127.0.0.1 by the
+    machine's own address. Only where it supports no clusters, as on macOS, does it keep it.
     """
     from ray._private import ray_constants
 
@@ -119,16 +119,16 @@ def on_loopback() -> Iterator[None]:
 
 @contextlib.contextmanager
 def patient_start(raylet_lives: Callable[[], bool], seconds: float) -> Iterator[None]:
-    """Asks for a node as long as its raylet lives, up to ``seconds``; Ray asks 30 s, dead or alive.
+    """Within, Ray waits for a node while its raylet lives, up to ``seconds``, instead of 30 s.
 
-    The control store's list comes first: Ray's own question has no limit below half a minute.
+    The control store's list is read first, because Ray's own call takes up to half a minute.
     """
     from ray._private import services
     from ray._raylet import GcsClient, NodeID
 
-    ask = services.get_node
+    original = services.get_node
 
-    def patiently(gcs_address: str, node_id: str) -> Any:
+    def get_node_when_ready(gcs_address: str, node_id: str) -> Any:
         store = GcsClient(address=gcs_address)
         until = time.monotonic() + seconds
         while NodeID.from_hex(node_id) not in store.get_all_node_info(timeout=seconds):
@@ -137,20 +137,20 @@ def patient_start(raylet_lives: Callable[[], bool], seconds: float) -> Iterator[
             if time.monotonic() > until:
                 raise RayLostError(f"Ray's raylet was not ready after {seconds:.0f} s")
             time.sleep(0.05)
-        return ask(gcs_address, node_id)
+        return original(gcs_address, node_id)
 
-    services.get_node = patiently
+    services.get_node = get_node_when_ready
     try:
         yield
     finally:
-        services.get_node = ask
+        services.get_node = original
 
 
 def shield_from_signals() -> None:
-    """Gives Ray's processes a session of their own.
+    """Within, Ray's processes start in a separate session.
 
-    A terminal, ``timeout`` or a batch system signals the whole process group; Ray's processes would
-    end before the trials had saved. They still go with the driver (PR_SET_PDEATHSIG).
+    A terminal, ``timeout`` or a batch system signals the whole process group, which would end Ray's
+    processes before the trials have saved. They still end with the driver (PR_SET_PDEATHSIG).
     """
     from ray._private import services
 
@@ -162,11 +162,11 @@ def shield_from_signals() -> None:
         services.ConsolePopen = SessionPopen
 
 
-# Ray as it runs.
+# While Ray runs.
 
 
 def ended_processes() -> list[str]:
-    """Names of Ray's own processes that this process started and that have ended."""
+    """The names of Ray's processes that this process started and that have ended."""
     from ray._private import worker
 
     started = worker._global_node
@@ -174,34 +174,34 @@ def ended_processes() -> list[str]:
 
 
 def place_of_actor(actor: Any) -> tuple[str, str]:
-    """Address and id of the node that an actor runs on; "" where Ray's control store is silent."""
+    """Address and id of the node that an actor runs on; "" where Ray does not answer."""
     from ray._private import state
 
     try:
-        about = state.actors(actor._actor_id.hex())
-        return str(about["Address"]["IPAddress"]), str(about["Address"]["NodeID"])
+        record = state.actors(actor._actor_id.hex())
+        return str(record["Address"]["IPAddress"]), str(record["Address"]["NodeID"])
     except Exception:
         return "", ""
 
 
 def host_of_error(error: str) -> str:
-    """Address of the node that Ray says has died, or where a worker raised; "" for none.
+    """The address in an error of Ray: of a node that died, or where a worker raised; else "".
 
-    An actor that was still starting has no place on record but this one.
+    For an actor that was still starting this is the only record of its node.
     """
     import ray
 
-    found = _NODE_OF_ERROR.search(error)
-    if found is None or found["ip"]:
-        return str(found["ip"]) if found else ""
-    known = {node["NodeID"]: str(node["NodeManagerAddress"]) for node in ray.nodes()}
-    return known.get(found["id"], "")
+    match = _NODE_OF_ERROR.search(error)
+    if match is None or match["ip"]:
+        return str(match["ip"]) if match else ""
+    addresses = {node["NodeID"]: str(node["NodeManagerAddress"]) for node in ray.nodes()}
+    return addresses.get(match["id"], "")
 
 
 def draining_nodes() -> dict[str, float]:
-    """Ids of the nodes that are about to be taken away; until when, in seconds since 1970.
+    """By id of each node that is about to be taken away, the time, in seconds since 1970.
 
-    0 where Ray was told no time. Empty where it does not say.
+    0 where Ray has no time. Empty where Ray does not answer.
     """
     from ray._private import state
 
@@ -212,9 +212,9 @@ def draining_nodes() -> dict[str, float]:
 
 
 def health_check() -> tuple[int, int, int]:
-    """Period and timeout in milliseconds, and threshold, as Ray's processes here were started.
+    """Period and timeout in milliseconds, and threshold, of Ray's processes on this machine.
 
-    Those of the cluster where this runs on its head: environment variables are each machine's own.
+    They are the cluster's if this runs on its head, since each machine has its own environment.
     """
     from ray._raylet import Config
 
@@ -225,14 +225,14 @@ def health_check() -> tuple[int, int, int]:
     )
 
 
-# Which worker process a trial gets: two habits of Tune's that Ray has no option for.
+# The worker process of a trial: two behaviours of Tune that Ray has no option for.
 
 
 def use_ready_workers() -> None:
-    """Lets trials run in the workers that Ray starts, and that preload torch, before it is asked.
+    """Lets trials run in the workers that Ray starts in advance, and that preload torch.
 
-    Tune gives its actors two environment variables of no use here, and Ray then starts a process
-    anew for each slot: the ones that wait, with other variables, do not fit.
+    Tune gives its actors two environment variables that are not needed here. Ray would then start
+    another process for each slot, because the waiting ones have other variables.
     """
     import ray
     from ray.tune.execution.class_cache import _ActorClassCache
@@ -246,10 +246,10 @@ def use_ready_workers() -> None:
 
 
 def keep_starting_workers() -> None:
-    """Leaves a trial whose worker is starting to that worker, while others may take a free one.
+    """Keeps a trial with the worker that is starting for it; other trials may take a free worker.
 
-    Tune gives the free one to whichever trial waits and ends the process that was starting for it:
-    where trials are over sooner than a worker has started, a lost worker's slot stayed empty.
+    Tune gives a free worker to any waiting trial, and ends the process that was starting for it.
+    Where trials are shorter than a worker's start, the slot of a lost worker then stays empty.
     """
     from ray.tune.execution.tune_controller import TuneController
 

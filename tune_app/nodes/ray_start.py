@@ -1,4 +1,4 @@
-"""Ray starts in a thread of its own while the study is opened."""
+"""Starts Ray in a thread, while the study is opened."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SHORTER_TMPDIR = "set RAY_TMPDIR to a folder with a shorter path, /tmp say"
 
 
 class RayStart:
-    """From entering on Ray is on its way; leaving ends it, unless it ran before.
+    """A context: entering begins the start of Ray, leaving ends Ray, unless it ran before.
 
-    Five of the twelve seconds until a first epoch are Ray's: nothing waits for them that need not.
-    The thread lives as long as Ray does: Linux kills Ray's processes when the thread that started
-    them ends (PR_SET_PDEATHSIG), and that is also how they go when the driver is killed.
+    Starting Ray takes seconds, in which the study is opened. The thread lives as long as Ray does:
+    Linux ends Ray's processes with the thread that started them (PR_SET_PDEATHSIG), which is also
+    how they end when the driver is killed.
     """
 
     def __init__(self, options: RunOptions, preload: Sequence[str]) -> None:
@@ -29,20 +29,20 @@ class RayStart:
         self._begin = partial(start, options.address, cpus=cpus, preload=preload)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ray start")
         self._started: Future[list[Node]]
-        self._ours = True
+        self._is_own = True
         self._is_local = options.address is None
 
     def __enter__(self) -> RayStart:
         prepare_environment()
-        import ray  # in the main thread: signal handlers can only be set there
+        import ray  # in the main thread, the only one that can set signal handlers
 
-        self._ours = not ray.is_initialized()
+        self._is_own = not ray.is_initialized()
         self._started = self._pool.submit(self._begin)
         return self
 
     def __exit__(self, *_: object) -> None:
         wait([self._started])
-        if self._ours:
+        if self._is_own:
             stop()
         self._pool.shutdown()
 
@@ -50,11 +50,11 @@ class RayStart:
         """Waits for Ray.
 
         Raises:
-            UsageError: where there is none to join.
-            RayLostError: where it did not start.
+            UsageError: where there is no cluster to join.
+            RayLostError: where Ray did not start.
         """
         try:
-            found = self._started.result()
+            started = self._started.result()
         except UsageError:
             raise
         except Exception as problem:
@@ -63,10 +63,10 @@ class RayStart:
         keep_starting_workers()
         if self._is_local:
             use_ready_workers()
-        return found
+        return started
 
     def again(self) -> list[Node]:
-        """Starts Ray anew after it broke, or joins its cluster anew.
+        """Starts Ray again after it failed, or joins its cluster again.
 
         Raises:
             RayLostError: where that fails.
@@ -75,5 +75,5 @@ class RayStart:
         self._started = self._pool.submit(self._begin)
         try:
             return self.nodes()
-        except UsageError as problem:  # the command was right, and the cluster is gone
+        except UsageError as problem:  # the address was right, but the cluster is gone
             raise RayLostError("; ".join(problem.problems)) from problem

@@ -1,7 +1,7 @@
-"""Nodes whose workers said that they cannot train: no more trials go there.
+"""Nodes whose workers reported that they cannot train: no more trials are placed there.
 
-What is known stands in the module: Tune pickles what places its trials, and asks a copy. A host
-that was mended has another id once its Ray is started anew.
+The ids are in a module variable, because Tune pickles the object that places trials and uses the
+copy. A host that was repaired has another id after its Ray is restarted.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ NODE_ID = "ray.io/node-id"
 """The label that Ray gives each node."""
 
 refused_ids: set[str] = set()
-"""Of the cluster that this process has joined."""
+"""Ids of refused nodes in the cluster that this process has joined."""
 
 
 def refuse(host: str) -> None:
-    """A worker on the host ``host`` said that it cannot train."""
+    """Adds the nodes of a host on which a worker reported that it cannot train."""
     refused_ids.update(node.id for node in nodes() if node.name == host)
 
 
 def placement_options(resources: TrialResources) -> dict[str, Any]:
-    """What keeps a placement group off those nodes; nothing where no other would take it.
+    """Options that keep a placement group off refused nodes; empty where no other node fits.
 
-    Ray would wait for ever for another, and a search that every node refuses is to end.
+    Ray would wait for ever for another node, but a search ends when every node refuses.
     """
     if not refused_ids:
         return {}

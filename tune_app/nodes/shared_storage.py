@@ -1,4 +1,4 @@
-"""Whether every node of a cluster sees the storage that checkpoints go to."""
+"""Whether every node of a cluster can use the storage of the checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tune_app.record.storage import StorageFolder
 
 
 def check_shared(storage: str, timeout: float = 60.0) -> None:
-    """Sees to it that every node reads what the driver writes to ``storage``, and the other way.
+    """Checks that every node reads what the driver writes to ``storage``, and the reverse.
 
     Raises:
         UsageError: naming the nodes that do not.
@@ -63,7 +63,7 @@ def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: f
 
 
 def _read_and_answer(storage: str, token: str, node: str) -> str:
-    """Runs on the node: reads the driver's token, writes its own."""
+    """Runs on the node: reads the driver's token and writes its own."""
     folder = StorageFolder(storage)
     if folder.read(f".driver-{token}") != token.encode():
         raise OSError("it does not hold the token that the driver wrote")

@@ -1,4 +1,4 @@
-"""How many trials may run at once on a cluster whose nodes come and go."""
+"""The number of trials that may run at once on a cluster whose nodes change."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REFRESH_SECONDS = 5.0
 
 
 class SlotCount:
-    """The slots of one resource tier, counted anew every few seconds; none on ``refused`` nodes.
+    """The slots of one resource tier, counted every few seconds, without ``refused`` nodes.
 
-    A cluster that grows by itself adds nodes for what waits. Where ``--max-concurrent`` allows more
-    trials than there are slots, as many again as run now may wait, and at least one.
+    An autoscaling cluster adds nodes for trials that wait. Where ``--max-concurrent`` allows more
+    trials than there are slots, as many as are running may wait, and at least one.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class SlotCount:
         self._counted = 1
 
     def __call__(self) -> int:
-        """How many trials fit now; Ray is asked again every few seconds."""
+        """The present number of slots; Ray is asked every few seconds."""
         if self._clock() - self._asked_at >= REFRESH_SECONDS:
             self._asked_at = self._clock()
             usable = [node for node in self._ask() if node.id not in self._refused]
-            there = slots(usable, self._placement.resources(self._tier))
-            most = self._placement.max_concurrent or there
-            waiting = max(1, there) if self._placement.is_joined else 0
-            self._counted = max(1, min(most, there + waiting))
+            slot_count = slots(usable, self._placement.resources(self._tier))
+            limit = self._placement.max_concurrent or slot_count
+            waiting = max(1, slot_count) if self._placement.is_joined else 0
+            self._counted = max(1, min(limit, slot_count + waiting))
         return self._counted

@@ -1,4 +1,4 @@
-"""What a failed worker wrote last is brought home: its log lies on the disk of its host."""
+"""Fetches the end of a failed worker's log, which is on the disk of its host."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ ANSWER_SECONDS = 60.0
 
 
 class WorkerLogs:
-    """Appends the end of a remote log to the one of the same name in ``folder``.
+    """Appends the end of a remote log to the file of the same name in ``folder``.
 
-    Workers write to the same path wherever they run; where that is one folder for all of them,
-    nothing is left to do.
+    Workers write to the same path on every host. Where that is a shared folder, nothing is done.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def fetch(self, trial_id: str, host: str, node: str) -> None:
-        """Asks the node ``node`` for the log of a trial; nobody waits for it."""
+        """Requests the log of a trial from the node ``node``, without waiting for it."""
         if node:
             arguments = (self._folder / f"{trial_id}.log", host, node)
             threading.Thread(target=_fetch, args=arguments, daemon=True, name="logs").start()
@@ -46,7 +45,7 @@ def _fetch(log: Path, host: str, node: str) -> None:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"--- the end of {log} on {host}\n{text}\n---\n")
             LOG.info("the last output of the worker on host %s is in %s", host, log)
-    except Exception:  # the host is gone with its disk; the failure itself is on record
+    except Exception:  # the host is gone with its disk; the record has the failure itself
         return
 
 
