@@ -15,7 +15,6 @@ import typer
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
 from trainables.config.installation import command_to_paste
-from trainables.config.interruption import INTERRUPTED
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import plain
@@ -36,6 +35,7 @@ if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from trainables.training.trainer import Trainer
 
 DIVERGED = 1
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Settings = Annotated[
     list[str] | None,
@@ -166,8 +166,7 @@ def _export_command(folder: Path, data_dir: Path | None) -> str:
 def _run(trainer: Trainer, checkpoint: Path) -> int:
     from trainables.training.trainer import Diverged
 
-    stop = _InterruptRequest()
-    with _progress(trainer) as progress:
+    with _InterruptRequest() as stop, _progress(trainer) as progress:
         task = progress.add_task("", total=trainer.batches_per_epoch)
 
         def should_stop() -> bool:
@@ -182,27 +181,48 @@ def _run(trainer: Trainer, checkpoint: Path) -> int:
                     trainer.save(checkpoint)
                     progress.stop()
                     print(f"interrupted and saved; the same command continues from {checkpoint}")
-                    return INTERRUPTED
+                    return stop.exit_code
                 progress.console.print(_line(metrics, trainer.config.epochs), highlight=False)
         except Diverged as problem:
             progress.stop()
             print(f"{problem}: lower learning_rate", file=sys.stderr)
             return DIVERGED
-    trainer.save(checkpoint)
+        trainer.save(checkpoint)
     print(_summary(trainer.history, checkpoint))
     return 0
 
 
 class _InterruptRequest:
-    """Records Ctrl-C, so that training stops before the next batch; a second Ctrl-C raises."""
+    """Records Ctrl-C, SIGTERM or SIGHUP, so that training stops before the next batch.
 
-    def __init__(self) -> None:
-        self.requested = False
-        signal.signal(signal.SIGINT, self._request)
+    A second signal ends the process as usual. Under ``nohup`` SIGHUP stays ignored.
+    """
+
+    def __enter__(self) -> _InterruptRequest:
+        self.signal = 0
+        self._usual = {number: signal.getsignal(number) for number in SIGNALS}
+        for number, usual in self._usual.items():
+            if number == signal.SIGINT or usual != signal.SIG_IGN:
+                signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, usual in self._usual.items():
+            signal.signal(number, usual)
+
+    @property
+    def requested(self) -> bool:
+        """Whether a signal came."""
+        return self.signal != 0
+
+    @property
+    def exit_code(self) -> int:
+        """130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP."""
+        return 128 + self.signal
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.signal = number
+        self.__exit__()
 
 
 def _progress(trainer: Trainer) -> Progress:
