@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from analysis.study.study import Study
 
 PROGRAM = "train"
+
+FILES = ("network", "dataset")
+"""Keys whose value may be ``FILE.py:FUNCTION``; other paths are absolute as they are recorded."""
 
 
 def train_commands(study: Study) -> dict[str, str]:
@@ -36,21 +40,30 @@ def train_commands(study: Study) -> dict[str, str]:
         trial: _computing_options(_plain(threads), *arguments)
         for trial, threads, *arguments in rows
     }
+    directory = str(study.info.get("directory") or "")
     return {
-        trial["trial_id"]: _command(trial, [*data, *computed.get(trial["trial_id"], ())])
+        trial["trial_id"]: _command(trial, directory, [*data, *computed.get(trial["trial_id"], ())])
         for trial in study.trials.to_dict("records")
     }
 
 
-def _command(trial: Mapping[str, Any], options: list[str]) -> str:
+def _command(trial: Mapping[str, Any], directory: str, options: list[str]) -> str:
     raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
     keys = {key: value for key, value in raw.items() if value is not None}
     with contextlib.suppress(ConfigError):
         keys = {"layer": keys.get("layer"), **TrainConfig.from_trial(keys).changed()}
     arguments = command_line(PROGRAM).split()
     for key, value in keys.items():
+        if key in FILES:
+            value = _from_anywhere(str(value), directory)
         arguments += ["--set", f"{key}={written(value)}"]
     return shlex.join([*arguments, *options])
+
+
+def _from_anywhere(value: str, directory: str) -> str:
+    """The value with its file's whole path: the reader need not stand where the search began."""
+    names_a_file = ".py:" in value and not value.startswith("~")
+    return os.path.join(directory, value) if names_a_file else value  # noqa: PTH118
 
 
 def _computing_options(threads: int | None, device: Any, code: Any) -> list[str]:

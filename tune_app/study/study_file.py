@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -58,6 +59,7 @@ def study_information(
         "estimating_seeds": list(plan.estimating_seeds),
         "options": _plain({**dataclasses.asdict(options), **places}),
         "command": options.command,
+        "directory": _directory(),  # from which the command's paths are meant
         "git_revision": git_revision(),
         "versions": versions(),
         "environment": environment(),
@@ -66,6 +68,12 @@ def study_information(
         "networks": plan_tables(plan),
         **more,
     }
+
+
+def _directory() -> str:
+    with contextlib.suppress(OSError):  # somebody removed it
+        return str(Path.cwd())
+    return ""
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -174,6 +175,25 @@ def test_a_command_trains_the_very_trial_it_stands_beside(study_folder, name):
         given = dict(word.split("=", 1) for word in words if "=" in word)
         config = TrainConfig.from_trial({key: _read(value) for key, value in given.items()})
         assert name_of(config, config.network_size()) == trial_id
+
+
+@pytest.mark.parametrize(
+    ("written", "directory", "told"),
+    [
+        ("my pictures.py:load", "/where it began", "'dataset=/where it began/my pictures.py:load'"),
+        ("/abroad/pictures.py:load", "/where it began", "dataset=/abroad/pictures.py:load"),
+        ("pictures.py:load", "", "dataset=pictures.py:load"),  # a study of before
+        ("digits", "/where it began", "dataset=digits"),
+    ],
+)
+def test_a_command_finds_its_files_from_anywhere(written, directory, told, tmp_path):
+    (trial,) = some_trials(1)
+    config = trial.config.with_values(dataset=written)
+    row = planned_row(dataclasses.replace(trial, config=config), time=0.0)
+    write_ledger(tmp_path, row)
+    write_information(tmp_path / "study.json", {"directory": directory})
+    (command,) = train_commands(load_study(tmp_path)).values()
+    assert f"--set {told} " in f"{command} "
 
 
 def test_a_command_computes_as_its_trial_was_computed(tmp_path):
