@@ -1,6 +1,6 @@
 """An S3 server that fails while a file lies beside it: with the status in it, or slowly.
 
-``python -m tests.cluster.s3_server ADDRESS PORT SWITCH`` serves one bucket, kept in memory.
+``python -m tests.s3_server ADDRESS PORT SWITCH`` serves one bucket, kept in memory.
 """
 
 import sys
