@@ -64,10 +64,7 @@ class CifarTrainable(tune.Trainable):
     ``host``, ``device``, ``storage_away_seconds`` (for how long the storage has refused
     checkpoints; 0 while it takes them) and ``storage_problem`` (its error). A trial that diverged,
     was interrupted, or waits for its storage to take its last checkpoint reports ``epoch`` and
-    ``score`` without an epoch's metrics.
-
-    Separate threads talk to a remote storage, so that training waits for it only at its start and
-    its end.
+    ``score`` without an epoch's metrics. Training waits for a remote storage only at its ends.
     """
 
     _trainer: Trainer

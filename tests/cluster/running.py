@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.hosts import Host, Hosts, join, start_head
-from tests.s3_server import BUCKET
+from tests.fixtures.s3_server import BUCKET
 
 S3_PORT = 9000
 
@@ -93,7 +93,7 @@ class Cluster:
         """Boots everything but a driver."""
         if self.epochs:
             self.s3 = self.hosts.add("s3")
-            self.s3.start(f"exec python -m tests.s3_server {self.s3.address} {S3_PORT} "
+            self.s3.start(f"exec python -m tests.fixtures.s3_server {self.s3.address} {S3_PORT} "
                           f"{self.switch}")  # fmt: skip
         self.add_head("head")
         for number in range(1, workers + 1):
