@@ -6,6 +6,7 @@ before they count. A process that maps them shares the pages with all others.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from trainables.files.user_cache import user_cache
 
 IN_MEMORY_BYTES = 200_000_000
 """Of packed pixels; more would crowd Ray's object store, which has 300 MB, and every worker."""
+
+ADVICE = "make room, name another place with XDG_CACHE_HOME, or lower image_size"
 
 FORMAT = 1
 DONE = "done.json"
@@ -43,7 +46,7 @@ def map_arrays(
     """The arrays of a content, mapped read-only, and what ``fill`` returned of them.
 
     Where they are not there yet, or not whole, one process of the node makes them and the others
-    wait.
+    wait. A cache that cannot be written is used where it is whole.
 
     Args:
         key: Names content, size and resize rule.
@@ -52,14 +55,22 @@ def map_arrays(
         fill: Writes the pixels of every part and returns plain JSON values to keep beside them.
 
     Raises:
-        DatasetError: the disk has no room.
+        DatasetError: the disk has no room, or the cache cannot be written.
     """
     folder = user_cache() / "pixels" / f"{key}-{FORMAT}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            found = _read_facts(folder)
+            if found is None:
+                found = _build(folder, count(), side, fill)
+    except OSError as problem:
         found = _read_facts(folder)
         if found is None:
-            found = _build(folder, count(), side, fill)
+            raise DatasetError(
+                f"the images at {side}×{side} pixels are too many for memory, and cannot be kept "
+                f"in {folder.parent}: {problem.strerror or problem}; {ADVICE}"
+            ) from problem
     parts, facts = found
     arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
     return arrays, facts
@@ -76,26 +87,44 @@ def _build(
     if needed > free:
         sizes = f"{humanize.naturalsize(needed)}, {humanize.naturalsize(free)} are free"
         raise DatasetError(
-            f"the images at {side}×{side} pixels need {sizes} in {folder.parent}: make room, name "
-            "another place with XDG_CACHE_HOME, or lower image_size"
+            f"the images at {side}×{side} pixels need {sizes} in {folder.parent}: {ADVICE}"
         )
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    arrays: Arrays = {
-        part: np.lib.format.open_memmap(
-            partial / f"{part}.npy", "w+", dtype=np.uint8, shape=(count, side, side, 4)
-        )
-        for part, count in counts.items()
-    }
+    try:
+        facts = _write(partial, counts, side, fill)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # its room may be what others need
+        raise
+    partial.rename(folder)
+    return list(counts), facts
+
+
+def _write(
+    folder: Path,
+    counts: Mapping[str, int],
+    side: int,
+    fill: Callable[[Arrays], Mapping[str, Any]],
+) -> dict[str, Any]:
+    paths = {part: folder / f"{part}.npy" for part in counts}
+    arrays = {part: _new_file(paths[part], count, side) for part, count in counts.items()}
     facts = dict(fill(arrays))
     for array in arrays.values():
         array.flush()  # type: ignore[attr-defined]
-    paths = {part: partial / f"{part}.npy" for part in counts}
     files = {part: [*_state(path), file_digest(path)] for part, path in paths.items()}
-    write_sealed(partial / DONE, {"files": files, "facts": facts})
-    partial.rename(folder)
-    return list(counts), facts
+    write_sealed(folder / DONE, {"files": files, "facts": facts})
+    return facts
+
+
+def _new_file(path: Path, count: int, side: int) -> NDArray[np.uint8]:
+    """(count, side, side, 4) zeros in a file; raises OSError where the disk has no room for it."""
+    shape = (count, side, side, 4)
+    array = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # to write what has no room would end the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _read_facts(folder: Path) -> tuple[list[str], dict[str, Any]] | None:

@@ -1,13 +1,18 @@
 """Images that do not fit in memory are mapped from a file, and train to the same numbers."""
 
+import errno
 import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.image_folder import write_images
+from trainables.config.installation import child_environment
 from trainables.config.train_config import TrainConfig
 from trainables.data import pixel_cache
 from trainables.data.datasets.registry import load_dataset
@@ -113,3 +118,51 @@ def test_a_disk_without_room_is_told_with_both_sizes(mapped, monkeypatch) -> Non
     monkeypatch.setattr(pixel_cache, "packed_bytes", lambda images, side: 10**18)
     with pytest.raises(DatasetError, match=r"need 1.0 EB, .* are free.*lower image_size"):
         mapped()
+
+
+def test_a_disk_that_fills_while_files_are_made_is_told(mapped, tmp_path, monkeypatch) -> None:
+    def full(file: int, start: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DatasetError, match=r"No space left on device; make room, name another"):
+        mapped()
+    assert files(tmp_path) == []
+    assert len([*(tmp_path / "cache" / "ranktune" / "pixels").iterdir()]) == 1  # the lock
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert len(mapped().train_labels) == 80
+
+
+def test_a_cache_that_cannot_be_written_is_used_where_it_is_whole(
+    mapped, request_: DataRequest, tmp_path: Path, monkeypatch
+) -> None:
+    checksum = mapped().checksum
+
+    class NoLock:
+        def __init__(self, path: Path) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(pixel_cache, "FileLock", NoLock)
+    assert mapped().checksum == checksum
+    files(tmp_path)[0].unlink()
+    with pytest.raises(DatasetError, match=r"cannot be kept in .*: Read-only file system; make"):
+        mapped()
+
+
+@pytest.mark.seconds  # starts processes
+def test_processes_that_begin_at_once_make_the_files_once(request_, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from trainables.data import pixel_cache;"
+        "from trainables.data.datasets.registry import load_dataset;"
+        "from trainables.data.sources import DataRequest;"
+        "pixel_cache.IN_MEMORY_BYTES = 1000;"
+        "print(load_dataset(DataRequest('folder', Path(sys.argv[1]))).checksum)"
+    )
+    words = [sys.executable, "-c", program, str(request_.data_dir)]
+    how = {"text": True, "env": child_environment(), "stdout": subprocess.PIPE}
+    processes = [subprocess.Popen(words, **how) for _ in range(3)]
+    told = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(told) == 1
+    assert len(files(tmp_path)) == 2
