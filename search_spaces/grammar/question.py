@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search_spaces.grammar.domains import Scalar
-from trainables.text.suggestion import did_you_mean, nearest
+from trainables.text.suggestion import did_you_mean, suggestion
 
 MEASURED = ("compression", "parameters")
 """The sizes that a trend may refer to: a share of the dense network's parameters, or a number."""
@@ -130,7 +130,11 @@ def read_question(document: Any) -> Question:
         raise QuestionError({"kind": _choose(document.get("kind"), KINDS)})
     kind = KINDS[document["kind"]]
     fields = {declared.name: declared for declared in dataclasses.fields(kind) if declared.init}
-    problems = {name: _unknown(name, fields) for name in document if name not in {*fields, "kind"}}
+    problems = {
+        name: f"unknown; {suggestion(name, fields)}"
+        for name in document
+        if name not in {*fields, "kind"}
+    }
     values: dict[str, Any] = {}
     for name, declared in fields.items():
         if name not in document:
@@ -187,10 +191,3 @@ def _choose(given: Any, choices: Iterable[str]) -> str:
     got = "is missing" if given is None else f"got {given!r}"
     hint = did_you_mean(str(given), choices)
     return f"one of {', '.join(choices)}, {got}{hint}"
-
-
-def _unknown(name: str, choices: Iterable[str]) -> str:
-    choices = list(choices)
-    suggestion = nearest(name, choices)
-    hint = f"did you mean {suggestion!r}?" if suggestion else f"known are {', '.join(choices)}"
-    return f"unknown; {hint}"

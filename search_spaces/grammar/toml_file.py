@@ -15,7 +15,7 @@ from search_spaces.grammar.key import ROLES, Key
 from search_spaces.grammar.question import Question, QuestionError, read_question
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
 from search_spaces.grammar.space import SearchSpace
-from trainables.text.suggestion import nearest
+from trainables.text.suggestion import suggestion
 
 TYPES = {"float": Float, "int": Int, "choice": Choice}
 INTERVAL = {"low", "high", "log", "grid"}
@@ -223,10 +223,5 @@ class _Reader:
 
     def _unknown(self, path: str, table: Mapping[str, Any], choices: Iterable[str]) -> None:
         for name in table.keys() - set(choices):
-            suggestion = nearest(name, choices)
-            hint = (
-                f"did you mean {suggestion!r}?"
-                if suggestion
-                else f"known are {', '.join(sorted(choices))}"
-            )
+            hint = suggestion(name, sorted(choices))
             self.problems.append(f"{path + '.' if path else ''}{name}: unknown; {hint}")

@@ -22,3 +22,10 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The end of an error message, "; did you mean 'x'?"; "" where no choice is similar."""
     near = nearest(name, choices)
     return f"; did you mean {near!r}?" if near is not None else ""
+
+
+def suggestion(name: str, choices: Iterable[str]) -> str:
+    """What an unknown name may mean: "did you mean 'x'?", or all choices where none is similar."""
+    choices = list(choices)
+    near = nearest(name, choices)
+    return f"did you mean {near!r}?" if near is not None else f"known are {', '.join(choices)}"
