@@ -17,6 +17,9 @@ from scipy import special
 ENOUGH = 3
 """Cells with two runs or more; of fewer, how much variances differ cannot be told."""
 
+FURTHER = 0.1
+"""The p-value below which a cell's runs are taken to spread further than all others'."""
+
 
 class Moderated(NamedTuple):
     """Each cell's variance and its degrees of freedom; NaN and 0 where nothing is known."""
@@ -42,6 +45,17 @@ def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
         return Moderated(np.full(len(n), prior), np.full(len(n), pooled_df))
     weight = prior_df + np.where(known, own, 0.0)
     return Moderated((prior_df * prior + squares) / weight, np.minimum(weight, pooled_df))
+
+
+def spreads_further(variance: np.ndarray, n: np.ndarray) -> bool:
+    """Whether the first cell's runs spread further than those of the others together (F test)."""
+    free = np.where(np.isfinite(variance), n - 1, 0)
+    squares = np.nan_to_num(variance) * free
+    others, first = float(free[1:].sum()), float(free[0])
+    if not (first > 0 and squares[1:].sum() > 0):
+        return False
+    ratio = squares[0] / first * others / squares[1:].sum()
+    return bool(special.fdtrc(first, others, ratio) < FURTHER)
 
 
 def prior_of(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:

@@ -87,14 +87,18 @@ def mostly_diverged(rng: np.random.Generator) -> dict[str, bool]:
     return {"false": claim.verdict == "shown" and "rank 3 " in claim.words.split(":")[0]}
 
 
-def winners_interval(count: int, seeds: int, lead: float = 0.0) -> Draw:
-    """Whether the interval in the sentence covers the true mean of what came out highest."""
+def winners_interval(count: int, seeds: int, lead: float = 0.0, noisiest: float = 1.0) -> Draw:
+    """Whether the interval in the sentence covers the true mean of what came out highest.
+
+    The first is ``noisiest`` times noisier, the second leads.
+    """
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         ours = _best_plan(count, seeds)
         number = np.arange(len(ours.configs)) // seeds
         truth = MIDDLE + lead * SIGMA * (np.arange(count) == 1)
-        study = ours.study(noisy(ours, truth[number], SIGMA, rng))
+        sigma = np.where(number == 0, noisiest * SIGMA, SIGMA)
+        study = ours.study(noisy(ours, truth[number], sigma, rng))
         at, low, high = _sentence_interval(study)
         return {"covers": low <= truth[at] <= high}
 
@@ -165,12 +169,13 @@ def numbers_ahead(count: int, seeds: int, lead: float) -> Draw:
     return draw
 
 
-def numbers_winner(count: int, seeds: int, lead: float = 0.0) -> Draw:
+def numbers_winner(count: int, seeds: int, lead: float = 0.0, noisiest: float = 1.0) -> Draw:
     """As ``winners_interval``, from the arms' numbers."""
+    sigma = np.where(np.arange(count) == 0, noisiest * SIGMA, SIGMA)
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         truth = MIDDLE + lead * SIGMA * (np.arange(count) == 1)
-        best = _winner(truth[:, None] + SIGMA * rng.normal(size=(count, seeds)))
+        best = _winner(truth[:, None] + sigma[:, None] * rng.normal(size=(count, seeds)))
         return {"covers": best.interval.low <= truth[int(best.arm.name)] <= best.interval.high}
 
     return draw
@@ -246,6 +251,15 @@ BEST = {
     "winner's interval, one 3 σ ahead of 11, n = 3": Design(
         "one stage", winners_interval(12, 3, 3.0), AT_LEAST, fast=numbers_winner(12, 3, 3.0)
     ),
+    **{
+        f"winner's interval, 60 equals, one {noisiest:g} times noisier, n = {seeds}": Design(
+            "one stage",
+            winners_interval(60, seeds, noisiest=noisiest),
+            COVERS,
+            fast=numbers_winner(60, seeds, noisiest=noisiest),
+        )
+        for seeds, noisiest in ((2, 6.0), (3, 3.0), (5, 6.0))
+    },
     "winner's interval, 60 equals, five fresh seeds": Design(
         "two stages",
         fresh_interval,

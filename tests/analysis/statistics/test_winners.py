@@ -27,6 +27,14 @@ def test_the_more_might_have_won_the_further_down_the_interval_reaches():
     assert interval_of_best(arms).low < interval_of_best(arms[:1]).low
 
 
+def test_a_winner_that_spreads_further_than_all_others_is_judged_by_its_own_spread():
+    rng = np.random.default_rng(2)
+    quiet = [arm(str(i), 0.9 + 0.001 * rng.normal(size=3)) for i in range(30)]
+    values = [0.93, 0.92, 0.90]
+    low, _ = interval_of_best([arm("noisy", values), *quiet])
+    assert low < np.mean(values) - 4.30 * np.std(values, ddof=1) / 3**0.5  # two degrees of freedom
+
+
 @pytest.mark.parametrize("runs", [2, 3])
 def test_runs_that_came_out_alike_on_few_images_show_no_best(runs):
     found = winner([arm("a", [137 / 143] * runs), arm("b", [136 / 143] * runs)])
