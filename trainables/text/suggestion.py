@@ -14,8 +14,15 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 def nearest_few(
     name: str, choices: Iterable[str], *, count: int = 3, likeness: float = 0.6
 ) -> list[str]:
-    """The choices most similar to ``name``, best first; ``likeness`` in [0, 1] is the minimum."""
-    return difflib.get_close_matches(name, list(choices), n=count, cutoff=likeness)
+    """The choices most similar to ``name``, best first; ``likeness`` in [0, 1] is the minimum.
+
+    Capital letters make no difference, so that "mnist" is MNIST and not Omniglot.
+    """
+    choice_by_folded: dict[str, str] = {}
+    for choice in choices:
+        choice_by_folded.setdefault(choice.casefold(), choice)
+    near = difflib.get_close_matches(name.casefold(), choice_by_folded, n=count, cutoff=likeness)
+    return [choice_by_folded[folded] for folded in near]
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import shlex
@@ -19,6 +20,7 @@ from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
+from trainables.config.train_config import TrainConfig
 from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
@@ -161,10 +163,15 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
 def _unknown_arguments(context: typer.Context) -> Iterable[str]:
     """Arguments that are neither an option nor the value of one."""
     options = [name for parameter in context.command.params for name in parameter.opts]
+    keys = {field.name for field in dataclasses.fields(TrainConfig)}
     for argument in context.args:
         name = argument.partition("=")[0]
         if name in options:
             yield f"{name} comes after --, where nothing is read as an option; drop the --"
+            continue
+        key = name.removeprefix("--").replace("-", "_")
+        if name.startswith("--") and key in keys:
+            yield f"unknown option {name!r}; {key} is a key of a trial: --set {key}=VALUE"
             continue
         suggestion = nearest(name, options)
         hint = (

@@ -4,6 +4,7 @@ from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment
 from trainables.text.share import percent
+from trainables.text.suggestion import did_you_mean, nearest_few
 from trainables.text.table import lay_out, shorten_apart, text_table
 
 
@@ -77,3 +78,10 @@ def test_what_is_cut_stays_apart() -> None:
     assert shorten_apart(blocks, 8) == blocks
     assert shorten_apart(["first.layer", "second.layer"], 6) == ["first…", "secon…"]
     assert shorten_apart(["rank 16 a", "rank 24 b"], 4) == ["rank 1…", "rank 2…"]
+
+
+def test_what_was_probably_meant_does_not_depend_on_capital_letters() -> None:
+    assert did_you_mean("mnist", ["MNIST", "Omniglot"]) == "; did you mean 'MNIST'?"
+    assert did_you_mean("CIFAR10", ["cifar10", "digits"]) == "; did you mean 'cifar10'?"
+    assert nearest_few("TUCKER", ["cp", "tucker2", "tucker"]) == ["tucker", "tucker2"]
+    assert did_you_mean("nothing", ["MNIST"]) == ""

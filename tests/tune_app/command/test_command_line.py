@@ -156,6 +156,12 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         assert problem.startswith(beginning)
 
 
+@pytest.mark.parametrize("written", ["--batch-size", "--batch_size", "--batch-size=64"])
+def test_a_key_that_is_given_as_an_option_is_told_as_a_key(written: str) -> None:
+    (problem, *_) = problems("--space", "quickstart", *written.split())
+    assert problem.endswith("batch_size is a key of a trial: --set batch_size=VALUE")
+
+
 @pytest.mark.parametrize("flag", ["--storage", "--data-dir", "--results-dir", "--address"])
 def test_an_empty_value_is_no_value(flag: str) -> None:
     """As a shell writes a variable that is not set."""
