@@ -81,8 +81,13 @@ def _problems(table: object, size: dict[str, Any]) -> list[str]:
     return problems
 
 
-def load_network(study: str | Path, trial_id: str) -> nn.Module:
-    """The network of a study's trial, from its latest checkpoint, in evaluation mode.
+def load_network(study: str | Path, trial_id: str = "") -> nn.Module:
+    """What a trial of a study has trained: its furthest checkpoint, in evaluation mode.
+
+    Args:
+        study: the study's folder, wherever it lies now; or one that ``python -m trainables train``
+            or ``compress`` wrote.
+        trial_id: may be left out where the folder holds one network.
 
     Raises:
         TrialError: where the study has no such trial; names the nearest.

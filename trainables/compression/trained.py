@@ -11,6 +11,7 @@ from pyarrow import fs
 from torch import Tensor, nn
 
 from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
+from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
 from trainables.files.filesystem import filesystem
@@ -23,6 +24,9 @@ from trainables.training.checkpoints.checkpoint import CheckpointError, read_che
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
 MAX_LISTED = 5
+
+SIZES_ASKED = ("rank", "rank_scale", "rank_divisor", "parameters", "compression")
+"""Keys of the network that was compressed; of what it became, the ranks are known."""
 
 
 class TrialError(ValueError):
@@ -130,7 +134,8 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     """Loads the trial's furthest checkpoint that is whole.
 
     Args:
-        study: a study folder, a folder that ``trainables train`` wrote, or one that holds these.
+        study: a study folder, a folder that ``trainables train`` or ``compress`` wrote, or one that
+            holds what ``train`` wrote.
         trial_id: may be left out where the folder holds one trial.
 
     Raises:
@@ -140,6 +145,8 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     for folder in (study / TRAINED_ALONE, study / trial_id / TRAINED_ALONE):
         if (folder / STATE).is_file():
             return _trained_alone(folder, trial_id)
+    if (study / STATE).is_file():
+        return _compressed(study, trial_id)
     if not trial_id:
         trial_id = _only_trial(study, storage)
     store = CheckpointStore(storage, trial_id)
@@ -163,6 +170,32 @@ def _trained_alone(folder: Path, trial_id: str) -> Trained:
     if trial_id not in ("", trained.trial_id):
         raise TrialError(f"{folder} holds {trained.trial_id}, not {trial_id!r}")
     return trained
+
+
+def _compressed(folder: Path, trial_id: str) -> Trained:
+    """What ``compress`` wrote, as it is before any training."""
+    try:
+        start = read_starting_point(folder)
+        tensors, state = read_checkpoint(folder)
+    except (CheckpointError, ValueError) as problem:
+        raise TrialError(f"{folder} holds no network: {problem}") from problem
+    if trial_id not in ("", folder.resolve().name):
+        raise TrialError(f"{folder} holds one network, not {trial_id!r}: leave that out")
+    source = state["source"]
+    settings = {key: value for key, value in source["config"].items() if key not in SIZES_ASKED}
+    config = TrainConfig.from_trial({**settings, **start.architecture})
+    size = config.network_size()
+    network = build_network(size, batch=config.images_at_once, seed=config.seed)
+    network.load_state_dict(tensors)
+    return Trained(
+        trial_id=folder.resolve().name,
+        config=config,
+        size=size,
+        network=network.eval(),
+        checkpoint=folder.name,
+        epochs_done=0,
+        dataset_checksum=source["dataset_checksum"],
+    )
 
 
 def _only_trial(study: Path, storage: str) -> str:

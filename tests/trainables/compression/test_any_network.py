@@ -1,6 +1,7 @@
 """Compressing a network that nobody here wrote: biases, windows of any shape, no BatchNorm."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from tests.trainables.networks.foreign import SHORT, TEN_LINES
 from tests.trainables.trained_study import train_study
 from trainables.__main__ import main
+from trainables.api import load_network
 from trainables.compression.compress import compress
 from trainables.compression.evaluation import evaluate, read_images
 from trainables.compression.start_writer import write_start
@@ -75,6 +77,38 @@ def test_a_budget_is_filled_layer_by_layer(trained, layer, rule):
     if rule == "greedy":
         uniform = compress(trained, Target(layer, compression=0.5, rule="uniform"))
         assert compressed.kept >= uniform.kept
+
+
+@pytest.mark.parametrize("layer", ["tucker2", "tensor_train", "separable"])
+def test_a_compressed_network_is_loaded_wherever_its_folder_lies(
+    trained, tmp_path, monkeypatch, layer
+):
+    target = Target(layer, rank=2) if SIZES[layer].ranked else Target(layer)
+    compressed = compress(trained, target)
+    write_start(tmp_path / "start", compressed, trained, target, None, None)
+    (tmp_path / "start").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    network = load_network("moved")
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(network(x), compressed.network(x))
+    assert count(network) == compressed.size.parameters
+    assert not network.training
+    with pytest.raises(TrialError, match="moved holds one network, not 'another'"):
+        load_network("moved", "another")
+    next((tmp_path / "moved").glob("*.safetensors")).unlink()
+    with pytest.raises(TrialError, match="moved holds no network"):
+        load_network("moved")
+
+
+def test_a_study_that_was_moved_gives_its_networks(study, trained, tmp_path, monkeypatch):
+    folder, name = study
+    shutil.copytree(folder, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(load_network("moved", name)(x), trained.network(x))
+    assert torch.equal(load_network("moved")(x), trained.network(x))
+    with pytest.raises(TrialError, match="elsewhere is not a folder"):
+        load_network("elsewhere", name)
 
 
 def test_fine_tuning_starts_where_compression_ended(trained, digits, tmp_path):
