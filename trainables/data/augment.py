@@ -1,9 +1,9 @@
 """The images of a batch: normalised, and for training padded, cropped, mirrored and cut out.
 
-Everything random about an epoch is drawn before it starts: see ``draw_epoch``. Whole batches at
-once, by gathering: the same few operations on the CPU and on a GPU, where they can be captured in a
-graph. On one thread of a CPU ``augment.c`` does them in one pass, to the same numbers in a third of
-the time, and leaves out the fourth channel: to do that, torch's convolution copied them twice.
+All random numbers of an epoch are drawn before it starts: see ``draw_epoch``. A whole batch is
+gathered at once by the same few operations on the CPU and on a GPU, where a graph can capture them.
+On one thread of a CPU ``augment.c`` does this in one pass, with the same numbers in a third of the
+time. It also leaves out the fourth channel, for which torch's convolution would copy images twice.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Augmenter:
         self._count = pixels.shape[1]
         self._side = isqrt(self._count)
         device = pixels.device
-        # A whole image of constants each: a broadcast over 3 channels is not vectorised.
+        # Constants as whole images, because a broadcast over 3 channels is not vectorised.
         scale = [1 / max(value, 1e-6) for value in std]
         self._scale = torch.tensor([*scale, 0.0]).repeat(self._count).to(device)
         shift = [-m * s for m, s in zip(mean, scale, strict=True)]
@@ -68,11 +68,11 @@ class Augmenter:
         self._rows = _crop_rows(how).to(device)
         self._columns = _crop_columns(how).to(device)
         small = pixels.numel() <= LARGEST_INT32
-        self._index = torch.int32 if small else torch.int64  # what a pixel's place is counted in
+        self._index = torch.int32 if small else torch.int64  # the type of pixel positions
 
     @property
     def draw_width(self) -> int:
-        """Numbers that ``draw_epoch`` draws for each image."""
+        """The number of values that ``draw_epoch`` draws for each image."""
         return self._how.draw_width
 
     def plain(self, images: Tensor) -> Tensor:
@@ -178,7 +178,7 @@ class Augmenter:
 
 
 def _crop_rows(how: Augmentation) -> Tensor:
-    """(positions, S) int32: for each place of the window, which row of the image comes where."""
+    """(positions, S) int32: for each position of the window, the image's rows in it."""
     last = how.side - 1
     padded = torch.arange(-how.crop, how.side + how.crop)
     source = last - (last - padded.abs()).abs()  # reflected without repeating the edge

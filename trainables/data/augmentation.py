@@ -1,4 +1,4 @@
-"""What is done to training images, and what of it is drawn for one epoch."""
+"""The augmentation of training images, and the random draws of one epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWS_RESIZED = 7
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How training images of ``side``×``side`` pixels are varied.
+    """How training images of ``side``×``side`` pixels are augmented.
 
     crop: pixels by which each side is padded, reflected, before a window is cropped; 0: none.
     flip: whether half of the images are mirrored left to right.
@@ -50,10 +50,10 @@ class Augmentation:
 
 
 def choose_augmentation(config: TrainConfig, side: int, *, flips: bool) -> Augmentation:
-    """The configuration's; what it leaves open suits the image's side.
+    """The augmentation of a configuration; open values depend on the image's side.
 
-    ``flips`` says whether mirroring keeps the class of this data set's images. A random resized
-    crop takes the place of padding and cropping.
+    ``flips`` tells whether mirroring keeps the class of this data set's images. A random resized
+    crop replaces padding and cropping.
     """
     keys = settled({**config.to_dict(), "image_size": side}, {"flips": flips})
     return Augmentation(

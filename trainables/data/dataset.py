@@ -1,4 +1,4 @@
-"""Images and labels in memory, and how they are divided."""
+"""Images and labels in memory, divided into training and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.data.sources import DataCounts
 Labels = NDArray[np.int64]
 
 PART = 1024
-"""Images that are looked at together; at 32×32 they fit a cache."""
+"""The number of images processed together; at 32×32 they fit into a CPU's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Dataset:
         validation; 0 where the held-out images are drawn from all.
     flips: whether mirroring an image left to right keeps its class.
     checksum: hex digest of every pixel and label.
-    notes: sentences on layout and on what was passed over, which outputs repeat.
+    notes: sentences on layout and on skipped files, for the outputs.
     reopen: opens the data set on another node where its images are mapped from files, not held.
     """
 
@@ -55,7 +55,7 @@ class Dataset:
     reopen: Callable[[], Dataset] | None = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Mapped images are not copied into a pickle: who unpickles it maps the node's own."""
+        """Pickles mapped images as a reference: unpickling maps the node's own file."""
         return (self.reopen, ()) if self.reopen else super().__reduce_ex__(protocol)
 
     @property
@@ -75,7 +75,7 @@ class Dataset:
 
     @property
     def counts(self) -> DataCounts:
-        """What could be known before reading it."""
+        """The counts, as they are known before reading."""
         return DataCounts(
             classes=len(self.classes),
             train_images=len(self.train_labels),
@@ -108,9 +108,9 @@ def make_dataset(
     notes: Sequence[str] = (),
     reopen: Callable[[], Dataset] | None = None,
 ) -> Dataset:
-    """Packs (N, S, S, 3) images, and measures them where they are not known well.
+    """Packs (N, S, S, 3) images, and computes their statistics where these are not known.
 
-    Images that are packed already, (N, S, S, 4), are taken as they are.
+    Packed images, (N, S, S, 4), are used as they are.
     The last ``own_validation`` training images are the data set's own for validation.
     ``validation_images`` None: these, or one tenth of the training images.
     """
@@ -138,7 +138,7 @@ def make_dataset(
 
 
 def normalized(data: Dataset, normalization: str) -> Dataset:
-    """The data set with the mean and deviation of the key ``normalization``; "" keeps its own."""
+    """The data set with mean and deviation of the key ``normalization``; "" means its own."""
     chosen = read_normalization(normalization)
     if chosen is None:
         return data
@@ -149,7 +149,7 @@ def normalized(data: Dataset, normalization: str) -> Dataset:
 def pixel_statistics(
     train: tuple[NDArray[np.uint8], Labels], test: tuple[NDArray[np.uint8], Labels]
 ) -> PixelStatistics:
-    """Of (N, S, S, 3) images and their labels."""
+    """The statistics of (N, S, S, 3) images and their labels."""
     mean, std = _channel_statistics(train[0])
     return PixelStatistics(
         mean, std, _checksum(train[0][..., :3], train[1], test[0][..., :3], test[1])
@@ -165,7 +165,7 @@ def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _copy_channels(images: NDArray[np.uint8], to: NDArray[np.uint8]) -> None:
-    """Channel by channel, which takes half the time where images are stored as planes."""
+    """Copies channel by channel, in half the time where images are stored as planes."""
     for channel in range(3):
         to[..., channel] = images[..., channel]
 
@@ -188,7 +188,7 @@ def _channel_statistics(
 
 
 def _checksum(*arrays: NDArray) -> str:
-    """Of RGB images and labels, part by part: mapped images are never whole in memory."""
+    """The checksum of RGB images and labels, in parts: mapped images may not fit into memory."""
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(f"{array.shape}{array.dtype}".encode())

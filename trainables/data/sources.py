@@ -1,4 +1,4 @@
-"""What is known of every data set before it is read, without numpy: the plan asks for it."""
+"""Facts about data sets before they are read, for plans. Does not import numpy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ONE_PLACE = (
 
 
 class DatasetError(ValueError):
-    """Images that are absent, damaged or not laid out as expected, and what to do about it."""
+    """Images are absent, damaged or not laid out as expected; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """Which images, where they lie and how they are read.
+    """Which images to read, from where, and how.
 
     dataset: a name of ``DATASETS``.
     data_dir: an existing copy; it is never created or written to.
@@ -48,7 +48,7 @@ class DataRequest:
 
 @dataclass(frozen=True, slots=True)
 class DataCounts:
-    """What is known of a data set before it is read.
+    """The facts about a data set before it is read.
 
     train_images: those that are not for the test, with the data's own validation images.
     held_out: of these, how many are kept for validation unless a trial says otherwise.
@@ -75,7 +75,7 @@ UNEQUAL = 1.5
 
 
 def unequal_notes(labels: Iterable[int], classes: Sequence[str]) -> list[str]:
-    """A sentence on training images that are many of one class and few of another; else nothing."""
+    """A sentence if classes have very different numbers of training images; else empty."""
     counts = Counter(labels)
     (largest, most), (smallest, least) = counts.most_common(1)[0], counts.most_common()[-1]
     if most <= UNEQUAL * least:
@@ -88,7 +88,7 @@ def unequal_notes(labels: Iterable[int], classes: Sequence[str]) -> list[str]:
 
 
 def packed_bytes(images: int, side: int) -> int:
-    """What images take in memory: four bytes a pixel."""
+    """Memory of images: four bytes per pixel."""
     return images * side * side * 4
 
 
@@ -105,10 +105,10 @@ def default_data_dir() -> Path:
 
 
 def existing_dir(folder: Path) -> Path:
-    """The folder itself.
+    """The folder, expanded.
 
     Raises:
-        DatasetError: it does not exist; names the nearest one beside it.
+        DatasetError: where it does not exist, with a similar name beside it.
     """
     folder = folder.expanduser()
     if folder.is_dir():
@@ -123,17 +123,17 @@ def existing_dir(folder: Path) -> Path:
 
 
 def count_images(config: TrainConfig, counts: DataCounts) -> tuple[int, int]:
-    """Images that a trial holds out of a data set's training images, and those it trains on.
+    """The numbers of held-out images and of training images of a trial.
 
-    Where the data set has its own validation images, they alone are held out; a trial that asks for
-    none trains on them too.
+    Where the data set has its own validation images, exactly these are held out; a trial that holds
+    out none trains on them too.
     """
     keys = settled(config.to_dict(), counts.facts)
     return keys["validation_images"], keys["train_images"]
 
 
 def misfit(config: TrainConfig, counts: DataCounts) -> str:
-    """What is wrong with the numbers of classes and images, "" when nothing is."""
+    """The problem of a configuration with the numbers of classes and images; "" for none."""
     if config.classes != counts.classes:
         return (
             f"{config.dataset} has {counts.classes:,} classes, classes says {config.classes:,}: "

@@ -1,4 +1,4 @@
-"""Which images a trial trains on and which it is judged by."""
+"""The split of training images: those that a trial trains on, and those that judge it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Split:
 
     @property
     def uses_test_set(self) -> bool:
-        """Whether the trial is evaluated on the test set, there being nothing else."""
+        """Whether the trial is evaluated on the test set, because no image is held out."""
         return len(self.held_out) == 0
 
 
 def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
-    """Cuts the validation images, then takes a subset of ``train_images`` of the rest.
+    """Separates the validation images, then takes a subset of ``train_images`` of the rest.
 
-    The validation images are the data set's own where it has some. Both cuts are stratified and
-    fixed by ``data_seed``, or by ``seed`` where that says so. A smaller subset is part of a larger
-    one, so that trials of different ``train_images`` share their validation images.
+    The validation images are the data set's own if it has any. Both steps are stratified and depend
+    on ``data_seed``, or on ``seed`` where ``data_seed`` is -1. A smaller subset is part of a larger
+    one. Trials with different ``train_images`` share their validation images.
 
     Raises:
         ConfigError: when there are fewer images than the configuration asks for, another number of
@@ -60,14 +60,14 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
 
 
 def spread_evenly(indices: Indices, count: int) -> Indices:
-    """Up to ``count`` of the indices, evenly spaced: the images of a folder lie sorted by class."""
+    """Up to ``count`` of the indices, evenly spaced, as a folder's images are sorted by class."""
     if count >= len(indices):
         return indices
     return indices[np.arange(count) * len(indices) // count]
 
 
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:
-    """The first ``count`` of ``order``, each class in its share, and what is left, in order."""
+    """The first ``count`` of ``order``, with equal shares of each class, and the rest, in order."""
     mine = labels[order]
     quotas = _quotas(np.bincount(mine), count)
     position = np.empty(len(order), np.int64)  # of each image among those of its class
@@ -78,7 +78,7 @@ def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indice
 
 
 def _quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """``total`` shared out in proportion to ``counts``; the largest remainders get the rest."""
+    """``total`` divided in proportion to ``counts``; the largest remainders get the rest."""
     exact = counts * (total / counts.sum())
     quotas = np.floor(exact).astype(np.int64)
     by_remainder = np.argsort(quotas - exact, kind="stable")

@@ -1,4 +1,4 @@
-"""Making the network of a size, ready to train."""
+"""Builds the network of a size, ready to train."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from trainables.sizes.network import NetworkSize
 def build_network(
     size: NetworkSize, *, batch: int, seed: int, init: str = "kaiming", weights: str = ""
 ) -> nn.Module:
-    """A network with freshly drawn parameters, in float32 on the CPU, channels last.
+    """An initialised network, in float32 on the CPU, channels last.
 
-    ``batch`` decides which route a layer takes. ``init`` is ResNet-9's alone, see
-    ``build_resnet9``; any other network draws its own initial weights, or starts from ``weights``,
-    and the factors start from those that they replace: from drawn ones with their norm, from
-    trained ones as near as the ranks allow.
+    ``batch`` decides which route a layer takes. ``init`` applies to ResNet-9 only, see
+    ``build_resnet9``. Any other network initialises its weights itself, or starts from ``weights``.
+    Factors start as a decomposition of the weights that they replace: of random weights with their
+    norm, of trained weights as closely as the ranks allow.
 
     Raises:
-        NetworkError: when it is not the network of the table any more, since its library was
-            changed, and where ``weights`` cannot be read or do not fit.
+        NetworkError: when the network has changed since its table was made, with its library; and
+            where ``weights`` cannot be read or do not fit.
     """
     table = size.architecture.table
     if table is None:

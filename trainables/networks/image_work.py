@@ -1,4 +1,4 @@
-"""What one image makes a network do: calls of its layers, and multiply-adds in and beside them."""
+"""The work of one image: calls of a network's layers, and multiply-adds in and outside of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Shape = Sequence[int]
 
 @dataclass(frozen=True)
 class ImageWork:
-    """What one image causes.
+    """The work that one image causes.
 
     Attributes:
         calls: extents of the inputs of each layer, in the order of first calls.
@@ -48,7 +48,7 @@ class ImageWork:
 
 
 def work_of_an_image(module: nn.Module, image: Image, name: str, calls: Calls) -> ImageWork:
-    """One image alone shows what it causes; two, where a network needs several at once.
+    """Measures the work with one image, or with several where a network needs that.
 
     Args:
         module: on the meta device.
@@ -76,7 +76,7 @@ def _metered(module: nn.Module, image: Image, name: str, images: int) -> ImageWo
 
 
 class _Meter(TorchFunctionMode):
-    """Counts floating point operations inside layers, and sees their weights used outside."""
+    """Counts floating point operations inside layers, and detects uses of weights outside."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class _Meter(TorchFunctionMode):
             self._open.callback(before.remove)
             self._open.callback(after.remove)
         for parameter in self._module.parameters():
-            if parameter.requires_grad:  # torch's counter stumbles over one that is an input
+            if parameter.requires_grad:  # torch's counter fails for a parameter that is an input
                 self._open.callback(parameter.requires_grad_)
                 parameter.requires_grad_(False)
         self._open.enter_context(self.counter)
@@ -140,19 +140,19 @@ class _Meter(TorchFunctionMode):
     def _leave(self, layer: nn.Module, inputs: Any, output: Any) -> None:
         self._count()
         self._running.pop()
-        if self._running:  # what it did is not its surrounding layer's
+        if self._running:  # its operations do not count for the surrounding layer
             name, _ = self._running[-1]
             self._running[-1] = (name, self.counter.get_total_flops())
 
     def _count(self) -> None:
-        """Adds what has been done since then to the innermost layer that runs."""
+        """Adds the operations since the last call to the innermost running layer."""
         if self._running:
             name, before = self._running[-1]
             self.flops[name] += self.counter.get_total_flops() - before
 
 
 def _formulas() -> dict[Any, Callable[..., int]]:
-    """Floating point operations of products that torch's own counter leaves out, by shapes."""
+    """Formulas for products that torch's counter leaves out: operations from shapes."""
     aten = torch.ops.aten
     formulas: dict[Any, Callable[..., int]] = {
         aten.mv: lambda matrix, vector, **_: 2 * prod(matrix),

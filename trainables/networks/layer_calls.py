@@ -1,4 +1,4 @@
-"""With what a network calls its layers, watched on the meta device."""
+"""The inputs with which a network calls its layers, observed on the meta device."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from torch import Tensor, nn
 from trainables.networks.network_error import NetworkError, where_it_failed, words_of
 from trainables.sizes.spec import Call
 
-BATCH = 2  # images of a forward pass: more than one, to see the batch apart from the rest
+BATCH = 2  # images of a forward pass: more than one, to recognise the batch dimension
 
 Image = tuple[int, int, int]
-Calls = dict[str, list[Tensor]]  # what each layer was called with, in the order of first calls
+Calls = dict[str, list[Tensor]]  # the inputs of each layer, in the order of first calls
 
 
 def layers_of(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-    """Every convolution and matrix of a network with its name; a shared one once."""
+    """Every convolution and linear layer of a network by name; a shared one once."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear) and not isinstance(layer, nn.LazyConv2d):
             yield name, layer
 
 
 def put_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
-    """Puts a layer in the place of another, under every name that this one has."""
+    """Replaces a layer by another, under each of its names."""
     found = module.get_submodule(name)
     for parent in list(module.modules()):
-        for child, one in list(parent._modules.items()):  # named_children gives a child one name
+        for child, one in list(
+            parent._modules.items()
+        ):  # named_children lists each child under one name only
             if one is found:
                 parent.register_module(child, layer)
 
 
 @contextlib.contextmanager
 def without_traces() -> Iterator[None]:
-    """What a constructor draws and prints leaves no trace in this process."""
+    """Within, random draws and output of a constructor have no effect on this process."""
     with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(None):
         yield
 
 
 @contextlib.contextmanager
 def without_values(module: nn.Module) -> Iterator[nn.Module]:
-    """The network without values; in the end it is as it was, since it may be somebody's own."""
+    """Within, the network has no values; it is restored at the end, as the user may own it."""
     training = {one: one.training for one in module.modules()}
     swapped = to_meta(module)
     try:
@@ -60,10 +62,10 @@ Swapped = list[tuple[dict[str, Any], str, Any]]
 
 
 def to_meta(module: nn.Module) -> Swapped:
-    """Takes the values away; what is shared stays shared, unlike with ``module.to``.
+    """Removes the values; shared tensors stay shared, unlike with ``module.to``.
 
     Returns:
-        what stood where.
+        the original tensors with their places.
     """
     swapped: Swapped = []
     moved: dict[int, Any] = {}
@@ -90,14 +92,14 @@ def call_layers(
     *,
     anew: Callable[[], None] = lambda: None,
 ) -> tuple[Calls, Any]:
-    """What each layer is called with in a forward pass, and what that returns.
+    """The inputs of each layer in a forward pass, and the result of the pass.
 
     Args:
         module: the network, on the meta device.
         image: channels, rows, columns.
         name: of the network, for messages.
-        images: how many it is called with.
-        anew: forgets what was seen of a pass that failed, before it is tried otherwise.
+        images: batch size.
+        anew: called before another attempt, to forget a pass that failed.
 
     Raises:
         NetworkError: when the network cannot be called with such images.
@@ -127,7 +129,7 @@ def call_layers(
 
 
 def _advice(module: nn.Module) -> str:
-    """What may be wrong with a network that cannot be called."""
+    """Advice for a network that cannot be called."""
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     others = {one.dtype for one in tensors.values() if one.is_floating_point()} - {torch.float32}
     if others:
@@ -137,7 +139,7 @@ def _advice(module: nn.Module) -> str:
 
 
 def extents(module: nn.Module, calls: Calls, images: int) -> dict[str, tuple[Call, ...]]:
-    """The calls that one image causes, of those of a forward pass with so many images."""
+    """The calls per image, from those of a forward pass with this number of images."""
     layers = dict(layers_of(module))
     return {
         where: tuple(_extent(layers[where], x, images) for x in xs) for where, xs in calls.items()
@@ -145,10 +147,10 @@ def extents(module: nn.Module, calls: Calls, images: int) -> dict[str, tuple[Cal
 
 
 def bypassed_layers(module: nn.Module, image: Image, calls: Calls) -> set[str]:
-    """Layers that a network calls by another way than their place in it, or by their type.
+    """Layers that a network does not call through their attribute, or treats by their type.
 
-    What took their place would not be called, or not alike. Seen by putting something in each
-    place; where a network does not bear that, in one place after the other.
+    A replacement would not be called, or be treated differently. This is detected with a substitute
+    for all layers at once, or, where the network fails with these, for one layer after the other.
     """
     names = list(calls)
     with contextlib.suppress(Exception):
@@ -164,7 +166,7 @@ def bypassed_layers(module: nn.Module, image: Image, calls: Calls) -> set[str]:
 
 @torch.no_grad()
 def _not_met(module: nn.Module, image: Image, calls: Calls, names: Sequence[str]) -> set[str]:
-    """Which of these layers are called more often than what stands in their place."""
+    """Which of these layers are called more often than their substitutes."""
     met: Counter[str] = Counter()
     layers = {name: module.get_submodule(name) for name in names}
     for name, layer in layers.items():
@@ -178,7 +180,7 @@ def _not_met(module: nn.Module, image: Image, calls: Calls, names: Sequence[str]
 
 
 def _forward(module: nn.Module, image: Image, images: int, forget: Callable[[], None]) -> Any:
-    """A forward pass without values; tensors that the network makes have none, if need be."""
+    """A forward pass without values; if needed, also tensors that the network creates have none."""
     x = torch.empty(images, *image, device="meta")
     with without_traces():
         try:
@@ -193,7 +195,7 @@ def _forward(module: nn.Module, image: Image, images: int, forget: Callable[[], 
 
 
 class _Watched(nn.Module):
-    """In the place of a layer, which it calls."""
+    """A substitute for a layer, which it calls."""
 
     def __init__(self, inner: nn.Module, name: str, met: Counter[str]) -> None:
         super().__init__()

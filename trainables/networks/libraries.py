@@ -13,7 +13,7 @@ from trainables.text.suggestion import nearest_few
 
 
 def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
-    from torchvision import models  # takes a second, and is asked for few networks
+    from torchvision import models  # takes a second, and few networks need it
 
     name = reference.name.partition(":")[2]
     known = models.list_models(module=models)
@@ -21,7 +21,7 @@ def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
         raise NetworkError(_unknown("torchvision", name, known))
     builder = models.get_model_builder(name)
     arguments = {"weights": None, "num_classes": classes}
-    if name in ("googlenet", "inception_v3"):  # heads that only training has return tuples
+    if name in ("googlenet", "inception_v3"):  # with auxiliary heads they return tuples in training
         arguments |= {"aux_logits": False, "init_weights": True}
     return lambda: builder(**(arguments | reference.arguments))
 

@@ -1,4 +1,4 @@
-"""What is wrong with a network, in a person's words."""
+"""The error for networks that cannot be used."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ OURS = Path(__file__).resolve().parents[1]
 
 
 class NetworkError(ValueError):
-    """A network that cannot be used; says what it does and what was expected."""
+    """The network cannot be used; the message says what it does and what was expected."""
 
 
 def words_of(problem: BaseException) -> str:
-    """The first line that says something."""
+    """The first line of an error that is not empty."""
     lines = f"{type(problem).__name__}: {problem}".splitlines()
     return next((line for line in lines if line.strip()), type(problem).__name__)
 

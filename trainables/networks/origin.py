@@ -1,4 +1,4 @@
-"""Where networks come from: one kind of them, told by how its names begin."""
+"""The interface of a kind of networks, which the beginning of a name selects."""
 
 from __future__ import annotations
 

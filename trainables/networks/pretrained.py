@@ -25,10 +25,10 @@ class TrainedWeights:
 
 
 def pretrained_weights(reference: Reference) -> TrainedWeights:
-    """The library's own weights of a network, downloaded where they are not at hand.
+    """The library's own weights of a network, downloaded if they are absent.
 
     Raises:
-        NetworkError: where the library has none, or they cannot be had; says where they come from.
+        NetworkError: where the library has none, or the download fails; with their address.
     """
     library, _, name = reference.name.partition(":")
     if library not in LIBRARIES or not name:
@@ -50,7 +50,9 @@ def _torchvision(name: str, reference: Reference) -> TrainedWeights:
         network = models.get_model_builder(name)(weights=weights)
     how = weights.transforms()
     mean, std = how.mean, how.std
-    if getattr(network, "transform_input", False):  # which turns ImageNet's into halves itself
+    if getattr(
+        network, "transform_input", False
+    ):  # the network itself converts ImageNet's normalisation to halves
         mean = std = HALF
     return TrainedWeights(_state(network), write_normalization(mean, std))
 
@@ -72,10 +74,10 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def _reachable(network: str, source: str, place: str) -> Iterator[None]:
-    """What a download runs into, in one sentence."""
+    """Within, turns the errors of a download into one sentence."""
     try:
         yield
-    except Exception as problem:  # of a network, a disk, a library: it may be any
+    except Exception as problem:  # the network, the disk or the library may raise anything
         words = f"{type(problem).__name__}: {problem}".splitlines()[0]
         raise NetworkError(
             f"the pretrained weights of {network} cannot be had from {source} ({words}); put the "

@@ -1,4 +1,4 @@
-"""How a person names a network: ``resnet18``'s kind, its name, what it is called with."""
+"""The parts of a network's name: kind, name, and arguments."""
 
 from __future__ import annotations
 

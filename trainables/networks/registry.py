@@ -1,4 +1,4 @@
-"""Where networks come from, by the start of their names."""
+"""Every kind of networks, by the beginning of their names."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_module(table: LayerTable) -> nn.Module:
     """The network of a table, with its own initial weights, drawn from torch's generator.
 
     Raises:
-        NetworkError: where a file that it reads is absent or another one now.
+        NetworkError: where a file that it reads is absent or has changed.
     """
     if changed := changed_files(table.sources):
         raise NetworkError(
@@ -60,14 +60,14 @@ def make_module(table: LayerTable) -> nn.Module:
             "else than when the trial was planned: bring it back, or plan the trial anew"
         )
     reference, origin = _find(table.network)
-    if table.folder:  # a name may be relative to where the plan was made
+    if table.folder:  # a name may be relative to the folder of the plan
         name = f"{table.folder}/{Path(reference.name).name}"
         reference = dataclasses.replace(reference, name=name)
     return initialized(origin.make(reference, table.classes, table.sources)(), table.image)
 
 
 def meta_module(table: LayerTable) -> nn.Module:
-    """The same without values, on the meta device."""
+    """The network of a table without values, on the meta device."""
     return build_meta(lambda: make_module(table), table.network)
 
 

@@ -1,4 +1,4 @@
-"""How fast a network trains in each number format."""
+"""Measures the training speed of a network in each number format."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from trainables.networks.registry import make_module
 from trainables.sizes.layer_table import LayerTable
 
 LARGEST_BATCH = 16  # images
-ACTIVATION_BYTES = 2**26  # of the largest layer's inputs and outputs, so that small machines do
+ACTIVATION_BYTES = (
+    2**26
+)  # of the largest layer's inputs and outputs, so that small machines suffice
 STEPS = 4
 LONGEST_SECONDS = 20.0
 
 
 def images_per_second(table: LayerTable, formats: tuple[str, ...]) -> dict[str, float]:
-    """Of forward and backward passes of the dense network on one thread of the CPU, by format.
+    """By format, the speed of forward and backward passes of the dense network on one CPU thread.
 
-    The formats take turns, and the fastest step of each counts: what else the machine does
-    disturbs them alike.
+    The formats take turns, so that other load affects all of them equally. The fastest step of each
+    counts.
 
     Args:
         table: of any network but ResNet-9.
@@ -42,7 +44,7 @@ def images_per_second(table: LayerTable, formats: tuple[str, ...]) -> dict[str, 
         F.cross_entropy(logits, labels).backward()
         return time.process_time() - start
 
-    for name in formats:  # kernels are chosen, memory is found
+    for name in formats:  # warm-up: kernels are chosen, memory is allocated
         step(name)
     fastest, end = dict.fromkeys(formats, float("inf")), time.monotonic() + LONGEST_SECONDS
     for number in range(STEPS):

@@ -1,4 +1,4 @@
-"""What a network starts from where that is not drawn: weights of a file, or of its library."""
+"""Trained weights that a network starts from: those of a file, or of its library."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from trainables.sizes.read_files import files_read
 
 
 def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> StartingWeights:
-    """What a file, or "pretrained", is to a network, which may be on the meta device.
+    """Compares a file, or "pretrained", with a network, which may be on the meta device.
 
     Raises:
-        NetworkError: where it cannot be read, or does not fit; names every layer that does not.
+        NetworkError: where it cannot be read, or does not fit; names every layer that does not fit.
     """
     with files_read() as files, tensor_files_noted(files):
         trained = _read(name, table)
@@ -52,16 +52,16 @@ def save_weights(table: LayerTable, name: str, path: Path) -> None:
         NetworkError: where they cannot be read. OSError: where the file cannot be written.
     """
     tensors = _read(name, table).tensors
-    # each with memory of its own: the format has no ties
+    # copies: safetensors refuses tensors that share memory
     apart = {key: one.contiguous().clone() for key, one in tensors.items()}
     write_whole(path, save(apart))
 
 
 def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> None:
-    """Copies weights into a network, in place; a head of another number of classes stays drawn.
+    """Copies weights into a network, except those of a head with another number of classes.
 
     Args:
-        network: the table's network, before anything in it is replaced.
+        network: the table's network, before any layer is replaced.
         table: of the network.
         weights: the resolved value of the key.
 
@@ -69,7 +69,7 @@ def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> N
         NetworkError: where they cannot be read, do not fit, or are not those that were planned.
     """
     name, planned = split_weights(weights)
-    with torch.random.fork_rng(devices=[]):  # a library builds a network to read its weights
+    with torch.random.fork_rng(devices=[]):  # a library draws random numbers to build the network
         trained = _read(name, table, planned)
     if planned not in (None, found := _digest(trained.tensors)):
         raise WeightsError(
@@ -92,7 +92,7 @@ def _read(name: str, table: LayerTable, digest: str | None = None) -> TrainedWei
 def _fitting(
     own: Mapping[str, Tensor], found: Mapping[str, Tensor], table: LayerTable, name: str
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors to take over, and the names of those of a head of other classes.
+    """The tensors to take over, and the names of those of a head with other classes.
 
     Raises:
         WeightsError: where anything else differs.
@@ -121,7 +121,7 @@ def _rows(tensor: Tensor | None) -> int:
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """Of names, types, shapes and values: a file of another format has the same."""
+    """The digest of names, types, shapes and values, the same for every file format."""
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -1,4 +1,4 @@
-"""A network some of whose layers are factorised: a plain Module again."""
+"""Replaces layers of a network by factorised ones; the result is a plain Module."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ def substitute(
     seed: int = 0,
     trained: bool = False,
 ) -> nn.Module:
-    """The same module, its layers replaced as the size says.
+    """The same module, with its layers replaced according to the size.
 
     Factors start as a decomposition of the weight that they replace, with the norm of that weight
-    unless it is trained; biases are kept. A layer whose size is dense stays the module that it was.
+    unless it is trained. Biases are kept. A layer whose size is dense keeps its module.
 
     Args:
         module: the network that the size's table was traced from; it is changed.
         size: what to replace, see ``fit``.
         batch: images at once, which decides the cheaper route of each layer.
         seed: of the numbers that fill ranks which a weight does not use.
-        trained: whether the weights are trained ones, to which factors come as near as they can.
+        trained: whether the weights are trained. Factors then approximate them as closely as
+            possible, instead of having their norm.
 
     Raises:
-        NetworkError: when it is another network than the size's, or has weights that are not finite
-            where factors are to stand; it is then as it was.
+        NetworkError: when it is not the size's network, or weights to factorise are not finite; the
+            network is then unchanged.
         TypeError: for anything but a module and a size.
     """
     if not isinstance(module, nn.Module) or not isinstance(size, NetworkSize):
@@ -94,12 +95,12 @@ def _check_same(
 
 @torch.no_grad()
 def install(module: nn.Module, name: str, factorized: FactorizedConv2d) -> None:
-    """Puts a factorised layer in the place of a convolution or a matrix, whose bias it takes."""
+    """Replaces a convolution or linear layer by a factorised one, which takes over its bias."""
     found = module.get_submodule(name)
     if isinstance(found, nn.Conv2d | nn.Linear):
         factorized.to(device=found.weight.device, dtype=found.weight.dtype)
         if found.bias is not None:
-            factorized.bias = found.bias  # the parameter itself, which others may share
+            factorized.bias = found.bias  # the parameter itself, which other layers may share
     layer = FactorizedLinear(factorized) if isinstance(found, nn.Linear) else factorized
     put_layer(module, name, layer.train(found.training))
 

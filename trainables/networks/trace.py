@@ -1,4 +1,4 @@
-"""A network becomes a table of layers: built without memory, called once, watched by hooks."""
+"""Traces a network to a table of layers: builds it without memory and calls it with hooks."""
 
 from __future__ import annotations
 
@@ -45,19 +45,18 @@ def trace(
     """The table of the network that ``make`` builds.
 
     Args:
-        make: builds the network; called on the meta device, where tensors have shapes only. Where
-            its constructor reads values, it is called on the CPU. A network that there is already
-            is left as it is.
+        make: builds the network; called on the meta device, where tensors have only shapes, or on
+            the CPU where its constructor reads values. An existing network is not changed.
         image: channels, rows, columns.
-        classes: how many logits it must give each image; None takes as many as it gives.
+        classes: number of logits that it must return; None accepts any number.
         network: its name, for messages and in the table.
         default: which rows are replaced unless something else is asked for; every one that can be
             but the first and the last, where None.
         sources: texts of the files that it is made from.
-        arguments: what else ``make`` was called with.
+        arguments: further arguments of ``make``.
 
     Raises:
-        NetworkError: when it cannot be built or called, or gives no logits of (batch, classes).
+        NetworkError: when it cannot be built or called, or does not return logits (batch, classes).
     """
     if isinstance(make, nn.Module):
         there = make
@@ -132,7 +131,7 @@ def _built(make: Make, name: str) -> nn.Module:
 
 
 def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
-    """The network, its lazy layers made for such images: these draw their weights at a call."""
+    """The network with its lazy layers initialised, which happens at a call with an image."""
     if isinstance(module, nn.Module) and any(map(is_lazy, module.parameters())):
         training = module.training
         with torch.no_grad():
@@ -142,7 +141,7 @@ def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
 
 
 def _check_open(module: nn.Module, name: str) -> None:
-    """Raises NetworkError where layers are hidden in something that was made of a part."""
+    """Raises NetworkError where layers are hidden, as in scripted or compiled modules."""
     for where, one in module.named_modules():
         part = f"its part {where}" if where else "it"
         if isinstance(one, torch.jit.ScriptModule) and any(True for _ in one.parameters()):
@@ -161,11 +160,11 @@ def _check_open(module: nn.Module, name: str) -> None:
 def _check_training(
     module: nn.Module, image: tuple[int, int, int], classes: int, name: str
 ) -> None:
-    """Raises NetworkError where training gives something else: heads of its own, say."""
+    """Raises NetworkError where training returns something else, such as auxiliary heads."""
     try:
         with without_traces():
             output = module.train()(torch.empty(BATCH, *image, device="meta"))
-    except Exception:  # what it draws may decide what it does, which no shape can tell
+    except Exception:  # a random decision of the network cannot be traced by shapes
         return
     finally:
         module.eval()
@@ -232,7 +231,7 @@ def _row(
 
 
 def oddity(layer: nn.Conv2d | nn.Linear) -> str:
-    """Why another weight cannot stand for the layer's own; "" for a plain layer."""
+    """Why a layer cannot be replaced by another; "" for a plain layer."""
     kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.Linear
     own = type(layer)
     if layer._parameters.get("weight") is None:

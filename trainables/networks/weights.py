@@ -1,4 +1,4 @@
-"""Trained weights in a file that somebody else may have written, and whether they fit a network."""
+"""Reads trained weights from files of any origin, and checks whether they fit a network."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from trainables.networks.network_error import NetworkError
 
 NESTED = ("state_dict", "model_state_dict", "model")
-"""Under which programs that train keep the network's state (timm's, torchvision's)."""
+"""Keys under which training programs such as timm's and torchvision's keep a network's state."""
 
 WRAPPERS = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
+"""Prefixes that DataParallel and torch.compile add to every name."""
 
 OWN = "network."
-"""Before the network's names in a checkpoint of RankTune."""
+"""The prefix of the network's tensors in a checkpoint of RankTune."""
 
 COUNTER = "num_batches_tracked"
-"""Of BatchNorm: absent from files that older versions of torch wrote, and no weight."""
+"""A counter of BatchNorm, which is not a weight and missing in files of older torch versions."""
 
 MOST_NAMED = 40
 
@@ -66,10 +66,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Copies weights into a network that has tensors of just these names and shapes.
+    """Copies weights into a network with tensors of exactly these names and shapes.
 
     Raises:
-        WeightsError: naming every layer that does not fit; the network is then as it was.
+        WeightsError: naming every layer that does not fit; the network is then unchanged.
     """
     if problems := misfits(network.state_dict(), weights, source):
         raise WeightsError(problems)
@@ -78,14 +78,14 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
 
 @torch.no_grad()
 def copy_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copies tensors to those of the same names, in place."""
+    """Copies tensors in place to those of the same names."""
     own = network.state_dict()
     for name, tensor in weights.items():
         own[name].copy_(tensor)
 
 
 def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: str) -> list[str]:
-    """Why weights are not those of a network whose state is ``own``; empty where they fit."""
+    """Why weights do not fit a network with the state ``own``; empty where they do."""
     shared = sorted(own.keys() & weights.keys())
     missing = sorted(name for name in own.keys() - weights.keys() if not name.endswith(COUNTER))
     shapes = [

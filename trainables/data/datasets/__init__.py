@@ -1,1 +1,1 @@
-"""Loaders, one data set a file: each reads images into a Dataset."""
+"""Loaders, one file per data set: each reads images into a Dataset."""

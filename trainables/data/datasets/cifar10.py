@@ -48,11 +48,11 @@ MD5 = {
 MEAN = (125.306918046875, 122.950394140625, 113.86538318359375)
 STD = (62.993219278136934, 62.08870764001416, 66.70489964063094)
 CHECKSUM = "ecd9c637faf7389b34068b666c5efaa3"
-"""Of the files with these MD5 sums; measuring them would take every search 1.4 s."""
+"""The checksum of the files with these MD5 sums; computing it would take every search 1.4 s."""
 
 
 def count_cifar10(request: DataRequest) -> DataCounts:
-    """The official counts; an absent CIFAR-10 passes where it may be downloaded.
+    """The official counts, also for an absent CIFAR-10 that may be downloaded.
 
     Raises:
         DatasetError: naming missing files and files of another size.
@@ -123,7 +123,7 @@ def _download_dir(request: DataRequest) -> Path:
 
 
 def _holds_files(folder: Path) -> bool:
-    """Whether any of the files lies there."""
+    """Whether the folder has any of the files."""
     return any((folder / name).is_file() for name in BYTES)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a data set before it is read, and the function that reads it."""
+"""The interface of a data set: facts before it is read, and the function that reads it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DataSource:
     is_square: bool = False
 
     def unread_options(self, request: DataRequest) -> list[str]:
-        """A sentence on each option of the request that would have no effect."""
+        """One sentence for each option of the request that would have no effect."""
         told = []
         for name, (flag, why) in OPTIONS.items():
             given = getattr(request, name)

@@ -1,4 +1,4 @@
-"""A folder of one's own images, a class a folder."""
+"""A folder of a user's own images, with one folder per class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that a function in a file of one's own returns: pictures.py:load."""
+"""Pictures that a function in a user's file returns: pictures.py:load."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _function(request: DataRequest, path: Path, name: str) -> Callable[..., Any]
 
 
 def _call(request: DataRequest, function: Callable[..., Any]) -> Any:
-    """With ``data_dir`` where it takes one."""
+    """Calls the function, with ``data_dir`` where it takes one."""
     folder = existing_dir(request.data_dir) if request.data_dir else None
     takes_it = folder and "data_dir" in inspect.signature(function).parameters
     given = {"data_dir": folder} if takes_it else {}
@@ -96,7 +96,7 @@ def _call(request: DataRequest, function: Callable[..., Any]) -> Any:
 
 
 def _raised(request: DataRequest, path: Path, problem: BaseException) -> str:
-    """What the user's own code raised, with the line of their file."""
+    """The error of the user's code, with the line of the file."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(problem.__traceback__)

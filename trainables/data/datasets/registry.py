@@ -1,4 +1,4 @@
-"""Every data set by name, and what is asked of one. Light: images are read when one is loaded."""
+"""Every data set by name, and functions that use one. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_source(name: str) -> DataSource:
     """The data set of that name.
 
     Raises:
-        DatasetError: there is none; names all and the nearest.
+        DatasetError: for an unknown name, with all names and a suggestion.
     """
     if name in DATASETS:
         return DATASETS[name]
@@ -46,9 +46,9 @@ def find_source(name: str) -> DataSource:
 
 
 def count_dataset(request: DataRequest) -> DataCounts:
-    """Its classes and images, after a quick look at the files (no image is opened).
+    """The numbers of classes and images, from the names of files; opens no image.
 
-    Files that will be downloaded when loaded pass.
+    Files that will be downloaded count as present.
 
     Raises:
         DatasetError: naming every file or folder that is wrong.
@@ -57,16 +57,16 @@ def count_dataset(request: DataRequest) -> DataCounts:
 
 
 def is_present(request: DataRequest) -> bool:
-    """Whether loading it needs no download."""
+    """Whether it can be loaded without a download."""
     return find_source(request.dataset).is_present(request)
 
 
 def content_digest(request: DataRequest) -> str | None:
-    """What the data are, whatever their folder is called: a digest of every label and pixel.
+    """A digest of every label and pixel, which does not depend on the folder's name.
 
-    Two folders with the same images in the same classes have one digest; swapped labels, another
-    image or a skipped file make another. ``image_size`` and ``resize`` are not part of it: they
-    are keys of a trial. It belongs in a study's identity and in a trial's id.
+    Two folders with the same images in the same classes have the same digest. Swapped labels, a
+    different image or a skipped file change it. ``image_size`` and ``resize`` do not, as they are
+    keys of a trial. The digest is part of a study's identity and of a trial's id.
 
     Returns:
         32 hex digits; None for a ready data set, which its name identifies.
@@ -79,12 +79,12 @@ def content_digest(request: DataRequest) -> str | None:
 
 
 def unread_options(request: DataRequest) -> list[str]:
-    """A sentence on each of --data-dir, --download, --skip-unreadable without an effect on it."""
+    """One sentence for each of --data-dir, --download, --skip-unreadable without an effect."""
     return find_source(request.dataset).unread_options(request)
 
 
 def data_notes(request: DataRequest) -> list[str]:
-    """Sentences on layout, split, and what was passed over, for plan, report and card."""
+    """Sentences on layout, split and skipped files, for plan, report and card."""
     return find_source(request.dataset).notes(request)
 
 

@@ -41,7 +41,7 @@ NEVER_MIRRORED = frozenset(
         "USPS",
     }
 )
-"""Digits, letters and signs: their mirror images are others, or none."""
+"""Digits, letters and signs, whose mirror images mean something else or nothing."""
 
 CLASSES = ("classes", "categories", "all_categories")
 """Where a data set of torchvision keeps the names of its classes."""
@@ -52,7 +52,7 @@ OURS = {
     "train": "both parts are read",
     "transform": "the keys resize, crop and flip say how images are prepared",
 }
-"""Arguments of which RankTune chooses the values."""
+"""Arguments whose values RankTune sets."""
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +76,7 @@ def _load(request: DataRequest) -> Dataset:
 
 
 def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
-    """The parts, and the folder that they are read from."""
+    """Opens the parts; also returns the folder that they are read from."""
     from torchvision import datasets
 
     from trainables.data.reading.parts import Parts
@@ -113,7 +113,7 @@ def _download_dir(request: DataRequest) -> Path:
 
 
 class _Opener:
-    """Makes the parts of a torchvision data set, whichever way its class asks for them."""
+    """Makes the parts of a torchvision data set, by whichever argument its class has for them."""
 
     def __init__(
         self, kind: Any, arguments: dict[str, Any], root: Path, *, may_download: bool
@@ -125,7 +125,7 @@ class _Opener:
         self._check()
 
     def parts(self) -> tuple[Any, Any, Any, tuple[str, ...]]:
-        """Train, validation or None, test or None, and what is worth a sentence."""
+        """Train, validation or None, test or None, and sentences for the outputs."""
         if self._chooses("split"):
             return self._splits(*map(self._first, (TRAIN, VALIDATION, TEST)))
         if self._chooses("train"):
@@ -177,11 +177,11 @@ class _Opener:
         return f"; choose one with {self._name}(split='…')"
 
     def _chooses(self, parameter: str) -> bool:
-        """Whether RankTune chooses its value, rather than the person."""
+        """Whether RankTune sets the argument, rather than the user."""
         return parameter in self._parameters and parameter not in self._arguments
 
     def _first(self, names: tuple[str, ...]) -> Any:
-        """The part of the first name that the data set has; None where it has none."""
+        """The part with the first of these names that the data set has; None where it has none."""
         for name in names:
             try:
                 return self._make(split=name)
@@ -214,7 +214,7 @@ class _Opener:
         raise DatasetError(f"{where}: {problem}; {advice}") from problem
 
     def _try(self, part: dict[str, Any], *, download: bool) -> Any:
-        """The data set, or what kept it from being made."""
+        """The data set, or the error that prevented it."""
         ours = {"root": self._root, "download": download}
         known = {name: value for name, value in ours.items() if name in self._parameters}
         try:
@@ -224,7 +224,7 @@ class _Opener:
 
 
 def _parameters(kind: type) -> dict[str, inspect.Parameter]:
-    """What its constructor takes, and what that passes on to those of its bases."""
+    """The parameters of its constructor and of those of its bases."""
     found: dict[str, inspect.Parameter] = {}
     for one in kind.__mro__[:-1]:
         if "__init__" not in vars(one):
@@ -238,7 +238,7 @@ def _parameters(kind: type) -> dict[str, inspect.Parameter]:
 
 
 def _has_no_labels(part: Any) -> bool:
-    """Whether a part gives no label for its first picture, as those of competitions."""
+    """Whether a part has no label for its first picture, as the test parts of competitions."""
     try:
         return part[0][1] is None
     except Exception:  # whatever it is, reading every picture tells it

@@ -1,12 +1,12 @@
-"""One image file, decoded: whatever its format, 8-bit red, green and blue, upright.
+"""Decodes an image file of any format to 8-bit red, green and blue, upright.
 
 - 16-bit values are divided by 257 and rounded, 12-bit ones by 4,095 / 255.
-- Where a TIFF says that zero is white, its values are turned round, whatever their depth.
+- Where zero is white in a TIFF, its values are inverted, at any depth.
 - Float values must lie in [0, 1]; they are multiplied by 255 and rounded.
 - Grey is repeated in three channels, 1-bit is black and white, palettes are looked up.
 - CMYK, YCbCr and HSV become RGB by Pillow's formulas. Colour profiles (ICC) are not applied, as
   torchvision does not apply them.
-- What is transparent shows ``BACKGROUND``.
+- Transparent pixels show ``BACKGROUND``.
 - EXIF orientation is applied.
 - Of an animation or a file of several pages, the first picture counts.
 """
@@ -26,14 +26,14 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 Pixels = NDArray[np.uint8]
 
 BACKGROUND = (255, 255, 255)
-"""White: what a transparent picture is drawn for as a rule."""
+"""White, for which transparent pictures are usually drawn."""
 
 LARGEST_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: above it, a picture takes more than 500 MB."""
 
 
 class UnreadableImage(ValueError):  # noqa: N818 (of a file, not of the program)
-    """Why a file is no image that can be used, without the file's name."""
+    """The file cannot be used as an image; the message leaves out its name."""
 
 
 def read_image(path: Path) -> Pixels:
@@ -72,7 +72,7 @@ def is_animated(path: Path) -> bool:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any decoded or opened Pillow image as RGB, upright."""
-    raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding forgets the one
+    raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding drops it
     if SIGNED in _several(tags.get(SAMPLE_FORMAT)):
         raise UnreadableImage(SIGNED_VALUES)
     image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
@@ -139,14 +139,14 @@ def _from_unit_interval(values: NDArray[np.float32]) -> Image.Image:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """How the file stores a pixel, in Pillow's notation: "RGB;16B"; "" where it is not said."""
+    """The file's pixel format in Pillow's notation, such as "RGB;16B"; "" where unknown."""
     tiles = getattr(image, "tile", None)
     args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) and args else args or "")
 
 
 def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
-    """The tags of a TIFF; none of another format, where the same numbers mean nothing."""
+    """The tags of a TIFF; empty for other formats, where the same numbers have no meaning."""
     return getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
 
 
@@ -185,7 +185,7 @@ def _other_byte(args: Any) -> Any:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent shows the background."""
+    """The picture as RGB; transparent pixels show the background."""
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
         picture = (image.convert(straight) if straight else image).convert("RGBA")

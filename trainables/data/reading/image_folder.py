@@ -1,4 +1,4 @@
-"""Which files of a folder are images of which class, and which were passed over. Opens none."""
+"""Finds the images of each class in a folder, and what else is in it. Opens no file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ IMAGE_SUFFIXES = (
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "System Volume Information"})
-"""What systems leave in a folder, often with small copies of its images."""
+"""Folders that systems create, often with small copies of the images."""
 
 TRAIN, TEST = "train", "test"
 VALIDATION_NAMES = ("val", "valid", "validation")
 PARTS = (TRAIN, TEST, *VALIDATION_NAMES)
 LIKE_PARTS = frozenset({*PARTS, "training", "testing", "tests", "validate"})
-"""What people call a part, in whatever capitals; as a class it would be learnt to be told apart."""
+"""Usual names of parts, in any case. As a class name such a name is a mistake in the layout."""
 TEST_STEP = 5
-"""Of one folder without parts, every fifth image of a class is for the test."""
+"""In a folder without parts, every fifth image of a class is a test image."""
 
 LAYOUT = (
     "a folder of images is laid out as train/<class>/* and test/<class>/*, perhaps with "
@@ -37,9 +37,9 @@ Classes = dict[str, list[Path]]
 class ImageFolder:
     """The images of a folder: training, validation (may be empty) and test, by class.
 
-    layout: how the parts were made, in words.
-    passed_over: what else lies there, a count by what it is.
-    closed: folders that may not be read, and why.
+    layout: a sentence on how the parts were made.
+    passed_over: number of other files and folders, by kind.
+    closed: folders that cannot be read, with the reasons.
     """
 
     root: Path
@@ -65,19 +65,19 @@ class ImageFolder:
         return [file for part in self.parts.values() for files in part.values() for file in files]
 
     def passed_over_words(self) -> str:
-        """What was passed over in words; "" for nothing."""
+        """The skipped files and folders as text; "" where there are none."""
         return ", ".join(f"{count:,} {what}" for what, count in sorted(self.passed_over.items()))
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Collects classes and what is passed over."""
+    """Collects classes, and counts what is skipped."""
 
     passed_over: Counter[str] = field(default_factory=Counter)
     closed: dict[Path, str] = field(default_factory=dict)
 
     def entries(self, folder: Path) -> list[Path]:
-        """What lies in a folder, sorted; nothing where it may not be read, which is noted."""
+        """The sorted content of a folder; empty where it cannot be read, which is noted."""
         try:
             return sorted(folder.iterdir())
         except OSError as problem:
@@ -97,7 +97,7 @@ class _Walk:
         return found
 
     def _images(self, folder: Path) -> list[Path]:
-        """Links to folders are followed, but not in a circle."""
+        """The images below a folder; links to folders are followed, except in a circle."""
         images, open_folders = [], [(folder, frozenset({folder.resolve()}))]
         while open_folders:
             place, above = open_folders.pop()
@@ -149,13 +149,13 @@ def list_images(data_dir: Path) -> ImageFolder:
 
 
 def name(path: Path | str) -> str:
-    """A path as it can be printed: what is no UTF-8 or no character that shows is escaped."""
+    """A printable path: bytes that are not UTF-8 and invisible characters are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether it is one; what lies in a folder that may not be entered is none."""
+    """Whether the path is a folder; False inside a folder that cannot be entered."""
     try:
         return path.is_dir()
     except OSError:
@@ -212,7 +212,7 @@ def _problems(found: ImageFolder) -> list[str]:
 
 
 def _parts_below(found: ImageFolder) -> list[str]:
-    """Whether parts lie below the classes, where a split by name would mix them."""
+    """Whether there are parts below the classes, which a split by name would mix."""
     depth = 1 if found.layout.startswith("one folder") else 2
     below = (
         {name for file in files for name in file.relative_to(found.root).parts[depth:-1]}

@@ -1,4 +1,4 @@
-"""Pictures with labels from a program, not from files: arrays, or a map-style data set of pairs."""
+"""Pictures with labels that a program yields: arrays, or a map-style data set of pairs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.data.sources import DatasetError
 from trainables.text.table import shorten
 
 NAMED = 5
-"""Problems that are listed in full; of the others the number is given."""
+"""The number of problems listed in full; further ones are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Labelled:
 WHOLE = "a label must be a whole number from 0 on"
 
 Place = Callable[[int], NDArray[np.uint8]]
-"""From a picture's number to where its (S, S, 3) pixels go."""
+"""Number of a picture → the array for its (S, S, 3) pixels."""
 
 
 def read_labelled(part: Any, what: str, place: Place, *, side: int, resize: str) -> Labelled:
@@ -111,7 +111,7 @@ def pairs_of(part: Any, what: str) -> Any:
         )
     try:
         len(part)
-    except Exception as problem:  # of a person's own class: it may be any
+    except Exception as problem:  # a user's class may raise anything
         said = f"{type(problem).__name__}: {problem}"
         raise DatasetError(f"{what} does not say how many images it has: {said}") from problem
     return part
@@ -134,7 +134,7 @@ def _pair(pairs: Any, number: int) -> tuple[Any, Any]:
     """One item; raises DatasetError for what somebody's own code raises, and for no pair."""
     try:
         item = pairs[number]
-    except Exception as problem:  # of a person's own class: it may be any
+    except Exception as problem:  # a user's class may raise anything
         raise DatasetError(f"{type(problem).__name__}: {problem}") from problem
     if not isinstance(item, (tuple, list)) or len(item) != 2:
         got = type(item).__name__

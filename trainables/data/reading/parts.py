@@ -1,4 +1,4 @@
-"""Train, validation and test parts that a program yields, and which picture is of which."""
+"""Train, validation and test parts that a program yields, and the division of their pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.data.reading.labelled import pairs_of, read_labelled
 from trainables.data.sources import DataRequest, DatasetError
 
 TEST_STEP = 5
-"""Of a data set without parts, every fifth picture of a class is for the test."""
+"""In a data set without parts, every fifth picture of a class is a test picture."""
 
 Labels = NDArray[np.int64]
 
@@ -36,27 +36,27 @@ class Parts:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The parts that there are."""
+        """The parts that exist."""
         parts = {"train": self.train, "val": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def pictures(self) -> int:
-        """Of all parts; raises DatasetError for what is no data set, or has none."""
+        """The number of pictures of all parts; raises DatasetError for an empty or invalid part."""
         counts = {name: len(pairs_of(part, name)) for name, part in self.given.items()}
         if empty := [name for name, count in counts.items() if not count]:
             raise DatasetError("; ".join(f"{name} has no pictures" for name in empty))
         return sum(counts.values())
 
     def class_names(self, labels: Mapping[str, Any]) -> tuple[str, ...]:
-        """Their own, else as many numbers as the labels of all parts need."""
+        """The names of the classes, or numbers up to the largest label of all parts."""
         largest = max(max(one, default=-1) for one in labels.values())
         return tuple(map(str, self.classes)) or tuple(map(str, range(int(largest) + 1)))
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where each picture of each part goes.
+    """The destination of each picture of each part.
 
     places: for each part of a program the arrays "train" or "test", and the rows in them.
     counts: pictures of each array. own_validation: how many are the last ones of train.
@@ -68,9 +68,9 @@ class Layout:
 
 
 def lay_out(parts: Parts, request: DataRequest) -> Layout:
-    """Train with its own validation pictures behind it, and test.
+    """Train followed by its own validation pictures, and test.
 
-    Of parts without a test one, all labels of train are read.
+    Without a test part all labels of train are read for the split.
     """
     count = {name: len(pairs_of(part, name)) for name, part in parts.given.items()}
     is_test = np.zeros(count["train"], bool)
@@ -86,7 +86,7 @@ def lay_out(parts: Parts, request: DataRequest) -> Layout:
 
 
 def read_labels(part: Any, name: str, request: DataRequest) -> tuple[Labels, str]:
-    """Of every picture the label, and the digest of all; the pictures are kept nowhere."""
+    """The label of every picture, and the digest of all; does not keep the pictures."""
     side = request.image_size
     scratch = np.empty((side, side, 3), np.uint8)
     read = read_labelled(part, name, lambda _: scratch, side=side, resize=request.resize)

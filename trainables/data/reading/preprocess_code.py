@@ -1,4 +1,4 @@
-"""Code that prepares one image as training did, for whoever runs an exported network."""
+"""Code that prepares an image as in training, for users of an exported network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data set that a program's parts make, read once for each size and resize rule."""
+"""The data set of a program's parts, read once for each size and resize rule."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from trainables.data.sources import (
 from trainables.files.user_cache import user_cache
 
 FORMAT = 2
-"""Raised when more is kept of what was seen."""
+"""Version of the cached facts; raised when they hold more than before."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """What reading every picture has shown: plain values, which are kept.
+    """The facts from reading every picture, as plain values, which are cached.
 
     digest: of pixels and labels as they came. labels: of train, its own validation last, and test.
     statistics: of the squares. repeats: sentences on pictures that occur more than once.
@@ -49,13 +49,13 @@ class PartFacts:
     labels: dict[str, list[int]]
     own_validation: int
     statistics: dict[str, Any]
-    repeats: list[str] = field(default_factory=list)  # what was kept before has none
+    repeats: list[str] = field(default_factory=list)  # older caches have none
 
 
 class ReadParts:
-    """What was seen is kept, and known again while the parts stay as they are.
+    """A data set whose facts are cached, and reused while the parts stay unchanged.
 
-    Pictures that do not fit memory are kept too, in files that every process of a node maps.
+    Pictures that do not fit into memory are cached too, in files that all processes of a node map.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ReadParts:
         places: list[Path],
         reopen: Callable[[], Dataset],
     ) -> None:
-        """Reads what is not known yet.
+        """Reads the parts, unless the cache has their facts.
 
         Args:
             parts: What the program yields.
@@ -75,7 +75,7 @@ class ReadParts:
             reopen: Opens the data set on another node.
 
         Raises:
-            DatasetError: with what cannot be used.
+            DatasetError: listing the pictures that cannot be used.
         """
         self._parts, self._request, self._reopen = parts, request, reopen
         size = packed_bytes(parts.pictures, request.image_size)
@@ -86,12 +86,12 @@ class ReadParts:
 
     @property
     def digest(self) -> str:
-        """Of pixels and labels as they came, 32 hex digits."""
+        """The digest of pixels and labels as they were read, 32 hex digits."""
         return self._facts.digest
 
     @property
     def counts(self) -> DataCounts:
-        """Of classes and images."""
+        """The numbers of classes and images."""
         labels, own = self._facts.labels, self._facts.own_validation
         train, test = len(labels["train"]), len(labels["test"])
         classes = len(self._parts.class_names(labels))
@@ -114,7 +114,7 @@ class ReadParts:
         """The pictures, in memory where they fit.
 
         Raises:
-            DatasetError: where they are others than when they were looked at.
+            DatasetError: where they have changed since they were first read.
         """
         arrays, facts = self._read
         if facts.digest != self.digest:
@@ -142,7 +142,7 @@ class ReadParts:
 
     @cached_property
     def _read(self) -> tuple[pixel_cache.Arrays, PartFacts]:
-        """Every picture, in memory or mapped; what was mapped before is not read again."""
+        """Reads every picture, into memory or a mapped file, which is not read again."""
         side = self._request.image_size
         if self._fits:
             arrays = pixel_cache.new_arrays(self._layout.counts, side)
@@ -167,7 +167,7 @@ class ReadParts:
         return user_cache() / "parts" / f"{self._key}-{FORMAT}.json"
 
     def _fill(self, arrays: pixel_cache.Arrays) -> dict[str, Any]:
-        """Writes the pixels of every picture; the values of ``PartFacts``."""
+        """Writes the pixels of every picture; returns the values of ``PartFacts``."""
         layout, side, resize = self._layout, self._request.image_size, self._request.resize
         labels = {name: np.empty(count, np.int64) for name, count in layout.counts.items()}
         digests = []
@@ -182,7 +182,9 @@ class ReadParts:
             for array, own in labels.items():
                 own[rows[to == array]] = read.labels[to == array]
             digests.append((name, read.digest))
-            own_parts = to if name == "train" else [name] * len(to)  # of train some may be test's
+            own_parts = (
+                to if name == "train" else [name] * len(to)
+            )  # some of train may be test pictures
             pictures += zip(read.pictures, map(str, own_parts), read.labels.tolist(), strict=True)
         self._check(labels)
         parts = [(arrays[name], labels[name]) for name in ("train", "test")]
@@ -203,7 +205,7 @@ class ReadParts:
         check_labels({**parts, "test": labels["test"]}, self._parts.class_names(labels))
 
     def _digest_of_pictures(self) -> str:
-        """Of parts that tell nothing of themselves: every picture is read."""
+        """The digest of parts that cannot be pickled: reads every picture."""
         read = [
             (name, read_labels(part, name, self._request)[1])
             for name, part in self._parts.given.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def repeat_notes(pictures: Iterable[tuple[object, str, object]]) -> list[str]:
-    """A sentence on each way in which pictures repeat; else nothing.
+    """One sentence for each way in which pictures repeat; empty where they do not.
 
     Args:
         pictures: of each what identifies its pixels, its part and its class.

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-BILINEAR = Image.Resampling.BILINEAR  # Pillow's: averages over the pixels that become one
+BILINEAR = (
+    Image.Resampling.BILINEAR
+)  # Pillow's filter, which averages over all source pixels of a target pixel
 
 
 def crop(image: Image.Image, side: int) -> Image.Image:
@@ -45,7 +47,7 @@ RESIZES: dict[str, Callable[[Image.Image, int], Image.Image]] = {
 
 
 def resize_all(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Square images (N, S, S, 3) at another size; at their own they come back as they are."""
+    """Square images (N, S, S, 3) at another size; unchanged at their own size."""
     if images.shape[1] == side:
         return images
     resized = (stretch(Image.fromarray(np.ascontiguousarray(image)), side) for image in images)

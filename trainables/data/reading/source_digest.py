@@ -1,4 +1,4 @@
-"""Whether a program still yields what it yielded, told without reading every picture."""
+"""Detects whether a program yields the same data as before, without reading every picture."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SAMPLED = 32
 
 
 def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
-    """Of the parts' objects, a few of their items, and the files in some folders.
+    """A digest of the parts' objects, of a few of their items, and of the files in some folders.
 
-    An object counts with all that pickle takes of it: arrays, labels, names of files. Files that it
-    names, and those of the folders, are known by their size and time of change.
+    Everything that pickle stores of an object counts: arrays, labels, names of files. Files that it
+    names, and those of the folders, count by size and time of change.
 
     Args:
         parts: data sets or pairs of arrays, by name.
         places: folders and files from which the parts may read.
 
     Returns:
-        32 hex digits; None where an object cannot be pickled: then every picture has to be read.
+        32 hex digits; None where an object cannot be pickled: every picture must then be read.
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
@@ -47,7 +47,7 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
 
 
 def _state(path: str | Path) -> bytes:
-    """A file's size and times of change; nothing where there is none."""
+    """A file's size and times of change; empty where it does not exist."""
     try:
         return f"{path} {file_state(path)}\n".encode()
     except (OSError, ValueError):
@@ -55,7 +55,7 @@ def _state(path: str | Path) -> bytes:
 
 
 class _Writer:
-    """A file that only a digest reads."""
+    """A file object that passes its content to a digest."""
 
     def __init__(self, digest: Any) -> None:
         self._digest = digest
@@ -79,7 +79,7 @@ class _Pickler(pickle.Pickler):
             self._digest.update(_state(obj))
 
     def reducer_override(self, obj: Any) -> Any:
-        """A tensor by its values: torch's own way names its address in memory."""
+        """Pickles a tensor by its values; torch's own way includes its address in memory."""
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(obj, torch.Tensor):
             values = obj.detach().cpu().contiguous()

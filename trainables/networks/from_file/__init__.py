@@ -1,1 +1,1 @@
-"""Networks from files of your own: their code, and what they read."""
+"""Networks from users' files: their code, and the files that they read."""

@@ -1,7 +1,7 @@
-"""The code of a network's files, run from their texts: by then the files may be gone.
+"""Runs the code of a network's files from their texts, as the files may no longer exist.
 
-The files become modules of a package of their own, whose name follows from what they hold. So the
-``blocks.py`` of one network is not that of another in the same process.
+The files become modules of a package whose name depends on their content, so that two networks in
+one process may each have a ``blocks.py``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Module:
 
 
 def run_code(texts: Mapping[str, str], main: str, folder: Path) -> ModuleType:
-    """Runs a file, anew at each call, and those beside it as it imports them.
+    """Runs a file, again at each call, and the files beside it that it imports.
 
     Args:
         texts: of the files, by their names below the folder.
@@ -99,11 +99,13 @@ class _TextFinder(MetaPathFinder, InspectLoader):
         own = {name.split(".")[1] for name in self.modules[package] if "." in name}
         importing = _importing(package, own)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": importing}
-        exec(compile(code.text, code.place, "exec"), module.__dict__)  # the user's own, as asked
+        exec(
+            compile(code.text, code.place, "exec"), module.__dict__
+        )  # the user's own global import
 
 
 def _importing(package: str, own: set[str]) -> Callable[..., Any]:
-    """``import blocks`` means the file beside, also in a function that is called later."""
+    """Makes ``import blocks`` find the file beside, also in functions that run later."""
 
     def importing(
         name: str,

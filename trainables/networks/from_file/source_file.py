@@ -1,4 +1,4 @@
-"""A network from a file of one's own: ``path/file.py:function``."""
+"""A network from a user's file: ``path/file.py:function``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainables.sizes.read_files import is_checksum
 from trainables.text.suggestion import did_you_mean
 
 PACKAGE = "__init__.py"
-LISTED = 8  # functions that a message names
+LISTED = 8  # number of functions that a message names
 
 Names = tuple[str, ...]
 
@@ -77,12 +77,12 @@ def _words(problem: BaseException) -> str:
 def read_texts(path: Path) -> dict[str, str]:
     """The text of a file and of all files in its folder that it imports, and that these import.
 
-    By their names below that folder. What lies beside the file comes before an installed package
-    of that name, as for a script.
+    The keys are names below that folder. As for a script, a file beside it takes precedence over an
+    installed package of the same name.
 
     Raises:
-        NetworkError: where a file cannot be read or is no Python, or imports what does not lie in
-            that folder.
+        NetworkError: where a file cannot be read or is not Python, or imports a module that is not
+            in that folder.
     """
     folder, texts, waiting = path.parent, {}, [path.name]
     problems: list[str] = []
@@ -172,7 +172,7 @@ def _is_package(place: Path) -> bool:
 
 
 def _lies_beside(folder: Path, name: str) -> bool:
-    """Whether an import of this name means the folder; a plain one yields to what is installed."""
+    """Whether an import of this name means the folder; an installed package takes precedence."""
     if (folder / f"{name}.py").is_file() or (folder / name / PACKAGE).is_file():
         return True
     return _is_package(folder / name) and importlib.util.find_spec(name) is None

@@ -1,4 +1,4 @@
-"""Files of tensors that a network reads while it is built, and that Python does not open itself."""
+"""Tensor files that a network reads while it is built, but that Python does not open itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import safetensors.numpy
 import safetensors.torch
 
 MODULES: tuple[Any, ...] = (safetensors, safetensors.torch, safetensors.numpy)
-"""Where a network may have ``safe_open`` from."""
+"""Modules from which a network may import ``safe_open``."""
 
 
 @contextlib.contextmanager
 def tensor_files_noted(found: set[Path]) -> Iterator[None]:
-    """Adds the safetensors files that are opened meanwhile: Rust opens them, without a notice."""
+    """Within, adds opened safetensors files: Rust opens them, without an audit event."""
     opener = safetensors.safe_open
 
     def safe_open(filename: Any, *arguments: Any, **named: Any) -> Any:
