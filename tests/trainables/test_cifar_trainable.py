@@ -1,59 +1,22 @@
 """One trial in a Ray worker: its class, driven as Ray drives it, in this process."""
 
 import json
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from trainables import cifar_trainable
-from trainables.cifar_trainable import CifarTrainable
-from trainables.config.trial_id import trial_id
-from trainables.files.code_digest import code_digest, torch_version
 from trainables.training.job import (
     LEAVE_FILE,
     STOP_FILE,
     HostLeavingError,
-    TrialJob,
-    UnfitNodeError,
 )
 from trainables.training.trainer import Trainer
 
 CLOCKS = ("train_seconds", "eval_seconds", "images_per_second")
-
-
-@pytest.fixture
-def job(tiny, tmp_path):
-    """Makes the configuration of an attempt."""
-
-    def make(config=tiny, storage="checkpoints", **values):
-        name, keys = trial_id(config, config.network_size()), config.to_dict()
-        return TrialJob(name, keys, storage=str(tmp_path / storage), **values).to_dict()
-
-    return make
-
-
-@pytest.fixture
-def worker(digits):
-    """Starts a worker; every one is stopped in the end."""
-    workers = []
-
-    class Worker(CifarTrainable):
-        def setup(self, config):
-            super().setup(config, data=digits)
-
-    def start(config):
-        workers.append(Worker(config))
-        return workers[-1]
-
-    yield start
-    for one in workers:
-        one.stop()
 
 
 def run(trainable):
@@ -275,36 +238,3 @@ def test_a_trained_trial_waits_for_its_storage_and_says_for_how_long(
     assert results[-1]["storage_away_seconds"] == 0
     assert (blocker / keys["trial_id"] / "e1-a0" / "state.json").is_file()
     assert "the storage has taken nothing for" in (tmp_path / "log").read_text()
-
-
-def test_a_machine_without_the_shared_folder_refuses_and_makes_none(worker, job, tmp_path):
-    folder = tmp_path / "not mounted"
-    with pytest.raises(UnfitNodeError, match=f"there is no {folder}, which the driver has created"):
-        worker(job(storage=str(folder), storage_is_made=True))
-    assert not folder.exists()
-    folder.write_text("a file")
-    with pytest.raises(UnfitNodeError, match=f"there is no {folder}"):
-        worker(job(storage=str(folder), storage_is_made=True))
-    folder.unlink()
-    folder.mkdir()
-    assert run(worker(job(storage=str(folder), storage_is_made=True)))[-1]["done"]
-
-
-def test_a_machine_where_no_checkpoint_can_wait_for_its_copy_refuses(
-    worker, job, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
-    with pytest.raises(UnfitNodeError, match=r"not there.*: start Ray with TMPDIR set to one"):
-        worker(job() | {"storage": (tmp_path / "storage").as_uri()})
-    assert run(worker(job(storage=str(tmp_path / "storage"))))[-1]["done"]  # written in place
-
-
-def test_a_machine_that_would_train_otherwise_refuses_with_its_name(worker, job):
-    with pytest.raises(UnfitNodeError) as refused:
-        worker(job(device_fraction=0.5, code_digest="of another version", torch_version="0.1"))
-    said = str(refused.value)
-    assert said.startswith(socket.gethostname())
-    assert said.count("install one version on every node") == 2
-    assert f"torch is {torch_version()} here and 0.1 on the driver's machine" in said
-    assert ("cannot use it" in said) == (not torch.cuda.is_available())
-    assert run(worker(job(code_digest=code_digest(), torch_version=torch_version())))[-1]["done"]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.compression.module_copy import copy_module
 from trainables.compression.rank_choice import (
     ranks_by_greed,
     ranks_of_energy,
@@ -22,7 +23,6 @@ from trainables.compression.trained import Trained, TrialError
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
-from trainables.networks.module_copy import copy_module
 from trainables.networks.substitute import install
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.layer_size import LayerSize

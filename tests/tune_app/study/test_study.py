@@ -287,16 +287,14 @@ def test_one_command_goes_on_from_choosing_to_estimating(engine, search):
     assert {config["learning_rate"] for config in estimating.values()} == {best["learning_rate"]}
     assert any("stage 2: 1 chosen," in line for line in engine.lines)
     before = engine.trained
-    assert engine.run(plan).exit_code == 0
-    assert engine.trained == before
+    assert (engine.run(plan).exit_code, engine.trained) == (0, before)
 
 
 def test_the_second_stage_goes_on_after_an_interrupt(engine):
     plan = plan_of(some_trials(2), estimating_seeds=(1000, 1001))
     ends = [planned(learning_rate=rate, seed=1001) for rate in (0.01, 0.0109)]
     faults = {one.trial_id: {str(n): ["raise", 4] for n in range(1, 9)} for one in ends}
-    outcome = engine.run(plan, {"faults": faults})
-    assert outcome.exit_code == 1
+    assert engine.run(plan, {"faults": faults}).exit_code == 1
     assert engine.statuses == {"finished": 3, "failed": 1}, engine.lines
     assert engine.run(plan).exit_code == 0
     assert engine.statuses == {"finished": 4}
