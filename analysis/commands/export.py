@@ -57,14 +57,32 @@ Out = Annotated[
 
 def run(studies: Studies, kind: Kind = None, table: Table = "trials", out: Out = None) -> None:
     """Writes one table of every study."""
-    ending = out.suffix.lower().lstrip(".") if out else ""
-    kind = kind or (ending if ending in FORMATS else "csv")
+    kind = _format(kind, out)
     frame = export_frame([load_study(folder) for folder in studies], table)
     if out is None:
         sys.stdout.write(export_text(frame, kind))
     else:
         write_export(frame, kind, out)
         print_text(f"{len(frame)} rows -> {out}")
+
+
+def _format(kind: str | None, out: Path | None) -> str:
+    """The format: the one that was asked for, else what the file ends in, else csv.
+
+    Raises:
+        TableError: where the file's ending is another format's, or that of none and none is asked.
+    """
+    ending = out.suffix.lower().lstrip(".") if out else ""
+    if kind is None:
+        if ending and ending not in FORMATS:
+            raise TableError(
+                f"--out {out}: no table is written as {ending!r}; let the file end in one of "
+                f"{', '.join(FORMATS)}, or add --format"
+            )
+        return ending or "csv"
+    if ending in FORMATS and ending != kind:
+        raise TableError(f"--format {kind} and --out {out} say different things; keep one of them")
+    return kind
 
 
 def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:

@@ -76,14 +76,16 @@ def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Se
     Raises:
         RecordError: where no trial, or none so small, has finished.
     """
-    rows = allowed(study, replicates(study))
-    if max_parameters is not None:
-        rows = rows[rows["parameters"] <= max_parameters]
-    ranked = contenders(rows)
-    if ranked.empty:
-        within = f" of at most {max_parameters:,} parameters" if max_parameters else ""
-        raise RecordError(f"{study.folder} has no best trial{within}: none has finished")
-    return ranked.iloc[0]
+    every = allowed(study, replicates(study))
+    rows = every if max_parameters is None else every[every["parameters"] <= max_parameters]
+    if every.empty:
+        raise RecordError(f"{study.folder} has no best trial: none has finished")
+    if rows.empty:
+        raise RecordError(
+            f"{study.folder} has no best trial of at most {max_parameters:,} parameters: the "
+            f"smallest that has finished has {every['parameters'].min():,}"
+        )
+    return contenders(rows).iloc[0]
 
 
 def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:

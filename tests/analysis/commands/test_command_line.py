@@ -63,6 +63,8 @@ def test_export_writes_to_stdout_and_to_files(run, study_folder, tmp_path):
     assert (code, len(out.splitlines())) == (0, 13)
     run("export", study_folder("twelve"), "--format", "parquet", "--out", tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size > 1000
+    assert run("export", study_folder("twelve"), "--out", tmp_path / "T.JSON")[0] == 0
+    assert len(json.loads((tmp_path / "T.JSON").read_text())) == 12
 
 
 def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
@@ -97,6 +99,9 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
         (["show", "{study}", "nobody"], "has no trial 'nobody'; it has dense"),
         (["show", "nobody", "{study}"], "has no trial 'nobody'; it has dense"),  # as before
         (["best", "--out", "{tmp}/best", "{study}"], "holds no checkpoint"),
+        (["best", "--out", "{tmp}/b", "{study}", "--max-parameters", "9"], "the smallest .* has "),
+        (["export", "{study}", "--out", "{tmp}/t.xlsx"], "no table is written as 'xlsx'"),
+        (["export", "{study}", "--out", "{tmp}/t.csv", "--format", "md"], "say different things"),
         (["compare", "{study}"], "Missing argument 'B'"),
         (["status", "--colour"], "No such option"),
     ],
