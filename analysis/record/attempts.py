@@ -1,4 +1,4 @@
-"""Attempts: which trial held a slot from when to when, and how it ended."""
+"""Attempts: the times at which a trial held a slot, and how each attempt ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Attempt:
 
     @property
     def outcome(self) -> TrialStatus:
-        """The status of a trial whose last attempt this is: one to be retried is under way."""
+        """The status of a trial with this last attempt; one that will be retried is running."""
         retried = self.retry and self.status == TrialStatus.FAILED
         return TrialStatus.RUNNING if retried else self.status
 
@@ -75,7 +75,7 @@ def read_attempts(rows: Iterable[AnyRow]) -> list[Attempt]:
 
 
 def last_attempts(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
-    """The attempt that decides how each trial stands."""
+    """The attempt that decides the status of each trial."""
     last: dict[str, Attempt] = {}
     for attempt in attempts:
         known = last.get(attempt.trial_id)
@@ -85,5 +85,5 @@ def last_attempts(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
 
 
 def attempts_frame(attempts: Iterable[Attempt]) -> pd.DataFrame:
-    """A row an attempt."""
+    """A row for each attempt."""
     return typed_frame(list(map(attrgetter(*ATTEMPT_DTYPES), attempts)), ATTEMPT_DTYPES)

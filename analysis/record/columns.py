@@ -1,8 +1,8 @@
-"""The ledger as columns: what ``record.read_record`` reads as rows, fast enough for large studies.
+"""The ledger as columns, for large studies; ``record.read_record`` reads it as rows.
 
-Nearly all of a ledger are epochs. They are decoded into structs that hold no dictionaries and
-turned into arrays a chunk of lines at a time, so that memory stays small and in the cache: about
-half the time that rows of ``rows.Epoch`` take.
+Nearly all rows of a ledger are epochs. They are decoded into structs without dictionaries and
+turned into arrays one chunk of lines at a time, which stays in the cache. That takes about half the
+time of rows of ``rows.Epoch``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from analysis.record.record import (
 from analysis.record.rows import AnyRow, Epoch, OtherRow
 
 GROUPS = ("factors", "weights", "batchnorm")
-"""Parameter groups that always have their columns; others get theirs when they occur."""
+"""Parameter groups that always have columns; others get columns when they occur."""
 
 NUMBERS = (
     "attempt", "time", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
@@ -40,18 +40,18 @@ NUMBERS = (
 )  # fmt: skip
 
 UNNAMEABLE = re.compile(r"[\\\"\x00-\x1f]")
-"""What msgspec takes in no field's name, and only damage puts into one."""
+"""Characters that msgspec allows in no field name; only damage puts them into a group's name."""
 
 _any = msgspec.json.Decoder(AnyRow)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A ledger: ``rows`` (all but the epochs, as written) and the epochs, one array a column.
+    """A ledger: ``rows`` (all except epochs, as written), and the epochs with one array per column.
 
-    ``trials`` names the trials that reported, ``codes`` says by index whose epoch each is.
-    ``numbers`` are float64, NaN where nothing was said. ``size_bytes`` is how much was read, and
-    ``lines`` how many lines that was.
+    ``trials`` are the trials that reported; ``codes`` has the index of each epoch's trial.
+    ``numbers`` are float64, NaN for missing values. ``size_bytes`` and ``lines`` tell how much was
+    read.
     """
 
     rows: tuple[AnyRow, ...]
@@ -67,7 +67,7 @@ class Columns:
 
     @classmethod
     def empty(cls) -> Columns:
-        """Those of a ledger without rows."""
+        """The columns of a ledger without rows."""
         none = np.zeros(0)
         rates = dict.fromkeys(GROUPS, none)
         return cls((), (), none.astype(np.int64), dict.fromkeys(NUMBERS, none), rates, rates)
@@ -82,7 +82,7 @@ class _NewGroupsError(Exception):
 
 
 def read_part(study: Path, start: int = 0, end: int = sys.maxsize) -> Columns:
-    """Reads ``<study>/ledger.jsonl`` between two places in the file, each the start of a line.
+    """Reads ``<study>/ledger.jsonl`` between two positions, each the start of a line.
 
     Damaged lines are reported, counted from ``start``; the others are kept.
 
@@ -99,7 +99,7 @@ def read_part(study: Path, start: int = 0, end: int = sys.maxsize) -> Columns:
 
 
 def join(parts: Sequence[Columns]) -> Columns:
-    """The ledger whose parts, in this order, were read."""
+    """Joins parts of a ledger, in this order."""
     codes: dict[str, int] = collections.defaultdict(itertools.count().__next__)
     mapped, damage, before = [], [], 0
     for part in parts:
@@ -121,7 +121,7 @@ def join(parts: Sequence[Columns]) -> Columns:
 
 
 def _stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Each name's arrays after each other; NaN for a part that lacks it."""
+    """Concatenates the arrays of each name; NaN for a part that lacks it."""
     names = dict.fromkeys(itertools.chain.from_iterable(parts))
     return {name: np.concatenate([_column(part, name) for part in parts]) for name in names}
 
@@ -203,7 +203,7 @@ class _Reading:
         return self.epoch(row.trial_id, *(getattr(row, name) for name in NUMBERS), *rates)
 
     def _arrays(self, epochs: list[Any]) -> list[np.ndarray]:
-        """(codes, a float64 array a number, a rate a group, a decay a group) of one chunk."""
+        """The arrays of one chunk: codes, numbers, and by group learning rates and decays."""
         names, *numbers, rates, decays = zip(*map(astuple, epochs), strict=True)
         ours = np.fromiter(map(self.codes.__getitem__, names), np.int64, len(names))
         return [ours, *map(_array, (*numbers, *_transposed(rates), *_transposed(decays)))]

@@ -16,7 +16,7 @@ from trainables.config.train_config import TrainConfig
 KINDS = {str: "str", int: "Int64", float: "float64", bool: "boolean"}
 
 RENAMED = {"parameters": "parameters_budget", "compression": "compression_budget"}
-"""Configuration keys whose names the network's own columns have: a budget is what was asked for."""
+"""Configuration keys whose names are taken by the network's own columns, with their columns."""
 
 
 def _kind(hint: Any) -> str:
@@ -61,7 +61,7 @@ ATTEMPT_DTYPES: dict[str, str] = {
     "trial_id": "str",
     "attempt": "Int64",
     "started": "float64",  # seconds since the epoch, UTC
-    "ended": "float64",  # NaN while it runs, and where nobody was there to write it down
+    "ended": "float64",  # NaN while it runs, and where its end was not recorded
     "status": "str",
     "from_epoch": "Int64",
     "to_epoch": "Int64",

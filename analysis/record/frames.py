@@ -1,4 +1,4 @@
-"""Frames: what a ledger says, as tables. Pure functions of ``Columns``."""
+"""The frames of a ledger, as pure functions of ``Columns``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BALANCED = ("val_balanced_accuracy", "test_balanced_accuracy")
 
 @dataclass(frozen=True)
 class Tables:
-    """The frames that a ledger holds; everything else is worked out from them."""
+    """The frames of a ledger; everything else is computed from them."""
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
@@ -48,7 +48,7 @@ class Tables:
 
 
 def build_tables(columns: Columns) -> Tables:
-    """Every frame of a ledger; a trial under way is "running" until ``interrupted_unless_held``."""
+    """All frames of a ledger; open trials are "running", see ``interrupted_unless_held``."""
     planned = _planned(columns)
     names = list(planned)
     codes, numbers, rates, decays = _latest_epochs(columns, names)
@@ -70,7 +70,7 @@ def build_tables(columns: Columns) -> Tables:
 
 
 def interrupted_unless_held(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
-    """Trials or attempts; without a driver nothing runs: what was under way was interrupted."""
+    """Trials or attempts; without a driver, running ones count as interrupted."""
     if held or not (frame["status"] == TrialStatus.RUNNING).any():
         return frame
     return frame.assign(
@@ -79,7 +79,7 @@ def interrupted_unless_held(frame: pd.DataFrame, *, held: bool) -> pd.DataFrame:
 
 
 def _planned(columns: Columns) -> dict[str, Planned]:
-    """Every trial by its id; one that reported without being planned has an empty configuration."""
+    """Every trial by id; one that reported without a plan has an empty configuration."""
     planned: dict[str, Planned] = {}
     for row in rows_of(columns.rows, Planned):
         planned.setdefault(row.trial_id, row)
@@ -90,7 +90,7 @@ def _planned(columns: Columns) -> dict[str, Planned]:
 
 
 def _latest_epochs(columns: Columns, names: list[str]) -> tuple[np.ndarray, dict, dict, dict]:
-    """One row a trial and epoch, in the order of ``names``: the last attempt's."""
+    """One row per trial and epoch, of the last attempt, in the order of ``names``."""
     position = {name: index for index, name in enumerate(names)}
     mapping = np.array([position[name] for name in columns.trials], dtype=np.int64)
     codes = mapping[columns.codes] if len(mapping) else columns.codes
@@ -196,7 +196,7 @@ def _configs(rows: Iterable[Any], kind: Any, name: str, dtypes: dict[str, str]) 
 
 
 def _still_infeasible(rows: Iterable[Any], planned: Iterable[Planned]) -> list[Infeasible]:
-    """Those of which no trial came to be: a limit may have been raised since."""
+    """The infeasible configurations without a trial: a limit may have been raised since."""
     rows, configs = rows_of(rows, Infeasible), [row.config for row in planned]
     ran: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
     kept = []

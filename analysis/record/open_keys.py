@@ -1,7 +1,7 @@
-"""Columns of the keys that a configuration may leave open, in one spelling a study.
+"""Columns of the keys that a configuration may leave open, in one form for each study.
 
-A default that is written out makes no other configuration. Where the space searches such a key, its
-column has the value that training took; elsewhere a value that says the default is left out.
+Writing a default out does not make another configuration. Where the space searches such a key, its
+column has the value that training used. Elsewhere a value equal to the default is left out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A large ledger is read by several processes, each a part of it.
+"""Reads a large ledger in several processes, each a part of it.
 
-    python -m analysis.record.parallel_read STUDY START END   # asks a helper for its part
+    python -m analysis.record.parallel_read STUDY START END   # what a helper process runs
 
-Decoding holds Python's lock, so threads would gain nothing; ``multiprocessing`` would run a
-caller's script once more. A helper that fails costs time alone: its part is then read here.
+Decoding holds Python's lock, so that threads would gain nothing; ``multiprocessing`` would import
+the caller's script again. If a helper fails, its part is read here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from analysis.record.record import ledger_path
 from trainables.config.installation import child_environment
 
 PART_BYTES = 48 << 20
-"""The least that is worth a process: it takes a third of a second to start, as long as 16 MB take
-to read."""
+"""The smallest part for which a process is worth its start of a third of a second, in which 16 MB
+are read."""
 
 HEAD_START_BYTES = 16 << 20
 
 MOST_PARTS = 4
-"""What joins and tables take is not shared out."""
+"""The most parts: joining and building tables are not divided."""
 
 
 def read_columns(study: Path) -> Columns:
@@ -40,7 +40,7 @@ def read_columns(study: Path) -> Columns:
     with contextlib.ExitStack() as stack:
         try:
             helpers = [stack.enter_context(_helper(study, *part)) for part in others]
-        except OSError:  # no process can be started here
+        except OSError:  # no process can be started
             return read_part(study)
         parts = [read_part(study, *mine)]
         for helper, part in zip(helpers, others, strict=True):
@@ -49,7 +49,7 @@ def read_columns(study: Path) -> Columns:
 
 
 def _starts(ledger: Path) -> list[int]:
-    """Where the parts begin, each with a line; the first is larger, as it is begun at once."""
+    """The starts of the parts, each at a line; the first part is larger, as it begins first."""
     size = ledger.stat().st_size
     count = max(1, min(os.cpu_count() or 1, MOST_PARTS, size // PART_BYTES))
     length = (size - HEAD_START_BYTES) // count
@@ -81,7 +81,7 @@ def _helper(study: Path, start: int, end: int) -> subprocess.Popen[bytes]:
 
 
 def _result(helper: subprocess.Popen[bytes]) -> Columns | None:
-    """What a helper read; None where it failed: reading the part here raises the same error."""
+    """The result of a helper; None where it failed: reading here then raises the same error."""
     assert helper.stdout is not None
     try:
         columns: Columns = pickle.load(helper.stdout)

@@ -1,8 +1,8 @@
-"""The record of a study: its ledger, read.
+"""Reads the record of a study, its ledger.
 
-The ledger (``ledger.jsonl`` in the study folder) is one append-only log of JSON lines, written by
-the driver alone. A row states something that happened; what follows from the rows (a trial's
-status, say) is worked out by readers and never stored.
+The ledger (``ledger.jsonl`` in the study folder) is an append-only log of JSON lines, written by
+the driver alone. A row states an event. What follows from the rows, such as a trial's status, is
+computed by readers and never stored.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from analysis.record.rows import FORMAT, AnyRow, Opened, SearchRow
 from trainables.files.study_folder import LEDGER
 
 CHUNK_BYTES = 1 << 18
-"""How much is read at once: the objects of a few hundred lines stay in the processor's cache."""
+"""Bytes read at once: the objects of a few hundred lines stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line that is no row: its number from 1, its content and what is wrong with it."""
+    """A line that is not a row: its number from 1, its content and its problem."""
 
     line: int
     content: str
@@ -35,9 +35,9 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a ledger says: its rows in the order they were written, and what could not be read.
+    """The content of a ledger: its rows in order, and the lines that cannot be read.
 
-    ``torn`` is the unfinished last line of a driver that was killed while writing, else None.
+    ``torn`` is the incomplete last line of a driver that was killed while writing, else None.
     """
 
     rows: tuple[SearchRow, ...]
@@ -46,7 +46,7 @@ class Record:
 
 
 class RecordError(ValueError):
-    """The folder holds no ledger that this version can read."""
+    """The folder has no ledger that this version can read."""
 
 
 _decoders = {True: msgspec.json.Decoder(AnyRow), False: msgspec.json.Decoder(SearchRow)}
@@ -81,9 +81,9 @@ def read_record(study: Path, *, rates: bool = True) -> Record:
 def read_lines(
     study: Path, start: int = 0, end: int = sys.maxsize
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The ledger a chunk at a time: whole lines, and an unfinished last one.
+    """Yields the ledger in chunks of whole lines, and an incomplete last line.
 
-    ``start`` and ``end`` are places in the file at which a line begins.
+    ``start`` and ``end`` are positions in the file at which a line begins.
 
     Raises:
         RecordError: where there is no ledger.
@@ -106,13 +106,13 @@ def decode_lines(
 ) -> list[Any]:
     """The rows of a chunk, ``before`` lines into the ledger.
 
-    A line that is no row is added to ``damage``, so that each is one or the other.
+    A line that is not a row is added to ``damage``, so that each is one or the other.
 
     ``decode`` reads a line of a chunk that ``decoder`` refuses as a whole.
     """
     try:
         rows = decoder.decode_lines(lines)
-        if len(rows) == lines.count(b"\n"):  # an empty line is passed over, but is damage
+        if len(rows) == lines.count(b"\n"):  # the decoder skips an empty line, which is damage
             return rows
     except (
         msgspec.DecodeError,
@@ -130,7 +130,7 @@ def decode_lines(
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
-    """Nothing decoded here is cyclic; looking for cycles takes a third of the time."""
+    """Within, pauses the garbage collector, which takes a third of the time and finds no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -151,7 +151,7 @@ def ledger_path(study: Path) -> Path:
 
 
 def check_format(study: Path, rows: Iterable[SearchRow]) -> None:
-    """Raises RecordError where a row says that a newer version wrote the ledger."""
+    """Raises RecordError where a newer version has written the ledger."""
     formats = [row.format for row in rows if type(row) is Opened]
     if formats and max(formats) > FORMAT:
         raise RecordError(

@@ -1,4 +1,4 @@
-"""The rows of the ledger: one JSON object a line, each of which states something that happened."""
+"""The rows of the ledger: one JSON object per line, each of which states an event."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Row(
     tag_field="type",
     omit_defaults=True,
     forbid_unknown_fields=False,
-    gc=False,  # rows hold plain JSON: no cycles, and a quarter of the reading time
+    gc=False,  # JSON has no cycles; tracking takes a quarter of the time
 ):
     """One line of the ledger. ``time`` is in seconds since the epoch (UTC)."""
 
 
 class Opened(Row, frozen=True, tag="opened"):
-    """The first line: what this file is. ``study_id`` is random ("" in ledgers of before)."""
+    """The first line, which identifies the file. ``study_id`` is random ("" in old ledgers)."""
 
     format: int
     name: str
@@ -53,7 +53,7 @@ class Opened(Row, frozen=True, tag="opened"):
 
 
 class Run(Row, frozen=True, tag="run"):
-    """A driver started to work on the study; ``slots`` is how many trials it can run at once."""
+    """A driver started to work on the study; ``slots`` is the number of concurrent trials."""
 
     time: float
     command: str
@@ -80,7 +80,7 @@ class Planned(Row, frozen=True, tag="trial"):
     search: str = ""
 
     def __post_init__(self) -> None:
-        if self.config:  # else a stand-in for a plan that is lost
+        if self.config:  # False for a placeholder, where the plan is lost
             _check_values(self.config)
             force_setattr(self, "config", complete_config(self.config))
         routes = tuple(present_name("routes", route) for route in self.routes)
@@ -88,11 +88,11 @@ class Planned(Row, frozen=True, tag="trial"):
 
 
 LEAST = {"seed": 0, "epochs": 1, "classes": 1, "validation_images": 0}
-"""Keys of a configuration that a search counts with, and the least that each may be."""
+"""Keys of a configuration that a search computes with, and the minimum of each."""
 
 
 def _check_values(config: dict[str, Any]) -> None:
-    """Raises ValueError for what no version has written: the line is then damaged."""
+    """Raises ValueError for values that no version writes: the line is then damaged."""
     for name, value in config.items():
         kind = type(value)
         if kind not in (str, int, float, bool, type(None)) or (
@@ -117,7 +117,7 @@ class Alias(Row, frozen=True, tag="alias"):
 
 
 class Infeasible(Row, frozen=True, tag="infeasible"):
-    """A configuration that cannot run, and why."""
+    """A configuration that cannot run, with the reason."""
 
     config: dict[str, Any]
     reason: str
@@ -128,9 +128,9 @@ class Infeasible(Row, frozen=True, tag="infeasible"):
 
 
 class Started(Row, frozen=True, tag="started"):
-    """An attempt took a slot, going on after ``epoch`` finished epochs (0: from the beginning).
+    """An attempt took a slot, and continues after ``epoch`` finished epochs (0: at the start).
 
-    ``threads`` are the CPU's; 0 in ledgers of before.
+    ``threads`` is the number of CPU threads; 0 in old ledgers.
     """
 
     trial_id: str
@@ -143,7 +143,7 @@ class Started(Row, frozen=True, tag="started"):
 
 
 class EpochResult(Row, frozen=True, tag="epoch"):
-    """What a finished epoch came to: all of its row that a search needs to know."""
+    """The fields of a finished epoch that a search needs."""
 
     trial_id: str
     attempt: int
@@ -174,9 +174,9 @@ class Epoch(EpochResult, frozen=True, tag="epoch"):
 class Ended(Row, frozen=True, tag="ended"):
     """An attempt ended after ``epoch`` finished epochs in all.
 
-    ``retry`` says that another attempt will follow; ``kind`` and ``error`` (a traceback) are given
-    when it failed. ``code`` is the code path that trained it (``trainables.compiled.code_path``),
-    "" where that is not known.
+    ``retry`` tells whether another attempt will follow; ``kind`` and ``error`` (a traceback) are
+    set when it failed. ``code`` is the code path that trained it
+    (``trainables.compiled.code_path``), "" where unknown.
     """
 
     trial_id: str
@@ -195,7 +195,7 @@ class Ended(Row, frozen=True, tag="ended"):
 
 
 class Closed(Row, frozen=True, tag="closed"):
-    """The driver closed the study; ``reason`` in words."""
+    """The driver closed the study, for ``reason``."""
 
     time: float
     reason: str
@@ -204,9 +204,9 @@ class Closed(Row, frozen=True, tag="closed"):
 OtherRow = Opened | Run | Planned | Alias | Infeasible | Started | Ended | Closed
 AnyRow = Epoch | OtherRow
 SearchRow = EpochResult | OtherRow
-"""A row as a search reads it, epochs without their rates; an ``AnyRow`` is one too."""
+"""A row for a search, with epochs without their rates; includes every ``AnyRow``."""
 
 
 def rows_of(rows: Iterable[Any], *kinds: type[Row]) -> list[Any]:
-    """The rows of these kinds, by exact type: isinstance takes six times as long to say no."""
+    """The rows of these kinds, by exact type: isinstance takes six times as long."""
     return [row for row in rows if type(row) in kinds]

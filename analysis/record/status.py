@@ -1,4 +1,4 @@
-"""How a trial stands: the one list of statuses, and what follows from each."""
+"""The statuses of a trial, and their predicates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TrialStatus(StrEnum):
     RUNNING = "running"
     """An attempt holds a slot, or another attempt will follow."""
     INTERRUPTED = "interrupted"
-    """Ended early by a person, by a time budget or by the driver's death."""
+    """Ended early by the user, by a time budget or with the driver."""
     DIVERGED = "diverged"
     """The loss was no longer finite."""
     FAILED = "failed"
@@ -38,7 +38,7 @@ OPEN = (TrialStatus.RUNNING, TrialStatus.INTERRUPTED, TrialStatus.NEVER_RAN)
 """Statuses of trials that have epochs left to run."""
 
 COMPARABLE = (TrialStatus.FINISHED, TrialStatus.STOPPED)
-"""Statuses of trials that ended as they should, on an epoch that is on record."""
+"""Statuses of trials that ended regularly, with an epoch on record."""
 
 ENDS = (*COMPARABLE, TrialStatus.DIVERGED, TrialStatus.FAILED, TrialStatus.INTERRUPTED)
 """Statuses with which an attempt can end."""

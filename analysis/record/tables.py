@@ -1,4 +1,4 @@
-"""The frames as files: Parquet for programs, CSV for people; copies, the ledger is the record."""
+"""The frames as files, Parquet for programs and CSV for people. They are copies of the ledger."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trainables.files.study_folder import LEDGER
 from trainables.files.whole_file import whole_file
 
 VERSION = 4
-"""Raised when the frames change, so that older files are not read but built anew."""
+"""Version of the frames; raised when they change, so that older files are built again."""
 
 TABLES = tuple(field.name for field in dataclasses.fields(Tables))
 FOR_PEOPLE = ("trials", "epochs", "aliases")
 ABOUT = "tables.json"
-"""Of which ledger the tables are, and the digest of each file: a damaged one is made anew."""
+"""The file with the ledger's size and the digest of each table: damaged tables are built again."""
 NEEDED = {
     "trials": tuple(name for name in TRIAL_DTYPES if name not in ("error_kind", "routes")),
     "epochs": ("trial_id", "epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"),
@@ -31,11 +31,11 @@ NEEDED = {
 
 
 class TableError(ValueError):
-    """A table that cannot be read, or lacks what is asked of it."""
+    """A table cannot be read, or lacks a requested column."""
 
 
 def require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
-    """Raises TableError, with what there is and what is wanted, where columns are missing."""
+    """Raises TableError, with the missing and the existing columns, where columns are missing."""
     missing = [name for name in columns if name not in frame]
     if missing:
         wanted, found = ", ".join(map(repr, missing)), ", ".join(map(str, frame.columns))
@@ -45,7 +45,7 @@ def require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
 def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Path]:
     """Writes ``<table>.parquet`` for every table, and ``.csv`` for the three that people read.
 
-    ``ledger_bytes`` is how much of the ledger the tables hold: files that hold less are stale.
+    ``ledger_bytes`` is the part of the ledger that the tables hold; files with less are stale.
     """
     written, digests = [], {}
     for name in TABLES:
@@ -60,7 +60,7 @@ def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Pat
 
 
 def _replace(path: Path, table: pa.Table, write) -> Path:  # type: ignore[no-untyped-def]
-    """Readers see the old file or the new one, never half of it."""
+    """Replaces the file atomically."""
     with whole_file(path) as draft:
         write(table, draft)
     return path
@@ -94,7 +94,7 @@ def _complete(frames: dict[str, pd.DataFrame]) -> bool:
 
 
 def _read_alone(folder: Path) -> Tables | None:
-    """What was sent without its ledger: trials and epochs are enough."""
+    """The tables of a folder without a ledger; trials and epochs suffice."""
     paths = {name: folder / f"{name}.parquet" for name in TABLES}
     if not paths["trials"].is_file() or not paths["epochs"].is_file():
         return None

@@ -1,4 +1,4 @@
-"""The accuracy up to which a network may be guessing. Standard library only."""
+"""The accuracy that a network may reach by guessing. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BEYOND_CHANCE = 2.0
 
 
 def standard_error(accuracy: Any, images: Any) -> Any:
-    """The standard error of a share of ``images`` images: what other images would change."""
+    """The standard error of an accuracy on ``images`` images."""
     return (accuracy * (1 - accuracy) / images) ** 0.5
 
 
 def above_chance(chance: Any, images: Any) -> Any:
-    """Chance and two of its standard errors on so many images, accuracies in [0, 1]."""
+    """Chance level plus two of its standard errors on this number of images, in [0, 1]."""
     return chance + BEYOND_CHANCE * standard_error(chance, images)

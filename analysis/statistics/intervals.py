@@ -13,18 +13,18 @@ from scipy import special
 
 LEVEL = 0.95
 FEW = 2
-"""Degrees of freedom of a variance, three runs, from which it cannot be told from another."""
+"""Degrees of freedom, of three runs, with which a variance cannot be compared with another."""
 
 
 class Interval(NamedTuple):
-    """``low`` to ``high``; NaN where nothing can be said."""
+    """``low`` to ``high``; NaN where there is no interval."""
 
     low: float
     high: float
 
 
 def t_quantile(df: Any, level: float = LEVEL) -> Any:
-    """How many standard errors a two-sided interval reaches out; NaN where df is 0."""
+    """The half-width of a two-sided interval in standard errors; NaN where df is 0."""
     df = np.asarray(df, dtype=float)
     return np.where(df > 0, special.stdtrit(np.where(df > 0, df, 1.0), (1 + level) / 2), np.nan)
 
@@ -65,7 +65,7 @@ def spread_ratio(
     Never from ``FEW`` of the variances' degrees of freedom, ``df``: what those tell is chance more
     often than not.
     """
-    if not (min(df) > FEW and max(variance) > 0):  # little is known, or nothing spreads
+    if not (min(df) > FEW and max(variance) > 0):  # too little is known, or no spread
         return 1.0
     ratio = variance[1] / variance[0] if variance[0] else math.inf
     above = float(special.fdtrc(df[1], df[0], ratio))
@@ -73,7 +73,7 @@ def spread_ratio(
 
 
 def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
-    """The standard deviation that groups share, and its degrees of freedom; (NaN, 0) if none."""
+    """The pooled standard deviation and its degrees of freedom; (NaN, 0) without replicates."""
     sd, n = np.asarray(sd, dtype=float), np.asarray(n, dtype=float)
     ours = (n > 1) & np.isfinite(sd)
     df = int((n[ours] - 1).sum())
@@ -83,10 +83,9 @@ def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
 
 
 def rounding_variance(values: Any) -> float:
-    """What a spread of 0 hides where values are rounded: the smallest step between them, ² ÷ 12.
+    """The variance of rounding, which a spread of 0 hides: the smallest step between values ² ÷ 12.
 
-    An accuracy on 143 images moves in steps of .7 points: three runs that came out alike may differ
-    by as much.
+    An accuracy on 143 images moves in steps of .7 points, and three equal runs may differ by that.
     """
     steps = np.diff(np.unique(np.round(np.asarray(values, dtype=float), 9)))
     return float(steps.min()) ** 2 / 12 if len(steps) else 0.0

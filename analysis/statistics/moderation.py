@@ -1,4 +1,4 @@
-"""Variances of few runs, moderated: each drawn towards what all cells have in common.
+"""Moderated variances of few runs: each is shrunk towards the common variance of all cells.
 
 Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression": the
 true variances of many cells are taken to follow a scaled inverse chi-square with d0 degrees of
@@ -15,14 +15,14 @@ import numpy as np
 from scipy import special
 
 ENOUGH = 3
-"""Cells with two runs or more; of fewer, how much variances differ cannot be told."""
+"""Cells with two or more runs that are needed to estimate how much variances differ."""
 
 FURTHER = 0.1
-"""The p-value below which a cell's runs are taken to spread further than all others'."""
+"""The p-value below which a cell's runs count as more spread than all others'."""
 
 
 class Moderated(NamedTuple):
-    """Each cell's variance and its degrees of freedom; NaN and 0 where nothing is known."""
+    """Each cell's variance and its degrees of freedom; NaN and 0 where unknown."""
 
     variance: np.ndarray
     df: np.ndarray
@@ -60,7 +60,7 @@ def spreads_further(variance: np.ndarray, n: np.ndarray) -> bool:
 
 def prior_of(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:
     """s0² and d0 from the mean and the variance of log variances."""
-    floor = 1e-12 * variance[variance > 0].mean()  # runs that came out equal to the last digit
+    floor = 1e-12 * variance[variance > 0].mean()  # runs that are bit-identical
     logs = np.log(np.maximum(variance, floor)) - special.digamma(df / 2) + np.log(df / 2)
     beyond = logs.var(ddof=1) - special.polygamma(1, df / 2).mean()
     if beyond <= 0:

@@ -1,4 +1,4 @@
-"""Corrections for several tests that are made together."""
+"""Corrections for multiple tests."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The Pareto front with doubt: small and accurate, and how sure the runs are of it.
+"""The Pareto front of small and accurate networks, with its uncertainty.
 
-What is drawn are the means that a fresh set of as many seeds would show, so that a probability
-says how often "this one is on the front" holds when it is checked. Measured means are first drawn
-towards a trend that rises with size (an isotonic regression), by as much as noise explains their
-distance from it: the best of many is lucky, and without this its neighbours are called dominated
-too often.
+Simulated are the means of a fresh set of as many seeds, so that a probability says how often "this
+one is on the front" holds when it is checked. Measured means are first shrunk towards a trend that
+rises with size (an isotonic regression), by as much as noise explains their distance from it. The
+best of many is partly lucky, and without shrinkage its neighbours would be called dominated too
+often.
 Method and calibration: docs/decisions/pareto-front.md.
 """
 
@@ -20,7 +20,7 @@ from analysis.record.tables import TableError
 from analysis.statistics.intervals import pooled_sd
 
 DRAWS = 4_000
-CELLS = 20_000_000  # draws × configurations that are held at once: 160 MB
+CELLS = 20_000_000  # draws × configurations in memory at once: 160 MB
 BAND = (0.025, 0.975)
 
 
@@ -57,7 +57,7 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) ->
 
 
 def _sized(frame: pd.DataFrame, x: str) -> pd.DataFrame:
-    """The rows that have an x, smallest first."""
+    """The rows with an x, smallest first."""
     if x not in frame or not pd.api.types.is_numeric_dtype(frame[x]):
         numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
         raise TableError(f"no numeric column {x!r} for the front; there are {', '.join(numeric)}")
@@ -73,10 +73,12 @@ def _groups(size: np.ndarray) -> np.ndarray:
 def _fresh_means(
     mean: np.ndarray, n: np.ndarray, sd: float, df: int, rng: np.random.Generator, draws: int
 ) -> np.ndarray:
-    """(draws, configurations): what a fresh set of seeds might show."""
+    """(draws, configurations): simulated means of a fresh set of seeds."""
     draws = int(min(draws, max(200, CELLS // max(len(mean), 1))))
     centre, variance = _posterior(mean, n, sd)
-    doubt = np.sqrt(df / rng.chisquare(df, size=(draws, 1)))  # sd itself is an estimate
+    doubt = np.sqrt(
+        df / rng.chisquare(df, size=(draws, 1))
+    )  # the standard deviation is an estimate itself
     spread = np.sqrt(variance + sd**2 / n)
     return centre + doubt * spread * rng.standard_normal((draws, len(mean)))
 
@@ -102,7 +104,7 @@ def _heights(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _on_front(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Who is as high as any of its size, and higher than everything smaller."""
+    """Which are as high as any of their size, and higher than all smaller ones."""
     if not len(groups):
         return values >= values
     starts = np.searchsorted(groups, groups, side="left")

@@ -1,4 +1,4 @@
-"""How many runs would show a difference of a given size."""
+"""The number of runs that would show a difference of a given size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def runs_needed(difference: float, sd: float, power: float = POWER, alpha: float
         raise ValueError(f"runs needed depend on a known standard deviation, got {sd}")
     if sd == 0:
         return 0
-    from statsmodels.stats.power import TTestIndPower  # slow to import; one seed never gets here
+    from statsmodels.stats.power import TTestIndPower  # slow to import; not needed with one seed
 
     shows = functools.partial(TTestIndPower().power, difference / sd, alpha=alpha)
     low, high = 1, 2
