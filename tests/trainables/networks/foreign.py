@@ -43,7 +43,20 @@ PARAMETERS = {  # of torchvision 0.29 with 1,000 classes, and of arXiv 1605.0714
     "wrn-28-10": 36_479_194,
 }
 NETWORKS = (*(f"torchvision:{name}" for name in TORCHVISION), "wrn-28-10", TEN_LINES)
-SIDES = {"torchvision:vit_b_16": 224, "torchvision:inception_v3": 75}
+MORE = tuple(
+    f"torchvision:{name}"
+    for name in (
+        "squeezenet1_0",
+        "shufflenet_v2_x1_0",
+        "mnasnet0_5",
+        "regnet_y_400mf",
+        "googlenet",
+        "vgg11_bn",
+        "mobilenet_v3_small",
+        "swin_v2_t",
+    )
+)
+SIDES = {"torchvision:vit_b_16": 224, "torchvision:swin_v2_t": 64, "torchvision:inception_v3": 75}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from tests.trainables.networks.test_substitute import built
 from tests.trainables.networks.watched_macs import watched_macs
 from trainables.commands.layers import layers
 from trainables.layers.kernel_on_demand import KernelOnDemand
-from trainables.networks.registry import make_table
+from trainables.networks.registry import make_table, meta_module
 from trainables.networks.substitute import factorized_layers
 from trainables.sizes.architecture import Architecture
 from trainables.sizes.layer_table import LayerTable
@@ -79,6 +79,14 @@ def test_the_layers_say_how_much_is_in_none_of_them(capsys) -> None:
 def test_torchvision_publishes_as_many(name: str, billions: float) -> None:
     table = make_table(f"torchvision:{name}", image_size=224, classes=1000)
     assert table.macs / 1e9 == pytest.approx(billions, abs=6e-4)
+
+
+def test_a_matrix_that_meets_no_image_counts_in_full() -> None:
+    pytest.importorskip("timm")
+    table = make_table("timm:test_vit_relpos", image_size=160, classes=10)  # biases by position
+    module = meta_module(table).eval().requires_grad_(False)
+    assert watched_macs(module, table, batch=1) == table.macs
+    assert watched_macs(module, table, batch=2) < table.macs
 
 
 @pytest.mark.parametrize("layer", ["tt_conv", "tensor_train", "tucker_original", "cp"])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.trainables.layers.test_laws import reference
-from tests.trainables.networks.foreign import NETWORKS, TEN_LINES, table_of
+from tests.trainables.networks.foreign import MORE, NETWORKS, TEN_LINES, table_of
 from tests.trainables.networks.watched_macs import watched_macs
 from trainables.layers.build import build_from_kernel
 from trainables.layers.registry import LAYERS
@@ -44,6 +44,20 @@ def test_counts_are_those_of_the_built_network(name: str, layer: str) -> None:
     assert len(factorized_layers(module)) == size.factorized
     assert size.parameters <= size.dense_parameters == table.parameters
     assert watched_macs(module, table) == pytest.approx(size.macs(BATCH), rel=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_so_they_are_on_networks_that_nobody_listed(name: str) -> None:
+    table = table_of(name)
+    for layer in LAYERS:
+        size = size_network(Architecture(layer, table=table, dims=3, **rank(layer)))
+        module = build_meta(lambda: make_module(table)).eval()
+        substitute(module, size, batch=1)
+        assert sum(one.numel() for one in module.parameters()) == size.parameters, layer
+        # a batch of one: swin_v2_t has matrices that work once for all images
+        seen = watched_macs(module, table, batch=1)
+        assert seen == pytest.approx(size.macs(1), rel=1e-12), layer
 
 
 @pytest.mark.parametrize("layer", [name for name in LAYERS if SIZES[name].ranked])
