@@ -222,6 +222,6 @@ class _Reader:
         self.problems.append(f"{path}: one of {', '.join(choices)}, {got}")
 
     def _unknown(self, path: str, table: Mapping[str, Any], choices: Iterable[str]) -> None:
-        for name in table.keys() - set(choices):
+        for name in (name for name in table if name not in set(choices)):
             hint = suggestion(name, sorted(choices))
             self.problems.append(f"{path + '.' if path else ''}{name}: unknown; {hint}")

@@ -230,3 +230,9 @@ def test_an_interval_is_finite(tmp_path: Path) -> None:
     key = '[keys.learning_rate]\ntype = "float"\nlow = 0.1\nhigh = inf\n'
     (problem,) = problems(written(tmp_path, f'[space]\nquestion = "?"\n{key}'))
     assert "are finite numbers" in problem
+
+
+def test_problems_stand_in_the_order_of_the_file(tmp_path: Path) -> None:
+    names = [f"unheard_{number}" for number in range(9)]
+    path = written(tmp_path, "".join(f"{name} = 1\n" for name in names))
+    assert [one.partition(":")[0] for one in problems(path)][:9] == names
