@@ -24,6 +24,8 @@ Shape = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 SKEWED: Shape = lambda rng, size: 1 - rng.exponential(size=size)  # noqa: E731
 HEAVY: Shape = lambda rng, size: rng.standard_t(3, size=size) / math.sqrt(3)  # noqa: E731
 NORMAL: Shape = lambda rng, size: rng.normal(size=size)  # noqa: E731
+BENT: Shape = lambda rng, size: 2 - rng.gamma(4.0, size=size) / 2  # noqa: E731
+"""Half as skewed as an exponential."""
 
 
 def _contrast(values: np.ndarray, least: float = 0.0) -> bool:
@@ -76,14 +78,21 @@ def _arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> 
     return Arm(name, 1, np.where(lost, 0.1, values), values[~lost], len(values))
 
 
-def skewed_family(arms: int, runs: int, budgets: int) -> Draw:
-    """Equal families, of which one is exponential and six times noisier, at each budget."""
+def triple(mean: np.ndarray, variance: np.ndarray, count: np.ndarray) -> float:
+    """The report's p-value, as if every chance of error counted triple."""
+    return 3 * used(mean, variance, count)
+
+
+def skewed_family(
+    arms: int, runs: int, budgets: int, shape: Shape = SKEWED, wide: float = 6.0
+) -> Draw:
+    """Equal families, of which one is skewed and ``wide`` times noisier, at each budget."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         p_values = []
         for _ in range(budgets):
             values = NORMAL(rng, (arms, runs))
-            values[0] = 6 * SKEWED(rng, (runs,))
+            values[0] = wide * shape(rng, (runs,))
             found = [_arm(str(at), MIDDLE + SIGMA * one) for at, one in enumerate(values)]
             best = best_within([Sized(arm, (arm.name,), False) for arm in found])
             p_values.append(best.p if best else math.nan)
@@ -110,14 +119,25 @@ def failing(arms: int, runs: int, share: float, noisiest: float = 1.0) -> Draw:
     return draw
 
 
-def within(margin: float, *, candidates: int = 7, noisy: float = 1.0, share: float = 0.0) -> Draw:
-    """Every small network loses exactly the margin; the dense one is noisier, or diverges."""
+def within(
+    margin: float,
+    *,
+    candidates: int = 7,
+    noisy: float = 1.0,
+    share: float = 0.0,
+    shape: Shape = NORMAL,
+    wide: float = 1.0,
+) -> Draw:
+    """Every small network loses exactly the margin; the dense one is noisier, or diverges.
+
+    The small ones' runs are of a ``shape`` and ``wide`` times as noisy.
+    """
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         dense = _arm("dense", MIDDLE + noisy * SIGMA * rng.normal(size=5), rng.random(5) < share)
         if not len(dense.trained):
             return {"false": False}
-        small = MIDDLE - margin + SIGMA * rng.normal(size=(candidates, 5))
+        small = MIDDLE - margin + wide * SIGMA * shape(rng, (candidates, 5))
         p_values = [margin_test(_arm("small", one), dense, margin)[0] for one in small]
         return {"false": min(holm(p_values)) < 0.05}
 
@@ -209,6 +229,38 @@ HARD = {
     ),
     "select, 2 families, n = 5, one exponential and 6 times noisier": _hard(
         "4 budgets", skewed_family(2, 5, 4), NO_BOUND, 1_000
+    ),
+    "contrast, 1 block of 5 runs, one arm skewed and 3 times noisier": _hard(
+        "no effect; half the skew of an exponential", shaped(1, 5, NORMAL, BENT, 3.0)
+    ),
+    "method: chances of error would count triple, 1 block of 5 runs, one exponential and 6 times"
+    " noisier": Design(
+        "no effect",
+        _tripled := shaped(1, 5, NORMAL, SKEWED, 6.0, triple=triple),
+        NO_BOUND,
+        CHEAP,
+        fast=_tripled,
+        method=True,
+    ),
+    "method: chances of error would count triple, 1 block of 5 runs, 2.45 σ ahead": Design(
+        "normal noise",
+        _lead := shaped(1, 5, NORMAL, NORMAL, effect=2.45, triple=triple),
+        NO_BOUND,
+        CHEAP,
+        fast=_lead,
+        method=True,
+    ),
+    "select, 2 families, n = 5, one skewed and 3 times noisier": _hard(
+        "4 budgets; half the skew of an exponential",
+        skewed_family(2, 5, 4, BENT, 3.0),
+        NO_BOUND,
+        1_000,
+    ),
+    "smallest, at the margin, 3 candidates, all exponential and 6 times noisier": _hard(
+        "five runs each", within(0.01, candidates=3, shape=SKEWED, wide=6.0), NO_BOUND, 1_000
+    ),
+    "smallest, at the margin, 3 candidates, all exponential": _hard(
+        "noise alike", within(0.01, candidates=3, shape=SKEWED), studies=1_000
     ),
     "select, 9 families, every fifth fresh run diverges": _hard(
         "n = 5, 4 budgets", failing(9, 5, 0.2), studies=1_000
