@@ -57,7 +57,10 @@ def contrast_claim(
     ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
     ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}{_failures(runs)}"
     if not math.isfinite(effect.p):
-        text = f"One seed cannot say whether {treatment} differs from {baseline}: the difference"
+        few = (
+            "Runs that learned something are too few to" if _collapsed(runs) else "One seed cannot"
+        )
+        text = f"{few} say whether {treatment} differs from {baseline}: the difference"
         text += " between runs by chance is not known."
         text += f" Observed: {points(effect.effect, True)} points ({ran})."
         return Claim(text, "cannot_say", effect.n, effect.effect)
@@ -109,9 +112,13 @@ def _left_out(effect: Effect) -> str:
     return f" ({plural(effect.left_out, 'architecture')} left out: a single run of an arm)"
 
 
+def _collapsed(runs: pd.DataFrame) -> bool:
+    return len(runs) > 0 and bool(runs["collapsed"].any())
+
+
 def _failures(runs: pd.DataFrame) -> str:
     """How many runs collapsed in each arm, where any did."""
-    if not len(runs) or not runs["collapsed"].any():
+    if not _collapsed(runs):
         return ""
     counts = runs.groupby("treated")["collapsed"].sum()
     treated, baseline = int(counts.get(True, 0)), int(counts.get(False, 0))

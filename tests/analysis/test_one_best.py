@@ -7,7 +7,7 @@ import pytest
 from analysis.claims.answers import best_claim
 from analysis.commands.best import copy_best
 from analysis.commands.status import status_text
-from analysis.record.record import read_record
+from analysis.record.record import RecordError, read_record
 from analysis.report.content import content
 from analysis.study.best import allowed, best_configuration, contenders
 from analysis.study.configurations import configuration_ids
@@ -94,6 +94,18 @@ HARD = {
         Fixed(lambda rank, seed: 0.8 + rank / 1000),
         lambda number: (Fate("diverged", 2),) if number == 8 else (Fate(),),
     ),
+    "nothing learned anything": (configs((0, 1)), Fixed(lambda rank, seed: 0.1), None),
+    "one trial": (configs((0,), (16,)), Fixed(lambda rank, seed: 0.9), None),
+    "all but one run diverged": (
+        configs((0, 1), (8, 16)),
+        Fixed(lambda rank, seed: 0.3),
+        lambda number: (Fate(),) if number == 3 else (Fate("diverged", 2),),
+    ),
+    "the second stage has begun": (
+        [*configs((0, 1)), *configs((1000,), (8,)), *configs((1000, 1001), (16,))],
+        Fixed(lambda rank, seed: {8: 0.9, 16: 0.89, 32: 0.95}[rank]),
+        None,
+    ),
     "a network of two families": (
         [
             {"layer": layer, **more, "rank": rank, "epochs": 4, "seed": seed}
@@ -116,6 +128,10 @@ BEST = {
     "a machine lost two of three seeds of the highest": 16,
     "all estimating seeds of one were lost": 8,
     "the chosen diverged on an estimating seed": 8,
+    "nothing learned anything": 8,
+    "one trial": 16,
+    "all but one run diverged": 16,
+    "the second stage has begun": 8,
     "a network of two families": 16,
 }
 
@@ -173,3 +189,21 @@ def test_every_place_names_one_best(name, tmp_path):
     copy_best(study, tmp_path / "best")
     copied = json.loads((tmp_path / "best" / "config.json").read_text())
     assert (copied["rank"], copied["seed"]) == (BEST[name], int(trial["seed"].iloc[0]))
+
+
+def test_where_all_diverged_every_place_says_that_there_is_no_best(tmp_path):
+    folder = write_study(
+        tmp_path / "study", configs((0, 1)), space=spaces.FAMILIES, model=HARD["one trial"][1],
+        fates=lambda number: (Fate("diverged", 2),),
+    )  # fmt: skip
+    study = load_study(folder)
+    assert study_status(study).best is None
+    assert "\nbest" not in status_text(study_status(study))
+    claim = best_claim(study)
+    assert (claim.verdict, claim.words) == (
+        "cannot_say", "Nothing can be said: no trial has finished (6 diverged).",
+    )  # fmt: skip
+    assert not content(study, [])["best"]
+    assert best_on_record(History(read_record(folder, rates=False).rows)) == (0.0, "")
+    with pytest.raises(RecordError, match="has no best trial: none has finished"):
+        copy_best(study, tmp_path / "best")

@@ -7,7 +7,7 @@ from analysis.claims.answers import answer, answers_to
 from benchmarks.calibration import simulated
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import ESTIMATING, noisy
-from benchmarks.calibration.missing import _family_plan
+from benchmarks.calibration.missing import _contrast_plan, _family_plan
 from benchmarks.calibration.questions import _smallest_plan
 from benchmarks.calibration.simulated import as_study, space, two_stages
 from benchmarks.calibration.trends import decay_mean, decay_plan
@@ -75,6 +75,16 @@ def test_what_breaks_training_at_one_decay_for_all_is_no_exponent():
     claim = answers_to(two, questions(plan.space)[0])[0]
     assert claim.verdict == "cannot_say"
     assert "something else than the place of the best value decides" in claim.words
+
+
+def test_where_all_but_one_run_of_an_arm_failed_no_seed_is_blamed():
+    plan = _contrast_plan()
+    treated = [one for one, config in enumerate(plan.configs) if config["weight_decay_scaling"]]
+    status = np.full(len(plan.configs), "finished", dtype=object)
+    status[treated[1:]] = "diverged"
+    said = told(plan, 0.9 - 0.01 * np.isin(np.arange(len(status)), treated), status, staged=False)
+    assert said[0].verdict == "cannot_say"
+    assert said[0].words.startswith("Runs that learned something are too few to say whether")
 
 
 @pytest.mark.parametrize(("shift", "way"), [(-1.0, "upwards"), (-6.0, "downwards")])
