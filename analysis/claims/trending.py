@@ -29,7 +29,7 @@ SCALED_BY = {"weight_decay": "weight_decay_scaling"}
 DOUBT = 1.5
 """The interval of one scaling alone is too narrow on steep responses. With 1.5 none of 60 simulated
 studies contradicts itself in any of six designs, with 1 up to 8 did:
-``python -m benchmarks.calibration --frames --only steep --share 0.06``, outcome "contradicts"."""
+``python -m benchmarks.calibration --frames --only steep --share .15``, outcome "contradicts"."""
 
 
 @dataclass(frozen=True)
