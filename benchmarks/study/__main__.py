@@ -33,6 +33,7 @@ ORDER = (
     "b_tensor_train",
     "c_tucker",
     "d_rates",
+    "d_dense",
     "all_images",
 )
 """As docs/results/study/plan.md has it."""
