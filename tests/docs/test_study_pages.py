@@ -1,0 +1,229 @@
+"""What the pages of the study say is what its records hold."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "docs" / "results" / "study"
+
+
+def recorded(name: str) -> pd.DataFrame:
+    """The finished trials of a published study."""
+    trials = pd.read_parquet(STUDY / "records" / name / "trials.parquet")
+    return trials[trials["status"] == "finished"]
+
+
+def points(value: float) -> str:
+    """As the pages write a fraction: 0.0082 → .82, 0.0121 → 1.21, -0.0057 → −.57."""
+    return re.sub(r"^(−?)0\.", r"\1.", f"{100 * value:.2f}".replace("-", "−"))
+
+
+def test_the_page_of_families_holds_its_tables_numbers():
+    page = (STUDY / "d_families.md").read_text(encoding="utf-8")
+    fresh = recorded("d_families").query("seed >= 1000")
+    arms = fresh.groupby(["compression_budget", "layer", "budget_side"])
+    assert len(arms) == 15
+    for (budget, layer, _), runs in arms:
+        accuracy, first = runs["val_accuracy_last"], runs.iloc[0]
+        half = stats.t.ppf(0.975, len(runs) - 1) * accuracy.std() / len(runs) ** 0.5
+        table = page.partition(f"| at {100 * budget:.0f} % |")[2].partition("\n\n")[0]
+        (line,) = [one for one in table.splitlines() if f"| {first['parameters']:,} |" in one]
+        assert line.startswith(f"| {layer}")
+        assert f"| {first['macs'] / 1e6:.2f} M | {first['learning_rate']:g} |" in line
+        assert line.endswith(f"| {accuracy.mean():.2%} | {100 * half:.2f} |".replace("%", " %"))
+
+
+@pytest.mark.parametrize("layer", ["cp", "tensor_train", "tucker"])
+def test_the_leads_over_the_narrower_dense_network_are_welchs(layer):
+    fresh = recorded("d_families").query("seed >= 1000 and compression_budget == 0.03")
+    wider = fresh.query("layer == 'dense' and budget_side == 'above'")["val_accuracy_last"]
+    runs = fresh.query("layer == @layer")["val_accuracy_last"]
+    low, high = stats.ttest_ind(runs, wider, equal_var=False).confidence_interval()
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    told = page.partition("It does for three families:")[2].partition(";")[0]
+    lead = runs.mean() - wider.mean()
+    assert f"{layer} +{points(lead)}" in told
+    assert f"({points(low)} to {points(high)})" in told
+
+
+def welch(ours: pd.Series, theirs: pd.Series) -> tuple[float, float, float]:
+    """How far the first mean lies above the second, and the 95 % interval of that."""
+    low, high = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+    return ours.mean() - theirs.mean(), low, high
+
+
+def test_the_lead_over_a_dense_network_at_its_own_rate_is_that_of_its_record():
+    dense = recorded("d_dense")
+    choosing = dense.query("seed < 1000").groupby("learning_rate")["val_accuracy_last"].mean()
+    theirs = dense[(dense["seed"] >= 1000) & (dense["learning_rate"] == choosing.idxmax())]
+    assert len(theirs) == 5
+    fresh = recorded("d_families").query("seed >= 1000 and compression_budget == 0.03")
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    told = page.partition("The leads are then")[2].partition("CP itself")[0].replace(" points", "")
+    for layer in ("cp", "tensor_train", "tucker"):
+        ours = fresh.query("layer == @layer")["val_accuracy_last"]
+        lead, low, high = welch(ours, theirs["val_accuracy_last"])
+        assert f"{layer} +{points(lead)} ({points(low)} to {points(high)})" in told
+        if layer == "cp":
+            readme = (ROOT / "README.md").read_text(encoding="utf-8")
+            said = (
+                f"by {100 * lead:.1f} points (95 % interval {100 * low:.1f} to {100 * high:.1f}, n"
+            )
+            assert said in " ".join(readme.split())
+
+
+def test_the_leads_on_all_images_are_those_of_their_record():
+    runs = recorded("all_images")
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    theirs = runs.query("layer == 'dense' and budget_side == 'above'")["test_accuracy"]
+    for layer in ("cp", "tensor_train", "tucker"):
+        ours = runs[runs["layer"] == layer]["test_accuracy"]
+        lead, low, high = map(points, welch(ours, theirs))
+        assert f"by {lead} ({low} to {high})" in page.replace(" points", "")
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "key"),
+    [
+        ("| | parameters | test accuracy | ± |", "all_images", "test_accuracy"),
+        ("| at 10 %, width 8 | parameters | mean | ± |", "small_families", "val_accuracy_last"),
+    ],
+)
+def test_the_smaller_tables_of_families_hold_their_records_numbers(head, name, key):
+    page = (STUDY / "d_families.md").read_text(encoding="utf-8")
+    table = page.partition(head)[2].partition("\n\n")[0]
+    arms = recorded(name).groupby(["layer", "budget_side"])
+    assert len(arms) == len(table.strip().splitlines()) - 1
+    for (layer, _), runs in arms:
+        half = stats.t.ppf(0.975, len(runs) - 1) * runs[key].std() / len(runs) ** 0.5
+        numbers = f"| {runs['parameters'].iloc[0]:,} | {runs[key].mean():.2%} | {100 * half:.2f} |"
+        assert re.search(rf"\| {layer}[^|]*{re.escape(numbers.replace('%', ' %'))}", table)
+
+
+def test_the_ranks_that_are_not_searched_are_those_of_their_file():
+    found = json.loads((STUDY / "automatic_ranks.json").read_text(encoding="utf-8"))["budgets"]
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    for one in found:
+        accuracy = pd.Series(one["accuracies"])
+        half = stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std() / len(accuracy) ** 0.5
+        told = f"{100 * accuracy.mean():.2f} % ± {points(half)} at {100 * one['budget']:.0f} %"
+        assert told in page
+
+
+def test_the_page_of_decays_holds_its_tables_numbers():
+    page = (STUDY / "a_weight_decay.md").read_text(encoding="utf-8")
+    plain = recorded("a_weight_decay").query("weight_decay_scaling == 0 and seed < 1000")
+    means = plain.groupby(["weight_decay", "compression_budget"])["val_accuracy_last"].mean()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "e-" in line]
+    assert len(rows) == 6
+    for row in rows:
+        decay, *cells = [cell.strip(" *") for cell in row.strip("|").split("|")]
+        assert cells == [f"{100 * mean:.1f}" for mean in means[float(decay)]]
+
+
+@pytest.mark.parametrize(("head", "name"), [("tensor", "b_tensor_train"), ("Tucker", "c_tucker")])
+def test_the_page_of_dims_holds_what_chose_its_rates(head, name):
+    page = (STUDY / "b_c_dims.md").read_text(encoding="utf-8")
+    chosen = recorded(name).query("seed < 1000").groupby(["dims", "learning_rate"])
+    means = 100 * chosen["val_accuracy_last"].mean().unstack()
+    table = page.partition(f"| {head}")[2].split("\n")
+    for line, (dims, row) in zip(table, means.iterrows(), strict=False):
+        best = "**{}**".format
+        cells = [f"{mean:.2f} %" for mean in row]
+        told = [
+            best(cell) if mean == row.max() else cell for cell, mean in zip(cells, row, strict=True)
+        ]
+        assert line.endswith(f"| {dims} | {' | '.join(told)} |")
+
+
+def test_the_page_of_protocols_holds_its_tables_numbers():
+    page = (STUDY / "e_protocols.md").read_text(encoding="utf-8")
+    runs = recorded("e_protocols").query("seed < 5")
+    means = 100 * runs.groupby(["protocol", "rank_divisor"])["test_accuracy"].mean().unstack()
+    for protocol, row in means.iterrows():
+        (line,) = [one for one in page.splitlines() if one.startswith(f"| `{protocol}` |")]
+        assert line.endswith(" | ".join(f"{mean:.2f} %" for mean in row[[2, 8, 16]]) + " |")
+    for divisor, lead in (means.loc["original_a_scaled"] - means.loc["original_a_plain"]).items():
+        (line,) = [one for one in page.splitlines() if one.startswith(f"| {divisor} | 9")]
+        assert line.endswith(f"| {lead:.2f} |".replace("-", "−"))
+
+
+@pytest.mark.parametrize(
+    ("page", "studies", "quotes"),
+    [
+        ("a_weight_decay", ["a_weight_decay", "a_constant"], 7),
+        ("b_c_dims", ["b_tensor_train", "c_tucker"], 6),
+        ("e_protocols", ["e_protocols"], 4),
+    ],
+)
+def test_the_pages_quote_their_reports(page, studies, quotes):
+    reports = [(STUDY / "records" / name / "report.md").read_text("utf-8") for name in studies]
+    lines = (STUDY / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    quoted = [line.removeprefix("> ") for line in lines if line.startswith("> *")]
+    assert len(quoted) == quotes
+    assert all(any(line in report for report in reports) for line in quoted)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("D", "d_families"),
+        ("A", "a_weight_decay"),
+        ("A's control", "a_constant"),
+        ("B", "b_tensor_train"),
+        ("C", "c_tucker"),
+    ],
+)
+def test_the_page_of_schedulers_holds_its_files_numbers(head, name):
+    found = json.loads((STUDY / "schedulers.json").read_text(encoding="utf-8"))
+    page = (STUDY / "f_schedulers.md").read_text(encoding="utf-8")
+    table = page.partition(f"| on {head} |")[2].partition("\n\n")[0]
+    methods = found["studies"][name]["methods"]
+    assert len(methods) == 8
+    for method, one in methods.items():
+        regret, worst = (
+            f"{one[key]:.2f}".replace("-", "−")
+            for key in ("regret_points", "regret_95_percent_below")
+        )
+        shares = [f"{one[key]:.1%}".replace("%", " %") for key in ("epochs_share", "time_share")]
+        assert f"| {method} | {regret} | {worst} | {' | '.join(shares)} |" in table
+
+
+def test_what_is_said_of_every_study_holds_of_every_study():
+    """The first sentences of the page of schedulers."""
+    found = json.loads((STUDY / "schedulers.json").read_text(encoding="utf-8"))["studies"]
+    fours = [one["methods"]["asha, 4"] for one in found.values()]
+    assert max(one["regret_points"] for one in fours) <= 0.055
+    page = " ".join((STUDY / "f_schedulers.md").read_text(encoding="utf-8").split())
+    for method, told in (("asha, 4", "spends {} of the epochs"), ("median", "nothing, for {}.")):
+        shares = [100 * one["methods"][method]["epochs_share"] for one in found.values()]
+        assert told.format(f"{min(shares):.0f} to {max(shares):.0f} %") in page
+    met = {
+        method: sum(
+            one["methods"][method]["regret_points"] <= 0.1
+            and one["methods"][method]["epochs_share"] <= 0.25
+            for one in found.values()
+        )
+        for method in found["d_families"]["methods"]
+    }
+    assert max(met.values()) == met["one epoch, the best eighth goes on"] == 3
+
+
+def test_what_one_epoch_tells_is_what_the_curves_say():
+    page = " ".join((STUDY / "f_schedulers.md").read_text(encoding="utf-8").split())
+    correlations = {}
+    for name in ("d_families", "a_weight_decay"):
+        trials = recorded(name).query("seed < 1000").set_index("trial_id")
+        epochs = pd.read_parquet(STUDY / "records" / name / "epochs.parquet")
+        first = epochs[epochs["epoch"] == 1].set_index("trial_id")["val_accuracy"]
+        first, last = first[trials.index], trials["val_accuracy_last"]
+        correlations[name] = f"{stats.spearmanr(first, last).statistic:.2f}".removeprefix("0")
+        place = first.rank(ascending=False)[last.idxmax()]
+    assert f"correlation of {correlations['d_families']} with the end" in page
+    assert f"A's one of {correlations['a_weight_decay']}" in page
+    assert f"the {place:.0f}th of {len(trials)} after that epoch" in page
