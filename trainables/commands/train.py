@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
+import humanize
 import typer
 
 from trainables.commands.settings import read_settings
@@ -123,7 +125,7 @@ def train(
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()  # reported now, not after the training
+    _check_room(folder, config, trainer.size.parameters)
     if (folder / TRAINED_ALONE).is_dir():
         trainer.load(folder / TRAINED_ALONE)
     print(_headline(trainer))
@@ -131,6 +133,24 @@ def train(
     if code == 0:
         print(f"export it: {_export_command(folder, data_dir or download)}")
     raise typer.Exit(code)
+
+
+def _check_room(folder: Path, config: TrainConfig, parameters: int) -> None:
+    """Refuses a folder that the checkpoint does not fit into, now and not once it has trained.
+
+    Raises:
+        OSError: nothing can be written there.
+        ValueError: the disk has less room than a checkpoint takes.
+    """
+    tempfile.TemporaryFile(dir=folder).close()
+    per_parameter = 3 if config.optimizer == "adamw" else 2  # it and its averages, in fp32
+    needed = 4 * per_parameter * parameters
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ValueError(
+            f"{folder} has room for {humanize.naturalsize(free)}, and the checkpoint takes "
+            f"{humanize.naturalsize(needed)}: make room, or name another folder with --out"
+        )
 
 
 def _unused_options(request: DataRequest) -> list[str]:

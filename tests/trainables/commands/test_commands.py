@@ -35,6 +35,17 @@ def test_training_prints_its_epochs_and_writes_a_checkpoint(tmp_path, capsys):
     assert state["epochs_done"] == 2
 
 
+def test_a_disk_without_room_for_the_checkpoint_is_told_before_training(
+    tmp_path, capsys, monkeypatch
+):
+    used = shutil.disk_usage(tmp_path)._replace(free=10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: used)
+    assert main(["train", *settings(), "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert "has room for 10.0 kB, and the checkpoint takes" in told.err
+    assert "epoch" not in told.out
+
+
 def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):
     words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
     assert main(words) == 0
