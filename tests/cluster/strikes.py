@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from tests.cluster.load import slowdown_at
 from tests.cluster.running import SCRATCH, Cluster
 
 
@@ -162,8 +163,10 @@ def add_unfit_node(package: str, cluster: Cluster) -> None:
 
 
 def fill_scratch(cluster: Cluster) -> None:
-    """The disk of one worker, not of the others."""
-    worker = cluster.workers[0]
-    worker.run(f"cat /dev/zero > {SCRATCH}/filler || true")
-    time.sleep(20)
+    """The disk of one worker, not of the others; what is freed meanwhile is filled again."""
+    worker, seconds = cluster.workers[0], 20 * slowdown_at(os.getloadavg()[0])
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        worker.run(f"cat /dev/zero >> {SCRATCH}/filler || true")
+        time.sleep(0.2)
     worker.run(f"rm {SCRATCH}/filler")
