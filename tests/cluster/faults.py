@@ -145,7 +145,13 @@ FAULTS: dict[str, Fault] = {
     "S3 is a web page for 40 s": S3_OUTAGE(partial(refuse, "page", 40)),
     "S3 takes 5 s a call": S3(slow_storage),
     "S3 503 for 40 s, a worker off meanwhile": Fault(
-        refused_and_off, GONE, trains=True, rounds=1, redone=60, within=90
+        refused_and_off,
+        GONE,
+        trains=True,
+        rounds=1,
+        redone=60,
+        noticed=20,  # it goes off after five
+        within=DRIVER_SECONDS,  # the trials that are left hold every slot to their end
     ),
 }
 
