@@ -30,20 +30,20 @@ def answer(study: Study) -> Claim:
     Without a question: for a confirmation, what was promised of its best configuration and whether
     it holds; for any other study, which configuration is best.
     """
-    if asked := questions(study.space):
-        return answers_to(study, asked[0])[0]
+    if asked_questions := questions(study.space):
+        return answers_to(study, asked_questions[0])[0]
     promised = promise_claims(study)
     return promised[0] if promised else best_claim(study)
 
 
 def claims(study: Study) -> list[Claim]:
     """All claims that a study supports, the main one first, without repetition."""
-    found: list[Claim] = []
+    collected: list[Claim] = []
     for question in questions(study.space):
-        found += answers_to(study, question) + _promised(study, question)
-    found += [*promise_claims(study), best_claim(study)]
-    found += [comparison.claim for comparison in secondary_comparisons(study)]
-    return list(dict.fromkeys(found))
+        collected += answers_to(study, question) + _promised(study, question)
+    collected += [*promise_claims(study), best_claim(study)]
+    collected += [comparison.claim for comparison in secondary_comparisons(study)]
+    return list(dict.fromkeys(collected))
 
 
 def answers_to(study: Study, question: Question) -> list[Claim]:
@@ -67,8 +67,8 @@ def _promised(study: Study, question: Question) -> list[Claim]:
     search = confirmed_study(study)
     if search is None:
         return []
-    said = answers_to(search, question)[0]
-    return [dataclasses.replace(said, words=f"{search.name} had said: {said.words}")]
+    promise = answers_to(search, question)[0]
+    return [dataclasses.replace(promise, words=f"{search.name} had said: {promise.words}")]
 
 
 def _contrast(contrast: Comparison) -> list[Claim]:

@@ -106,16 +106,16 @@ def leads(best: Arm, rivals: list[Arm]) -> list[Lead]:
     variances, n = spreads(runs)
     common = moderate(variances, n)
     few = (n <= 2).sum() <= len(n) * FEW
-    found: list[Lead] = []
+    computed: list[Lead] = []
     for number, values in enumerate(runs[1:], start=1):
         paired = _paired_lead(best, rivals[number - 1])
         if paired is not None:
-            found.append(paired)
+            computed.append(paired)
             continue
         variance, df = variances[number], n[number] - 1.0
         if common.df[number] > df and (n[number] == 1 or (n[number] == 2 and few)):
             variance, df = np.fmax(variance, common.variance[number]), common.df[number]
-        found.append(
+        computed.append(
             welch(
                 (best.mean, float(values.mean()) if len(values) else float("nan")),
                 (float(variances[0]), float(variance)),
@@ -123,7 +123,7 @@ def leads(best: Arm, rivals: list[Arm]) -> list[Lead]:
                 (best.n - 1.0, float(df)),
             )
         )
-    return found
+    return computed
 
 
 def _paired_lead(best: Arm, rival: Arm) -> Lead | None:

@@ -168,11 +168,11 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
         return []
     overall = contenders(allowed(study, replicates(study)))["configuration"].tolist()
     arms = dict(zip(replicates(study)["configuration"], all_arms(study), strict=True))
-    found = []
+    intervals = []
     for rivals in best["rivals"]:
         names = overall if rivals[0] == overall[0] else rivals
-        found.append(interval_of_best([arms[name] for name in names]))
-    return found
+        intervals.append(interval_of_best([arms[name] for name in names]))
+    return intervals
 
 
 def all_arms(study: Study) -> list[Arm]:

@@ -115,12 +115,12 @@ def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
     if not names:
         able = frame[enough_runs(frame["runs"])]
         return (_chosen(able, {}, len(able)),)
-    found = []
+    best_rows = []
     for values, arm in frame.groupby(list(names), sort=False, dropna=False):
-        named = {name: plain(value) for name, value in zip(names, values, strict=True)}
+        arm_values = {name: plain(value) for name, value in zip(names, values, strict=True)}
         able = arm[enough_runs(arm["runs"])]
-        found.append(_chosen(able, named, len(able)))
-    return tuple(found)
+        best_rows.append(_chosen(able, arm_values, len(able)))
+    return tuple(best_rows)
 
 
 def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chosen:

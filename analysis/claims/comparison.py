@@ -70,16 +70,18 @@ def named_contrast(study: Study) -> Comparison:
     Raises:
         RecordError: the space named none.
     """
-    asked = list(questions(study.space))
-    named = next((one for one in asked if isinstance(one, Contrast)), None)
-    if named is None:
-        kinds = ", ".join(dict.fromkeys(one.kind for one in asked)) or "nothing"
+    space_questions = list(questions(study.space))
+    contrast = next(
+        (question for question in space_questions if isinstance(question, Contrast)), None
+    )
+    if contrast is None:
+        kinds = ", ".join(dict.fromkeys(question.kind for question in space_questions)) or "nothing"
         raise RecordError(
             f"{study.name} names no contrast; its space asks {kinds}, which the report answers. "
             "docs/spaces.md shows how a space names a contrast"
         )
-    key = RENAMED.get(named.key, named.key)
-    return compare_values(study, key, named.baseline, named.treatment)
+    key = RENAMED.get(contrast.key, contrast.key)
+    return compare_values(study, key, contrast.baseline, contrast.treatment)
 
 
 def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Comparison:
@@ -191,14 +193,14 @@ def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
     tuned = tuned_columns(study.space)
     runs = outcomes(grid(study), study.metric)
     runs = runs[~runs["estimating"]]
-    found: dict[str, None] = {}
+    grids: dict[str, None] = {}
     for value in values:
         arm = runs[equals(runs[key], value)]
         arm = arm.assign(block=numbered(arm, without={key, *tuned}))
         for name in (column for column in tuned if column in arm and column != key):
             if pd.api.types.is_numeric_dtype(arm[name]) and arm[name].nunique() > 1:
-                found |= {f"{name} {way}": None for way in open_ways(study.space, arm, name)}
-    return list(found)
+                grids |= {f"{name} {way}": None for way in open_ways(study.space, arm, name)}
+    return list(grids)
 
 
 def _must_stand_alone(runs: pd.DataFrame, key: str) -> bool:

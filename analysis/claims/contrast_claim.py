@@ -67,14 +67,16 @@ def contrast_claim(
     p = p_holm if math.isfinite(p_holm) else effect.p
     numbers = evidence(effect.effect, effect.low, effect.high, effect.p)
     after = f"; {p_words(p)} after Holm's correction" if math.isfinite(p_holm) else ""
-    what = metric_words(metric)
+    measured = metric_words(metric)
     verdict: Verdict = "shown" if p < 0.05 else "not_shown"
     after += spread_words(effect.spread, effect.n // 2, shown=verdict == "shown")
     if verdict == "shown":
         side = "raises" if effect.effect > 0 else "lowers"
-        text = f"{treatment} {side} {what} against {baseline}: {numbers}, {ran}{after}."
+        text = f"{treatment} {side} {measured} against {baseline}: {numbers}, {ran}{after}."
     else:
-        text = f"No difference in {what} is shown between {treatment} and {baseline}: {numbers}, "
+        text = (
+            f"No difference in {measured} is shown between {treatment} and {baseline}: {numbers}, "
+        )
         text += f"{ran}{after}{_runs_needed_words(sd)}."
     return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
 

@@ -67,12 +67,12 @@ def open_ways(space: Mapping[str, Any], runs: pd.DataFrame, key: str) -> list[st
     values = sorted(runs[key].dropna().unique())
     if len(values) < 2 or not searched_values(space, key):
         return []
-    found = []
+    directions = []
     for way, last, before in (("upwards", -1, -2), ("downwards", 0, 1)):
         if edge(space, key, float(values[last])) != way:
             continue
         ends = runs[runs[key].isin([values[last], values[before]])]
         gain = estimate(ends.assign(treated=ends[key] == values[last]))
         if gain.effect > 0 and gain.p < 2 * GAINS:
-            found.append(way)
-    return found
+            directions.append(way)
+    return directions

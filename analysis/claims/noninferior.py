@@ -26,23 +26,23 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     """
     chosen = choose(question, study.space, grid(study), study.metric)
     margin = f"{points(question.margin)} points"
-    named = " ".join(
+    baseline = " ".join(
         str(value) if key == "layer" else f"{key} {value}"
         for key, value in question.reference.items()
     )
     if len(chosen) < 2:
         reason = "no smaller network comes close enough" if chosen else "no reference has finished"
-        text = f"No network smaller than {named} can be said to lose at most {margin}: {reason}."
+        text = f"No network smaller than {baseline} can be said to lose at most {margin}: {reason}."
         return [Claim(text, "cannot_say", 0)]
     gathered = gather(study, chosen, fresh=True)
     labels = {one.id: _label(one.configuration) for one in chosen}
     reference, *small = [gathered.arm(labels[one.id], one) for one in chosen]
     small = [arm for arm in small if arm.n > 1]
     if not small or reference.n < 2:
-        text = f"Nothing can be said of networks within {margin} of {named}: {UNTESTED}."
+        text = f"Nothing can be said of networks within {margin} of {baseline}: {UNTESTED}."
         return [Claim(text, "cannot_say", 0)]
     if not len(reference.trained):
-        text = f"Nothing can be said of networks within {margin} of {named}: all its"
+        text = f"Nothing can be said of networks within {margin} of {baseline}: all its"
         text += f" {plural(reference.n, 'run')} diverged or learned nothing."
         return [Claim(text, "cannot_say", reference.n)]
     tests = [margin_test(arm, reference, question.margin) for arm in small]
@@ -56,14 +56,14 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
         if p < 0.05
     ]
     if not within:
-        text = f"No network smaller than {named} is shown to lose at most {margin}: "
+        text = f"No network smaller than {baseline} is shown to lose at most {margin}: "
         text += f"{plural(len(small), 'candidate')} tested, with {p_words(min(adjusted))} at best"
         return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
     _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
     text = (
         f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at most"
     )
-    text += f" {margin} against {named} ({reference.parameters:,} parameters): it differs by"
+    text += f" {margin} against {baseline} ({reference.parameters:,} parameters): it differs by"
     text += f" {points(effect, True)} points (95 % interval {points(low, True)} to"
     text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
     verdict: Verdict = "shown"
@@ -87,11 +87,11 @@ def _label(configuration: Mapping[str, Any]) -> str:
     sizes = ("rank_divisor", "rank_scale", "rank", "parameters", "compression", "width")
     default = TrainConfig().width
     reshapes = SIZES[configuration["layer"]].reshapes
-    words = [
+    parts = [
         str(configuration[name]) if name == "layer" else f"{name} {configuration[name]}"
         for name in ("layer", "dims", *sizes)
         if name in configuration
         and not (name == "width" and configuration[name] == default)
         and (name != "dims" or reshapes)
     ]
-    return " ".join(words)
+    return " ".join(parts)

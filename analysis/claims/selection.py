@@ -92,15 +92,19 @@ def lost_arms(
     trials = allowed(study, existing(grid(study), study.space))
     if any(name not in trials for name in (within, *keys)):
         return
-    named = [within, *keys, *([SIDE] if SIDE in trials else [])]
-    known = {tuple(one.arm.get(name) for name in named) for one in chosen}
-    ours = trials[trials[within].notna() & ~is_estimating(trials)]
+    arm_columns = [within, *keys, *([SIDE] if SIDE in trials else [])]
+    known = {tuple(one.arm.get(name) for name in arm_columns) for one in chosen}
+    choosing_trials = trials[trials[within].notna() & ~is_estimating(trials)]
     for name in (question.within, *question.keys):
         (column,) = columns([name])
         values = values_of(study.space, name)
-        ours = ours[ours[column].isna() | ours[column].isin(values)] if values else ours
-    for values, rows in ours.groupby(named, sort=False, dropna=False):
-        arm = {name: plain(value) for name, value in zip(named, values, strict=True)}
+        choosing_trials = (
+            choosing_trials[choosing_trials[column].isna() | choosing_trials[column].isin(values)]
+            if values
+            else choosing_trials
+        )
+    for values, rows in choosing_trials.groupby(arm_columns, sort=False, dropna=False):
+        arm = {name: plain(value) for name, value in zip(arm_columns, values, strict=True)}
         stopped = (rows["status"] == TrialStatus.STOPPED).all()
         if tuple(arm.values()) in known or stopped:
             continue
@@ -125,12 +129,12 @@ def _sized(study: Study, chosen: Chosen, within: str, gathered: Evidence) -> Siz
 
 def arm_name(arm: Mapping[str, Any], *without: str) -> str:
     """An arm in words, by the values that are compared: "tucker dims 3"."""
-    words = [
+    parts = [
         value_words(value) if key == "layer" else f"{key} {value_words(value)}"
         for key, value in arm.items()
         if key not in without and value is not None
     ]
-    return " ".join(words)
+    return " ".join(parts)
 
 
 def best_within(arms: list[Sized]) -> Winner | None:
@@ -182,14 +186,14 @@ def _claim(
 
 def _ends(arms: list[Sized]) -> str:
     """Which arms chose the end of a grid, so that they might do better beyond it."""
-    found: dict[str, dict[str, None]] = {}
+    arms_by_end: dict[str, dict[str, None]] = {}
     for one in arms:
         for end in one.edges:
-            found.setdefault(end, {})[one.arm.name.removesuffix(WIDER)] = None
-    if not found:
+            arms_by_end.setdefault(end, {})[one.arm.name.removesuffix(WIDER)] = None
+    if not arms_by_end:
         return ""
-    said = [f"{end} ({', '.join(names)})" for end, names in found.items()]
-    return f" Some chose the end of a grid and may do better beyond it; widen {'; '.join(said)}."
+    ends = [f"{end} ({', '.join(names)})" for end, names in arms_by_end.items()]
+    return f" Some chose the end of a grid and may do better beyond it; widen {'; '.join(ends)}."
 
 
 def _summary(

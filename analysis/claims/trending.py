@@ -84,11 +84,11 @@ def _widened(alpha: Exponent) -> tuple[float, float]:
 
 def trend_claims(study: Study, question: Trend) -> list[Claim]:
     """The exponent with its interval; where scalings disagree, that, and the least scaling's."""
-    found = fit_trend(study, question)
-    if found.disagreeing:
-        least = min(found.by_scaling)
-        return [_disagreement(found, question), _claim(found.by_scaling[least], question, least)]
-    return [_claim(found, question)]
+    fitted = fit_trend(study, question)
+    if fitted.disagreeing:
+        least = min(fitted.by_scaling)
+        return [_disagreement(fitted, question), _claim(fitted.by_scaling[least], question, least)]
+    return [_claim(fitted, question)]
 
 
 def _disagreement(found: Trended, question: Trend) -> Claim:
@@ -171,8 +171,8 @@ def fit_trend(study: Study, question: Trend) -> Trended:
     scaling = runs[scaled].astype("float64").fillna(0.0)
     shift = scaling * np.log(runs["compression"].astype("float64"))
     runs = runs.assign(level=runs["level"] + shift)
-    apart = {value: _fitted(runs[scaling == value]) for value in sorted(scaling.unique())}
-    return replace(_fitted(runs), by_scaling=apart if len(apart) > 1 else {})
+    by_scaling = {value: _fitted(runs[scaling == value]) for value in sorted(scaling.unique())}
+    return replace(_fitted(runs), by_scaling=by_scaling if len(by_scaling) > 1 else {})
 
 
 def _fitted(runs: pd.DataFrame) -> Trended:

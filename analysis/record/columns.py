@@ -205,8 +205,8 @@ class _Reading:
     def _arrays(self, epochs: list[Any]) -> list[np.ndarray]:
         """The arrays of one chunk: codes, numbers, and by group learning rates and decays."""
         names, *numbers, rates, decays = zip(*map(astuple, epochs), strict=True)
-        ours = np.fromiter(map(self.codes.__getitem__, names), np.int64, len(names))
-        return [ours, *map(_array, (*numbers, *_transposed(rates), *_transposed(decays)))]
+        indices = np.fromiter(map(self.codes.__getitem__, names), np.int64, len(names))
+        return [indices, *map(_array, (*numbers, *_transposed(rates), *_transposed(decays)))]
 
     def _columns(self, torn: str | None, size: int) -> Columns:
         width = 1 + len(NUMBERS) + 2 * len(self.groups)

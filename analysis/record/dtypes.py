@@ -137,13 +137,13 @@ def config_columns(configs: Sequence[dict[str, Any]], *, whole: bool = False) ->
     its default.
     """
     known = set(CONFIG_KEYS)
-    found = dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(map(tuple, configs))))
+    names = dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(map(tuple, configs))))
     columns = {
         name: column(values, dtype)
         for (name, dtype), values in zip(
             CONFIG_DTYPES.items(), _known(configs, whole=whole), strict=True
         )
     }
-    for name in (name for name in found if name not in known):
+    for name in (name for name in names if name not in known):
         columns[name] = pd.Series([config.get(name) for config in configs]).array
     return columns

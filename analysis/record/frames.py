@@ -180,11 +180,11 @@ def _reduced(function: np.ufunc, codes: np.ndarray, values: np.ndarray, count: i
 def _standing(planned: list[Planned], attempts: list[Attempt]) -> dict[str, list[Any]]:
     """Status, error, its kind and the number of attempts of every trial."""
     last, counts = last_attempts(attempts), Counter(attempt.trial_id for attempt in attempts)
-    ours = [last.get(row.trial_id) for row in planned]
+    deciding = [last.get(row.trial_id) for row in planned]
     return {
-        "status": [attempt.outcome if attempt else TrialStatus.NEVER_RAN for attempt in ours],
-        "error": [attempt.error if attempt else None for attempt in ours],
-        "error_kind": [attempt.error_kind if attempt else None for attempt in ours],
+        "status": [attempt.outcome if attempt else TrialStatus.NEVER_RAN for attempt in deciding],
+        "error": [attempt.error if attempt else None for attempt in deciding],
+        "error_kind": [attempt.error_kind if attempt else None for attempt in deciding],
         "attempts": [counts[row.trial_id] for row in planned],
     }
 

@@ -36,13 +36,13 @@ def read_columns(study: Path) -> Columns:
     Raises:
         RecordError: where there is no ledger, or one of a newer format.
     """
-    (mine, *others) = pairwise([*_starts(ledger_path(study)), sys.maxsize])
+    (own_part, *others) = pairwise([*_starts(ledger_path(study)), sys.maxsize])
     with contextlib.ExitStack() as stack:
         try:
             helpers = [stack.enter_context(_helper(study, *part)) for part in others]
         except OSError:  # no process can be started
             return read_part(study)
-        parts = [read_part(study, *mine)]
+        parts = [read_part(study, *own_part)]
         for helper, part in zip(helpers, others, strict=True):
             parts.append(_result(helper) or read_part(study, *part))
     return join(parts) if others else parts[0]

@@ -38,8 +38,8 @@ def require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
     """Raises TableError, with the missing and the existing columns, where columns are missing."""
     missing = [name for name in columns if name not in frame]
     if missing:
-        wanted, found = ", ".join(map(repr, missing)), ", ".join(map(str, frame.columns))
-        raise TableError(f"{what} has no column {wanted}; it has {found}")
+        missing_names, existing = ", ".join(map(repr, missing)), ", ".join(map(str, frame.columns))
+        raise TableError(f"{what} has no column {missing_names}; it has {existing}")
 
 
 def write_tables(folder: Path, tables: Tables, *, ledger_bytes: int) -> list[Path]:
@@ -100,12 +100,12 @@ def _read_alone(folder: Path) -> Tables | None:
         return None
     nothing = {name: getattr(build_tables(Columns.empty()), name) for name in TABLES}
     try:
-        found = {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
+        frames = {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
     except (OSError, pa.ArrowException) as problem:
         raise TableError(
             f"{folder} holds a table that is no Parquet ({problem}), and no ledger to build it from"
         ) from None
-    return _checked(folder, {**nothing, **found})
+    return _checked(folder, {**nothing, **frames})
 
 
 def _checked(folder: Path, frames: dict[str, pd.DataFrame]) -> Tables:

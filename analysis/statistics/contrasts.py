@@ -131,13 +131,13 @@ def effect_of_pairs(difference: np.ndarray, level: float = LEVEL) -> Effect:
     of_seeds = whole.mean(axis=0)
     least = rounding_variance(difference[np.isfinite(difference)])
     se = math.sqrt(max(float(of_seeds.var(ddof=1)), least / len(whole)) / len(of_seeds))
-    found = [(float(of_seeds.mean()), se, len(of_seeds) - 1.0)]
+    candidates = [(float(of_seeds.mean()), se, len(of_seeds) - 1.0)]
     if len(difference) >= GENERALISES:
         count = np.isfinite(difference).sum(axis=1).astype(float)
         variance = np.maximum(_variances(difference), least)
         noise = _common(variance, count) / count
-        found.append(random_effects_mean(np.nanmean(difference, axis=1), noise))
-    effect, se, df = max(found, key=lambda one: float(t_p_value(*one)))
+        candidates.append(random_effects_mean(np.nanmean(difference, axis=1), noise))
+    effect, se, df = max(candidates, key=lambda one: float(t_p_value(*one)))
     low, high, p = t_test(effect, se, df, level)
     runs = 2 * int(np.isfinite(difference).sum())
     return Effect(
@@ -167,8 +167,10 @@ def effect_of_units(
     noise = _noise(variance, count)
     members = [unit == number for number in range(unit.max() + 1)]
     difference = mean[:, 1] - mean[:, 0]
-    values = np.array([difference[ours].mean() for ours in members])
-    spread = np.array([noise[ours].sum() / ours.sum() ** 2 for ours in members])
+    values = np.array([difference[members_of_unit].mean() for members_of_unit in members])
+    spread = np.array(
+        [noise[members_of_unit].sum() / members_of_unit.sum() ** 2 for members_of_unit in members]
+    )
     return _tested(whole, random_effects_mean(values, spread), level)
 
 
@@ -278,8 +280,8 @@ def random_effects_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float
     mean = float((share * values).sum())
     squares = (values - mean) ** 2
     as_weighed = float((share * squares).sum()) / (len(values) - 1)
-    whatever = float((share**2 * squares / (1 - share)).sum())
-    return mean, math.sqrt(max(as_weighed, whatever)), len(values) - 1.0
+    robust = float((share**2 * squares / (1 - share)).sum())
+    return mean, math.sqrt(max(as_weighed, robust)), len(values) - 1.0
 
 
 def _between(values: np.ndarray, variance: np.ndarray) -> float:

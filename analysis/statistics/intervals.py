@@ -75,11 +75,11 @@ def spread_ratio(
 def pooled_sd(sd: Any, n: Any) -> tuple[float, int]:
     """The pooled standard deviation and its degrees of freedom; (NaN, 0) without replicates."""
     sd, n = np.asarray(sd, dtype=float), np.asarray(n, dtype=float)
-    ours = (n > 1) & np.isfinite(sd)
-    df = int((n[ours] - 1).sum())
+    replicated = (n > 1) & np.isfinite(sd)
+    df = int((n[replicated] - 1).sum())
     if df == 0:
         return float("nan"), 0
-    return float(np.sqrt(((n[ours] - 1) * sd[ours] ** 2).sum() / df)), df
+    return float(np.sqrt(((n[replicated] - 1) * sd[replicated] ** 2).sum() / df)), df
 
 
 def rounding_variance(values: Any) -> float:

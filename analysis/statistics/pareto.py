@@ -36,18 +36,18 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) ->
     Raises:
         TableError: where ``x`` is no numeric column.
     """
-    ours = _sized(frame, x)
-    size = ours[x].to_numpy(dtype=float)
-    mean = ours["mean"].to_numpy(dtype=float).round(12)  # sums differ in the last digits
+    rows = _sized(frame, x)
+    size = rows[x].to_numpy(dtype=float)
+    mean = rows["mean"].to_numpy(dtype=float).round(12)  # sums differ in the last digits
     groups = _groups(size)
-    sd, df = pooled_sd(ours["sd"], ours["n"])
-    probability, low, high = np.full((3, len(ours)), math.nan)
-    if df and len(ours):
-        n = ours["n"].to_numpy(dtype=float)
+    sd, df = pooled_sd(rows["sd"], rows["n"])
+    probability, low, high = np.full((3, len(rows)), math.nan)
+    if df and len(rows):
+        n = rows["n"].to_numpy(dtype=float)
         fresh = _fresh_means(mean, n, sd, df, np.random.default_rng(seed), draws)
         probability = _on_front(fresh, groups).mean(axis=0)
         low, high = np.quantile(_heights(fresh, groups), BAND, axis=0)
-    return ours.assign(
+    return rows.assign(
         on_front=_on_front(mean[None], groups)[0],
         probability=probability,
         front=_heights(mean[None], groups)[0],

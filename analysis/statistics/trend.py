@@ -105,8 +105,8 @@ def exponents(cells: Cells) -> tuple[Exponent, Exponent]:
     The first is α̂. Where the second is another, something else decides further from the best.
     """
     near, wide = near_the_best(cells), below_best(cells) <= CLIFF
-    found = exponent(cells.kept(near))
-    return found, found if (near == wide).all() else exponent(cells.kept(wide))
+    near_exponent = exponent(cells.kept(near))
+    return near_exponent, near_exponent if (near == wide).all() else exponent(cells.kept(wide))
 
 
 def exponent(cells: Cells, level: float = LEVEL) -> Exponent:
@@ -187,10 +187,10 @@ def _profile(design: _Design, values: np.ndarray, drop: float) -> tuple[np.ndarr
     fits: dict[float, float] = {}
     low, high = REACH
     for step in STEPS:
-        wanted = np.round(np.arange(low, high + step / 2, step), 3)
-        if step < STEPS[0] and len(wanted) > MOST_FINER:
+        exponents_tried = np.round(np.arange(low, high + step / 2, step), 3)
+        if step < STEPS[0] and len(exponents_tried) > MOST_FINER:
             break
-        fits |= {a: _fit(design, values, a) for a in wanted.tolist() if a not in fits}
+        fits |= {a: _fit(design, values, a) for a in exponents_tried.tolist() if a not in fits}
         tried = np.array(sorted(fits))
         fit = np.array([fits[alpha] for alpha in tried])
         inside = np.flatnonzero(fit >= fit.max() - drop)
@@ -230,11 +230,11 @@ def _decomposed(design: _Design, alpha: float) -> tuple[np.ndarray, np.ndarray, 
     block = np.array(design.block)
     levels = root[:, None] * (block[:, None] == np.unique(block)[None])
     free = np.linalg.qr(levels, mode="complete").Q[:, levels.shape[1] :]
-    place = log_value - alpha * log_size
-    apart = np.abs(place[:, None] - place[None])
+    position = log_value - alpha * log_size
+    distance = np.abs(position[:, None] - position[None])
     spectra, directions = [], []
     for length in LENGTHS:
-        covariance = root[:, None] * _matern(apart / length) * root[None]
+        covariance = root[:, None] * _matern(distance / length) * root[None]
         eigenvalues, vectors = np.linalg.eigh(free.T @ covariance @ free)
         spectra.append(np.maximum(eigenvalues, 0.0))
         directions.append((free @ vectors).T * root[None])

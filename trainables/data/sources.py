@@ -99,8 +99,8 @@ def requested_data(config: TrainConfig, data_dir: Path | None = None) -> DataReq
 
 def default_data_dir() -> Path:
     """$RANKTUNE_DATA, else the user's cache folder; data sets are downloaded there."""
-    if named := os.environ.get(DATA_VARIABLE):
-        return Path(named).expanduser()
+    if configured := os.environ.get(DATA_VARIABLE):
+        return Path(configured).expanduser()
     return user_cache() / "data"
 
 
@@ -139,7 +139,7 @@ def misfit(config: TrainConfig, counts: DataCounts) -> str:
             f"{config.dataset} has {counts.classes:,} classes, classes says {config.classes:,}: "
             "leave it out"
         )
-    held_out, wanted = count_images(config, counts)
+    held_out, needed = count_images(config, counts)
     own = counts.own_validation
     if held_out and own and held_out > own:
         return (
@@ -152,12 +152,12 @@ def misfit(config: TrainConfig, counts: DataCounts) -> str:
             f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
             "validation leave none to train on: lower validation_images"
         )
-    if kept + wanted > counts.train_images:
+    if kept + needed > counts.train_images:
         return (
             f"{config.dataset} has {counts.train_images:,} training images; {kept:,} for "
-            f"validation and {wanted:,} to train on do not fit: lower validation_images or "
+            f"validation and {needed:,} to train on do not fit: lower validation_images or "
             "train_images"
         )
-    if wanted < config.batch_size:
-        return f"batch_size {config.batch_size} is more than the {wanted:,} images to train on"
+    if needed < config.batch_size:
+        return f"batch_size {config.batch_size} is more than the {needed:,} images to train on"
     return ""

@@ -46,7 +46,7 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
     counts = dataset.counts
     if problem := misfit(config, counts):
         raise ConfigError([problem])
-    held_out, wanted = count_images(config, counts)
+    held_out, needed = count_images(config, counts)
     seed = config.seed if config.data_seed == BY_SEED else config.data_seed
     order = np.random.default_rng([seed]).permutation(counts.train_images)
     if held_out and counts.own_validation:
@@ -55,7 +55,7 @@ def split_training_images(config: TrainConfig, dataset: Dataset) -> Split:
         rest = order[~is_own]
     else:
         validation, rest = _take(dataset.train_labels, order, held_out)
-    train, _ = _take(dataset.train_labels, rest, wanted)
+    train, _ = _take(dataset.train_labels, rest, needed)
     return Split(np.sort(train), np.sort(validation))
 
 
@@ -68,11 +68,11 @@ def spread_evenly(indices: Indices, count: int) -> Indices:
 
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:
     """The first ``count`` of ``order``, with equal shares of each class, and the rest, in order."""
-    mine = labels[order]
-    quotas = _quotas(np.bincount(mine), count)
+    ordered_labels = labels[order]
+    quotas = _quotas(np.bincount(ordered_labels), count)
     position = np.empty(len(order), np.int64)  # of each image among those of its class
     for label, quota in enumerate(quotas):
-        members = mine == label
+        members = ordered_labels == label
         position[members] = np.arange(members.sum()) - quota
     return order[position < 0], order[position >= 0]
 

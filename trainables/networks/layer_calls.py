@@ -28,12 +28,12 @@ def layers_of(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
 
 def put_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
     """Replaces a layer by another, under each of its names."""
-    found = module.get_submodule(name)
+    replaced = module.get_submodule(name)
     for parent in list(module.modules()):
         for child, one in list(
             parent._modules.items()
         ):  # named_children lists each child under one name only
-            if one is found:
+            if one is replaced:
                 parent.register_module(child, layer)
 
 

@@ -44,8 +44,8 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
         return table
     folder = Path(reference.name.rpartition(":")[0]).expanduser().absolute().parent
     own = {folder / name for name in sources}
-    found = {**as_sources(files - own, folder), **sources}
-    return dataclasses.replace(table, sources=found, folder=str(folder))
+    all_sources = {**as_sources(files - own, folder), **sources}
+    return dataclasses.replace(table, sources=all_sources, folder=str(folder))
 
 
 def make_module(table: LayerTable) -> nn.Module:

@@ -53,8 +53,8 @@ def save_weights(table: LayerTable, name: str, path: Path) -> None:
     """
     tensors = _read(name, table).tensors
     # copies: safetensors refuses tensors that share memory
-    apart = {key: one.contiguous().clone() for key, one in tensors.items()}
-    write_whole(path, save(apart))
+    copies = {key: one.contiguous().clone() for key, one in tensors.items()}
+    write_whole(path, save(copies))
 
 
 def start_from_weights(network: nn.Module, table: LayerTable, weights: str) -> None:
@@ -109,9 +109,9 @@ def _fitting(
         and own[key].shape[1:] == found[key].shape[1:]
     ]
     rest = {key: tensor for key, tensor in found.items() if key not in fresh}
-    ours = {key: tensor for key, tensor in own.items() if key not in fresh}
+    matching = {key: tensor for key, tensor in own.items() if key not in fresh}
     source = f"{name} of {table.network}" if name == PRETRAINED else name
-    if problems := misfits(ours, rest, source):
+    if problems := misfits(matching, rest, source):
         raise WeightsError(problems)
     return rest, fresh
 

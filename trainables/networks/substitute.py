@@ -96,13 +96,13 @@ def _check_same(
 @torch.no_grad()
 def install(module: nn.Module, name: str, factorized: FactorizedConv2d) -> None:
     """Replaces a convolution or linear layer by a factorised one, which takes over its bias."""
-    found = module.get_submodule(name)
-    if isinstance(found, nn.Conv2d | nn.Linear):
-        factorized.to(device=found.weight.device, dtype=found.weight.dtype)
-        if found.bias is not None:
-            factorized.bias = found.bias  # the parameter itself, which other layers may share
-    layer = FactorizedLinear(factorized) if isinstance(found, nn.Linear) else factorized
-    put_layer(module, name, layer.train(found.training))
+    replaced = module.get_submodule(name)
+    if isinstance(replaced, nn.Conv2d | nn.Linear):
+        factorized.to(device=replaced.weight.device, dtype=replaced.weight.dtype)
+        if replaced.bias is not None:
+            factorized.bias = replaced.bias  # the parameter itself, which other layers may share
+    layer = FactorizedLinear(factorized) if isinstance(replaced, nn.Linear) else factorized
+    put_layer(module, name, layer.train(replaced.training))
 
 
 def factorized_layers(module: nn.Module) -> dict[str, FactorizedConv2d]:

@@ -59,8 +59,8 @@ def trace(
         NetworkError: when it cannot be built or called, or does not return logits (batch, classes).
     """
     if isinstance(make, nn.Module):
-        there = make
-        network, make = network or type(there).__name__, lambda: there
+        existing = make
+        network, make = network or type(existing).__name__, lambda: existing
     name = network or getattr(make, "__name__", "the network")
     with without_values(_built(lambda: initialized(make(), image), name)) as module:
         return _table(module, image, classes, name, default, sources or {}, arguments or {})

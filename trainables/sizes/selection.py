@@ -56,12 +56,12 @@ def why_kept(table: LayerTable, row: LayerRow, replace: str = "", keep: str = ""
         return row.reason
     if any(_matches(table, row, pattern) for pattern in read_patterns(keep)):
         return "kept by name"
-    wanted = read_patterns(replace)
-    if not wanted:
+    patterns = read_patterns(replace)
+    if not patterns:
         if row.name in table.default:
             return ""
         return _end(table, row) or f"dense in {table.network} unless it is named"
-    if any(_matches(table, row, pattern) for pattern in wanted):
+    if any(_matches(table, row, pattern) for pattern in patterns):
         return ""
     return _end(table, row) or "not named"
 

@@ -67,12 +67,12 @@ def fit_tuner(
         slots=slots,
         may_start=session.may_start,
     )
-    wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **dict(resources.custom)}
+    needed = {"CPU": resources.cpus, "GPU": resources.gpus, **dict(resources.custom)}
 
     def bundle(config: dict[str, Any]) -> PlacementGroupFactory:
         from tune_app.nodes.refused_nodes import placement_options  # Tune pickles this function
 
-        return PlacementGroupFactory([wanted], **placement_options(resources))
+        return PlacementGroupFactory([needed], **placement_options(resources))
 
     with tempfile.TemporaryDirectory(prefix="ranktune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(

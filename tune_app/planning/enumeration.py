@@ -99,8 +99,8 @@ def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[Parse
 
     Both run, and a claim has to hold against the larger.
     """
-    asked = config.parameters is not None or config.compression is not None
-    if not asked or SIZES[config.layer].ranked or config.budget_side != "within":
+    has_budget = config.parameters is not None or config.compression is not None
+    if not has_budget or SIZES[config.layer].ranked or config.budget_side != "within":
         return [(point, config)]
     sides = [config.with_values(budget_side=side) for side in ("below", "above")]
     try:

@@ -43,12 +43,12 @@ def former_ids(rows: Iterable[Planned], data: Facts) -> dict[str, FormerId]:
     """
     rows = list(rows)
     known = {row.trial_id for row in rows}
-    found: dict[str, FormerId] = {}
+    by_id: dict[str, FormerId] = {}
     for row in rows:
         for name, config in _renamed(row, data):
             if name not in known:
-                found.setdefault(name, FormerId(row.trial_id, config))
-    return found
+                by_id.setdefault(name, FormerId(row.trial_id, config))
+    return by_id
 
 
 def stored_former_ids(paths: StudyPaths, data: Facts) -> Mapping[str, FormerId]:

@@ -150,12 +150,12 @@ def best_on_record(
     judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]
     fresh = [names for names in judged if _is_estimate(history[names[0]])] or judged
     most = max(map(len, fresh), default=0)
-    place = {name: number for number, name in enumerate(history.trials)}
+    order = {name: number for number, name in enumerate(history.trials)}
     ranked = [
         (
             -round(fmean(_outcome(history[name]) for name in names), 12),
             _size(history[names[0]]),
-            min(place[name] for name in names if _has_finished(history[name])),
+            min(order[name] for name in names if _has_finished(history[name])),
             number,
         )
         for number, names in enumerate(fresh)

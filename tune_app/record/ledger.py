@@ -130,8 +130,8 @@ class Ledger:
                 self._fail(OSError(errno.ENOSPC, f"no room for {len(line)} bytes more"))
 
     def _fail(self, problem: OSError) -> NoReturn:
-        named = OSError(problem.errno, problem.strerror, str(self.path))
-        self.failure = f"the record cannot be written: {file_problem(named)}"
+        problem_of_file = OSError(problem.errno, problem.strerror, str(self.path))
+        self.failure = f"the record cannot be written: {file_problem(problem_of_file)}"
         raise LedgerError(self.failure) from problem
 
 

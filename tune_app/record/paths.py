@@ -75,8 +75,8 @@ def free_aside(path: Path) -> Path:
     """
     name = until_now(path.name)
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    places = (path.with_name(one) for one in names)
-    return next(place for place in places if not os.path.lexists(place))
+    paths = (path.with_name(name) for name in names)
+    return next(path for path in paths if not os.path.lexists(path))
 
 
 def _preset(paths: StudyPaths) -> str:

@@ -60,8 +60,8 @@ class Segment:
     @classmethod
     def parse(cls, name: str) -> Segment | None:
         """The segment of this name; None where it is not a segment's name."""
-        found = re.fullmatch(r"([^/]+)/(\d+)-(\d+)-([0-9a-f]+)\.jsonl", name)
-        return cls(found[1], int(found[2]), int(found[3]), found[4]) if found else None
+        match = re.fullmatch(r"([^/]+)/(\d+)-(\d+)-([0-9a-f]+)\.jsonl", name)
+        return cls(match[1], int(match[2]), int(match[3]), match[4]) if match else None
 
     def holds(self, content: bytes) -> bool:
         """Whether the content has its length and digest."""
@@ -137,7 +137,7 @@ class SharedRecord:
 
     def _content(self) -> bytes:
         segments = self.segments()
-        parts = [self.read(one) for one in segments[:-1]]
+        parts = [self.read(segment) for segment in segments[:-1]]
         parts += [self._longest_whole(last) for last in segments[-1:]]
         return b"".join(parts)
 

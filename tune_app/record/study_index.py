@@ -28,8 +28,8 @@ class StudyIndex:
     def find(self, name: str) -> list[IndexEntry]:
         """The studies of a name, oldest first."""
         files = self._storage.names(f"{INDEX}/{name}")
-        found = [self._read(f"{INDEX}/{name}/{file}") for file in files if file.endswith(".json")]
-        return sorted(found, key=lambda entry: entry.time)
+        entries = [self._read(f"{INDEX}/{name}/{file}") for file in files if file.endswith(".json")]
+        return sorted(entries, key=lambda entry: entry.time)
 
     def enter(self, name: str, entry: IndexEntry) -> None:
         """Writes an entry, unless it exists."""

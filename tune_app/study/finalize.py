@@ -59,9 +59,10 @@ class Outcome:
         if report.is_file():
             lines.append(f"report: {report}")
         if not self.complete and command:
-            words = shlex.split(command.removeprefix(SCRIPT))
-            resume_words = [word for word in words if word != "--fresh"]  # that would begin anew
-            lines.append(f"to continue: {command_to_paste('', *resume_words)}")
+            arguments = shlex.split(command.removeprefix(SCRIPT))
+            # --fresh would begin another study
+            resume_arguments = [argument for argument in arguments if argument != "--fresh"]
+            lines.append(f"to continue: {command_to_paste('', *resume_arguments)}")
         return lines
 
     def _own_accuracy(self) -> list[str]:

@@ -43,10 +43,10 @@ def study_information(
     **more: Any,
 ) -> dict[str, Any]:
     """Everything that says where the numbers come from, as plain JSON; ``more`` is added."""
-    places = {
-        name: place.expanduser().absolute()  # who reads it may stand elsewhere
+    options_with_paths = {
+        name: path_value.expanduser().absolute()  # who reads it may stand elsewhere
         for name in ("data_dir", "download")
-        if (place := getattr(options, name)) is not None
+        if (path_value := getattr(options, name)) is not None
     }
     return {
         "name": name,
@@ -57,7 +57,7 @@ def study_information(
         "scheduler": plan.scheduler,
         "seeds": list(plan.seeds),
         "estimating_seeds": list(plan.estimating_seeds),
-        "options": _plain({**dataclasses.asdict(options), **places}),
+        "options": _plain({**dataclasses.asdict(options), **options_with_paths}),
         "command": options.command,
         "directory": _directory(),  # from which the command's paths are meant
         "git_revision": git_revision(),

@@ -155,14 +155,14 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
     They are pickles: none is opened before the MD5 sums of all of them are the official ones.
     """
     contents = {name: (folder / name).read_bytes() for name in MD5}
-    found = {
+    digests = {
         name: hashlib.md5(content, usedforsecurity=False).hexdigest()
         for name, content in contents.items()
     }
     problems = [
-        f"{folder / name} has MD5 {found[name]} instead of {expected}"
+        f"{folder / name} has MD5 {digests[name]} instead of {expected}"
         for name, expected in MD5.items()
-        if found[name] != expected
+        if digests[name] != expected
     ]
     if problems:
         raise DatasetError(_damaged(problems))

@@ -53,10 +53,10 @@ class DataSource:
 
     def unread_options(self, request: DataRequest) -> list[str]:
         """One sentence for each option of the request that would have no effect."""
-        told = []
+        sentences = []
         for name, (flag, why) in OPTIONS.items():
             given = getattr(request, name)
             if given and name not in self.reads:
-                words = flag if given is True else f"{flag} {given}"
-                told.append(f"{words} has no effect on {request.dataset}: {why}")
-        return told
+                option = flag if given is True else f"{flag} {given}"
+                sentences.append(f"{option} has no effect on {request.dataset}: {why}")
+        return sentences

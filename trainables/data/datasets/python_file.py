@@ -33,13 +33,13 @@ def read_python_file(request: DataRequest) -> ReadParts:
     Raises:
         DatasetError: no such file or function, what the function raised, or what it returned.
     """
-    found = PATTERN.fullmatch(request.dataset)
-    if not found:
+    match = PATTERN.fullmatch(request.dataset)
+    if not match:
         raise DatasetError(f"a data set in a file is named file.py:function, got {request.dataset}")
-    path = Path(found["path"]).expanduser()
+    path = Path(match["path"]).expanduser()
     if not path.is_file():
         raise DatasetError(f"{request.dataset}: there is no file {path.absolute()}")
-    return _read(request, path.absolute(), found["function"], path.stat().st_mtime_ns)
+    return _read(request, path.absolute(), match["function"], path.stat().st_mtime_ns)
 
 
 def _load(request: DataRequest) -> Dataset:

@@ -104,8 +104,8 @@ def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
 
 
 def _class_names(part: Any) -> tuple[str, ...]:
-    found = next((getattr(part, name) for name in CLASSES if getattr(part, name, None)), ())
-    return tuple(map(str, found)) if isinstance(found, (list, tuple)) else ()
+    names = next((getattr(part, name) for name in CLASSES if getattr(part, name, None)), ())
+    return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
 
 
 def _download_dir(request: DataRequest) -> Path:

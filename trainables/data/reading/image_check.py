@@ -117,11 +117,11 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
 
 
 def _named(unreadable: Mapping[Path, str]) -> str:
-    told = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
+    problems = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
     subject = "1 file cannot be read as an image" if len(unreadable) == 1 else (
         f"{len(unreadable):,} files cannot be read as images"
     )  # fmt: skip
-    return f"{subject}: {told}. Mend or remove them, or go on without them: --skip-unreadable"
+    return f"{subject}: {problems}. Mend or remove them, or go on without them: --skip-unreadable"
 
 
 def _refuse_empty(checked: CheckedFolder) -> None:

@@ -41,9 +41,9 @@ def find_function(texts: Sources, path: Path, function: str) -> Callable[..., nn
     except (Exception, SystemExit) as problem:  # the latter of a script that parses a command line
         reason = f"{_words(problem)}{where_it_failed(problem)}"
         raise NetworkError(f"{name} cannot be run: {reason}") from problem
-    found = module.__dict__.get(function)
-    if callable(found):
-        return found
+    candidate = module.__dict__.get(function)
+    if callable(candidate):
+        return candidate
     own = [
         key
         for key, value in module.__dict__.items()
@@ -65,13 +65,13 @@ def takes(function: Callable[..., object], argument: str) -> bool:
 
 
 def _words(problem: BaseException) -> str:
-    words = f"{type(problem).__name__}: {problem}"
+    text = f"{type(problem).__name__}: {problem}"
     if isinstance(problem, ModuleNotFoundError):
-        words += (
+        text += (
             "; a network's file imports installed packages, and what lies in its own folder by "
             "import statements"
         )
-    return words
+    return text
 
 
 def read_texts(path: Path) -> dict[str, str]:
