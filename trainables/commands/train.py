@@ -30,6 +30,7 @@ from trainables.data.datasets.registry import (
 from trainables.data.sources import ONE_PLACE, DataRequest, requested_data
 from trainables.files.study_folder import TRAINED_ALONE
 from trainables.text.count import plural
+from trainables.training.idle_keys import idle_notes
 
 if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from rich.progress import Progress
@@ -122,6 +123,10 @@ def train(
     # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     config = plain(config, data.counts.facts)
+    for note in idle_notes(
+        [text.partition("=")[0].strip() for text in settings], [config], data.counts
+    ):
+        print(f"note: {note}", file=sys.stderr)
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import count_dataset, data_notes
 from trainables.data.sources import DataCounts, packed_bytes
+from trainables.training.idle_keys import idle_notes
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
@@ -26,7 +27,7 @@ from tune_app.planning.enumeration import (
 )
 from tune_app.planning.former_ids import FormerId, stored_former_ids
 from tune_app.planning.horizon import Horizon, plan_horizon
-from tune_app.planning.idle_keys import idle_notes, idle_objectives
+from tune_app.planning.idle_objectives import idle_objectives
 from tune_app.planning.parsed_point import (
     Duplicate,
     PlannedTrial,
@@ -143,7 +144,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
             *not_asked,
             *([horizon.words(scheduler)] if SCHEDULERS[scheduler].stops else []),
             *_narrowed(configs),
-            *idle_notes(resolved_space.space, options.settings, configs, counts),
+            *idle_notes({*resolved_space.space.fixed, *options.settings}, configs, counts),
             *idle_objectives(options.objective, search, scheduler),
             *data_notes(images),
         ),

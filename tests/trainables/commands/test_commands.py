@@ -46,6 +46,14 @@ def test_a_disk_without_room_for_the_checkpoint_is_told_before_training(
     assert "epoch" not in told.out
 
 
+def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
+    words = settings(layer="low_rank", rank=2, dims=2, weight_decay_ratio="layer")
+    assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0
+    told = capsys.readouterr().err
+    assert "note: dims=2 has no effect (low_rank on digits)" in told
+    assert "note: weight_decay_ratio=layer has no effect" in told
+
+
 def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):
     words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
     assert main(words) == 0

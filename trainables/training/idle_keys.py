@@ -1,4 +1,4 @@
-"""Keys that were given, and without which every trial would be the same: told, not ignored."""
+"""Keys that were given, and without which the same would be trained: told, not ignored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from search_spaces.grammar.space import SearchSpace
 from trainables.config.resolution import settled
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
@@ -14,8 +13,6 @@ from trainables.data.datasets.registry import find_source
 from trainables.data.sources import DataCounts
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.size_keys import given_sizes
-from tune_app.command.schedulers import SCHEDULERS
-from tune_app.command.searchers import SEARCHERS, Points
 
 OTHERS: Mapping[str, tuple[Any, ...]] = {
     "dims": (2, 3, 4),
@@ -29,41 +26,24 @@ TRIED = (*OTHERS, "data_seed", "resize")
 
 
 def idle_notes(
-    space: SearchSpace,
-    settings: Iterable[str],
-    configs: Sequence[TrainConfig],
-    counts: DataCounts,
+    given: Iterable[str], configs: Sequence[TrainConfig], counts: DataCounts
 ) -> list[str]:
-    """A sentence on each key that was given and counts in no trial.
+    """A sentence on each of the given keys that counts in no training.
 
     Args:
-        space: as it is searched; its fixed keys were given.
-        settings: the keys of ``--set``.
-        configs: of all trials, or of an open-ended search's examples.
+        given: the keys that somebody set.
+        configs: of all trials.
         counts: of the data set.
     """
-    given = [name for name in TRIED if name in {*space.fixed, *settings}]
-    different = _one_of_each_kind(configs) if given else []
-    idle = [name for name in given if different and _is_idle(name, different, counts)]
+    tried = [name for name in TRIED if name in {*given}]
+    different = _one_of_each_kind(configs) if tried else []
+    idle = [name for name in tried if different and _is_idle(name, different, counts)]
     families = ", ".join(dict.fromkeys(config.layer for config in different))
-    values = {name: dict.fromkeys(getattr(one, name) for one in configs) for name in idle}
+    values = {name: dict.fromkeys(getattr(config, name) for config in configs) for name in idle}
     return [
         f"{name}={','.join(map(str, values[name]))} has no effect ({families} on "
         f"{different[0].dataset}): with any other value the same would be trained"
         for name in idle
-    ]
-
-
-def idle_objectives(objectives: Sequence[str], search: str, scheduler: str) -> list[str]:
-    """A sentence on objectives beside accuracy, where nothing looks at them."""
-    if len(objectives) < 2 or SCHEDULERS[scheduler].stops:
-        return []
-    if SEARCHERS[search].points is Points.PROPOSED:
-        return []
-    return [
-        f"--objective {','.join(objectives)} has no effect on --search {search} without a "
-        "scheduler: what runs does not depend on the results; --search optuna or --scheduler asha "
-        "would take it into account"
     ]
 
 
