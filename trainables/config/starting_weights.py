@@ -14,6 +14,7 @@ from pathlib import Path
 
 from trainables.config.starting_point import split_init
 from trainables.config.torch_process import (
+    TorchProcessError,
     answer_file,
     run_torch_command,
     store_answer,
@@ -114,11 +115,17 @@ def _find(
     if starting is None or not all(
         is_unchanged(file, recorded) for file, recorded in starting.files
     ):
+        if path in _refused:  # each point of a grid would otherwise take seconds to refuse
+            raise TorchProcessError(_refused[path])
         plain = network.rpartition("#")[0]
         sizes = ["--image-size", str(image_size), "--classes", str(classes)]
-        text = run_torch_command(
-            ["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}"
-        )
+        try:
+            text = run_torch_command(
+                ["weights", plain, name, "--json", *sizes], f"looking at weights of {plain}"
+            )
+        except TorchProcessError as problem:
+            _refused[path] = problem.problems
+            raise
         store_answer(path, text)
         starting = StartingWeights.from_json(text)
     _known[path] = starting
@@ -127,6 +134,9 @@ def _find(
 
 _known: dict[Path, StartingWeights] = {}
 """A cache of this process, since every point of a plan needs it."""
+
+_refused: dict[Path, list[str]] = {}
+"""What was wrong with weights that cannot be used, likewise."""
 
 
 def _read(path: Path) -> StartingWeights | None:

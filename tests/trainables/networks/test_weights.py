@@ -287,3 +287,13 @@ def test_a_command_says_what_weights_are_to_a_network(file, capsys):
     file.write_bytes(b"")
     assert main(["weights", TEN_LINES, str(file)]) == 2
     assert capsys.readouterr().err.startswith("error: weights")
+
+
+@pytest.mark.seconds  # starts a process
+def test_weights_that_cannot_be_used_are_looked_at_once(tmp_path, caplog) -> None:
+    asked = {**KEYS, "weights": str(tmp_path / "nowhere.pth")}
+    with caplog.at_level("INFO", logger="ranktune"):
+        for seed in range(3):
+            with pytest.raises(ConfigError, match="cannot be read: No such file"):
+                TrainConfig.from_trial({**asked, "seed": seed})
+    assert caplog.text.count("looking at weights") == 1
