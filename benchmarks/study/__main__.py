@@ -7,7 +7,8 @@
 The spaces run one after the other, each as ``run_tune.py`` would, and the rival of D among them.
 What is on record in ``docs/results/study/records`` is put into ``--results-dir`` first, so that
 nothing on record is trained again: a ledger without checkpoints loses the epochs of unfinished
-trials alone. ``--pack`` writes the records from ``--results-dir`` and runs nothing.
+trials alone. The small study begins anew. ``--pack`` writes the records from ``--results-dir`` and
+runs nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ ORDER = (
     "d_rates",
     "d_dense",
     "all_images",
+    "all_images_dense",
 )
 """As docs/results/study/plan.md has it."""
 
@@ -71,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if (given.results_dir / name / LEDGER).exists():
                 pack(name, given.results_dir)
             continue
-        restore(name, given.results_dir)
+        if name not in SMALL:
+            restore(name, given.results_dir)
         code = subprocess.run(command(name, given.data_dir, given.results_dir), cwd=ROOT).returncode
         if code:
             return code
