@@ -70,7 +70,8 @@ def write_onnx_files(
     """
     off = write_onnx(folder / ONNX, module, images, tolerance=tolerance)
     if calibration is not None:
-        write_int8(folder / INT8, folder / ONNX, calibration)
+        with _told("onnxruntime cannot write the network in 8 bits", "--int8"):
+            write_int8(folder / INT8, folder / ONNX, calibration)
     rows = {}
     for name in (ONNX, INT8)[: 1 if calibration is None else 2]:
         right, seen = OnnxProgram(folder / name).count_correct(held_out())
@@ -94,11 +95,12 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
         The largest difference.
 
     Raises:
-        OnnxError: where it exceeds the tolerance. Nothing is written then.
+        OnnxError: where it exceeds the tolerance, and where torch or onnxruntime cannot do what the
+            network does. Nothing is written then.
     """
     import onnx
 
-    with _quiet():
+    with _quiet(), _told("torch cannot write the network as ONNX", "--onnx"):
         program = torch.onnx.export(
             module,
             (images[:2].contiguous(),),
@@ -116,10 +118,12 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
         expected = module(images).numpy()
     with whole_file(path) as draft:
         onnx.save(model, draft)
-        run = OnnxProgram(draft)
+        with _told("onnxruntime cannot run the network", "--onnx"):
+            run = OnnxProgram(draft)
+            logits, first = run(images), run(images[:1])
         scale = max(1.0, float(np.abs(expected).max()))
-        together = np.abs(run(images) - expected).max()
-        alone = np.abs(run(images[:1]) - expected[:1]).max()
+        together = np.abs(logits - expected).max()
+        alone = np.abs(first - expected[:1]).max()
         difference = float(max(together, alone)) / scale
         if not difference <= tolerance:
             raise OnnxError(
@@ -190,6 +194,22 @@ def _drop_source_locations(model: Any) -> None:
     for part in (*(item for group in parts for item in group), graph, model):
         del part.metadata_props[:]
         part.doc_string = ""
+
+
+@contextlib.contextmanager
+def _told(what: str, option: str) -> Iterator[None]:
+    """Says what failed and why, of the exceptions that led to each other the first."""
+    try:
+        yield
+    except Exception as problem:  # of converters for any operation: it may be any
+        first: BaseException = problem
+        while first.__cause__ is not None:
+            first = first.__cause__
+        reason = str(first).strip().partition("\n")[0]
+        raise OnnxError(
+            f"{what}: {type(first).__name__}: {reason}; its torch.export program does not need "
+            f"that: leave {option} out"
+        ) from problem
 
 
 @contextlib.contextmanager

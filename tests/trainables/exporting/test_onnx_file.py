@@ -73,3 +73,18 @@ def test_a_file_that_is_off_is_not_written(tmp_path):
     with pytest.raises(OnnxError, match=r"off by .*, at most 1e-12 allowed"):
         write_onnx(tmp_path / ONNX, plain, 100 * IMAGES, tolerance=1e-12)
     assert list(tmp_path.iterdir()) == []
+
+
+class Attention(torch.nn.Module):
+    """Of three dimensions, which torch's converter to ONNX does not know."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = x.flatten(2)
+        return torch.nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).mean(1)
+
+
+def test_what_has_no_onnx_form_is_told_and_not_written(tmp_path):
+    words = r"as ONNX: .*only 4D query.*torch.export program does not need that: leave --onnx out"
+    with pytest.raises(OnnxError, match=words):
+        write_onnx(tmp_path / ONNX, Attention().eval(), IMAGES, tolerance=1e-5)
+    assert [*tmp_path.iterdir()] == []
