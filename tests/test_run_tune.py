@@ -186,7 +186,7 @@ def test_a_folder_that_is_gone_is_the_reason_that_is_told(tmp_path: Path) -> Non
         f"{command} --space quickstart --plan",
         shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    told = "error: the folder that this is run in is no longer there; change to one that is\n"
+    told = "error: the present working directory no longer exists; change to one that does\n"
     assert (done.returncode, done.stderr) == (2, told)
 
 

@@ -95,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=2, help="trials at once")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS], metavar="NAME")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go")
-    parser.add_argument("--picture", type=Path, help="where a chart of them goes, as PNG, SVG, PDF")
+    picture = "where a chart of them goes, as PNG, SVG, PDF"
+    parser.add_argument("--save", "--picture", dest="picture", type=Path, help=picture)
     given = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     written: dict[str, Any] = {"hardware": hardware(), "slots": given.slots, "studies": {}}
