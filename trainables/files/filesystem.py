@@ -24,6 +24,10 @@ WITHOUT_FOLDERS = ("s3", "gcs")
 """Names may contain slashes there, and creating folders would cost one request for each."""
 
 
+class NotStoredError(OSError):
+    """What was written is not there; or another's file of the same name is."""
+
+
 def filesystem(place: str) -> tuple[Any, str]:
     """The file system of pyarrow and the path within it."""
     from pyarrow import fs  # takes a quarter of a second, which --plan does not need
@@ -89,7 +93,7 @@ def write_file(system: Any, path: str, content: bytes) -> None:
 
 
 def check_sizes(system: Any, sizes: Mapping[str, int]) -> None:
-    """Raises OSError where files that were written to an object store have another size there.
+    """Raises NotStoredError where files that were written to an object store differ in size there.
 
     A proxy, or a page that asks to log in, answers every request with success.
     """
@@ -97,7 +101,7 @@ def check_sizes(system: Any, sizes: Mapping[str, int]) -> None:
         return
     for info, size in zip(system.get_file_info(list(sizes)), sizes.values(), strict=True):
         if info.size != size:
-            raise OSError(f"{size} bytes were written to {info.path}, where {info.size} are")
+            raise NotStoredError(f"{size} bytes were written to {info.path}, where {info.size} are")
 
 
 def list_folder(system: Any, path: str, *, recursive: bool = False) -> list[Any]:

@@ -8,11 +8,13 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from trainables.files.filesystem import NotStoredError
 from trainables.files.study_folder import LEASE
 from trainables.text.moment import format_moment
 from tune_app.command.output import LOG
@@ -130,17 +132,22 @@ class Lease:
         began = time.monotonic()
         if not replace:
             try:
-                self._folder.create(LEASE, self._encoded())
+                self._write(self._folder.create)
             except FileExistsError:
                 self._lose_race()
         else:
-            self._folder.write(LEASE, self._encoded())
+            self._write()
         self._renewal_seconds = time.monotonic() - began
         if replace or self._folder.is_remote:
             # the last of several writers wins, and its write may be as slow as this one
             time.sleep(min(0.3, self.renew) + 2 * self._renewal_seconds)
         if not self._is_own():
             self._lose_race()
+
+    def _write(self, write: Callable[[str, bytes], None] | None = None) -> None:
+        """Another driver's name may stand there a moment later: whoever reads it will know."""
+        with contextlib.suppress(NotStoredError):
+            (write or self._folder.write)(LEASE, self._encoded())
 
     def _lose_race(self) -> None:
         raise LeaseHeldError(self.place, self._read() or self._holder())
