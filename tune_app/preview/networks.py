@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 
 import humanize
 
@@ -11,7 +12,7 @@ from trainables.sizes.architecture import Architecture
 from trainables.sizes.budget import floor_and_ceiling
 from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.registry import SIZES
-from trainables.text.table import text_table
+from trainables.text.table import WIDTH, text_table
 from tune_app.planning.parsed_point import configure
 from tune_app.planning.plan import Plan
 
@@ -46,12 +47,16 @@ def _by_network(configs: Iterable[TrainConfig]) -> Mapping[LayerTable, list[Trai
     return by_network
 
 
+def _wrapped(note: str) -> list[str]:
+    return wrap(note, WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
 def _lines_of_network(table: LayerTable, configs: list[TrainConfig]) -> list[str]:
     channels, height, width = table.image
     lines = [
         f"{table.network}: {table.parameters:,} parameters,",
         f"  {table.macs:,} multiply-adds for {channels} x {height} x {width}",
-        *(f"  {note}" for note in table.outside),
+        *(line for note in table.outside for line in _wrapped(note)),
     ]
     for (replace, keep), selected in _by_selection(configs).items():
         architecture = Architecture("dense", table=table, replace=replace, keep=keep)
