@@ -45,12 +45,13 @@ def restore(name: str, results: Path) -> None:
 def pack(name: str, results: Path) -> None:
     """Writes the record of a study: its ledger (compressed), ``study.json``, tables and report.
 
-    Neither names the machine: its host and the folder of its images are replaced, and tables and
-    report are written from what is left.
+    Neither names the machine: its host and the folder of its images are replaced, where it ran is
+    left out, and tables and report are written from what is left.
     """
     folder, packed = results / name, PUBLISHED / "records" / name
     packed.mkdir(parents=True, exist_ok=True)
     information = json.loads((folder / STUDY).read_text(encoding="utf-8"))
+    information.pop("directory", None)
     if (information.get("options") or {}).get("data_dir"):
         information["options"]["data_dir"] = DATA_DIR
     (packed / STUDY).write_text(json.dumps(information, indent=2) + "\n", encoding="utf-8")

@@ -85,6 +85,12 @@ def test_the_leads_on_all_images_are_those_of_their_record():
         ours = runs[runs["layer"] == layer]["test_accuracy"]
         lead, low, high = map(points, welch(ours, theirs))
         assert f"by {lead} ({low} to {high})" in page.replace(" points", "")
+    own_rate = recorded("all_images_dense").query("learning_rate == 0.8")["test_accuracy"]
+    assert len(own_rate) == 5
+    for layer in ("cp", "tensor_train"):
+        ours = runs[runs["layer"] == layer]["test_accuracy"]
+        lead, low, high = map(points, welch(ours, own_rate))
+        assert f"by {lead} ({low} to {high})" in page.replace(" points", "")
 
 
 @pytest.mark.parametrize(
