@@ -141,9 +141,11 @@ def best_within(arms: list[Sized]) -> Winner | None:
     """The best of the arms within the budget; None where fewer than two have runs.
 
     It has to beat every other arm, those with few or no runs and those above the budget included,
-    except the wider network of its own kind.
+    except the wider network of its own kind. Where the study asks for widths above the budget
+    alone, these are compared.
     """
-    within = [sized for sized in arms if sized.arm.n and not sized.larger]
+    all_larger = all(sized.larger for sized in arms)
+    within = [sized for sized in arms if sized.arm.n and sized.larger == all_larger]
     if len(within) < 2:
         return None
     most = max(sized.arm.n for sized in within)
@@ -170,7 +172,9 @@ def _claim(
 ) -> Claim:
     where = f"at {question.within} {value_words(budget)}"
     if best is None:
-        reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} finished"
+        finished = sum(sized.arm.n > 0 for sized in arms)
+        reached = "finished" if finished < 2 else "lie within the budget"
+        reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} {reached}"
         return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
     runs = sum(sized.arm.n for sized in arms)
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"

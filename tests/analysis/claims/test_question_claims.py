@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
+from analysis.study.study import load_study
 from benchmarks.calibration import simulated
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import ESTIMATING, noisy
@@ -11,6 +12,7 @@ from benchmarks.calibration.missing import _contrast_plan, _family_plan
 from benchmarks.calibration.questions import _smallest_plan
 from benchmarks.calibration.simulated import as_study, space, two_stages
 from benchmarks.calibration.trends import decay_mean, decay_plan
+from benchmarks.study.records import PUBLISHED, unpack
 from search_spaces.grammar.space_json import questions
 
 QUIET = 0.0005
@@ -137,6 +139,14 @@ def test_the_width_above_a_budget_wins_nothing():
     _, *each = told(plan, mean)
     assert not any("wider than the budget (" in claim.words for claim in each)
     assert {claim.verdict for claim in each} == {"not_shown"}
+
+
+def test_widths_above_the_budget_are_compared_where_the_study_asks_for_no_other(tmp_path):
+    unpack(PUBLISHED / "records" / "d_dense", tmp_path / "d_dense")
+    first = answer(load_study(tmp_path / "d_dense"))
+    assert first.words.startswith("At compression 0.03, learning_rate 0.8, wider than the budget")
+    assert first.verdict == "not_shown"
+    assert first.n == 21
 
 
 def test_a_rival_without_fresh_runs_keeps_a_family_from_being_called_best():
