@@ -47,7 +47,7 @@ def status_text(status: StudyStatus) -> str:
         lines.append(
             f"best       {percent(best['accuracy'])} {image_set} accuracy  {best['trial_id']}"
         )
-        if best["accuracy"] > best["trial_accuracy"] + 5e-5:  # no mean is above its best run
+        if not best["learned"]:  # and so did no other run of it, which reached less
             own = percent(best["trial_accuracy"])
             lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
     if status.epochs_per_hour > 0:

@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.record.record import RecordError
 from analysis.record.status import COMPARABLE, OPEN, TrialStatus
 from analysis.study.best import best_configuration, best_of_configuration
+from analysis.study.outcomes import outcomes
 from analysis.study.study import Study, load_study
 from trainables.files.study_folder import LEDGER
 
@@ -180,11 +181,13 @@ def _best(study: Study) -> dict[str, Any] | None:
     except RecordError:
         return None
     trial = best_of_configuration(study, str(best["configuration"]))
+    ours = study.trials[study.trials["trial_id"] == trial["trial_id"]]
     return {
         "trial_id": str(trial["trial_id"]),
         "label": str(best["label"]),
         "accuracy": float(best["mean"]),
         "trial_accuracy": float(trial[study.metric]),
+        "learned": not bool(outcomes(ours, study.metric)["collapsed"].iloc[0]),
         "runs": int(best["n"]),
         "parameters": int(best["parameters"]),
     }

@@ -94,7 +94,7 @@ HARD = {
         Fixed(lambda rank, seed: 0.8 + rank / 1000),
         lambda number: (Fate("diverged", 2),) if number == 8 else (Fate(),),
     ),
-    "nothing learned anything": (configs((0, 1)), Fixed(lambda rank, seed: 0.1), None),
+    "nothing learned anything": (configs((0, 1)), Fixed(lambda rank, seed: 0.105), None),
     "one trial": (configs((0,), (16,)), Fixed(lambda rank, seed: 0.9), None),
     "all but one run diverged": (
         configs((0, 1), (8, 16)),
@@ -165,6 +165,7 @@ def test_every_place_names_one_best(name, tmp_path):
     assert configuration_ids(trial).iloc[0] == best["configuration"]
     assert status.best["label"] == best["label"]
     assert f"{100 * best['mean']:.2f} %" in status_text(status)
+    assert ("learned nothing" in status_text(status)) == (name == "nothing learned anything")
     claim = best_claim(study)
     assert f"{best['label']} (" in claim.words
     assert f"{100 * best['mean']:.2f} %" in claim.words

@@ -8,7 +8,7 @@ import os
 REMEDIES = {
     errno.EACCES: "allow it to be read and written, or name another",
     errno.EPERM: "allow it to be read and written, or name another",
-    errno.EROFS: "name another place",
+    errno.EROFS: "name a place that can be written, or copy the folder to one",
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
     errno.ENAMETOOLONG: "give it a shorter name",

@@ -153,7 +153,7 @@ def best_on_record(
     order = {name: number for number, name in enumerate(history.trials)}
     ranked = [
         (
-            -round(fmean(_outcome(history[name]) for name in names), 12),
+            -round(fmean(counted_score(history[name]) for name in names), 12),
             _size(history[names[0]]),
             min(order[name] for name in names if _has_finished(history[name])),
             number,
@@ -194,7 +194,7 @@ def _has_finished(trial: TrialHistory) -> bool:
     return trial.status == TrialStatus.FINISHED
 
 
-def _outcome(trial: TrialHistory) -> float:
+def counted_score(trial: TrialHistory) -> float:
     """The final score; chance level where the run diverged or learned nothing."""
     config = trial.planned.config if trial.planned else {}
     chance, held_out = 1 / int(config.get("classes", 10)), config.get("validation_images")

@@ -19,7 +19,7 @@ from tune_app.command.output import LOG
 from tune_app.engine.open_study import OpenStudy
 from tune_app.planning.plan import PlannedTrial
 from tune_app.preview.speed_cache import save_speeds
-from tune_app.record.history import History, best_on_record, final_score
+from tune_app.record.history import History, best_on_record, counted_score, final_score
 from tune_app.record.ledger import LedgerError
 from tune_app.record.paths import StudyPaths
 from tune_app.record.record_copy import RecordCopy
@@ -35,8 +35,9 @@ class Outcome:
 
     ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
     ``best`` is the id of the best configuration's best trial, "" for none; ``best_accuracy`` the
-    mean over its seeds, ``best_run`` what that trial reached. ``complete`` tells whether
-    another run would find nothing to do.
+    mean over its seeds, ``best_run`` what that trial reached. ``best_learned`` is False where that
+    is so close to a guess that it counts at chance. ``complete`` tells whether another run would
+    find nothing to do.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Outcome:
     best: str = ""
     best_accuracy: float = 0.0
     best_run: float = 0.0
+    best_learned: bool = True
     complete: bool = True
 
     def summary(self, command: str) -> list[str]:
@@ -70,7 +72,7 @@ class Outcome:
         if abs(self.best_run - self.best_accuracy) < 5e-5:
             return []
         what = "the mean over its seeds"
-        if self.best_accuracy > self.best_run:  # no mean is above its best run
+        if not self.best_learned:  # and so did no other of its runs, which reached less
             what = "chance, at which a run counts that learned nothing"
         return [f"  ({what}; {self.best_run:.4f} in this run)"]
 
@@ -133,7 +135,17 @@ def finalize(
     )
     accuracy, best = best_on_record(history, study.plan.rules.limits)
     best_score = final_score(history[best]) if best else 0.0
-    return Outcome(study.paths.folder, code, reason, counts, best, accuracy, best_score, complete)
+    return Outcome(
+        study.paths.folder,
+        code,
+        reason,
+        counts,
+        best=best,
+        best_accuracy=accuracy,
+        best_run=best_score,
+        best_learned=not best or counted_score(history[best]) == best_score,
+        complete=complete,
+    )
 
 
 def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None = None) -> None:

@@ -58,7 +58,7 @@ def test_it_works_while_a_search_writes(tmp_path):
 def test_a_best_that_learned_nothing_says_what_it_has_reached(study):
     status = study_status(study("twelve"))
     assert "learned nothing" not in status_text(status)
-    guessed = {**status.best, "accuracy": 0.1, "trial_accuracy": 0.09}
+    guessed = {**status.best, "accuracy": 0.1, "trial_accuracy": 0.09, "learned": False}
     text = status_text(dataclasses.replace(status, best=guessed))
     assert "(chance, as a run that learned nothing counts; it has 9.00 %)" in text
 
