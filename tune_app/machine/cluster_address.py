@@ -1,4 +1,4 @@
-"""The address of a Ray cluster: checks, without Ray, whether this machine can join it."""
+"""Addresses that Ray uses: checks, without Ray, whether one can be joined or started there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ ON_A_NODE = (
     "from outside, `ray job submit` runs it there"
 )
 
+LOOPBACK = "127.0.0.1"
+
 SECONDS = 10
 """Time limit for a connection to the head; Ray itself would try for ever."""
 
@@ -24,6 +26,20 @@ def address_problem(address: str) -> str:
     if not reason and not _has_raylet():  # Ray would search for one for a minute
         reason = f"this machine is not a node of a cluster; {ON_A_NODE}"
     return f"--address {address}: no Ray cluster answers there: {reason}" if reason else ""
+
+
+def loopback_problem() -> str:
+    """Why no Ray can be started on this machine alone, in a sentence; "" where that may work."""
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=SECONDS).close()
+    except OSError as problem:  # Ray itself would wait for its own processes for ever
+        return (
+            f"Ray's processes talk to each other at {LOOPBACK}, which nothing reaches here "
+            f"({problem}); bring that network up (ip link set lo up), "
+            "or name a cluster with --address"
+        )
+    return ""
 
 
 def _head_problem(address: str) -> str:

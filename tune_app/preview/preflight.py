@@ -31,7 +31,7 @@ from trainables.data.sources import (
 from trainables.files.storage import is_uri
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.machine.cluster_address import address_problem
+from tune_app.machine.cluster_address import address_problem, loopback_problem
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources, slots
 from tune_app.machine.resources import problems as share_problems
@@ -89,9 +89,10 @@ def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 
     if options.storage:
         problems += storage_problems(options.storage)
     if options.address is None:
-        return problems + machine_problems(options, this_machine())
-    problem = address_problem(options.address)  # a cluster's nodes are checked once it is joined
-    return [*problems, *filter(None, [problem])]
+        problem, more = loopback_problem(), machine_problems(options, this_machine())
+    else:  # a cluster's nodes are checked once it is joined
+        problem, more = address_problem(options.address), []
+    return [*problems, *more, *filter(None, [problem])]
 
 
 def storage_problems(storage: str) -> list[str]:
