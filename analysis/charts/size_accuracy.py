@@ -38,10 +38,10 @@ LABELS = 14
 def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     """A row per configuration, smallest first.
 
-    ``configuration, label, layer, size, accuracy, low, high, n``: mean and 95 % interval over its n
-    finished trials, and what ``size_key`` counts. ``dense``: the best dense network of the most
-    parameters; ``narrow``: those on the front of the dense ones. ``on_front, probability, front,
-    front_low, front_high``: see ``analysis.statistics.pareto``.
+    ``configuration, label, layer, compression, size, accuracy, low, high, n``: mean and 95 %
+    interval over its n finished trials, and what ``size_key`` counts. ``dense``: the best dense
+    network of the most parameters; ``narrow``: those on the front of the dense ones. ``on_front,
+    probability, front, front_low, front_high``: see ``analysis.statistics.pareto``.
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
@@ -51,7 +51,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     frame = frame[frame[size] > 0].rename(columns={"mean": "accuracy"})
     if frame.empty:
         raise NothingToShow(f"No finished trial has {SIZES[size]} to compare.")
-    names = ["configuration", "label", "layer", "accuracy", "low", "high", "n"]
+    names = ["configuration", "label", "layer", "compression", "accuracy", "low", "high", "n"]
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
     rows = rows.assign(**_dense(frame, size))
@@ -123,7 +123,9 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     full = data.loc[data["dense"], ["size", "accuracy"]].assign(at=data["size"].min())
     if full.empty:
         return []
-    full["label"] = [f"dense {value:.1%}" for value in full["accuracy"]]
+    is_narrower = data.loc[data["dense"], "compression"].iloc[0] < 1
+    name = "largest dense" if is_narrower else "dense"
+    full["label"] = [f"{name} {value:.1%}" for value in full["accuracy"]]
     below = {"dy": 13} if _has_room_below(data, full) else {"dy": -8}
     layers = [
         alt.Chart(full).mark_rule(strokeDash=[2, 3], color=theme.INK).encode(y=y),

@@ -284,3 +284,11 @@ def test_every_chart_shows_the_best_that_the_sentence_names(tmp_path):
         assert frame.loc[frame["narrow"], "accuracy"].is_monotonic_increasing
     roles = importances.importances(study).set_index("key")["role"]
     assert roles["learning_rate"] == "carried"
+
+
+def test_a_dense_network_that_is_narrower_than_the_whole_is_named_so(study):
+    rows = size_accuracy.size_accuracy(study("twelve"))
+    assert rows.loc[rows["dense"], "compression"].tolist() == [1.0]
+    assert '"label": "dense ' in size_accuracy.draw(rows).to_json()
+    narrower = rows.assign(compression=rows["compression"] / 2)
+    assert '"label": "largest dense ' in size_accuracy.draw(narrower).to_json()
