@@ -16,6 +16,7 @@ import typer
 
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
+from trainables.compiled.switch import use_torch_alone
 from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -108,7 +109,6 @@ def train(
     config = config.with_values(data_digest=_content(config, request))
     import torch
 
-    from trainables.compiled.code_path import use_torch_alone
     from trainables.training.trainer import Trainer
 
     if not compiled:

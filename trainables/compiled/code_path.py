@@ -1,15 +1,11 @@
-"""Which code computes a trial: kernels in C or torch's, which round differently."""
+"""Which code computes a trial."""
 
 from __future__ import annotations
 
-import os
-
 import torch
 
-from trainables.compiled.compiler import SWITCH
 from trainables.compiled.norm_pool_relu import FUNCTIONS
-
-COMPILED, TORCH = "compiled", "torch"
+from trainables.compiled.switch import COMPILED, TORCH
 
 
 def code_path(device: torch.device) -> str:
@@ -19,8 +15,3 @@ def code_path(device: torch.device) -> str:
     """
     probe = torch.empty(0, device=device)
     return COMPILED if FUNCTIONS[torch.float32].is_available(probe) else TORCH
-
-
-def use_torch_alone() -> None:
-    """Switches kernels in C off for this process and its children, as if there were no compiler."""
-    os.environ[SWITCH] = "0"

@@ -6,7 +6,6 @@ import ctypes
 import functools
 import hashlib
 import logging
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from trainables.compiled.precision import read_cpu_flags
+from trainables.compiled.switch import is_torch_alone
 from trainables.files.user_cache import user_cache
 from trainables.files.whole_file import whole_file
 
@@ -27,8 +27,6 @@ COMPILE = (
 )
 """Without ``-ffast-math``: NaN must be preserved, and rounding be that of torch."""
 COMPILE_SECONDS = 120
-SWITCH = "RANKTUNE_COMPILED"
-"""An environment variable; with 0, kernels in C are not used, as if there were no compiler."""
 C_TYPES: dict[Any, Any] = {int: ctypes.c_int64, float: ctypes.c_double}
 """The C types of arguments and fields; everything else is passed as a pointer."""
 
@@ -76,7 +74,7 @@ class Compiled:
     @functools.cached_property
     def library(self) -> ctypes.CDLL | None:
         """The library, from the cache or compiled; None where that fails, which is logged."""
-        if os.environ.get(SWITCH) == "0":
+        if is_torch_alone():
             return None
         try:
             path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
+from trainables.compiled.switch import TORCH, is_torch_alone
 from trainables.files.storage import is_uri
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
@@ -67,6 +68,7 @@ class Session:
     def __post_init__(self) -> None:
         self._outage = StorageOutage(self.storage)
         self._asked_to_leave: set[str] = set()
+        self._told_hosts: set[str] = set()
 
     # Between events.
 
@@ -210,7 +212,20 @@ class Session:
         ended = self.dispatcher.history[trial_id].ended
         if ended is not None:
             self._log(lambda log: log.ended(ended))
+            self._tell_code(ended)
         self.progress.on_end(trial_id)
+
+    def _tell_code(self, ended: Ended) -> None:
+        """Tells once for each host that no kernels in C train there, unless that was asked for."""
+        trial = self.dispatcher.history[ended.trial_id]
+        by_torch = ended.code == TORCH and trial.threads == 1 and not is_torch_alone()
+        if by_torch and trial.host not in self._told_hosts:
+            self._told_hosts.add(trial.host)
+            LOG.info(
+                "torch's own kernels train on %s, which take longer and round differently from "
+                "the compiled ones; the logs of its trials say why",
+                trial.host,
+            )
 
     def _log(self, act: Callable[[TrialLog], None]) -> None:
         """Writes to TensorBoard's files, a copy of the record; an error there is logged once."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.grammar.space_json import space_json
+from trainables.compiled.switch import SWITCH
 from trainables.config.installation import CHECKOUT
 from trainables.files.whole_file import write_whole
 from tune_app.command.options import RunOptions
@@ -29,7 +30,7 @@ PACKAGES = (
 
 ARITHMETIC = (
     *("CUBLAS_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NVIDIA_TF32_OVERRIDE", "OMP_"),
-    *("ONEDNN_", "OPENBLAS_", "RANKTUNE_COMPILED", "TORCH_", "TORCHINDUCTOR_"),
+    *("ONEDNN_", "OPENBLAS_", SWITCH, "TORCH_", "TORCHINDUCTOR_"),
 )
 """How the names of environment variables begin that can change what libraries compute."""
 

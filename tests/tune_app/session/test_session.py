@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.record.status import TrialStatus
 from tests.bucket import Bucket
 from tests.tune_app.workload import plan_of, some_trials
+from trainables.compiled.switch import SWITCH
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.deciding.failures import RetryPolicy
 from tune_app.deciding.halt import Halt
@@ -148,3 +150,21 @@ def test_the_first_reason_stays(session):
     session.stop("one")
     session.stop("two")
     assert session.dispatcher.halted == "one"
+
+
+@pytest.mark.parametrize(("code", "told"), [("torch", 1), ("compiled", 0)])
+def test_a_host_on_which_no_kernels_in_c_train_is_named_once(
+    session, lines, monkeypatch, code, told
+):
+    monkeypatch.delenv(SWITCH, raising=False)
+    for number in (1, 2):
+        attempt = session.dispatcher.next_attempt()
+        trial_id = attempt.trial_id
+        session.dispatcher.started(trial_id, "worker1", "cpu", threads=1)
+        session.dispatcher.ended(trial_id, TrialStatus.INTERRUPTED, code)
+        session.on_end(trial_id)
+        assert sum("torch's own kernels train on worker1" in line for line in lines) == told, number
+    monkeypatch.setenv(SWITCH, "0")
+    session._told_hosts.clear()
+    session.on_end(trial_id)
+    assert sum("torch's own kernels" in line for line in lines) == told
