@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from trainables.config.resolution import DECIDED_BY, OPEN_KEYS, own_values, read_facts
+from trainables.config.resolution import DECIDED_BY, OPEN_KEYS, default_values, read_facts
 
 DECIDING = tuple(name for name in DECIDED_BY if name != "optimizer")
 
@@ -30,7 +30,7 @@ def in_one_spelling(
         return trials
     searched = (info.get("space") or {}).get("keys") or {}
     said = set(searched) if said is None else set(said)
-    own = _own_values(trials, info)
+    own = _default_values(trials, info)
     changed = {}
     for name in OPEN_KEYS:
         known = own[name].notna()
@@ -42,7 +42,7 @@ def in_one_spelling(
     return trials.assign(**changed)
 
 
-def _own_values(trials: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
+def _default_values(trials: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
     """For each trial what leaving an open key out stands for; missing where that is unknown."""
     data = read_facts(info.get("dataset"))
     kinds = trials[list(DECIDING)].astype("object").where(trials[list(DECIDING)].notna(), None)
@@ -51,7 +51,7 @@ def _own_values(trials: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
     known = trials["image_size"].notna() & trials["batch_size"].notna()  # else its plan is lost
     own = pd.DataFrame(
         [
-            own_values(keys, data) if known[index] else {}
+            default_values(keys, data) if known[index] else {}
             for index, keys in zip(first.index, first.to_dict("records"), strict=True)
         ],
         index=numbers[first.index],

@@ -61,13 +61,13 @@ def labels(trials: pd.DataFrame) -> pd.Series:
     Numbers have enough digits to distinguish the values of a key, so that labels are unique.
     """
     names = [name for name in varying(trials) if name != "layer"]
-    columns = [_said(name, trials[name]) for name in names]
+    columns = [_value_texts(name, trials[name]) for name in names]
     rows = zip(trials["layer"], *columns, strict=True) if len(trials) else ()
     text = [" ".join(part for part in row if isinstance(part, str) and part) for row in rows]
     return pd.Series(text, index=trials.index, dtype="str")
 
 
-def _said(name: str, values: pd.Series) -> list[str]:
+def _value_texts(name: str, values: pd.Series) -> list[str]:
     known = values.notna()
     words = distinct_numbers(values[known]) if len(values) else {}
     return [

@@ -20,7 +20,7 @@ from trainables.compiled.switch import use_torch_alone
 from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.config.trial_id import plain
+from trainables.config.trial_id import canonical
 from trainables.data.datasets.registry import (
     DATASETS,
     content_digest,
@@ -122,7 +122,7 @@ def train(
     data = load_dataset(request)
     # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
-    config = plain(config, data.counts.facts)
+    config = canonical(config, data.counts.facts)
     for note in idle_notes(
         [text.partition("=")[0].strip() for text in settings], [config], data.counts
     ):

@@ -217,8 +217,8 @@ DECIDED_BY = (
 """Keys that decide what an open key, a rate or a decay stands for."""
 
 
-def own_values(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
-    """For each open key the value that leaving it out stands for, as far as it is known.
+def default_values(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """By open key: the value that training uses where the key is left out, as far as it is known.
 
     Args:
         keys: a configuration, with every key that decides.
@@ -244,20 +244,20 @@ def own_values(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]
     return own
 
 
-def settled(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
-    """The same configuration, nothing left open that is known."""
-    own = own_values(keys, data)
+def with_defaults(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """The configuration with its open keys filled in, as far as their values are known."""
+    own = default_values(keys, data)
     return {**keys, **{name: value for name, value in own.items() if keys.get(name) is None}}
 
 
-def unsaid(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
-    """The same configuration, each open key left open that says what leaving it open stands for.
+def without_written_defaults(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:
+    """The configuration with every open key left out whose value is its default.
 
-    How two are compared: a default that is written out makes no other trial.
+    Configurations are compared in this form: a default that is written out makes no other trial.
     """
     if all(keys.get(name) is None for name in OPEN_KEYS):
         return dict(keys)
-    own = own_values(keys, data)
+    own = default_values(keys, data)
     return {**keys, **{name: None for name, value in own.items() if keys.get(name) == value}}
 
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from trainables.config.former_names import former_name
-from trainables.config.resolution import OPEN_KEYS, UNKNOWN, Facts, unsaid
+from trainables.config.resolution import OPEN_KEYS, UNKNOWN, Facts, without_written_defaults
 from trainables.config.starting_point import split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
@@ -92,10 +92,13 @@ def twin(config: TrainConfig, size: NetworkSize) -> TrainConfig | None:
     return config.with_values(layer="low_rank", dims=3, **sizes, ranks=ranks)
 
 
-def plain(config: TrainConfig, data: Facts = UNKNOWN) -> TrainConfig:
-    """The configuration that names the trial: ``unsaid``; the same object where that is nothing."""
+def canonical(config: TrainConfig, data: Facts = UNKNOWN) -> TrainConfig:
+    """The configuration that names the trial, in which no default is written out.
+
+    The same object is returned where there is none.
+    """
     if all(getattr(config, name) is None for name in OPEN_KEYS):
         return config
-    keys = unsaid(config.to_dict(), data)
+    keys = without_written_defaults(config.to_dict(), data)
     same = all(getattr(config, name) == keys[name] for name in OPEN_KEYS)
     return config if same else dataclasses.replace(config, **{n: keys[n] for n in OPEN_KEYS})

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.config.resolution import settled
+from trainables.config.resolution import with_defaults
 from trainables.config.train_config import TrainConfig
 
 ASPECT = (3 / 4, 4 / 3)  # width over height of a resized part (Szegedy et al. 2015; torchvision's)
@@ -55,7 +55,7 @@ def choose_augmentation(config: TrainConfig, side: int, *, flips: bool) -> Augme
     ``flips`` tells whether mirroring keeps the class of this data set's images. A random resized
     crop replaces padding and cropping.
     """
-    keys = settled({**config.to_dict(), "image_size": side}, {"flips": flips})
+    keys = with_defaults({**config.to_dict(), "image_size": side}, {"flips": flips})
     return Augmentation(
         side=side,
         crop=keys["crop"],

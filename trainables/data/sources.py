@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.config.resolution import Facts, settled
+from trainables.config.resolution import Facts, with_defaults
 from trainables.config.train_config import TrainConfig
 from trainables.files.user_cache import user_cache
 from trainables.text.suggestion import nearest
@@ -128,7 +128,7 @@ def count_images(config: TrainConfig, counts: DataCounts) -> tuple[int, int]:
     Where the data set has its own validation images, exactly these are held out; a trial that holds
     out none trains on them too.
     """
-    keys = settled(config.to_dict(), counts.facts)
+    keys = with_defaults(config.to_dict(), counts.facts)
     return keys["validation_images"], keys["train_images"]
 
 

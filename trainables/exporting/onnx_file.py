@@ -70,7 +70,7 @@ def write_onnx_files(
     """
     off = write_onnx(folder / ONNX, module, images, tolerance=tolerance)
     if calibration is not None:
-        with _told("onnxruntime cannot write the network in 8 bits", "--int8"):
+        with _reported_as("onnxruntime cannot write the network in 8 bits", "--int8"):
             write_int8(folder / INT8, folder / ONNX, calibration)
     rows = {}
     for name in (ONNX, INT8)[: 1 if calibration is None else 2]:
@@ -100,7 +100,7 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
     """
     import onnx
 
-    with _quiet(), _told("torch cannot write the network as ONNX", "--onnx"):
+    with _quiet(), _reported_as("torch cannot write the network as ONNX", "--onnx"):
         program = torch.onnx.export(
             module,
             (images[:2].contiguous(),),
@@ -118,7 +118,7 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
         expected = module(images).numpy()
     with whole_file(path) as draft:
         onnx.save(model, draft)
-        with _told("onnxruntime cannot run the network", "--onnx"):
+        with _reported_as("onnxruntime cannot run the network", "--onnx"):
             run = OnnxProgram(draft)
             logits, first = run(images), run(images[:1])
         scale = max(1.0, float(np.abs(expected).max()))
@@ -197,7 +197,7 @@ def _drop_source_locations(model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _told(what: str, option: str) -> Iterator[None]:
+def _reported_as(what: str, option: str) -> Iterator[None]:
     """Says what failed and why, of the exceptions that led to each other the first."""
     try:
         yield

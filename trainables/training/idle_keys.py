@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trainables.config.resolution import settled
+from trainables.config.resolution import with_defaults
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.datasets.registry import find_source
@@ -49,7 +49,7 @@ def idle_notes(
 
 def _draws_no_image(config: TrainConfig, counts: DataCounts) -> bool:
     """Whether no image is drawn: none held out but the data's own, and all others trained on."""
-    keys = settled(config.to_dict(), counts.facts)
+    keys = with_defaults(config.to_dict(), counts.facts)
     held_out, own = keys["validation_images"], counts.own_validation
     kept = own if held_out and own else held_out
     return held_out in (0, own) and keys["train_images"] == counts.train_images - kept

@@ -80,17 +80,17 @@ def classify(error: BaseException) -> Failure:
         for kind in type(cause).__mro__:
             if kind.__name__ in _NAMES:
                 return Failure(_node_or_worker(_NAMES[kind.__name__], cause), text)
-        if (kind_by_text := _told(str(cause))) != "exception":
+        if (kind_by_text := _kind_in_text(str(cause))) != "exception":
             return Failure(kind_by_text, text)
     return Failure("exception", text)
 
 
 def classify_text(text: str) -> Failure:
     """The same for an error of which only the text is left."""
-    return Failure(_told(text), text)
+    return Failure(_kind_in_text(text), text)
 
 
-def _told(text: str) -> FailureKind:
+def _kind_in_text(text: str) -> FailureKind:
     text = text.rpartition(_SETUP)[2]  # all of it where nothing went wrong in a set-up
     error_names = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
     by_name = next((kind for name, kind in _NAMES.items() if name in error_names), None)

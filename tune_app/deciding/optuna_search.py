@@ -17,7 +17,7 @@ from search_spaces.grammar.domains import Choice, Domain, Float, Scalar
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.metrics import WORST_SCORE, score
-from trainables.config.resolution import content, settled
+from trainables.config.resolution import content, with_defaults
 from tune_app.command.choices import OBJECTIVES
 from tune_app.deciding.searcher import SearchContext
 from tune_app.planning.parsed_point import plan_point, whole_point
@@ -178,7 +178,7 @@ def point_of(plan: Plan, planned: Planned) -> dict[str, Scalar] | None:
     It is one where these values, beside what the plan fixes and resolves, are that trial: what a
     space does not name is at its default there, and has to be here.
     """
-    space, config = plan.space, settled(planned.config, plan.rules.data)
+    space, config = plan.space, with_defaults(planned.config, plan.rules.data)
     values: dict[str, Scalar] = {}
     for name, key in space.keys.items():
         if not key.applies({**space.fixed, **values}):

@@ -22,7 +22,7 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
 
     class Worker(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
-            real = _named(workload.trainable)
+            real = _import_class(workload.trainable)
             self.real: Any = object.__new__(real)  # keys of Ray's own bookkeeping
             self.real.setup(
                 config,
@@ -42,7 +42,7 @@ def trainable(workload: Workload) -> type[tune.Trainable]:
     return Worker
 
 
-def _named(path: str) -> type:
+def _import_class(path: str) -> type:
     module, _, name = path.partition(":")
     try:
         attribute: type = getattr(importlib.import_module(module), name)

@@ -67,7 +67,7 @@ def _unanswerable(
     points = [_point(trial.config) for trial in trials]
     reasons_by_question = {}
     for question in space.questions:
-        for words, needed in _lacking(question, points):
+        for words, needed in _shortfalls(question, points):
             reasons = [rejected.reason for rejected in refused if _has(rejected.config, needed)]
             if reasons:  # else the design lacks it, which is reported elsewhere
                 ways = [*_raised(question, points, refused, rules), *_left_out(space, needed)]
@@ -77,7 +77,7 @@ def _unanswerable(
     return reasons_by_question
 
 
-def _lacking(
+def _shortfalls(
     question: Question, points: Sequence[Point]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What the question lacks, in words, and the values that it needs a network of."""
@@ -124,7 +124,7 @@ def _raised(
     more = sorted(_sized(refused, rules), key=lambda point: (point.parameters, point.macs))
 
     def answers(count: int) -> bool:
-        return not any(_lacking(question, [*points, *more[:count]]))
+        return not any(_shortfalls(question, [*points, *more[:count]]))
 
     counts = range(len(more) + 1)
     count = bisect_left(counts, True, key=answers)

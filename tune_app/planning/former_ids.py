@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trainables.config.resolution import OPEN_KEYS, Facts
 from trainables.config.torch_process import TorchProcessError
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.config.trial_id import plain, trial_id
+from trainables.config.trial_id import canonical, trial_id
 from trainables.sizes.budget import InfeasibleError
 from tune_app.record.paths import StudyPaths
 from tune_app.record.study_document import planned_trials
@@ -73,7 +73,7 @@ def _renamed(row: Planned, data: Facts) -> Iterator[tuple[str, TrainConfig]]:
         return
     try:
         config = TrainConfig.from_trial(_whole(row.config))
-        short = plain(config, data)
+        short = canonical(config, data)
         if short != config and trial_id(config, size := config.network_size()) == row.trial_id:
             yield trial_id(short, size), config
     except (

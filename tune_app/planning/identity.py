@@ -15,8 +15,8 @@ from trainables.config.resolution import (
     OPEN_KEYS,
     OPTIMIZER_DEFAULTS,
     content,
-    own_values,
-    unsaid,
+    default_values,
+    without_written_defaults,
 )
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
@@ -77,7 +77,9 @@ def _said_defaults(fixed: Mapping[str, Any], plan: Plan) -> set[str]:
     keys = plan.space.keys
     deciding = {name: _ends(keys[name].domain) for name in DECIDED_BY if name in keys}
     owns = [
-        own_values({**defaults, **fixed, **dict(zip(deciding, one, strict=True))}, plan.rules.data)
+        default_values(
+            {**defaults, **fixed, **dict(zip(deciding, one, strict=True))}, plan.rules.data
+        )
         for one in itertools.product(*deciding.values())
     ]
     return said | {name for name in asked if all(own.get(name) == fixed[name] for own in owns)}
@@ -148,8 +150,10 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
     with contextlib.suppress(ConfigError, IndexError):  # some defaults follow from other keys
         point = whole_point(plan.space, corner_points(plan.space)[0], seed=0)
         expected = configure(point, plan.rules).to_dict()
-    expected = unsaid(expected, plan.rules.data)
-    configs = [unsaid({**fields, **config}, plan.rules.data) for config in configs]
+    expected = without_written_defaults(expected, plan.rules.data)
+    configs = [
+        without_written_defaults({**fields, **config}, plan.rules.data) for config in configs
+    ]
     grows = {"seed", *plan.space.keys}
     if "init" in {*plan.space.fixed, *plan.space.keys}:
         grows |= {*ARCHITECTURE, *OF_A_NETWORK}

@@ -10,7 +10,7 @@ from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.resolution import Facts
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.config.trial_id import plain, trial_id, twin
+from trainables.config.trial_id import canonical, trial_id, twin
 from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.network import NetworkSize
 from trainables.text.count import exact_count
@@ -135,7 +135,7 @@ def classify_point(
 
 def name_trial(config: TrainConfig, size: NetworkSize, rules: PointRules) -> PlannedTrial:
     """The trial under its id, which a default that is written out does not change."""
-    short = plain(config, rules.data)
+    short = canonical(config, rules.data)
     name, other = trial_id(short, size), twin(short, size)
     twin_id = trial_id(other, other.network_size()) if other else ""
     if former := rules.former.get(name):

@@ -13,7 +13,7 @@ from analysis.record.status import TrialStatus
 from analysis.statistics.chance import HELD_OUT, UNTOLD_HELD_OUT, above_chance
 from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
-from trainables.config.resolution import UNKNOWN, Facts, unsaid
+from trainables.config.resolution import UNKNOWN, Facts, without_written_defaults
 
 LOST = ("lost_worker", "lost_node")
 """Kinds of failures that ended a worker."""
@@ -173,7 +173,7 @@ def configuration_key(history: History, name: str) -> str:
     planned = history[name].planned
     if planned is None or not planned.config:
         return name
-    config = unsaid(planned.config, history.data)
+    config = without_written_defaults(planned.config, history.data)
     return repr(sorted((key, one) for key, one in config.items() if key != "seed"))
 
 

@@ -115,7 +115,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
         except (RecordError, OSError) as problem:
             problems.append(f"--reuse-from: {problem}")
             continue
-        reused = _wanted(plan, source_rows) - finished
+        reused = _reusable_ids(plan, source_rows) - finished
         finished |= reused
         rows += _of_trials(source_rows, reused, {name for name in history.trials if name in reused})
     if problems:
@@ -136,9 +136,9 @@ def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]
     ]
 
 
-def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
-    there = History(rows)
-    finished = {name for name, one in there.trials.items() if one.known and one.planned}
+def _reusable_ids(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
+    history = History(rows)
+    finished = {name for name, one in history.trials.items() if one.known and one.planned}
     if not plan.open_ended:
         return finished & {trial.trial_id for trial in plan.trials}
     from tune_app.deciding.optuna_search import point_of  # imports optuna
@@ -146,7 +146,7 @@ def _wanted(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
     return {
         name
         for name in finished
-        if (row := there[name].planned) and point_of(plan, row) is not None
+        if (row := history[name].planned) and point_of(plan, row) is not None
     }
 
 

@@ -15,7 +15,12 @@ from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
-from trainables.config.resolution import OPEN_KEYS, own_values, settled, unsaid
+from trainables.config.resolution import (
+    OPEN_KEYS,
+    default_values,
+    with_defaults,
+    without_written_defaults,
+)
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.augmentation import choose_augmentation
@@ -71,7 +76,7 @@ def test_any_key_that_says_its_default_is_the_same_trial_and_study(options, base
     fixed, keys = BASES[base], {"schedule": Key(Choice(("dawn",)))}
     plain = make_plan(options, space(keys, **fixed))
     (trial,) = plain.trials
-    taken, others = settled(trial.config.to_dict(), plain.rules.data), {}
+    taken, others = with_defaults(trial.config.to_dict(), plain.rules.data), {}
     for name in KEYS:
         if taken[name] is None or name in keys:
             continue  # left out, it stands for nothing that could be said
@@ -84,7 +89,7 @@ def test_any_key_that_says_its_default_is_the_same_trial_and_study(options, base
 def test_every_open_key_is_tried_above():
     config = TrainConfig.from_trial({"dataset": "digits"})
     data = {"train_images": 9, "held_out": 1, "own_validation": 0, "flips": True}
-    assert own_values(config.to_dict(), data).keys() == {*OPEN_KEYS}
+    assert default_values(config.to_dict(), data).keys() == {*OPEN_KEYS}
     left_open = {field.name for field in dataclasses.fields(TrainConfig) if field.default is None}
     sizes = {"rank_divisor", "rank_scale", "rank", "parameters", "compression", "ranks"}
     assert left_open - sizes == {*OPEN_KEYS}
@@ -103,12 +108,14 @@ def test_what_training_takes_is_what_leaving_a_key_out_stands_for(tmp_path):
         config = TrainConfig.from_trial(
             {"dataset": "folder", "network": "resnet9", "classes": 2, **keys}
         )
-        found = settled(config.to_dict(), data.counts.facts)
+        found = with_defaults(config.to_dict(), data.counts.facts)
         counts = found["validation_images"], found["train_images"]
         assert counts == count_images(config, data.counts)
         how = choose_augmentation(config, 32, flips=data.flips)
         assert (how.crop, how.cutout, how.flip) == (found["crop"], found["cutout"], found["flip"])
-        assert unsaid(found, data.counts.facts) == unsaid(config.to_dict(), data.counts.facts)
+        assert without_written_defaults(found, data.counts.facts) == without_written_defaults(
+            config.to_dict(), data.counts.facts
+        )
 
 
 def test_a_searched_default_has_both_arms_and_one_trial_each(options):

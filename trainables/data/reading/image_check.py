@@ -111,12 +111,12 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
         _remember(memory, folder.root, found)
     checked = CheckedFolder(folder, found)
     if checked.unreadable and not skip_unreadable:
-        raise DatasetError(_named(checked.unreadable))
+        raise DatasetError(_unreadable_message(checked.unreadable))
     _refuse_empty(checked)
     return checked
 
 
-def _named(unreadable: Mapping[Path, str]) -> str:
+def _unreadable_message(unreadable: Mapping[Path, str]) -> str:
     problems = "; ".join(f"{name(path)} ({problem})" for path, problem in unreadable.items())
     subject = "1 file cannot be read as an image" if len(unreadable) == 1 else (
         f"{len(unreadable):,} files cannot be read as images"
@@ -134,7 +134,7 @@ def _refuse_empty(checked: CheckedFolder) -> None:
     if empty:
         raise DatasetError(
             f"of these classes no image can be read: {', '.join(empty)}; "
-            + _named(checked.unreadable)
+            + _unreadable_message(checked.unreadable)
         )
 
 
