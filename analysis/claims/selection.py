@@ -51,11 +51,20 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
         for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
     }
     adjusted = hochberg([best.p if best else math.nan for best in winners.values()])
+    several = len(winners) > 1
     claims = [
-        _claim(study, question, budget, best, budgets[budget], p, tuned=gathered.tuned)
+        _claim(
+            study,
+            question,
+            budget,
+            best,
+            budgets[budget],
+            p if several else None,
+            tuned=gathered.tuned,
+        )
         for (budget, best), p in zip(winners.items(), adjusted, strict=True)
     ]
-    if len(claims) < 2:
+    if not several:
         return claims
     return [_summary(question, winners, claims, adjusted), *claims]
 
@@ -166,7 +175,7 @@ def _claim(
     budget: Any,
     best: Winner | None,
     arms: list[Sized],
-    p: float,
+    p: float | None,
     *,
     tuned: bool,
 ) -> Claim:
