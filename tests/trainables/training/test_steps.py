@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from tests.trainables.training.test_foreign import KEYS
 from tests.trainables.training.test_trainer import assert_same, trained
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.config.trial_id import plain, trial_id
+from trainables.config.trial_id import canonical, trial_id
 from trainables.training.steps import balanced_weights
 from trainables.training.trainer import Trainer
 
@@ -50,7 +50,7 @@ def test_without_batchnorm_parts_train_as_the_whole_batch(digits, no_norm, micro
 def test_parts_are_another_trial_and_the_whole_batch_is_none(digits, tiny):
     names = []
     for micro_batch in (None, tiny.batch_size, 16):
-        config = plain(tiny.with_values(micro_batch=micro_batch))
+        config = canonical(tiny.with_values(micro_batch=micro_batch))
         names.append(trial_id(config, config.network_size()))
     assert names[0] == names[1] != names[2]
     assert_same(
