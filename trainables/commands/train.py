@@ -17,6 +17,7 @@ import typer
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
 from trainables.compiled.switch import use_torch_alone
+from trainables.config.checkpoint_place import expected_bytes
 from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -148,8 +149,7 @@ def _check_room(folder: Path, config: TrainConfig, parameters: int) -> None:
         ValueError: the disk has less room than a checkpoint takes.
     """
     tempfile.TemporaryFile(dir=folder).close()
-    per_parameter = 3 if config.optimizer == "adamw" else 2  # it and its averages, in fp32
-    needed = 4 * per_parameter * parameters
+    needed = expected_bytes(parameters, config.optimizer, config.epochs)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where checkpoints are stored, and their names. Standard library only."""
+"""Where checkpoints are stored, their names and their size. Standard library only."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ class CheckpointName:
         """The name; None where ``text`` is not the name of a checkpoint."""
         match = re.fullmatch(r"e(\d+)-a(\d+)(?:-b(\d+))?", text)
         return cls(int(match[1]), int(match[3] or 0), int(match[2])) if match else None
+
+
+STATE_BYTES_PER_EPOCH = 800
+"""Of each checkpoint: what the trial has reported."""
+
+OF_A_WEIGHT = {"sgd": 2, "adamw": 3}
+"""Numbers in fp32 for each weight: itself and the optimiser's averages."""
+
+
+def expected_bytes(parameters: int, optimizer: str, epochs: int) -> int:
+    """The bytes of a checkpoint: tensors in fp32 and the state file.
+
+    BatchNorm's statistics are less than 5 % of the weights.
+    """
+    numbers = (OF_A_WEIGHT[optimizer] + 0.05) * parameters
+    return int(4 * numbers) + STATE_BYTES_PER_EPOCH * epochs
 
 
 def study_checkpoints(folder: Path, document: Mapping[str, Any]) -> str:

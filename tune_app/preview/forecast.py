@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import humanize
 
+from trainables.config.checkpoint_place import expected_bytes
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import most_chosen
 from tune_app.preview.progress import StudyProgress
@@ -16,7 +17,6 @@ from tune_app.preview.progress import StudyProgress
 RECORD_BYTES_PER_EPOCH = 1_500  # a ledger row, TensorBoard's scalars, rows of two tables
 RECORD_BYTES_PER_TRIAL = 10_000  # its log, its rows, TensorBoard's HParams, its part of the report
 REPORT_BYTES = 3_500_000  # the report and its figures
-STATE_BYTES_PER_EPOCH = 800  # of each checkpoint: what the trial has reported
 SLOTS = 2  # where nothing has run yet
 
 YEAR = 365 * 24 * 3600.0  # seconds
@@ -97,5 +97,5 @@ def _second_stage(plan: Plan, progress: StudyProgress) -> tuple[PlannedTrial, ..
 
 
 def checkpoint_bytes(trial: PlannedTrial) -> int:
-    """Weights and momentum in fp32, BatchNorm's statistics (less than 5 %), and the state file."""
-    return int(2.05 * 4 * trial.size.parameters) + STATE_BYTES_PER_EPOCH * trial.config.epochs
+    """The expected size of a trial's checkpoint."""
+    return expected_bytes(trial.size.parameters, trial.config.optimizer, trial.config.epochs)
