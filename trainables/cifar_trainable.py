@@ -198,9 +198,8 @@ class CifarTrainable(tune.Trainable):
         return metrics
 
     def _pauses(self) -> bool:
-        advanced = (
-            self._trainer.batches_done > self._saved_batch
-        )  # else it would do nothing but save
+        # without an advance it would do nothing but save
+        advanced = self._trainer.batches_done > self._saved_batch
         return bool(self._checkpoints.request()) or (advanced and self._checkpoints.is_due())
 
     def _save(self) -> None:

@@ -54,9 +54,8 @@ class Pictures:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
-        except (
-            BrokenPipeError
-        ):  # the process has ended; the reason is raised at the end of the context
+        except BrokenPipeError:
+            # the process has ended; the reason is raised at the end of the context
             self._process.poll()
 
     def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:

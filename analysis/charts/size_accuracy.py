@@ -191,9 +191,8 @@ def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def _probabilities(data: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     """The probability of each front point as a number above it, where there is room."""
-    first = data[data["on_front"]].drop_duplicates(
-        "size"
-    )  # of points with equal size, as in the table
+    # the first of points with equal size, as in the table
+    first = data[data["on_front"]].drop_duplicates("size")
     front = _without_overlap(first, room=math.log(data["size"].max() / data["size"].min()) / LABELS)
     front = front.assign(words=front["probability"].map(probability))
     words = alt.Chart(front[["size", "accuracy", "words"]]).encode(x=x, y=y, text="words:N")

@@ -107,11 +107,9 @@ def lost_arms(
     for name in (question.within, *question.keys):
         (column,) = columns([name])
         values = values_of(study.space, name)
-        choosing_trials = (
-            choosing_trials[choosing_trials[column].isna() | choosing_trials[column].isin(values)]
-            if values
-            else choosing_trials
-        )
+        if values:
+            tried = choosing_trials[column]
+            choosing_trials = choosing_trials[tried.isna() | tried.isin(values)]
     for values, rows in choosing_trials.groupby(arm_columns, sort=False, dropna=False):
         arm = {name: plain(value) for name, value in zip(arm_columns, values, strict=True)}
         stopped = (rows["status"] == TrialStatus.STOPPED).all()

@@ -97,9 +97,8 @@ def export_frame(studies: Sequence[Study], table: str) -> pd.DataFrame:
     if len(frames) == 1:
         return frames[0]
     names = [study.name for study in studies]
-    if len(set(names)) < len(
-        names
-    ):  # studies of equal names: copies, or in several results folders
+    # studies of equal names are copies, or lie in several results folders
+    if len(set(names)) < len(names):
         names = [str(study.folder) for study in studies]
     labelled = [frame.assign(study=name) for frame, name in zip(frames, names, strict=True)]
     combined = pd.concat(labelled, ignore_index=True)

@@ -13,8 +13,6 @@ import pandas as pd
 
 from trainables.config.resolution import DECIDED_BY, OPEN_KEYS, default_values, read_facts
 
-DECIDING = tuple(name for name in DECIDED_BY if name != "optimizer")
-
 
 def in_one_spelling(
     trials: pd.DataFrame, info: Mapping[str, Any], said: Iterable[str] | None = None
@@ -26,7 +24,7 @@ def in_one_spelling(
         info: study.json; without one, what follows from the data stays as it is.
         said: the open keys whose values are said; those that the space searches unless given.
     """
-    if not len(trials) or not {*DECIDING, *OPEN_KEYS} <= {*trials}:
+    if not len(trials) or not {*DECIDED_BY, *OPEN_KEYS} <= {*trials}:
         return trials
     searched = (info.get("space") or {}).get("keys") or {}
     said = set(searched) if said is None else set(said)
@@ -45,8 +43,8 @@ def in_one_spelling(
 def _default_values(trials: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
     """For each trial what leaving an open key out stands for; missing where that is unknown."""
     data = read_facts(info.get("dataset"))
-    kinds = trials[list(DECIDING)].astype("object").where(trials[list(DECIDING)].notna(), None)
-    numbers = trials.groupby(list(DECIDING), dropna=False, sort=False).ngroup()
+    kinds = trials[list(DECIDED_BY)].astype("object").where(trials[list(DECIDED_BY)].notna(), None)
+    numbers = trials.groupby(list(DECIDED_BY), dropna=False, sort=False).ngroup()
     first = kinds[~numbers.duplicated()]
     known = trials["image_size"].notna() & trials["batch_size"].notna()  # else its plan is lost
     own = pd.DataFrame(

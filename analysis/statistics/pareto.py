@@ -76,9 +76,8 @@ def _fresh_means(
     """(draws, configurations): simulated means of a fresh set of seeds."""
     draws = int(min(draws, max(200, CELLS // max(len(mean), 1))))
     centre, variance = _posterior(mean, n, sd)
-    doubt = np.sqrt(
-        df / rng.chisquare(df, size=(draws, 1))
-    )  # the standard deviation is an estimate itself
+    # the standard deviation is an estimate itself
+    doubt = np.sqrt(df / rng.chisquare(df, size=(draws, 1)))
     spread = np.sqrt(variance + sd**2 / n)
     return centre + doubt * spread * rng.standard_normal((draws, len(mean)))
 

@@ -97,9 +97,8 @@ def grid(study: Study) -> pd.DataFrame:
     for name in config_names(trials):
         written = known[name].reset_index(drop=True)
         sized = known[list(SIZE_COLUMNS)].notna().any(axis=1).reset_index(drop=True)
-        if (
-            name in SIZE_COLUMNS
-        ):  # one key gives the size: the trial's key for it does not hold for the alias
+        # one key gives the size: the trial's key for it does not hold for the alias
+        if name in SIZE_COLUMNS:
             aliased[name] = written.where(sized, aliased[name])
         else:
             aliased[name] = written.where(written.notna(), aliased[name])

@@ -49,9 +49,8 @@ def confirming_trials(study: Study) -> pd.DataFrame:
     """The trials that trained on all images, of the study and of its confirmation."""
     trials, folder = study.trials, confirmation_folder(study)
     if folder is not None:
-        with contextlib.suppress(
-            RecordError, TableError
-        ):  # a confirmation that cannot be read is ignored
+        # a confirmation that cannot be read is ignored
+        with contextlib.suppress(RecordError, TableError):
             trials = pd.concat([trials, load_study(folder).trials], ignore_index=True)
     return trials[trials["validation_images"] == 0]
 

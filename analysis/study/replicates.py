@@ -102,9 +102,8 @@ def front_of(frame: pd.DataFrame, x: str) -> pd.DataFrame:
     The mean over choosing seeds is too high after a choice, so that configurations with no other
     runs have no place on the front.
     """
-    from analysis.statistics.pareto import (
-        pareto,
-    )  # imports scipy.optimize, which ``status`` does not need
+    # imports scipy.optimize, which ``status`` does not need
+    from analysis.statistics.pareto import pareto
 
     if not frame["estimated"].any():
         return pareto(frame, x)

@@ -171,6 +171,11 @@ def _hard(
     return Design(what, draw, asked, studies, second_stage=True, fast=draw)
 
 
+def _method(what: str, draw: Draw, asked: dict[str, tuple[float, float]]) -> Design:
+    """Of two ways to test, side by side."""
+    return Design(what, draw, asked, CHEAP, fast=draw, method=True)
+
+
 NO_BOUND: dict[str, tuple[float, float]] = {}
 """Of designs in which no test of so few runs can be right: they are measured, and said to be."""
 
@@ -203,29 +208,20 @@ HARD = {
         shaped(1, 5, NORMAL, SKEWED, 6.0),
         NO_BOUND,
     ),
-    "method: blocks are weighed by their runs, one arm exponential and 6 times noisier": Design(
+    "method: blocks are weighed by their runs, one arm exponential and 6 times noisier": _method(
         "8 blocks, n = 3",
-        _noisy_skew := shaped(8, 3, NORMAL, SKEWED, 6.0, moderated=moderated_variances),
+        shaped(8, 3, NORMAL, SKEWED, 6.0, moderated=moderated_variances),
         FALSE,
-        CHEAP,
-        fast=_noisy_skew,
-        method=True,
     ),
-    "method: blocks are weighed by their runs, 1.2 σ ahead": Design(
+    "method: blocks are weighed by their runs, 1.2 σ ahead": _method(
         "8 blocks, n = 3, normal noise",
-        _ahead := shaped(8, 3, NORMAL, NORMAL, effect=1.2, moderated=moderated_variances),
+        shaped(8, 3, NORMAL, NORMAL, effect=1.2, moderated=moderated_variances),
         SHOWN,
-        CHEAP,
-        fast=_ahead,
-        method=True,
     ),
-    "method: the chance of error counts double, 1 block of 10 runs, 1.6 σ ahead": Design(
+    "method: the chance of error counts double, 1 block of 10 runs, 1.6 σ ahead": _method(
         "normal noise",
-        _once := shaped(1, 10, NORMAL, NORMAL, effect=1.6, plain=plain_welch),
+        shaped(1, 10, NORMAL, NORMAL, effect=1.6, plain=plain_welch),
         SHOWN,
-        CHEAP,
-        fast=_once,
-        method=True,
     ),
     "select, 2 families, n = 5, one exponential and 6 times noisier": _hard(
         "4 budgets", skewed_family(2, 5, 4), NO_BOUND, 1_000
@@ -234,21 +230,15 @@ HARD = {
         "no effect; half the skew of an exponential", shaped(1, 5, NORMAL, BENT, 3.0)
     ),
     "method: chances of error would count triple, 1 block of 5 runs, one exponential and 6 times"
-    " noisier": Design(
+    " noisier": _method(
         "no effect",
-        _tripled := shaped(1, 5, NORMAL, SKEWED, 6.0, triple=triple),
+        shaped(1, 5, NORMAL, SKEWED, 6.0, triple=triple),
         NO_BOUND,
-        CHEAP,
-        fast=_tripled,
-        method=True,
     ),
-    "method: chances of error would count triple, 1 block of 5 runs, 2.45 σ ahead": Design(
+    "method: chances of error would count triple, 1 block of 5 runs, 2.45 σ ahead": _method(
         "normal noise",
-        _lead := shaped(1, 5, NORMAL, NORMAL, effect=2.45, triple=triple),
+        shaped(1, 5, NORMAL, NORMAL, effect=2.45, triple=triple),
         NO_BOUND,
-        CHEAP,
-        fast=_lead,
-        method=True,
     ),
     "select, 2 families, n = 5, one skewed and 3 times noisier": _hard(
         "4 budgets; half the skew of an exponential",

@@ -210,11 +210,8 @@ UNKNOWN: Facts = MappingProxyType({})
 OPEN_KEYS = ("crop", "cutout", "micro_batch", "flip", "validation_images", "train_images")
 """Keys that may be left open, and whose value then follows from other keys or from the data."""
 
-DECIDED_BY = (
-    *("image_size", "random_resized_crop", "batch_size", "protocol", "validation_images"),
-    *("optimizer",),
-)
-"""Keys that decide what an open key, a rate or a decay stands for."""
+DECIDED_BY = ("image_size", "random_resized_crop", "batch_size", "protocol", "validation_images")
+"""Keys that decide what an open key stands for."""
 
 
 def default_values(keys: Mapping[str, Any], data: Facts = UNKNOWN) -> dict[str, Any]:

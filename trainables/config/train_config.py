@@ -150,7 +150,7 @@ class TrainConfig:
                 values[name] = parse_value(name, raw[name], _types(name), fields[name].metadata)
             except ValueError as problem:
                 problems.append(str(problem))
-        keys = _defaults() | values
+        keys = default_keys() | values
         if values.keys() >= raw.keys() & {"layer", *SIZE_KEYS}:  # a wrong size is not a missing one
             problems += network_clashes(keys)
         problems += training_clashes(keys) + image_clashes(keys)
@@ -216,11 +216,12 @@ def complete_config(recorded: dict[str, Any]) -> dict[str, Any]:
 
     Defaults of newer keys are the behaviour of older versions.
     """
-    return {**_defaults(), **with_present_values(recorded)}
+    return {**default_keys(), **with_present_values(recorded)}
 
 
 @functools.cache
-def _defaults() -> dict[str, Any]:
+def default_keys() -> dict[str, Any]:
+    """Every key with its default; not to be changed."""
     return {name: key.default for name, key in _fields().items()}
 
 

@@ -80,9 +80,8 @@ class _Meter(TorchFunctionMode):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        from torch.utils.flop_counter import (
-            FlopCounterMode,
-        )  # triton: 0.3 s, and workers count none
+        # imports triton, for 0.3 s, and a worker counts nothing
+        from torch.utils.flop_counter import FlopCounterMode
 
         self.counter = FlopCounterMode(display=False, custom_mapping=_formulas())
         self.flops: Counter[str] = Counter()

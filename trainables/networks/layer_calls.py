@@ -30,9 +30,8 @@ def put_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
     """Replaces a layer by another, under each of its names."""
     replaced = module.get_submodule(name)
     for parent in list(module.modules()):
-        for child, one in list(
-            parent._modules.items()
-        ):  # named_children lists each child under one name only
+        # named_children lists each child under one name only
+        for child, one in list(parent._modules.items()):
             if one is replaced:
                 parent.register_module(child, layer)
 

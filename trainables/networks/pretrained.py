@@ -50,9 +50,8 @@ def _torchvision(name: str, reference: Reference) -> TrainedWeights:
         network = models.get_model_builder(name)(weights=weights)
     how = weights.transforms()
     mean, std = how.mean, how.std
-    if getattr(
-        network, "transform_input", False
-    ):  # the network itself converts ImageNet's normalisation to halves
+    # such a network itself converts ImageNet's normalisation to halves
+    if getattr(network, "transform_input", False):
         mean = std = HALF
     return TrainedWeights(_state(network), write_normalization(mean, std))
 

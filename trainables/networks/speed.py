@@ -12,9 +12,8 @@ from trainables.networks.registry import make_module
 from trainables.sizes.layer_table import LayerTable
 
 LARGEST_BATCH = 16  # images
-ACTIVATION_BYTES = (
-    2**26
-)  # of the largest layer's inputs and outputs, so that small machines suffice
+ACTIVATION_BYTES = 2**26
+"""Of the largest layer's inputs and outputs, so that small machines suffice."""
 STEPS = 4
 LONGEST_SECONDS = 20.0
 

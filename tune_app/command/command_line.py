@@ -55,9 +55,8 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
             list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
         )
     except Exception as problem:
-        if not hasattr(
-            problem, "format_message"
-        ):  # a usage error of click, or of the copy that typer contains
+        # click's usage errors have it, also those of the copy that typer contains
+        if not hasattr(problem, "format_message"):
             raise
         raise UsageError([problem.format_message()]) from problem
     if not isinstance(result, RunOptions):

@@ -130,9 +130,8 @@ def private_temp_dir() -> Path:
     with contextlib.suppress(FileExistsError):
         private.mkdir(mode=0o700)
     status = private.lstat()
-    if (
-        not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
-    ):  # the folder belongs to another user
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_own:
         private = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=within))
     private.chmod(0o700)
     return private / "ray"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.config.train_config import TrainConfig
+from trainables.config.train_config import default_keys
 from trainables.data.sources import DataRequest
 from tune_app.command.options import RunOptions
 
@@ -16,7 +15,7 @@ DATA_KEYS = ("dataset", "image_size", "resize")
 
 def data_request(fixed: Mapping[str, Any], options: RunOptions) -> DataRequest:
     """The images that the fixed keys of a study, or the keys of a trial, and the options name."""
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    defaults = default_keys()
     keys = {name: fixed.get(name, defaults[name]) for name in DATA_KEYS if name in defaults}
     return DataRequest(
         **keys,

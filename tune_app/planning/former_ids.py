@@ -76,12 +76,8 @@ def _renamed(row: Planned, data: Facts) -> Iterator[tuple[str, TrainConfig]]:
         short = canonical(config, data)
         if short != config and trial_id(config, size := config.network_size()) == row.trial_id:
             yield trial_id(short, size), config
-    except (
-        ConfigError,
-        InfeasibleError,
-        TorchProcessError,
-    ):  # a network that is no more: its trials stay as they are
-        return
+    except (ConfigError, InfeasibleError, TorchProcessError):
+        return  # a network that is no more: its trials stay as they are
 
 
 def _whole(config: Mapping[str, Any]) -> dict[str, Any]:

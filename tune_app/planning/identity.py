@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from trainables.config.resolution import (
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
-from trainables.config.train_config import RECIPE_VERSION, ConfigError, TrainConfig
+from trainables.config.train_config import RECIPE_VERSION, ConfigError, default_keys
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import configure, whole_point
 from tune_app.planning.plan import Plan
@@ -40,7 +39,7 @@ def study_identity(plan: Plan) -> dict[str, Any]:
     the study put for open values such as ``precision="auto"``, ``searched`` the other keys: one
     that was fixed and is searched now widens the study.
     """
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    defaults = default_keys()
     said = _said_defaults(plan.space.fixed, plan)
     fixed = {
         name: value
@@ -73,7 +72,7 @@ def _said_defaults(fixed: Mapping[str, Any], plan: Plan) -> set[str]:
     asked = [name for name in OPEN_KEYS if name in fixed]
     if not asked:
         return said
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    defaults = default_keys()
     keys = plan.space.keys
     deciding = {name: _ends(keys[name].domain) for name in DECIDED_BY if name in keys}
     owns = [
@@ -145,7 +144,7 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
 
     Searched keys and seeds are growth; a starting point brings its own network.
     """
-    fields = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    fields = default_keys()
     expected = {**fields, **plan.space.fixed, **plan.rules.resolved}
     with contextlib.suppress(ConfigError, IndexError):  # some defaults follow from other keys
         point = whole_point(plan.space, corner_points(plan.space)[0], seed=0)

@@ -159,9 +159,9 @@ def _former_ids(
     options: RunOptions, space: SearchSpace, counts: DataCounts
 ) -> Mapping[str, FormerId]:
     """The trials of the study that is gone on with that have ids of before."""
-    return (
-        {} if options.fresh else stored_former_ids(study_paths(options, space.name), counts.facts)
-    )
+    if options.fresh:
+        return {}
+    return stored_former_ids(study_paths(options, space.name), counts.facts)
 
 
 def _problems(space: ResolvedSpace, search: str, options: RunOptions) -> Iterable[str]:

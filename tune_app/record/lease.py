@@ -155,9 +155,8 @@ class Lease:
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):
             began = time.monotonic()
-            with contextlib.suppress(
-                Exception
-            ):  # full, absent or away: the next renewal may succeed
+            # full, absent or away: the next renewal may succeed
+            with contextlib.suppress(Exception):
                 if self._is_taken():
                     self.lost_event.set()
                     return
@@ -205,9 +204,8 @@ class Lease:
             if (now := self._read()) != holder:
                 return now
             patience = max(patience, READS_WAITED * (time.monotonic() - asked))
-            if not is_told and waited > min(
-                1.5 * self.renew, patience / 2
-            ):  # by then a renewal is due
+            renewal_due = min(1.5 * self.renew, patience / 2)
+            if not is_told and waited > renewal_due:
                 is_told = True
                 text = (
                     "%s was last driven by %s; a study has one driver at a time, so waiting up to "

@@ -112,9 +112,8 @@ def _files_below(top: Path) -> Iterator[str]:
     """The relative paths of all files below; raises for unreadable folders, unlike ``rglob``."""
 
     def fail(problem: OSError) -> None:
-        if not isinstance(
-            problem, FileNotFoundError
-        ):  # removed in the meantime, or it never existed
+        # a missing one was removed in the meantime, or never existed
+        if not isinstance(problem, FileNotFoundError):
             raise problem
 
     for folder, _, names in os.walk(top, onerror=fail):

@@ -39,10 +39,8 @@ def open_study(prepared: PreparedStudy, lost_event: threading.Event) -> OpenStud
     ledger = Ledger(
         folder, study_id=prepared.name.study_id, wait_for_space=partial(disk.wait, folder)
     )
-    history, copy = (
-        History(record.rows, plan.rules.data),
-        _record_copy(prepared, ledger, lost_event),
-    )
+    history = History(record.rows, plan.rules.data)
+    copy = _record_copy(prepared, ledger, lost_event)
 
     def write(*rows: AnyRow) -> None:
         ledger.append(*rows)

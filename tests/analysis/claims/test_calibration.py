@@ -16,20 +16,21 @@ WHOLE_REPORT = (
 """Designs that ask the report's words; twenty studies of each."""
 
 
-def holds(name: str, share: float) -> None:
-    """No counted rate lies beyond what was asked, as far as these studies can tell."""
-    found = calibrate(name, share=share)
-    for outcome, (low, high) in DESIGNS[name].asked.items():
-        rate = found["rates"][outcome]
-        assert rate["low"] <= high, (outcome, rate)
-        assert rate["high"] >= low, (outcome, rate)
+def missed(name: str, share: float) -> dict[str, dict]:
+    """The counted rates that lie beyond what was asked, as far as these studies can tell."""
+    rates = calibrate(name, share=share)["rates"]
+    return {
+        outcome: rates[outcome]
+        for outcome, (low, high) in DESIGNS[name].asked.items()
+        if not (rates[outcome]["low"] <= high and rates[outcome]["high"] >= low)
+    }
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_the_test_alone_is_right_as_often_as_it_says(name):
-    holds(name, share=0.25)
+    assert missed(name, share=0.25) == {}
 
 
 @pytest.mark.parametrize("name", WHOLE_REPORT)
 def test_the_report_is_right_as_often_as_it_says(name):
-    holds(name, share=0.1)
+    assert missed(name, share=0.1) == {}

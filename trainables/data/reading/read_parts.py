@@ -182,9 +182,8 @@ class ReadParts:
             for array, own in labels.items():
                 own[rows[to == array]] = read.labels[to == array]
             digests.append((name, read.digest))
-            own_parts = (
-                to if name == "train" else [name] * len(to)
-            )  # some of train may be test pictures
+            # some of the train part may be test pictures
+            own_parts = to if name == "train" else [name] * len(to)
             pictures += zip(read.pictures, map(str, own_parts), read.labels.tolist(), strict=True)
         self._check(labels)
         parts = [(arrays[name], labels[name]) for name in ("train", "test")]

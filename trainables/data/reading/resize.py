@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-BILINEAR = (
-    Image.Resampling.BILINEAR
-)  # Pillow's filter, which averages over all source pixels of a target pixel
+BILINEAR = Image.Resampling.BILINEAR
+"""Pillow's filter, which averages over all source pixels of a target pixel."""
 
 
 def crop(image: Image.Image, side: int) -> Image.Image:

@@ -99,9 +99,8 @@ class _TextFinder(MetaPathFinder, InspectLoader):
         own = {name.split(".")[1] for name in self.modules[package] if "." in name}
         importing = _importing(package, own)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": importing}
-        exec(
-            compile(code.text, code.place, "exec"), module.__dict__
-        )  # the user's own global import
+        # with the user's own global imports
+        exec(compile(code.text, code.place, "exec"), module.__dict__)
 
 
 def _importing(package: str, own: set[str]) -> Callable[..., Any]:
