@@ -25,6 +25,12 @@ from trainables.files.study_folder import LEDGER
 RIVAL = "automatic_ranks"
 """The one of them that is not a space: ``benchmarks/study/automatic_ranks.py``."""
 
+CONFIRMED = {
+    "d_families-confirm": ("--confirm=3", "--top=3", "--max-parameters=12400"),
+    "d_dense-confirm": ("--confirm=3",),
+}
+"""The options that confirm a study on the test set, by the name of what that makes."""
+
 ORDER = (
     "a_weight_decay",
     "d_families",
@@ -37,10 +43,20 @@ ORDER = (
     "d_dense",
     "all_images",
     "all_images_dense",
+    *CONFIRMED,
+    "d_one_percent",
+    "b_decays",
+    "c_decays",
+    "d_decays",
 )
 """As docs/results/study/plan.md has it."""
 
 SMALL = ("small_families",)
+
+
+def searched(name: str) -> str:
+    """The space's name: a confirmation is that of the study that it confirms."""
+    return name.removesuffix("-confirm")
 
 
 def command(name: str, data_dir: str | None, results: Path) -> list[str]:
@@ -48,8 +64,9 @@ def command(name: str, data_dir: str | None, results: Path) -> list[str]:
     if name == RIVAL:
         call = ["-m", f"benchmarks.study.{RIVAL}", "--results-dir", str(results / RIVAL)]
     else:
-        space = (PUBLISHED / "spaces" / f"{name}.toml").relative_to(ROOT)
+        space = (PUBLISHED / "spaces" / f"{searched(name)}.toml").relative_to(ROOT)
         call = ["run_tune.py", "--space", str(space), "--results-dir", str(results)]
+        call += CONFIRMED.get(name, ())
     return [sys.executable, *call, *(["--data-dir", data_dir] if data_dir else [])]
 
 
@@ -74,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 pack(name, given.results_dir)
             continue
         if name not in SMALL:
-            restore(name, given.results_dir)
+            for one in {searched(name), name}:
+                restore(one, given.results_dir)
         code = subprocess.run(command(name, given.data_dir, given.results_dir), cwd=ROOT).returncode
         if code:
             return code
