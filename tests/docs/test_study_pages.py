@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks.study.leads import QUESTIONS, leads
+
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "docs" / "results" / "study"
 
@@ -19,8 +21,8 @@ def recorded(name: str) -> pd.DataFrame:
 
 
 def points(value: float) -> str:
-    """As the pages write a fraction: 0.0082 → .82, 0.0121 → 1.21, -0.0057 → −.57."""
-    return re.sub(r"^(−?)0\.", r"\1.", f"{100 * value:.2f}".replace("-", "−"))
+    """As the pages write points: 0.82 → .82, 1.21 → 1.21, -0.57 → −.57."""
+    return re.sub(r"^(−?)0\.", r"\1.", f"{value:.2f}".replace("-", "−"))
 
 
 def test_the_page_of_families_holds_its_tables_numbers():
@@ -38,59 +40,20 @@ def test_the_page_of_families_holds_its_tables_numbers():
         assert line.endswith(f"| {accuracy.mean():.2%} | {100 * half:.2f} |".replace("%", " %"))
 
 
-@pytest.mark.parametrize("layer", ["cp", "tensor_train", "tucker"])
-def test_the_leads_over_the_narrower_dense_network_are_welchs(layer):
-    fresh = recorded("d_families").query("seed >= 1000 and compression_budget == 0.03")
-    wider = fresh.query("layer == 'dense' and budget_side == 'above'")["val_accuracy_last"]
-    runs = fresh.query("layer == @layer")["val_accuracy_last"]
-    low, high = stats.ttest_ind(runs, wider, equal_var=False).confidence_interval()
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
+def test_the_leads_over_the_narrower_dense_network_are_those_that_the_command_prints(question):
     page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
-    told = page.partition("It does for three families:")[2].partition(";")[0]
-    lead = runs.mean() - wider.mean()
-    assert f"{layer} +{points(lead)}" in told
-    assert f"({points(low)} to {points(high)})" in told
+    for lead in leads(question):
+        told = rf"{points(lead.points)}( points)? \({points(lead.low)} to {points(lead.high)}"
+        assert re.search(rf"{lead.layer} [a-z ]*\+?{told}", page)
 
 
-def welch(ours: pd.Series, theirs: pd.Series) -> tuple[float, float, float]:
-    """How far the first mean lies above the second, and the 95 % interval of that."""
-    low, high = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
-    return ours.mean() - theirs.mean(), low, high
-
-
-def test_the_lead_over_a_dense_network_at_its_own_rate_is_that_of_its_record():
-    dense = recorded("d_dense")
-    choosing = dense.query("seed < 1000").groupby("learning_rate")["val_accuracy_last"].mean()
-    theirs = dense[(dense["seed"] >= 1000) & (dense["learning_rate"] == choosing.idxmax())]
-    assert len(theirs) == 5
-    fresh = recorded("d_families").query("seed >= 1000 and compression_budget == 0.03")
-    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
-    told = page.partition("The leads are then")[2].partition("CP itself")[0].replace(" points", "")
-    for layer in ("cp", "tensor_train", "tucker"):
-        ours = fresh.query("layer == @layer")["val_accuracy_last"]
-        lead, low, high = welch(ours, theirs["val_accuracy_last"])
-        assert f"{layer} +{points(lead)} ({points(low)} to {points(high)})" in told
-        if layer == "cp":
-            readme = (ROOT / "README.md").read_text(encoding="utf-8")
-            said = (
-                f"by {100 * lead:.1f} points (95 % interval {100 * low:.1f} to {100 * high:.1f}, n"
-            )
-            assert said in " ".join(readme.split())
-
-
-def test_the_leads_on_all_images_are_those_of_their_record():
-    runs = recorded("all_images")
-    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
-    theirs = runs.query("layer == 'dense' and budget_side == 'above'")["test_accuracy"]
-    for layer in ("cp", "tensor_train", "tucker"):
-        ours = runs[runs["layer"] == layer]["test_accuracy"]
-        lead, low, high = map(points, welch(ours, theirs))
-        assert f"by {lead} ({low} to {high})" in page.replace(" points", "")
-    own_rate = recorded("all_images_dense").query("learning_rate == 0.8")["test_accuracy"]
-    assert len(own_rate) == 5
-    for layer in ("cp", "tensor_train"):
-        ours = runs[runs["layer"] == layer]["test_accuracy"]
-        lead, low, high = map(points, welch(ours, own_rate))
-        assert f"by {lead} ({low} to {high})" in page.replace(" points", "")
+def test_the_first_claim_of_the_readme_is_the_lead_at_the_dense_networks_own_rate():
+    cp = leads(QUESTIONS[1])[0]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    interval = f"(95 % interval {cp.low:.1f} to {cp.high:.1f}, n = {cp.n[0]} fresh seeds)"
+    assert cp.layer == "cp"
+    assert f"by {cp.points:.1f} points {interval}" in readme
 
 
 @pytest.mark.parametrize(
@@ -116,7 +79,7 @@ def test_the_ranks_that_are_not_searched_are_those_of_their_file():
     page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
     for one in found:
         accuracy = pd.Series(one["accuracies"])
-        half = stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std() / len(accuracy) ** 0.5
+        half = 100 * stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std() / len(accuracy) ** 0.5
         told = f"{100 * accuracy.mean():.2f} % ± {points(half)} at {100 * one['budget']:.0f} %"
         assert told in page
 

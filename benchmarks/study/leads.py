@@ -1,0 +1,112 @@
+"""The leads over a narrower dense network that the study names, from its records.
+
+    python -m benchmarks.study.leads
+
+A line for each: how many points the first network's mean lies above the dense one's, with Welch's
+95 % interval, and p after Holm's correction for the leads that docs/results/study/plan.md named
+beforehand. Where seeds 0 and 1 chose a rate or a decay, the runs are those of fresh seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from scipy import stats
+
+from analysis.statistics.multiple_tests import holm
+from benchmarks.study.records import PUBLISHED
+
+FIRST_FRESH_SEED = 1000
+NAMED = ("cp", "tensor_train")
+WIDER = "layer == 'dense' and compression_budget < 0.05 and budget_side == 'above'"
+"""The dense network of width 3, which is a fifth larger than 3 %."""
+
+
+class Question(NamedTuple):
+    """Which records hold the networks and the dense one, and what selects the latter there."""
+
+    title: str
+    record: str
+    dense_record: str
+    dense: str = WIDER
+    layers: tuple[str, ...] = (*NAMED, "tucker")
+
+
+QUESTIONS = (
+    Question("3 %, 5,000 images, all at D's rates", "d_families", "d_families"),
+    Question("3 %, 5,000 images, dense at its own rate", "d_families", "d_dense"),
+    Question("3 %, all images, 2 epochs, all at .4", "all_images", "all_images"),
+    Question(
+        "3 %, all images, 2 epochs, dense at its own rate",
+        "all_images",
+        "all_images_dense",
+        f"{WIDER} and learning_rate == 0.8",
+    ),
+)
+
+
+class Lead(NamedTuple):
+    """In points; ``n`` are the runs of both sides, ``p`` is corrected where the lead was named."""
+
+    layer: str
+    n: tuple[int, int]
+    points: float
+    low: float
+    high: float
+    p: float
+
+
+def runs(record: str, which: str) -> pd.Series:
+    """Accuracies of the finished runs that judge the configuration which seeds 0 and 1 chose."""
+    trials = pd.read_parquet(PUBLISHED / "records" / record / "trials.parquet")
+    trials = trials.query(f"status == 'finished' and ({which})")
+    key = "val_accuracy_last" if (trials["validation_images"] > 0).all() else "test_accuracy"
+    fresh = trials["seed"] >= FIRST_FRESH_SEED
+    if fresh.any() and not fresh.all():
+        chosen = trials[~fresh].groupby(["learning_rate", "weight_decay"])[key].mean().idxmax()
+        rate, decay = trials["learning_rate"], trials["weight_decay"]
+        trials = trials[fresh & (rate == chosen[0]) & (decay == chosen[1])]
+    return trials[key]
+
+
+def leads(question: Question) -> list[Lead]:
+    """One for each of the question's layers."""
+    theirs = runs(question.dense_record, question.dense)
+    found = []
+    for layer in question.layers:
+        ours = runs(question.record, f"layer == '{layer}' and compression_budget < 0.05")
+        test = stats.ttest_ind(ours, theirs, equal_var=False)
+        low, high = test.confidence_interval()
+        points = 100 * (ours.mean() - theirs.mean())
+        n = len(ours), len(theirs)
+        found.append(Lead(layer, n, points, 100 * low, 100 * high, test.pvalue))
+    named = [lead for lead in found if lead.layer in NAMED]
+    corrected = dict(zip([one.layer for one in named], holm([one.p for one in named]), strict=True))
+    return [lead._replace(p=corrected.get(lead.layer, lead.p)) for lead in found]
+
+
+def lines() -> Iterator[str]:
+    """What is printed."""
+    for question in QUESTIONS:
+        yield question.title
+        for layer, (ours, theirs), points, low, high, p in leads(question):
+            told = f"{points:+.2f} ({low:+.2f} to {high:+.2f}), p = {p:.4f}"
+            yield f"  {layer:<13} {told}, n = {ours} and {theirs}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints them."""
+    argparse.ArgumentParser(
+        "python -m benchmarks.study.leads",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
+    print(*lines(), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
