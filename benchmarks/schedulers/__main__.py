@@ -9,8 +9,8 @@ out, or a published record of one. Each method searches over its trials in ``--o
 orders of arrival. A search sees the accuracy on one half of the held-out images. It is judged on
 the other half: its *regret* is how many points the trial that it chose lies below the one that a
 search to the end of every trial chooses. A negative regret is luck on the hidden half. Beside it
-stand the shares of the epochs and of the time that it spent. A method of your own: one more line in
-``METHODS`` (``benchmarks/schedulers/methods.py``).
+stand the shares of the epochs and of the time that it spent. A method of your own is a function in
+a file, ``--methods mine.py:search``: docs/results/study/schedulers.md.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from analysis.study.study import Study, load_study
 from benchmarks.hardware import hardware
 from benchmarks.schedulers import chart
 from benchmarks.schedulers.curves import Curve, CurveError, read_curves
-from benchmarks.schedulers.methods import METHODS, Setting, complete
+from benchmarks.schedulers.methods import METHODS, Method, MethodError, Setting, complete, named
 from benchmarks.schedulers.replay import Outcome
 from benchmarks.study.records import is_packed, unpack
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "schedulers.json"
 
 
-def judge(method: str, curves: Sequence[Curve], setting: Setting, orders: int) -> dict[str, Any]:
+def judge(method: Method, curves: Sequence[Curve], setting: Setting, orders: int) -> dict[str, Any]:
     """One method over many orders; the same orders for every method."""
     full = complete(curves, setting, np.random.default_rng(0))
     regrets, epochs, seconds = [], [], []
     for order in range(orders):
         rng = np.random.default_rng(order)
         arrived = [curves[index] for index in rng.permutation(len(curves))]
-        outcome: Outcome = METHODS[method](arrived, setting, rng)
+        outcome: Outcome = method(arrived, setting, rng)
         regrets.append(100 * (full.chosen.hidden[-1] - outcome.chosen.hidden[-1]))
         epochs.append(outcome.epochs / full.epochs)
         seconds.append(outcome.seconds / full.seconds)
@@ -93,11 +93,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parser.add_argument("--orders", type=int, default=1_000)
     parser.add_argument("--slots", type=int, default=2, help="trials at once")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS], metavar="NAME")
+    which = "their names, or mine.py:search; default: all names"
+    parser.add_argument("--methods", nargs="+", default=[*METHODS], metavar="NAME", help=which)
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go")
     picture = "where a chart of them goes, as PNG, SVG, PDF"
     parser.add_argument("--save", "--picture", dest="picture", type=Path, help=picture)
     given = parser.parse_args(arguments)
+    try:
+        methods = {name: named(name) for name in given.methods}
+    except MethodError as problem:
+        parser.error(str(problem))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     written: dict[str, Any] = {"hardware": hardware(), "slots": given.slots, "studies": {}}
     for folder in given.studies:
@@ -113,7 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chance=1 / int(trials["classes"].iloc[0]),
             images=-(-(judging_images(study) or 0) // 2),
         )
-        found = {name: judge(name, curves, setting, given.orders) for name in given.methods}
+        found = {
+            name: judge(method, curves, setting, given.orders) for name, method in methods.items()
+        }
         print(table(study.name, len(curves), found), flush=True)
         written["studies"][study.name] = {"trials": len(curves), "methods": found}
     given.out.write_text(json.dumps(written, indent=1) + "\n")

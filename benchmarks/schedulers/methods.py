@@ -1,8 +1,9 @@
-"""What is compared. A method of your own is one more function in ``METHODS``."""
+"""What is compared: the functions in ``METHODS``, and those of a user's file."""
 
 from __future__ import annotations
 
 import functools
+import runpy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ KEPT = 8
 
 IN_VAIN = 50
 """Proposals in a row that bring nothing new, after which TPE is no longer waited for."""
+
+
+class MethodError(ValueError):
+    """There is no such method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +146,24 @@ METHODS: dict[str, Method] = {
     "a random eighth to its end": random_part,
     "an eighth by TPE to its end": tpe_part,
 }
+
+
+def named(name: str) -> Method:
+    """One of ``METHODS``, or ``FILE.py:FUNCTION``.
+
+    Raises:
+        MethodError: neither.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    path, _, function = name.rpartition(":")
+    if not path.endswith(".py"):
+        known = ", ".join(f'"{one}"' for one in METHODS)
+        raise MethodError(f"{name!r} is no method; name FILE.py:FUNCTION, or one of {known}")
+    try:
+        found = runpy.run_path(path)
+    except OSError as problem:
+        raise MethodError(f"{path} cannot be read: {problem.strerror}") from problem
+    if not callable(method := found.get(function)):
+        raise MethodError(f"{path} has no function {function!r}")
+    return method

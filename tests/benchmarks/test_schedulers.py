@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import numpy as np
 import pytest
 
 from analysis.record.rows import Closed, Ended, Epoch, Planned, Run, Started
@@ -14,7 +13,6 @@ from analysis.study.study import load_study
 from benchmarks.schedulers.__main__ import judge, main
 from benchmarks.schedulers.curves import Curve, read_curves
 from benchmarks.schedulers.methods import METHODS, Setting, proposed
-from benchmarks.schedulers.replay import Outcome, best_seen
 from benchmarks.study.records import PUBLISHED
 from tests.ledger import write_ledger
 from trainables.config.train_config import TrainConfig
@@ -77,14 +75,14 @@ def test_the_hidden_half_is_what_the_seen_half_leaves(curves):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_chooses_among_what_it_paid_for(curves, method):
-    found = judge(method, curves, SETTING, orders=5)
+    found = judge(METHODS[method], curves, SETTING, orders=5)
     assert found["regret_points"] >= 0
     assert 0 < found["epochs_share"] <= 1
     assert (found["epochs_share"] == 1) == (method == "every trial to its end")
 
 
 def test_asha_finds_the_best_of_curves_that_never_cross_and_spends_less(curves):
-    found = judge("asha, 3", curves, SETTING, orders=20)
+    found = judge(METHODS["asha, 3"], curves, SETTING, orders=20)
     assert found["regret_points"] == 0
     assert found["epochs_share"] < 0.8
 
@@ -98,7 +96,7 @@ def test_asha_loses_a_trial_that_learns_late(curves):
         else one
         for one in curves
     ]  # fmt: skip
-    assert judge("asha, 3", slow, SETTING, orders=20)["regret_points"] > 0
+    assert judge(METHODS["asha, 3"], slow, SETTING, orders=20)["regret_points"] > 0
 
 
 def test_tpe_never_asks_for_one_trial_twice_and_ends_with_the_table(curves):
@@ -107,7 +105,7 @@ def test_tpe_never_asks_for_one_trial_twice_and_ends_with_the_table(curves):
 
 
 def test_orders_are_the_same_for_every_run(curves):
-    first, second = (judge("asha, 3", curves, SETTING, orders=3) for _ in range(2))
+    first, second = (judge(METHODS["asha, 3"], curves, SETTING, orders=3) for _ in range(2))
     assert first == second
 
 
@@ -131,13 +129,23 @@ def test_a_study_without_the_halves_is_refused_with_the_reason(tmp_path, capsys)
     assert not (tmp_path / "out.json").exists()
 
 
-def test_the_documented_method_of_ones_own_runs(curves):
+def test_the_documented_methods_of_ones_own_are_judged(tmp_path, capsys, monkeypatch):
     page = (PUBLISHED / "schedulers.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    names = {"Outcome": Outcome, "best_seen": best_seen}
-    exec(code, names)
-    outcome = names["best_of_two_epochs"](curves, SETTING, np.random.default_rng(0))
-    kept = len(curves) // 4
-    assert outcome.epochs == 2 * len(curves) + kept * (EPOCHS - 2)
-    assert dict(outcome.chosen.point)["learning_rate"] == RATES[1]
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    folder = write_curves(tmp_path / "rates", halves=True)
+    monkeypatch.chdir(tmp_path)
+    names = ["mine.py:two_epochs", "mine.py:halving"]
+    options = [str(folder), "--orders", "5", "--out", "mine.json", "--methods"]
+    assert main([*options, *names]) == 0
+    found = json.loads((tmp_path / "mine.json").read_text())["studies"]["rates"]["methods"]
+    assert [*found] == names
+    trials, kept = 2 * len(RATES), 2 * len(RATES) // 4
+    share = (2 * trials + kept * (EPOCHS - 2)) / (trials * EPOCHS)
+    assert found["mine.py:two_epochs"]["epochs_share"] == pytest.approx(share, abs=1e-4)
+    assert all(one["regret_points"] == 0 and one["epochs_share"] < 1 for one in found.values())
     assert all(f"`{name}`" in page for name in METHODS)
+    for wrong in ("mine.py:absent", "absent.py:two_epochs", "asha"):
+        with pytest.raises(SystemExit):
+            main([*options, wrong])
+        assert wrong.partition(":")[0] in capsys.readouterr().err
