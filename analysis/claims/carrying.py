@@ -181,12 +181,14 @@ def _compared(question: Carry, costs: list[Carried], claims: list[Claim]) -> Cla
     if len(known) < 2:
         reason = next((c.words.partition(": ")[2] for c in claims if c.verdict == "cannot_say"), "")
         text = f"Nothing can be said of the {treatment} at which one {key} costs least: {reason}"
-        return Claim(text.rstrip(": "), "cannot_say", sum(one.cost.n for one in costs))
+        return Claim(text.rstrip(": "), "cannot_say", sum(carried.cost.n for carried in costs))
     pairs = [pair for pair in itertools.combinations(known, 2) if _shared(*pair)]
     effects = [cost_difference(*pair) for pair in pairs]
     adjusted = holm([effect.p for effect in effects])
-    n = sum(one.cost.n for one in known)
-    costs_at = [f"{points(one.cost.effect)} at {value_words(one.treatment)}" for one in known]
+    n = sum(carried.cost.n for carried in known)
+    costs_at = [
+        f"{points(carried.cost.effect)} at {value_words(carried.treatment)}" for carried in known
+    ]
     listed = ", ".join(costs_at).replace(" at ", f" points at {treatment} ", 1)
     shown = [
         (pair, effect, p)
@@ -200,7 +202,7 @@ def _compared(question: Carry, costs: list[Carried], claims: list[Claim]) -> Cla
             "not_shown",
             n,
         )
-    words = [_less(*one) for one in shown]
+    words = [_less(*pair) for pair in shown]
     first = shown[0][1]
     text = f"{start}: {'; '.join(words)}; n = {n} fresh runs."
     return Claim(text, "shown", n, first.effect, first.low, first.high, shown[0][2])
@@ -231,8 +233,8 @@ def cost_difference(a: Carried, b: Carried) -> Effect:
     return Effect(effect, *t_test(effect, se, df), df, se, a.cost.n + b.cost.n)
 
 
-def _variance_of_cost(one: Carried) -> float:
-    return one.cost.se**2 if one.cost.se > 0 else 0.0
+def _variance_of_cost(carried: Carried) -> float:
+    return carried.cost.se**2 if carried.cost.se > 0 else 0.0
 
 
 def _welch_df(parts: list[tuple[float, float]]) -> float:

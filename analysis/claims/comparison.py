@@ -230,7 +230,9 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
     ``MOST_VALUES``. Pairs without two networks of equal size are left out, and so are arms whose
     only runs are those they were tuned on.
     """
-    named = next((one for one in questions(study.space) if isinstance(one, Contrast)), None)
+    named = next(
+        (question for question in questions(study.space) if isinstance(question, Contrast)), None
+    )
     chosen = (named.key, frozenset((named.baseline, named.treatment))) if named else None
     comparisons = []
     for key in searched_keys(study.space, "scientific"):

@@ -48,9 +48,9 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
         fresh: take runs on estimating seeds alone, though no arm chose among several settings.
     """
     chosen = list(chosen)
-    tuned = fresh or any(one.candidates > 1 for one in chosen) or scheduler_chose(study.trials)
+    tuned = fresh or any(best.candidates > 1 for best in chosen) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    trials = trials[trials["configuration"].isin({one.id for one in chosen})]
+    trials = trials[trials["configuration"].isin({best.id for best in chosen})]
     if tuned:
         trials = trials[is_estimating(trials)]
     return Evidence(outcomes(trials, study.metric), trials["configuration"].value_counts(), tuned)

@@ -35,8 +35,8 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
         text = f"No network smaller than {baseline} can be said to lose at most {margin}: {reason}."
         return [Claim(text, "cannot_say", 0)]
     gathered = gather(study, chosen, fresh=True)
-    labels = {one.id: _label(one.configuration) for one in chosen}
-    reference, *small = [gathered.arm(labels[one.id], one) for one in chosen]
+    labels = {best.id: _label(best.configuration) for best in chosen}
+    reference, *small = [gathered.arm(labels[best.id], best) for best in chosen]
     small = [arm for arm in small if arm.n > 1]
     if not small or reference.n < 2:
         text = f"Nothing can be said of networks within {margin} of {baseline}: {UNTESTED}."
@@ -59,7 +59,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
         text = f"No network smaller than {baseline} is shown to lose at most {margin}: "
         text += f"{plural(len(small), 'candidate')} tested, with {p_words(min(adjusted))} at best"
         return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
-    _, arm, (_, effect, low, high), p = min(within, key=lambda one: one[0])
+    _, arm, (_, effect, low, high), p = min(within, key=lambda candidate: candidate[0])
     text = (
         f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at most"
     )

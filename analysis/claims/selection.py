@@ -102,7 +102,7 @@ def lost_arms(
     if any(name not in trials for name in (within, *keys)):
         return
     arm_columns = [within, *keys, *([SIDE] if SIDE in trials else [])]
-    known = {tuple(one.arm.get(name) for name in arm_columns) for one in chosen}
+    known = {tuple(choice.arm.get(name) for name in arm_columns) for choice in chosen}
     choosing_trials = trials[trials[within].notna() & ~is_estimating(trials)]
     for name in (question.within, *question.keys):
         (column,) = columns([name])
@@ -198,9 +198,9 @@ def _claim(
 def _ends(arms: list[Sized]) -> str:
     """Which arms chose the end of a grid, so that they might do better beyond it."""
     arms_by_end: dict[str, dict[str, None]] = {}
-    for one in arms:
-        for end in one.edges:
-            arms_by_end.setdefault(end, {})[one.arm.name.removesuffix(WIDER)] = None
+    for sized in arms:
+        for end in sized.edges:
+            arms_by_end.setdefault(end, {})[sized.arm.name.removesuffix(WIDER)] = None
     if not arms_by_end:
         return ""
     ends = [f"{end} ({', '.join(names)})" for end, names in arms_by_end.items()]

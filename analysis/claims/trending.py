@@ -66,7 +66,7 @@ class Trended:
         of theirs. Two contradict each other where their intervals, made ``DOUBT`` times as wide,
         share no exponent.
         """
-        wide = {scaling: _widened(one.exponent) for scaling, one in self.by_scaling.items()}
+        wide = {scaling: _widened(fit.exponent) for scaling, fit in self.by_scaling.items()}
         apart = {
             scaling
             for below, above in itertools.permutations(wide, 2)
@@ -94,9 +94,9 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
 def _disagreement(found: Trended, question: Trend) -> Claim:
     scaling = SCALED_BY[question.key]
     ends = [
-        f"{one.estimate:.2f} ({one.low:.2f} to {one.high:.2f}) at {value:g}"
+        f"{exponent.estimate:.2f} ({exponent.low:.2f} to {exponent.high:.2f}) at {value:g}"
         for value in found.disagreeing
-        for one in [found.by_scaling[value].exponent]
+        for exponent in [found.by_scaling[value].exponent]
     ]
     text = f"No one exponent holds for every {scaling}: α̂ = {', '.join(ends)} (95 % intervals,"
     text += f" n = {found.runs} runs). The scaling changes the decay of the factors alone, so the"

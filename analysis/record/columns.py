@@ -104,7 +104,7 @@ def join(parts: Sequence[Columns]) -> Columns:
     mapped, damage, before = [], [], 0
     for part in parts:
         mapped.append(np.array([codes[name] for name in part.trials], np.int64)[part.codes])
-        damage += [replace(one, line=before + one.line) for one in part.damage]
+        damage += [replace(line, line=before + line.line) for line in part.damage]
         before += part.lines
     return Columns(
         rows=tuple(itertools.chain.from_iterable(part.rows for part in parts)),

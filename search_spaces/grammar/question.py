@@ -113,7 +113,7 @@ class QuestionError(ValueError):
 
 def question_json(question: Question) -> dict[str, Any]:
     """A question in the form of ``study.json``: its kind, then its fields."""
-    values = {one.name: getattr(question, one.name) for one in dataclasses.fields(question)}
+    values = {field.name: getattr(question, field.name) for field in dataclasses.fields(question)}
     kind = values.pop("kind")
     return {"kind": kind, **{name: _plain(value) for name, value in values.items()}}
 
@@ -170,7 +170,7 @@ def _misfit(name: str, value: Any, *, several: bool) -> str:
 def _misfit_name(name: str, value: Any, *, several: bool) -> str:
     if isinstance(value, str) or name != "key" or not several:
         return "" if isinstance(value, str) else f"the name of a key, got {_plain(value)!r}"
-    names = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    names = isinstance(value, tuple) and all(isinstance(element, str) for element in value)
     if names and value and len(set(value)) == len(value):
         return ""
     return f"the name of a key, or a list of different names, got {_plain(value)!r}"

@@ -89,7 +89,9 @@ class SearchSpace:
     @property
     def contrast(self) -> Contrast | None:
         """The first contrast among the questions; None where there is none."""
-        return next((one for one in self.questions if isinstance(one, Contrast)), None)
+        return next(
+            (question for question in self.questions if isinstance(question, Contrast)), None
+        )
 
     @property
     def scientific_keys(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def space_json(space: SearchSpace) -> dict[str, Any]:
     return {
         "name": space.name,
         "question": space.question,
-        "questions": [question_json(one) for one in space.questions],
+        "questions": [question_json(question) for question in space.questions],
         "source": space.source,
         "keys": {
             name: {

@@ -148,7 +148,9 @@ class _NormPoolReLU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, pooled, weight, bias, batch_stats = ctx.saved_tensors
-        grad_x, grad_weight, grad_bias = (torch.empty_like(one) for one in (x, weight, weight))
+        grad_x, grad_weight, grad_bias = (
+            torch.empty_like(tensor) for tensor in (x, weight, weight)
+        )
         FUNCTIONS[x.dtype].call(
             "backward",
             *(ctx.shape, backward_norm(weight, bias, batch_stats)),

@@ -16,8 +16,8 @@ def copy_module(module: nn.Module) -> nn.Module:
     """
     computed = {
         id(value): value.detach().clone()
-        for one in module.modules()
-        for value in vars(one).values()
+        for submodule in module.modules()
+        for value in vars(submodule).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
     return copy.deepcopy(module, computed)

@@ -124,7 +124,7 @@ class Augmenter:
         before, after, right = self._neighbours(left, width)
         mirrored = (crop % 2 == 1).unsqueeze(1)
         before, after, right = (
-            torch.where(mirrored, one.flip(1), one) for one in (before, after, right)
+            torch.where(mirrored, images.flip(1), images) for images in (before, after, right)
         )
         across, along = right[:, None, :, None], down[:, :, None, None]
         shape = len(draws), self._side, self._side, CHANNELS

@@ -124,8 +124,8 @@ class _Meter(TorchFunctionMode):
     ) -> Any:
         if needs_values(func):
             inside = {name for name, _ in self._running}
-            used = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
-            names = {self._weights[id(one)] for one in used if id(one) in self._weights}
+            used = [tensor for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)]
+            names = {self._weights[id(tensor)] for tensor in used if id(tensor) in self._weights}
             self.read |= names - inside
         return func(*args, **(kwargs or {}))
 
@@ -156,13 +156,13 @@ def _formulas() -> dict[Any, Callable[..., int]]:
     formulas: dict[Any, Callable[..., int]] = {
         aten.mv: lambda matrix, vector, **_: 2 * prod(matrix),
         aten.addmv: lambda added, matrix, vector, **_: 2 * prod(matrix),
-        aten.dot: lambda one, other, **_: 2 * prod(one),
-        aten.vdot: lambda one, other, **_: 2 * prod(one),
-        aten.addbmm: lambda added, one, other, **_: 2 * prod(one) * other[-1],
+        aten.dot: lambda left, right, **_: 2 * prod(left),
+        aten.vdot: lambda left, right, **_: 2 * prod(left),
+        aten.addbmm: lambda added, left, right, **_: 2 * prod(left) * right[-1],
         aten.conv_tbc: lambda x, weight, *_, out_shape, **__: (
             2 * prod(out_shape) * prod(weight[:2])
         ),
-        aten._trilinear: lambda one, weight, *_, **__: 2 * one[0] * prod(weight),  # Bilinear's
+        aten._trilinear: lambda left, weight, *_, **__: 2 * left[0] * prod(weight),  # Bilinear's
     }
     if "torchvision" in sys.modules:
         formulas[torch.ops.torchvision.deform_conv2d] = _deformed

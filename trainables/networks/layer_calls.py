@@ -31,8 +31,8 @@ def put_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
     replaced = module.get_submodule(name)
     for parent in list(module.modules()):
         # named_children lists each child under one name only
-        for child, one in list(parent._modules.items()):
-            if one is replaced:
+        for child, existing in list(parent._modules.items()):
+            if existing is replaced:
                 parent.register_module(child, layer)
 
 
@@ -46,15 +46,15 @@ def without_traces() -> Iterator[None]:
 @contextlib.contextmanager
 def without_values(module: nn.Module) -> Iterator[nn.Module]:
     """Within, the network has no values; it is restored at the end, as the user may own it."""
-    training = {one: one.training for one in module.modules()}
+    training = {submodule: submodule.training for submodule in module.modules()}
     swapped = to_meta(module)
     try:
         yield module
     finally:
         for held, key, value in reversed(swapped):
             held[key] = value
-        for one, mode in training.items():
-            one.training = mode
+        for submodule, mode in training.items():
+            submodule.training = mode
 
 
 Swapped = list[tuple[dict[str, Any], str, Any]]
@@ -68,13 +68,13 @@ def to_meta(module: nn.Module) -> Swapped:
     """
     swapped: Swapped = []
     moved: dict[int, Any] = {}
-    for one in module.modules():
-        for key, parameter in one._parameters.items():
+    for submodule in module.modules():
+        for key, parameter in submodule._parameters.items():
             if parameter is not None and not parameter.is_meta:
-                swapped.append((one._parameters, key, parameter))
+                swapped.append((submodule._parameters, key, parameter))
                 bare = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
-                one._parameters[key] = moved.setdefault(id(parameter), bare)
-        for held in (one._buffers, vars(one)):
+                submodule._parameters[key] = moved.setdefault(id(parameter), bare)
+        for held in (submodule._buffers, vars(submodule)):
             for key, value in held.items():
                 if isinstance(value, Tensor) and not value.is_meta:
                     swapped.append((held, key, value))
@@ -130,7 +130,9 @@ def call_layers(
 def _advice(module: nn.Module) -> str:
     """Advice for a network that cannot be called."""
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    others = {one.dtype for one in tensors.values() if one.is_floating_point()} - {torch.float32}
+    others = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()} - {
+        torch.float32
+    }
     if others:
         kinds = ", ".join(sorted(map(str, others)))
         return f"it holds tensors of {kinds}: return it in torch.float32, in which it is trained"

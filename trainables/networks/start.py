@@ -53,7 +53,7 @@ def save_weights(table: LayerTable, name: str, path: Path) -> None:
     """
     tensors = _read(name, table).tensors
     # copies: safetensors refuses tensors that share memory
-    copies = {key: one.contiguous().clone() for key, one in tensors.items()}
+    copies = {key: tensor.contiguous().clone() for key, tensor in tensors.items()}
     write_whole(path, save(copies))
 
 

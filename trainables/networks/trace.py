@@ -142,14 +142,16 @@ def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
 
 def _check_open(module: nn.Module, name: str) -> None:
     """Raises NetworkError where layers are hidden, as in scripted or compiled modules."""
-    for where, one in module.named_modules():
+    for where, submodule in module.named_modules():
         part = f"its part {where}" if where else "it"
-        if isinstance(one, torch.jit.ScriptModule) and any(True for _ in one.parameters()):
+        if isinstance(submodule, torch.jit.ScriptModule) and any(
+            True for _ in submodule.parameters()
+        ):
             raise NetworkError(
                 f"the layers of {name} cannot be seen, since {part} is a torch.jit.ScriptModule: "
                 "return the module that it was made from"
             )
-        if "_orig_mod" in one._modules or one._compiled_call_impl is not None:
+        if "_orig_mod" in submodule._modules or submodule._compiled_call_impl is not None:
             raise NetworkError(
                 f"the layers of {name} cannot be watched, since {part} went through torch.compile: "
                 "return it as it was; the key compile compiles what is trained"
@@ -173,7 +175,9 @@ def _check_training(
 
 def _rows(module: nn.Module, work: ImageWork, bypassed: Collection[str]) -> list[LayerRow]:
     owners = Counter(
-        id(parameter) for one in module.modules() for parameter in one.parameters(recurse=False)
+        id(parameter)
+        for submodule in module.modules()
+        for parameter in submodule.parameters(recurse=False)
     )
     positions = {name: number for number, name in enumerate(work.calls)}
     rows = []

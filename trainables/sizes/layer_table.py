@@ -217,7 +217,7 @@ class LayerTable:
         """
         try:
             document = json.loads(text)
-            rows = tuple(_row(one) for one in document.pop("rows"))
+            rows = tuple(_row(row) for row in document.pop("rows"))
             image = tuple(document.pop("image"))
             table = LayerTable(
                 **{**document, "rows": rows, "image": image, "default": tuple(document["default"])}

@@ -76,7 +76,7 @@ def _matches(table: LayerTable, row: LayerRow, pattern: str) -> bool:
 
 def _end(table: LayerTable, row: LayerRow) -> str:
     """The word for a layer at an end of the network, "first" or "last"; "" for all others."""
-    called = [one.position for one in table.rows if one.position >= 0]
+    called = [row.position for row in table.rows if row.position >= 0]
     if not called or row.position < 0:
         return ""
     ends = {min(called): "first", max(called): "last"}

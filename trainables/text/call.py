@@ -23,7 +23,9 @@ def read_call(text: str, example: str) -> tuple[str, dict[str, Any]]:
         call = ast.parse(f"f({rest}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("every argument needs its name")
-        return name, {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        return name, {
+            str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords
+        }
     except (SyntaxError, ValueError) as problem:
         raise ValueError(
             f"arguments are written as in {name}({example}), got {text!r} ({problem})"

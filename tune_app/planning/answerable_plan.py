@@ -105,7 +105,7 @@ def _shortfalls(
             if len(sizes) < LEAST_SIZES:
                 yield f"needs networks of {LEAST_SIZES} sizes, and {len(sizes)} can run", {}
         case Smallest():
-            ours = [one.parameters for one in points if _has(one.values, question.reference)]
+            ours = [point.parameters for point in points if _has(point.values, question.reference)]
             named = ", ".join(f"{name}={value}" for name, value in question.reference.items())
             if not ours:
                 yield f"measures against {named}, which cannot run", question.reference

@@ -236,13 +236,15 @@ def _confirm_space(
     """
     values = [config.to_dict() for config in best]
     keys = {
-        name: dataclasses.replace(key, domain=Choice(tuple({one[name]: None for one in values})))
+        name: dataclasses.replace(
+            key, domain=Choice(tuple({point[name]: None for point in values}))
+        )
         for name, key in space.keys.items()
     }
     common = {
         name: value
         for name, value in best[0].changed().items()
-        if name not in space.keys and all(one[name] == value for one in values)
+        if name not in space.keys and all(point[name] == value for point in values)
     }
     fixed = {name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None}
     if options.confirm_what != "question":

@@ -107,9 +107,12 @@ def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[Parse
         config.network_size()
     except InfeasibleError:
         with contextlib.suppress(InfeasibleError):
-            widths = [one.network_size().width for one in sides]
+            widths = [neighbour.network_size().width for neighbour in sides]
             if widths[0] < widths[1]:
-                return [({**point, "budget_side": one.budget_side}, one) for one in sides]
+                return [
+                    ({**point, "budget_side": neighbour.budget_side}, neighbour)
+                    for neighbour in sides
+                ]
     return [(point, config)]
 
 

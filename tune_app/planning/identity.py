@@ -77,9 +77,9 @@ def _said_defaults(fixed: Mapping[str, Any], plan: Plan) -> set[str]:
     deciding = {name: _ends(keys[name].domain) for name in DECIDED_BY if name in keys}
     owns = [
         default_values(
-            {**defaults, **fixed, **dict(zip(deciding, one, strict=True))}, plan.rules.data
+            {**defaults, **fixed, **dict(zip(deciding, values, strict=True))}, plan.rules.data
         )
-        for one in itertools.product(*deciding.values())
+        for values in itertools.product(*deciding.values())
     ]
     return said | {name for name in asked if all(own.get(name) == fixed[name] for own in owns)}
 
@@ -99,7 +99,7 @@ def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list
         places = ((read_information(paths.study) or {}).get("options") or {}).get("data_dir")
         before = dict(stored.get("fixed") or {})
         said = _said_defaults(before, plan)  # an older version kept them
-        stored["fixed"] = {name: one for name, one in before.items() if name not in said}
+        stored["fixed"] = {name: value for name, value in before.items() if name not in said}
         return identity_difference(stored, identity, (places, options.data_dir))
     return record_difference(planned_configs(paths), plan)
 

@@ -153,7 +153,10 @@ class RecordCopy:
         while self._copied < (size := self._size()):
             self._extend(record, size)
         if not self._begun:
-            record.begin(self._driver, [one for one in self._sealed if one.driver != self._driver])
+            record.begin(
+                self._driver,
+                [segment for segment in self._sealed if segment.driver != self._driver],
+            )
             self._begun = True
         for name, path in list(self._files.items()):
             if path.is_file():

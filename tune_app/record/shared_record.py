@@ -88,7 +88,9 @@ class SharedRecord:
             return []
         chain = self._base(driver)
         own = self._of(driver)
-        while following := [one for one in own if one.start == end_of(chain) and one.length]:
+        while following := [
+            segment for segment in own if segment.start == end_of(chain) and segment.length
+        ]:
             chain.append(max(following, key=lambda one: one.length))
         return chain
 
@@ -142,7 +144,9 @@ class SharedRecord:
         return b"".join(parts)
 
     def _longest_whole(self, last: Segment) -> bytes:
-        same = [one for one in self._of(last.driver) if one.start == last.start] or [last]
+        same = [segment for segment in self._of(last.driver) if segment.start == last.start] or [
+            last
+        ]
         for segment in sorted(same, key=lambda one: one.length, reverse=True):
             try:
                 return self.read(segment)
@@ -160,7 +164,7 @@ class SharedRecord:
 
     def begin(self, driver: str, base: Sequence[Segment]) -> None:
         """Makes the record consist of ``base`` and what ``driver`` writes after it."""
-        content = msgspec.json.encode([one.name for one in base])
+        content = msgspec.json.encode([segment.name for segment in base])
         self.folder.write(f"{RECORD}/runs/{driver}.json", content)
 
     def next_driver(self) -> str:

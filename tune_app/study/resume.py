@@ -62,15 +62,15 @@ def entry_rows(plan: Plan, history: History, now: float) -> list[AnyRow]:
         if history[trial.trial_id].planned is None
     ]
     rows += [
-        Alias(one.config, one.same_as)
-        for one in plan.duplicates
-        if Alias(one.config, one.same_as) not in history.aliases
-        and one.own not in history.trials.keys() - {one.same_as}  # it once had its own id
+        Alias(double.config, double.same_as)
+        for double in plan.duplicates
+        if Alias(double.config, double.same_as) not in history.aliases
+        and double.own not in history.trials.keys() - {double.same_as}  # it once had its own id
     ]
     rows += [
-        Infeasible(one.config, one.reason)
-        for one in plan.infeasible
-        if Infeasible(one.config, one.reason) not in history.infeasible
+        Infeasible(trial.config, trial.reason)
+        for trial in plan.infeasible
+        if Infeasible(trial.config, trial.reason) not in history.infeasible
     ]
     return rows
 
@@ -126,8 +126,8 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
 def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]:
     """The rows of another study, its trials of former ids under those that they have here."""
     former = former_ids(rows_of(rows, Planned), plan.rules.data)
-    names = {one.trial_id: name for name, one in former.items()}
-    names |= {name: one.trial_id for name, one in plan.rules.former.items()}
+    names = {trial.trial_id: name for name, trial in former.items()}
+    names |= {name: trial.trial_id for name, trial in plan.rules.former.items()}
     return [
         msgspec.structs.replace(row, trial_id=names[row.trial_id])
         if isinstance(row, Planned | Started | Epoch | Ended) and row.trial_id in names
@@ -138,7 +138,7 @@ def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]
 
 def _reusable_ids(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:
     history = History(rows)
-    finished = {name for name, one in history.trials.items() if one.known and one.planned}
+    finished = {name for name, trial in history.trials.items() if trial.known and trial.planned}
     if not plan.open_ended:
         return finished & {trial.trial_id for trial in plan.trials}
     from tune_app.deciding.optuna_search import point_of  # imports optuna

@@ -85,7 +85,7 @@ def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
         name, arguments = read_call(text, "split='balanced'")
     except ValueError as problem:
         raise DatasetError(f"a data set's {problem}") from problem
-    kinds = [one for one in datasets.__all__ if inspect.isclass(getattr(datasets, one))]
+    kinds = [kind for kind in datasets.__all__ if inspect.isclass(getattr(datasets, kind))]
     if name not in kinds:
         raise DatasetError(f"torchvision.datasets has no {name!r}{did_you_mean(name, kinds)}")
     kind = getattr(datasets, name)
@@ -159,8 +159,9 @@ class _Opener:
         ]
         missing = [
             name
-            for name, one in self._parameters.items()
-            if one.default is one.empty and name not in ("root", "split", *self._arguments)
+            for name, parameter in self._parameters.items()
+            if parameter.default is parameter.empty
+            and name not in ("root", "split", *self._arguments)
         ]
         if missing:
             example = ", ".join(f"{name}=…" for name in missing)
@@ -226,15 +227,19 @@ class _Opener:
 def _parameters(kind: type) -> dict[str, inspect.Parameter]:
     """The parameters of its constructor and of those of its bases."""
     found: dict[str, inspect.Parameter] = {}
-    for one in kind.__mro__[:-1]:
-        if "__init__" not in vars(one):
+    for base in kind.__mro__[:-1]:
+        if "__init__" not in vars(base):
             continue
-        own = inspect.signature(vars(one)["__init__"]).parameters
+        own = inspect.signature(vars(base)["__init__"]).parameters
         found = {**own, **found}
         if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
             break
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {name: one for name, one in found.items() if name != "self" and one.kind not in kinds}
+    return {
+        name: parameter
+        for name, parameter in found.items()
+        if name != "self" and parameter.kind not in kinds
+    }
 
 
 def _has_no_labels(part: Any) -> bool:

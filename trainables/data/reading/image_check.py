@@ -56,13 +56,13 @@ class CheckedFolder:
     @property
     def unreadable(self) -> dict[Path, str]:
         """The files, and the folders as a whole, that cannot be read, and why."""
-        files = {path: one.problem for path, one in self.files.items() if one.problem}
+        files = {path: file.problem for path, file in self.files.items() if file.problem}
         return {**self.folder.closed, **files}
 
     @property
     def animated(self) -> int:
         """Files of several pictures."""
-        return sum(one.animated for one in self.files.values())
+        return sum(file.animated for file in self.files.values())
 
     def digest(self) -> str:
         """Of the class names and the pixels of every readable file, in order."""
@@ -70,7 +70,7 @@ class CheckedFolder:
         for part, classes in self.folder.parts.items():
             for label, paths in classes.items():
                 pixels = [self.files[path].pixels for path in paths]
-                digest.update(json.dumps([part, label, [one for one in pixels if one]]).encode())
+                digest.update(json.dumps([part, label, list(filter(None, pixels))]).encode())
         return digest.hexdigest()
 
     def readable(self, paths: Sequence[Path]) -> list[Path]:
@@ -201,8 +201,8 @@ def _recall(memory: Path) -> dict[str, CheckedFile]:
 def _remember(memory: Path, root: Path, files: Mapping[Path, CheckedFile]) -> None:
     """Whole or not at all; where the cache cannot be written, the next look takes as long again."""
     rows = {
-        str(path.relative_to(root)): (one.state, one.pixels, one.problem, one.animated)
-        for path, one in files.items()
+        str(path.relative_to(root)): (file.state, file.pixels, file.problem, file.animated)
+        for path, file in files.items()
     }
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         memory.parent.mkdir(parents=True, exist_ok=True)

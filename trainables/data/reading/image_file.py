@@ -170,7 +170,7 @@ def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> Image.Image:
             four = np.asarray(again)
             high, low = four[..., [0, 0, 0, 2]], four[..., [1, 1, 1, 3]]
         else:
-            again.tile = [one._replace(args=_other_byte(one.args)) for one in again.tile]
+            again.tile = [tile._replace(args=_other_byte(tile.args)) for tile in again.tile]
             low = np.asarray(again)
     return Image.fromarray(_sixteen_to_eight(high.astype(np.uint32) << 8 | low), mode)
 

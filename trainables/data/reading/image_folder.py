@@ -132,7 +132,9 @@ def list_images(data_dir: Path) -> ImageFolder:
     """
     walk = _Walk()
     below = {path.name: path for path in walk.entries(data_dir) if _is_folder(path)}
-    if strange := [one for one in below if one not in PARTS and one.casefold() in LIKE_PARTS]:
+    if strange := [
+        entry for entry in below if entry not in PARTS and entry.casefold() in LIKE_PARTS
+    ]:
         raise DatasetError(
             f"{LAYOUT}; but {name(data_dir)} has {', '.join(strange)}: name it train, val or test "
             "if it is such a part, and something else if it is a class"
@@ -151,7 +153,9 @@ def list_images(data_dir: Path) -> ImageFolder:
 def name(path: Path | str) -> str:
     """A printable path: bytes that are not UTF-8 and invisible characters are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
 
 
 def _is_folder(path: Path) -> bool:

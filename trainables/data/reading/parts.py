@@ -50,7 +50,7 @@ class Parts:
 
     def class_names(self, labels: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of the classes, or numbers up to the largest label of all parts."""
-        largest = max(max(one, default=-1) for one in labels.values())
+        largest = max(max(part, default=-1) for part in labels.values())
         return tuple(map(str, self.classes)) or tuple(map(str, range(int(largest) + 1)))
 
 

@@ -189,7 +189,7 @@ class ReadParts:
         parts = [(arrays[name], labels[name]) for name in ("train", "test")]
         facts = PartFacts(
             digest=blake2b(repr(digests).encode(), digest_size=16).hexdigest(),
-            labels={name: one.tolist() for name, one in labels.items()},
+            labels={name: tensor.tolist() for name, tensor in labels.items()},
             own_validation=layout.own_validation,
             statistics=asdict(pixel_statistics(*parts)),
             repeats=repeat_notes(pictures),

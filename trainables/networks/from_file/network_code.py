@@ -43,7 +43,7 @@ def run_code(texts: Mapping[str, str], main: str, folder: Path) -> ModuleType:
     digest = hashlib.blake2b(repr(sorted(texts.items())).encode(), digest_size=8).hexdigest()
     package = f"ranktune_network_{digest}"
     modules = _modules(texts, package, folder)
-    for name in [one for one in sys.modules if one.partition(".")[0] == package]:
+    for name in [module for module in sys.modules if module.partition(".")[0] == package]:
         del sys.modules[name]
     _FINDER.modules[package] = modules
     if _FINDER not in sys.meta_path:

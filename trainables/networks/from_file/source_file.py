@@ -58,9 +58,9 @@ def takes(function: Callable[..., object], argument: str) -> bool:
     """Whether a function can be called with this argument by name."""
     parameters = inspect.signature(function).parameters.values()
     return any(
-        one.kind is one.VAR_KEYWORD
-        or (one.name == argument and one.kind is not one.POSITIONAL_ONLY)
-        for one in parameters
+        parameter.kind is parameter.VAR_KEYWORD
+        or (parameter.name == argument and parameter.kind is not parameter.POSITIONAL_ONLY)
+        for parameter in parameters
     )
 
 
