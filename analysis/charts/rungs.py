@@ -107,12 +107,12 @@ def draw(frame: pd.DataFrame) -> Picture:
 
 def _fate(marks: alt.Chart, fate: str) -> alt.Chart:
     colour, shape = FATES[fate]
-    ours = marks.transform_filter(alt.datum.fate == fate)
+    of_fate = marks.transform_filter(alt.datum.fate == fate)
     if fate == "stopped":
-        return ours.mark_point(
+        return of_fate.mark_point(
             shape=shape, filled=False, size=44, strokeWidth=1.5, color=colour, opacity=0.9
         )
-    return ours.mark_point(shape=shape, size=44, color=colour, opacity=0.85)
+    return of_fate.mark_point(shape=shape, size=44, color=colour, opacity=0.85)
 
 
 def caption(frame: pd.DataFrame) -> str:

@@ -190,9 +190,9 @@ def _standing(planned: list[Planned], attempts: list[Attempt]) -> dict[str, list
 
 
 def _configs(rows: Iterable[Any], kind: Any, name: str, dtypes: dict[str, str]) -> pd.DataFrame:
-    ours = rows_of(rows, kind)
-    named = {name: column([getattr(row, name) for row in ours], dtypes[name])}
-    return pd.DataFrame({**named, **config_columns([row.config for row in ours])})
+    of_kind = rows_of(rows, kind)
+    named = {name: column([getattr(row, name) for row in of_kind], dtypes[name])}
+    return pd.DataFrame({**named, **config_columns([row.config for row in of_kind])})
 
 
 def _still_infeasible(rows: Iterable[Any], planned: Iterable[Planned]) -> list[Infeasible]:

@@ -61,8 +61,8 @@ def _sized(frame: pd.DataFrame, x: str) -> pd.DataFrame:
     if x not in frame or not pd.api.types.is_numeric_dtype(frame[x]):
         numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
         raise TableError(f"no numeric column {x!r} for the front; there are {', '.join(numeric)}")
-    ours = frame[frame[x].notna() & frame["mean"].notna()]
-    return ours.sort_values(x, kind="stable").reset_index(drop=True)
+    known = frame[frame[x].notna() & frame["mean"].notna()]
+    return known.sort_values(x, kind="stable").reset_index(drop=True)
 
 
 def _groups(size: np.ndarray) -> np.ndarray:

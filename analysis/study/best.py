@@ -104,7 +104,7 @@ def best_of_configuration(study: Study, configuration: str) -> pd.Series:
     Only runs that the configuration is judged by count: those on estimating seeds if it has any.
     """
     trials = study.trials[study.trials["status"] == TrialStatus.FINISHED]
-    ours = trials[(configuration_ids(trials) == configuration) & trials[study.metric].notna()]
-    estimating = is_estimating(ours)
-    ours = ours[estimating | (not estimating.any())]
-    return ours.sort_values([study.metric, "seed"], ascending=[False, True], kind="stable").iloc[0]
+    runs = trials[(configuration_ids(trials) == configuration) & trials[study.metric].notna()]
+    estimating = is_estimating(runs)
+    runs = runs[estimating | (not estimating.any())]
+    return runs.sort_values([study.metric, "seed"], ascending=[False, True], kind="stable").iloc[0]

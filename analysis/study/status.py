@@ -181,13 +181,13 @@ def _best(study: Study) -> dict[str, Any] | None:
     except RecordError:
         return None
     trial = best_of_configuration(study, str(best["configuration"]))
-    ours = study.trials[study.trials["trial_id"] == trial["trial_id"]]
+    same_trial = study.trials[study.trials["trial_id"] == trial["trial_id"]]
     return {
         "trial_id": str(trial["trial_id"]),
         "label": str(best["label"]),
         "accuracy": float(best["mean"]),
         "trial_accuracy": float(trial[study.metric]),
-        "learned": not bool(outcomes(ours, study.metric)["collapsed"].iloc[0]),
+        "learned": not bool(outcomes(same_trial, study.metric)["collapsed"].iloc[0]),
         "runs": int(best["n"]),
         "parameters": int(best["parameters"]),
     }
@@ -213,8 +213,8 @@ def _reason(runs: pd.DataFrame) -> str:
 
 
 def _running(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    ours = trials[trials["status"] == TrialStatus.RUNNING]
+    running = trials[trials["status"] == TrialStatus.RUNNING]
     names = ["trial_id", "epochs_run", "epochs", "val_accuracy_last"]
-    frame = ours[names].rename(columns={"epochs_run": "epoch", "val_accuracy_last": "accuracy"})
+    frame = running[names].rename(columns={"epochs_run": "epoch", "val_accuracy_last": "accuracy"})
     frame = frame.astype({"epoch": "int64", "epochs": "int64"}).astype(object)
     return frame.where(frame.notna(), None).to_dict("records")

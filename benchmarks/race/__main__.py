@@ -76,54 +76,55 @@ def outcome(contestant: Contestant, task: Task, folder: Path) -> dict[str, Any]:
         RuntimeError: where a trial is unfinished.
     """
     trained = contestant.trained(folder)
-    last = [one for one in trained if one.epoch == task.epochs]
-    if len({one.trial for one in last}) != len(task.rates):
-        raise RuntimeError(f"{len({one.trial for one in last})} trials finished in {folder}")
-    times = Counter((one.trial, one.epoch) for one in trained)
+    finished = [epoch for epoch in trained if epoch.epoch == task.epochs]
+    trials = {epoch.trial for epoch in finished}
+    if len(trials) != len(task.rates):
+        raise RuntimeError(f"{len(trials)} trials finished in {folder}")
+    times = Counter((epoch.trial, epoch.epoch) for epoch in trained)
     return {
-        "best_accuracy": max(one.accuracy for one in last),
+        "best_accuracy": max(epoch.accuracy for epoch in finished),
         "epochs_trained_twice": sum(count - 1 for count in times.values()),
     }
 
 
 def summarise(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Medians by contestant; ratios to ``ranktune`` within each seed."""
-    summary: dict[str, dict[str, Any]] = {}
-    for name in CONTESTANTS:
-        mine = {one["seed"]: one for one in runs if one["contestant"] == name}
-        calm = {seed: one["calm"] for seed, one in mine.items() if "calm" in one}
-        killed = [one["killed"] for one in mine.values() if "killed" in one]
-        ours = {
-            one["seed"]: one["calm"]["wall_seconds"]
-            for one in runs
-            if one["contestant"] == "ranktune" and "calm" in one
-        }
-        ratios = sorted(calm[seed]["wall_seconds"] / ours[seed] for seed in calm if seed in ours)
-        keys = ("wall_seconds", "core_seconds", "peak_memory_mib", "best_accuracy")
-        summary[name] = {
-            "runs": len(calm),
-            **({key: median(one[key] for one in calm.values()) for key in keys} if calm else {}),
-            "times_ranktunes_wall": [round(one, 2) for one in ratios],
-            **{
-                key: median(one[key] for one in killed)
-                for key in ("seconds_to_finish", "epochs_trained_twice")
-                if killed
-            },
-        }
-    return summary
+    calm = {(run["contestant"], run["seed"]): run["calm"] for run in runs if "calm" in run}
+    return {name: _summary(name, runs, calm) for name in CONTESTANTS}
+
+
+def _summary(
+    name: str, runs: Sequence[dict[str, Any]], calm: dict[tuple[str, int], dict[str, Any]]
+) -> dict[str, Any]:
+    """Of one contestant; ``calm`` are the undisturbed runs by contestant and seed."""
+    own = {seed: figures for (contestant, seed), figures in calm.items() if contestant == name}
+    killed = [run["killed"] for run in runs if run["contestant"] == name and "killed" in run]
+    ratios = sorted(
+        figures["wall_seconds"] / calm["ranktune", seed]["wall_seconds"]
+        for seed, figures in own.items()
+        if ("ranktune", seed) in calm
+    )
+    in_calm = ("wall_seconds", "core_seconds", "peak_memory_mib", "best_accuracy") if own else ()
+    in_killed = ("seconds_to_finish", "epochs_trained_twice") if killed else ()
+    return {
+        "runs": len(own),
+        **{key: median(figures[key] for figures in own.values()) for key in in_calm},
+        "times_ranktunes_wall": [round(ratio, 2) for ratio in ratios],
+        **{key: median(figures[key] for figures in killed) for key in in_killed},
+    }
 
 
 def table(summary: dict[str, dict[str, Any]]) -> str:
     """A line a contestant."""
     heads = ("wall s", "core s", "MiB", "best", "× wall", "after kill s", "twice")
     lines = [f"{'':12}" + "".join(f"{head:>14}" for head in heads)]
-    for name, one in summary.items():
-        ratios = one["times_ranktunes_wall"]
+    for name, figures in summary.items():
+        ratios = figures["times_ranktunes_wall"]
         cells = (
-            *(one.get(key, "") for key in ("wall_seconds", "core_seconds", "peak_memory_mib")),
-            one.get("best_accuracy", ""),
+            *(figures.get(key, "") for key in ("wall_seconds", "core_seconds", "peak_memory_mib")),
+            figures.get("best_accuracy", ""),
             f"{median(ratios):.2f}" if ratios else "",
-            *(one.get(key, "") for key in ("seconds_to_finish", "epochs_trained_twice")),
+            *(figures.get(key, "") for key in ("seconds_to_finish", "epochs_trained_twice")),
         )
         lines.append(f"{name:12}" + "".join(f"{cell!s:>14}" for cell in cells))
     return "\n".join(lines)

@@ -105,11 +105,13 @@ def _shortfalls(
             if len(sizes) < LEAST_SIZES:
                 yield f"needs networks of {LEAST_SIZES} sizes, and {len(sizes)} can run", {}
         case Smallest():
-            ours = [point.parameters for point in points if _has(point.values, question.reference)]
+            references = [
+                point.parameters for point in points if _has(point.values, question.reference)
+            ]
             named = ", ".join(f"{name}={value}" for name, value in question.reference.items())
-            if not ours:
+            if not references:
                 yield f"measures against {named}, which cannot run", question.reference
-            elif max(ours) <= min(sizes):
+            elif max(references) <= min(sizes):
                 yield f"asks for a network smaller than {named}, and none can run", {}
 
 

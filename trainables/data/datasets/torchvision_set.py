@@ -216,8 +216,8 @@ class _Opener:
 
     def _try(self, part: dict[str, Any], *, download: bool) -> Any:
         """The data set, or the error that prevented it."""
-        ours = {"root": self._root, "download": download}
-        known = {name: value for name, value in ours.items() if name in self._parameters}
+        given = {"root": self._root, "download": download}
+        known = {name: value for name, value in given.items() if name in self._parameters}
         try:
             return self._kind(**known, **self._arguments, **part)
         except Exception as problem:  # of a library and of files: it may be any
