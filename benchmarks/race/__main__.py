@@ -126,7 +126,8 @@ def table(summary: dict[str, dict[str, Any]]) -> str:
             f"{median(ratios):.2f}" if ratios else "",
             *(figures.get(key, "") for key in ("seconds_to_finish", "epochs_trained_twice")),
         )
-        lines.append(f"{name:12}" + "".join(f"{cell!s:>14}" for cell in cells))
+        texts = [cell if isinstance(cell, str) else f"{cell:.4g}" for cell in cells]
+        lines.append(f"{name:12}" + "".join(f"{text:>14}" for text in texts))
     return "\n".join(lines)
 
 
