@@ -24,6 +24,7 @@ FailureKind = Literal[
     "exception",
     "lost_worker",
     "lost_node",
+    "low_memory",
     "full_disk",
     "storage",
     "timeout",

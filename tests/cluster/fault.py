@@ -20,7 +20,9 @@ class Fault:
     strike: returns once the cause is over. says: words of the line that names the cause. trains:
     real networks, saving to S3; else scripted trials and a shared folder. workers: hosts with
     slots. rounds: trials a slot. seconds: of a scripted trial's epoch, of which it has nine.
-    small: a folder that is a file system of its own, of 100 MB. exit_codes: of each driver.
+    small: a folder that is a file system of its own, of 100 MB; trials that train save there.
+    begun: whether it strikes once as many trials as there are slots have finished an epoch.
+    exit_codes: of each driver.
     redone: epochs that a trial may train again; a scripted one saves each epoch. noticed: seconds
     until the loss is on record, None where nothing is lost at once. within: seconds until a trial
     goes on. share: of all slots, what one driver may take. hosts: on which trials run. lines: that
@@ -35,6 +37,7 @@ class Fault:
     rounds: int = 3
     seconds: float = 1.0
     small: str = ""
+    begun: bool = True
     exit_codes: tuple[int, ...] = (0,)
     redone: int = 1
     noticed: float | None = None

@@ -38,16 +38,25 @@ from tests.cluster.strikes import (
     end_ray,
     fill,
     fill_scratch,
+    hang_folder,
     kill_as_it_saves,
+    kill_each,
     off_and_on,
     power_off_head,
+    power_off_head_early,
+    power_off_head_late,
     power_off_worker,
     refuse,
+    refused_and_drained,
     refused_and_off,
+    restart_head,
     second_driver,
     second_study,
     signal_worker,
     slow_storage,
+    suspend_driver,
+    take_memory,
+    unmount_folder,
     unreachable,
 )
 
@@ -133,6 +142,30 @@ FAULTS: dict[str, Fault] = {
     "disk of a worker full 20 s": Fault(
         fill_scratch, "is full", trains=True, rounds=1, redone=60, within=90
     ),
+    "shared folder hangs for 2 min": Fault(
+        hang_folder, NOTHING, trains=True, rounds=1, small="storage", redone=0, lines=4
+    ),
+    "shared folder not mounted on a worker for 40 s": Fault(
+        unmount_folder, "mount it there", trains=True, rounds=1, small="storage", redone=0
+    ),
+    "driver suspended for 90 s": Fault(suspend_driver, redone=0),
+    "each worker of a host killed": Fault(kill_each, "one worker after the other", rounds=3),
+    "host low on memory": Fault(take_memory, "is low on memory", rounds=6, seconds=2),
+    "head restarted at its address": Fault(
+        restart_head, "the cluster's head", exit_codes=(1,), ends=60
+    ),
+    "head off as the search begins": Fault(
+        power_off_head_early, SILENT, exit_codes=(1,), ends=60, begun=False
+    ),
+    "head off as the search ends": Fault(power_off_head_late),
+    "node drained while S3 refuses": Fault(
+        refused_and_drained,
+        "is being taken away",
+        trains=True,
+        rounds=1,
+        redone=60,
+        within=DRIVER_SECONDS,
+    ),
     "two studies at once": Fault(
         second_study, exit_codes=(0, 130, 0), rounds=4, seconds=2, share=0.5
     ),
@@ -168,9 +201,12 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
         seconds = fault.seconds * slowdown_at(os.getloadavg()[0])
         at_once = round(fault.share * slots * fault.workers)
         capped = at_once if fault.share < 1 else None
-        cluster = Cluster(hosts, folder, slots, trials, epochs, seconds, capped)
+        on_s3 = fault.trains and not fault.small
+        cluster = Cluster(hosts, folder, slots, trials, epochs, seconds, capped, on_s3)
         cluster.start(fault.workers)
-        cluster.start_driver().wait_for_trials(at_once)
+        driver = cluster.start_driver()
+        if fault.begun:
+            driver.wait_for_trials(at_once)
         struck, began, load = time.time(), time.monotonic(), os.getloadavg()[0]
         with LoadWatch() as watch:
             fault.strike(cluster)
@@ -182,16 +218,20 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
 
 @contextlib.contextmanager
 def small_file_system(folder: Path, name: str) -> Iterator[None]:
-    """100 MB below ``folder`` that every host sees, and can fill; none without a name."""
+    """100 MB below ``folder`` that every host sees, and can fill or freeze; none without a name."""
     if not name:
         yield
         return
     (folder / name).mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", folder / name], check=True)
+    disk = folder / f"{name}.disk"
+    disk.touch()
+    os.truncate(disk, 100_000_000)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    subprocess.run(["mount", "-o", "loop", disk, folder / name], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", folder / name], check=True)
+        subprocess.run(["umount", "--lazy", folder / name], check=True)
 
 
 def outcome(

@@ -73,7 +73,8 @@ class Cluster:
     """A head without slots and workers; drivers run on the last one.
 
     epochs: of trials that train and save to S3; None has scripted ones, whose epochs take seconds.
-    at_once: trials of one driver; None for as many as there are slots.
+    at_once: trials of one driver; None for as many as there are slots. on_s3: where they save, else
+    in a folder that all hosts see.
     """
 
     hosts: Hosts
@@ -83,6 +84,7 @@ class Cluster:
     epochs: int | None = None
     seconds: float = 1.0
     at_once: int | None = None
+    on_s3: bool = False
     head: Host = field(init=False)
     workers: list[Host] = field(default_factory=list)
     drivers: list[Driver] = field(default_factory=list)
@@ -91,7 +93,7 @@ class Cluster:
 
     def start(self, workers: int) -> None:
         """Boots everything but a driver."""
-        if self.epochs:
+        if self.on_s3:
             self.s3 = self.hosts.add("s3")
             self.s3.start(f"exec python -m tests.fixtures.s3_server {self.s3.address} {S3_PORT} "
                           f"{self.switch}")  # fmt: skip
@@ -103,18 +105,18 @@ class Cluster:
         self.head = self.hosts.add(name)
         self.address = start_head(self.head)
 
-    def add_worker(self, name: str, *, without: str = "") -> None:
-        """``without``: a package that its Python lacks."""
+    def add_worker(self, name: str, *, without: str = "", **environment: str) -> None:
+        """``without``: a package that its Python lacks; ``environment``: of its Ray."""
         host = self.hosts.add(name)
         if without:
             host.run(f"mount -t tmpfs tmpfs {package_folder(without)}")
-        self.join(host)
+        self.join(host, **environment)
         self.workers.append(host)
 
-    def join(self, host: Host) -> None:
+    def join(self, host: Host, **environment: str) -> None:
         """Starts Ray on a host; scratch files have a small disk of their own there."""
         host.run(f"mkdir -p {SCRATCH}; mount -t tmpfs -o size=50m tmpfs {SCRATCH}")
-        join(host, self.address, self.slots, TMPDIR=SCRATCH)
+        join(host, self.address, self.slots, TMPDIR=SCRATCH, **environment)
 
     @property
     def switch(self) -> Path:

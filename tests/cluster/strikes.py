@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 
+import psutil
+
+from tests.cluster.hosts import start_head
 from tests.cluster.load import slowdown_at
 from tests.cluster.running import SCRATCH, Cluster
+
+TRAINS = "[r]ay::ImplicitFunc|[r]ay::[A-Za-z]*Trainable"
+"""What Ray calls the processes of trials."""
 
 
 def power_off_worker(cluster: Cluster) -> None:
@@ -38,8 +45,7 @@ def cut_link(seconds: float, cluster: Cluster) -> None:
 
 def signal_worker(signal: str, cluster: Cluster) -> None:
     """The one that trains for the longest time."""
-    trains = "[r]ay::ImplicitFunc|[r]ay::[A-Za-z]*Trainable"
-    cluster.workers[0].run(f"pkill -{signal} -o -f '{trains}'")
+    cluster.workers[0].run(f"pkill -{signal} -o -f '{TRAINS}'")
 
 
 def kill_as_it_saves(cluster: Cluster) -> None:
@@ -170,3 +176,79 @@ def fill_scratch(cluster: Cluster) -> None:
         worker.run(f"cat /dev/zero >> {SCRATCH}/filler || true")
         time.sleep(0.2)
     worker.run(f"rm {SCRATCH}/filler")
+
+
+def hang_folder(cluster: Cluster) -> None:
+    """Whoever writes to the shared folder waits, as for a file server that does not answer."""
+    folder = cluster.folder / "storage"
+    subprocess.run(["fsfreeze", "--freeze", folder], check=True)
+    try:
+        time.sleep(120)
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", folder], check=True)
+
+
+def unmount_folder(cluster: Cluster) -> None:
+    """One worker has an empty folder in its place."""
+    folder = cluster.folder / "storage"
+    cluster.workers[0].run(f"mount -t tmpfs tmpfs {folder}")
+    time.sleep(40)
+    cluster.workers[0].run(f"umount {folder}")
+
+
+def suspend_driver(cluster: Cluster) -> None:
+    """A machine that sleeps; its workers go on."""
+    driver = cluster.drivers[0]
+    driver.send("STOP")
+    time.sleep(90)
+    driver.send("CONT")
+
+
+def kill_each(cluster: Cluster) -> None:
+    """Whichever worker starts on a host is ended at once, to the end of the search."""
+    cluster.workers[0].start(f"while sleep 0.1; do pkill -9 -f '{TRAINS}'; done")
+
+
+def take_memory(cluster: Cluster) -> None:
+    """Another program on a new host takes the memory that Ray watches, for half a minute."""
+    used = psutil.virtual_memory()
+    share = 1 - (used.available - 2e9) / used.total
+    cluster.add_worker("worker3", RAY_memory_usage_threshold=f"{share:.3f}")
+    worker = cluster.workers[-1]
+    while f'"host":"{worker.address}"' not in cluster.drivers[0].ledger.read_text():
+        time.sleep(0.2)
+    time.sleep(3)
+    hog = "import time; taken = bytearray(b'x') * 4_000_000_000; time.sleep(30)"
+    worker.run(f'python -c "{hog}"')
+
+
+def restart_head(cluster: Cluster) -> None:
+    """Another cluster answers at the address before anybody missed the first."""
+    cluster.head.run("ray stop --force")
+    start_head(cluster.head)
+
+
+def power_off_head_early(cluster: Cluster) -> None:
+    """While the driver reads what it needs."""
+    lease = cluster.drivers[0].study / "lease.json"
+    while not lease.exists():
+        time.sleep(0.05)
+    time.sleep(4)
+    cluster.head.power_off()
+
+
+def power_off_head_late(cluster: Cluster) -> None:
+    """While tables are written and copied."""
+    driver = cluster.drivers[0]
+    while b'"type":"closed"' not in driver.ledger.read_bytes():
+        time.sleep(0.02)
+    cluster.head.power_off()
+
+
+def refused_and_drained(cluster: Cluster) -> None:
+    """S3 answers 503 as a node is about to be taken away."""
+    cluster.switch.write_text("503")
+    time.sleep(2)
+    drain_node(30, cluster)
+    time.sleep(5)
+    cluster.switch.unlink()

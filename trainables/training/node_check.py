@@ -18,7 +18,11 @@ from trainables.config.starting_point import split_init
 from trainables.files.code_digest import code_digest, torch_version
 from trainables.files.storage import is_uri
 from trainables.training.checkpoints.checkpoint_store import StorageError
+from trainables.training.checkpoints.time_limit import within
 from trainables.training.job import TrialJob, UnfitNodeError
+
+ANSWER_SECONDS = 30.0
+"""How long a shared folder may take to answer: one that hangs would hold the slot for ever."""
 
 
 def check_node(job: TrialJob) -> None:
@@ -51,10 +55,14 @@ def check_node(job: TrialJob) -> None:
             f"the starting point {init} is neither on this machine nor on the driver's: restore it "
             "there"
         )
-    if is_uri(job.storage):
+    if is_uri(job.storage) or job.storage_is_shared:
         problems += _scratch_problems()
-    elif job.storage_is_made:
-        problems += _folder_problems(Path(job.storage))
+    if not is_uri(job.storage) and job.storage_is_made:
+        folder = Path(job.storage)
+        try:
+            problems += within(ANSWER_SECONDS, lambda: _folder_problems(folder))
+        except OSError as problem:
+            raise StorageError(f"the storage {folder} does not answer: {problem}") from problem
     if problems:
         raise UnfitNodeError(f"{socket.gethostname()}: {'; '.join(problems)}")
 
@@ -75,14 +83,11 @@ def _scratch_problems() -> list[str]:
 
 def _folder_problems(folder: Path) -> list[str]:
     """What is wrong with the folder of checkpoints, which the driver has created."""
-    try:
-        if not folder.is_dir():
-            return [
-                f"there is no {folder}, which the driver has created for checkpoints: mount it "
-                "here, or name a --storage that every node sees"
-            ]
-        if not os.access(folder, os.W_OK | os.X_OK):
-            return [f"{folder}, where checkpoints go, cannot be written: mount it here for writing"]
-    except OSError as problem:
-        raise StorageError(f"the storage {folder} does not answer: {problem}") from problem
+    if not folder.is_dir():
+        return [
+            f"there is no {folder}, which the driver has created for checkpoints: mount it here, "
+            "or name a --storage that every node sees"
+        ]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [f"{folder}, where checkpoints go, cannot be written: mount it here for writing"]
     return []

@@ -15,6 +15,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from trainables.config.checkpoint_place import CheckpointName
+from trainables.files.storage import is_uri
 from trainables.training.checkpoints.checkpoint import CheckpointError
 from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
@@ -31,17 +32,17 @@ log = logging.getLogger("trainables.worker")
 class TrialCheckpoints:
     """The checkpoints of one attempt.
 
-    Separate threads talk to a remote storage, so that training waits for it only in ``restore`` and
-    ``wait``. A folder on a disk is written in place. ``request()`` returns what the driver asks of
-    the attempt: STOP_FILE, LEAVE_FILE, or "".
+    Separate threads talk to a storage that machines share, so that training waits for it only in
+    ``restore`` and ``wait``. A folder on a disk is written in place. ``request()`` returns what the
+    driver asks of the attempt: STOP_FILE, LEAVE_FILE, or "".
     """
 
     def __init__(self, job: TrialJob) -> None:
         self._job = job
-        self._store = CheckpointStore(job.storage, job.trial_id)
+        self._store = CheckpointStore(job.storage, job.trial_id, is_shared=job.storage_is_shared)
         self._uploads = UploadQueue(self._store, _remove)
         self.request = BackgroundPoll(
-            partial(self._store.request, job.attempt), 5.0 if self._store.is_remote else 1.0
+            partial(self._store.request, job.attempt), 5.0 if is_uri(job.storage) else 1.0
         )
         self._saved_at = time.monotonic()
         self._pending_write: Callable[[], None] | None = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from analysis.record.rows import AnyRow, Ended, Epoch, Started
 from analysis.record.status import TrialStatus
+from tune_app.deciding.deadly_hosts import DeadlyHosts
 from tune_app.deciding.failure_streak import FailureStreak
 from tune_app.deciding.failures import Failure, RetryPolicy
 from tune_app.deciding.halt import Halt
@@ -16,6 +17,9 @@ from tune_app.deciding.searcher import Searcher
 from tune_app.planning.plan import PlannedTrial
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
+
+ENDED_WORKERS = ("lost_worker", "low_memory")
+"""Kinds of failures that end a worker on a host that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class Dispatcher:
     """The state of a running search: what runs, what waits, what the record says.
 
     ``write`` appends rows to the ledger. ``halted`` holds the reason, in words, once nothing more
-    is to start. Trials that need more than the ordinary resources wait until ``next_tier`` names
-    their tier.
+    is to start. ``deadly_hosts`` are those that ended their workers again and again. Trials that
+    need more than the ordinary resources wait until ``next_tier`` names their tier.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Dispatcher:
         self.search, self.clock = search, clock
         self._write_rows = write
         self.streak = FailureStreak()
+        self.deadly_hosts: set[str] = set()
+        self._host_losses = DeadlyHosts()
         self._halt = halt or Halt()
         self.running: dict[str, RunningAttempt] = {}
         self._waiting: dict[int, deque[PlannedTrial]] = {}
@@ -111,8 +117,9 @@ class Dispatcher:
         return tier == 0 and not self.searcher.exhausted
 
     def _tier(self, trial: PlannedTrial) -> int:
-        failures = self.history[trial.trial_id].failures["out_of_memory"]
-        return min(failures, self.policy.memory_tiers)
+        failures = self.history[trial.trial_id].failures
+        short_of_memory = failures["out_of_memory"] + failures["low_memory"]
+        return min(short_of_memory, self.policy.memory_tiers)
 
     # What happened.
 
@@ -130,6 +137,7 @@ class Dispatcher:
         if fresh:
             self.write(*fresh)
             self.streak.went_well(epoch=True)
+            self._host_losses.epoch(self.history[fresh[0].trial_id].host)
         return fresh
 
     def ended(self, trial_id: str, status: TrialStatus, code: str = "") -> None:
@@ -163,6 +171,10 @@ class Dispatcher:
             retry=retry,
         )
         self.write(end)
+        if failure.kind in ENDED_WORKERS and self._host_losses.lost(
+            history.host, trial_id, attempt.proposed_at, end.time
+        ):
+            self.deadly_hosts.add(history.host)
         if self.streak.failed(failure.kind, attempt.proposed_at, end.time):
             kind = failure.kind.replace("_", " ")
             causes = self.streak.causes

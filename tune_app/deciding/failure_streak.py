@@ -12,10 +12,10 @@ from tune_app.record.history import LOST, WAITED_FOR
 class FailureStreak:
     """Counts causes, not trials; ``most`` of one sort in a row stop a search.
 
-    A host that is switched off ends every attempt on it within seconds. Attempts that ran already
-    when a cause struck may have fallen to it, and are counted with it; one that was proposed later
-    has met another. A node that refuses its trials is such a cause too. An exception is its trial's
-    own, and each is a cause.
+    A host that is switched off ends every attempt on it within seconds, a card that hangs or is
+    full all that share it. Attempts that ran already when a cause struck may have fallen to it, and
+    are counted with it; one that was proposed later has met another. A node that refuses its trials
+    is such a cause too. An exception is its trial's own, and each is a cause.
     """
 
     most: int = 10
@@ -30,15 +30,16 @@ class FailureStreak:
         sort = "lost" if kind in (*LOST, "unfit_node") else kind
         if sort != self._sort:
             self.causes, self._sort = 0, sort
-        if sort != "lost" or not self.causes or proposed_at > self._struck_at:
+        if sort == "exception" or not self.causes or proposed_at > self._struck_at:
             self.causes += 1
             self._struck_at = now
         return self.causes >= self.most
 
     def went_well(self, *, epoch: bool) -> None:
-        """Notes a trial that ended well, or an epoch, which ends a streak of lost workers only.
+        """Notes a trial that ended well, or an epoch.
 
-        A trial that fails in its third epoch each time reports two epochs each time.
+        An epoch disproves only that no worker lives and none has memory enough. A trial that raises
+        or hangs in its third epoch each time reports two epochs each time.
         """
-        if not epoch or self._sort == "lost":
+        if not epoch or self._sort in ("lost", "out_of_memory"):
             self.causes, self._sort = 0, ""

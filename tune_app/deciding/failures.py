@@ -12,7 +12,7 @@ from analysis.record.rows import FailureKind
 from tune_app.record.history import LOST, WAITED_FOR, TrialHistory
 
 _NAMES: dict[str, FailureKind] = {
-    "OutOfMemoryError": "out_of_memory",  # torch.cuda's and Ray's are both called so
+    "OutOfMemoryError": "out_of_memory",  # torch.cuda's; Ray's has LOW_MEMORY in its text
     "MemoryError": "out_of_memory",
     "DeviceMemoryError": "out_of_memory",  # trainables.training.job's, with peak and free memory
     "NodeDiedError": "lost_node",
@@ -26,7 +26,9 @@ _NAMES: dict[str, FailureKind] = {
     "StorageError": "storage",  # trainables.training.checkpoints.checkpoint_store's
     "HostLeavingError": "drained_node",  # trainables.training.job's
 }
+LOW_MEMORY = "running low on memory"
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
+    (LOW_MEMORY, "low_memory"),  # before "out of memory", which it says as well
     ("out of memory", "out_of_memory"),
     ("can't allocate memory", "out_of_memory"),
     ("No space left on device", "full_disk"),
@@ -77,6 +79,8 @@ def classify(error: BaseException) -> Failure:
             return Failure("drained_node", text)
         if _SETUP in str(cause):
             return classify_text(text)
+        if LOW_MEMORY in str(cause):
+            return Failure("low_memory", text)
         for kind in type(cause).__mro__:
             if kind.__name__ in _NAMES:
                 return Failure(_node_or_worker(_NAMES[kind.__name__], cause), text)

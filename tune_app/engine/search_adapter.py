@@ -22,7 +22,8 @@ class WorkerSettings:
     ``storage`` is where checkpoints go (path or URI), ``threads`` the CPU threads of a new trial,
     ``checkpoint_seconds`` the training time between checkpoints, ``device_fraction`` the part of a
     card a trial may fill (0 on the CPU), ``worker_log`` a folder for one log file a trial (None:
-    no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never).
+    no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never), and
+    ``storage_is_shared`` whether several machines use the storage.
     """
 
     storage: str
@@ -32,6 +33,7 @@ class WorkerSettings:
     device_fraction: float = 0.0
     worker_log: str | None = None
     epoch_deadline_seconds: float | None = None
+    storage_is_shared: bool = False
 
     def config(self, attempt: RunningAttempt) -> dict[str, Any]:
         """The configuration with which ``CifarTrainable`` is set up."""
@@ -50,6 +52,7 @@ class WorkerSettings:
             worker_log=log or None,
             epoch_deadline_seconds=self.epoch_deadline_seconds,
             storage_is_made=True,
+            storage_is_shared=self.storage_is_shared,
             code_digest=code_digest(),
             torch_version=torch_version(),
         ).to_dict()

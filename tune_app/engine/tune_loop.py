@@ -27,7 +27,7 @@ from tune_app.nodes.cluster import stop
 from tune_app.nodes.drain_watch import DrainWatch
 from tune_app.nodes.liveness import check_alive
 from tune_app.nodes.ray_internals import host_of_error, place_of_actor
-from tune_app.nodes.refused_nodes import refuse, refused_ids
+from tune_app.nodes.refused_nodes import refuse, refuse_unless_last, refused_ids
 from tune_app.nodes.slot_count import SlotCount
 from tune_app.nodes.worker_logs import WorkerLogs
 from tune_app.record.history import LOST, WAITED_FOR
@@ -123,8 +123,22 @@ class TuneLoop:
         trial = self.dispatcher.history[trial_id]
         if trial.ended and trial.ended.kind == "unfit_node":
             refuse(trial.host)
+        if trial.host in self.dispatcher.deadly_hosts:
+            self._leave_out(trial.host)
         if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
             self._logs.fetch(trial_id, trial.host, node)
+
+    def _leave_out(self, host: str) -> None:
+        """No more trials on a host that ends its workers, where there is another for them."""
+        if self.study.placement.is_joined and refuse_unless_last(
+            host, self.study.placement.resources(0)
+        ):
+            LOG.info(
+                "no more trials are placed on the host %s, where one worker after the other ended "
+                "without finishing an epoch: look for what ends them (memory?), and start Ray "
+                "there again",
+                host,
+            )
 
     def _end_hanging_workers(self) -> None:
         for trial_id in self.session.watchdog.hanging():
@@ -157,6 +171,7 @@ class TuneLoop:
             device_fraction=placement.resources(tier).gpus,
             worker_log=str(self.study.paths.logs),
             epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,
+            storage_is_shared=placement.is_joined,
         )
 
     def reap_lost_trials(self) -> None:

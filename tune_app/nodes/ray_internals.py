@@ -19,7 +19,7 @@ from tune_app.command.errors import RayLostError
 TRIED = ">=2.60,<2.61"
 
 _NODE_OF_ERROR = re.compile(
-    r"its node has died\. Node Id: (?P<id>\w+)|\(pid=\d+, ip=(?P<ip>[^,)]+)"
+    r"its node has died\. Node Id: (?P<id>\w+)|(?:\(pid=\d+, ip=|\n\s*ip: )(?P<ip>[^,)\s]+)"
 )
 
 INTERNALS: dict[str, str] = {
@@ -185,7 +185,9 @@ def place_of_actor(actor: Any) -> tuple[str, str]:
 
 
 def host_of_error(error: str) -> str:
-    """The address in an error of Ray: of a node that died, or where a worker raised; else "".
+    """The address in an error of Ray: of a node or actor that died, or where a worker raised.
+
+    Else "".
 
     For an actor that was still starting this is the only record of its node.
     """

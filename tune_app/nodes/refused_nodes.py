@@ -23,6 +23,16 @@ def refuse(host: str) -> None:
     refused_ids.update(node.id for node in nodes() if node.name == host)
 
 
+def refuse_unless_last(host: str, resources: TrialResources) -> bool:
+    """Adds a host's nodes where others can take trials; whether any was added."""
+    usable = [node for node in nodes() if node.id not in refused_ids and node.capacity(resources)]
+    fresh = {node.id for node in usable if node.name == host}
+    if not fresh or len(fresh) == len(usable):
+        return False
+    refused_ids.update(fresh)
+    return True
+
+
 def placement_options(resources: TrialResources) -> dict[str, Any]:
     """Options that keep a placement group off refused nodes; empty where no other node fits.
 

@@ -40,8 +40,12 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
     for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
         with contextlib.suppress(OSError):
             folder.remove(name)
-    if any(answers):
-        raise UsageError(filter(None, answers))
+    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    problems = [
+        problem for node, problem in zip(waiting, answers, strict=True) if problem and node in alive
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:

@@ -15,8 +15,8 @@ from search_spaces.grammar.seeds import is_choosing
 from trainables.config.metrics import score
 from trainables.config.resolution import UNKNOWN, Facts, without_written_defaults
 
-LOST = ("lost_worker", "lost_node")
-"""Kinds of failures that ended a worker."""
+LOST = ("lost_worker", "lost_node", "low_memory")
+"""Kinds of failures that ended a worker. The last: Ray did, as its host was low on memory."""
 
 WAITED_FOR = ("full_disk", "storage", "drained_node")
 """Kinds of failures that are not the trial's fault: it is retried without a limit."""

@@ -21,14 +21,14 @@ from trainables.files.whole_file import whole_file
 from trainables.training.checkpoints.time_limit import within
 
 ANSWER_SECONDS = 30.0
-"""Time limit of one call to a remote storage: a request to S3 may hang for ever."""
+"""Time limit of one call: a request to S3, or to a folder of a file server, may hang for ever."""
 
 
 class StorageFolder:
     """A folder of a storage, given as a path or URI; files are written atomically.
 
-    Each call to a remote storage ends within ``seconds``. Every method raises OSError where the
-    storage refuses or its bucket is gone, and FileNotFoundError for a missing file.
+    Each call ends within ``seconds``. Every method raises OSError where the storage refuses or its
+    bucket is gone, and FileNotFoundError for a missing file.
     """
 
     def __init__(self, storage: str, *, seconds: float = ANSWER_SECONDS) -> None:
@@ -50,37 +50,25 @@ class StorageFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, and creates the folders above it."""
-        if self._local is None:
-            within(self._seconds, lambda: self._put(f"{self._root}/{name}", content))
-            return
-        path = self._local / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as draft:
-            draft.write_bytes(content)
+        within(self._seconds, lambda: self._put(name, content))
 
     def create(self, name: str, content: bytes) -> None:
         """Writes a new file; raises FileExistsError where it exists.
 
         In a remote storage two processes may do so at the same time; the last write wins.
         """
-        if self._local is None:
-            self.write(name, content)
-            return
-        path = self._local / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(content)
+        within(self._seconds, lambda: self._put(name, content, create=True))
 
     def read(self, name: str) -> bytes:
         """A file's content."""
-        if self._local is not None:
-            return (self._local / name).read_bytes()
+        if (local := self._local) is not None:
+            return within(self._seconds, (local / name).read_bytes)
         return within(self._seconds, lambda: read_file(self._remote, f"{self._root}/{name}"))
 
     def remove(self, name: str) -> None:
         """Removes a file."""
-        if self._local is not None:
-            (self._local / name).unlink()
+        if (local := self._local) is not None:
+            within(self._seconds, (local / name).unlink)
             return
         within(self._seconds, lambda: remove_file(self._remote, f"{self._root}/{name}"))
 
@@ -89,11 +77,15 @@ class StorageFolder:
 
         Empty where there is no such folder.
         """
-        if self._local is not None:
-            return sorted(_files_below(self._local / below))
+        if (local := self._local) is not None:
+            return within(self._seconds, lambda: sorted(_files_below(local / below)))
         return within(self._seconds, lambda: self._list(f"{self._root}/{below}"))
 
-    def _put(self, path: str, content: bytes) -> None:
+    def _put(self, name: str, content: bytes, *, create: bool = False) -> None:
+        if self._local is not None:
+            _put_locally(self._local / name, content, create=create)
+            return
+        path = f"{self._root}/{name}"
         folder = path.rpartition("/")[0]
         if folder not in self._made:
             make_folder(self._remote, folder)
@@ -106,6 +98,16 @@ class StorageFolder:
         infos = list_folder(self._remote, top, recursive=True)
         files = (info.path for info in infos if info.type == fs.FileType.File)
         return sorted(path.removeprefix(f"{top}/") for path in files)
+
+
+def _put_locally(path: Path, content: bytes, *, create: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if create:
+        with path.open("xb") as file:
+            file.write(content)
+    else:
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
 
 
 def _files_below(top: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ QUIET_SECONDS = 2.0
 CAUSES = {
     "lost_node": "the host {host} is gone",
     "lost_worker": "workers on {host} ended without a word (killed, or the host is out of memory)",
+    "low_memory": "the host {host} is low on memory, and Ray ended its workers",
     "storage": "the storage does not answer",
     "full_disk": "the disk of {host} is full",
     "unfit_node": "{host}",

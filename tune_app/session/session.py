@@ -14,6 +14,7 @@ from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
 from trainables.compiled.switch import TORCH, is_torch_alone
 from trainables.files.storage import is_uri
+from trainables.training.checkpoints.time_limit import NoAnswerError
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
@@ -136,10 +137,10 @@ class Session:
             except OSError as problem:
                 LOG.info("cannot ask the trials to save: %s", problem)
 
-        if is_uri(self.storage):  # one that hangs must hold up neither the search nor its end
-            threading.Thread(target=ask, daemon=True).start()
-        else:
-            ask()
+        # one that hangs must hold up neither the search nor its end
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(0.0 if is_uri(self.storage) else 1.0)
 
     @property
     def out_of_time(self) -> bool:
@@ -159,7 +160,7 @@ class Session:
                     StorageFolder(self.storage).remove(STOP_FILE)
                 return
             except OSError as problem:
-                if not is_uri(self.storage):
+                if not is_uri(self.storage) and not isinstance(problem, NoAnswerError):
                     self.dispatcher.halt(
                         f"{self.storage}/{STOP_FILE} would end every trial, and cannot be removed "
                         f"({problem.strerror}): remove it"

@@ -8,6 +8,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+DEAF_SECONDS = 20.0
+"""A driver listens several times a second, and a trial may always be silent for longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class HangTimeouts:
@@ -36,7 +39,7 @@ class Watchdog:
     )
 
     def __post_init__(self) -> None:
-        self.moved = self.clock()
+        self.moved = self._listened_at = self.clock()
 
     def started(self, trial_id: str) -> None:
         """A trial took a slot."""
@@ -69,10 +72,23 @@ class Watchdog:
 
     def hanging(self) -> list[str]:
         """Trials that were silent for longer."""
-        now = self.clock()
+        now = self._listen()
         return [name for name, when in self.heard.items() if now - when > self.limit(name)]
 
     def stands_still(self) -> bool:
         """Whether nothing has started, reported or ended for longer than a trial may be silent."""
+        now = self._listen()
         longest = max((self.limit(name) for name in self.heard), default=0.0)
-        return self.clock() - self.moved > max(self.timeouts.standstill, 2 * longest)
+        return now - self.moved > max(self.timeouts.standstill, 2 * longest)
+
+    def _listen(self) -> float:
+        """The time. Silence while the driver itself stood still is nobody's.
+
+        It was suspended, or its disk hung; what trials said meanwhile waits to be read.
+        """
+        now = self.clock()
+        deaf, self._listened_at = now - self._listened_at, now
+        if deaf > DEAF_SECONDS:
+            self.moved = min(now, self.moved + deaf)
+            self.heard = {name: min(now, when + deaf) for name, when in self.heard.items()}
+        return now

@@ -29,6 +29,7 @@ from tune_app.record.study_document import StudyName
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.study.finalize import Outcome, write_results
 from tune_app.study.open import open_study
+from tune_app.study.opening_watchdog import OpeningWatchdog
 from tune_app.study.prepare import prepare_study
 from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
@@ -69,14 +70,18 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
         ):
             if options.storage:
                 catch_up(paths, study_storage(paths, options, name))
-            try:
-                with gc_paused():
-                    prepared = prepare_study(plan, options, config, paths, name, ray_start)
-            except RayLostError as problem:
+
+            def not_begun(problem: RayLostError) -> Outcome:
                 reason = f"the search did not begin, and nothing is lost: {problem}"
                 outcome = Outcome(paths.folder, 1, reason, complete=False)
                 outcome.log(options.command)
                 return outcome
+
+            try:
+                with gc_paused(), OpeningWatchdog(not_begun):
+                    prepared = prepare_study(plan, options, config, paths, name, ray_start)
+            except RayLostError as problem:
+                return not_begun(problem)
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if not options.storage:

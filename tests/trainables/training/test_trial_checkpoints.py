@@ -61,6 +61,30 @@ def test_training_goes_on_while_the_storage_is_away_and_the_newest_arrives(attem
     assert checkpoints.away_seconds == 0
 
 
+def test_a_shared_folder_that_is_not_mounted_for_a_while_is_an_outage(tiny, digits, tmp_path):
+    config = tiny.with_values(epochs=2)
+    name, share = trial_id(config, config.network_size()), tmp_path / "share"
+    share.mkdir()
+    job = TrialJob(name, config.to_dict(), str(share), storage_is_shared=True)
+    trainer, checkpoints = Trainer(config, digits, threads=1), TrialCheckpoints(job)
+    trainer.train_epoch()
+    checkpoints.save(trainer, [0.1])
+    assert checkpoints.wait(60)
+    share.rename(tmp_path / "away")
+    trainer.train_epoch()
+    checkpoints.save(trainer, [0.1, 0.2])
+    until(lambda: f"there is no {share}: mount it" in checkpoints.problem)
+    assert not share.exists()  # a folder below the missing mount would be this machine's own
+    (tmp_path / "away").rename(share)
+    assert checkpoints.wait(60)
+    checkpoints.close()
+    assert [folder.name for folder in (share / name).iterdir()] == ["e2-a0"]
+    fresh, again = Trainer(config, digits, threads=1), TrialCheckpoints(job)
+    again.restore(fresh)
+    again.close()
+    assert fresh.epochs_done == 2
+
+
 def test_a_disk_without_room_for_scratch_files_holds_up_no_training(attempt, tmp_path, monkeypatch):
     trainer, checkpoints, store = attempt
     blocker = tmp_path / "scratch"

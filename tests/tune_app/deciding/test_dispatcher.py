@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+import ray
 
 from analysis.record.rows import Ended, Epoch, Planned, Started
 from tests.tune_app.workload import plan_of, some_trials
@@ -14,6 +15,9 @@ from tune_app.deciding.list_searcher import ListSearcher
 from tune_app.deciding.searcher import SearchContext
 from tune_app.engine.search_adapter import WorkerSettings
 from tune_app.record.history import History
+
+LOW = "2 worker(s) were killed due to the node running low on memory. … the out of memory issue: …"
+"""As Ray 2.60 puts it."""
 
 CRASH = Failure("exception", "Traceback …\nRuntimeError: boom")
 
@@ -180,6 +184,40 @@ def test_a_host_that_takes_twelve_trials_with_it_is_one_cause():
     assert "10 failures in a row" in made.halted
 
 
+@pytest.mark.parametrize("kind", ["timeout", "out_of_memory", "low_memory"])
+def test_a_card_that_hangs_or_is_full_for_twelve_trials_is_one_cause(kind):
+    made, _ = dispatcher(some_trials(14))
+    attempts = [made.next_attempt() for _ in range(12)]
+    for attempt in attempts:
+        made.started(attempt.trial_id)
+    for attempt in attempts:
+        assert made.failed(attempt.trial_id, Failure(kind, "all at once"))
+    assert not made.halted
+    assert made.streak.causes == 1
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_host_that_ends_each_worker_costs_no_trial_and_one_trial_that_does_costs_no_host(slots):
+    now = itertools.count()
+    trials = some_trials(4)
+    made, _ = dispatcher(trials, clock=lambda: float(next(now)))
+    well = made.next_attempt()
+    made.started(well.trial_id, "healthy")
+    made.epochs([epoch(well.trial, 1, well.number)])
+    while "deadly" not in made.deadly_hosts:
+        attempts = [made.next_attempt() for _ in range(slots)]
+        for attempt in attempts:
+            made.started(attempt.trial_id, "deadly")
+        for attempt in attempts:  # which is placed there again at once
+            assert made.failed(attempt.trial_id, Failure("lost_worker", "killed"))
+    killer = made.next_attempt()
+    for _ in range(3):
+        made.started(killer.trial_id, "healthy")
+        made.failed(killer.trial_id, Failure("lost_worker", "killed"))
+        killer = made.next_attempt()
+    assert made.deadly_hosts == {"deadly"}
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -257,6 +295,7 @@ def test_random_kills_of_the_driver_lose_and_repeat_nothing():
         (RuntimeError("CUDA error: out of memory"), "out_of_memory"),
         (OSError(28, "No space left on device"), "full_disk"),
         (ValueError("bad"), "exception"),
+        (ray.exceptions.OutOfMemoryError(LOW), "low_memory"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "full_disk"),
     ],
 )
@@ -271,6 +310,7 @@ def test_failures_are_told_apart(error, kind):
         ("x.cifar_trainable.DeviceMemoryError: out of device memory", "out_of_memory"),
         ("The actor died unexpectedly. Owner's node has crashed.", "lost_node"),
         ("The actor died unexpectedly before finishing this task.", "lost_worker"),
+        (f"ray.exceptions.OutOfMemoryError: {LOW}", "low_memory"),
         ("ValueError: bad", "exception"),
     ],
 )

@@ -22,6 +22,7 @@ def test_a_trial_may_take_ten_times_its_median_epoch():
     for seconds in (2.0, 2.0, 30.0, 2.0, 2.0):
         clock.now += seconds
         dog.epoch("a")
+        assert dog.hanging() == []
     clock.now += 19
     assert dog.hanging() == []
     clock.now += 2
@@ -31,9 +32,24 @@ def test_a_trial_may_take_ten_times_its_median_epoch():
 def test_before_the_first_epoch_the_limit_is_a_fixed_one():
     dog, clock = watchdog(first=600)
     dog.started("a")
-    clock.now += 599
-    assert dog.hanging() == []
+    for _ in range(599):
+        clock.now += 1
+        assert dog.hanging() == []
     clock.now += 2
+    assert dog.hanging() == ["a"]
+
+
+def test_a_driver_that_stood_still_itself_ends_no_trial_for_its_silence():
+    dog, clock = watchdog(floor=60)
+    dog.started("a")
+    dog.epoch("a")
+    clock.now += 600
+    assert dog.hanging() == []
+    assert not dog.stands_still()
+    for _ in range(4):
+        clock.now += 15
+        assert dog.hanging() == []
+    clock.now += 1
     assert dog.hanging() == ["a"]
 
 
@@ -57,9 +73,10 @@ def test_a_trial_that_ended_is_not_missed():
 def test_a_search_stands_still_when_nothing_moves_for_longer_than_any_trial_may():
     dog, clock = watchdog(first=600, standstill=900)
     dog.started("slow")
-    clock.now += 1100
-    assert not dog.stands_still()
-    clock.now += 200
+    for _ in range(120):
+        clock.now += 10
+        assert not dog.stands_still()
+    clock.now += 10
     assert dog.stands_still()
     dog.started("another")
     assert not dog.stands_still()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ from tenacity import (
 
 from trainables.config.checkpoint_place import STATE, CheckpointName
 from trainables.files.filesystem import (
+    WITHOUT_FOLDERS,
     check_sizes,
     check_store,
     filesystem,
@@ -59,21 +61,26 @@ def upload_seconds(local: Path) -> float:
 class CheckpointStore:
     """The checkpoints of one trial: ``<storage>/<trial_id>/<name>/``.
 
-    A folder on a disk is written in place. Any other storage (``s3://…``) gets a copy of a local
-    checkpoint, its state file last: a copy that was cut off lacks that file and is ignored.
+    A folder on a disk is written in place. Any other storage (``s3://…``, or a folder that machines
+    share, which may hang) gets a copy of a local checkpoint, its state file last: a copy that was
+    cut off lacks that file and is ignored.
     ``problem`` is the last error of a call that is being repeated; "" once the storage answers.
     """
 
     problem = ""
 
     def __init__(
-        self, storage: str, trial_id: str, *, retry_seconds: float = RETRY_SECONDS
+        self,
+        storage: str,
+        trial_id: str,
+        *,
+        is_shared: bool = False,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._retry_seconds = retry_seconds
-        self._remote: Any = None
         system, root = filesystem(storage)
-        if is_uri(storage):
-            self._remote = system
+        self._is_mounted = is_shared and not is_uri(storage)
+        self._remote: Any = system if is_uri(storage) or is_shared else None
         self._root = root
         self._folder = f"{root}/{trial_id}"
 
@@ -128,6 +135,8 @@ class CheckpointStore:
         # The state file first: without it the rest counts as no checkpoint.
         for file in sorted(files, key=lambda path: not path.endswith(STATE)):
             self._retry(partial(self._delete, file))
+        if files and self._remote.type_name not in WITHOUT_FOLDERS:
+            self._retry(partial(self._remote.delete_dir, folder))
 
     def request(self, attempt: int) -> str:
         """What an attempt is asked to do: STOP_FILE or LEAVE_FILE; "" for nothing, or no answer."""
@@ -163,6 +172,8 @@ class CheckpointStore:
         files = checkpoint_files(local)
         if not files:  # the system may have cleared its temporary folder
             raise FileNotFoundError(f"no checkpoint is left in {local}")
+        if self._is_mounted and not Path(self._root).is_dir():  # else it would be made locally
+            raise OSError(f"{socket.gethostname()}: there is no {self._root}: mount it there")
         make_folder(self._remote, remote)
         for file in files:
             with (
