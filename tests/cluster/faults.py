@@ -7,21 +7,18 @@ of each in benchmarks/results/cluster.json, and writes the table of docs/results
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tests.cluster.fault import Fault
-from tests.cluster.hosts import network
+from tests.cluster.hosts import network, small_file_system
 from tests.cluster.load import LoadWatch, slowdown_at
 from tests.cluster.outcome import Outcome, first_attempt, first_loss, tally
 from tests.cluster.page import SLOTS, keep, write_page
@@ -214,24 +211,6 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
         found = outcome(name, cluster, struck, load, codes, time.monotonic() - began)
         until = struck + (found.recovered or found.seconds)
         return replace(found, load=max(load, watch.mean(struck, until)))
-
-
-@contextlib.contextmanager
-def small_file_system(folder: Path, name: str) -> Iterator[None]:
-    """100 MB below ``folder`` that every host sees, and can fill or freeze; none without a name."""
-    if not name:
-        yield
-        return
-    (folder / name).mkdir()
-    disk = folder / f"{name}.disk"
-    disk.touch()
-    os.truncate(disk, 100_000_000)
-    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
-    subprocess.run(["mount", "-o", "loop", disk, folder / name], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder / name], check=True)
 
 
 def outcome(

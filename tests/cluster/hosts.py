@@ -204,6 +204,24 @@ def network(folder: Path) -> Iterator[Hosts]:
         _sh(f"ip link del {BRIDGE}")
 
 
+@contextlib.contextmanager
+def small_file_system(folder: Path, name: str) -> Iterator[None]:
+    """100 MB below ``folder`` that every host sees, and can fill or freeze; none without a name."""
+    if not name:
+        yield
+        return
+    (folder / name).mkdir()
+    disk = folder / f"{name}.disk"
+    disk.touch()
+    os.truncate(disk, 100_000_000)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    subprocess.run(["mount", "-o", "loop", disk, folder / name], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder / name], check=True)
+
+
 HEALTH: Mapping[str, str] = {
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_timeout_ms": "2000",
