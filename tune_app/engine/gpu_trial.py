@@ -18,6 +18,9 @@ from tune_app.session.retry_report import last_line
 if TYPE_CHECKING:
     from trainables.training.trainer import Trainer
 
+START_SECONDS = 30.0
+"""Until all have started and begin together."""
+
 SECONDS = 8.0
 """Trained after warm-up; graphs are recorded and libraries loaded before it."""
 
@@ -39,7 +42,7 @@ class Card:
         worker = ray.remote(_train).options(
             num_gpus=1 / together, num_cpus=0, max_retries=0, accelerator_type=self.type
         )
-        start_at = time.time() + 30.0
+        start_at = time.time() + START_SECONDS
         tables = table_texts([TrainConfig.from_trial(config)])
         runs = [worker.remote(config, data, tables, start_at) for _ in range(together)]
         try:
@@ -108,7 +111,8 @@ def _train(
         trainer = Trainer(TrainConfig.from_trial(config), data, device="cuda", threads=1)
         until = time.monotonic() + 2.0
         trainer.train_epoch(lambda: time.monotonic() > until)
-        time.sleep(max(0.0, start_at - time.time()))
+        wait = start_at - time.time()  # the node's clock may differ from the driver's by hours
+        time.sleep(min(START_SECONDS, max(0.0, wait)))
         speed = _timed(trainer, config["batch_size"])
         free, total = torch.cuda.mem_get_info()
         return speed, total - free
