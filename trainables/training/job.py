@@ -52,7 +52,7 @@ class TrialJob:
         data_dir: where to read the data set if the driver sends none.
         storage_is_made: whether the driver has created the storage's folder. A machine that lacks
             the folder then does not share it.
-        storage_is_shared: whether it is a cluster's, so that a folder may hang as a URI may.
+        storage_is_shared: whether it is one of its own (--storage): a folder may hang as a URI may.
         code_digest: of the driver's training code; empty for no comparison.
         torch_version: of the driver's torch; empty for no comparison.
     """

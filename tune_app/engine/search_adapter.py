@@ -23,7 +23,7 @@ class WorkerSettings:
     ``checkpoint_seconds`` the training time between checkpoints, ``device_fraction`` the part of a
     card a trial may fill (0 on the CPU), ``worker_log`` a folder for one log file a trial (None:
     no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never), and
-    ``storage_is_shared`` whether several machines use the storage.
+    ``storage_is_shared`` whether checkpoints have a storage of their own (``--storage``).
     """
 
     storage: str

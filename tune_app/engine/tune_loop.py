@@ -171,7 +171,7 @@ class TuneLoop:
             device_fraction=placement.resources(tier).gpus,
             worker_log=str(self.study.paths.logs),
             epoch_deadline_seconds=3 * self.session.watchdog.timeouts.first,
-            storage_is_shared=placement.is_joined,
+            storage_is_shared=bool(self.study.options.storage),
         )
 
     def reap_lost_trials(self) -> None:
