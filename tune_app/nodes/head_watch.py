@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 
 class HeadWatch:
@@ -12,25 +13,38 @@ class HeadWatch:
 
     Ray's client tries to reconnect silently for ``RAY_gcs_rpc_server_reconnect_timeout_s``, and
     then ends the process from C++. Here a head counts as gone when ``tries`` connections in a row
-    are refused or not answered, which takes at most ``tries * (period + timeout)`` seconds.
+    are refused or not answered, which takes at most ``tries * (period + timeout)`` seconds. One
+    that answers again is asked for its cluster (``ask``), since it may have been started anew.
     """
 
     def __init__(
-        self, address: str, *, period: float = 1.5, timeout: float = 2.5, tries: int = 3
+        self,
+        address: str,
+        *,
+        ask: Callable[[], str] = lambda: "",
+        period: float = 1.5,
+        timeout: float = 2.5,
+        tries: int = 3,
     ) -> None:
         host, _, port = address.rpartition(":")
         self.address = address
         self._target = host, int(port)
         self._period, self._timeout, self._tries = period, timeout, tries
+        self._ask, self._cluster = ask, ask()
+        self._is_another = self._is_in_doubt = False
         self._missed = 0
         self._answered_at = time.monotonic()
         self._closed = threading.Event()
         threading.Thread(target=self._work, daemon=True, name="head watch").start()
 
     @property
-    def silent_seconds(self) -> float | None:
-        """Seconds since the head last answered; None while it counts as alive."""
-        return time.monotonic() - self._answered_at if self._missed >= self._tries else None
+    def problem(self) -> str:
+        """Why the head counts as gone, in words; "" while it does not."""
+        if self._is_another:
+            return "was started anew, and knows nothing of this search"
+        if self._missed < self._tries:
+            return ""
+        return f"has not answered for {time.monotonic() - self._answered_at:.0f} s"
 
     def close(self) -> None:
         """Ends the thread."""
@@ -42,5 +56,8 @@ class HeadWatch:
                 socket.create_connection(self._target, timeout=self._timeout).close()
             except OSError:
                 self._missed += 1
-            else:
-                self._missed, self._answered_at = 0, time.monotonic()
+                self._is_in_doubt = True
+                continue
+            self._missed, self._answered_at = 0, time.monotonic()
+            if self._is_in_doubt and (cluster := self._ask()):
+                self._is_another, self._is_in_doubt = cluster != self._cluster, False

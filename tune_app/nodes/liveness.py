@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tune_app.command.errors import HeadLostError, RayLostError
 from tune_app.nodes.head_watch import HeadWatch
-from tune_app.nodes.ray_internals import ended_processes
+from tune_app.nodes.ray_internals import cluster_id, ended_processes
 
 _head: list[HeadWatch] = []
 """The watch of the joined cluster's head; like Ray's client, there is one per process."""
@@ -13,7 +13,7 @@ _head: list[HeadWatch] = []
 def watch_head(address: str) -> None:
     """Makes ``check_alive`` include the head of a joined cluster."""
     forget_head()
-    _head.append(HeadWatch(address))
+    _head.append(HeadWatch(address, ask=lambda: cluster_id(address)))
 
 
 def forget_head() -> None:
@@ -35,15 +35,13 @@ def check_alive(*, ask: bool = True) -> None:
 
     if ended := ended_processes():
         raise RayLostError(f"Ray's {' and '.join(ended)} ended")
-    if _head and (silent := _head[0].silent_seconds) is not None:
-        raise HeadLostError(
-            f"the cluster's head {_head[0].address} has not answered for {silent:.0f} s"
-        )
+    if _head and (problem := _head[0].problem):
+        raise HeadLostError(f"the cluster's head {_head[0].address} {problem}")
     if not ask:
         return
     try:
         alive = ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
-    except Exception as problem:  # Ray may raise anything here
-        raise RayLostError(f"Ray does not answer: {problem}") from problem
+    except Exception as error:  # Ray may raise anything here
+        raise RayLostError(f"Ray does not answer: {error}") from error
     if not alive:
         raise RayLostError("Ray has lost its last node")

@@ -33,6 +33,7 @@ INTERNALS: dict[str, str] = {
     "ray._private.services:get_node": "patient_start",
     "ray._private.services:ConsolePopen": "shield_from_signals",
     "ray._raylet:GcsClient": "patient_start",
+    "ray._raylet:GcsClient.cluster_id": "cluster_id",
     "ray._raylet:NodeID.from_hex": "patient_start",
     "ray._private.state:actors": "place_of_actor",
     "ray._private.state:state.get_draining_nodes": "draining_nodes",
@@ -171,6 +172,19 @@ def ended_processes() -> list[str]:
 
     started = worker._global_node
     return [str(name) for name, _ in started.dead_processes()] if started else []
+
+
+def cluster_id(address: str) -> str:
+    """Which cluster answers at a head's address: one that is started anew has another id.
+
+    "" where it does not answer in time.
+    """
+    from ray._raylet import GcsClient
+
+    try:
+        return str(GcsClient(address=address).cluster_id.hex())
+    except Exception:  # Ray may raise anything here
+        return ""
 
 
 def place_of_actor(actor: Any) -> tuple[str, str]:

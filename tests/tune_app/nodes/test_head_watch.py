@@ -8,9 +8,9 @@ from tune_app.nodes.head_watch import HeadWatch
 
 def silent_within(watch: HeadWatch, seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while watch.silent_seconds is None and time.monotonic() < end:
+    while not watch.problem and time.monotonic() < end:
         time.sleep(0.02)
-    return watch.silent_seconds is not None
+    return "has not answered for" in watch.problem
 
 
 def test_a_head_that_answers_is_there_and_one_that_refuses_is_gone_until_it_answers():
@@ -22,9 +22,24 @@ def test_a_head_that_answers_is_there_and_one_that_refuses_is_gone_until_it_answ
     assert silent_within(watch, 60)
     server = socket.create_server(("127.0.0.1", port))
     end = time.monotonic() + 60
-    while watch.silent_seconds is not None and time.monotonic() < end:
+    while watch.problem and time.monotonic() < end:
         time.sleep(0.02)
-    assert watch.silent_seconds is None
+    assert watch.problem == ""
+    watch.close()
+    server.close()
+
+
+def test_a_head_that_answers_for_another_cluster_is_gone():
+    clusters = iter(("first", "second"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        watch = HeadWatch(f"127.0.0.1:{port}", ask=lambda: next(clusters), period=0.05)
+        assert watch.problem == ""
+    server = socket.create_server(("127.0.0.1", port))
+    end = time.monotonic() + 60
+    while not watch.problem.startswith("was started anew") and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watch.problem.startswith("was started anew")
     watch.close()
     server.close()
 
