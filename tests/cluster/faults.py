@@ -152,7 +152,7 @@ FAULTS: dict[str, Fault] = {
         restart_head, "the cluster's head", exit_codes=(1,), ends=60
     ),
     "head off as the search begins": Fault(
-        power_off_head_early, SILENT, exit_codes=(1,), ends=60, begun=False
+        power_off_head_early, SILENT, exit_codes=(1,), ends=60, begun=False, hosts=0
     ),
     "head off as the search ends": Fault(power_off_head_late),
     "node drained while S3 refuses": Fault(

@@ -11,7 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 from analysis.record.rows import Ended, Epoch
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
-from tune_app.command.errors import RayLostError
+from tune_app.command.errors import HeadLostError, RayLostError
 from tune_app.command.lazy_import import import_named
 from tune_app.command.output import LOG
 from tune_app.command.schedulers import SCHEDULERS
@@ -91,6 +91,8 @@ class TuneLoop:
         suspicious, self._suspicious = self._suspicious, False
         try:
             check_alive(ask=suspicious)
+        except HeadLostError as problem:
+            self.session.abandon(str(problem))
         except RayLostError:
             stop()  # Tune's clean-up would wait for dead actors until Ray aborts the process
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
+from tune_app.nodes.liveness import may_ask
 from tune_app.nodes.ray_internals import draining_nodes
 
 REFRESH_SECONDS = 2.0
@@ -26,7 +27,7 @@ class DrainWatch:
 
     def __call__(self) -> dict[str, str]:
         """Asks Ray anew every few seconds."""
-        if self._clock() - self._asked_at >= REFRESH_SECONDS:
+        if self._clock() - self._asked_at >= REFRESH_SECONDS and may_ask():
             self._asked_at = self._clock()
             leaving = self._ask()
             self._leaving = _addresses(leaving.keys()) if leaving else {}

@@ -22,6 +22,11 @@ def forget_head() -> None:
         _head.pop().close()
 
 
+def may_ask() -> bool:
+    """Whether Ray may be asked anything: not while it is in doubt that its head still runs."""
+    return not (_head and _head[0].is_in_doubt)
+
+
 def check_alive(*, ask: bool = True) -> None:
     """Checks whether Ray's processes run, and in a joined cluster whether any node is alive.
 
@@ -37,7 +42,7 @@ def check_alive(*, ask: bool = True) -> None:
         raise RayLostError(f"Ray's {' and '.join(ended)} ended")
     if _head and (problem := _head[0].problem):
         raise HeadLostError(f"the cluster's head {_head[0].address} {problem}")
-    if not ask:
+    if not ask or not may_ask():
         return
     try:
         alive = ray.is_initialized() and any(node["Alive"] for node in ray.nodes())

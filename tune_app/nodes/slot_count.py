@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from tune_app.machine.placement import Placement
 from tune_app.machine.resources import Node, slots
 from tune_app.nodes.cluster import nodes
+from tune_app.nodes.liveness import may_ask
 
 REFRESH_SECONDS = 5.0
 
@@ -35,7 +36,7 @@ class SlotCount:
 
     def __call__(self) -> int:
         """The present number of slots; Ray is asked every few seconds."""
-        if self._clock() - self._asked_at >= REFRESH_SECONDS:
+        if self._clock() - self._asked_at >= REFRESH_SECONDS and may_ask():
             self._asked_at = self._clock()
             usable = [node for node in self._ask() if node.id not in self._refused]
             slot_count = slots(usable, self._placement.resources(self._tier))

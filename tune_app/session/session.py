@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
@@ -48,6 +48,7 @@ class Session:
     ``storage`` takes checkpoints, ``copy`` brings the record there. ``lost_event`` is set when
     another driver took the study over. ``ends_at`` is when the time budget, ``budget`` in words, is
     used up (monotonic seconds), and ``polled_at`` when ``tick`` last looked around (0.0: never).
+    ``abandoned`` says why the process is to end without Ray; "" while it is not.
     """
 
     ledger: Ledger
@@ -64,6 +65,7 @@ class Session:
     ends_at: float = float("inf")
     budget: str = ""
     polled_at: float = 0.0
+    abandoned: str = ""
     _stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -112,6 +114,12 @@ class Session:
             self.signals.stop_in(0.0)
         else:
             self._ask_to_save(reason, STOP_FILE)
+
+    def abandon(self, reason: str) -> NoReturn:
+        """Ray cannot even be ended any more: the shutdown watchdog closes the record without it."""
+        self.abandoned = reason
+        while True:
+            time.sleep(1.0)
 
     def leave(self, host: str, trial_ids: Iterable[str]) -> None:
         """Asks the trials on a host that is about to be taken away to save and make way, once."""

@@ -53,6 +53,8 @@ class ShutdownWatchdog:
     def _watch(self) -> None:
         while not self._disarmed.wait(1.0):
             now, session = time.monotonic(), self.session
+            if session.abandoned:
+                self._end(session.abandoned)
             idle = now - session.polled_at if session.polled_at else 0.0
             late = now > session.signals.deadline + OVERTIME_SECONDS
             if late or idle > session.watchdog.timeouts.standstill:
