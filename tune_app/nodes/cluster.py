@@ -242,9 +242,9 @@ def stop() -> None:
     """Disconnects from Ray, and ends the Ray that this process started."""
     import ray
 
-    forget_head()
     with signals_kept(), contextlib.suppress(Exception):
         ray.shutdown()
+    forget_head()  # only now: without its head Ray may not return
 
 
 def nodes() -> list[Node]:

@@ -76,10 +76,11 @@ class Outcome:
             what = "chance, at which a run counts that learned nothing"
         return [f"  ({what}; {self.best_run:.4f} in this run)"]
 
-    def log(self, command: str) -> None:
-        """Logs the summary."""
+    def log(self, command: str) -> int:
+        """Logs the summary; the exit code."""
         for line in self.summary(command):
             LOG.info("%s", line)
+        return self.exit_code
 
 
 def count(history: History, planned: Iterable[str]) -> Counter[TrialStatus]:

@@ -28,8 +28,8 @@ from tune_app.record.paths import StudyPaths, study_paths
 from tune_app.record.study_document import StudyName
 from tune_app.session.signal_handler import SignalHandler
 from tune_app.study.finalize import Outcome, write_results
+from tune_app.study.head_guard import HeadGuard
 from tune_app.study.open import open_study
-from tune_app.study.opening_watchdog import OpeningWatchdog
 from tune_app.study.prepare import prepare_study
 from tune_app.study.provenance import describe
 from tune_app.study.resume import check_identity, move_aside
@@ -64,24 +64,26 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             with storage_errors_as_usage(options.storage):
                 if is_copy(options.storage, name, paths):
                     copied, name = name.shared, new_name(paths)
+
+        def not_begun(problem: RayLostError) -> Outcome:
+            reason = f"the search did not begin, and nothing is lost: {problem}"
+            return Outcome(paths.folder, 1, reason, complete=False)
+
         with (
+            HeadGuard(lambda problem: not_begun(problem).log(options.command)) as guard,
             _leased(paths, options, name) as lost_event,
             RayStart(options, config.preload) as ray_start,
         ):
             if options.storage:
                 catch_up(paths, study_storage(paths, options, name))
-
-            def not_begun(problem: RayLostError) -> Outcome:
-                reason = f"the search did not begin, and nothing is lost: {problem}"
-                outcome = Outcome(paths.folder, 1, reason, complete=False)
-                outcome.log(options.command)
-                return outcome
-
             try:
-                with gc_paused(), OpeningWatchdog(not_begun):
+                with gc_paused():
                     prepared = prepare_study(plan, options, config, paths, name, ray_start)
             except RayLostError as problem:
-                return not_begun(problem)
+                outcome = not_begun(problem)
+                outcome.log(options.command)
+                return outcome
+            guard.end = None
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if not options.storage:
@@ -96,7 +98,8 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             with study.copy or contextlib.nullcontext(), _among_others(study.placement, paths):
                 outcome = search_study(study, config, signals, lost_event, ray_start, ends_at)
                 write_results(paths.folder, report=config.report, copy=study.copy)
-    outcome.log(options.command)
+            outcome.log(options.command)
+            guard.end = lambda problem: outcome.exit_code
     return outcome
 
 
