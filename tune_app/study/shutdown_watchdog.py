@@ -79,7 +79,8 @@ class ShutdownWatchdog:
     def _end(self, reason: str) -> None:
         session = self.session
         session.dispatcher.halt(reason)
-        LOG.info("a call to Ray does not return: the record is closed without it")
+        if not session.abandoned:
+            LOG.info("a call to Ray does not return: the record is closed without it")
         outcome = self.close()
         session.ledger.sync()
         write_results(outcome.folder, copy=session.copy)
