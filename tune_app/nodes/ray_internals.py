@@ -1,4 +1,4 @@
-"""All uses of Ray's internals, outside of its public interface; no other file has any.
+"""All uses of Ray's internals, outside of its public interface; Tune's are in ``tune_internals``.
 
 They were tried with Ray 2.60, and ``pyproject.toml`` bounds Ray accordingly. ``missing_internals``
 lists those that the installed Ray lacks. Ray is imported inside the functions: it takes seconds.
@@ -19,7 +19,8 @@ from tune_app.command.errors import RayLostError
 TRIED = ">=2.60,<2.61"
 
 _NODE_OF_ERROR = re.compile(
-    r"its node has died\. Node Id: (?P<id>\w+)|(?:\(pid=\d+, ip=|\n\s*ip: )(?P<ip>[^,)\s]+)"
+    r"its node has died\. Node Id: (?P<id>\w+)"
+    r"|(?:\(pid=\d+, ip=|\n\s*ip: |Memory on the node \(IP: )(?P<ip>[^,)\s]+)"
 )
 
 INTERNALS: dict[str, str] = {
@@ -41,6 +42,9 @@ INTERNALS: dict[str, str] = {
     "ray._raylet:Config.health_check_timeout_ms": "health_check",
     "ray._raylet:Config.health_check_failure_threshold": "health_check",
     "ray.actor:ActorHandle._actor_id": "place_of_actor",
+    "ray.air.execution._internal.actor_manager:RayActorManager._actor_task_failed": (
+        "survive_odd_losses"
+    ),
     "ray.tune.execution.class_cache:_ActorClassCache.get": "use_ready_workers",
     "ray.tune.execution.tune_controller:TuneController._maybe_reuse_cached_actor": (
         "keep_starting_workers"
@@ -62,8 +66,8 @@ def missing_internals() -> list[str]:
                 found = getattr(found, name)
         except (ImportError, AttributeError):
             sentences.append(
-                f"Ray {ray.__version__} has no {path}, which {__name__}.{user} needs (tried with "
-                f"{TRIED}): find what replaces it, or bound ray below {ray.__version__}"
+                f"Ray {ray.__version__} has no {path}, which {user} in {__package__} needs "
+                f"(tried with {TRIED}): find what replaces it, or bound ray below {ray.__version__}"
             )
     return sentences
 
@@ -239,47 +243,3 @@ def health_check() -> tuple[int, int, int]:
         int(Config.health_check_timeout_ms()),
         int(Config.health_check_failure_threshold()),
     )
-
-
-# The worker process of a trial: two behaviours of Tune that Ray has no option for.
-
-
-def use_ready_workers() -> None:
-    """Lets trials run in the workers that Ray starts in advance, and that preload torch.
-
-    Tune gives its actors two environment variables that are not needed here. Ray would then start
-    another process for each slot, because the waiting ones have other variables.
-    """
-    import ray
-    from ray.tune.execution.class_cache import _ActorClassCache
-
-    def get(self: _ActorClassCache, trainable: type) -> Any:
-        if trainable not in self._cache:
-            self._cache[trainable] = ray.remote(trainable)
-        return self._cache[trainable]
-
-    _ActorClassCache.get = get
-
-
-def keep_starting_workers() -> None:
-    """Keeps a trial with the worker that is starting for it; other trials may take a free worker.
-
-    Tune gives a free worker to any waiting trial, and ends the process that was starting for it.
-    Where trials are shorter than a worker's start, the slot of a lost worker then stays empty.
-    """
-    from ray.tune.execution.tune_controller import TuneController
-
-    take_cached_actor = TuneController._maybe_reuse_cached_actor
-    if getattr(take_cached_actor, "is_ranktune", False):
-        return
-
-    def reuse_cached_actor(self: TuneController, trial: Any) -> bool:
-        manager, search = self._actor_manager, self._search_alg
-        requested = self._trial_to_actor.get(trial)
-        starting = requested in manager._live_actors_to_ray_actors_resources
-        if starting and trial not in self._resetting_trials and not search.is_finished():
-            return False
-        return bool(take_cached_actor(self, trial))
-
-    reuse_cached_actor.is_ranktune = True  # type: ignore[attr-defined]
-    TuneController._maybe_reuse_cached_actor = reuse_cached_actor

@@ -11,7 +11,11 @@ from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine
 from tune_app.machine.resources import Node
 from tune_app.nodes.cluster import prepare_environment, start, stop
-from tune_app.nodes.ray_internals import keep_starting_workers, use_ready_workers
+from tune_app.nodes.tune_internals import (
+    keep_starting_workers,
+    survive_odd_losses,
+    use_ready_workers,
+)
 
 SHORTER_TMPDIR = "set RAY_TMPDIR to a folder with a shorter path, /tmp say"
 
@@ -61,6 +65,7 @@ class RayStart:
             remedy = f"; {SHORTER_TMPDIR}" if "AF_UNIX path" in str(problem) else ""
             raise RayLostError(f"Ray did not start: {problem}{remedy}") from problem
         keep_starting_workers()
+        survive_odd_losses()
         if self._is_local:
             use_ready_workers()
         return started
