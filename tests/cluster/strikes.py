@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 
@@ -43,9 +44,9 @@ def cut_link(seconds: float, cluster: Cluster) -> None:
     cluster.workers[0].mend()
 
 
-def signal_worker(signal: str, cluster: Cluster) -> None:
+def signal_worker(name: str, cluster: Cluster) -> None:
     """The one that trains for the longest time."""
-    cluster.workers[0].run(f"pkill -{signal} -o -f '{TRAINS}'")
+    cluster.workers[0].run(f"pkill -{name} -o -f '{TRAINS}'")
 
 
 def kill_as_it_saves(cluster: Cluster) -> None:
@@ -142,11 +143,11 @@ def slow_storage(cluster: Cluster) -> None:
     cluster.switch.write_text("slow 5")
 
 
-def end_driver(signal: str, cluster: Cluster) -> None:
+def end_driver(name: str, cluster: Cluster) -> None:
     """And the same command at once."""
     driver = cluster.drivers[0]
-    driver.send(signal)
-    if signal != "KILL":
+    driver.send(name)
+    if name != "KILL":
         driver.process.wait(120)
     cluster.start_driver()
 
@@ -202,6 +203,7 @@ def suspend_driver(cluster: Cluster) -> None:
     driver.send("STOP")
     time.sleep(90)
     driver.send("CONT")
+    driver.process.send_signal(signal.SIGCONT)  # nsenter stops with what it started
 
 
 def kill_each(cluster: Cluster) -> None:

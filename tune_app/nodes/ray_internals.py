@@ -34,7 +34,6 @@ INTERNALS: dict[str, str] = {
     "ray._private.services:get_node": "patient_start",
     "ray._private.services:ConsolePopen": "shield_from_signals",
     "ray._raylet:GcsClient": "patient_start",
-    "ray._raylet:GcsClient.cluster_id": "cluster_id",
     "ray._raylet:NodeID.from_hex": "patient_start",
     "ray._private.state:actors": "place_of_actor",
     "ray._private.state:state.get_draining_nodes": "draining_nodes",
