@@ -62,12 +62,14 @@ def survive_odd_losses() -> None:
     if getattr(call_failed, "is_ranktune", False):
         return
 
-    def actor_task_failed(self: RayActorManager, call: Any, exception: Exception) -> None:
+    def actor_task_failed(
+        self: RayActorManager, tracked_actor_task: Any, exception: Exception
+    ) -> None:
         known = (ray.exceptions.RayActorError, ray.exceptions.RayTaskError)
         if isinstance(exception, ray.exceptions.RayError) and not isinstance(exception, known):
             name = type(exception).__name__
             exception = ray.exceptions.RayActorError(error_msg=f"{name}: {exception}")
-        call_failed(self, call, exception)
+        call_failed(self, tracked_actor_task, exception)
 
     actor_task_failed.is_ranktune = True  # type: ignore[attr-defined]
     RayActorManager._actor_task_failed = actor_task_failed
