@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from trainables.config.train_config import BY_SEED
 
 FEW = 0.25
 """Thin configurations (one or two runs) are few up to this share of all of them."""
+AGREE = 1 / 3
+"""The share of the variance of all arms that belong together below which no arm's own is taken to
+lie. Runs that are closer together are so by chance, and of skewed runs such are also too high."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Arm:
         seeds: of ``outcomes``, where each seed held out its own images; runs of equal seed are then
             compared in pairs. Empty otherwise.
         trained_seeds: of ``trained``, likewise.
+        least: the variance that its runs have at least.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Arm:
     candidates: int = 1
     seeds: tuple[int, ...] = ()
     trained_seeds: tuple[int, ...] = ()
+    least: float = 0.0
 
     @property
     def n(self) -> int:
@@ -89,6 +94,17 @@ def split_by_seed(runs: pd.DataFrame) -> bool:
     return len(runs) > 0 and "data_seed" in runs and bool((runs["data_seed"] == BY_SEED).all())
 
 
+def belonging_together(arms: Sequence[Arm]) -> list[Arm]:
+    """The arms with ``least`` set by ``AGREE``, since their runs spread about alike."""
+    if not arms:
+        return []
+    variances, n = spreads([arm.trained for arm in arms])
+    free = np.where(n > 1, n - 1, 0)
+    squares = float((free * np.nan_to_num(variances)).sum())
+    least = AGREE * squares / max(float(free.sum()), 1.0)
+    return [dataclasses.replace(arm, least=least) for arm in arms]
+
+
 def best_arm(arms: Iterable[Arm]) -> Arm:
     """The arm with the highest mean; of equal means, the one with the smaller network."""
     return min(arms, key=lambda arm: (-round(arm.mean, 12), arm.parameters))
@@ -104,6 +120,7 @@ def leads(best: Arm, rivals: list[Arm]) -> list[Lead]:
     """
     runs = [best.outcomes, *(rival.as_rival for rival in rivals)]
     variances, n = spreads(runs)
+    variances = np.maximum(variances, [arm.least for arm in (best, *rivals)])
     common = moderate(variances, n)
     few = (n <= 2).sum() <= len(n) * FEW
     computed: list[Lead] = []

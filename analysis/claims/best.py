@@ -256,8 +256,7 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
             f"; {rival.collapsed} of that rival's {plural(rival.n, 'run')} diverged or learned"
             " nothing and are left out of the comparison"
         )
-    fewest = min(best.arm.n, len(rival.as_rival))
-    numbers += spread_words(lead.spread, fewest, shown=p < 0.05)
+    numbers += spread_words(lead.spread)
     if best.unknown:
         numbers += f"; {plural(len(best.unknown), 'rival')} without two runs cannot be compared"
     if p < 0.05:

@@ -164,7 +164,7 @@ def _claim(study: Study, question: Carry, result: Carried) -> Claim:
         )
     numbers = evidence(cost.effect, cost.low, cost.high, cost.p)
     verdict: Verdict = "shown" if cost.p < 0.05 and cost.effect > 0 else "not_shown"
-    ran += spread_words(cost.spread, cost.n // 2, shown=verdict == "shown")
+    ran += spread_words(cost.spread)
     if verdict == "shown":
         text = f"{start} costs accuracy: {numbers}, {ran}."
     else:

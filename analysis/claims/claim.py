@@ -9,11 +9,6 @@ from typing import Literal
 Verdict = Literal["shown", "not_shown", "cannot_say"]
 
 
-ENOUGH_FOR_SKEW = 10
-"""Runs of a side from which a strongly skewed one is no longer taken for better too often:
-``python -m benchmarks.calibration --only exponential``."""
-
-
 @dataclass(frozen=True)
 class Claim:
     """A sentence for the reader, and the numbers that support it.
@@ -57,13 +52,11 @@ def evidence(effect: float, low: float, high: float, p: float) -> str:
     return f"{points(effect, True)} points ({interval}, {p_words(p)})"
 
 
-def spread_words(spread: float, runs: int, *, shown: bool) -> str:
+def spread_words(spread: float) -> str:
     """What unequal spreads did to a test; "" where they are not shown to differ.
 
     Args:
         spread: how many times as far the runs of one side spread as the other's, 1 for equally far.
-        runs: of each side, the fewest.
-        shown: whether the claim says that there is a difference.
     """
     if spread == 1:
         return ""
@@ -73,11 +66,7 @@ def spread_words(spread: float, runs: int, *, shown: bool) -> str:
         if math.isfinite(wide)
         else "and the other's do not"
     )
-    text = f"; one side's runs spread {text}, so the chance of error counts double"
-    if shown and runs < ENOUGH_FOR_SKEW:
-        text += f" ({runs} runs cannot tell whether they are skewed; then one such claim in ten is"
-        text += " wrong)"
-    return text
+    return f"; one side's runs spread {text}, so the chance of error counts double"
 
 
 def value_words(value: object) -> str:

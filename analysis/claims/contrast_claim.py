@@ -69,7 +69,7 @@ def contrast_claim(
     after = f"; {p_words(p)} after Holm's correction" if math.isfinite(p_holm) else ""
     measured = metric_words(metric)
     verdict: Verdict = "shown" if p < 0.05 else "not_shown"
-    after += spread_words(effect.spread, effect.n // 2, shown=verdict == "shown")
+    after += spread_words(effect.spread)
     if verdict == "shown":
         side = "raises" if effect.effect > 0 else "lowers"
         text = f"{treatment} {side} {measured} against {baseline}: {numbers}, {ran}{after}."

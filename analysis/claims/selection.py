@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.claims.arm import Arm, best_arm, make_arm
+from analysis.claims.arm import Arm, belonging_together, best_arm, make_arm
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import SIDE, Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
@@ -46,10 +47,7 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
         budgets.setdefault(choice.arm[within], []).append(_sized(study, choice, within, gathered))
     for budget, arm in lost_arms(study, question, chosen):
         budgets.setdefault(budget, []).append(arm)
-    winners = {
-        budget: best_within(arms)
-        for budget, arms in sorted(budgets.items(), key=lambda pair: pair[0])
-    }
+    winners = best_by_budget(budgets)
     adjusted = hochberg([best.p if best else math.nan for best in winners.values()])
     several = len(winners) > 1
     claims = [
@@ -142,6 +140,28 @@ def arm_name(arm: Mapping[str, Any], *without: str) -> str:
         if key not in without and value is not None
     ]
     return " ".join(parts)
+
+
+def best_by_budget(budgets: Mapping[Any, list[Sized]]) -> dict[Any, Winner | None]:
+    """The best arm of each budget, the smallest budget first.
+
+    Arms that differ in their budget alone belong together.
+    """
+    kinds: dict[tuple[Any, ...], list[Arm]] = {}
+    for one in itertools.chain.from_iterable(budgets.values()):
+        kinds.setdefault(one.compared, []).append(one.arm)
+    least = {kind: belonging_together(arms)[0].least for kind, arms in kinds.items()}
+    return {
+        budget: best_within(
+            [
+                dataclasses.replace(
+                    one, arm=dataclasses.replace(one.arm, least=least[one.compared])
+                )
+                for one in budgets[budget]
+            ]
+        )
+        for budget in sorted(budgets)
+    }
 
 
 def best_within(arms: list[Sized]) -> Winner | None:

@@ -3,12 +3,12 @@
 With fewer than ``GENERALISES`` blocks the question is the average over *these* blocks, and every
 cell's own variance counts (Welch 1947, Satterthwaite 1946). From there on it is the mean over
 blocks like these: a random-effects mean (Paule, Mandel 1982) with the interval of Hartung and Knapp
-(2001). A block is weighed by its numbers of runs, never by how close its runs came out: skewed runs
-that are close together are also too high. Where these weights may be wrong, the standard error that
-holds whatever they are (MacKinnon, White 1985, HC2) counts if it is larger.
+(2001). A block is weighed by its numbers of runs and not by how closely they agree, because skewed
+runs that agree are also too high. A second standard error holds whatever the weights are (HC2;
+MacKinnon, White 1985). The larger of the two counts.
 
-The skew of runs cancels in a difference where both arms spread alike. Where they do not, the chance
-of error counts double (``DOUBT``).
+The skew of runs cancels in a difference of arms that spread alike. Where one arm spreads further,
+the chance of error counts double (``DOUBT``).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ WITHIN = "the average over these blocks, Welch–Satterthwaite interval"
 DOMINANCE = 2.0
 """By how much the cell that decides the degrees of freedom counts for more than its variance.
 
-A cell that dominates is dangerous where its variance came out small by chance: then the standard
-error is too short and the degrees of freedom too many at once. docs/statistics.md has both rates.
+The variance of a cell that dominates may be small by chance. Then the standard error is too small
+and the degrees of freedom are too many. docs/statistics.md has the rates with and without this.
 """
 THIN = 4.0
-"""The same for cells of two runs where others have more; their variance is then never taken to be
-below the common one."""
+"""The same for cells of two runs where others have more. Their variance is at least the common
+one."""
 DOUBT = 2.0
 """By how much the chance of error counts for more where one arm's runs spread further."""
 
@@ -49,9 +49,10 @@ class Effect:
     """Treatment minus baseline, with its interval; NaN where it cannot be had.
 
     ``n`` counts runs, ``blocks`` blocks with runs of both, ``seeds`` the most runs of a cell of the
-    arm that has fewer. Few blocks of which one cell has a single run are ``left_out`` of all that.
-    ``spread`` is how many times as far the treatment's runs spread as the baseline's, where that is
-    more than chance; then interval and ``p`` count the chance of error double.
+    arm that has fewer. ``left_out`` counts the blocks that were not used because one of their cells
+    has a single run. ``spread`` is how many times as far the treatment's runs spread as the
+    baseline's; 1 unless that is more than chance. Otherwise interval and ``p`` count the chance of
+    error double.
     """
 
     effect: float = math.nan
@@ -249,7 +250,7 @@ def _fixed_blocks(
     pooled = float(((n - 1) * spread).sum() / (n - 1).sum())
     if len(difference) == 1 and n.min() == 2:
         return float(difference.mean()), math.sqrt((spread / n).sum()), 1.0
-    thin = (n == 2) & (spread > 0)  # not what is known to differ by nothing
+    thin = (n == 2) & (spread > 0)  # 0: both cells are the same runs, as in ``carry``
     parts = np.where(thin, np.maximum(spread, pooled), spread) / n
     se = math.sqrt(parts.sum()) / len(difference)
     return float(difference.mean()), se, satterthwaite(parts, n - 1)

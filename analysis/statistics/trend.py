@@ -1,11 +1,11 @@
 """By which power of the size the best value of a key changes: one curve, moved along with the size.
 
 Every network has a level of its own, and all share one smooth curve of log(value) − α·log(size),
-whose shape nobody knows: it need not be symmetric, nor its optimum lie within the grid. It is taken
-to be a Gaussian process (Rasmussen, Williams 2006), whose smoothness and height the runs decide by
-restricted likelihood. α̂ is where that is highest; its interval holds every α that an F test does
-not tell from it. Where what the curve leaves over is far more than runs of one setting differ by,
-the networks share no curve, and α̂ means nothing (``MISFIT``).
+whose shape is not known. It need not be symmetric, and its optimum may lie beyond the grid. It is
+modelled as a Gaussian process (Rasmussen, Williams 2006), whose smoothness and height follow from
+the runs by restricted likelihood. α̂ has the highest likelihood; its interval holds every α that an
+F test does not tell from α̂. If the residuals of the curve are far larger than runs of one setting
+differ by, the networks share no curve, and α̂ means nothing (``MISFIT``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from analysis.statistics.moderation import moderate
 REACH = (-1.5, 3.0)
 """The exponents that are tried."""
 STEPS = (0.1, 0.02, 0.005)
-"""How far apart: the finer ones only where the interval may end, while it is narrow."""
+"""Their distance. The finer ones are used only where the interval may end, if it is narrow."""
 MOST_FINER = 40
 """Exponents of one finer step that are tried at most."""
 LENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -31,17 +31,18 @@ LENGTHS = (0.5, 1.0, 2.0, 4.0)
 HEIGHTS = np.logspace(-1, 5, 13)
 """The curve's variance in units of the noise's."""
 CLIFF = 0.2
-"""How far below the best of its network a cell says where training breaks, and not where the
-optimum lies; an accuracy."""
+"""How far below the best of its network a cell may lie, an accuracy. Below that it shows where
+training breaks, and not where the optimum lies."""
 NEAR = 0.025
-"""How far below it a cell still says where the optimum lies, and nothing but that; an accuracy.
-Further down other things may decide, such as a decay that is too large for every network."""
+"""How far below it a cell shows the place of the optimum alone, an accuracy. Further down other
+things may decide, such as a decay that is too large for every network."""
 NEAR_ERRORS = 8.0
-"""The same in standard errors of the best cells, where runs spread so far that this is more."""
+"""The same in standard errors of the best cells. The larger of the two counts."""
 ENOUGH = 4
-"""Degrees of freedom that cells near the best leave at least; else they may lie twice as far."""
+"""Degrees of freedom that cells near the best must leave. With fewer, the distance is doubled."""
 MISFIT = 0.001
-"""The p-value below which networks are taken to share no curve; nearly equal ones pass."""
+"""The p-value below which networks are taken to share no curve. It is small, so that curves which
+are nearly equal pass."""
 FITTED = 3
 """What the runs decide besides the networks' levels: length, height and exponent."""
 
@@ -112,7 +113,8 @@ def exponents(cells: Cells) -> tuple[Exponent, Exponent]:
 def exponent(cells: Cells, level: float = LEVEL) -> Exponent:
     """α̂ of all these settings, each weighed by its runs and by how far its network's runs spread.
 
-    Settings and not runs are fitted, so that what no smooth curve explains counts as noise in full.
+    The means of settings are fitted, not runs, so that whatever no smooth curve explains counts as
+    noise.
     """
     free = len(cells.mean) - len(np.unique(cells.block))
     df = free - FITTED

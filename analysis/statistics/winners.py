@@ -3,9 +3,9 @@
 A is best only if Welch's test is below .05 against every rival. No correction for the number of
 rivals is needed: the most dangerous rival decides (Hung, Fithian 2019, 1610.03944).
 
-The mean of whatever came out highest is too high. Its interval reaches down as far as the luckiest
-of all that might have come out highest was lucky: a simultaneous interval over those alone (Zrnic,
-Fithian 2024, "Locally simultaneous inference").
+The mean of whatever came out highest is too high on average. Its interval is a simultaneous one
+over all that might have come out highest (Zrnic, Fithian 2024, "Locally simultaneous inference"):
+it reaches down by as much as the luckiest of them may lie above its true mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analysis.statistics.contrasts import doubt_of, satterthwaite
 from analysis.statistics.intervals import LEVEL, Interval, spread_ratio, t_test
 
 SPENT = 0.003
-"""The share of all studies in which one that might have come out highest may be passed over."""
+"""The chance that the list of those that might have come out highest lacks one of them."""
 
 
 class Lead(NamedTuple):

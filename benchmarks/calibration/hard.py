@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.claims.arm import Arm
+from analysis.claims.arm import Arm, belonging_together
 from analysis.claims.best import winner
 from analysis.claims.noninferior import margin_test
 from analysis.claims.promises import kept
-from analysis.claims.selection import Sized, best_within
 from analysis.statistics.contrasts import effect_of_blocks
 from analysis.statistics.intervals import rounding_variance
-from analysis.statistics.multiple_tests import hochberg, holm
+from analysis.statistics.multiple_tests import holm
 from benchmarks.calibration.design import CHEAP, FALSE, MIDDLE, SHOWN, SIGMA, Design, Draw
 from benchmarks.calibration.uneven import Test, moderated_variances, plain_welch, used
 
@@ -26,6 +25,10 @@ HEAVY: Shape = lambda rng, size: rng.standard_t(3, size=size) / math.sqrt(3)  # 
 NORMAL: Shape = lambda rng, size: rng.normal(size=size)  # noqa: E731
 BENT: Shape = lambda rng, size: 2 - rng.gamma(4.0, size=size) / 2  # noqa: E731
 """Half as skewed as an exponential."""
+DIPS: Shape = lambda rng, size: (  # noqa: E731
+    0.3 * rng.normal(size=size) + 0.33 - 3.3 * (rng.random(size) < 0.1)
+)
+"""Every tenth run falls far behind the others."""
 
 
 def _contrast(values: np.ndarray, least: float = 0.0) -> bool:
@@ -67,13 +70,13 @@ def coarse(images: int, runs: int, step: float, *, best: bool) -> Draw:
         values = np.round(right) / images
         if not best:
             return {"false": _contrast(values, rounding_variance(values))}
-        arms = [_arm(str(number), one) for number, one in enumerate(values)]
+        arms = [arm(str(number), one) for number, one in enumerate(values)]
         return {"false": winner(sorted(arms, key=lambda arm: -arm.mean)).p < 0.05}
 
     return draw
 
 
-def _arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> Arm:
+def arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> Arm:
     lost = np.zeros(len(values), dtype=bool) if collapsed is None else collapsed
     return Arm(name, 1, np.where(lost, 0.1, values), values[~lost], len(values))
 
@@ -81,42 +84,6 @@ def _arm(name: str, values: np.ndarray, collapsed: np.ndarray | None = None) -> 
 def triple(mean: np.ndarray, variance: np.ndarray, count: np.ndarray) -> float:
     """The report's p-value, as if every chance of error counted triple."""
     return 3 * used(mean, variance, count)
-
-
-def skewed_family(
-    arms: int, runs: int, budgets: int, shape: Shape = SKEWED, wide: float = 6.0
-) -> Draw:
-    """Equal families, of which one is skewed and ``wide`` times noisier, at each budget."""
-
-    def draw(rng: np.random.Generator) -> dict[str, bool]:
-        p_values = []
-        for _ in range(budgets):
-            values = NORMAL(rng, (arms, runs))
-            values[0] = wide * shape(rng, (runs,))
-            found = [_arm(str(at), MIDDLE + SIGMA * one) for at, one in enumerate(values)]
-            best = best_within([Sized(arm, (arm.name,), False) for arm in found])
-            p_values.append(best.p if best else math.nan)
-        return {"false": min(hochberg(p_values)) < 0.05}
-
-    return draw
-
-
-def failing(arms: int, runs: int, share: float, noisiest: float = 1.0) -> Draw:
-    """Equal families at four budgets; so large a share of the runs diverges."""
-
-    def draw(rng: np.random.Generator) -> dict[str, bool]:
-        p_values = []
-        for _ in range(4):
-            values = MIDDLE + SIGMA * rng.normal(size=(arms, runs))
-            values[0] = MIDDLE + noisiest * (values[0] - MIDDLE)
-            lost = rng.random(values.shape) < share
-            named = zip(values, lost, strict=True)
-            found = [_arm(str(number), *one) for number, one in enumerate(named)]
-            best = best_within([Sized(arm, (arm.name,), False) for arm in found])
-            p_values.append(best.p if best else math.nan)
-        return {"false": min(hochberg(p_values)) < 0.05}
-
-    return draw
 
 
 def within(
@@ -134,11 +101,12 @@ def within(
     """
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        dense = _arm("dense", MIDDLE + noisy * SIGMA * rng.normal(size=5), rng.random(5) < share)
+        dense = arm("dense", MIDDLE + noisy * SIGMA * rng.normal(size=5), rng.random(5) < share)
         if not len(dense.trained):
             return {"false": False}
         small = MIDDLE - margin + wide * SIGMA * shape(rng, (candidates, 5))
-        p_values = [margin_test(_arm("small", one), dense, margin)[0] for one in small]
+        arms = belonging_together([arm("small", one) for one in small])
+        p_values = [margin_test(arm, dense, margin)[0] for arm in arms]
         return {"false": min(holm(p_values)) < 0.05}
 
     return draw
@@ -158,14 +126,14 @@ def promised(
                 )
                 for count, n in zip(images, (before, after), strict=True)
             ]
-            found = kept(_arm("test", runs[1]), _arm("promise", runs[0]), (images[1], images[0]))
+            found = kept(arm("test", runs[1]), arm("promise", runs[0]), (images[1], images[0]))
             p_values.append(found.p)
         return {"false": min(holm(p_values)) < 0.05}
 
     return draw
 
 
-def _hard(
+def hard(
     what: str, draw: Draw, asked: dict[str, tuple[float, float]] = FALSE, studies: int = CHEAP
 ) -> Design:
     return Design(what, draw, asked, studies, second_stage=True, fast=draw)
@@ -180,30 +148,30 @@ NO_BOUND: dict[str, tuple[float, float]] = {}
 """Of designs in which no test of so few runs can be right: they are measured, and said to be."""
 
 HARD = {
-    "best of 3 equals on 20 images, n = 5": _hard(
+    "best of 3 equals on 20 images, n = 5": hard(
         "steps of .7 σ", coarse(20, 5, 1.5, best=True), studies=1_000
     ),
-    "contrast on 20 images, n = 5": _hard("steps of .7 σ", coarse(20, 5, 1.5, best=False)),
-    "contrast on 20 images, n = 5, most runs alike": _hard(
+    "contrast on 20 images, n = 5": hard("steps of .7 σ", coarse(20, 5, 1.5, best=False)),
+    "contrast on 20 images, n = 5, most runs alike": hard(
         "steps of 5 σ", coarse(20, 5, 0.2, best=False)
     ),
-    "contrast, 4 blocks, exponential noise": _hard("n = 5", shaped(4, 5, SKEWED, SKEWED)),
-    "contrast, 8 blocks, exponential noise": _hard("n = 3", shaped(8, 3, SKEWED, SKEWED)),
-    "contrast, 8 blocks, noise with infinite kurtosis": _hard("n = 3", shaped(8, 3, HEAVY, HEAVY)),
-    "contrast, 8 blocks, one arm exponential": _hard("n = 3", shaped(8, 3, NORMAL, SKEWED)),
-    "contrast, 8 blocks, one arm exponential and 6 times noisier": _hard(
+    "contrast, 4 blocks, exponential noise": hard("n = 5", shaped(4, 5, SKEWED, SKEWED)),
+    "contrast, 8 blocks, exponential noise": hard("n = 3", shaped(8, 3, SKEWED, SKEWED)),
+    "contrast, 8 blocks, noise with infinite kurtosis": hard("n = 3", shaped(8, 3, HEAVY, HEAVY)),
+    "contrast, 8 blocks, one arm exponential": hard("n = 3", shaped(8, 3, NORMAL, SKEWED)),
+    "contrast, 8 blocks, one arm exponential and 6 times noisier": hard(
         "n = 3", shaped(8, 3, NORMAL, SKEWED, 6.0)
     ),
-    "contrast, 28 blocks, one arm exponential and 6 times noisier": _hard(
+    "contrast, 28 blocks, one arm exponential and 6 times noisier": hard(
         "n = 3", shaped(28, 3, NORMAL, SKEWED, 6.0)
     ),
-    "contrast, 4 blocks of 5 runs, one arm exponential and 6 times noisier": _hard(
+    "contrast, 4 blocks of 5 runs, one arm exponential and 6 times noisier": hard(
         "no effect", shaped(4, 5, NORMAL, SKEWED, 6.0)
     ),
-    "contrast, 1 block of 10 runs, one arm exponential and 6 times noisier": _hard(
+    "contrast, 1 block of 10 runs, one arm exponential and 6 times noisier": hard(
         "no effect", shaped(1, 10, NORMAL, SKEWED, 6.0), NO_BOUND
     ),
-    "contrast, 1 block of 5 runs, one arm exponential and 6 times noisier": _hard(
+    "contrast, 1 block of 5 runs, one arm exponential and 6 times noisier": hard(
         "no effect; in one study of ten all runs lie above their mean",
         shaped(1, 5, NORMAL, SKEWED, 6.0),
         NO_BOUND,
@@ -223,10 +191,7 @@ HARD = {
         shaped(1, 10, NORMAL, NORMAL, effect=1.6, plain=plain_welch),
         SHOWN,
     ),
-    "select, 2 families, n = 5, one exponential and 6 times noisier": _hard(
-        "4 budgets", skewed_family(2, 5, 4), NO_BOUND, 1_000
-    ),
-    "contrast, 1 block of 5 runs, one arm skewed and 3 times noisier": _hard(
+    "contrast, 1 block of 5 runs, one arm skewed and 3 times noisier": hard(
         "no effect; half the skew of an exponential", shaped(1, 5, NORMAL, BENT, 3.0)
     ),
     "method: chances of error would count triple, 1 block of 5 runs, one exponential and 6 times"
@@ -240,41 +205,30 @@ HARD = {
         shaped(1, 5, NORMAL, NORMAL, effect=2.45, triple=triple),
         NO_BOUND,
     ),
-    "select, 2 families, n = 5, one skewed and 3 times noisier": _hard(
-        "4 budgets; half the skew of an exponential",
-        skewed_family(2, 5, 4, BENT, 3.0),
-        NO_BOUND,
-        1_000,
+    "contrast, 1 block of 5 runs, every tenth run of one arm 10 σ lower": hard(
+        "no effect on average", shaped(1, 5, NORMAL, DIPS, 3.0), NO_BOUND
     ),
-    "smallest, at the margin, 3 candidates, all exponential and 6 times noisier": _hard(
+    "smallest, at the margin, 3 candidates, all exponential and 6 times noisier": hard(
         "five runs each", within(0.01, candidates=3, shape=SKEWED, wide=6.0), NO_BOUND, 1_000
     ),
-    "smallest, at the margin, 3 candidates, all exponential": _hard(
+    "smallest, at the margin, 3 candidates, all exponential": hard(
         "noise alike", within(0.01, candidates=3, shape=SKEWED), studies=1_000
     ),
-    "select, 9 families, every fifth fresh run diverges": _hard(
-        "n = 5, 4 budgets", failing(9, 5, 0.2), studies=1_000
-    ),
-    "select, 2 families, every second fresh run diverges": _hard(
-        "n = 5, 4 budgets", failing(2, 5, 0.5)
-    ),
-    "select, 2 families, n = 2, one 6 times noisier": _hard("4 budgets", failing(2, 2, 0.0, 6.0)),
-    "select, 2 families, n = 5, one 6 times noisier": _hard("4 budgets", failing(2, 5, 0.0, 6.0)),
-    "smallest, margin 0, all equal": _hard("7 candidates", within(0.0), studies=1_000),
-    "smallest, margin 0, one candidate": _hard("equal", within(0.0, candidates=1)),
-    "smallest, at the margin, the dense one 6 times noisier": _hard(
-        "7 candidates", within(0.01, noisy=6.0), studies=1_000
-    ),
-    "smallest, at the margin, every third dense run diverges": _hard(
+    "smallest, at the margin, every third dense run diverges": hard(
         "7 candidates", within(0.01, share=1 / 3), studies=1_000
     ),
-    "confirmation, 8 networks keep what was promised": _hard(
+    "smallest, margin 0, all equal": hard("7 candidates", within(0.0), studies=1_000),
+    "smallest, margin 0, one candidate": hard("equal", within(0.0, candidates=1)),
+    "smallest, at the margin, the dense one 6 times noisier": hard(
+        "7 candidates", within(0.01, noisy=6.0), studies=1_000
+    ),
+    "confirmation, 8 networks keep what was promised": hard(
         "2 runs before, 5 after", promised(8, 2, 5, (143, 364)), studies=1_000
     ),
-    "confirmation, 8 networks of 98 % keep what was promised": _hard(
+    "confirmation, 8 networks of 98 % keep what was promised": hard(
         "2 runs before, 5 after", promised(8, 2, 5, (143, 364), 0.98), studies=1_000
     ),
-    "confirmation, the best keeps what was promised": _hard(
+    "confirmation, the best keeps what was promised": hard(
         "5 runs before, 5 after", promised(1, 5, 5, (5_000, 10_000))
     ),
 }

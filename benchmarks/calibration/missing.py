@@ -11,9 +11,8 @@ from analysis.claims.answers import answer, best_claim
 from analysis.claims.arm import Arm
 from analysis.claims.best import Winner, winner
 from analysis.claims.comparison import by_direction
-from analysis.claims.selection import Sized, best_within
+from analysis.claims.selection import Sized
 from analysis.statistics.contrasts import effect_of_blocks
-from analysis.statistics.multiple_tests import hochberg
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import (
     CHEAP,
@@ -27,6 +26,7 @@ from benchmarks.calibration.design import (
     noisy,
     shown,
 )
+from benchmarks.calibration.selected import named
 from benchmarks.calibration.simulated import Plan, choice, plan, space, two_stages
 from search_spaces.grammar.space_json import questions
 
@@ -200,20 +200,16 @@ def numbers_budgets(*families: tuple[float, int, bool]) -> Draw:
     """
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        found = []
+        budgets = []
         for _ in SHARES:
             arms = []
             for number, (ahead, runs, larger) in enumerate(families):
                 fresh = MIDDLE + SIGMA * (ahead + rng.normal(size=runs))
                 arm = Arm(str(number), number, fresh, fresh, 5, 2)
                 arms.append(Sized(arm, (str(number),), larger))
-            best = best_within(arms)
-            assert best is not None
-            found.append(best)
+            budgets.append(arms)
         right = families[0][0] > families[1][0]
-        p_values = hochberg([best.p for best in found])
-        named = [best.arm.name for best, p in zip(found, p_values, strict=True) if p < 0.05]
-        return {"false": any(name != "0" or not right for name in named)}
+        return {"false": any(name != "0" or not right for name in named(budgets))}
 
     return draw
 

@@ -72,20 +72,17 @@ def numbers_select(arms: int, settings: int, lead: float) -> Draw:
     """As ``select``, from the arms' numbers: four budgets, each arm tuned on 2 seeds if at all."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.claims.selection import Sized, best_within
-        from analysis.statistics.multiple_tests import hochberg
+        from analysis.claims.selection import Sized
+        from benchmarks.calibration.selected import named
 
-        named, p_values = [], []
+        budgets = []
         for _ in BUDGETS:
             runs = 5 if settings > 1 else 3
             means = MIDDLE + lead * SIGMA * (np.arange(arms) == 0)
             values = means[:, None] + SIGMA * rng.normal(size=(arms, runs))
             ours = [Arm(str(i), 1, one, one, runs, settings) for i, one in enumerate(values)]
-            best = best_within([Sized(arm, (arm.name,), False) for arm in ours])
-            assert best is not None
-            named.append(best.arm.name)
-            p_values.append(best.p)
-        claimed = [name for name, p in zip(named, hochberg(p_values), strict=True) if p < 0.05]
+            budgets.append([Sized(arm, (arm.name,), False) for arm in ours])
+        claimed = named(budgets)
         if not lead:
             return {"false": bool(claimed)}
         return {"shown": claimed.count("0") == len(BUDGETS), "false": set(claimed) > {"0"}}
@@ -122,6 +119,7 @@ def numbers_smallest(lost: float) -> Draw:
     """As ``smallest``, from the arms' numbers: seven small networks, chosen on 2 seeds."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
+        from analysis.claims.arm import belonging_together
         from analysis.claims.noninferior import margin_test
         from analysis.statistics.multiple_tests import holm
 
@@ -130,6 +128,7 @@ def numbers_smallest(lost: float) -> Draw:
         fresh = truth[:, None] + SIGMA * rng.normal(size=(8, 5))
         arms = [Arm(str(i), i, one, one, 5) for i, one in enumerate(fresh)]
         tried = [arms[i] for i in range(1, 8) if choosing[i] >= choosing[0] - 0.01]
+        tried = belonging_together(tried)
         p_values = holm([margin_test(arm, arms[0], 0.01)[0] for arm in tried])
         return {"false" if lost >= 1 else "shown": min(p_values, default=1.0) < 0.05}
 

@@ -6,10 +6,11 @@ from benchmarks.calibration.design import Design
 from benchmarks.calibration.hard import HARD
 from benchmarks.calibration.missing import MISSING
 from benchmarks.calibration.questions import QUESTIONS
+from benchmarks.calibration.selected import SELECTED
 from benchmarks.calibration.trends import TRENDS
 from benchmarks.calibration.tuned import TUNED
 from benchmarks.calibration.uneven import UNEVEN
 
 DESIGNS: dict[str, Design] = {
-    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **HARD, **QUESTIONS, **TUNED, **TRENDS,
+    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **HARD, **SELECTED, **QUESTIONS, **TUNED, **TRENDS,
 }  # fmt: skip

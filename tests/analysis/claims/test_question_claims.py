@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
+from analysis.claims.arm import Arm
+from analysis.claims.selection import Sized, best_by_budget
 from analysis.study.study import load_study
 from benchmarks.calibration import simulated
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
@@ -132,6 +134,21 @@ def test_a_select_has_to_beat_the_width_above_a_budget_that_no_width_fills():
     _, *each = told(plan, mean)
     assert {claim.verdict for claim in each} == {"not_shown"}
     assert all("dense, wider than the budget:" in claim.words for claim in each)
+
+
+def test_runs_that_agree_at_one_budget_alone_are_taken_for_luck():
+    values = {
+        (1, "a"): [0.912, 0.9121, 0.9122],
+        (1, "b"): [0.909, 0.9091, 0.9092],
+        (2, "a"): [0.94, 0.91, 0.88],
+        (2, "b"): [0.9, 0.9001, 0.9002],
+    }
+    budgets = {1: [], 2: []}
+    for (budget, name), runs in values.items():
+        arm = Arm(name, 1, np.array(runs), np.array(runs), 3)
+        budgets[budget].append(Sized(arm, (name,), larger=False))
+    assert best_by_budget({1: budgets[1]})[1].p < 0.001
+    assert best_by_budget(budgets)[1].p > 0.05
 
 
 def test_the_width_above_a_budget_wins_nothing():
