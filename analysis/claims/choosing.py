@@ -159,7 +159,8 @@ def _selected(question: Select, frame: pd.DataFrame) -> tuple[Chosen, ...]:
         return ()
     # a width above the budget is an arm of its own
     sides = [SIDE] if SIDE in frame else []
-    return _of_arms(frame[frame[within].notna()], [within, *keys, *sides])
+    exist = frame[within].notna() & frame[keys].notna().any(axis=1)
+    return _of_arms(frame[exist], [within, *keys, *sides])
 
 
 def _contrasted(
@@ -181,6 +182,7 @@ def _contrasted(
 def own_best(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
     """The best configuration of each architecture, at each treatment."""
     key, treatment = columns([question.key, question.treatment])
+    frame = frame[frame[[key, treatment]].notna().all(axis=1)]  # where both keys exist
     frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
     return _of_arms(frame, [treatment, "block"])
 
@@ -192,6 +194,7 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
     compete.
     """
     key, treatment = columns([question.key, question.treatment])
+    frame = frame[frame[[key, treatment]].notna().all(axis=1)]  # where both keys exist
     frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
     found: list[Chosen] = []
     for value, arm in frame.groupby(treatment, sort=False, dropna=False):

@@ -55,7 +55,8 @@ def contrast_claim(
             f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
         )
     ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
-    ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}{_failures(runs)}"
+    ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}"
+    ran += (_chosen(runs) if tuned else "") + _failures(runs)
     if not math.isfinite(effect.p):
         few = (
             "Runs that learned something are too few to" if _collapsed(runs) else "One seed cannot"
@@ -106,6 +107,18 @@ def _of_planned(runs: pd.DataFrame) -> str:
     """How many runs are planned, where some are missing."""
     planned = int(runs.drop_duplicates("configuration")["planned"].sum())
     return f" ({planned} planned)" if planned > len(runs) else ""
+
+
+def _chosen(runs: pd.DataFrame) -> str:
+    """How many settings the runs of each treatment were chosen from, where one had a choice."""
+    treatment, baseline = (
+        int(runs.loc[runs["treated"] == treated, "candidates"].max()) for treated in (True, False)
+    )
+    if max(treatment, baseline) == 1:
+        return ""
+    seeds = plural(int(runs["chosen_on"].max()), "seed")
+    best = f"best of {treatment}" + (f" and of {baseline}" if baseline != treatment else "")
+    return f", each side its chosen configuration ({best} settings on {seeds})"
 
 
 def _left_out(effect: Effect) -> str:

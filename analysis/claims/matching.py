@@ -61,7 +61,8 @@ def pair_architectures(
 
     Returns:
         A row for each compared configuration: ``id``, ``block`` (number of its pair), ``treated``,
-        ``family``, ``candidates`` (how many settings it was selected from), ``parameters``.
+        ``family``, ``candidates`` (how many settings it was selected from), ``chosen_on`` (how many
+        runs of each setting decided that), ``parameters``.
     """
     rows = frame[equals(frame[key], baseline) | equals(frame[key], treatment)]
     rows = rows.assign(
@@ -73,7 +74,7 @@ def pair_architectures(
     rows = rows[rows["runs"] >= most / 2]  # means of fewer runs are more often high by chance
     counts = rows.groupby(["architecture", "treated"], sort=False)["treated"].transform("size")
     arms = rows.assign(candidates=counts).drop_duplicates(["architecture", "treated"])
-    arms = arms.rename_axis("id").reset_index()
+    arms = arms.rename_axis("id").reset_index().rename(columns={"runs": "chosen_on"})
     if key in NETWORK_COLUMNS:
         pairs = _equal_size(arms)
     else:
@@ -81,7 +82,7 @@ def pair_architectures(
         pairs = pairs.assign(block=pairs.groupby("architecture", sort=False).ngroup())
     families = pairs["layer"].where(~pairs["treated"])
     pairs = pairs.assign(family=families.groupby(pairs["block"]).transform("first"))
-    return pairs[["id", "block", "treated", "family", "candidates", "parameters"]]
+    return pairs[["id", "block", "treated", "family", "candidates", "chosen_on", "parameters"]]
 
 
 def _equal_size(arms: pd.DataFrame) -> pd.DataFrame:

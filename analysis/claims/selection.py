@@ -101,7 +101,8 @@ def lost_arms(
         return
     arm_columns = [within, *keys, *([SIDE] if SIDE in trials else [])]
     known = {tuple(choice.arm.get(name) for name in arm_columns) for choice in chosen}
-    choosing_trials = trials[trials[within].notna() & ~is_estimating(trials)]
+    exist = trials[within].notna() & trials[keys].notna().any(axis=1)
+    choosing_trials = trials[exist & ~is_estimating(trials)]
     for name in (question.within, *question.keys):
         (column,) = columns([name])
         values = values_of(study.space, name)

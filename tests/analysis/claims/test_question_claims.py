@@ -12,12 +12,13 @@ from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import ESTIMATING, noisy
 from benchmarks.calibration.missing import _contrast_plan, _family_plan
 from benchmarks.calibration.questions import _smallest_plan
-from benchmarks.calibration.simulated import as_study, space, two_stages
-from benchmarks.calibration.trends import decay_mean, decay_plan
+from benchmarks.calibration.simulated import as_study, choice, space, two_stages
+from benchmarks.calibration.trends import DECAYS, decay_mean, decay_plan
 from benchmarks.study.records import PUBLISHED, unpack
 from search_spaces.grammar.space_json import questions
 
 QUIET = 0.0005
+SCALED = [{"layer": "low_rank", "rank": 8, "weight_decay_scaling": one} for one in (0.0, 1.0)]
 
 
 def told(plan, mean, status=None, staged=True):
@@ -99,6 +100,25 @@ def test_a_carry_whose_value_lies_at_an_end_of_the_grid_says_which_way_to_widen(
     at_zero = next(claim for claim in each if "scaling 0:" in claim.words)
     assert at_zero.verdict == "cannot_say"
     assert f"widen weight_decay {way}" in at_zero.words
+
+
+def test_a_network_without_the_treatments_key_is_no_arm_of_a_carry():
+    question = {"kind": "carry", "key": "weight_decay", "treatment": "weight_decay_scaling"}
+    keys = {
+        "layer": choice("dense", "low_rank"),
+        "weight_decay_scaling": choice(0.0, 1.0, layer=("low_rank",)),
+        "weight_decay": choice(*DECAYS, role="carried"),
+    }
+    configs = [
+        {**network, "weight_decay": decay, "seed": seed}
+        for network in ({"layer": "dense"}, *SCALED)
+        for decay in DECAYS
+        for seed in (0, *ESTIMATING)
+    ]
+    plan = simulated.plan(space(keys, [question]), configs)
+    compared, *each = told(plan, [0.9 - abs(np.log10(c["weight_decay"]) + 3.3) for c in configs])
+    assert compared.verdict == "not_shown"
+    assert [claim.words.partition(" costs")[0][-9:] for claim in each] == ["scaling 0", "scaling 1"]
 
 
 def test_a_carried_value_costs_where_each_network_wants_its_own():
