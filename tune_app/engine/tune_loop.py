@@ -38,6 +38,10 @@ MOST_BREAKS = 3
 """Times in a row that Ray may break without an epoch in between."""
 
 
+LOW_MEMORY_SECONDS = 15.0
+"""Pause before a trial starts after Ray ended one on a host low on memory: it may soon have more."""
+
+
 class TuneLoop:
     """Runs a study's missing trials; ``replay`` first brings the scheduler up to date."""
 
@@ -125,6 +129,8 @@ class TuneLoop:
         trial = self.dispatcher.history[trial_id]
         if trial.ended and trial.ended.kind == "unfit_node":
             refuse(trial.host)
+        if trial.ended and trial.ended.kind == "low_memory":
+            self.session.hold(LOW_MEMORY_SECONDS)
         if trial.host in self.dispatcher.deadly_hosts:
             self._leave_out(trial.host)
         if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):

@@ -67,6 +67,7 @@ class Session:
     polled_at: float = 0.0
     abandoned: str = ""
     _stopping: bool = False
+    _held_until: float = 0.0
 
     def __post_init__(self) -> None:
         self._outage = StorageOutage(self.storage)
@@ -98,7 +99,11 @@ class Session:
     def may_start(self) -> bool:
         """Whether another trial may start now."""
         self.tick()
-        return self.disk.has_room()
+        return time.monotonic() >= self._held_until and self.disk.has_room()
+
+    def hold(self, seconds: float) -> None:
+        """Starts no trial for so long."""
+        self._held_until = time.monotonic() + seconds
 
     # Stopping.
 

@@ -67,6 +67,13 @@ def test_no_trial_starts_on_a_full_disk_and_the_search_says_what_it_needs(sessio
     assert "the disk has room again" in lines[-1]
 
 
+def test_no_trial_starts_while_it_is_held(session):
+    session.hold(60)
+    assert not session.may_start()
+    session.hold(0)
+    assert session.may_start()
+
+
 def test_a_disk_that_stays_full_ends_the_search(session):
     session.disk.needed_bytes = 2 * free_bytes(session.storage)
     session.may_start()
