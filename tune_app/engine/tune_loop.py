@@ -39,7 +39,7 @@ MOST_BREAKS = 3
 
 
 LOW_MEMORY_SECONDS = 15.0
-"""Pause before a trial starts after Ray ended one on a host low on memory: it may soon have more."""
+"""Pause after Ray ended a worker on a host low on memory: it may soon have more."""
 
 
 class TuneLoop:
