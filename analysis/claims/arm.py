@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,9 @@ from trainables.config.train_config import BY_SEED
 FEW = 0.25
 """Thin configurations (one or two runs) are few up to this share of all of them."""
 AGREE = 1 / 3
-"""The share of the variance of all arms that belong together below which no arm's own is taken to
-lie. Runs that are closer together are so by chance, and of skewed runs such are also too high."""
+"""Runs of arms of one kind spread about alike. No arm's variance is taken to be below this share of
+that of all arms of its kind: runs that agree more closely do so by chance, and of skewed runs such
+are also too high."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,21 @@ def split_by_seed(runs: pd.DataFrame) -> bool:
     return len(runs) > 0 and "data_seed" in runs and bool((runs["data_seed"] == BY_SEED).all())
 
 
-def belonging_together(arms: Sequence[Arm]) -> list[Arm]:
-    """The arms with ``least`` set by ``AGREE``, since their runs spread about alike."""
-    if not arms:
-        return []
-    variances, n = spreads([arm.trained for arm in arms])
-    free = np.where(n > 1, n - 1, 0)
-    squares = float((free * np.nan_to_num(variances)).sum())
-    least = AGREE * squares / max(float(free.sum()), 1.0)
-    return [dataclasses.replace(arm, least=least) for arm in arms]
+def with_spread_of_kind(arms: Sequence[Arm], kinds: Sequence[Hashable]) -> list[Arm]:
+    """The arms, of a kind each, with ``least`` set by ``AGREE``."""
+    members: dict[Hashable, list[np.ndarray]] = {}
+    for arm, kind in zip(arms, kinds, strict=True):
+        members.setdefault(kind, []).append(arm.trained)
+    least = {kind: AGREE * _common_variance(runs) for kind, runs in members.items()}
+    return [
+        dataclasses.replace(arm, least=least[kind]) for arm, kind in zip(arms, kinds, strict=True)
+    ]
+
+
+def _common_variance(runs: list[np.ndarray]) -> float:
+    variances, n = spreads(runs)
+    free = np.maximum(n - 1, 0)
+    return float((free * np.nan_to_num(variances)).sum()) / max(int(free.sum()), 1)
 
 
 def best_arm(arms: Iterable[Arm]) -> Arm:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads
+from analysis.claims.arm import Arm, leads, make_arm, split_by_seed, spreads, with_spread_of_kind
+from analysis.claims.choosing import kinds
 from analysis.claims.claim import (
     Claim,
     evidence,
@@ -28,7 +29,7 @@ from analysis.study.configurations import configuration_ids
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import judging_runs, planned_runs, replicates
-from analysis.study.study import Study
+from analysis.study.study import Study, per_study
 from trainables.text.count import plural
 
 WORTH_SHOWING = 0.005  # half a percentage point: the smallest difference that matters in practice
@@ -175,9 +176,20 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
     return intervals
 
 
+@per_study
 def all_arms(study: Study) -> list[Arm]:
     """Every configuration, in the order of ``replicates``."""
-    return _arms_of(study, replicates(study))
+    frame = replicates(study)
+    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    runs = judging_runs(outcomes(trials, study.metric))
+    planned = planned_runs(trials)
+    groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
+    arms = [
+        make_arm(row.label, groups[row.configuration], int(planned[row.configuration]))
+        for row in frame.itertuples()
+    ]
+    alike = zip(frame["estimated"], kinds(study.space, frame), strict=True)
+    return with_spread_of_kind(arms, list(alike))
 
 
 def study_arms(study: Study) -> list[Arm]:
@@ -194,14 +206,8 @@ def _thin_arms(study: Study) -> list[Arm]:
 
 
 def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
-    trials = study.trials.assign(configuration=configuration_ids(study.trials))
-    runs = judging_runs(outcomes(trials, study.metric))
-    planned = planned_runs(trials)
-    groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
-    return [
-        make_arm(row.label, groups[row.configuration], int(planned[row.configuration]))
-        for row in frame.itertuples()
-    ]
+    arms = dict(zip(replicates(study)["configuration"], all_arms(study), strict=True))
+    return [arms[name] for name in frame["configuration"]]
 
 
 def _lead_of_choice(study: Study, best: Winner) -> Winner:

@@ -6,7 +6,7 @@ again on estimating seeds, and claims rest on those runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from analysis.study.replicates import best_first, enough_runs
 from analysis.study.searched_keys import existing
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
+from search_spaces.grammar.space_json import questions
 
 SIDE = "budget_side"
 """Column that says which width stands for a budget that no width fills."""
@@ -99,6 +100,21 @@ def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> p
     first = groups.head(1).set_index("id")
     first = first.assign(mean=groups["value"].mean(), runs=groups.size())
     return best_first(first)
+
+
+def kinds(space: Mapping[str, Any], frame: pd.DataFrame) -> list[Hashable]:
+    """Of which kind each configuration is, a row each: runs of one kind spread about alike.
+
+    Of a ``select``, the arms with equal values at all budgets are of one kind; of a ``smallest``,
+    all networks but the reference. Elsewhere each configuration is a kind of its own.
+    """
+    for question in questions(space):
+        if isinstance(question, Select) and set(names := columns(question.keys)) <= set(frame):
+            return [tuple(map(plain, row)) for row in frame[names].itertuples(index=False)]
+        if isinstance(question, Smallest):
+            reference = split_reference(question, frame)[0].index
+            return [index in reference for index in frame.index]
+    return list(range(len(frame)))
 
 
 def scheduler_chose(trials: pd.DataFrame) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.claims.arm import Arm, belonging_together, leads
+from analysis.claims.arm import Arm, leads, with_spread_of_kind
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, points
 from analysis.claims.evidence import UNTESTED, gather
@@ -37,7 +37,8 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     gathered = gather(study, chosen, fresh=True)
     labels = {best.id: _label(best.configuration) for best in chosen}
     reference, *small = [gathered.arm(labels[best.id], best) for best in chosen]
-    small = belonging_together([arm for arm in small if arm.n > 1])
+    small = with_spread_of_kind(small, [False] * len(small))
+    small = [arm for arm in small if arm.n > 1]
     if not small or reference.n < 2:
         text = f"Nothing can be said of networks within {margin} of {baseline}: {UNTESTED}."
         return [Claim(text, "cannot_say", 0)]

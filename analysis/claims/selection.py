@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.claims.arm import Arm, belonging_together, best_arm, make_arm
+from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import SIDE, Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
@@ -116,14 +115,14 @@ def lost_arms(
             continue
         name = arm_name(arm, within, SIDE)
         lost = make_arm(name, outcomes(rows.iloc[:0], study.metric), len(rows))
-        compared = tuple(value for key, value in arm.items() if key != SIDE)
+        compared = tuple(value for key, value in arm.items() if key not in (within, SIDE))
         yield arm[within], Sized(lost, compared, arm.get(SIDE) == "above")
 
 
 def _sized(study: Study, chosen: Chosen, within: str, gathered: Evidence) -> Sized:
     larger = chosen.arm.get(SIDE) == "above"
     name = arm_name(chosen.arm, within, SIDE) + (WIDER if larger else "")
-    compared = tuple(value for key, value in chosen.arm.items() if key != SIDE)
+    compared = tuple(value for key, value in chosen.arm.items() if key not in (within, SIDE))
     ends = [
         f"{key} {way}"
         for key in tuned_columns(study.space)
@@ -146,23 +145,16 @@ def arm_name(arm: Mapping[str, Any], *without: str) -> str:
 def best_by_budget(budgets: Mapping[Any, list[Sized]]) -> dict[Any, Winner | None]:
     """The best arm of each budget, the smallest budget first.
 
-    Arms that differ in their budget alone belong together.
+    Arms with equal values at all budgets are of one kind.
     """
-    kinds: dict[tuple[Any, ...], list[Arm]] = {}
-    for one in itertools.chain.from_iterable(budgets.values()):
-        kinds.setdefault(one.compared, []).append(one.arm)
-    least = {kind: belonging_together(arms)[0].least for kind, arms in kinds.items()}
-    return {
-        budget: best_within(
-            [
-                dataclasses.replace(
-                    one, arm=dataclasses.replace(one.arm, least=least[one.compared])
-                )
-                for one in budgets[budget]
-            ]
-        )
-        for budget in sorted(budgets)
-    }
+    flat = [(budget, sized) for budget in sorted(budgets) for sized in budgets[budget]]
+    arms = with_spread_of_kind(
+        [sized.arm for _, sized in flat], [sized.compared for _, sized in flat]
+    )
+    known: dict[Any, list[Sized]] = {}
+    for (budget, sized), arm in zip(flat, arms, strict=True):
+        known.setdefault(budget, []).append(dataclasses.replace(sized, arm=arm))
+    return {budget: best_within(sized) for budget, sized in known.items()}
 
 
 def best_within(arms: list[Sized]) -> Winner | None:

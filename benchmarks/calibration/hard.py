@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.claims.arm import Arm, belonging_together
+from analysis.claims.arm import Arm, with_spread_of_kind
 from analysis.claims.best import winner
 from analysis.claims.noninferior import margin_test
 from analysis.claims.promises import kept
@@ -105,7 +105,7 @@ def within(
         if not len(dense.trained):
             return {"false": False}
         small = MIDDLE - margin + wide * SIGMA * shape(rng, (candidates, 5))
-        arms = belonging_together([arm("small", one) for one in small])
+        arms = with_spread_of_kind([arm("small", one) for one in small], [False] * len(small))
         p_values = [margin_test(arm, dense, margin)[0] for arm in arms]
         return {"false": min(holm(p_values)) < 0.05}
 

@@ -119,7 +119,7 @@ def numbers_smallest(lost: float) -> Draw:
     """As ``smallest``, from the arms' numbers: seven small networks, chosen on 2 seeds."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.claims.arm import belonging_together
+        from analysis.claims.arm import with_spread_of_kind
         from analysis.claims.noninferior import margin_test
         from analysis.statistics.multiple_tests import holm
 
@@ -128,7 +128,7 @@ def numbers_smallest(lost: float) -> Draw:
         fresh = truth[:, None] + SIGMA * rng.normal(size=(8, 5))
         arms = [Arm(str(i), i, one, one, 5) for i, one in enumerate(fresh)]
         tried = [arms[i] for i in range(1, 8) if choosing[i] >= choosing[0] - 0.01]
-        tried = belonging_together(tried)
+        tried = with_spread_of_kind(tried, [False] * len(tried))
         p_values = holm([margin_test(arm, arms[0], 0.01)[0] for arm in tried])
         return {"false" if lost >= 1 else "shown": min(p_values, default=1.0) < 0.05}
 
