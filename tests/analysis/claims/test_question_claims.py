@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.claims.answers import answer, answers_to
+from analysis.claims.answers import answer, answers_to, best_claim
 from analysis.claims.arm import Arm
 from analysis.claims.selection import Sized, best_by_budget
 from analysis.study.study import load_study
 from benchmarks.calibration import simulated
 from benchmarks.calibration.contrasts import RANK_KEYS, SCALING, scaled_configs
 from benchmarks.calibration.design import ESTIMATING, noisy
-from benchmarks.calibration.missing import _contrast_plan, _family_plan
+from benchmarks.calibration.missing import SHARES, _contrast_plan, _family_plan
 from benchmarks.calibration.questions import _smallest_plan
 from benchmarks.calibration.simulated import as_study, choice, space, two_stages
 from benchmarks.calibration.trends import DECAYS, decay_mean, decay_plan
@@ -169,6 +169,19 @@ def test_runs_that_agree_at_one_budget_alone_are_taken_for_luck():
         budgets[budget].append(Sized(arm, (name,), larger=False))
     assert best_by_budget({1: budgets[1]})[1].p < 0.001
     assert best_by_budget(budgets)[1].p > 0.05
+
+
+def test_a_lead_has_one_interval_in_the_answer_and_in_what_is_best():
+    plan, _ = families({})
+    small = np.array([config["compression"] == SHARES[0] for config in plan.configs])
+    noise = np.random.default_rng(0).normal(size=len(small))
+    study = plan.study(np.where(small, 0.8 + 0.01 * noise, 0.9 + 0.001 * noise))
+    asked = questions(plan.space)
+    staged = two_stages(plan, study, asked)
+    at_the_larger, best = answers_to(staged, asked[0])[-1], best_claim(staged)
+    assert (best.effect, best.low, best.high) == pytest.approx(
+        (at_the_larger.effect, at_the_larger.low, at_the_larger.high)
+    )
 
 
 def test_the_width_above_a_budget_wins_nothing():
