@@ -137,7 +137,7 @@ FAULTS: dict[str, Fault] = {
         partial(fill, "results"), "is full", small="results", redone=0
     ),
     "disk of a worker full 20 s": Fault(
-        fill_scratch, "is full", trains=True, rounds=1, redone=60, within=90
+        fill_scratch, "No space left on device", trains=True, rounds=1, redone=60, within=90
     ),
     "shared folder hangs for 2 min": Fault(
         hang_folder, NOTHING, trains=True, rounds=1, small="storage", redone=0, lines=4
