@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from trainables import cifar_trainable
+from trainables.training.checkpoints.checkpoint import UnreachableCheckpointError
 from trainables.training.job import (
     LEAVE_FILE,
     STOP_FILE,
@@ -102,6 +103,16 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line_in_the_log(worker, job,
     assert rows(again) == rows(straight)
     assert f"{last.name} is skipped" in log.read_text()
     assert ("continues from" in log.read_text()) == bool(whole)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_no_reason_to_begin_anew(worker, job, tiny):
+    config = tiny.with_values(epochs=3)
+    worker(job(config, checkpoint_seconds=0)).train()
+    (*_, last) = checkpoints(job(config))
+    (last / "state.json").rename(last / "state")
+    (last / "state.json").mkdir()  # root may read all files, but no folder as a file
+    with pytest.raises(UnreachableCheckpointError, match=r"state.json cannot be read \(Is a dir"):
+        worker(job(config, attempt=1))
 
 
 def test_only_the_last_and_the_best_checkpoint_are_kept(worker, job, tiny):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,21 +49,30 @@ def chunk(kind: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + kind + content + checksum
 
 
-def tiff_rgb16(pixels: np.ndarray, order: str) -> bytes:
-    """An uncompressed 16-bit RGB TIFF (Aldus TIFF 6.0); order: "<" or ">"."""
-    height, width = pixels.shape[:2]
+def tiff_rgb16(pixels: np.ndarray, order: str, more: Mapping[int, int] | None = None) -> bytes:
+    """An uncompressed 16-bit RGB TIFF (Aldus TIFF 6.0); order: "<" or ">"; more: further tags."""
+    height, width, channels = pixels.shape
     data = pixels.astype(f"{order}u2").tobytes()
-    bits = struct.pack(f"{order}HHH", 16, 16, 16)
-    tags = {258: (3, 8 + len(data)), 262: (1, 2), 277: (1, 3)}  # bits stand behind the pixels
+    bits = struct.pack(f"{order}{channels}H", *[16] * channels)
+    tags = {258: (channels, 8 + len(data)), 262: (1, 2), 277: (1, channels)}  # bits stand behind
+    tags |= {tag: (1, value) for tag, value in (more or {}).items()}
     return _tiff(data, width, height, tags, order, bits)
 
 
 def tiff_grey(
-    data: bytes, width: int, *, bits: int, sample_format: int = 1, photometric: int = 1
+    data: bytes,
+    width: int,
+    *,
+    bits: int,
+    sample_format: int = 1,
+    photometric: int = 1,
+    order: str = "<",
+    packed: bool = False,
 ) -> bytes:
-    """One row of grey in an uncompressed TIFF, little-endian; photometric 0: zero is white."""
+    """One row of grey in a TIFF; photometric 0: zero is white; packed: by zlib."""
     tags = {258: (1, bits), 262: (1, photometric), 277: (1, 1), 339: (1, sample_format)}
-    return _tiff(data, width, 1, tags, "<")
+    tags |= {259: (1, 8 if packed else 1)}
+    return _tiff(zlib.compress(data) if packed else data, width, 1, tags, order)
 
 
 def _tiff(
@@ -76,7 +86,8 @@ def _tiff(
     """``tags``: how many 16-bit numbers, and the number, or where they stand."""
     data += b"\0" * (len(data) % 2)
     entries = {tag: (3, *value) for tag, value in tags.items()}
-    entries |= {256: (3, 1, width), 257: (3, 1, height), 259: (3, 1, 1), 278: (3, 1, height)}
+    entries = {259: (3, 1, 1), **entries}
+    entries |= {256: (3, 1, width), 257: (3, 1, height), 278: (3, 1, height)}
     entries |= {273: (4, 1, 8), 279: (4, 1, len(data))}
     table = struct.pack(f"{order}H", len(entries))
     for tag, (kind, count, value) in sorted(entries.items()):

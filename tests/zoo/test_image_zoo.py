@@ -19,6 +19,8 @@ EXACT = {
     ".jp2": {"irreversible": False},
     ".avif": {"quality": 100, "subsampling": "4:4:4"},
 }
+IEEE_FLOAT = 3
+"""Of a TIFF's tag SampleFormat."""
 SIXTEEN = np.array([0, 1, 128, 129, 257, 4_863, 32_767, 32_896, 65_534, 65_535], np.uint32)
 
 
@@ -129,6 +131,33 @@ def test_float_in_the_unit_interval_is_multiplied_by_255(tmp_path: Path) -> None
     assert read_image(path)[0, :, 0].tolist() == [0, 64, 128, 255]
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("packed", [False, True])
+def test_floats_of_either_byte_order_are_read(tmp_path: Path, order: str, packed: bool) -> None:
+    path = tmp_path / "float.tif"
+    data = np.array([0.0, 0.2, 0.5, 1.0], f"{order}f4").tobytes()
+    path.write_bytes(
+        tiff_grey(data, 4, bits=32, sample_format=IEEE_FLOAT, order=order, packed=packed)
+    )
+    assert read_image(path)[0, :, 0].tolist() == [0, 51, 128, 255]
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [({284: 2}, "separate planes"), ({277: 4, 338: 1}, "multiplied by their alpha")],
+    ids=["planes", "alpha"],
+)
+def test_deep_tiffs_that_pillow_misreads_are_refused(
+    tmp_path: Path, tags: dict[int, int], reason: str
+) -> None:
+    channels = tags.get(277, 3)
+    path = tmp_path / "deep.tif"
+    pixels = np.arange(2 * channels).reshape(1, 2, channels) * 999
+    path.write_bytes(tiff_rgb16(pixels, "<", tags))
+    with pytest.raises(UnreadableImage, match=reason):
+        read_image(path)
+
+
 @pytest.mark.parametrize("worst", [-0.01, 1.5, 200.0, np.nan, np.inf])
 def test_float_outside_the_unit_interval_is_refused(tmp_path: Path, worst: float) -> None:
     path = write(tmp_path / "float.tif", np.array([[0.5, worst]], np.float32))
@@ -169,6 +198,26 @@ def test_grey_with_alpha_is_laid_over_the_background(tmp_path: Path) -> None:
     alpha = np.array([[0, 64, 128], [200, 254, 255]], np.uint8)
     path = write(tmp_path / "alpha.png", np.dstack([GREYS, alpha]), "LA")
     assert np.abs(read_image(path) - over(BACKGROUND, GREY_RGB, alpha)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "rows", "hidden", "levels"),
+    [
+        (1, 0, np.array([[0b01011111]], np.uint8), (1,), [0, 255, 0, 255]),
+        (2, 0, np.array([[0b00011011]], np.uint8), (1,), [0, 255, 170, 255]),
+        (4, 0, np.array([[0x51, 0xF0]], np.uint8), (5,), [255, 17, 255, 0]),
+        (16, 0, np.array([[0, 2570, 2571]], ">u2")[..., None], (2570,), [0, 255, 10]),
+        (16, 2, np.array([[[2570] * 3, [2570, 2570, 2571]]], ">u2"), (2570,) * 3, [255, 10]),
+    ],
+    ids=["1 bit", "2 bits", "4 bits", "16 bits", "16-bit colours"],
+)
+def test_a_transparent_colour_of_any_depth_shows_the_background(
+    tmp_path: Path, bits: int, kind: int, rows: np.ndarray, hidden: tuple[int, ...], levels
+) -> None:
+    transparent = chunk(b"tRNS", struct.pack(f">{len(hidden)}H", *hidden))
+    path = tmp_path / "image.png"
+    path.write_bytes(png(rows, bits=bits, kind=kind, extra=transparent))
+    assert read_image(path)[0, : len(levels), 0].tolist() == levels
 
 
 def test_a_transparent_colour_shows_the_background(tmp_path: Path) -> None:
@@ -256,9 +305,13 @@ def noise_jpeg(folder: Path) -> bytes:
         (lambda _: png(COLOURS, bits=8, kind=2)[:-20], "."),
         (lambda _: png(COLOURS, bits=8, kind=2, extra=b"\xff\xff\xff\xff????"), "."),
         (lambda folder: noise_jpeg(folder)[:2_000], "truncated"),
-        (lambda folder: noise_jpeg(folder)[:4], "."),
+        (lambda folder: noise_jpeg(folder)[:4], "begins as JPEG, but is damaged"),
+        (
+            lambda _: tiff_grey(bytes(8), 1, bits=64, sample_format=IEEE_FLOAT),
+            "begins as TIFF, but is damaged or of a kind that is not read",
+        ),
     ],
-    ids=["empty", "text", "flipped-bit", "cut-png", "odd-chunk", "cut-jpeg", "head"],
+    ids=["empty", "text", "flipped-bit", "cut-png", "odd-chunk", "cut-jpeg", "head", "doubles"],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_reason(
     tmp_path: Path, content, reason: str

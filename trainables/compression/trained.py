@@ -20,7 +20,11 @@ from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
 from trainables.sizes.network import NetworkSize
 from trainables.text.suggestion import nearest_few
-from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
+from trainables.training.checkpoints.checkpoint import (
+    CheckpointError,
+    UnreachableCheckpointError,
+    read_checkpoint,
+)
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
 MAX_LISTED = 5
@@ -157,6 +161,8 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     for name in names:
         try:
             return _open(store, name)
+        except UnreachableCheckpointError as problem:
+            raise TrialError(str(problem)) from problem
         except CheckpointError as problem:
             damaged.append(str(problem))
     raise TrialError(f"no checkpoint of {trial_id} can be read: {'; '.join(damaged)}")

@@ -16,7 +16,10 @@ from safetensors import SafetensorError
 
 from trainables.config.checkpoint_place import CheckpointName
 from trainables.files.storage import is_uri
-from trainables.training.checkpoints.checkpoint import CheckpointError
+from trainables.training.checkpoints.checkpoint import (
+    CheckpointError,
+    UnreachableCheckpointError,
+)
 from trainables.training.checkpoints.checkpoint_store import (
     BackgroundPoll,
     CheckpointStore,
@@ -55,12 +58,15 @@ class TrialCheckpoints:
         """Loads the trial's latest whole checkpoint, where there is one.
 
         Raises:
-            StorageError: an outage. Starting from the beginning would lose what the storage holds.
+            StorageError, UnreachableCheckpointError: an outage, or a file that may not be read.
+                Starting from the beginning would lose what the storage holds.
         """
         for name in self._store.names():
             try:
                 with self._store.read(name) as folder:
                     trainer.load(folder)
+            except UnreachableCheckpointError:
+                raise
             except (CheckpointError, FileNotFoundError) as problem:
                 log.warning("checkpoint %s is skipped: %s", name, problem)
             else:

@@ -6,7 +6,7 @@
 - Grey is repeated in three channels, 1-bit is black and white, palettes are looked up.
 - CMYK, YCbCr and HSV become RGB by Pillow's formulas. Colour profiles (ICC) are not applied, as
   torchvision does not apply them.
-- Transparent pixels show ``BACKGROUND``.
+- Transparent pixels show ``BACKGROUND``; so do those of a PNG's one transparent colour.
 - EXIF orientation is applied.
 - Of an animation or a file of several pages, the first picture counts.
 """
@@ -73,8 +73,10 @@ def is_animated(path: Path) -> bool:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any decoded or opened Pillow image as RGB, upright."""
     raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding drops it
-    if SIGNED in _several(tags.get(SAMPLE_FORMAT)):
-        raise UnreadableImage(SIGNED_VALUES)
+    _refuse_misread(raw_mode, tags)
+    if raw_mode == "F;32BF" and image.tile[0].codec_name == "libtiff":
+        # libtiff has already swapped the bytes, and Pillow would swap them back
+        image.tile = [tile._replace(args=("F;32NF", *tile.args[1:])) for tile in image.tile]
     image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     deep = image.mode == "F" or image.mode.startswith("I;16")
@@ -87,6 +89,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 SAMPLE_FORMAT, SIGNED = 339, 2
 """Tags of a TIFF (TIFF 6.0, sections 4 and 19), and the values of theirs that change pixels."""
+
+BITS, PLANES, SEPARATE = 258, 284, 2
 
 SIGNED_VALUES = (
     "32-bit or signed whole numbers, whose range is not known; save it with 8 or 16 bits"
@@ -104,8 +108,24 @@ TURNS = {
 """EXIF's orientations (CIPA DC-008) and what turns each upright."""
 
 
+def _refuse_misread(raw_mode: str, tags: Mapping[int, Any]) -> None:
+    """Refuses what Pillow would decode to other pixels."""
+    if SIGNED in _several(tags.get(SAMPLE_FORMAT)):
+        raise UnreadableImage(SIGNED_VALUES)
+    if tags.get(PLANES) == SEPARATE and max(_several(tags.get(BITS, 1))) > 8:
+        raise UnreadableImage(
+            "16-bit channels in separate planes; save them in one, or with 8 bits"
+        )
+    if raw_mode.startswith("RGBa;16"):
+        raise UnreadableImage(
+            "16-bit colours that are multiplied by their alpha; save them unmultiplied, or with "
+            "8 bits"
+        )
+
+
 def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
     """16-bit and float images in 8 bits; others as they are."""
+    transparent = image.info.get("transparency") if image.format == "PNG" else None
     if image.mode == "F":
         return _from_unit_interval(np.asarray(image))
     if image.mode == "I" and image.format != "PPM":
@@ -113,9 +133,25 @@ def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
     if raw_mode.startswith("I;12"):
         return Image.fromarray(_twelve_to_eight(np.asarray(image)))
     if image.mode == "I" or image.mode.startswith("I;16"):
-        return Image.fromarray(_sixteen_to_eight(np.asarray(image)))
+        values = np.asarray(image)
+        return _hide(Image.fromarray(_sixteen_to_eight(values)), values, transparent)
     if ";16" in raw_mode:
-        return _sixteen_bit_channels(image, raw_mode)
+        values, mode = _sixteen_bit_channels(image, raw_mode)
+        return _hide(Image.fromarray(_sixteen_to_eight(values), mode), values, transparent)
+    if raw_mode in FEW_BITS and transparent is not None:
+        image.info["transparency"] = transparent * FEW_BITS[raw_mode]
+    return image
+
+
+FEW_BITS = {"1": 255, "L;2": 85, "L;4": 17}
+"""Grey of fewer than 8 bits, and by what Pillow multiplies its pixels, but not what is hidden."""
+
+
+def _hide(image: Image.Image, values: NDArray, transparent: Any) -> Image.Image:
+    """Gives alpha to the picture where its 16-bit values are those of the transparent colour."""
+    if transparent is not None:
+        same = (values == np.array(transparent)).reshape(*values.shape[:2], -1).all(axis=2)
+        image.putalpha(Image.fromarray(np.where(same, 0, 255).astype(np.uint8)))
     return image
 
 
@@ -155,8 +191,8 @@ def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> Image.Image:
-    """Pillow keeps the high byte alone of each channel; the low one decides the rounding.
+def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> tuple[NDArray[np.uint32], str]:
+    """The 16-bit values and their mode. Pillow keeps the high byte alone of each channel.
 
     The file is decoded twice, the second time as if it had the other byte order.
     """
@@ -172,7 +208,7 @@ def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> Image.Image:
         else:
             again.tile = [tile._replace(args=_other_byte(tile.args)) for tile in again.tile]
             low = np.asarray(again)
-    return Image.fromarray(_sixteen_to_eight(high.astype(np.uint32) << 8 | low), mode)
+    return high.astype(np.uint32) << 8 | low, mode
 
 
 def _other_byte(args: Any) -> Any:
@@ -213,7 +249,12 @@ def _too_large(size: str) -> str:
 def _reason(path: Path, problem: Exception) -> str:
     if isinstance(problem, UnidentifiedImageError):
         with path.open("rb") as file:
-            return f"no image format begins with {file.read(8)!r}"
+            begin = file.read(32)
+        padded = begin.ljust(32, b"\0")  # the plugins take so much for granted
+        plugins = Image.OPEN.items()
+        if formats := [name for name, (_, accept) in plugins if accept and accept(padded)]:
+            return f"begins as {' or '.join(formats)}, but is damaged or of a kind that is not read"
+        return f"no image format begins with {begin[:8]!r}"
     if isinstance(problem, Image.DecompressionBombError):
         return _too_large(f"more than {2 * LARGEST_PIXELS:,} pixels")
     if isinstance(problem, FileNotFoundError):

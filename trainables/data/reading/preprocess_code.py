@@ -38,7 +38,8 @@ def preprocess(path):
     """One image file as the network takes it: (1, 3, SIDE, SIDE) float32.
 
     Of 16-bit colours Pillow keeps the high byte, at most one level of 255 off what training read.
-    TIFFs of 12 bits, and deep ones whose zero is white, must be converted first.
+    To be converted first: TIFFs of 12 bits, compressed ones of big-endian floats, deep ones whose
+    zero is white; PNGs of grey or deep colours with one transparent colour, and not of 8 bits.
     """
     image = Image.open(path)
     image.load()

@@ -25,6 +25,10 @@ class CheckpointError(ValueError):
     """A folder that holds no usable checkpoint, and why."""
 
 
+class UnreachableCheckpointError(CheckpointError):
+    """A checkpoint that may be whole, but whose files the system does not let be read."""
+
+
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Writes the tensors under the name of their content, then the state file that names them.
 
@@ -78,6 +82,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors, on the CPU, and the state.
 
     Raises:
+        UnreachableCheckpointError: where the system refuses: permissions, a failing disk.
         CheckpointError: missing, damaged, or of a newer format.
     """
     try:
@@ -99,13 +104,12 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{folder} is no checkpoint: {problem.filename} is missing"
         ) from problem
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        SafetensorError,
-    ) as problem:
+    except OSError as problem:
+        raise UnreachableCheckpointError(
+            f"{problem.filename or folder} cannot be read ({problem.strerror or problem}); mend "
+            f"that, or remove {folder} to do without this checkpoint"
+        ) from problem
+    except (ValueError, KeyError, TypeError, SafetensorError) as problem:
         raise CheckpointError(f"{folder} is damaged: {problem!r}") from problem
 
 
