@@ -49,9 +49,11 @@ def test_linked_folders_and_files_are_followed_but_not_in_a_circle(
     (images / "train" / "dog").symlink_to(elsewhere)  # a class
     (images / "train" / "cat" / "more").symlink_to(elsewhere)  # below a class
     (elsewhere / "back").symlink_to(elsewhere)
+    (images / "train" / "cat" / "up").symlink_to(images / "train")  # all classes, as one of them
     (images / "train" / "cat" / "one.png").symlink_to(elsewhere / "00.png")
     assert count_dataset(asked(images)).train_images == 10 + 10 + 10 + 1
     assert "links in a circle" in notes(images)
+    assert "more than one class" in notes(images)  # those of `more`, as asked for
 
 
 def test_names_that_are_no_images_are_counted_by_their_ending(images: Path) -> None:

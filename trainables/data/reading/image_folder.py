@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 from trainables.data.sources import DatasetError
 
@@ -98,7 +99,8 @@ class _Walk:
 
     def _images(self, folder: Path) -> list[Path]:
         """The images below a folder; links to folders are followed, except in a circle."""
-        images, open_folders = [], [(folder, frozenset({folder.resolve()}))]
+        around = {place for path in (folder, folder.parent) for place in _with_parents(path)}
+        images, open_folders = [], [(folder, frozenset(around))]
         while open_folders:
             place, above = open_folders.pop()
             for path in self.entries(place):
@@ -146,7 +148,8 @@ def list_images(data_dir: Path) -> ImageFolder:
         found = _one_folder(data_dir, walk)
     if problems := _problems(found):
         closed = [f"{name(path)}: {reason}" for path, reason in walk.closed.items()]
-        raise DatasetError(f"{LAYOUT}; but " + "; ".join([*closed, *problems]))
+        others = [f"passed over: {words}"] if (words := found.passed_over_words()) else []
+        raise DatasetError(f"{LAYOUT}; but " + "; ".join([*closed, *problems, *others]))
     return found
 
 
@@ -156,6 +159,11 @@ def name(path: Path | str) -> str:
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in text
     )
+
+
+def _with_parents(folder: Path) -> tuple[Path, ...]:
+    real = folder.resolve()
+    return real, *real.parents
 
 
 def _is_folder(path: Path) -> bool:
@@ -206,7 +214,7 @@ def _problems(found: ImageFolder) -> list[str]:
     ]
     empty += [
         f"{name(found.root / ('' if one_folder else part) / label)}: "
-        + (f"{len(files)} images, too few to split" if one_folder else "no images")
+        + (f"too few images to split, {TEST_STEP} are enough" if one_folder else "no images")
         + f" ({', '.join(IMAGE_SUFFIXES)})"
         for part, classes in found.parts.items()
         for label, files in classes.items()
@@ -236,6 +244,8 @@ def _class_problems(found: ImageFolder) -> list[str]:
         problems.append(f"train has {len(train)} class, at least 2 are needed")
     for part, classes in found.parts.items():
         if classes and (only := sorted(train ^ set(classes))):
-            words = ", ".join(map(name, only))
+            looks = {normalize("NFC", one) for one in only}
+            # a letter with an accent can be written in two ways, which look alike
+            words = ", ".join(map(name if len(looks) == len(only) else ascii, only))
             problems.append(f"these classes are in one of train and {part} only: {words}")
     return problems
