@@ -74,9 +74,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Any decoded or opened Pillow image as RGB, upright."""
     raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding drops it
     _refuse_misread(raw_mode, tags)
-    if raw_mode == "F;32BF" and image.tile[0].codec_name == "libtiff":
+    opened: Any = image
+    if raw_mode == "F;32BF" and opened.tile[0].codec_name == "libtiff":
         # libtiff has already swapped the bytes, and Pillow would swap them back
-        image.tile = [tile._replace(args=("F;32NF", *tile.args[1:])) for tile in image.tile]
+        opened.tile = [tile._replace(args=("F;32NF", *tile.args[1:])) for tile in opened.tile]
     image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     deep = image.mode == "F" or image.mode.startswith("I;16")
