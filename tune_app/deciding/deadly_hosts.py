@@ -40,4 +40,7 @@ class DeadlyHosts:
         if proposed_at > losses.struck_at:
             losses.rounds, losses.struck_at = losses.rounds + 1, now
         is_host = len(losses.trials) > 1 or (self._proven and host not in self._proven)
-        return bool(host and losses.rounds >= ROUNDS and is_host)
+        if not (host and losses.rounds >= ROUNDS and is_host):
+            return False
+        del self._losses[host]  # Ray may be started there again, and is then judged anew
+        return True

@@ -132,6 +132,7 @@ class TuneLoop:
         if trial.ended and trial.ended.kind == "low_memory":
             self.session.hold(LOW_MEMORY_SECONDS)
         if trial.host in self.dispatcher.deadly_hosts:
+            self.dispatcher.deadly_hosts.remove(trial.host)
             self._leave_out(trial.host)
         if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
             self._logs.fetch(trial_id, trial.host, node)
