@@ -35,6 +35,7 @@ from tests.cluster.strikes import (
     end_ray,
     fill,
     fill_scratch,
+    fill_shared_memory,
     hang_folder,
     kill_as_it_saves,
     kill_each,
@@ -148,6 +149,9 @@ FAULTS: dict[str, Fault] = {
     "driver suspended for 90 s": Fault(suspend_driver, redone=0),
     "each worker of a host killed": Fault(kill_each, "one worker after the other", rounds=3),
     "host low on memory": Fault(take_memory, "is low on memory", rounds=6, seconds=2),
+    "shared memory of a worker full": Fault(
+        fill_shared_memory, GONE, trains=True, rounds=1, begun=False
+    ),
     "head restarted at its address": Fault(
         restart_head, "the cluster's head", exit_codes=(1,), ends=60
     ),

@@ -224,6 +224,12 @@ def take_memory(cluster: Cluster) -> None:
     worker.run(f'python -c "{hog}"')
 
 
+def fill_shared_memory(cluster: Cluster) -> None:
+    """Of one worker, before the images come there: Ray's object store has no page left."""
+    fill = "mount -o remount,size=110m /dev/shm; cat /dev/zero > /dev/shm/filler || true"
+    cluster.workers[0].run(fill)
+
+
 def restart_head(cluster: Cluster) -> None:
     """Another cluster answers at the address before anybody missed the first."""
     cluster.head.run("ray stop --force")
