@@ -51,8 +51,7 @@ class Effect:
     ``n`` counts runs, ``blocks`` blocks with runs of both, ``seeds`` the most runs of a cell of the
     arm that has fewer. ``left_out`` counts the blocks that were not used because one of their cells
     has a single run. ``spread`` is how many times as far the treatment's runs spread as the
-    baseline's; 1 unless that is more than chance. Otherwise interval and ``p`` count the chance of
-    error double.
+    baseline's; where it is not 1, interval and ``p`` count the chance of error double.
     """
 
     effect: float = math.nan
