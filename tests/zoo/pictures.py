@@ -21,6 +21,9 @@ COLOURS = np.array(
 
 GREYS = np.array([[0, 1, 128], [200, 254, 255]], np.uint8)
 
+IEEE_FLOAT = 3
+"""Of a TIFF's tag SampleFormat."""
+
 
 def write(path: Path, pixels: np.ndarray, mode: str | None = None, **how: object) -> Path:
     """By Pillow, in the format of the name."""
