@@ -96,7 +96,11 @@ WRONG = {
     "an unknown space": ("--space tensortrain", ["did you mean 'tensor_train'?", "weight_decay"]),
     "an unknown key": (
         "--space cp --set dimms=3",
-        ["unknown key 'dimms': the keys are layer", "did you mean 'dims'?"],
+        ["unknown key 'dimms': did you mean 'dims'?"],
+    ),
+    "an option as a key": (
+        "--space cp --set max_parameters=5",
+        ["max_parameters is an option: --max-parameters VALUE"],
     ),
     "an unknown layer": ("--space cp --set layer=cpp", ["tucker", "did you mean 'cp'?"]),
     "an unknown scheduler": ("--space cp --scheduler ash", ["median", "did you mean 'asha'?"]),

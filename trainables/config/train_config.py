@@ -31,7 +31,7 @@ from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import SIZE_KEYS
-from trainables.text.suggestion import did_you_mean
+from trainables.text.suggestion import suggestion
 
 RECIPE_VERSION = 1
 """Raised when a change makes the same configuration train to other numbers; part of every id."""
@@ -245,8 +245,7 @@ def _fields() -> dict[str, dataclasses.Field]:
 
 
 def _unknown(name: str) -> str:
-    hint = did_you_mean(name, _fields())
-    return f"unknown key {name!r}: the keys are {', '.join(_fields())}{hint}"
+    return f"unknown key {name!r}: {suggestion(name, _fields())}"
 
 
 @functools.cache

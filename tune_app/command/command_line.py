@@ -132,6 +132,7 @@ def _command(
         *_unknown_arguments(context),
         *_unparsed_values(given),
         *_repeated_keys(given),
+        *_options_as_keys(context, given),
         *_repeated_options(context),
     ]
     problems += [*_empty_values(context), *_misplaced(context, given), *_uris_for_folders(given)]
@@ -224,10 +225,22 @@ def _empty_values(context: typer.Context) -> Iterable[str]:
             yield f"{name} is empty: give it a value, or leave the option out"
 
 
+def _set_keys(given: dict[str, Any]) -> list[str]:
+    """The keys of every ``--set`` that could be parsed."""
+    settings = given["settings"] or ()
+    return [setting[0] for setting in settings if not isinstance(setting, ParseError)]
+
+
+def _options_as_keys(context: typer.Context, given: dict[str, Any]) -> Iterable[str]:
+    """Options of the command that were given as keys of a trial."""
+    fields = {field.name for field in dataclasses.fields(TrainConfig)}
+    for parameter in context.command.params:
+        if parameter.name in _set_keys(given) and parameter.name not in fields:
+            yield f"{parameter.name} is an option: {parameter.opts[0]} VALUE"
+
+
 def _repeated_keys(given: dict[str, Any]) -> Iterable[str]:
-    keys = [
-        setting[0] for setting in given["settings"] or () if not isinstance(setting, ParseError)
-    ]
+    keys = _set_keys(given)
     for key in dict.fromkeys(keys):
         if keys.count(key) > 1:
             yield f"--set {key} is given {keys.count(key)} times; write --set {key}=A,B"

@@ -139,9 +139,14 @@ def _range(examples: Sequence[PlannedTrial], noun: str = "networks") -> list[str
     parameters = [trial.size.parameters for trial in examples]
     macs = [trial.size.macs(trial.config.images_at_once) for trial in examples]
     return [
-        f"{noun} of {min(parameters):,} to {max(parameters):,} parameters,",
-        f"{short_count(min(macs))} to {short_count(max(macs))} multiply-adds per image",
+        f"{noun} of {_span(parameters, '{:,}'.format)} parameters,",
+        f"{_span(macs, short_count)} multiply-adds per image",
     ]
+
+
+def _span(numbers: Sequence[float], words: Callable[[Any], str]) -> str:
+    """From the smallest to the largest, or the one number that all have."""
+    return " to ".join(dict.fromkeys((words(min(numbers)), words(max(numbers)))))
 
 
 def _table(
