@@ -17,6 +17,7 @@ from trainables.config.train_config import RECIPE_VERSION, TrainConfig, factor_d
 from trainables.sizes.architecture import Architecture
 from trainables.sizes.network import NetworkSize
 from trainables.sizes.ranks import write_ranks
+from trainables.text.call import called_name
 
 
 def trial_id(config: TrainConfig, size: NetworkSize) -> str:
@@ -62,7 +63,7 @@ def _content(config: TrainConfig, size: NetworkSize) -> dict[str, Any]:
 
 def _stem(network: str) -> str:
     """A network's name as part of a file's: torchvision:resnet18#… -> resnet18."""
-    name = split_network(network)[0].partition("(")[0].rpartition(":")[2]
+    name = called_name(split_network(network)[0]).rpartition(":")[2]
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
+
+_NAME = re.compile(r".+?\.py:\w+(?=\(|$)|[^(]*", re.DOTALL)
+"""A folder's name may have brackets, too: those of a call follow the function."""
+
+
+def called_name(text: str) -> str:
+    """What stands before the brackets of a call."""
+    match = _NAME.match(text)
+    return match[0] if match else ""
 
 
 def read_call(text: str, example: str) -> tuple[str, dict[str, Any]]:
@@ -16,11 +26,12 @@ def read_call(text: str, example: str) -> tuple[str, dict[str, Any]]:
     Raises:
         ValueError: where the arguments are not written as those of a call, or not plain values.
     """
-    name, bracket, rest = text.partition("(")
-    if not bracket:
+    name = called_name(text)
+    arguments = text.removeprefix(name)
+    if not arguments:
         return text, {}
     try:
-        call = ast.parse(f"f({rest}", mode="eval").body
+        call = ast.parse(f"f{arguments}", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("every argument needs its name")
         return name, {

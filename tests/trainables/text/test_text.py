@@ -1,5 +1,6 @@
 import pytest
 
+from trainables.text.call import read_call
 from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment
@@ -85,3 +86,17 @@ def test_what_was_probably_meant_does_not_depend_on_capital_letters() -> None:
     assert did_you_mean("CIFAR10", ["cifar10", "digits"]) == "; did you mean 'cifar10'?"
     assert nearest_few("TUCKER", ["cp", "tucker2", "tucker"]) == ["tucker", "tucker2"]
     assert did_you_mean("nothing", ["MNIST"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ("timm:resnet18", "timm:resnet18", {}),
+        ("timm:resnet18(drop_rate=0.1)", "timm:resnet18", {"drop_rate": 0.1}),
+        ("/nets (old)/net.py:make", "/nets (old)/net.py:make", {}),
+        ("/nets $(id)/net.py:make(depth=3)", "/nets $(id)/net.py:make", {"depth": 3}),
+        ("net.py:make(path='other.py:made')", "net.py:make", {"path": "other.py:made"}),
+    ],
+)
+def test_the_brackets_of_a_call_follow_its_function(text: str, name: str, arguments: dict) -> None:
+    assert read_call(text, "depth=20") == (name, arguments)
