@@ -18,7 +18,7 @@ from trainables.files.filesystem import NotStoredError
 from trainables.files.study_folder import LEASE
 from trainables.text.moment import format_moment
 from tune_app.command.output import LOG
-from tune_app.record.storage import StorageFolder, without_secrets
+from tune_app.record.storage import ANSWER_SECONDS, StorageFolder, without_secrets
 
 RENEW_SECONDS = 2.0
 STORAGE_RENEW_SECONDS = 5.0
@@ -102,7 +102,7 @@ class Lease:
     ) -> None:
         self.place, self.stale = str(place), stale
         self.lost_event = lost_event or threading.Event()
-        self._folder = StorageFolder(self.place, seconds=2 * stale)
+        self._folder = StorageFolder(self.place, seconds=max(2 * stale, ANSWER_SECONDS))
         default = STORAGE_RENEW_SECONDS if self._folder.is_remote else RENEW_SECONDS
         self.renew = default if renew is None else renew
         self._renewal_seconds = 0.0
