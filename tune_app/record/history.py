@@ -130,15 +130,35 @@ class History:
         return trial_id in self.trials
 
 
-def best_on_record(
-    history: History, limits: Mapping[str, float] = MappingProxyType({})
-) -> tuple[float, str]:
-    """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
+@dataclass(frozen=True, slots=True, order=True)
+class Contender:
+    """A configuration with a finished run; the least is the best.
 
-    The rules are those of ``analysis.study.best``: of equal means the smaller network wins; where
-    there are runs on estimating seeds, only these count; a configuration with less than half the
-    runs of another does not compete. A run that diverged or learned nothing counts at chance.
-    ``limits`` are the largest ``parameters`` and ``macs`` of a network that competes.
+    Attributes:
+        loss: minus the mean accuracy of the runs that it is judged by.
+        parameters: of its network.
+        first: place of its first finished run in the ledger.
+        runs: how many it is judged by.
+        is_estimated: whether these are on estimating seeds.
+        trial_id: of its best finished run.
+    """
+
+    loss: float
+    parameters: int
+    first: int
+    runs: int
+    is_estimated: bool
+    trial_id: str
+
+
+def contenders(
+    history: History, limits: Mapping[str, float] = MappingProxyType({})
+) -> list[Contender]:
+    """The configurations that have finished, the best first.
+
+    Where there are runs on estimating seeds, only these count. A run that diverged or learned
+    nothing counts at chance. Of equal means the smaller network is the better.
+    ``limits`` are the largest ``parameters`` and ``macs`` of a network.
     """
     groups: dict[str, list[str]] = {}
     for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
@@ -146,26 +166,41 @@ def best_on_record(
         if planned and any(getattr(planned, key) > most for key, most in limits.items()):
             continue
         groups.setdefault(configuration_key(history, name), []).append(name)
-    judged = [_judging(history, names) for names in groups.values()]
-    judged = [names for names in judged if any(_has_finished(history[name]) for name in names)]
-    fresh = [names for names in judged if _is_estimate(history[names[0]])] or judged
-    most = max(map(len, fresh), default=0)
     order = {name: number for number, name in enumerate(history.trials)}
-    ranked = [
-        (
-            -round(fmean(counted_score(history[name]) for name in names), 12),
-            _size(history[names[0]]),
-            min(order[name] for name in names if _has_finished(history[name])),
-            number,
-        )
-        for number, names in enumerate(fresh)
-        if len(names) >= most / 2
-    ]
-    if not ranked:
-        return 0.0, ""
-    loss, *_, number = min(ranked)
-    names = [name for name in fresh[number] if _has_finished(history[name])]
-    return -loss, max(names, key=lambda name: final_score(history[name]))
+    ranked = []
+    for names in groups.values():
+        judging = [name for name in names if _is_estimate(history[name])] or names
+        finished = [name for name in judging if _has_finished(history[name])]
+        if finished:
+            mean = fmean(counted_score(history[name]) for name in judging)
+            contender = Contender(
+                loss=-round(mean, 12),
+                parameters=_size(history[finished[0]]),
+                first=min(order[name] for name in finished),
+                runs=len(judging),
+                is_estimated=_is_estimate(history[finished[0]]),
+                trial_id=max(finished, key=lambda name: final_score(history[name])),
+            )
+            ranked.append(contender)
+    return sorted(ranked)
+
+
+def best_on_record(
+    history: History, limits: Mapping[str, float] = MappingProxyType({})
+) -> tuple[float, str]:
+    """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
+
+    The rules are those of ``analysis.study.best``: those of ``contenders``; where there are
+    estimated configurations, the others do not compete, and neither does one with less than half
+    the runs of another.
+    """
+    ranked = contenders(history, limits)
+    ranked = [contender for contender in ranked if contender.is_estimated] or ranked
+    most = max((contender.runs for contender in ranked), default=0)
+    for best in ranked:
+        if best.runs >= most / 2:
+            return -best.loss, best.trial_id
+    return 0.0, ""
 
 
 def configuration_key(history: History, name: str) -> str:
@@ -175,11 +210,6 @@ def configuration_key(history: History, name: str) -> str:
         return name
     config = without_written_defaults(planned.config, history.data)
     return repr(sorted((key, one) for key, one in config.items() if key != "seed"))
-
-
-def _judging(history: History, names: list[str]) -> list[str]:
-    """The runs that a configuration is judged by: those on estimating seeds, if it has any."""
-    return [name for name in names if _is_estimate(history[name])] or names
 
 
 def _is_estimate(trial: TrialHistory) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from analysis.study.size_steps import size_step
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, best_on_record, final_score
+from tune_app.record.history import History, best_on_record, contenders, final_score
 from tune_app.record.storage import ANSWER_SECONDS
 
 
@@ -23,37 +24,44 @@ def surplus(
 ) -> list[str]:
     """Trials that will never go on and whose checkpoints may go.
 
-    Those of the front of accuracy over parameters and over multiply-adds stay, the most accurate
-    one of each step of size, the one that is named as the best (within ``limits``, see
-    ``best_on_record``), and the ``keep`` most accurate.
-    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted trial keeps its own,
-    so that the study can grow.
+    Three rankings count: single runs, configurations by the mean over their runs, and those of them
+    that ran on estimating seeds, which alone are on a report's front. Of each ranking the front of
+    accuracy over parameters and over multiply-adds stays, and the most accurate one of each step
+    of size. So do the one that is named as the best (within ``limits``, see ``best_on_record``) and
+    the ``keep`` most accurate runs. ``keep`` is also "front" (none besides) or "all". A stopped or
+    interrupted trial keeps its own, so that the study can grow.
     """
     diverged = history.with_status(TrialStatus.DIVERGED)
     finished = history.with_status(TrialStatus.FINISHED)
     if keep == "all":
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
+    configurations = contenders(history)
+    rankings = [
+        finished,
+        [configuration.trial_id for configuration in configurations],
+        [configuration.trial_id for configuration in configurations if configuration.is_estimated],
+    ]
     retained = {
         *finished[: 0 if isinstance(keep, str) else keep],
         best_on_record(history, limits)[1],
+        *(name for ranking in rankings for name in _best_of_each_size(history, ranking)),
     }
-    planned = {name: history[name].planned for name in finished}
-    for measure in ("parameters", "macs"):
-        smallest = float("inf")
-        for name in finished:  # the most accurate first: whoever is smaller than all before stays
-            row = planned[name]
-            size = getattr(row, measure) if row else None
-            if size is not None and size < smallest:
-                smallest = size
-                retained.add(name)
-    steps: set[tuple[int, int]] = set()
-    for name in finished:
-        row = planned[name]
-        if row and (step := size_step(row.parameters)) not in steps:
-            steps.add(step)
-            retained.add(name)
     return [name for name in finished if name not in retained] + diverged
+
+
+def _best_of_each_size(history: History, ranking: Iterable[str]) -> Iterator[str]:
+    """Of trials, best first: those smaller than all before, and the first of each step of size."""
+    parameters = macs = math.inf
+    steps: set[tuple[int, int]] = set()
+    for name in ranking:
+        if (planned := history[name].planned) is None:
+            continue
+        step = size_step(planned.parameters)
+        if planned.parameters < parameters or planned.macs < macs or step not in steps:
+            yield name
+        parameters, macs = min(parameters, planned.parameters), min(macs, planned.macs)
+        steps.add(step)
 
 
 def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:

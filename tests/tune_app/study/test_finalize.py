@@ -84,6 +84,21 @@ def test_the_small_end_of_the_front_and_the_best_of_each_size_stay():
     assert surplus(history, keep="all") == []
 
 
+def test_the_front_of_means_stays_where_a_lucky_run_lies_above_it():
+    rows = []
+    runs = {
+        "lucky": (80_000, (0.95, 0.2)),
+        "steady": (90_000, (0.6, 0.61)),
+        "large": (900_000, (0.9, 0.91)),
+    }
+    for rank, (name, (parameters, accuracies)) in enumerate(runs.items()):
+        for seed, accuracy in enumerate(accuracies):
+            config = {"epochs": 1, "rank": rank, "seed": seed}
+            rows += [Planned(f"{name}{seed}", config, parameters, 7.0 * parameters, 0.5, time=0.0)]
+            rows += ended(f"{name}{seed}", "finished", accuracy)
+    assert set(surplus(History(rows), keep="front")) == {"lucky1", "steady0", "large0"}
+
+
 def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers, lines):
     with SignalHandler() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
