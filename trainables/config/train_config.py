@@ -142,7 +142,7 @@ class TrainConfig:
             network_problems
             + start_problems
             + weights_problems
-            + [_unknown(name) for name in raw if name not in fields]
+            + [unknown_key(name) for name in raw if name not in fields]
         )
         values: dict[str, Any] = {}
         for name in raw.keys() & fields.keys():
@@ -244,7 +244,8 @@ def _fields() -> dict[str, dataclasses.Field]:
     return {field.name: field for field in dataclasses.fields(TrainConfig)}
 
 
-def _unknown(name: str) -> str:
+def unknown_key(name: str) -> str:
+    """The problem with a key that there is not."""
     return f"unknown key {name!r}: {suggestion(name, _fields())}"
 
 

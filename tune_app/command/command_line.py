@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 import shlex
@@ -20,7 +19,7 @@ from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
 from trainables.config.installation import command_line
-from trainables.config.train_config import TrainConfig
+from trainables.config.train_config import default_keys, unknown_key
 from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
@@ -132,12 +131,13 @@ def _command(
         *_unknown_arguments(context),
         *_unparsed_values(given),
         *_repeated_keys(given),
-        *_options_as_keys(context, given),
+        *(options_as_keys := _options_as_keys(context, given)).values(),
         *_repeated_options(context),
     ]
     problems += [*_empty_values(context), *_misplaced(context, given), *_uris_for_folders(given)]
-    if not list_spaces and (problems or not space):
-        problems += _space_problems(space)  # else the plan reports it with its other problems
+    if not list_spaces and (problems or not space):  # else the plan reports these with its own
+        unknown = {*_set_keys(given)} - default_keys().keys() - options_as_keys.keys()
+        problems += [*map(unknown_key, sorted(unknown)), *_space_problems(space)]
     if problems:
         raise UsageError(problems)
     return _options(given, command=shlex.join([PROGRAM, *context.obj]))
@@ -163,14 +163,13 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
 def _unknown_arguments(context: typer.Context) -> Iterable[str]:
     """Arguments that are neither an option nor the value of one."""
     options = [name for parameter in context.command.params for name in parameter.opts]
-    keys = {field.name for field in dataclasses.fields(TrainConfig)}
     for argument in context.args:
         name = argument.partition("=")[0]
         if name in options:
             yield f"{name} comes after --, where nothing is read as an option; drop the --"
             continue
         key = name.removeprefix("--").replace("-", "_")
-        if name.startswith("--") and key in keys:
+        if name.startswith("--") and key in default_keys():
             yield f"unknown option {name!r}; {key} is a key of a trial: --set {key}=VALUE"
             continue
         suggestion = nearest(name, options)
@@ -231,12 +230,13 @@ def _set_keys(given: dict[str, Any]) -> list[str]:
     return [setting[0] for setting in settings if not isinstance(setting, ParseError)]
 
 
-def _options_as_keys(context: typer.Context, given: dict[str, Any]) -> Iterable[str]:
-    """Options of the command that were given as keys of a trial."""
-    fields = {field.name for field in dataclasses.fields(TrainConfig)}
-    for parameter in context.command.params:
-        if parameter.name in _set_keys(given) and parameter.name not in fields:
-            yield f"{parameter.name} is an option: {parameter.opts[0]} VALUE"
+def _options_as_keys(context: typer.Context, given: dict[str, Any]) -> dict[str, str]:
+    """What to say of options of the command that were given as keys of a trial."""
+    return {
+        parameter.name: f"{parameter.name} is an option: {parameter.opts[0]} VALUE"
+        for parameter in context.command.params
+        if parameter.name in _set_keys(given) and parameter.name not in default_keys()
+    }
 
 
 def _repeated_keys(given: dict[str, Any]) -> Iterable[str]:
