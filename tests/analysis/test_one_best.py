@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from analysis.claims.answers import best_claim
@@ -9,9 +10,15 @@ from analysis.commands.best import copy_best
 from analysis.commands.status import status_text
 from analysis.record.record import RecordError, read_record
 from analysis.report.content import content
-from analysis.study.best import allowed, best_configuration, contenders
+from analysis.study.best import (
+    allowed,
+    best_configuration,
+    best_of_configuration,
+    best_trial,
+    contenders,
+)
 from analysis.study.configurations import configuration_ids
-from analysis.study.replicates import replicates
+from analysis.study.replicates import pareto_front, replicates
 from analysis.study.status import study_status
 from analysis.study.study import load_study
 from tests.analysis import spaces
@@ -19,6 +26,7 @@ from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
 from tune_app.record.history import History, best_on_record
 from tune_app.session.progress_display import ProgressDisplay
+from tune_app.study.retention import surplus
 
 RANKS = (8, 16, 32)
 
@@ -39,6 +47,15 @@ class Fixed(Model):
 
     def draw(self, config, size, rng):
         return self.values(config.rank, config.seed)
+
+
+class ByRate(Model):
+    """Of rank 8 the lower learning rate has the higher mean, the other the higher run."""
+
+    def draw(self, config, size, rng):
+        if config.rank == 16:
+            return 0.96
+        return 0.9 if config.learning_rate == 0.1 else (0.95, 0.8)[config.seed]
 
 
 LOST = Fate("failed", 3, "lost_node", "the node went away")
@@ -101,6 +118,15 @@ HARD = {
         Fixed(lambda rank, seed: 0.3),
         lambda number: (Fate(),) if number == 3 else (Fate("diverged", 2),),
     ),
+    "under a limit the highest run is not of the highest mean": (
+        [
+            {"layer": "low_rank", "rank": rank, "learning_rate": rate, "epochs": 4, "seed": seed}
+            for rank, rate in ((8, 0.1), (8, 0.2), (16, 0.1))
+            for seed in (0, 1)
+        ],
+        ByRate(),
+        None,
+    ),
     "the second stage has begun": (
         [*configs((0, 1)), *configs((1000,), (8,)), *configs((1000, 1001), (16,))],
         Fixed(lambda rank, seed: {8: 0.9, 16: 0.89, 32: 0.95}[rank]),
@@ -131,6 +157,7 @@ BEST = {
     "nothing learned anything": 8,
     "one trial": 16,
     "all but one run diverged": 16,
+    "under a limit the highest run is not of the highest mean": 16,
     "the second stage has begun": 8,
     "a network of two families": 16,
 }
@@ -184,6 +211,15 @@ def test_every_place_names_one_best(name, tmp_path):
     assert ProgressDisplay(history, planned=9, limits=limits).best() == (accuracy, terminal)
     assert terminal == status.best["trial_id"]
     assert accuracy == pytest.approx(best["mean"])
+    kept = set(history.trials) - set(surplus(history, "front", limits))
+    sizes = allowed(study, replicates(study))["parameters"]
+    assert {best_trial(study, int(size))["trial_id"] for size in sizes} <= kept
+    front = pareto_front(study)
+    best_runs = front["configuration"].map(
+        lambda one: best_of_configuration(study, one)["trial_id"]
+    )
+    points = pd.Series(zip(front["parameters"], front["mean"], strict=True))  # equal ones may go
+    assert set(points[front["on_front"]]) <= set(points[pd.Series(best_runs).isin(kept)])
     checkpoint = study.folder / "checkpoints" / terminal / "e4-a1"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").write_text("{}")
