@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
@@ -185,22 +185,26 @@ def contenders(
     return sorted(ranked)
 
 
+def competing(ranked: Sequence[Contender]) -> list[Contender]:
+    """Those that may be named as the best, see ``analysis.study.best``.
+
+    Where there are estimated configurations, the others do not compete, and neither does one with
+    less than half the runs of another.
+    """
+    ranked = [contender for contender in ranked if contender.is_estimated] or list(ranked)
+    most = max((contender.runs for contender in ranked), default=0)
+    return [contender for contender in ranked if contender.runs >= most / 2]
+
+
 def best_on_record(
     history: History, limits: Mapping[str, float] = MappingProxyType({})
 ) -> tuple[float, str]:
     """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
-    The rules are those of ``analysis.study.best``: those of ``contenders``; where there are
-    estimated configurations, the others do not compete, and neither does one with less than half
-    the runs of another.
+    ``limits`` as in ``contenders``.
     """
-    ranked = contenders(history, limits)
-    ranked = [contender for contender in ranked if contender.is_estimated] or ranked
-    most = max((contender.runs for contender in ranked), default=0)
-    for best in ranked:
-        if best.runs >= most / 2:
-            return -best.loss, best.trial_id
-    return 0.0, ""
+    best = next(iter(competing(contenders(history, limits))), None)
+    return (-best.loss, best.trial_id) if best else (0.0, "")
 
 
 def configuration_key(history: History, name: str) -> str:

@@ -13,7 +13,7 @@ from analysis.study.size_steps import size_step
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, best_on_record, contenders, final_score
+from tune_app.record.history import History, best_on_record, competing, contenders, final_score
 from tune_app.record.storage import ANSWER_SECONDS
 
 
@@ -24,12 +24,12 @@ def surplus(
 ) -> list[str]:
     """Trials that will never go on and whose checkpoints may go.
 
-    Three rankings count: single runs, configurations by the mean over their runs, and those of them
-    that ran on estimating seeds, which alone are on a report's front. Of each ranking the front of
-    accuracy over parameters and over multiply-adds stays, and the most accurate one of each step
-    of size. So do the one that is named as the best (within ``limits``, see ``best_on_record``) and
-    the ``keep`` most accurate runs. ``keep`` is also "front" (none besides) or "all". A stopped or
-    interrupted trial keeps its own, so that the study can grow.
+    Several rankings count: single runs, configurations by the mean over their runs, the estimated
+    ones, which alone are on a report's front, and those that may be named as the best. Of each the
+    front of accuracy over parameters and over multiply-adds stays, and the most accurate one of
+    each step of size. So do the best (within ``limits``, see ``best_on_record``) and the ``keep``
+    most accurate runs. ``keep`` is also "front" (none besides) or "all". A stopped or interrupted
+    trial keeps its own, so that the study can grow.
     """
     diverged = history.with_status(TrialStatus.DIVERGED)
     finished = history.with_status(TrialStatus.FINISHED)
@@ -37,11 +37,9 @@ def surplus(
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
     configurations = contenders(history)
-    rankings = [
-        finished,
-        [configuration.trial_id for configuration in configurations],
-        [configuration.trial_id for configuration in configurations if configuration.is_estimated],
-    ]
+    estimated = [contender for contender in configurations if contender.is_estimated]
+    means = (configurations, estimated, competing(configurations))
+    rankings = [finished, *([contender.trial_id for contender in ranking] for ranking in means)]
     retained = {
         *finished[: 0 if isinstance(keep, str) else keep],
         best_on_record(history, limits)[1],
