@@ -45,6 +45,7 @@ QUESTIONS = (
         "all_images_dense",
         f"{WIDER} and learning_rate == 0.8",
     ),
+    Question("3 %, all images, 16 epochs", "d_families-confirm", "d_dense-confirm", layers=NAMED),
 )
 
 
