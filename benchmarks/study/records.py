@@ -16,7 +16,10 @@ from trainables.files.study_folder import LEDGER, STUDY
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "results" / "study"
 KEPT = ("trials.parquet", "epochs.parquet", "report.html", "report.md")
-"""What is kept beside ``study.json`` and the compressed ledger, from which it can be made."""
+"""What is kept beside ``study.json`` and the compressed ledger, from which it can be made.
+
+Of confirmations the page is left out, since each page takes a megabyte."""
+PAGE = " The page with everything in it: [report.html](report.html)."
 
 DATA_DIR = "cifar10"
 HOST = re.compile(rb'"host":"[^"]*"')
@@ -25,6 +28,11 @@ HOST = re.compile(rb'"host":"[^"]*"')
 def is_packed(folder: Path) -> bool:
     """Whether the folder is a record as ``pack`` writes it."""
     return (folder / f"{LEDGER}.gz").is_file()
+
+
+def is_confirmation(name: str) -> bool:
+    """Whether the study of this name confirms another."""
+    return name.endswith("-confirm")
 
 
 def unpack(packed: Path, folder: Path) -> None:
@@ -64,4 +72,8 @@ def pack(name: str, results: Path) -> None:
         write_study_tables(study)
         write_report(study)  # its pictures are not kept
         for file in KEPT:
-            shutil.copy(study.folder / file, packed)
+            if not (is_confirmation(name) and file == "report.html"):
+                shutil.copy(study.folder / file, packed)
+    if is_confirmation(name):
+        text = packed / "report.md"
+        text.write_text(text.read_text(encoding="utf-8").replace(PAGE, ""), encoding="utf-8")
