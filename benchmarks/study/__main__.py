@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.study.records import PUBLISHED, ROOT, pack, restore
-from trainables.files.study_folder import LEDGER
+from trainables.files.study_folder import CONFIRMATION, LEDGER
 
 RIVAL = "automatic_ranks"
 """The one of them that is not a space: ``benchmarks/study/automatic_ranks.py``."""
@@ -56,7 +56,7 @@ SMALL = ("small_families",)
 
 def searched(name: str) -> str:
     """The space's name: a confirmation is that of the study that it confirms."""
-    return name.removesuffix("-confirm")
+    return name.removesuffix(CONFIRMATION)
 
 
 def command(name: str, data_dir: str | None, results: Path) -> list[str]:
@@ -91,8 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 pack(name, given.results_dir)
             continue
         if name not in SMALL:
-            for one in {searched(name), name}:
-                restore(one, given.results_dir)
+            for needed in {searched(name), name}:
+                restore(needed, given.results_dir)
         code = subprocess.run(command(name, given.data_dir, given.results_dir), cwd=ROOT).returncode
         if code:
             return code

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from analysis.report.report import write_report
+from analysis.study.confirmation import is_confirmation
 from analysis.study.study import load_study, write_study_tables
 from trainables.files.study_folder import LEDGER, STUDY
 
@@ -28,11 +29,6 @@ HOST = re.compile(rb'"host":"[^"]*"')
 def is_packed(folder: Path) -> bool:
     """Whether the folder is a record as ``pack`` writes it."""
     return (folder / f"{LEDGER}.gz").is_file()
-
-
-def is_confirmation(name: str) -> bool:
-    """Whether the study of this name confirms another."""
-    return name.endswith("-confirm")
 
 
 def unpack(packed: Path, folder: Path) -> None:
@@ -72,8 +68,8 @@ def pack(name: str, results: Path) -> None:
         write_study_tables(study)
         write_report(study)  # its pictures are not kept
         for file in KEPT:
-            if not (is_confirmation(name) and file == "report.html"):
-                shutil.copy(study.folder / file, packed)
-    if is_confirmation(name):
+            shutil.copy(study.folder / file, packed)
+    if is_confirmation(study):
+        (packed / "report.html").unlink()
         text = packed / "report.md"
         text.write_text(text.read_text(encoding="utf-8").replace(PAGE, ""), encoding="utf-8")
