@@ -34,7 +34,9 @@ def test_a_head_that_answers_for_another_cluster_is_gone():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         watch = HeadWatch(f"127.0.0.1:{port}", ask=lambda: next(clusters), period=0.05)
+        connection, _ = server.accept()  # it has met the first one
         assert watch.problem == ""
+    connection.close()
     server = socket.create_server(("127.0.0.1", port))
     end = time.monotonic() + 60
     while not watch.problem.startswith("was started anew") and time.monotonic() < end:
