@@ -10,17 +10,26 @@ import tempfile
 from pathlib import Path
 
 from analysis.report.report import write_report
-from analysis.study.confirmation import is_confirmation
 from analysis.study.study import load_study, write_study_tables
 from trainables.files.study_folder import LEDGER, STUDY
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "results" / "study"
-KEPT = ("trials.parquet", "epochs.parquet", "report.html", "report.md")
-"""What is kept beside ``study.json`` and the compressed ledger, from which it can be made.
-
-Of confirmations the page is left out, since each page takes a megabyte."""
-PAGE = " The page with everything in it: [report.html](report.html)."
+KEPT = ("trials.parquet", "epochs.parquet", "report.md")
+"""What is kept beside ``study.json`` and the compressed ledger, from which it can be made."""
+PAGE = "report.html"
+WITH_PAGE = (
+    "a_weight_decay",
+    "a_constant",
+    "b_tensor_train",
+    "c_tucker",
+    "d_families",
+    "d_one_percent",
+    "e_protocols",
+    "small_families",
+)
+"""Of which the page is kept too. It takes a megabyte: what was added later has its text alone."""
+MENTION = f" The page with everything in it: [{PAGE}]({PAGE})."
 
 DATA_DIR = "cifar10"
 HOST = re.compile(rb'"host":"[^"]*"')
@@ -67,9 +76,8 @@ def pack(name: str, results: Path) -> None:
         study = load_study(Path(place) / name)
         write_study_tables(study)
         write_report(study)  # its pictures are not kept
-        for file in KEPT:
+        for file in (*KEPT, PAGE) if name in WITH_PAGE else KEPT:
             shutil.copy(study.folder / file, packed)
-    if is_confirmation(study):
-        (packed / "report.html").unlink()
+    if name not in WITH_PAGE:
         text = packed / "report.md"
-        text.write_text(text.read_text(encoding="utf-8").replace(PAGE, ""), encoding="utf-8")
+        text.write_text(text.read_text(encoding="utf-8").replace(MENTION, ""), encoding="utf-8")
