@@ -99,9 +99,10 @@ def shown(plan: Plan, options: RunOptions) -> int:
     """
     from tune_app.preview.preflight import crowding_here, start_problems
     from tune_app.record.paths import study_paths
+    from tune_app.study.resume import borrowed_rows
 
     with os_errors_as_usage():
-        progress = read_progress(plan, options)
+        progress = read_progress(plan, options, borrowed_rows)
         problems = [*start_problems(plan, options), *progress.refusals]
     view = plan_json if options.as_json else plan_text
     with os_errors_as_usage():

@@ -33,6 +33,16 @@ CONFIRMED = {
 }
 """The options that confirm a study on the test set, by the name of what that makes."""
 
+BORROWING = {
+    "d_dense": ("d_families", "d_rates"),
+    "all_images_dense": ("all_images",),
+    "b_decays": ("b_tensor_train",),
+    "c_decays": ("c_tucker",),
+    "d_decays": ("d_families", "d_rates", "d_dense"),
+    "d_all_rates": ("d_families", "d_rates", "d_dense", "b_tensor_train", "c_tucker"),
+}
+"""The studies whose trials of the same ids a later one takes over."""
+
 ORDER = (
     "a_weight_decay",
     "d_families",
@@ -50,6 +60,7 @@ ORDER = (
     "c_decays",
     "d_decays",
     *CONFIRMED,
+    "d_all_rates",
 )
 """As docs/results/study/plan.md has it."""
 
@@ -69,6 +80,7 @@ def command(name: str, data_dir: str | None, results: Path) -> list[str]:
         space = (PUBLISHED / "spaces" / f"{searched(name)}.toml").relative_to(ROOT)
         call = ["run_tune.py", "--space", str(space), "--results-dir", str(results)]
         call += CONFIRMED.get(name, ())
+        call += [f"--reuse-from={results / other}" for other in BORROWING.get(name, ())]
     return [sys.executable, *call, *(["--data-dir", data_dir] if data_dir else [])]
 
 
@@ -93,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 pack(name, given.results_dir)
             continue
         if name not in SMALL:
-            for needed in {searched(name), name}:
+            for needed in {searched(name), name, *BORROWING.get(name, ())}:
                 restore(needed, given.results_dir)
         code = subprocess.run(command(name, given.data_dir, given.results_dir), cwd=ROOT).returncode
         if code:

@@ -100,11 +100,9 @@ def _recorded(plan: Plan, progress: StudyProgress) -> list[str]:
     if not counts:
         return []
     parts = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
-    return _wrapped(
-        f"on record: {parts}; {plural(len(progress.remaining(plan)), 'trial')} left to run",
-        "",
-        "  ",
-    )
+    borrowed = f", {progress.borrowed:,} of them by --reuse-from" if progress.borrowed else ""
+    left = f"{plural(len(progress.remaining(plan)), 'trial')} left to run"
+    return _wrapped(f"on record: {parts}{borrowed}; {left}", "", "  ")
 
 
 def _trials(plan: Plan) -> list[str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
 from analysis.record.record import RecordError, read_record
-from analysis.record.rows import EpochResult, Planned, Run, SearchRow
+from analysis.record.rows import AnyRow, EpochResult, Planned, Run, SearchRow
 from analysis.record.status import TrialStatus
 from search_spaces.grammar.seeds import is_choosing
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError, count_images
 from trainables.files.file_problem import file_problem
+from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import data_request
 from tune_app.planning.identity import another_study
@@ -25,6 +26,9 @@ from tune_app.preview.speed_cache import load_speeds
 from tune_app.record.history import History
 from tune_app.record.lease import driver_problems
 from tune_app.record.paths import study_paths
+
+Borrow = Callable[[Plan, History, Sequence[Path]], Sequence[AnyRow]]
+"""Finished trials of other studies that a plan takes over; it raises UsageError."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class StudyProgress:
             cannot be read, or is in use.
         estimating: the trials of the second stage, once the first has ended.
         spread: standard deviation between seeds, a fraction.
+        borrowed: number of the finished trials that another study's record brings.
     """
 
     statuses: Mapping[str, TrialStatus] = field(default_factory=dict)
@@ -51,6 +56,7 @@ class StudyProgress:
     refusals: tuple[str, ...] = ()
     estimating: tuple[PlannedTrial, ...] = ()
     spread: float | None = None
+    borrowed: int = 0
 
     def counts(self, plan: Plan) -> Counter[TrialStatus]:
         """The planned trials that have begun, by status."""
@@ -88,27 +94,50 @@ class StudyProgress:
         return self.epoch_seconds[nearest] * max(1.0, macs / nearest)
 
 
-def read_progress(plan: Plan, options: RunOptions) -> StudyProgress:
-    """Reads the study folder without changing it."""
+def read_progress(plan: Plan, options: RunOptions, borrow: Borrow = lambda *_: ()) -> StudyProgress:
+    """Reads the study folder and those of ``--reuse-from`` without changing them."""
     paths = study_paths(options, plan.space.name)
     in_use = driver_problems(paths.folder)
     if options.fresh or not paths.ledger.exists():
-        return _not_begun(plan, options, in_use)
+        return _with_borrowed(_not_begun(plan, options, in_use), plan, (), options, borrow)
     try:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError) as problem:
         reason = file_problem(problem) if isinstance(problem, OSError) else str(problem)
         return _not_begun(plan, options, [reason])
     differences = another_study(paths, plan, options)
-    history = History(() if differences else rows, plan.rules.data)
-    return StudyProgress(
-        statuses={name: trial.status for name, trial in history.trials.items()},
-        epochs={name: trial.epoch for name, trial in history.trials.items()},
+    known = () if differences else rows
+    history = History(known, plan.rules.data)
+    progress = StudyProgress(
         epoch_seconds=_epoch_seconds(rows),
         slots=max((row.slots for row in rows if isinstance(row, Run)), default=0),
         refusals=(*differences, *in_use),
         estimating=() if differences else _estimating(plan, paths.folder, history),
         spread=seed_spread(history),
+    )
+    return _with_borrowed(progress, plan, known, options, borrow)
+
+
+def _with_borrowed(
+    progress: StudyProgress,
+    plan: Plan,
+    rows: Sequence[SearchRow],
+    options: RunOptions,
+    borrow: Borrow,
+) -> StudyProgress:
+    """How far these rows go, and what other studies add."""
+    own = History(rows, plan.rules.data)
+    try:
+        borrowed = borrow(plan, own, options.reuse_from)
+    except UsageError:  # whoever starts it is told
+        borrowed = ()
+    trials = History((*rows, *borrowed), plan.rules.data).trials
+    known = [name for name, trial in trials.items() if trial.known and not own[name].known]
+    return replace(
+        progress,
+        statuses={name: trial.status for name, trial in trials.items()},
+        epochs={name: trial.epoch for name, trial in trials.items()},
+        borrowed=len(known),
     )
 
 

@@ -143,6 +143,15 @@ def test_a_plan_says_that_a_study_is_in_use(begun: Path, capfd: pytest.CaptureFi
     assert run_tune.main(ask) == 0
 
 
+def test_what_another_study_has_finished_is_not_left_to_run(begun: Path, tmp_path: Path, capsys):
+    ask = ["--space", "quickstart", "--seeds", "1", "--estimating-seeds", "0", "--plan"]
+    elsewhere = [*ask, "--results-dir", str(tmp_path / "elsewhere"), "--reuse-from", str(begun)]
+    assert run_tune.main(elsewhere) == 0
+    told = "on record: 1 finished, 1 of them by --reuse-from; 7 trials left to run"
+    assert told in " ".join(capsys.readouterr().out.split())
+    assert not (tmp_path / "elsewhere").exists()
+
+
 @pytest.mark.usefixtures("begun")
 def test_a_fresh_start_counts_nothing(options: RunOptions, plan: Plan) -> None:
     fresh = RunOptions(space="quickstart", results_dir=options.results_dir, fresh=True)
