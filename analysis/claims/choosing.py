@@ -18,13 +18,10 @@ from analysis.record.status import TrialStatus
 from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import best_first, enough_runs
-from analysis.study.searched_keys import existing
+from analysis.study.searched_keys import SIDE, existing
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from search_spaces.grammar.space_json import questions
-
-SIDE = "budget_side"
-"""Column that says which width stands for a budget that no width fills."""
 
 
 @dataclass(frozen=True)

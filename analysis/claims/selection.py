@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
-from analysis.claims.choosing import SIDE, Chosen, choose, columns, plain
+from analysis.claims.choosing import Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, gather
 from analysis.claims.grid_edge import edge, values_of
@@ -22,7 +22,7 @@ from analysis.statistics.multiple_tests import hochberg
 from analysis.study.best import allowed
 from analysis.study.configurations import grid
 from analysis.study.outcomes import is_estimating, outcomes
-from analysis.study.searched_keys import existing
+from analysis.study.searched_keys import SIDE, existing
 from analysis.study.study import Study
 from search_spaces.grammar.question import Select
 from trainables.text.count import plural
@@ -158,7 +158,7 @@ def best_by_budget(budgets: Mapping[Any, list[Sized]]) -> dict[Any, Winner | Non
 
 
 def best_within(arms: list[Sized]) -> Winner | None:
-    """The best of the arms within the budget; None where fewer than two have runs.
+    """The best of the arms within the budget; None without any, or a rival that has runs.
 
     It has to beat every other arm, those with few or no runs and those above the budget included,
     except the wider network of its own kind. Where the study asks for widths above the budget
@@ -166,7 +166,7 @@ def best_within(arms: list[Sized]) -> Winner | None:
     """
     all_larger = all(sized.larger for sized in arms)
     within = [sized for sized in arms if sized.arm.n and sized.larger == all_larger]
-    if len(within) < 2:
+    if not within or len({sized.compared for sized in arms if sized.arm.n}) < 2:
         return None
     most = max(sized.arm.n for sized in within)
     able = [sized for sized in within if sized.arm.n >= most / 2]

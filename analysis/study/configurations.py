@@ -103,4 +103,7 @@ def grid(study: Study) -> pd.DataFrame:
         else:
             aliased[name] = written.where(written.notna(), aliased[name])
     combined = pd.concat([flagged, aliased.assign(alias=True)], ignore_index=True)
-    return existing(combined, study.space)  # a key of the trial may not exist for the alias
+    combined = existing(combined, study.space)  # a key of the trial may not exist for the alias
+    # spellings that differ in keys without a meaning here are one, and their runs count once
+    again = combined.duplicated(["trial_id", *config_names(combined)])
+    return combined[~again].reset_index(drop=True)

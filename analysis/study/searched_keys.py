@@ -11,6 +11,11 @@ from typing import Any
 import pandas as pd
 
 from analysis.record.dtypes import RENAMED
+from trainables.sizes.registry import SIZES
+
+SIDE = "budget_side"
+"""Column that says which width stands for a budget that no width fills."""
+RANKED = [name for name, family in SIZES.items() if family.ranked]
 
 
 def existing(frame: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
@@ -34,6 +39,14 @@ def existing(frame: pd.DataFrame, space: Mapping[str, Any]) -> pd.DataFrame:
         if not exists.all():
             absent[column] = frame[column].where(exists)
     return frame.assign(**absent) if absent else frame
+
+
+def without_idle_sides(trials: pd.DataFrame) -> pd.DataFrame:
+    """The same trials; a network with ranks fills its budget, and stands on no side of it.
+
+    Runs that were borrowed may say another side than the study's own.
+    """
+    return trials.assign(**{SIDE: trials[SIDE].mask(trials["layer"].isin(RANKED), "within")})
 
 
 def searched_keys(space: Mapping[str, Any], role: str | None = None) -> tuple[str, ...]:

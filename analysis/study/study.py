@@ -19,7 +19,7 @@ from analysis.record.open_keys import in_one_spelling
 from analysis.record.parallel_read import read_columns
 from analysis.record.record import RecordError, without_collections
 from analysis.record.tables import read_tables, write_tables
-from analysis.study.searched_keys import existing
+from analysis.study.searched_keys import existing, without_idle_sides
 from trainables.config.former_names import with_present_names
 from trainables.config.tables import register_tables
 from trainables.files.study_folder import LEASE, LEDGER, STUDY
@@ -141,9 +141,10 @@ def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
         size = _size(folder / LEDGER)
     name = folder.resolve().name  # a renamed folder is a renamed study
     space = info.get("space") or {}
-    trials = in_one_spelling(tables.trials, info)
+    trials = without_idle_sides(in_one_spelling(tables.trials, info))
+    aliases = without_idle_sides(tables.aliases)
     tables = dataclasses.replace(
-        tables, trials=existing(trials, space), aliases=existing(tables.aliases, space)
+        tables, trials=existing(trials, space), aliases=existing(aliases, space)
     )
     return Study(folder, name, info, tables, size, is_held(folder))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -117,7 +117,8 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
             continue
         reused = _reusable_ids(plan, source_rows) - finished
         finished |= reused
-        rows += _of_trials(source_rows, reused, {name for name in history.trials if name in reused})
+        here = {name for name in history.trials if name in reused}
+        rows += _of_trials(_as_written_here(source_rows, plan), reused, here)
     if problems:
         raise UsageError(problems)
     return rows
@@ -134,6 +135,19 @@ def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]
         else row
         for row in rows
     ]
+
+
+def _as_written_here(rows: Sequence[SearchRow], plan: Plan) -> Iterator[SearchRow]:
+    """The rows of another study, its configurations as this plan writes those of equal id.
+
+    Both train the same; written otherwise (a size by another key, a key that does not count here)
+    they would be another configuration to whoever reads the study.
+    """
+    configs = {trial.trial_id: trial.config for trial in plan.trials}
+    for row in rows:
+        if isinstance(row, Planned) and row.trial_id in configs:
+            row = msgspec.structs.replace(row, config=configs[row.trial_id].to_dict())
+        yield row
 
 
 def _reusable_ids(plan: Plan, rows: Iterable[SearchRow]) -> set[str]:

@@ -199,6 +199,15 @@ def test_widths_above_the_budget_are_compared_where_the_study_asks_for_no_other(
     assert first.n == 21
 
 
+def test_borrowed_runs_of_another_side_of_the_budget_are_no_other_arm(tmp_path):
+    unpack(PUBLISHED / "records" / "d_decays", tmp_path / "d_decays")
+    claim = answer(load_study(tmp_path / "d_decays"))
+    assert "cp (12,376 parameters) is best: 62.40 %" in claim.words
+    assert "best of 4 settings" in claim.words
+    assert "ahead of dense, wider than the budget by +1.26 points" in claim.words
+    assert (claim.verdict, claim.n) == ("shown", 10)
+
+
 def test_a_rival_without_fresh_runs_keeps_a_family_from_being_called_best():
     plan, mean = families({"tucker2": 0.02, "tt_conv": 0.03})
     status = [

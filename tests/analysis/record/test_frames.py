@@ -152,6 +152,13 @@ def test_an_alias_that_sizes_another_way_does_not_keep_its_twins_way(tmp_path):
     assert pd.isna(frame.loc[1, "rank_divisor"])
 
 
+def test_an_alias_of_another_side_of_the_budget_is_no_second_run(tmp_path):
+    config = TrainConfig.from_trial({"layer": "low_rank", "compression": 0.1}).to_dict()
+    aliases = [Alias({**config, "budget_side": side}, "a") for side in ("below", "above")]
+    study = write(tmp_path, Planned("a", config, 100, 5.0, 0.5), *aliases, Started("a", 1, 0.0))
+    assert grid(study)["budget_side"].tolist() == ["within"]
+
+
 def test_keys_that_this_version_does_not_know_are_columns_too(tmp_path):
     config = {**CONFIG, "warp": 9}
     study = write(tmp_path, Planned("a", config, 100, 5.0, 0.5))

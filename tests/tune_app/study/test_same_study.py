@@ -8,20 +8,23 @@ import pytest
 
 import run_tune
 from analysis.record.record import read_record
-from analysis.record.rows import Opened
+from analysis.record.rows import Ended, Opened
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from tests.ledger import write_ledger
 from tests.tune_app.ray_engine import Engine
 from tests.tune_app.workload import plan_of, some_trials, space
+from tests.tune_app.workload import planned as planned_trial
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
 from tune_app.planning.identity import study_difference, study_identity
 from tune_app.planning.plan import make_plan
 from tune_app.planning.rows import planned_row
+from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths, study_paths
 from tune_app.record.study_document import StudyName, stored_name
+from tune_app.study.resume import borrowed_rows
 from tune_app.study.same_data import check_data
 from tune_app.study.storage_owner import is_copy, take_storage
 from tune_app.study.study_file import write_information
@@ -191,3 +194,14 @@ def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path
     shared = json.loads((copy.folder / "study.json").read_text())["shared_name"]
     trained = {log.parent.name for log in (tmp_path / "shared" / shared).glob("*/worker.log")}
     assert {one.trial_id for one in more} <= trained  # their checkpoints came along
+
+
+def test_a_borrowed_trial_is_on_record_as_this_study_writes_it(tmp_path):
+    """Otherwise its runs are another configuration's, and another arm's in a comparison."""
+    asked = planned_trial(dims=3, budget_side="within")
+    lent = planned_trial(dims=4, budget_side="above")  # neither counts for a low-rank network
+    assert lent.trial_id == asked.trial_id
+    ended = Ended(lent.trial_id, 1, 4.0, "finished", 1)
+    write_ledger(tmp_path / "lender", planned_row(lent, time=1.0), ended)
+    borrowed = borrowed_rows(plan_of([asked]), History([]), [tmp_path / "lender"])
+    assert borrowed == [planned_row(asked, time=1.0), ended]
