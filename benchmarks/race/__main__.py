@@ -49,11 +49,14 @@ def measure_killed(contestant: Contestant, task: Task, seed: int, folder: Path) 
     """A run that is killed in the middle, and its continuation.
 
     Half of the epochs and a trial's more: with two slots, equal trials are then half trained.
+    Where they are not, the next epoch of an unfinished trial is awaited.
     """
     command = contestant.prepare(task, seed, folder)
 
     def half_trained() -> bool:
-        return len(contestant.trained(folder)) >= task.all_epochs // 2 + task.epochs
+        trained = Counter(epoch.trial for epoch in contestant.trained(folder))
+        enough = trained.total() >= task.all_epochs // 2 + task.epochs
+        return enough and any(epochs < task.epochs for epochs in trained.values())
 
     first = run(command, folder, kill_when=half_trained)
     if not first.killed:

@@ -7,6 +7,7 @@ The same command again gives up the trials that were interrupted and tries their
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import sys
@@ -20,13 +21,18 @@ from benchmarks.race.usual_training import UsualTraining, note_epoch
 
 
 def optimize(folder: Path, seed: int, precision: str) -> None:
-    """A process: trains rates until none is waiting."""
+    """A process: trains rates until none is waiting.
+
+    Processes take turns to ask. SQLite lacks SELECT FOR UPDATE, so two that asked at once would
+    both train the same waiting trial, and the second could not tell its result (Optuna's FAQ).
+    """
     import torch
 
     torch.set_num_threads(1)
     task = read_task(folder / "task.json")
 
     def objective(trial: optuna.Trial) -> float:
+        fcntl.flock(turn, fcntl.LOCK_UN)  # the trial is this process's alone
         rate = trial.suggest_float("rate", 1e-3, 10.0, log=True)
         training = UsualTraining(task, rate, seed, precision)
         accuracy = 0.0
@@ -36,13 +42,19 @@ def optimize(folder: Path, seed: int, precision: str) -> None:
         return accuracy
 
     study = open_study(folder)
-    while study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
-        study.optimize(objective, n_trials=1)
+    with (folder / "turn").open("a") as turn:  # a process that ends or dies gives up its turn
+        while True:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if not study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
+                return
+            study.optimize(objective, n_trials=1)
 
 
 def open_study(folder: Path) -> optuna.Study:
-    """Makes it, or loads it where it exists."""
-    storage = f"sqlite:///{folder / 'optuna.db'}"
+    """Makes it, or loads it where it exists; waits while another process writes."""
+    storage = optuna.storages.RDBStorage(
+        f"sqlite:///{folder / 'optuna.db'}", engine_kwargs={"connect_args": {"timeout": 100}}
+    )
     return optuna.create_study(
         storage=storage, study_name="race", direction="maximize", load_if_exists=True
     )

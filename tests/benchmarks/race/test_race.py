@@ -1,14 +1,18 @@
 """The race: what it counts, and a rehearsal of it."""
 
+import fcntl
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.race.__main__ import main, outcome, summarise, table
 from benchmarks.race.contestants import CONTESTANTS, trained_by_script
+from benchmarks.race.optuna_script import open_study, optimize
 from benchmarks.race.process_tree import run
 from benchmarks.race.task import Task, read_task
 from benchmarks.race.usual_training import UsualTraining, note_epoch
@@ -41,6 +45,30 @@ def test_a_rival_goes_on_from_its_checkpoint(tmp_path, precision):
     second.load(tmp_path / "state.pt")
     assert len(list(second.epochs())) == 1
     assert second.epochs_done == TASK.epochs
+
+
+@pytest.fixture
+def _threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads_as_before")
+def test_a_process_of_the_optuna_script_takes_a_trial_only_in_its_turn(tmp_path):
+    TASK.write(tmp_path / "task.json")
+    study = open_study(tmp_path)
+    for rate in TASK.rates:
+        study.enqueue_trial({"rate": rate})
+    process = threading.Thread(target=optimize, args=(tmp_path, 0, "fp32"))
+    with (tmp_path / "turn").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        process.start()
+        process.join(3)
+        assert {trial.state.name for trial in study.trials} == {"WAITING"}
+    process.join(300)
+    assert {trial.state.name for trial in study.trials} == {"COMPLETE"}
+    assert len(trained_by_script(tmp_path)) == TASK.all_epochs
 
 
 def test_a_command_is_measured_with_what_it_starts_and_killed_with_it(tmp_path):
