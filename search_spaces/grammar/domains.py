@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 
 Scalar = str | int | float | bool
@@ -68,14 +68,19 @@ Domain = Float | Int | Choice
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(number: float) -> bool:
+    """Whether it is a finite float, or a whole number that can be one."""
+    return abs(number) <= sys.float_info.max
 
 
 def _check_interval(domain: Float | Int) -> None:
     problems = []
     if not domain.low < domain.high:
         problems.append(f"low must be below high, got low={domain.low}, high={domain.high}")
-    if not all(map(math.isfinite, (domain.low, domain.high, *domain.grid))):
+    if not all(map(_is_finite, (domain.low, domain.high, *domain.grid))):
         problems.append("low, high and grid are finite numbers")
     if domain.log and domain.low <= 0:
         problems.append(f"a logarithmic domain needs low > 0, got low={domain.low}")

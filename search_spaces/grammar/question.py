@@ -126,7 +126,7 @@ def read_question(document: Any) -> Question:
     """
     if not isinstance(document, Mapping):
         raise QuestionError({"": f'a table such as {{ kind = "trend", … }}, got {document!r}'})
-    if document.get("kind") not in KINDS:
+    if document.get("kind") not in [*KINDS]:  # a list, which may come too, is no dictionary's key
         raise QuestionError({"kind": _choose(document.get("kind"), KINDS)})
     kind = KINDS[document["kind"]]
     fields = {declared.name: declared for declared in dataclasses.fields(kind) if declared.init}

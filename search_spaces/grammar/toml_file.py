@@ -50,7 +50,7 @@ def read_space(path: Path) -> SearchSpace:
         ) from None
     except (OSError, UnicodeDecodeError) as problem:
         raise SpaceError([f"cannot read {path}: {problem}"]) from problem
-    except tomllib.TOMLDecodeError as problem:
+    except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, deep brackets
         raise SpaceError([f"{path} is not TOML: {problem}"]) from problem
     reader = _Reader()
     space = reader.space(document, default_name=path.stem)
@@ -137,7 +137,7 @@ class _Reader:
     def _key(self, path: str, given: Any) -> Key | None:
         table = self._table(path, given)
         kind = table.get("type", "choice" if "values" in table else None)
-        if kind not in TYPES:
+        if kind not in [*TYPES]:  # which, unlike the dictionary, may be asked for a list
             self._choose(f"{path}.type", kind, TYPES)
             return None
         fields = {"values"} if kind == "choice" else INTERVAL
@@ -154,8 +154,11 @@ class _Reader:
             if name not in fields:
                 self.problems.append(f"{path}.{name}: missing")
                 return None
+        told = len(self.problems)
         for name in fields.keys() & {"values", "grid"}:
             fields[name] = self._scalars(f"{path}.{name}", fields[name])
+        if len(self.problems) > told:
+            return None
         numbers = [fields[name] for name in ("low", "high") if name in fields]
         numbers += fields.get("grid", ())
         number_types = (int,) if kind is Int else (int, float)

@@ -75,11 +75,16 @@ def expand(
     points = list(islice(_points(resolved_space.space, search, options), MOST_TRIALS + 1))
     if len(points) * len(seeds) > MOST_TRIALS:
         several = f" on {len(seeds)} seeds" if len(seeds) > 1 else ""
+        narrow = (
+            "draw fewer (--num-samples N)"
+            if SEARCHERS[search].points is Points.SAMPLE
+            else "narrow the keys with --set KEY=A,B, or let --search random or optuna draw from "
+            "them (--num-samples N)"
+        )
         raise UsageError(
             [
                 f"more than {MOST_TRIALS // len(seeds):,} points{several} are too many to list: "
-                "narrow the keys with --set KEY=A,B, or let --search random or optuna draw from "
-                "them (--num-samples N)"
+                f"{narrow}"
             ]
         )
     for values in points:

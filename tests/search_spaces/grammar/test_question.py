@@ -100,6 +100,7 @@ def test_every_kind_is_tried() -> None:
                 "within": "the name of a key, got 2",
             },
         ),
+        ({"kind": ["select"]}, {"kind": "one of contrast, select, "}),
         (
             {"kind": "trend", "key": "weight_decay", "against": "parameter"},
             {"against": "one of compression, parameters, got 'parameter'; did you mean"},

@@ -214,6 +214,30 @@ def test_text_that_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
     assert "line 2" in problem
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000 + "]" * 5000], ids=["long", "deep"])
+def test_what_the_parser_cannot_take_is_no_toml(tmp_path: Path, value: str) -> None:
+    (problem,) = problems(written(tmp_path, f"[fixed]\nwidth = {value}\n"))
+    assert "is not TOML" in problem
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("values = [[1, 2]]", ".values: text, a number, true or false, got [1, 2]"),
+        ("values = [{ a = 1 }]", ".values: text, a number, true or false, got {'a': 1}"),
+        ('values = "1, 2"', ".values: a list such as [1, 2], got '1, 2'"),
+        ('type = ["int"]', ".type: one of float, int, choice, got ['int']"),
+        (
+            f'type = "float"\nlow = 0\nhigh = 1{"0" * 400}',
+            ": low, high and grid are finite numbers",
+        ),
+    ],
+)
+def test_what_is_no_value_of_a_key_is_told_once(tmp_path: Path, table: str, problem: str) -> None:
+    text = f'[space]\nquestion = "?"\n[keys.rank]\n{table}\n'
+    assert problems(written(tmp_path, text)) == [f"keys.rank{problem}"]
+
+
 def test_an_absent_file_says_what_a_space_may_be(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / "none.toml")
     assert problem.endswith("takes a space's name or a .toml file")

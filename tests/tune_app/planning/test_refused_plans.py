@@ -88,7 +88,10 @@ MANY = {
     [
         ({"search": "grid", "settings": MANY}, "more than 100,000 points are too many to list"),
         ({"search": "grid", "settings": MANY, "seeds": 10}, "more than 10,000 points on 10 seeds"),
-        ({"search": "random", "num_samples": 10**9}, "more than 100,000 points are too many"),
+        (
+            {"search": "random", "num_samples": 10**9},
+            "more than 100,000 points are too many to list: draw fewer (--num-samples N)",
+        ),
         ({"seeds": 1_000_000}, "--seeds takes 1 to 1000, got 1,000,000"),
     ],
 )
