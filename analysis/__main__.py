@@ -54,8 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run: Callable[..., Any] = get_command(_app(first)).main
         result = run(arguments, prog_name=command_line("analysis"), standalone_mode=False)
-    except BrokenPipeError:  # the reader, such as head, has closed the pipe
-        sys.stderr.close()
+    except SystemExit as end:  # click's answer to a reader, such as head, that closed the pipe
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
         return 0
     except Exception as problem:
         text = _message(problem)

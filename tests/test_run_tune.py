@@ -86,6 +86,20 @@ def test_a_space_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
     assert len(json.loads(done.stdout)["trials"]) == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["run_tune.py --help", "run_tune.py --list-spaces", "-m analysis --help", "-m analysis list"],
+)
+def test_a_reader_that_has_read_enough_is_no_error(command: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, *command.split()], cwd=ROOT, stdout=writer, stderr=-1, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_help_exits_well(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -94,13 +108,21 @@ def test_help_exits_well(tmp_path: Path) -> None:
 
 WRONG = {
     "an unknown space": ("--space tensortrain", ["did you mean 'tensor_train'?", "weight_decay"]),
+    "an unknown key for an unknown space": (
+        "--space tensortrain --set dimms=3",
+        ["did you mean 'tensor_train'?", "unknown key 'dimms': did you mean 'dims'?"],
+    ),
     "an unknown key": (
         "--space cp --set dimms=3",
         ["unknown key 'dimms': did you mean 'dims'?"],
     ),
     "an option as a key": (
-        "--space cp --set max_parameters=5",
-        ["max_parameters is an option: --max-parameters VALUE"],
+        "--space cp --set max_parameters=5 --set num-samples=3 --set fresh=1",
+        [
+            "max_parameters is an option: --max-parameters VALUE",
+            "num-samples is an option: --num-samples VALUE",
+            "fresh is an option: --fresh\n",
+        ],
     ),
     "an unknown layer": ("--space cp --set layer=cpp", ["tucker", "did you mean 'cp'?"]),
     "an unknown scheduler": ("--space cp --scheduler ash", ["median", "did you mean 'asha'?"]),

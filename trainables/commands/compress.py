@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,6 +84,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the starting point's J
 
 
 def compress(
+    context: typer.Context,
     layer: Layer,
     study: StudyFolder = None,
     trial: Trial = "",
@@ -137,7 +138,7 @@ def compress(
         data: Dataset | None = load_data(trained, data_dir)
     else:
         assert weights is not None
-        trained, data = _from_weights(network, weights, settings or [], data_dir)
+        trained, data = _from_weights(network, weights, settings or [], data_dir, context.command)
     if replace is not None or keep is not None:
         trained = _with_selection(trained, replace, keep)
     if batchnorm_images and data is None:
@@ -195,7 +196,7 @@ def _check_source(
 
 
 def _from_weights(
-    network: str, weights: Path, settings: list[str], data_dir: Path | None
+    network: str, weights: Path, settings: list[str], data_dir: Path | None, command: Any
 ) -> tuple[Trained, Dataset | None]:
     """The network with its weights, and the images of the setting ``dataset``, if it is given."""
     from trainables.compression.evaluation import load_data
@@ -203,7 +204,7 @@ def _from_weights(
     from trainables.data.datasets.registry import count_dataset
     from trainables.data.sources import requested_data
 
-    config = read_settings([f"network={network}", *settings])
+    config = read_settings([f"network={network}", *settings], command)
     refuse_unread(config, data_dir)
     keys = {text.partition("=")[0].strip() for text in settings}
     if "dataset" not in keys:

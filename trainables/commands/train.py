@@ -83,6 +83,7 @@ Device = Annotated[
 
 
 def train(
+    context: typer.Context,
     settings: Settings = None,
     dataset: DatasetName = None,
     data_dir: DataDir = None,
@@ -98,7 +99,7 @@ def train(
     After an interruption the same command continues the training.
     """
     settings = [*(settings or ()), *([f"dataset={dataset}"] if dataset else [])]
-    config = read_settings(settings)
+    config = read_settings(settings, context.command)
     config.network_size()  # an infeasible network is reported before torch is imported
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable

@@ -18,6 +18,7 @@ from typer.main import get_command
 from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.toml_file import SpaceError
 from search_spaces.registry import get_space
+from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
 from trainables.text.suggestion import nearest
@@ -53,6 +54,10 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         result = command.main(
             list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
         )
+    except SystemExit as end:  # click's answer to a reader, such as head, that closed the pipe
+        if isinstance(end.__context__, BrokenPipeError):
+            raise SystemExit(0) from None
+        raise
     except Exception as problem:
         # click's usage errors have it, also those of the copy that typer contains
         if not hasattr(problem, "format_message"):
@@ -131,12 +136,12 @@ def _command(
         *_unknown_arguments(context),
         *_unparsed_values(given),
         *_repeated_keys(given),
-        *(options_as_keys := _options_as_keys(context, given)).values(),
+        *(mistaken := options_as_keys(context.command, _set_keys(given))).values(),
         *_repeated_options(context),
     ]
     problems += [*_empty_values(context), *_misplaced(context, given), *_uris_for_folders(given)]
     if not list_spaces and (problems or not space):  # else the plan reports these with its own
-        unknown = {*_set_keys(given)} - default_keys().keys() - options_as_keys.keys()
+        unknown = {*_set_keys(given)} - default_keys().keys() - mistaken.keys()
         problems += [*map(unknown_key, sorted(unknown)), *_space_problems(space)]
     if problems:
         raise UsageError(problems)
@@ -228,15 +233,6 @@ def _set_keys(given: dict[str, Any]) -> list[str]:
     """The keys of every ``--set`` that could be parsed."""
     settings = given["settings"] or ()
     return [setting[0] for setting in settings if not isinstance(setting, ParseError)]
-
-
-def _options_as_keys(context: typer.Context, given: dict[str, Any]) -> dict[str, str]:
-    """What to say of options of the command that were given as keys of a trial."""
-    return {
-        parameter.name: f"{parameter.name} is an option: {parameter.opts[0]} VALUE"
-        for parameter in context.command.params
-        if parameter.name in _set_keys(given) and parameter.name not in default_keys()
-    }
 
 
 def _repeated_keys(given: dict[str, Any]) -> Iterable[str]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import humanize
 
 from analysis.record.record import RecordError, read_record
+from trainables.config.former_names import with_present_names
+from trainables.config.train_config import default_keys, unknown_key
 from trainables.data.datasets.registry import (
     count_dataset,
     find_source,
@@ -69,9 +71,10 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
 
 
 def problems_without_a_plan(options: RunOptions) -> list[str]:
-    """Problems that show without a plan: of the images in the options, folders and machine."""
+    """Problems that show without a plan: of the options' keys and images, folders and machine."""
     dataset = options.dataset or next(iter(options.settings.get("dataset", ())), None)
-    problems = []
+    keys = with_present_names(options.settings).keys() - default_keys().keys()
+    problems = [*map(unknown_key, sorted(keys))]
     try:
         if isinstance(dataset, str):
             count_dataset(data_request({"dataset": dataset}, options))

@@ -46,6 +46,15 @@ def test_a_disk_without_room_for_the_checkpoint_is_told_before_training(
     assert "epoch" not in told.out
 
 
+def test_an_option_as_a_key_is_told_beside_unknown_keys(capsys):
+    assert main(["train", *settings(data_dir="x", skip_unreadable="true", wdith=3)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: unknown key 'wdith': did you mean 'width'?",
+        "error: data_dir is an option: --data-dir VALUE",
+        "error: skip_unreadable is an option: --skip-unreadable",
+    ]
+
+
 def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
     words = settings(layer="low_rank", rank=2, dims=2, weight_decay_ratio="layer")
     assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0
