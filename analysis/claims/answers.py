@@ -15,10 +15,11 @@ from analysis.claims.comparison import (
 )
 from analysis.claims.noninferior import smallest_claims
 from analysis.claims.pairing import Pairing
-from analysis.claims.promises import confirmed_study, promise_claims
+from analysis.claims.promises import promise_claims
 from analysis.claims.selection import selection_claims
 from analysis.claims.trending import trend_claims
 from analysis.record.dtypes import RENAMED
+from analysis.study.confirmation import confirmed_study, is_confirmation
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from search_spaces.grammar.space_json import questions
@@ -48,6 +49,9 @@ def claims(study: Study) -> list[Claim]:
 
 def answers_to(study: Study, question: Question) -> list[Claim]:
     """The claims that answer one question, the main one first."""
+    if is_confirmation(study) and confirmed_study(study) is None:
+        text = f"Nothing can be said: what the question chose stands in the study that {study.name}"
+        return [Claim(f"{text} confirms, which does not lie beside it.", "cannot_say", 0)]
     match question:
         case Contrast():
             key = RENAMED.get(question.key, question.key)

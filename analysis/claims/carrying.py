@@ -23,13 +23,12 @@ from analysis.claims.claim import (
     spread_words,
     value_words,
 )
-from analysis.claims.evidence import UNTESTED, Evidence, gather
+from analysis.claims.evidence import UNTESTED, Evidence, choosing_grid, gather
 from analysis.claims.grid_edge import edges
 from analysis.claims.matching import tuned_columns
 from analysis.statistics.contrasts import Effect, effect_of_blocks, effect_of_pairs
 from analysis.statistics.intervals import rounding_variance, t_test
 from analysis.statistics.multiple_tests import holm
-from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry
 from trainables.text.count import plural
@@ -61,7 +60,7 @@ class Carried:
 
 def carry_claims(study: Study, question: Carry) -> list[Claim]:
     """A claim that compares the treatments, then one for the cost at each treatment."""
-    frame = candidates(study.space, grid(study), study.metric)
+    frame = candidates(study.space, *choosing_grid(study))
     key, treatment = columns([question.key, question.treatment])
     if frame.empty or key not in frame or treatment not in frame:
         return [

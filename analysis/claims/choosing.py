@@ -50,6 +50,8 @@ def choose(
     space: Mapping[str, Any],
     trials: pd.DataFrame,
     metric: str = "val_accuracy_last",
+    *,
+    untuned: bool = False,
 ) -> tuple[Chosen, ...]:
     """The configuration that each arm of a question selects, from runs on choosing seeds.
 
@@ -63,6 +65,7 @@ def choose(
         trials: of a study, or its ``grid``, where a network that two families share counts for
             both.
         metric: the column that decides.
+        untuned: give what a contrast compares where nothing is tuned, too.
     """
     frame = candidates(space, trials, metric)
     if frame.empty:
@@ -73,7 +76,7 @@ def choose(
         case Select():
             return _selected(question, frame)
         case Contrast():
-            picked = scheduler_chose(trials)
+            picked = untuned or scheduler_chose(trials)
             return _contrasted(question, frame, tuned_columns(space), picked=picked)
         case Carry():
             tuned = tuned_columns(space)

@@ -14,6 +14,7 @@ from analysis.claims.arm import split_by_seed
 from analysis.claims.choosing import candidates, scheduler_chose
 from analysis.claims.claim import Claim, value_words
 from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
+from analysis.claims.evidence import choosing_grid, fresh_runs
 from analysis.claims.grid_edge import open_ways
 from analysis.claims.matching import (
     equals,
@@ -29,7 +30,7 @@ from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
 from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
-from analysis.study.outcomes import is_estimating, outcomes
+from analysis.study.outcomes import outcomes
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
 from search_spaces.grammar.question import Contrast
@@ -100,14 +101,14 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
         Columns of ``outcomes``, and ``block`` (an architecture, or a pair of equal size),
         ``treated``, ``family``, ``tuned`` and ``planned`` (runs of the configuration in the plan).
     """
-    frame = candidates(study.space, grid(study), study.metric)
+    frame = candidates(study.space, *choosing_grid(study))
     if key not in frame:
         return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
     tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     if tuned:
-        trials = trials[is_estimating(trials)]
+        trials = fresh_runs(study, trials)
     runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
@@ -191,7 +192,7 @@ def _is_tuned(study: Study, runs: pd.DataFrame, key: str) -> bool:
 def _open_grids(study: Study, key: str, values: tuple[Any, Any]) -> list[str]:
     """Which grids must be widened for the arms to reach their best, as "weight_decay upwards"."""
     tuned = tuned_columns(study.space)
-    runs = outcomes(grid(study), study.metric)
+    runs = outcomes(*choosing_grid(study))
     runs = runs[~runs["estimating"]]
     grids: dict[str, None] = {}
     for value in values:

@@ -13,9 +13,36 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
 from analysis.claims.choosing import Chosen, scheduler_chose
+from analysis.study.best import allowed
 from analysis.study.configurations import configuration_ids, grid
+from analysis.study.confirmation import CHANGED, confirmed_study
 from analysis.study.outcomes import is_estimating, outcomes
-from analysis.study.study import Study
+from analysis.study.study import Study, per_study
+
+
+@per_study
+def choosing_grid(study: Study) -> tuple[pd.DataFrame, str]:
+    """The runs that choose for a study, as ``grid`` has them, and the column that decides.
+
+    What a confirmation retrains was chosen by the study that it confirms, whose runs are given here
+    as the confirmation would write them, so that both have the same configurations.
+    """
+    search = confirmed_study(study)
+    if search is None or not len(study.trials):
+        return grid(study), study.metric
+    runs = allowed(study, grid(search))
+    retrained = study.trials.iloc[:1]
+    as_here = {
+        name: retrained[name].repeat(len(runs)).set_axis(runs.index).astype(runs[name].dtype)
+        for name in CHANGED
+        if name != "seed"
+    }
+    return runs.assign(**as_here), search.metric
+
+
+def fresh_runs(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    """Those of the study's trials that took part in no choice: of a confirmation, all."""
+    return trials[is_estimating(trials)] if confirmed_study(study) is None else trials
 
 
 @dataclass(frozen=True)
@@ -52,7 +79,7 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     trials = trials[trials["configuration"].isin({best.id for best in chosen})]
     if tuned:
-        trials = trials[is_estimating(trials)]
+        trials = fresh_runs(study, trials)
     return Evidence(outcomes(trials, study.metric), trials["configuration"].value_counts(), tuned)
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from analysis.claims.arm import Arm, leads, with_spread_of_kind
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, points
-from analysis.claims.evidence import UNTESTED, gather
+from analysis.claims.evidence import UNTESTED, choosing_grid, gather
 from analysis.statistics.multiple_tests import holm
-from analysis.study.configurations import grid
 from analysis.study.study import Study
 from search_spaces.grammar.question import Smallest
 from trainables.config.train_config import TrainConfig
@@ -24,7 +23,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     The candidates are the best networks of each size step. Each is tested against the reference at
     the two-sided level of .05, with Holm's correction over them.
     """
-    chosen = choose(question, study.space, grid(study), study.metric)
+    chosen = choose(question, study.space, *choosing_grid(study))
     margin = f"{points(question.margin)} points"
     baseline = " ".join(
         str(value) if key == "layer" else f"{key} {value}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 
 import numpy as np
@@ -17,27 +16,15 @@ from analysis.claims.best import (
     winner,
 )
 from analysis.claims.claim import Claim, Verdict, evidence, metric_words, points
-from analysis.record.record import RecordError
-from analysis.record.tables import TableError
 from analysis.statistics.chance import standard_error
 from analysis.statistics.contrasts import Effect, satterthwaite
 from analysis.statistics.intervals import t_test
 from analysis.statistics.multiple_tests import holm
 from analysis.study.best import allowed
-from analysis.study.confirmation import original_folder, shared_ids
+from analysis.study.confirmation import confirmed_study, shared_ids
 from analysis.study.held_out import judging_images
 from analysis.study.replicates import best_first, replicates
-from analysis.study.study import Study, load_study, per_study
-
-
-@per_study
-def confirmed_study(study: Study) -> Study | None:
-    """The study that this one confirms; None where it confirms none, or lies elsewhere."""
-    folder = original_folder(study)
-    if folder is not None:
-        with contextlib.suppress(RecordError, TableError):
-            return load_study(folder)
-    return None
+from analysis.study.study import Study
 
 
 def promise_claims(study: Study) -> list[Claim]:

@@ -14,7 +14,7 @@ from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
-from analysis.claims.evidence import UNTESTED, Evidence, gather
+from analysis.claims.evidence import UNTESTED, Evidence, choosing_grid, gather
 from analysis.claims.grid_edge import edge, values_of
 from analysis.claims.matching import tuned_columns
 from analysis.record.status import TrialStatus
@@ -34,7 +34,7 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
     The budgets share no runs, so that each is a comparison of its own. Hochberg's correction over
     them keeps the chance of any false claim at 5 % or less.
     """
-    chosen = choose(question, study.space, grid(study), study.metric)
+    chosen = choose(question, study.space, *choosing_grid(study))
     if not chosen:
         keys, within = " and ".join(question.keys), question.within
         text = f"Nothing can be said of {keys} within {within}: no two arms have finished."

@@ -15,7 +15,7 @@ from analysis.record.record import RecordError
 from analysis.record.tables import TableError
 from analysis.study.configurations import configuration_ids
 from analysis.study.replicates import summarize_runs
-from analysis.study.study import Study, load_study
+from analysis.study.study import Study, load_study, per_study
 from trainables.files.study_folder import CONFIRMATION, LEDGER
 
 CHANGED = ("seed", "train_images", "validation_images")
@@ -39,6 +39,16 @@ def original_folder(study: Study) -> Path | None:
     if not is_confirmation(study) or not folder.name.endswith(CONFIRMATION):
         return None
     return _known(folder.with_name(folder.name.removesuffix(CONFIRMATION)))
+
+
+@per_study
+def confirmed_study(study: Study) -> Study | None:
+    """The study that this one confirms; None where it confirms none, or lies elsewhere."""
+    folder = original_folder(study)
+    if folder is not None:
+        with contextlib.suppress(RecordError, TableError):
+            return load_study(folder)
+    return None
 
 
 def _known(folder: Path) -> Path | None:

@@ -10,7 +10,8 @@ from analysis.record.record import RecordError, read_record
 from analysis.record.rows import Planned
 from analysis.record.status import TrialStatus
 from analysis.study.size_steps import size_step
-from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.domains import Choice, Scalar
+from search_spaces.grammar.question import Question, Trend
 from search_spaces.grammar.seeds import ESTIMATING_SEEDS_FROM, is_choosing
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
@@ -72,7 +73,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     options = _within(options, study)
     rules = _rules(options, space, study, resolved)
     chosen = list(_chosen(options, space, rules, study))
-    problems = _too_few(options, study, len(chosen))
+    problems = _too_few(options, space, study, len(chosen))
     problems += _other_dataset(options, chosen)
     problems += _other_preset(options, study)
     images = chosen[0].to_dict() if chosen else space.fixed
@@ -81,7 +82,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
         raise UsageError(problems)
     seeds = _fresh_seeds(study, confirm_options(options, space), options.confirm)
     return Plan(
-        space=_confirm_space(space, chosen, options, paths.folder.name),
+        space=_confirm_space(space, chosen, options, study),
         search="grid",
         scheduler="none",
         trials=tuple(_retrained(config, seed, rules) for seed in seeds for config in chosen),
@@ -139,7 +140,7 @@ def _chosen(
     if options.confirm_what == "question":
         runs = within_limits(rules, grid(study))
         configurations: Iterable[Mapping[str, Any]] = chosen_configurations(
-            space.questions, space_json(space), runs, study.metric
+            space.questions, space_json(space), runs, study.metric, untuned=True
         )
     else:
         ranked = _ranked(options, within_limits(rules, replicates(study)))
@@ -172,14 +173,16 @@ def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
     return frame.head(options.top)
 
 
-def _too_few(options: RunOptions, study: Study, count: int) -> list[str]:
+def _too_few(options: RunOptions, space: SearchSpace, study: Study, count: int) -> list[str]:
     if count >= (options.top if options.confirm_what == "best" else 1):
         return []
     limits = {"--max-parameters": options.max_parameters, "--max-macs": options.max_macs}
     within = ", ".join(f"{flag} {limit:,}" for flag, limit in limits.items() if limit)
-    option = f"--top {options.top}" if options.confirm_what == "best" else "--confirm-what question"
-    if options.confirm_what in ("sizes", "families"):
-        option = f"--confirm-what {options.confirm_what}"
+    if options.confirm_what == "question" and study.metric == "val_accuracy_last":
+        return [_nothing_chosen(space, study, within)]
+    option = f"--confirm-what {options.confirm_what}"
+    if options.confirm_what == "best":
+        option = f"--top {options.top}"
     finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     smallest = f"; the smallest has {finished['parameters'].min():,} parameters"
     return [
@@ -187,6 +190,20 @@ def _too_few(options: RunOptions, study: Study, count: int) -> list[str]:
         f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
         "run the search first, or ask for fewer"
     ]
+
+
+def _nothing_chosen(space: SearchSpace, study: Study, within: str) -> str:
+    """Why the questions have nothing to confirm."""
+    text = "--confirm-what question: "
+    if not space.questions:
+        return f"{text}the space {space.name} states no question; leave it out"
+    if not any(map(_chooses, space.questions)):
+        return f"{text}a trend is fitted to all points and chooses none; leave it out"
+    text += (
+        f"of the networks in {study.folder}{f' within {within}' if within else ''} the questions"
+    )
+    text += " chose none, since not all that they compare is there with finished runs; run the"
+    return f"{text} search first{', or raise the limit' if within else ''}"
 
 
 def _other_preset(options: RunOptions, study: Study) -> list[str]:
@@ -228,27 +245,32 @@ def _retrained(config: TrainConfig, seed: int, rules: PointRules) -> PlannedTria
 
 
 def _confirm_space(
-    space: SearchSpace, best: list[TrainConfig], options: RunOptions, study: str
+    space: SearchSpace, best: list[TrainConfig], options: RunOptions, study: Study
 ) -> SearchSpace:
     """The searched keys narrowed to the best configurations' values; the rest as those have it.
 
-    A confirmation of what the questions chose asks them again, as far as they still can be.
+    A confirmation of what the questions chose asks those again that chose anything.
     """
     values = [config.to_dict() for config in best]
+    asks = options.confirm_what == "question"
     keys = {
         name: dataclasses.replace(
-            key, domain=Choice(tuple({point[name]: None for point in values}))
+            key,
+            # whether a chosen value lies at an end of its grid is read from what was searched
+            domain=Choice(
+                tuple((asks and _searched(study, name)) or {point[name]: None for point in values})
+            ),
         )
         for name, key in space.keys.items()
     }
+    questions = (question for question in space.questions if asks and _chooses(question))
+    space = dataclasses.replace(space, questions=tuple(questions))
     common = {
         name: value
         for name, value in best[0].changed().items()
         if name not in space.keys and all(point[name] == value for point in values)
     }
     fixed = {name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None}
-    if options.confirm_what != "question":
-        space = dataclasses.replace(space, questions=())
     what = WORDS[options.confirm_what]
     if options.top > 1:
         what = what.replace("the best", f"the {options.top} best", 1)
@@ -256,6 +278,20 @@ def _confirm_space(
     return dataclasses.replace(
         space.with_keys(keys, fixed),
         name=space.name + CONFIRMATION,
-        question=f"How good {verb} {what} of {study} on the test set?",
-        source=f"the study {study}: fresh seeds, all training images",
+        question=f"How good {verb} {what} of {study.name} on the test set?",
+        source=f"the study {study.name}: fresh seeds, all training images",
     )
+
+
+def _chooses(question: Question) -> bool:
+    """Whether a question chooses configurations; a trend is fitted to all points."""
+    return not isinstance(question, Trend)
+
+
+def _searched(study: Study, key: str) -> dict[Scalar, None]:
+    """The values of a key that the study ran, lowest first."""
+    from analysis.claims.choosing import columns, plain  # imports pandas
+
+    (column,) = columns([key])
+    known = study.trials[column].dropna() if column in study.trials else ()
+    return {plain(value): None for value in sorted(set(known))}

@@ -80,13 +80,18 @@ def chosen_configurations(
     space: Mapping[str, Any],
     runs: pd.DataFrame,
     metric: str,
+    *,
+    untuned: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """What each arm of the questions chose, as keys of ``TrainConfig``; none twice."""
+    """What each arm of the questions chose, as keys of ``TrainConfig``; none twice.
+
+    ``untuned`` gives what a contrast compares where nothing is tuned, too.
+    """
     from analysis.claims.choosing import choose  # imports pandas
 
     chosen_ids: set[str] = set()
     for question in questions:
-        for choice in choose(question, space, runs, metric):
+        for choice in choose(question, space, runs, metric, untuned=untuned):
             if choice.id not in chosen_ids:
                 chosen_ids.add(choice.id)
                 yield dict(choice.configuration)
