@@ -5,29 +5,35 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from trainables.config.installation import child_environment
 from trainables.files.user_cache import home
+from trainables.training.checkpoints.time_limit import within
 from tune_app.command.errors import UsageError
+from tune_app.command.output import LOG
 from tune_app.machine.cluster_address import address_problem
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
 from tune_app.nodes.ray_internals import (
+    cluster_id,
     draining_nodes,
     fewer_processes,
+    head_address,
     on_loopback,
     patient_start,
     shield_from_signals,
     silence_raylet,
 )
+from tune_app.nodes.token import keep_token_without_home, tighten_token
 from tune_app.session.signal_handler import signals_kept
 
 ENVIRONMENT = {
@@ -56,6 +62,12 @@ STARTS = 3
 START_SECONDS = 120.0
 """Time limit of one start. Ray's own limit is 30 s, too short for a busy machine, and a second
 attempt costs another start."""
+
+JOIN_SECONDS = 120.0
+"""Time limit for joining a cluster, which Ray does not have."""
+
+TOLD_SECONDS = 10.0
+"""After this time a line says what is waited for."""
 
 IDLE_SECONDS = 60
 """How long a ready worker waits for its trial. Ray's default is 1 s, after which it ends the worker
@@ -137,49 +149,37 @@ def private_temp_dir() -> Path:
     return private / "ray"
 
 
-def _keep_token_without_home() -> None:
-    """Passes Ray's token in the environment where ``~/.ray`` cannot be written.
-
-    Ray 2.60 protects its processes with a token that it reads from that folder, or writes there.
-    The home directory may be missing or not writable.
-    """
-    variables = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
-    if variables or os.environ.get("RAY_AUTH_MODE") == "disabled":
-        return
-    try:
-        folder = home() / ".ray"
-        folder.mkdir(exist_ok=True)
-        if (folder / "auth_token").is_file() or os.access(folder, os.W_OK):
-            return
-    except OSError:
-        pass
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-
-
-def tighten_token() -> None:
-    """Makes Ray's token unreadable for other users; Ray writes it readable for all."""
-    try:
-        path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-        status = path.stat()
-        if status.st_uid == os.getuid() and status.st_mode & 0o077:
-            path.chmod(0o600)
-    except (OSError, RuntimeError):  # there is no token, or no home directory
-        return
-
-
 def _join(address: str) -> None:
-    import ray
-
     if problem_text := address_problem(address):
         raise UsageError([problem_text])
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        watch_head(ray.get_runtime_context().gcs_address)
+        head = head_address(address)
+        if problem_text := address_problem(address, head):
+            raise UsageError([problem_text])
+        text = "waiting for the Ray cluster at %s, up to %.0f s"
+        told = threading.Timer(TOLD_SECONDS, LOG.info, (text, head, JOIN_SECONDS))
+        told.start()
+        try:
+            within(JOIN_SECONDS, partial(_connect, head))
+        finally:
+            told.cancel()
+    except UsageError:
+        raise
     except (OSError, ValueError, RuntimeError) as problem:
+        forget_head()
         reason = " ".join(str(problem).split())  # a mismatch of versions takes several lines
         raise UsageError(
             [f"--address {address}: no Ray cluster answers there: {reason}"]
         ) from problem
+
+
+def _connect(head: str) -> None:
+    """Watches the head first: should it go away now, Ray waits for it without a word."""
+    import ray
+
+    watch_head(head)
+    ray.init(address=head, log_to_driver=False, logging_level="ERROR")
+    watch_head(head, ask=partial(cluster_id, head))
 
 
 def _start_here(
@@ -188,7 +188,7 @@ def _start_here(
     import ray
 
     shield_from_signals()
-    _keep_token_without_home()
+    keep_token_without_home()
     for attempt in range(STARTS):
         try:
             with on_loopback(), fewer_processes(), patient_start(_raylet_lives, START_SECONDS):

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from tune_app.machine.cluster_address import host_and_port
+
 
 class HeadWatch:
     """Connects to the head's control store every ``period`` seconds, in a thread.
@@ -28,9 +30,8 @@ class HeadWatch:
         timeout: float = 2.5,
         tries: int = 3,
     ) -> None:
-        host, _, port = address.rpartition(":")
         self.address = address
-        self._target = host, int(port)
+        self._target = host_and_port(address)
         self._period, self._timeout, self._tries = period, timeout, tries
         self._ask, self._cluster = ask, ask()
         self._is_another = self._is_in_doubt = False

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tune_app.command.errors import HeadLostError, RayLostError
 from tune_app.nodes.head_watch import HeadWatch
-from tune_app.nodes.ray_internals import cluster_id, ended_processes
+from tune_app.nodes.ray_internals import ended_processes
 
 _head: list[HeadWatch] = []
 """The watch of the joined cluster's head; like Ray's client, there is one per process."""
 
 
-def watch_head(address: str) -> None:
-    """Makes ``check_alive`` include the head of a joined cluster."""
+def watch_head(address: str, *, ask: Callable[[], str] = str) -> None:
+    """Makes ``check_alive`` include a cluster's head; ``ask`` returns the id of its cluster.
+
+    Without ``ask`` a head that was started anew is not told apart.
+    """
+    watch = HeadWatch(address, ask=ask)  # a former watch goes on while this one asks
     forget_head()
-    _head.append(HeadWatch(address, ask=lambda: cluster_id(address)))
+    _head.append(watch)
 
 
 def forget_head() -> None:

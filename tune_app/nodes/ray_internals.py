@@ -32,6 +32,7 @@ INTERNALS: dict[str, str] = {
     "ray._private.node:Node.start_api_server": "fewer_processes",
     "ray._private.ray_constants:ENABLE_RAY_CLUSTER": "on_loopback",
     "ray._private.services:get_node": "patient_start",
+    "ray._private.services:canonicalize_bootstrap_address_or_die": "head_address",
     "ray._private.services:ConsolePopen": "shield_from_signals",
     "ray._raylet:GcsClient": "patient_start",
     "ray._raylet:NodeID.from_hex": "patient_start",
@@ -175,6 +176,17 @@ def ended_processes() -> list[str]:
 
     started = worker._global_node
     return [str(name) for name, _ in started.dead_processes()] if started else []
+
+
+def head_address(address: str) -> str:
+    """HOST:PORT where Ray looks for the head: auto, or a name of this host, stands for another.
+
+    Raises:
+        OSError: no cluster was started on this machine.
+    """
+    from ray._private import services
+
+    return str(services.canonicalize_bootstrap_address_or_die(address))
 
 
 def cluster_id(address: str) -> str:
