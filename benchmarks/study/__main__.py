@@ -39,6 +39,7 @@ BORROWING = {
     "b_decays": ("b_tensor_train",),
     "c_decays": ("c_tucker",),
     "d_decays": ("d_families", "d_rates", "d_dense"),
+    "d_one_percent_rates": ("d_one_percent",),
     "d_all_rates": ("d_families", "d_rates", "d_dense", "b_tensor_train", "c_tucker"),
 }
 """The studies whose trials of the same ids a later one takes over."""
@@ -56,6 +57,7 @@ ORDER = (
     "all_images",
     "all_images_dense",
     "d_one_percent",
+    "d_one_percent_rates",
     "b_decays",
     "c_decays",
     "d_decays",
