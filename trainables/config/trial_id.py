@@ -82,11 +82,11 @@ def twin(config: TrainConfig, size: NetworkSize) -> TrainConfig | None:
     two factors, and both are initialised by truncating the same random matrix. The 2018 study
     initialised them differently, so that under its protocols they are two networks.
     """
-    trains = config.layer == "tensor_train" and size.architecture.table is None
-    if not trains or config.protocol != "corrected" or config.init:
+    if config.layer != "tensor_train" or config.protocol != "corrected" or config.init:
         return None
-    sides = ((layer.spec.out_channels, layer.spec.in_channels) for layer in size.layers)
-    if any(layer.modes != pair for layer, pair in zip(size.layers, sides, strict=True)):
+    factorised = [layer for layer in size.layers if layer.family != "dense"]
+    sides = ((layer.spec.out_channels, layer.spec.in_channels) for layer in factorised)
+    if any(layer.modes != pair for layer, pair in zip(factorised, sides, strict=True)):
         return None
     sizes = dict.fromkeys(("rank_divisor", "rank_scale", "rank", "parameters", "compression"))
     ranks = write_ranks(layer.ranks for layer in size.layers)

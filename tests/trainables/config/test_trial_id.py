@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 
+from trainables.config.tables import resolve_network
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id, twin
 from trainables.networks.build import build_network
@@ -33,6 +34,22 @@ def test_a_tensor_train_over_two_sides_is_the_low_rank_network(rank: int, seed: 
     assert shapes[0] == shapes[1]
     images = torch.randn(4, 3, 32, 32)
     assert torch.equal(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize("rank", [2, 40])
+def test_it_is_so_in_another_network_where_no_side_is_split(rank: int) -> None:
+    """40 exceeds the full rank of some layers."""
+    network = resolve_network("wrn-10-1", image_size=32, classes=10)
+    keys = {"network": network, "rank": rank, "epochs": 1, "precision": "fp32"}
+    train = TrainConfig.from_trial({**keys, "layer": "tensor_train", "dims": 2})
+    size = train.network_size()
+    other = twin(train, size)
+    assert other is not None
+    written = TrainConfig.from_trial({**keys, "layer": "low_rank"})
+    assert trial_id(other, other.network_size()) == trial_id(written, written.network_size())
+    nets = [build_network(one.network_size(), batch=2, seed=0).eval() for one in (train, written)]
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(*(net(images) for net in nets))
 
 
 def test_what_has_no_twin() -> None:
