@@ -107,10 +107,10 @@ def shown(plan: Plan, options: RunOptions) -> int:
     view = plan_json if options.as_json else plan_text
     with os_errors_as_usage():
         print_line(view(plan, progress, problems))
-    if crowd := crowding_here(options, study_paths(options, plan.space.name).folder):
-        print(f"note: {crowd}", file=sys.stderr)
     if problems:
         raise UsageError(problems)
+    if crowd := crowding_here(options, study_paths(options, plan.space.name).folder):
+        print(f"note: {crowd}", file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import humanize
+import psutil
 
 from analysis.record.record import RecordError, read_record
 from trainables.config.former_names import with_present_names
@@ -89,6 +90,8 @@ def problems_without_a_plan(options: RunOptions) -> list[str]:
 def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 0) -> list[str]:
     """Problems of the folders and the machine that do not depend on the trials."""
     problems = folder_problems(folder, needed_bytes)
+    if not psutil.pid_exists(os.getpid()):
+        problems.append("no process is visible here, and Ray needs its own: mount /proc")
     if options.storage:
         problems += storage_problems(options.storage)
     if options.address is None:
@@ -126,9 +129,11 @@ def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-di
     The check leaves no file. ``option`` is the option that sets the folder.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
+    while not os.path.lexists(existing) and existing != existing.parent:
         existing = existing.parent
     change = f"name another place with {option}"
+    if not existing.exists():
+        return [f"cannot write to {folder}: {existing} is a link that leads nowhere; {change}"]
     longest = os.pathconf(existing, "PC_NAME_MAX")
     if any(len(os.fsencode(name)) > longest for name in folder.relative_to(existing).parts):
         return [f"{folder}: a name takes more than {longest} bytes; shorten it"]

@@ -134,6 +134,8 @@ class Lease:
             try:
                 self._write(self._folder.create)
             except FileExistsError:
+                if self._content() is None:  # no lease, but a link to nowhere in a folder's place
+                    raise
                 self._lose_race()
         else:
             self._write()

@@ -1,25 +1,30 @@
-"""Ends a process that Ray would hold for two minutes, since its cluster has lost its head."""
+"""Ends a process that Ray would hold: its cluster lost its head, or never answers."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from tune_app.command.errors import HeadLostError, RayLostError
 from tune_app.nodes.liveness import check_alive
-from tune_app.study.shutdown_watchdog import LOST_HEAD_SECONDS
+from tune_app.session.signal_handler import SignalHandler
+from tune_app.study.shutdown_watchdog import LOST_HEAD_SECONDS, OVERTIME_SECONDS
 
 
 class HeadGuard:
     """A context around a study's opening, search and closing.
 
-    ``end`` is called before the process ends, and returns its exit code. None leaves a lost head to
-    the search, which closes its record first.
+    Ray holds a process for two minutes after the loss of its head, and for ever at an address where
+    something listens that is no Ray, whatever signal came. ``end`` is called before the process
+    ends, and returns its exit code. None leaves a lost head to the search, which closes its record
+    first.
     """
 
-    def __init__(self, end: Callable[[RayLostError], int] | None) -> None:
+    def __init__(self, end: Callable[[RayLostError], int] | None, signals: SignalHandler) -> None:
         self.end = end
+        self._signals: SignalHandler | None = signals
         self._left = threading.Event()
 
     def __enter__(self) -> HeadGuard:
@@ -29,12 +34,24 @@ class HeadGuard:
     def __exit__(self, *_: object) -> None:
         self._left.set()
 
+    def leave_to_the_search(self) -> None:
+        """From here on the search ends after a signal or without a head, until ``end`` is set."""
+        self.end = self._signals = None
+
     def _watch(self) -> None:
         while not self._left.wait(1.0):
+            signals = self._signals
+            if signals is not None and time.monotonic() > signals.deadline + OVERTIME_SECONDS:
+                self._end(RayLostError("Ray does not answer"), signals.exit_code)
             try:
                 check_alive(ask=False)
             except HeadLostError as problem:
-                if not self._left.wait(LOST_HEAD_SECONDS) and self.end is not None:
-                    os._exit(self.end(problem))
+                if not self._left.wait(LOST_HEAD_SECONDS):
+                    self._end(problem)
             except RayLostError:
                 continue  # this machine's own Ray, whose calls raise
+
+    def _end(self, problem: RayLostError, exit_code: int = 0) -> None:
+        if self.end is not None:
+            code = self.end(problem)
+            os._exit(exit_code or code)

@@ -70,7 +70,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             return Outcome(paths.folder, 1, reason, complete=False)
 
         with (
-            HeadGuard(lambda problem: not_begun(problem).log(options.command)) as guard,
+            HeadGuard(lambda problem: not_begun(problem).log(options.command), signals) as guard,
             _leased(paths, options, name) as lost_event,
             RayStart(options, config.preload) as ray_start,
         ):
@@ -83,7 +83,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 outcome = not_begun(problem)
                 outcome.log(options.command)
                 return outcome
-            guard.end = None
+            guard.leave_to_the_search()
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if not options.storage:

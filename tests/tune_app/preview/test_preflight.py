@@ -87,6 +87,14 @@ def test_a_disk_that_is_too_small_is_told_with_both_sizes(tmp_path: Path) -> Non
     assert folder_problems(tmp_path / "study", needed_bytes=free // 2) == []
 
 
+@pytest.mark.parametrize("target", ["gone/deep", "link"])
+def test_a_link_to_nowhere_is_told_by_the_plan(tmp_path: Path, target: str) -> None:
+    (tmp_path / "link").symlink_to(target)
+    folder = tmp_path / "link" / "study"
+    (problem,) = folder_problems(folder, needed_bytes=1)
+    assert f"{tmp_path / 'link'} is a link that leads nowhere" in problem
+
+
 def test_trials_whose_record_alone_would_fill_the_disk_are_refused() -> None:
     (problem,) = refused(settings={"epochs": (10**12,)})
     assert "make room" in problem

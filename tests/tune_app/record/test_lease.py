@@ -80,6 +80,12 @@ def test_a_killed_driver_is_followed_at_once(tmp_path, other_driver):
         assert time.monotonic() - start < STALE_SECONDS
 
 
+def test_a_link_to_nowhere_is_no_other_driver(tmp_path):
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(FileExistsError), Lease(tmp_path / "link"):
+        pass
+
+
 def test_leaving_lets_go(tmp_path):
     for _ in range(2):
         with Lease(tmp_path):
