@@ -95,3 +95,18 @@ def test_importing_every_module_leaves_heavy_libraries_unloaded(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stdout.strip()) == (0, ""), result.stderr
+
+
+def test_the_handler_of_ctrl_c_waits_for_no_library() -> None:
+    script = (
+        "import sys; before = {*sys.modules}; import trainables.config.starting; "
+        "print(*sorted({*sys.modules} - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own = ["", ".config", ".config.interruption", ".config.starting"]
+    assert done.stdout.split() == ["__future__", *(f"trainables{name}" for name in own)]

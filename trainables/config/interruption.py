@@ -5,13 +5,14 @@ Imports only modules that Python has loaded at its start.
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself would take milliseconds
+if not TYPE_CHECKING:  # signal itself imports enum and functools: ten times all that is done here
+    import _signal as signal
+else:  # typing, too, would take milliseconds
+    import signal
     from collections.abc import Callable
     from types import FrameType
     from typing import ParamSpec
@@ -25,7 +26,6 @@ INTERRUPTED = 130
 def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
     """Wraps a program's main function so that Ctrl-C ends it without a traceback."""
 
-    @functools.wraps(main)
     def run(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> int:
         is_program = signal.getsignal(signal.SIGINT) is exit_interrupted
         try:
@@ -44,6 +44,7 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
 
+    run.__doc__ = main.__doc__
     return run
 
 

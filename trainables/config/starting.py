@@ -7,13 +7,15 @@ only modules that Python has loaded at its start, and older versions of Python c
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from trainables.config.interruption import exit_interrupted
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself would take milliseconds
+if not TYPE_CHECKING:  # signal itself imports enum and functools: ten times all that is done here
+    import _signal as signal
+else:  # typing, too, would take milliseconds
+    import signal
     from typing import Any
 
 MINIMUM_PYTHON = (3, 11)
