@@ -28,17 +28,26 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
 
     def run(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> int:
         is_program = signal.getsignal(signal.SIGINT) is exit_interrupted
+        came = False
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            nonlocal came
+            came = True
+            raise KeyboardInterrupt
+
         try:
             if is_program:  # from here on Ctrl-C raises, so that open files are closed
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGINT, interrupt)
             code = main(*arguments, **keywords)
-            if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            if is_program and signal.getsignal(signal.SIGINT) is interrupt:
                 signal.signal(signal.SIGINT, exit_interrupted)
             return code
         except KeyboardInterrupt:
             pass
-        except RuntimeError as aborted:  # the Abort of click, or of the copy that typer contains
-            if not isinstance(aborted.__cause__, KeyboardInterrupt):
+        except Exception as problem:
+            # click, and the copy of it that typer contains, make a RuntimeError of a Ctrl-C; torch,
+            # as it imports numpy, drops it, and what is half imported then fails
+            if not came and not isinstance(problem.__cause__, KeyboardInterrupt):
                 raise
         exec("")  # clears Python's mark of a Ctrl-C in code from a string: it would kill itself
         print("interrupted", file=sys.stderr)

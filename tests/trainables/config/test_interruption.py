@@ -27,6 +27,11 @@ WHEN = {
     "    def __del__(self):\n"
     "        press()\n"
     "Short()",
+    "in code that drops it and is half done": "try:\n"
+    "    press()\n"
+    "except KeyboardInterrupt:\n"
+    "    pass\n"
+    "raise AttributeError('half')",
     "in code from a string": "exec('press()')",
 }
 PRESS = "import os, signal, time\ndef press():\n    os.kill(0, signal.SIGINT)\n    time.sleep(9)\n"
