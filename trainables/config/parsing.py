@@ -58,6 +58,7 @@ def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[
         names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
         hint = f"; '{value}', with its quotes, is text" if str in kinds else ""
         raise ValueError(f"{name} must be of type {names}, got {value!r}{hint}")
+    value = 0.0 if value == 0 and type(value) is float else value  # -0.0 would hash as another
     _check_range(name, value, limits)
     return value
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.grammar.domains import Choice, Domain
 from trainables.config.resolution import (
@@ -20,13 +20,29 @@ from trainables.config.resolution import (
 from trainables.config.starting_point import ARCHITECTURE, OF_A_NETWORK, split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
-from trainables.config.train_config import RECIPE_VERSION, ConfigError, default_keys
+from trainables.config.torch_process import TorchProcessError
+from trainables.config.train_config import (
+    RECIPE_VERSION,
+    ConfigError,
+    TrainConfig,
+    default_keys,
+)
+from trainables.config.trial_id import canonical, trial_id
+from trainables.sizes.budget import InfeasibleError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import configure, whole_point
 from tune_app.planning.plan import Plan
 from tune_app.planning.sampling import corner_points
 from tune_app.record.paths import StudyPaths
-from tune_app.record.study_document import planned_configs, read_information, stored_identity
+from tune_app.record.study_document import (
+    is_of_another,
+    planned_trials,
+    read_information,
+    stored_identity,
+)
+
+if TYPE_CHECKING:
+    from analysis.record.rows import Planned
 
 GROWS = ("seed", "dataset")  # the seed is growth; the dataset has an entry of its own
 OF_AN_OPTIMIZER = OPTIMIZER_DEFAULTS["sgd"]  # keys whose default depends on another key
@@ -91,8 +107,8 @@ def _ends(domain: Domain) -> tuple[Any, ...]:
 def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[str]:
     """Why the folder holds another study than the plan's, one sentence each.
 
-    Empty where it is the same, or has not begun. Where study.json is lost or
-    damaged, the trials on record say what the study is.
+    Empty where it is the same, or has not begun. Where study.json is lost, damaged or another
+    study's, the trials on record say what the study is.
     """
     identity = study_identity(plan)
     if stored := stored_identity(paths):
@@ -100,8 +116,11 @@ def study_difference(paths: StudyPaths, plan: Plan, options: RunOptions) -> list
         before = dict(stored.get("fixed") or {})
         said = _said_defaults(before, plan)  # an older version kept them
         stored["fixed"] = {name: value for name, value in before.items() if name not in said}
-        return identity_difference(stored, identity, (places, options.data_dir))
-    return record_difference(planned_configs(paths), plan)
+        differences = identity_difference(stored, identity, (places, options.data_dir))
+        if differences or not is_of_another(paths):
+            return differences
+    rows = planned_trials(paths)
+    return record_difference([row.config for row in rows], plan) or recipe_difference(rows, plan)
 
 
 def another_study(paths: StudyPaths, plan: Plan, options: RunOptions) -> list[str]:
@@ -131,7 +150,8 @@ def identity_difference(
         before.pop(name, None)
     if before.get(CONTENT) != after.get(CONTENT):
         for values, place in zip((before, after), places, strict=True):
-            values[CONTENT] = f"{values.get(CONTENT)} ({place or 'unknown folder'})"
+            where = f" ({place or 'unknown folder'})" if any(places) else ""  # a file has none
+            values[CONTENT] = f"{values.get(CONTENT)}{where}"
     return [
         f"{name} was {before.get(name, 'the default')}, is {after.get(name, 'the default')}"
         for name in sorted({*before, *after})
@@ -163,6 +183,20 @@ def record_difference(configs: Sequence[Mapping[str, Any]], plan: Plan) -> list[
             was = " or ".join(map(str, recorded))
             differences.append(f"{name} was {was}, is {expected[name]}")
     return differences
+
+
+def recipe_difference(rows: Iterable[Planned], plan: Plan) -> list[str]:
+    """A sentence where the first trial on record would have another id now; else empty."""
+    for row in rows:
+        with contextlib.suppress(ConfigError, InfeasibleError, TorchProcessError):
+            config = TrainConfig.from_trial(row.config)
+            size = config.network_size()
+            ids = {trial_id(one, size) for one in (config, canonical(config, plan.rules.data))}
+            if row.trial_id in ids:
+                return []
+            now = f"{row.trial_id} would now be {trial_id(config, size)}"
+            return [f"recipe version was another than {RECIPE_VERSION}: {now}"]
+    return []
 
 
 CONTENT = "content of the data"

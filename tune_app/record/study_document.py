@@ -21,6 +21,9 @@ RESOLVED = ("precision", "classes", "data_digest")
 OBJECTS = ("identity", "options", "dataset", "space")
 """Entries of study.json that must be objects."""
 
+TEXTS = ("commands", "networks")
+"""Entries that must be lists of texts; those of this run are added to them."""
+
 
 def read_information(path: Path) -> dict[str, Any] | None:
     """The content of a study.json; None where it is missing or cannot be read."""
@@ -32,7 +35,15 @@ def read_information(path: Path) -> dict[str, Any] | None:
         return None
     if not all(isinstance(document.get(name) or {}, dict) for name in OBJECTS):
         return None
+    if not all(_are_texts(document.get(name) or []) for name in TEXTS):
+        return None
+    if not isinstance((document.get("dataset") or {}).get("checksum") or "", str):
+        return None
     return with_present_names(document)
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def stored_identity(paths: StudyPaths) -> dict[str, Any]:
@@ -50,9 +61,9 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
 
     They come from study.json, or else from the first trial on record.
     """
-    identity = stored_identity(paths)
-    if identity:
-        return dict(identity.get("resolved") or {})
+    resolved = dict(stored_identity(paths).get("resolved") or {})
+    if resolved.get("precision"):  # every study has one
+        return resolved
     config = next(iter(planned_configs(paths)), {})
     return {name: config[name] for name in RESOLVED if config.get(name)}
 
@@ -99,6 +110,18 @@ def opening_rows(paths: StudyPaths) -> tuple[SearchRow, ...]:
             return (msgspec.json.decode(file.readline(), type=AnyRow),)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ()
+
+
+def is_of_another(paths: StudyPaths) -> bool:
+    """Whether study.json and the ledger name different studies: one of them came from elsewhere.
+
+    A copy that got its own place in a storage is told so too.
+    """
+    from analysis.record.rows import Opened, rows_of
+
+    ids = {row.study_id for row in rows_of(opening_rows(paths), Opened)}
+    document_id = (read_information(paths.study) or {}).get("id")
+    return bool(document_id) and bool(ids - {"", document_id})
 
 
 def stored_name(paths: StudyPaths, rows: tuple[SearchRow, ...]) -> StudyName | None:

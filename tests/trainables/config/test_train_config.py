@@ -146,3 +146,9 @@ def test_the_name_can_be_read():
     assert name(layer="tensor_train", rank_scale=0.25, seed=1).startswith(
         "tensor_train-d3-79.2k-seed1-"
     )
+
+
+def test_minus_zero_is_zero() -> None:
+    """They train alike, and would be hashed apart."""
+    config = TrainConfig.from_trial({"weight_decay": -0.0})
+    assert str(config.weight_decay) == "0.0"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import run_tune
-from analysis.record.record import read_record
+from analysis.record.record import encode, read_record
 from analysis.record.rows import Ended, Opened
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
@@ -18,12 +18,17 @@ from tests.tune_app.workload import planned as planned_trial
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.engine.workload import Workload
-from tune_app.planning.identity import study_difference, study_identity
+from tune_app.planning.identity import recipe_difference, study_difference, study_identity
 from tune_app.planning.plan import make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 from tune_app.record.paths import StudyPaths, study_paths
-from tune_app.record.study_document import StudyName, stored_name
+from tune_app.record.study_document import (
+    StudyName,
+    planned_trials,
+    read_information,
+    stored_name,
+)
 from tune_app.study.resume import borrowed_rows
 from tune_app.study.same_data import check_data
 from tune_app.study.storage_owner import is_copy, take_storage
@@ -114,6 +119,47 @@ def test_without_its_document_a_study_is_what_its_ledger_says(tmp_path, damage):
     other = space(fixed={"layer": "low_rank", "rank": 4, "width": 16, "epochs": 3})
     differences = study_difference(paths, plan_of(trials, space=other), options)
     assert differences == ["epochs was 9, is 3", "width was 8, is 16"]
+
+
+@pytest.mark.parametrize(
+    "entry", [{"commands": 3}, {"networks": [{}]}, {"dataset": {"checksum": 3}}]
+)
+def test_a_document_that_cannot_be_gone_on_with_is_damaged(tmp_path, entry):
+    write_information(tmp_path / "study.json", {"id": "a1", **entry})
+    assert read_information(tmp_path / "study.json") is None
+
+
+def test_without_its_document_a_study_of_another_recipe_is_another(tmp_path):
+    """Averaged, its trials and today's would be two seeds of one configuration."""
+    options = RunOptions(space="scripted", results_dir=tmp_path, name="study")
+    trials = some_trials(2)
+    paths = begin(tmp_path, options, plan_of(trials), document=False)
+    today = trials[0].trial_id
+    other = f"{today[:-10]}0123456789"
+    paths.ledger.write_text(paths.ledger.read_text().replace(today, other))
+    (difference,) = study_difference(paths, plan_of(trials), options)
+    assert difference == f"recipe version was another than 1: {other} would now be {today}"
+
+
+@pytest.mark.parametrize(
+    "study", sorted(FIXTURES.glob("*/ledger.jsonl")), ids=lambda one: one.parent.name
+)
+def test_a_study_of_before_without_its_document_is_of_this_recipe(study):
+    plan = plan_of([])
+    assert recipe_difference(planned_trials(StudyPaths(study.parent)), plan) == []
+
+
+def test_the_document_of_another_study_hides_no_difference(tmp_path):
+    """As of a backup that went into the wrong folder."""
+    options = RunOptions(space="scripted", results_dir=tmp_path, name="study")
+    trials = some_trials(2)
+    wider = plan_of(some_trials(1, width=16), space=space(fixed={**space().fixed, "width": 16}))
+    paths = begin(tmp_path, options, plan_of(trials), document=False)
+    rows = [Opened(1, "study", 0.0, "a1"), *(planned_row(trial, time=0.0) for trial in trials)]
+    paths.ledger.write_bytes(encode(rows))
+    for study_id, differences in (("a1", []), ("b2", ["width was 8, is 16"])):
+        write_information(paths.study, {"id": study_id, "identity": study_identity(wider)})
+        assert study_difference(paths, wider, options) == differences
 
 
 def test_defaults_that_follow_from_other_keys_are_no_difference(tmp_path):

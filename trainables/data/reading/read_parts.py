@@ -121,7 +121,7 @@ class ReadParts:
             raise DatasetError(
                 f"{self._request.dataset}: its pictures are others than when they were looked at "
                 f"(digest {self.digest[:8]}, now {facts.digest[:8]}): nothing about them may be "
-                "drawn at random; where a file was changed, touch it"
+                "drawn at random; where a file was changed, the same command reads all again"
             )
         labels = {name: np.array(one, np.int64) for name, one in facts.labels.items()}
         statistics = facts.statistics
