@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "torchvision", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "pyarrow", "safetensors")
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED_CODE = ("trainables", "search_spaces", "benchmarks/gpu")
 QUERY = "name,driver_version,memory.total,power.limit,clocks.max.sm,compute_mode,mig.mode.current"
@@ -139,3 +140,13 @@ def synchronize(device: torch.device) -> None:
     """Waits for a card; a CPU has nothing to wait for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def free_memory(device: torch.device) -> None:
+    """Gives back what no object holds, to other processes on a card too.
+
+    A trainer in a cycle of references would stay until Python happens to look for such cycles.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
-from benchmarks.gpu.machine import synchronize
+from benchmarks.gpu.machine import free_memory, synchronize
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage_file import MOST_STARTS, StageFile
 from trainables.text.table import text_table
@@ -74,6 +72,7 @@ def run_stage(stage: Stage, setting: Setting, file: StageFile) -> int:
             left += 1
         else:
             left += not _measured(cell, setting, file)
+            free_memory(setting.device)  # for the next cell, which may be of other processes
     return _conclude(stage, file, left)
 
 
@@ -92,8 +91,6 @@ def _measured(cell: Cell, setting: Setting, file: StageFile) -> bool:
             cell.key, {"failed": f"{type(problem).__name__}: {problem}", "trace": _trace(problem)}
         )
         synchronize(setting.device)  # raises where the card's context is lost, and ends the stage
-        if setting.device.type == "cuda":
-            torch.cuda.empty_cache()
         return True
     file.put(cell.key, {**found, "cell_seconds": round(time.perf_counter() - start, 2)})
     return True

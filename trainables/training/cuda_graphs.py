@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
-from collections.abc import Callable, Iterable
+import pickle
+import random
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,13 +46,60 @@ def capture_cuda_graph(
 
 
 def _capture(step: Callable[[], None], device: torch.device) -> torch.cuda.CUDAGraph:
-    side = torch.cuda.Stream(device)
-    side.wait_stream(torch.cuda.current_stream(device))
+    current = torch.cuda.current_stream(device)
+    # cuBLAS has a workspace for each stream (32 MiB on Hopper), whose address a graph keeps: one
+    # stream serves every graph of a process, except those that a caller replays beside each other,
+    # each on a stream of its own.
+    own = current != torch.cuda.default_stream(device)
+    side = current if own else _shared_stream(device)
+    side.wait_stream(current)
+    # the outer context restores the stream where a capture fails, which torch.cuda.graph does not
     with torch.cuda.stream(side):
-        for _ in range(WARM_UP_STEPS):
+        for _ in range(WARM_UP_STEPS - 1):
             step()
-    torch.cuda.current_stream(device).wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
+        with _refuse_waiting(), refuse_host_draws():
+            step()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=side):
+            step()
+    current.wait_stream(side)
     return graph
+
+
+@functools.cache
+def _shared_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
+
+
+@contextlib.contextmanager
+def _refuse_waiting() -> Iterator[None]:
+    """Within, an operation that waits for the device raises RuntimeError.
+
+    It would end a capture, too. But after a capture that failed torch 2.11 refuses every random
+    draw on the device ("Offset increment outside graph capture"), and it keeps what was allocated.
+    """
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that not every such operation is found
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+
+
+@contextlib.contextmanager
+def refuse_host_draws() -> Iterator[None]:
+    """Raises RuntimeError at the end if Python, numpy or torch drew random numbers on the host.
+
+    A graph would repeat what followed from them, such as which layers a step leaves out.
+    """
+    before = _host_generators()
+    yield
+    if _host_generators() != before:
+        raise RuntimeError("the step draws random numbers on the host, and a graph would not")
+
+
+def _host_generators() -> bytes:
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state().numpy()  # noqa: NPY002
+    return pickle.dumps(states)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def cells(setting: Setting) -> Iterator[Cell]:
     for layer in families:
         yield Cell(f"resume {layer}", 30, partial(resume, setting, layer))
     yield Cell("fallback", 10, partial(fallback, setting))
+    yield Cell("draws", 10, partial(draws, setting))
     yield Cell("memory", 120, partial(memory, setting))
 
 
@@ -159,21 +160,56 @@ def resume(setting: Setting, layer: str) -> dict[str, Any]:
 
 
 def fallback(setting: Setting) -> dict[str, Any]:
-    """A step that reads a number back cannot be recorded: it runs as it is, and says why."""
+    """Steps that a graph would change run as they are and say why; a sound one is recorded after.
+
+    One reads a number back, one draws on the host; the sound one draws on the device.
+    """
     total = torch.zeros((), device=setting.device)
+    steps: tuple[Callable[[], object], ...] = (
+        total.item,
+        lambda: torch.rand(()),
+        lambda: torch.rand((), device=setting.device),
+    )
+    reasons, counts = [], []
+    on_card = setting.device.type == "cuda"
+    stream = torch.cuda.current_stream(setting.device) if on_card else None
+    for other in steps:
+
+        def step(other: Callable[[], object] = other) -> None:
+            total.add_(1.0)
+            other()
+
+        total.zero_()
+        with fallback_reasons() as told:
+            again = capture_cuda_graph(step, [total], setting.device)
+        untouched = float(total)
+        again()
+        counts.append((untouched, float(total)))
+        reasons.append(told)
+    expected = [1, 1, 0] if on_card else [0, 0, 0]
+    same_stream = not on_card or torch.cuda.current_stream(setting.device) == stream
+    told_as_expected = [len(told) for told in reasons] == expected
+    sound = counts == 3 * [(0.0, 1.0)] and told_as_expected and same_stream
+    return {"reasons": reasons, "counts": counts, "same_stream": same_stream, "sound": sound}
+
+
+def draws(setting: Setting) -> dict[str, Any]:
+    """A replayed graph draws what a launched step draws from the same seed, and goes on from it."""
+    drawn = torch.zeros(64, device=setting.device)
 
     def step() -> None:
-        total.add_(1.0)
-        total.item()
+        drawn.copy_(F.dropout(torch.rand_like(drawn), 0.5))
 
-    with fallback_reasons() as reasons:
-        again = capture_cuda_graph(step, [total], setting.device)
-    untouched = float(total)
-    again()
-    synchronize(setting.device)
-    expected = 0 if setting.device.type == "cpu" else 1
-    sound = untouched == 0.0 and float(total) == 1.0 and len(reasons) == expected
-    return {"reasons": reasons, "sound": sound}
+    again = capture_cuda_graph(step, [drawn], setting.device)
+    found = []
+    for call in (again, step):
+        torch.manual_seed(1)  # of every device
+        for _ in range(2):
+            call()
+            found.append(drawn.tolist())
+    replayed, launched = found[:2], found[2:]
+    sound = replayed == launched and replayed[0] != replayed[1]
+    return {"replayed": replayed, "launched": launched, "sound": sound}
 
 
 def memory(setting: Setting) -> dict[str, Any]:
@@ -209,6 +245,7 @@ def summarise(found: Mapping[str, Any]) -> Summary:
         ("fp64", "bf16_on_the_cpu"),
         ("resume", "resumed_to_straight"),
         ("fallback", None),
+        ("draws", None),
         ("memory", None),
     ):
         mine = [cell for key, cell in found.items() if key.split()[0] == kind]

@@ -15,7 +15,7 @@ from benchmarks.gpu.concurrency.process_pool import process_pool
 from benchmarks.gpu.concurrency.replica_training import FusedTrainers
 from benchmarks.gpu.concurrency.streams import Streams
 from benchmarks.gpu.deviation import deviation, parameters, train_steps
-from benchmarks.gpu.machine import synchronize
+from benchmarks.gpu.machine import free_memory, synchronize
 from benchmarks.gpu.networks import at_share, some_rank
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Cell, Stage, Summary
@@ -117,9 +117,9 @@ def _by_count(
             speeds[count] = count * config.batch_size * _rate(setting, begin(trainers))
         except torch.OutOfMemoryError:
             return {"images_per_second": speeds, "ended_by": f"{OUT_OF_MEMORY} at {count}"}
-        del trainers
-        if setting.device.type == "cuda":
-            torch.cuda.empty_cache()
+        finally:
+            trainers = []
+            free_memory(setting.device)
     return {"images_per_second": speeds}
 
 

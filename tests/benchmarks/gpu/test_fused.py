@@ -1,12 +1,14 @@
 """Trainers on streams train as alone, and the table says what would be worth building."""
 
+import gc
+
 import pytest
 import torch
 
 from benchmarks.gpu.concurrency.streams import Streams
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.setting import Setting
-from benchmarks.gpu.stages.fused import equal, summarise
+from benchmarks.gpu.stages.fused import ENDLESS, equal, replicas, summarise
 from trainables.training.trainer import Trainer
 
 
@@ -20,6 +22,19 @@ def test_trainers_that_take_turns_are_what_they_would_be_alone(setting):
     assert found["deviations"] == [0.0, 0.0, 0.0]
     assert found["sound"]
     assert found["bit_equal"]
+
+
+def test_replicas_are_gone_when_the_next_number_of_them_is_made(setting):
+    config = setting.config(width=2, validation_images=0, epochs=ENDLESS)
+    gc.collect()
+    gc.disable()  # or it may come by chance
+    try:
+        found = replicas(setting, config)
+        alive = [one for one in gc.get_objects() if type(one) is Trainer]
+    finally:
+        gc.enable()
+    assert found["images_per_second"].keys() == {1, 2}
+    assert alive == []
 
 
 def test_one_that_is_finished_or_dropped_is_left_out(setting):

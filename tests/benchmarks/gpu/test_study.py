@@ -1,8 +1,11 @@
 """The study's trials are those of the plans, and its projection is of what was measured."""
 
 import json
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +15,8 @@ from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stage import Postponed
 from benchmarks.gpu.stages.study import SWEEPS, plans, projection, sample
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -47,6 +52,41 @@ def test_a_sample_times_three_networks_of_a_sweep(setting):
     found = sample(setting, plans(setting)["tensor_train"])
     assert len(found["epoch_seconds"]) == 3
     assert found["alone_seconds"] > 0
+
+
+QUEUE = """
+import sys, time
+from pathlib import Path
+
+import torch
+
+from benchmarks.gpu.concurrency.trial_queue import TrialQueue
+from benchmarks.gpu.deadline import Deadline
+from benchmarks.gpu.setting import Setting
+
+if __name__ == "__main__":
+    setting = Setting(torch.device("cpu"), True, Path(sys.argv[1]), Deadline(3600))
+    config = setting.config(epochs=1)
+    with TrialQueue(setting, [config], together=1) as queue:
+        queue.result(config)
+        print(*queue._executor._processes, flush=True)
+        time.sleep(3600)
+"""
+
+
+def test_processes_of_a_queue_end_with_a_stage_that_is_killed(tmp_path):
+    script = tmp_path / "stage.py"
+    script.write_text(QUEUE)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as stage:
+        pids = stage.stdout.readline().split()
+        stage.kill()
+    assert pids
+    until = time.monotonic() + 30
+    while alive := [pid for pid in pids if Path("/proc", pid).exists()]:
+        assert time.monotonic() < until, alive
+        time.sleep(0.1)
 
 
 def test_a_queue_runs_trials_and_postpones_what_there_is_no_time_for(setting, tmp_path):

@@ -11,11 +11,12 @@ from benchmarks.gpu.registry import STAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCK = """
+import importlib.metadata
 import sys
 
 ABSENT = set(
-    "ray tntorch tensorly tltorch typer rich msgspec optuna tenacity psutil scipy statsmodels "
-    "altair vl_convert jinja2 humanize tensorboard pynvml timm".split()
+    "ray tntorch tensorly tltorch typer rich msgspec optuna tenacity psutil scipy sklearn "
+    "statsmodels altair vl_convert jinja2 humanize tensorboard pynvml timm".split()
 )
 
 class Absent:
@@ -24,15 +25,22 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}, as on a bare machine", name=name)
 
 sys.meta_path.insert(0, Absent())
+find_distribution = importlib.metadata.distribution
+
+def distribution(name):
+    if name == "scikit-learn":  # whose file of digits is read without importing it
+        raise importlib.metadata.PackageNotFoundError(name)
+    return find_distribution(name)
+
+importlib.metadata.distribution = distribution
 """
 TRAIN = """
+from benchmarks.gpu.setting import drawn_images
 from trainables.config.train_config import TrainConfig
-from trainables.data.datasets.registry import load_dataset
-from trainables.data.sources import DataRequest
 from trainables.sizes.registry import SIZES
 from trainables.training.trainer import Trainer
 
-data = load_dataset(DataRequest("digits"))
+data = drawn_images()
 for layer in SIZES:
     rank = 2 if SIZES[layer].ranked else None
     config = TrainConfig(layer=layer, rank=rank, width=4, batch_size=64, epochs=1, dataset="digits",
