@@ -30,6 +30,7 @@ from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
 from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
+from analysis.study.confirmation import confirmed_study
 from analysis.study.outcomes import outcomes
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
@@ -229,8 +230,10 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
 
     Sizes are never compared with each other, nor are the values of a key that has more than
     ``MOST_VALUES``. Pairs without two networks of equal size are left out, and so are arms whose
-    only runs are those they were tuned on.
+    only runs are those they were tuned on. A confirmation is of what was named, and has none.
     """
+    if confirmed_study(study) is not None:
+        return []
     named = next(
         (question for question in questions(study.space) if isinstance(question, Contrast)), None
     )

@@ -90,6 +90,17 @@ def test_every_question_that_chooses_is_answered_by_its_confirmation(tmp_path, n
     assert answer.verdict != "cannot_say"
     assert answer.n == len(plan.trials)
     assert any(claim.words.startswith(f"{name} had said: ") for claim in others)
+    assert not any("no runs on fresh seeds" in claim.words for claim in others)
+
+
+def test_a_confirmation_of_each_family_compares_nothing_that_was_not_retrained(tmp_path) -> None:
+    searched(tmp_path, "equal_budget")
+    plan = confirmation(tmp_path, "equal_budget", confirm_what="families")
+    folder = write_ledger(tmp_path / "equal_budget-confirm", *ended(plan, tested=True))
+    document(folder, plan.space, confirm=4)
+    said = claims(load_study(folder))
+    assert said
+    assert not any("against layer" in claim.words for claim in said)
 
 
 def test_an_untuned_contrast_is_confirmed_as_a_whole(tmp_path) -> None:
