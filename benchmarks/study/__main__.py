@@ -40,6 +40,8 @@ BORROWING = {
     "c_decays": ("c_tucker",),
     "d_decays": ("d_families", "d_rates", "d_dense"),
     "d_one_percent_rates": ("d_one_percent",),
+    "b_decays-confirm": ("d_families-confirm",),
+    "c_tucker-confirm": ("d_families-confirm",),
     "d_all_rates": ("d_families", "d_rates", "d_dense", "b_tensor_train", "c_tucker"),
 }
 """The studies whose trials of the same ids a later one takes over."""
