@@ -187,3 +187,42 @@ def test_unequal_classes_are_worth_a_word(pictures) -> None:
     forget()
     told = " ".join(data_notes(request))
     assert "30 training images of '1', 10 of '0'; metric=balanced_accuracy" in told
+
+
+NAMED_AS_READ = """
+from pathlib import Path
+import numpy as np
+
+class Pictures:
+    def __init__(self, first, count):
+        self.first, self.count = first, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        return np.load(Path(PLACE) / f"{self.first + number:03}.npy"), number % 3
+
+def load():
+    return Pictures(0, 100), Pictures(100, 50)
+"""
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_file_that_no_sample_names_is_seen_to_change(
+    pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: bool
+) -> None:
+    """Else a study would go on with the pictures of before, or train on them."""
+    if mapped:
+        monkeypatch.setattr(pixel_cache, "IN_MEMORY_BYTES", 1000)
+    request = pictures()
+    folder = tmp_path / "files"
+    (tmp_path / "pictures.py").write_text(NAMED_AS_READ.replace("PLACE", repr(str(folder))))
+    before, checksum = content_digest(request), load_dataset(request).checksum
+    forget()
+    assert content_digest(request) == before
+    unsampled = folder / "052.npy"
+    np.save(unsampled, 255 - np.load(unsampled))
+    forget()
+    assert content_digest(request) != before
+    assert load_dataset(request).checksum != checksum

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.files.file_state import file_state
+from trainables.sizes.read_files import files_read
 
 SAMPLED = 32
 """Items of each part that are read: a program that was changed shows in the first of them."""
@@ -19,7 +20,8 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
     """A digest of the parts' objects, of a few of their items, and of the files in some folders.
 
     Everything that pickle stores of an object counts: arrays, labels, names of files. Files that it
-    names, and those of the folders, count by size and time of change.
+    names, those of the folders, and those beside the files that the items were read from count by
+    size and time of change.
 
     Args:
         parts: data sets or pairs of arrays, by name.
@@ -29,6 +31,7 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
         32 hex digits; None where an object cannot be pickled: every picture must then be read.
     """
     digest = hashlib.blake2b(digest_size=16)
+    beside: set[Path] = set()
     try:
         for name, part in parts.items():
             digest.update(f"{name} {len(part)}\n".encode())
@@ -36,14 +39,30 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
             if not isinstance(part, (tuple, list)):
                 count = len(part)
                 rows = sorted({round(row * (count - 1) / SAMPLED) for row in range(SAMPLED + 1)})
-                for row in rows if count else ():
-                    _Pickler(digest).dump(part[row])
+                with files_read() as opened:
+                    for row in rows if count else ():
+                        _Pickler(digest).dump(part[row])
+                beside |= _files_beside(opened)
     except Exception:  # of a person's own classes: reading every picture will tell what is wrong
         return None
     for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             digest.update(_state(path))
+    for path in sorted(beside):
+        digest.update(_state(path))
     return digest.hexdigest()
+
+
+def _files_beside(opened: set[Path]) -> set[Path]:
+    """The files of the same kinds in the same folders, or in all folders beside those.
+
+    A data set may make a file's name as it reads it: other pictures lie where the sampled ones do.
+    """
+    folders, kinds = {path.parent for path in opened}, {path.suffix for path in opened}
+    parents = {folder.parent for folder in folders}
+    if len(folders) > 1 and len(parents) == 1:  # a folder for each class
+        folders = {path for parent in parents for path in parent.iterdir() if path.is_dir()}
+    return {path for folder in folders for path in folder.iterdir() if path.suffix in kinds}
 
 
 def _state(path: str | Path) -> bytes:
