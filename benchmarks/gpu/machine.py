@@ -96,10 +96,12 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def peaks(device: torch.device) -> dict[str, float]:
     """TFLOP/s of matrix products by number format, and GB/s read and written by a copy.
 
-    The highest of several groups of calls: what the card can do, not what it does under load.
+    Measured once in a process. The highest of several groups of calls: what the card can do, not
+    what it does under load.
     ``tf32`` is what fp32 convolutions use where ``torch.backends.cudnn.allow_tf32`` says so.
     """
     found = {f"{name}_tflops": _matmul(device, name) for name in DTYPES}

@@ -68,11 +68,10 @@ def run_stage(stage: Stage, setting: Setting, file: StageFile) -> int:
             continue
         if file.starts(cell.key) >= MOST_STARTS:
             file.put(cell.key, {"failed": f"begun {MOST_STARTS} times and never ended"})
-        elif setting.deadline.left < cell.seconds:
-            left += 1
-        else:
-            left += not _measured(cell, setting, file)
+        elif setting.deadline.left >= cell.seconds and _measured(cell, setting, file):
             free_memory(setting.device)  # for the next cell, which may be of other processes
+        else:
+            left += 1
     return _conclude(stage, file, left)
 
 

@@ -48,8 +48,8 @@ def cells(setting: Setting) -> Iterator[Cell]:
     yield Cell("streams equal training alone", 30, partial(equal, setting))
     for name, keys in list(networks(setting).items())[: setting.pick(4, 1)]:
         config = setting.config(**{**keys, "validation_images": 0, "epochs": ENDLESS})
-        yield Cell(f"{name}: streams", 60, partial(streams, setting, config))
-        yield Cell(f"{name}: replicas", 90, partial(replicas, setting, config))
+        yield Cell(f"{name}: streams", 150, partial(streams, setting, config))
+        yield Cell(f"{name}: replicas", 150, partial(replicas, setting, config))
         for service in (False, True):
             label = "processes with MPS" if service else "processes"
             yield Cell(f"{name}: {label}", 120, partial(processes, setting, config, service))
