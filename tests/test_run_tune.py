@@ -293,4 +293,5 @@ def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, what: str) -> None:
         done = subprocess.run(
             command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
         )
-    assert (done.returncode, done.stderr) == (2, "error: No space left on device; make room\n")
+    told = "error: standard output: No space left on device; make room\n"
+    assert (done.returncode, done.stderr) == (2, told)

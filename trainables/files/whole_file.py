@@ -14,8 +14,9 @@ def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator
     """Yields a draft beside ``path`` to write to, and renames it to ``path`` at the end.
 
     Several processes may write the same file: each has its own draft, and the last rename wins. An
-    exception removes the draft. The folder must exist. ``stem`` is part of the draft's name, by
-    default that of ``path``. A ``durable`` file survives a loss of power.
+    exception removes the draft, and an OSError names the file. The folder must exist. ``stem`` is
+    part of the draft's name, by default that of ``path``. A ``durable`` file survives a loss of
+    power.
     """
     draft = path.with_name(f".{stem or path.name}.{secrets.token_hex(4)}")
     try:
@@ -24,9 +25,18 @@ def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator
             rename_durably(draft, path)
         else:
             draft.replace(path)
-    except BaseException:
+    except BaseException as problem:
         draft.unlink(missing_ok=True)
+        name_file(problem, path, draft)
         raise
+
+
+def name_file(problem: BaseException, name: object, draft: Path | None = None) -> None:
+    """Names the file in a system's error that names none, as those of writing, or its draft."""
+    if not isinstance(problem, OSError) or problem.errno is None:
+        return
+    if problem.filename is None or str(problem.filename) == str(draft):
+        problem.filename = str(name)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -46,5 +56,8 @@ def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as problem:
+        name_file(problem, path)
+        raise
     finally:
         os.close(descriptor)

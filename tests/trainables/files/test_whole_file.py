@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainables.files.whole_file import write_whole
+from trainables.files.whole_file import whole_file, write_whole
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -20,3 +20,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path):
         write_whole(path, "half \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    path = tmp_path / "a.json"
+
+    def write():
+        with whole_file(path) as draft:
+            draft.symlink_to("/dev/full")
+            draft.write_bytes(b"x")
+
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_told_with_the_file_not_its_draft(tmp_path):
+    path = tmp_path / "none" / "a.json"
+    with pytest.raises(FileNotFoundError, match=f"'{path}'"):
+        write_whole(path, "x")
