@@ -143,13 +143,9 @@ class CifarTrainable(tune.Trainable):
         self._checkpoints = TrialCheckpoints(job)
         self._unreported = []
         self._checkpoints.restore(self._trainer)
-        self._reported = min(job.known_epochs, self._trainer.epochs_done)
-        log.info(
-            "attempt %d starts after epoch %d on %s",
-            job.attempt,
-            self._trainer.epochs_done,
-            self._device,
-        )
+        done = self._trainer.epochs_done
+        self._reported = min(job.known_epochs, done)
+        log.info("attempt %d starts after epoch %d on %s", job.attempt, done, self._device)
 
     def _train(self) -> dict[str, Any]:
         """Trains to the next report."""
@@ -268,9 +264,13 @@ class CifarTrainable(tune.Trainable):
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Within, explains an out-of-memory error of the device."""
+        """Within, explains an out-of-memory error of the device, and a call of sys.exit."""
         try:
             yield
+        except SystemExit as problem:  # a worker that it ends may be bad luck
+            if hasattr(problem, "ray_terminate_msg"):  # Ray's own, of SIGTERM
+                raise
+            raise RuntimeError(f"the network's code called sys.exit({problem.code!r})") from problem
         except torch.OutOfMemoryError as problem:
             free, total = torch.cuda.mem_get_info()
             peak = torch.cuda.max_memory_allocated()

@@ -177,6 +177,16 @@ def test_a_job_whose_name_is_not_its_configurations_is_refused(worker, job):
         worker(job() | {"trial_id": "dense-1M"})
 
 
+def test_code_that_calls_sys_exit_raises_and_what_ray_ends_does_end(worker, job):
+    """Ray takes a worker that exits for lost, and its trial would be tried six times."""
+    trial, of_ray = worker(job()), SystemExit(1)
+    of_ray.ray_terminate_msg = "The process receives a SIGTERM."
+    with pytest.raises(RuntimeError, match=r"sys\.exit\(3\)"), trial._explained():
+        sys.exit(3)
+    with pytest.raises(SystemExit), trial._explained():
+        raise of_ray
+
+
 def test_the_log_has_a_line_an_epoch_of_its_own_trial_only(worker, job, tiny, tmp_path):
     logs = [tmp_path / "first", tmp_path / "second"]
     reused = worker(job(worker_log=str(logs[0])))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from trainables.text.error_words import error_words
+
 OURS = Path(__file__).resolve().parents[1]
 
 
@@ -16,7 +18,7 @@ class NetworkError(ValueError):
 
 def words_of(problem: BaseException) -> str:
     """The first line of an error that is not empty."""
-    lines = f"{type(problem).__name__}: {problem}".splitlines()
+    lines = error_words(problem).splitlines()
     return next((line for line in lines if line.strip()), type(problem).__name__)
 
 

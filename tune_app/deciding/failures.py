@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import re
 import traceback
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.record.rows import FailureKind
+from trainables.text.error_words import error_text
 from tune_app.record.history import LOST, WAITED_FOR, TrialHistory
 
 _NAMES: dict[str, FailureKind] = {
@@ -47,6 +49,14 @@ _SETUP = "error raised in its creation task"
 _HOPELESS = re.compile(
     r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError)(?::|$)", re.MULTILINE
 )
+_OF_THE_CODE = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
+    *(SyntaxError, TypeError, ValueError, Warning),
+)
+"""Python's own errors that are no machine's, whatever words a program puts into them."""
+_MOST_TEXT = 20_000
+_MOST_SUMMARY = 500
+"""Characters that are kept of an error's text, and shown of its last line."""
 _NODE_WORDS = ("its node has died", "node was terminated", "node has crashed", "owner has died")
 
 
@@ -65,38 +75,63 @@ class Failure:
     @property
     def summary(self) -> str:
         """The last line of the traceback that says something."""
-        lines = [line.strip() for line in self.error.splitlines() if line.strip()]
-        return lines[-1] if lines else self.kind
+        return last_line(self.error) or self.kind
+
+
+def last_line(error: str) -> str:
+    """The last line of a traceback that says something; "" where none does."""
+    lines = (line.strip() for line in reversed(error.splitlines()))
+    said = next((line for line in lines if any(map(str.isalnum, line))), "")
+    return said if len(said) <= _MOST_SUMMARY else f"{said[:_MOST_SUMMARY]}…"
 
 
 def classify(error: BaseException) -> Failure:
     """Names the kind of failure, looking through the wrappers that Ray puts around an error."""
-    text = "".join(traceback.format_exception(error)) if error.__traceback__ else str(error)
+    text = "".join(traceback.format_exception(error)) if error.__traceback__ else error_text(error)
+    return Failure(_kind(error, text), _for_the_record(text))
+
+
+def _kind(error: BaseException, text: str) -> FailureKind:
     for cause in _causes(error):
+        said = error_text(cause)
+        if type(cause).__module__ == "builtins" and isinstance(cause, _OF_THE_CODE):
+            return "exception"
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Failure("full_disk", text)
+            return "full_disk"
         if getattr(cause, "preempted", False):  # Ray's, of an actor whose node was drained
-            return Failure("drained_node", text)
-        if _SETUP in str(cause):
-            return classify_text(text)
-        if LOW_MEMORY in str(cause):
-            return Failure("low_memory", text)
+            return "drained_node"
+        if _SETUP in said:
+            return _kind_in_text(text)
+        if LOW_MEMORY in said:
+            return "low_memory"
         for kind in type(cause).__mro__:
             if kind.__name__ in _NAMES:
-                return Failure(_node_or_worker(_NAMES[kind.__name__], cause), text)
-        if (kind_by_text := _kind_in_text(str(cause))) != "exception":
-            return Failure(kind_by_text, text)
-    return Failure("exception", text)
+                return _node_or_worker(_NAMES[kind.__name__], said)
+        if (kind_by_text := _kind_in_text(said)) != "exception":
+            return kind_by_text
+    return "exception"
+
+
+def _for_the_record(text: str) -> str:
+    """What a record can hold of a text: UTF-8, and both ends where it is too long to be read."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    half = _MOST_TEXT // 2
+    return text if len(text) <= _MOST_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def classify_text(text: str) -> Failure:
     """The same for an error of which only the text is left."""
-    return Failure(_kind_in_text(text), text)
+    return Failure(_kind_in_text(text), _for_the_record(text))
 
 
 def _kind_in_text(text: str) -> FailureKind:
     text = text.rpartition(_SETUP)[2]  # all of it where nothing went wrong in a set-up
-    error_names = set(re.findall(r"^(?:[\w.]+\.)?(\w+): ", text, re.MULTILINE)) & _NAMES.keys()
+    text = re.sub(r"^[ \t].*", "", text, flags=re.MULTILINE)  # files and lines of a traceback
+    raised = re.findall(r"^(?:[\w.]+\.)?(\w+)(?:: |$)", text, re.MULTILINE)
+    last = getattr(builtins, raised[-1], None) if raised else None
+    if isinstance(last, type) and issubclass(last, _OF_THE_CODE):
+        return "exception"
+    error_names = set(raised) & _NAMES.keys()
     by_name = next((kind for name, kind in _NAMES.items() if name in error_names), None)
     by_words = next((kind for words, kind in _WORDS if words in text), None)
     return by_words or by_name or "exception"
@@ -112,8 +147,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     yield from reversed(chain)
 
 
-def _node_or_worker(kind: FailureKind, error: BaseException) -> FailureKind:
-    lost_with_node = kind == "lost_worker" and any(words in str(error) for words in _NODE_WORDS)
+def _node_or_worker(kind: FailureKind, said: str) -> FailureKind:
+    lost_with_node = kind == "lost_worker" and any(words in said for words in _NODE_WORDS)
     return "lost_node" if lost_with_node else kind
 
 

@@ -11,9 +11,9 @@ import ray
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig, table_texts
 from tune_app.command.errors import UsageError
+from tune_app.deciding.failures import last_line
 from tune_app.engine.gpu_share import ShareMeasurement
 from tune_app.nodes.ray_internals import host_of_error
-from tune_app.session.retry_report import last_line
 
 if TYPE_CHECKING:
     from trainables.training.trainer import Trainer

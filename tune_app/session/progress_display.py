@@ -17,9 +17,10 @@ from trainables.config.metrics import score
 from trainables.text.duration import format_duration
 from trainables.text.table import WIDTH
 from tune_app.command.output import LOG
+from tune_app.deciding.failures import last_line
 from tune_app.planning.plan import PlannedTrial
 from tune_app.record.history import History, best_on_record
-from tune_app.session.retry_report import RetryReport, last_line
+from tune_app.session.retry_report import RetryReport
 
 REFRESH_SECONDS = 0.5
 LOOKING_SHARE = 50  # of the time that passes, what goes into looking for the best is one part

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tune_app.command.output import LOG
+from tune_app.deciding.failures import last_line
 from tune_app.record.history import TrialHistory
 
 QUIET_SECONDS = 2.0
@@ -80,8 +81,3 @@ def _where(kind: str, *, one: bool) -> str:
     if kind == "unfit_node":
         return "elsewhere"
     return "from its last checkpoint" if one else "from their last checkpoints"
-
-
-def last_line(error: str) -> str:
-    """The last line of a traceback that says something; "" where none does."""
-    return next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")

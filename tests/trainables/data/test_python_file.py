@@ -185,6 +185,11 @@ def load():
             ITEMS.format("{'image': 1, 'label': number % 3}"),
             r"train\[0\]: an item must be a pair .*got a dict with the keys image, label",
         ),
+        (ITEMS.format("exit(0), 1"), r"train\[0\]: SystemExit: 0"),  # not the command's end
+        (
+            "class Odd(Exception):\n    def __str__(self): 1 / 0\ndef load():\n    raise Odd",
+            r"pictures.py, line 11: Odd: ",
+        ),
         (ITEMS.format("1, number % 3, 'x'"), r"an item must be a pair .*got a tuple of 3"),
         (
             "def load():\n    a, b = draw(9)\n    return (a, np.eye(3)[b]), (a, b)",

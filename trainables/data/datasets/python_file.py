@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.sources import DataRequest, DatasetError, existing_dir
+from trainables.text.error_words import error_words
 
 # numpy, and what the file imports, are imported where such a data set is asked for
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _raised(request: DataRequest, path: Path, problem: BaseException) -> str:
         if frame.filename == str(path)
     ]
     where = f"{path}, line {lines[-1]}" if lines else str(path)
-    return f"{request.dataset}: {where}: {type(problem).__name__}: {problem}"
+    return f"{request.dataset}: {where}: {error_words(problem)}"
 
 
 PYTHON_FILE = DataSource(

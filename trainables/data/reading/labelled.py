@@ -15,6 +15,7 @@ from trainables.data.reading.image_check import with_bar
 from trainables.data.reading.image_file import UnreadableImage, to_rgb
 from trainables.data.reading.resize import RESIZES
 from trainables.data.sources import DatasetError
+from trainables.text.error_words import error_words
 from trainables.text.table import shorten
 
 NAMED = 5
@@ -111,8 +112,8 @@ def pairs_of(part: Any, what: str) -> Any:
         )
     try:
         len(part)
-    except Exception as problem:  # a user's class may raise anything
-        said = f"{type(problem).__name__}: {problem}"
+    except (Exception, SystemExit) as problem:  # a user's class may raise anything
+        said = error_words(problem)
         raise DatasetError(f"{what} does not say how many images it has: {said}") from problem
     return part
 
@@ -134,8 +135,8 @@ def _pair(pairs: Any, number: int) -> tuple[Any, Any]:
     """One item; raises DatasetError for what somebody's own code raises, and for no pair."""
     try:
         item = pairs[number]
-    except Exception as problem:  # a user's class may raise anything
-        raise DatasetError(f"{type(problem).__name__}: {problem}") from problem
+    except (Exception, SystemExit) as problem:  # a user's class may raise anything
+        raise DatasetError(error_words(problem)) from problem
     if not isinstance(item, (tuple, list)) or len(item) != 2:
         got = type(item).__name__
         got += f" of {len(item)}" if isinstance(item, (tuple, list)) else ""

@@ -43,7 +43,7 @@ def source_digest(parts: dict[str, Any], places: list[Path]) -> str | None:
                     for row in rows if count else ():
                         _Pickler(digest).dump(part[row])
                 beside |= _files_beside(opened)
-    except Exception:  # of a person's own classes: reading every picture will tell what is wrong
+    except (Exception, SystemExit):  # of somebody's code: reading every picture tells what it is
         return None
     for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:

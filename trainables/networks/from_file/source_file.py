@@ -16,6 +16,7 @@ from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
 from trainables.networks.trace import Make
 from trainables.sizes.read_files import is_checksum
+from trainables.text.error_words import error_words
 from trainables.text.suggestion import did_you_mean
 
 PACKAGE = "__init__.py"
@@ -65,7 +66,7 @@ def takes(function: Callable[..., object], argument: str) -> bool:
 
 
 def _words(problem: BaseException) -> str:
-    text = f"{type(problem).__name__}: {problem}"
+    text = error_words(problem)
     if isinstance(problem, ModuleNotFoundError):
         text += (
             "; a network's file imports installed packages, and what lies in its own folder by "
