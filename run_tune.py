@@ -12,6 +12,7 @@ from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__" or sys.argv[0].endswith("ranktune")):
     from collections.abc import Sequence
+    from dataclasses import replace
     from functools import partial
 
     from analysis.record.record import RecordError
@@ -20,7 +21,7 @@ with Starting(program=__name__ == "__main__" or sys.argv[0].endswith("ranktune")
     from trainables.data.sources import DatasetError
     from trainables.text.printable import escape_unknown_characters
     from tune_app.command.command_line import parse_options
-    from tune_app.command.errors import UsageError, os_errors_as_usage
+    from tune_app.command.errors import StorageUnusableError, UsageError, os_errors_as_usage
     from tune_app.command.options import RunOptions
     from tune_app.command.output import log_lines, log_to, print_line, terminal
     from tune_app.command.programs import PROGRAMS, run_program
@@ -86,6 +87,8 @@ def planned(options: RunOptions) -> tuple[RunOptions, Plan]:
     except (UsageError, SpaceError) as wrong:
         from tune_app.preview.preflight import problems_without_a_plan
 
+        if isinstance(wrong, StorageUnusableError):
+            options = replace(options, storage=None)
         raise UsageError(
             dict.fromkeys([*wrong.problems, *problems_without_a_plan(options)])
         ) from None

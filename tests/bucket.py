@@ -37,8 +37,9 @@ class Bucket:
     """One bucket, named "bucket".
 
     ``fault`` is "" (it works), "refuses" (connections are closed), "hangs" (nothing is answered),
-    "503", "removes nothing" (so are requests that remove), "404" (there is no bucket), "full"
-    (requests that write are answered with 507), or "page" (a proxy answers all with one page).
+    "503", "changes" (what is read has 0 for o), "removes nothing" (so are requests that remove),
+    "404" (there is no bucket), "full" (requests that write are answered with 507), or "page" (a
+    proxy answers all with one page).
     Every request takes ``seconds`` more.
     """
 
@@ -106,4 +107,10 @@ class Bucket:
     def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
-                client.sendall(data)
+                client.sendall(_changed(data) if self.fault == "changes" else data)
+
+
+def _changed(data: bytes) -> bytes:
+    """A piece of an answer; its head, if that is within, stays as it is."""
+    head, end, body = data.partition(b"\r\n\r\n") if data.startswith(b"HTTP/") else (b"", b"", data)
+    return head + end + body.replace(b"o", b"0")

@@ -1,4 +1,4 @@
-"""Ctrl-C in a program without its own handler: prints "interrupted", returns an exit code.
+"""How a program ends: Ctrl-C prints "interrupted", and nothing waits for a call that hangs.
 
 Imports only modules that Python has loaded at its start.
 """
@@ -13,6 +13,7 @@ if not TYPE_CHECKING:  # signal itself imports enum and functools: ten times all
     import _signal as signal
 else:  # typing, too, would take milliseconds
     import signal
+    import threading
     from collections.abc import Callable
     from types import FrameType
     from typing import ParamSpec
@@ -22,9 +23,15 @@ else:  # typing, too, would take milliseconds
 INTERRUPTED = 130
 """The exit code, by the convention of shells: 128 plus the signal's number."""
 
+HUNG: list[threading.Thread] = []
+"""Threads with calls that were given up: libraries would wait for them at the process's end."""
+
 
 def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Wraps a program's main function so that Ctrl-C ends it without a traceback."""
+    """Wraps a program's main function so that Ctrl-C ends it without a traceback.
+
+    A program with a call that hangs (to S3, say, which is tried for two minutes) ends at once.
+    """
 
     def run(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> int:
         is_program = signal.getsignal(signal.SIGINT) is exit_interrupted
@@ -41,6 +48,8 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
             code = main(*arguments, **keywords)
             if is_program and signal.getsignal(signal.SIGINT) is interrupt:
                 signal.signal(signal.SIGINT, exit_interrupted)
+            if is_program and any(thread.is_alive() for thread in HUNG):
+                _exit_without_waiting(code)
             return code
         except KeyboardInterrupt:
             pass
@@ -55,6 +64,15 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
 
     run.__doc__ = main.__doc__
     return run
+
+
+def _exit_without_waiting(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # closed, or there is none
+            continue
+    os._exit(code)
 
 
 def exit_interrupted(number: int, frame: FrameType | None = None) -> None:

@@ -271,6 +271,9 @@ LOCAL_FOLDERS = {
 
 def _uris_for_folders(given: dict[str, Any]) -> Iterable[str]:
     """URIs where a local folder is expected; ``Path`` has removed one of their two slashes."""
+    storage = str(given["storage"] or "")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", storage):
+        yield f"--storage {storage}: a URI has two slashes, {storage.replace(':/', '://', 1)}"
     for key, advice in LOCAL_FOLDERS.items():
         for path in given[key] if isinstance(given[key], list) else [given[key]]:
             if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):

@@ -17,6 +17,10 @@ class UsageError(ValueError):
         super().__init__("\n".join(self.problems))
 
 
+class StorageUnusableError(UsageError):
+    """The place of ``--storage`` cannot be used; it need not be asked again."""
+
+
 @contextmanager
 def os_errors_as_usage() -> Iterator[None]:
     """Turns an OSError before the start into a usage error."""

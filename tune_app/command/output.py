@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -64,6 +65,21 @@ def log_to(show: Callable[[str], object]) -> Iterator[None]:
     finally:
         LOG.removeHandler(handler)
         LOG.setLevel(level)
+
+
+SILENCE_SECONDS = 10.0
+
+
+@contextmanager
+def told_if_slow(text: str, *values: object) -> Iterator[None]:
+    """Logs a line if what is within takes ten seconds: nobody is to wait without a word."""
+    timer = threading.Timer(SILENCE_SECONDS, LOG.info, (text, *values))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class LineHandler(logging.Handler):

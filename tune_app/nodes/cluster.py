@@ -7,7 +7,6 @@ import logging
 import os
 import stat
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from trainables.config.installation import child_environment
 from trainables.files.user_cache import home
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.errors import UsageError
-from tune_app.command.output import LOG
+from tune_app.command.output import told_if_slow
 from tune_app.machine.cluster_address import address_problem
 from tune_app.machine.resources import Node
 from tune_app.nodes.liveness import forget_head, watch_head
@@ -65,9 +64,6 @@ attempt costs another start."""
 
 JOIN_SECONDS = 120.0
 """Time limit for joining a cluster, which Ray does not have."""
-
-TOLD_SECONDS = 10.0
-"""After this time a line says what is waited for."""
 
 IDLE_SECONDS = 60
 """How long a ready worker waits for its trial. Ray's default is 1 s, after which it ends the worker
@@ -156,13 +152,8 @@ def _join(address: str) -> None:
         head = head_address(address)
         if problem_text := address_problem(address, head):
             raise UsageError([problem_text])
-        text = "waiting for the Ray cluster at %s, up to %.0f s"
-        told = threading.Timer(TOLD_SECONDS, LOG.info, (text, head, JOIN_SECONDS))
-        told.start()
-        try:
+        with told_if_slow("waiting for the Ray cluster at %s, up to %.0f s", head, JOIN_SECONDS):
             within(JOIN_SECONDS, partial(_connect, head))
-        finally:
-            told.cancel()
     except UsageError:
         raise
     except (OSError, ValueError, RuntimeError) as problem:

@@ -31,9 +31,11 @@ from trainables.data.sources import (
     existing_dir,
     misfit,
 )
+from trainables.files.filesystem import NotStoredError
 from trainables.files.storage import is_uri
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
+from tune_app.command.output import told_if_slow
 from tune_app.machine.cluster_address import address_problem, loopback_problem
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.resources import Node, choose_resources, slots
@@ -44,7 +46,9 @@ from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
 from tune_app.preview.ways_in import ways_in
 from tune_app.record.paths import study_paths
-from tune_app.record.storage import StorageFolder
+from tune_app.record.storage import StorageFolder, named_place, without_secrets
+
+WAITING = "waiting for the storage %s"
 
 
 def check_start(plan: Plan, options: RunOptions) -> None:
@@ -107,10 +111,12 @@ def storage_problems(storage: str) -> list[str]:
         return folder_problems(Path(storage).expanduser().absolute(), 0, "--storage")
     probe = f".probe-{secrets.token_hex(8)}"
     try:
-        folder = StorageFolder(storage)
-        folder.write(probe, probe.encode())
-        folder.read(probe)
-        folder.remove(probe)
+        with told_if_slow(WAITING, named_place(storage)):
+            folder = StorageFolder(storage)
+            folder.write(probe, probe.encode())
+            if folder.read(probe) != probe.encode():
+                raise NotStoredError("what was written there comes back changed")
+            folder.remove(probe)
     except (OSError, ValueError, NotImplementedError) as problem:  # the latter two: an invalid URI
         return [storage_problem(storage, problem)]
     return []
@@ -119,8 +125,11 @@ def storage_problems(storage: str) -> list[str]:
 def storage_problem(storage: str, problem: Exception) -> str:
     """A storage's error, and what to give instead."""
     reason = str(problem).partition("\n")[0]
-    advice = "name a folder, or a bucket that exists and that you may write to"
-    return f"--storage {storage} cannot be used: {reason}; {advice}"
+    advice = (
+        "name a folder, or a bucket that exists and answers, with valid keys that may list, read, "
+        "write and remove there"
+    )
+    return f"--storage {without_secrets(storage)} cannot be used: {reason}; {advice}"
 
 
 def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:

@@ -90,6 +90,7 @@ class Lease:
 
     Raises:
         LeaseHeldError: on entering, when another driver holds the study.
+        OSError: on entering, when its place does not hold what is written there.
     """
 
     def __init__(
@@ -152,7 +153,12 @@ class Lease:
             (write or self._folder.write)(LEASE, self._encoded())
 
     def _lose_race(self) -> None:
-        raise LeaseHeldError(self.place, self._read() or self._holder())
+        if (holder := self._read()) is None:
+            time.sleep(min(0.3, self.renew))  # the other driver may be writing it
+            holder = self._read()
+        if holder is None or holder.token == self._token:
+            raise NotStoredError(f"{LEASE} does not hold what was just written to it")
+        raise LeaseHeldError(self.place, holder)
 
     def _keep(self) -> None:
         while not self._leaving.wait(self.renew):

@@ -15,15 +15,15 @@ from analysis.record.rows import AnyRow, Opened
 from search_spaces.grammar.space import SearchSpace
 from trainables.files.storage import join
 from trainables.files.whole_file import write_whole
-from tune_app.command.errors import UsageError
+from tune_app.command.errors import StorageUnusableError, UsageError
 from tune_app.command.options import RunOptions
-from tune_app.command.output import LOG
+from tune_app.command.output import LOG, told_if_slow
 from tune_app.planning.confirm import confirm_options
-from tune_app.preview.preflight import storage_problem
+from tune_app.preview.preflight import WAITING, storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, free_aside, study_paths, until_now
 from tune_app.record.shared_record import RECORD, SharedRecord, SharedRecordError, shared_part
-from tune_app.record.storage import StorageFolder, without_secrets
+from tune_app.record.storage import StorageFolder, named_place, without_secrets
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
 from tune_app.record.study_index import IndexEntry, StudyIndex
 from tune_app.study.storage_owner import has_owner, write_owner
@@ -44,7 +44,7 @@ def storage_errors_as_usage(storage: str) -> Iterator[None]:
             [f"the record in {place} is damaged: {problem}; --fresh starts another study"]
         ) from problem
     except (OSError, ValueError, NotImplementedError) as problem:
-        raise UsageError([storage_problem(storage, problem)]) from problem
+        raise StorageUnusableError([storage_problem(storage, problem)]) from problem
 
 
 def bring_home(paths: StudyPaths, options: RunOptions) -> None:
@@ -59,7 +59,8 @@ def bring_home(paths: StudyPaths, options: RunOptions) -> None:
     if paths.ledger.is_file():
         _check_id(paths, options)
         return
-    with storage_errors_as_usage(options.storage):
+    waiting = told_if_slow(WAITING, named_place(options.storage))
+    with storage_errors_as_usage(options.storage), waiting:
         index = StudyIndex(StorageFolder(options.storage))
         entry = _chosen(paths, options, index.find(paths.folder.name))
         if entry is not None:
@@ -86,7 +87,7 @@ def catch_up(paths: StudyPaths, storage: str) -> None:
     """
     if not paths.ledger.is_file():
         return
-    with storage_errors_as_usage(storage):
+    with storage_errors_as_usage(storage), told_if_slow(WAITING, named_place(storage)):
         record = SharedRecord(StorageFolder(storage))
         segments = record.segments()
         if len(shared_part(segments, paths.ledger)) == len(segments):

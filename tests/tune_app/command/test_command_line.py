@@ -95,6 +95,11 @@ def test_every_field_has_an_option() -> None:
     assert {renamed.get(name, name) for name in options} == fields - {"command"}
 
 
+def test_a_uri_with_one_slash_is_not_taken_for_a_folder() -> None:
+    (told,) = problems("--space=tucker", "--storage=s3:/b/x")
+    assert told == "--storage s3:/b/x: a URI has two slashes, s3://b/x"
+
+
 def test_a_uri_where_a_folder_is_meant_is_told_with_what_to_name() -> None:
     told = problems(
         *shlex.split(

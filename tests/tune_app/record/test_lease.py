@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
+from trainables.files.filesystem import NotStoredError
 from trainables.files.study_folder import LEASE
 from tune_app.record import lease as lease_module
 from tune_app.record.lease import STALE_SECONDS, Holder, Lease, LeaseHeldError
@@ -212,6 +213,13 @@ def test_a_damaged_lease_holds_nobody(tmp_path, content):
     (tmp_path / LEASE).write_bytes(content)
     with Lease(tmp_path, renew=0.05):
         assert read_holder(tmp_path).pid == os.getpid()
+
+
+def test_a_storage_that_gives_back_something_else_names_no_driver(bucket):
+    bucket.fault = "changes"
+    with pytest.raises(NotStoredError, match="does not hold what was just written"):
+        Lease(bucket.uri("changes"), renew=0.05).__enter__()
+    bucket.fault = ""
 
 
 def test_a_storage_holds_it_too_and_its_outage_loses_nothing(bucket):

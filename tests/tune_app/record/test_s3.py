@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -132,7 +135,37 @@ def test_a_bucket_that_is_not_there_is_one_message_and_nothing_starts(bucket, tm
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: --storage s3://")
     assert "cannot be used: the bucket no-such-bucket does not exist; name a folder" in line
+    assert "secret" not in line
     assert not results.exists()
+
+
+def test_a_bucket_that_hangs_is_told_once_and_the_process_ends(bucket, tmp_path):
+    """The library goes on asking for two minutes, and would not let the process end before."""
+    script = Path(run_tune.__file__)
+    command = ["--space", "quickstart", "--results-dir", str(tmp_path), "--storage"]
+    bucket.fault = "hangs"
+    try:
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, str(script), *command, bucket.uri("runs")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert time.monotonic() - began < 80
+    finally:
+        bucket.fault = ""
+    assert done.returncode == 2
+    waiting, told = done.stderr.splitlines()
+    assert waiting == "waiting for the storage s3://bucket/runs"
+    assert "cannot be used: no answer within 30 s; name a folder" in told
+
+
+def test_a_bucket_that_gives_back_something_else_is_refused(bucket):
+    bucket.fault = "changes"
+    (problem,) = storage_problems(bucket.uri("changes"))
+    bucket.fault = ""
+    assert "cannot be used: what was written there comes back changed" in problem
 
 
 def test_what_files_may_hold_names_no_secret(bucket):

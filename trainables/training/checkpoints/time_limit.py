@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from trainables.config.interruption import HUNG
+
 Result = TypeVar("Result")
 
 
@@ -17,7 +19,8 @@ class NoAnswerError(OSError):
 def within(seconds: float, call: Callable[[], Result]) -> Result:
     """Returns what ``call`` returns, and raises what it raises.
 
-    A call that hangs keeps its thread, since Python cannot end one.
+    A call that hangs keeps its thread, since Python cannot end one; the program's end does not wait
+    for it.
 
     Raises:
         NoAnswerError: when the call takes longer than ``seconds``.
@@ -30,10 +33,12 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
         except BaseException as problem:  # raised again in the calling thread
             answer.put((None, problem))
 
-    threading.Thread(target=run, daemon=True, name="storage call").start()
+    thread = threading.Thread(target=run, daemon=True, name="storage call")
+    thread.start()
     try:
         result, problem = answer.get(timeout=seconds)
     except queue.Empty:
+        HUNG[:] = [*(one for one in HUNG if one.is_alive()), thread]
         raise NoAnswerError(f"no answer within {seconds:.0f} s") from None
     if problem is not None:
         raise problem
