@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-"""Where a container's limits are, in both versions of Linux control groups."""
+"""Where the limits are, in both versions of Linux control groups."""
+
+OWN_GROUPS = Path("/proc/self/cgroup")
+"""The groups of this process, a line each: number, controllers, path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,38 @@ def this_machine() -> Machine:
     return Machine(gpus=_visible(_installed_gpus()), cpus=available_cpus())
 
 
-def available_cpus(cgroups: Path = CGROUPS) -> int:
-    """CPU cores that this process may use at once: its affinity, within a container's quota."""
-    cores = len(os.sched_getaffinity(0))
-    quota = _cpu_quota(cgroups)
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
+    """CPU cores that this process may use at once: its affinity, within its groups' quotas."""
+    quotas = [_cpu_quota(group) for group in _cpu_groups(cgroups, own)]
+    return max(1, min([len(os.sched_getaffinity(0)), *map(math.ceil, filter(None, quotas))]))
 
 
-def _cpu_quota(cgroups: Path) -> float | None:
-    """The CPU quota of the control group, in CPUs; None without a limit."""
+def _cpu_groups(cgroups: Path, own: Path) -> Iterator[Path]:
+    """The control groups that limit this process: its own and those around it.
+
+    In a container the path is often the host's, of which only the mount's root is visible.
+    """
+    yield from (cgroups, cgroups / "cpu")
     try:
-        if (cgroups / "cpu.max").is_file():  # version 2
-            quota, period = (cgroups / "cpu.max").read_text().split()
+        memberships = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        return
+    for controllers, path in (entry[1:] for entry in memberships if len(entry) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = cgroups / controllers if controllers else cgroups  # version 2 names no controller
+        group = root / path.lstrip("/")
+        yield from (group, *group.parents[: len(group.parents) - len(root.parents)])
+
+
+def _cpu_quota(group: Path) -> float | None:
+    """The CPU quota of a control group, in CPUs; None without a limit."""
+    try:
+        if (group / "cpu.max").is_file():  # version 2
+            quota, period = (group / "cpu.max").read_text().split()
         else:
             names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-            quota, period = ((cgroups / "cpu" / name).read_text().strip() for name in names)
+            quota, period = ((group / name).read_text().strip() for name in names)
         return int(quota) / int(period) if quota.isdigit() else None  # "max" and -1: no limit
     except (OSError, ValueError, ZeroDivisionError):
         return None
