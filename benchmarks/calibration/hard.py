@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from analysis.claims.arm import Arm, with_spread_of_kind
-from analysis.claims.best import winner
+from analysis.claims.best import interval_of_best, winner
 from analysis.claims.noninferior import margin_test
 from analysis.claims.promises import kept
 from analysis.statistics.contrasts import effect_of_blocks
@@ -61,6 +61,30 @@ def shaped(
     return draw
 
 
+def differing(blocks: int, runs: int, between: float, shape: Shape) -> Draw:
+    """Runs are normal; the blocks' own effects, 0 on average, are of a shape and ``between`` σ."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        runs_of_both = rng.normal(size=(blocks, 2, runs))
+        runs_of_both[:, 1] += between * shape(rng, (blocks, 1))
+        return {"false": _contrast(MIDDLE + SIGMA * runs_of_both)}
+
+    return draw
+
+
+def winner_of(count: int, runs: int, shape: Shape, wide: float) -> Draw:
+    """Whether the best one's interval covers; of equals, one is of a shape and noisier."""
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        values = rng.normal(size=(count, runs))
+        values[0] = wide * shape(rng, (runs,))
+        arms = [arm(str(number), one) for number, one in enumerate(MIDDLE + SIGMA * values)]
+        low, high = interval_of_best(sorted(arms, key=lambda arm: -arm.mean))
+        return {"covers": low <= MIDDLE <= high}
+
+    return draw
+
+
 def coarse(images: int, runs: int, step: float, *, best: bool) -> Draw:
     """Equal networks on few images; a run's spread is ``step`` of the steps between accuracies."""
 
@@ -94,6 +118,7 @@ def within(
     share: float = 0.0,
     shape: Shape = NORMAL,
     wide: float = 1.0,
+    dense_shape: Shape = NORMAL,
 ) -> Draw:
     """Every small network loses exactly the margin; the dense one is noisier, or diverges.
 
@@ -101,7 +126,7 @@ def within(
     """
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        dense = arm("dense", MIDDLE + noisy * SIGMA * rng.normal(size=5), rng.random(5) < share)
+        dense = arm("dense", MIDDLE + noisy * SIGMA * dense_shape(rng, (5,)), rng.random(5) < share)
         if not len(dense.trained):
             return {"false": False}
         small = MIDDLE - margin + wide * SIGMA * shape(rng, (candidates, 5))
@@ -205,14 +230,33 @@ HARD = {
         shaped(1, 5, NORMAL, NORMAL, effect=2.45, triple=triple),
         NO_BOUND,
     ),
-    "contrast, 1 block of 5 runs, every tenth run of one arm 10 σ lower": hard(
-        "no effect on average", shaped(1, 5, NORMAL, DIPS, 3.0), NO_BOUND
-    ),
+    **{
+        f"contrast, {blocks} block{'s' * (blocks > 1)} of {runs} runs, every tenth run of one arm"
+        " 10 σ lower": hard(
+            "no effect on average", shaped(blocks, runs, NORMAL, DIPS, 3.0), NO_BOUND
+        )
+        for blocks, runs in ((1, 5), (2, 5), (6, 3), (12, 3))
+    },
+    **{
+        f"contrast, {blocks} blocks whose effects are exponential and differ by 4 σ": hard(
+            "no effect on average, n = 3", differing(blocks, 3, 4.0, SKEWED), NO_BOUND
+        )
+        for blocks in (6, 28)
+    },
     "smallest, at the margin, 3 candidates, all exponential and 6 times noisier": hard(
         "five runs each", within(0.01, candidates=3, shape=SKEWED, wide=6.0), NO_BOUND, 1_000
     ),
     "smallest, at the margin, 3 candidates, all exponential": hard(
         "noise alike", within(0.01, candidates=3, shape=SKEWED), studies=1_000
+    ),
+    "smallest, at the margin, 3 candidates, the dense one skewed upwards and 4 times noisier": hard(
+        "five runs each",
+        within(0.01, candidates=3, noisy=4.0, dense_shape=lambda rng, size: -SKEWED(rng, size)),
+        NO_BOUND,
+        1_000,
+    ),
+    "winner's interval, 6 equals, n = 5, every tenth run of one 10 σ lower": hard(
+        "one stage", winner_of(6, 5, DIPS, 3.0), NO_BOUND, 1_000
     ),
     "smallest, at the margin, every third dense run diverges": hard(
         "7 candidates", within(0.01, share=1 / 3), studies=1_000
