@@ -47,6 +47,12 @@ QUESTIONS = (
     ),
     Question("3 %, all images, 16 epochs", "d_families-confirm", "d_dense-confirm", layers=NAMED),
     Question("3 %, 5,000 images, decays tuned", "d_decays", "d_decays", WIDER, ("cp",)),
+    Question(
+        "1 %, width 40, 5,000 images, 8 epochs",
+        "d_one_percent",
+        "d_one_percent_rates",
+        "layer == 'dense'",
+    ),
 )
 
 

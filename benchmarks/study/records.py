@@ -32,6 +32,7 @@ WITH_PAGE = (
 MENTION = f" The page with everything in it: [{PAGE}]({PAGE})."
 
 DATA_DIR = "cifar10"
+RESULTS = "results/study"
 HOST = re.compile(rb'"host":"[^"]*"')
 
 
@@ -58,8 +59,8 @@ def restore(name: str, results: Path) -> None:
 def pack(name: str, results: Path) -> None:
     """Writes the record of a study: its ledger (compressed), ``study.json``, tables and report.
 
-    Neither names the machine: its host and the folder of its images are replaced, where it ran is
-    left out, and tables and report are written from what is left.
+    Neither names the machine: its host and the folders of its images and results are replaced,
+    where it ran is left out, and tables and report are written from what is left.
     """
     folder, packed = results / name, PUBLISHED / "records" / name
     packed.mkdir(parents=True, exist_ok=True)
@@ -67,8 +68,10 @@ def pack(name: str, results: Path) -> None:
     information.pop("directory", None)
     if (information.get("options") or {}).get("data_dir"):
         information["options"]["data_dir"] = DATA_DIR
-    (packed / STUDY).write_text(json.dumps(information, indent=2) + "\n", encoding="utf-8")
+    document = json.dumps(information, indent=2).replace(str(results), RESULTS)
+    (packed / STUDY).write_text(document + "\n", encoding="utf-8")
     ledger = HOST.sub(rb'"host":"host"', (folder / LEDGER).read_bytes())
+    ledger = ledger.replace(str(results).encode(), RESULTS.encode())
     # the time in a gzip header would change every commit
     (packed / f"{LEDGER}.gz").write_bytes(gzip.compress(ledger, mtime=0))
     with tempfile.TemporaryDirectory() as place:

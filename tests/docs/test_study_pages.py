@@ -25,11 +25,12 @@ def points(value: float) -> str:
     return re.sub(r"^(−?)0\.", r"\1.", f"{value:.2f}".replace("-", "−"))
 
 
-def test_the_page_of_families_holds_its_tables_numbers():
+@pytest.mark.parametrize(("name", "networks"), [("d_families", 15), ("d_one_percent", 7)])
+def test_the_page_of_families_holds_its_tables_numbers(name, networks):
     page = (STUDY / "d_families.md").read_text(encoding="utf-8")
-    fresh = recorded("d_families").query("seed >= 1000")
+    fresh = recorded(name).query("seed >= 1000")
     arms = fresh.groupby(["compression_budget", "layer", "budget_side"])
-    assert len(arms) == 15
+    assert len(arms) == networks
     for (budget, layer, _), runs in arms:
         accuracy, first = runs["val_accuracy_last"], runs.iloc[0]
         half = stats.t.ppf(0.975, len(runs) - 1) * accuracy.std() / len(runs) ** 0.5
