@@ -40,7 +40,8 @@ def importances(trials: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.Da
     if len(finished) < ENOUGH or not varied or finished[metric].nunique() < 2:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     codes = pd.DataFrame({name: _ordered(finished[name]) for name in varied})
-    shares = _fanova(codes, finished[metric].to_numpy(dtype=float))
+    results = finished[metric].to_numpy(dtype=float)
+    shares = _fanova(codes, results) if len(varied) > 1 else {varied[0]: 1.0}  # the only one
     rows = [
         (name, shares[name], int(finished[name].nunique(dropna=False)), len(finished))
         for name in varied
@@ -62,7 +63,7 @@ def _ordered(values: pd.Series) -> pd.Series:
 
 
 def _fanova(codes: pd.DataFrame, results: Any) -> dict[str, float]:
-    import optuna  # takes a second, and only this needs it
+    import optuna  # with scikit-learn two seconds, and only this needs it
 
     integers = optuna.distributions.IntDistribution
     ranges = {name: integers(0, int(codes[name].max())) for name in codes}

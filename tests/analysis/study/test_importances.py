@@ -60,13 +60,25 @@ def test_stopped_trials_do_not_count(study):
     assert (key_importances(study("asha"))["n"] == finished).all()
 
 
-def test_optunas_evaluator_brings_no_torch():
+def imported_by(keys):
+    """Of some large libraries, those that importances of these keys import."""
     script = (
         "import sys, pandas as pd, numpy as np; from analysis.study.importances import importances;"
         "t = pd.DataFrame({'status': 'finished', 'a': np.arange(9), 'm': np.arange(9.) ** 2});"
-        "assert len(importances(t, 'm', ['a'])); print({'torch', 'ray'} & set(sys.modules))"
+        f"t['b'] = t['a'] % 2; assert len(importances(t, 'm', {keys})) == {len(keys)};"
+        "print(*sorted({'torch', 'ray', 'optuna'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "set()"
+    return done.stdout.split()
+
+
+def test_optunas_evaluator_brings_no_torch():
+    assert imported_by(["a", "b"]) == ["optuna"]
+
+
+def test_the_only_key_that_varies_explains_all_and_takes_no_forest(trials):
+    frame = importances(trials, "accuracy", ["learning_rate", "seed"])
+    assert frame[["key", "importance"]].values.tolist() == [["learning_rate", 1.0]]
+    assert imported_by(["a"]) == []
