@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing
+import warnings
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,12 @@ def load_network(study: str | Path, trial_id: str = "") -> nn.Module:
             or ``compress`` wrote.
         trial_id: may be left out where the folder holds one network.
 
+    Warns where a later checkpoint is damaged and was passed over.
+
     Raises:
         TrialError: where the study has no such trial; names the nearest.
     """
-    return load_trained(Path(study), trial_id).network
+    trained = load_trained(Path(study), trial_id)
+    for note in trained.notes:
+        warnings.warn(note, stacklevel=2)
+    return trained.network

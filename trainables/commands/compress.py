@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainables.commands.arguments import DataDir, Trial, refuse_unread
+from trainables.commands.arguments import DataDir, Trial, print_notes, refuse_unread
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
 from trainables.config.checkpoint_place import STATE
@@ -133,6 +133,7 @@ def compress(
         torch.set_num_threads(threads)
     if study is not None:
         trained = load_trained(study, trial)
+        print_notes(trained)
         refuse_unread(trained.config, data_dir)
         data_dir = data_dir or find_data_dir(study)
         data: Dataset | None = load_data(trained, data_dir)

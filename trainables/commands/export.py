@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trainables.commands.arguments import DataDir, StudyFolder, Trial, refuse_unread
+from trainables.commands.arguments import DataDir, StudyFolder, Trial, print_notes, refuse_unread
 from trainables.text.table import lay_out
 
 Batch = Annotated[
@@ -81,6 +81,7 @@ def export(
         check_packages()
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
+    print_notes(trained)
     refuse_unread(trained.config, data_dir)
     data = load_data(trained, data_dir or find_data_dir(study))
     at_once = images_at_once(data.image_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Trained:
             name of their file.
         epochs_done: how many epochs it was trained for.
         dataset_checksum: of the images that it was trained on; "" where that is not known.
+        damaged: what is wrong with each later checkpoint, which was passed over.
     """
 
     trial_id: str
@@ -59,6 +61,12 @@ class Trained:
     checkpoint: str
     epochs_done: int
     dataset_checksum: str
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know: that it is not the furthest that the trial got."""
+        return [f"{problem}: {self.checkpoint} is used instead" for problem in self.damaged]
 
 
 def from_weights(config: TrainConfig, weights: Path) -> Trained:
@@ -160,7 +168,7 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     damaged = []
     for name in names:
         try:
-            return _open(store, name)
+            return dataclasses.replace(_open(store, name), damaged=tuple(damaged))
         except UnreachableCheckpointError as problem:
             raise TrialError(str(problem)) from problem
         except CheckpointError as problem:

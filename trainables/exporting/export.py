@@ -55,7 +55,7 @@ class Candidate:
     @property
     def parameters(self) -> int:
         """Number of stored values, without BatchNorm's running statistics."""
-        return sum(weight.numel() for weight in self.module.parameters())
+        return _stored(self.module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +102,7 @@ def export(
         if candidate.parameters <= (max_parameters or float("inf"))
     ]
     if not allowed:
-        raise ExportError(
-            f"the form {candidates[0].form!r} has {candidates[0].parameters:,} parameters, but "
-            f"the study allows {max_parameters:,}; choose the form {FACTORS!r}"
-        )
+        raise ExportError(_too_large(network, size, candidates[0], max_parameters or 0))
     candidates = allowed
     forwards = [candidate.program.module() for candidate in candidates]
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
@@ -234,6 +231,22 @@ def _make_candidates(
             f"at most {TOLERANCE:g} is allowed; did the trial diverge?"
         )
     return list(candidates.values())
+
+
+def _too_large(network: nn.Module, size: NetworkSize, candidate: Candidate, limit: int) -> str:
+    text = f"the form {candidate.form!r} has {candidate.parameters:,} parameters, but the study "
+    text += f"allows {limit:,}; "
+    smallest = _stored(make_plain(network, size, form=FACTORS))
+    if smallest <= limit:
+        return f"{text}choose the form {FACTORS!r}"
+    return (
+        f"{text}no form has fewer than {smallest:,}: name a smaller trial, or raise the study's "
+        "--max-parameters"
+    )
+
+
+def _stored(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def _forms(network: nn.Module, size: NetworkSize, form: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 It is written to `card.json` beside the exported files, to `export.json` beside the trial's
 checkpoints, and to `<study>/latency/<trial_id>.json` for the study's report. Fields:
 
-trial_id, checkpoint, epochs_done, config: the trial and the state that was exported.
+trial_id, checkpoint, epochs_done, config: the trial and the state that was exported; notes: later
+    checkpoints of it that are damaged.
 input: shape, channel order, mean and std (in pixel values, 0 to 255) of the images the program
     takes, already normalised; preprocess is Python code that makes one from an image file; notes
     tell how the data were read; classes: the meaning of its outputs, in order.
@@ -46,6 +47,7 @@ def make_card(
         "trial_id": trained.trial_id,
         "checkpoint": trained.checkpoint,
         "epochs_done": trained.epochs_done,
+        **({"notes": trained.notes} if trained.notes else {}),
         **measured,
         "files": files,
         "input": {

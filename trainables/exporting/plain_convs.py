@@ -48,7 +48,8 @@ def make_plain(
             the fewest multiply-adds. FOLDED makes every kernel one convolution, or a depthwise and
             a pointwise one, however large.
         fold_norm: whether BatchNorm is folded into the convolution before it, where
-            ``batchnorm_pairs`` finds one. It is never folded into a layer that keeps its factors.
+            ``batchnorm_pairs`` finds one. It is never folded into a layer that keeps its factors,
+            nor, in the form FACTORS, where it has no parameters but would become some.
     """
     plain = copy_module(network).double().eval()
     pairs = batchnorm_pairs(plain) if fold_norm else {}
@@ -60,7 +61,9 @@ def make_plain(
             put_layer(plain, name, _in_a_row(_choose(layer, calls, form), layer))
     for name, norm in pairs.items():
         last = _stages(plain.get_submodule(name))[-1]
-        if isinstance(last, nn.Conv2d):
+        # a norm without parameters would become a bias, which training did not store
+        grows = not plain.get_submodule(norm).affine and last.bias is None
+        if isinstance(last, nn.Conv2d) and not (form == FACTORS and grows):
             _fold(plain.get_submodule(norm), last)
             plain.set_submodule(norm, nn.Identity())
     return plain.float().to(memory_format=torch.channels_last).eval()

@@ -12,7 +12,15 @@ from trainables.compression.compress import compress
 from trainables.compression.evaluation import read_images
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained, load_trained
-from trainables.exporting.export import FASTEST, ExportError, _choose, describe, export, write_files
+from trainables.exporting.export import (
+    FASTEST,
+    FORMS,
+    ExportError,
+    _choose,
+    describe,
+    export,
+    write_files,
+)
 from trainables.exporting.export_card import make_card, store_card
 from trainables.exporting.latency import Latency
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
@@ -91,6 +99,19 @@ def test_the_form_of_factors_stores_no_more_numbers_than_training_did(layer, ran
     network, size = used_network(layer, ranked)
     assert stored(network) == size.parameters
     assert stored(make_plain(network, size, form=FACTORS)) <= size.parameters
+
+
+def test_a_norm_without_parameters_is_folded_only_where_nothing_grows():
+    network, size = used_network("dense")
+    for block in ("prep", "layer1"):
+        out = network.get_submodule(block).norm.num_features
+        network.get_submodule(block).norm = nn.BatchNorm2d(out, affine=False)
+    before = stored(network)
+    plain = make_plain(network.eval(), size, form=FACTORS)
+    assert stored(plain) <= before
+    assert isinstance(plain.prep.norm, nn.BatchNorm2d)
+    assert isinstance(plain.layer2.norm, nn.Identity)
+    assert isinstance(make_plain(network, size, form=FOLDED).prep.norm, nn.Identity)
 
 
 def test_a_tensor_train_whose_matrix_is_larger_keeps_its_cores():
@@ -192,6 +213,15 @@ def test_a_form_above_the_studys_limit_is_refused_and_never_the_fastest(trained,
         network, size, images, batch=1, form=FASTEST, max_parameters=limit, seconds=SHORT
     )
     assert fastest.chosen.parameters <= limit
+    smallest = fastest.chosen.parameters
+    for form in FORMS:  # the limit was lowered after training
+        with pytest.raises(
+            ExportError, match=f"no form has fewer than {smallest:,}: name a smaller trial, or"
+        ):
+            export(
+                network, size, images, batch=1, form=form, max_parameters=smallest - 1,
+                seconds=SHORT,
+            )  # fmt: skip
 
 
 def test_a_network_without_finite_outputs_is_not_exported(trained, images):
