@@ -90,6 +90,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     names = list(families)
     colours, shapes = ([getattr(s, c) for s in families.values()] for c in ("colour", "shape"))
     marks = alt.Chart(frame.assign(said=[short(v) for v in frame["value"]])).encode(x=_x("at"), y=y)
+    legend = alt.Legend(offset=12, **theme.RIMLESS)
     zones = [
         alt.Chart(pd.DataFrame({"from": [at], "to": [to]}))
         .mark_rect(color=theme.WARN, opacity=0.1)
@@ -106,12 +107,8 @@ def draw(frame: pd.DataFrame) -> Picture:
             x=_x("end"), text="high_said:N"
         ),
         marks.mark_point(size=110, opacity=0.95, stroke=theme.PAPER, strokeWidth=1).encode(
-            color=alt.Color(
-                "layer:N", scale=alt.Scale(domain=names, range=colours), legend=theme.CLOSE
-            ),
-            shape=alt.Shape(
-                "layer:N", scale=alt.Scale(domain=names, range=shapes), legend=theme.CLOSE
-            ),
+            color=alt.Color("layer:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
+            shape=alt.Shape("layer:N", scale=alt.Scale(domain=names, range=shapes), legend=legend),
             tooltip=[
                 "key:N",
                 "layer:N",

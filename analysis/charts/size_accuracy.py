@@ -153,7 +153,7 @@ def _has_room_below(data: pd.DataFrame, labelled: pd.DataFrame) -> bool:
 def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     families = theme.styles(data["layer"].unique())
     names = list(families)
-    legend = alt.Legend(symbolOpacity=1)
+    legend = alt.Legend(symbolOpacity=1, **theme.RIMLESS)
     look = {
         "color": alt.Color(
             "layer:N", scale=alt.Scale(domain=names, range=_each(families, "colour")), legend=legend

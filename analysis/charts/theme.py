@@ -63,6 +63,9 @@ HEAT = "viridis"
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 """An SVG path: a cross for trials that were stopped."""
 
+RIMLESS = {"symbolStrokeWidth": 0}
+"""For a legend of points with a rim in the colour of the paper, which covers small symbols."""
+
 CLOSE = alt.Legend(offset=12)
 """The legend of a chart whose y axis has no title above it."""
 

@@ -80,9 +80,10 @@ def distinct_numbers(values: Iterable[object]) -> dict[object, str]:
     """Each value as text; floats with the fewest digits (three or more) that keep them distinct."""
     different = dict.fromkeys(values)
     floats = [value for value in different if isinstance(value, float)]
-    distinct = (n for n in range(3, 17) if len({f"{v:.{n}g}" for v in floats}) == len(floats))
-    digits = next(distinct, 17)
-    return {v: f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in different}
+    formats = ("{:.%dg}".__mod__(digits).format for digits in range(3, 17))
+    distinct = (text for text in formats if len({*map(text, floats)}) == len(floats))
+    write = next(distinct, repr)  # repr tells any two apart, and writes 0.1 as it is
+    return {v: write(v) if isinstance(v, float) else str(v) for v in different}
 
 
 @per_study

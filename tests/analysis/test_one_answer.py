@@ -10,7 +10,7 @@ from analysis.record.dtypes import config_columns
 from analysis.record.rows import Planned
 from analysis.statistics.pareto import pareto
 from analysis.study.best import best_by_value
-from analysis.study.configurations import configuration_ids, labels
+from analysis.study.configurations import configuration_ids, distinct_numbers, labels
 from analysis.study.study import load_study
 from analysis.tensorboard.events import start_event
 from tests.analysis import spaces
@@ -24,6 +24,12 @@ def test_labels_have_as_many_digits_as_tell_configurations_apart(tmp_path):
     study = load_study(write_study(tmp_path, configs, space=spaces.RATES))
     assert labels(study.trials).nunique() == 4
     assert "dense learning_rate 0.20001" in set(labels(study.trials))
+
+
+def test_a_number_is_written_as_it_is_beside_one_that_differs_in_the_last_digit():
+    values = (0.1, 0.3, 0.1 + 0.2, 1e-7)
+    written = ["0.1", "0.3", "0.30000000000000004", "1e-07"]
+    assert list(distinct_numbers(values).values()) == written
 
 
 def test_json_keeps_every_digit():

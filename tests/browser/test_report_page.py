@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from analysis.report.report import write_report
+from analysis.study.study import load_study
+from tests.analysis import spaces
+from tests.analysis.simulation import write_study
 from tests.browser.opened import Opened
+from trainables.sizes.registry import SIZES
 
 pytestmark = pytest.mark.browser
 
@@ -38,6 +43,26 @@ def test_a_page_loads_and_fits_at_every_width_in_light_and_dark(open_page, repor
     assert opened.complaints == []
     charts = page.locator("[data-chart]")
     assert charts.count() == charts.locator("svg, canvas").count()
+
+
+BEYOND = """() => [...document.querySelectorAll("[data-chart] .role-legend text")].map((text) =>
+    text.getBoundingClientRect().right - text.closest("[data-chart]").getBoundingClientRect().right
+)"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_legend_of_all_families_fits_its_chart(open_page, tmp_path, width):
+    configs = [
+        {"layer": name, "epochs": 2, "seed": seed, **({"rank": 4} if family.ranked else {})}
+        for name, family in SIZES.items()
+        for seed in (0, 1)
+    ]
+    study = load_study(write_study(tmp_path / "families", configs, space=spaces.FAMILIES))
+    opened = open_page(write_report(study), viewport={"width": width, "height": 900})
+    beyond = opened.page.evaluate(BEYOND)
+    assert len(beyond) >= 3 * len(SIZES)
+    assert max(beyond) <= 0
+    assert opened.complaints == []
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     names = store.names()
     if not names:
         raise TrialError(_unknown(study, storage, trial_id))
-    damaged = []
+    damaged: list[str] = []
     for name in names:
         try:
             return dataclasses.replace(_open(store, name), damaged=tuple(damaged))

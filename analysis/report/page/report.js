@@ -40,14 +40,24 @@
     }
     return { ...spec, width, autosize: { type: "fit-x", contains: "padding" } };
   };
+  const LEGEND_ROOM = 44; // pixels of each entry besides its label
+  const legendLabels = (item) => item.role === "legend-label"
+    ? item.items.map((label) => label.bounds.width())
+    : (item.items ?? []).flatMap(legendLabels);
   const draw = async (plot) => {
     const name = plot.dataset.chart, dark = isDark();
     const width = Math.floor(plot.getBoundingClientRect().width);
     plot.dataset.width = width;
     const spec = recolour(fit(data.charts[name], width), dark);
     const config = { ...recolour(data.config, dark), background: null, padding: { left: 2, right: 6, top: 6, bottom: 4 } };
-    if (width < 480) config.legend = { ...config.legend, columns: Math.max(2, Math.floor(width / 125)) };
-    const result = await vegaEmbed(plot, spec, { actions: false, renderer: data.canvas.includes(name) ? "canvas" : "svg", config, logLevel: 1, tooltip: { theme: "custom" } });
+    const embed = (legend) => vegaEmbed(plot, spec, { actions: false, renderer: data.canvas.includes(name) ? "canvas" : "svg", config: { ...config, legend: { ...config.legend, ...legend } }, logLevel: 1, tooltip: { theme: "custom" } });
+    let result = await embed({});
+    const labels = legendLabels(result.view.scenegraph().root);
+    const columns = Math.max(1, Math.floor(width / (Math.max(0, ...labels) + LEGEND_ROOM)));
+    if (columns < labels.length && labels.reduce((sum, one) => sum + one + LEGEND_ROOM, 0) > width) {
+      result.view.finalize();
+      result = await embed({ columns });
+    }
     views.get(name)?.finalize();
     views.set(name, result.view);
     result.view.addEventListener("click", (event, item) => {

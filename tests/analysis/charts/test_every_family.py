@@ -84,6 +84,16 @@ def test_the_law_above_is_about_charts_with_points(pictures, name):
     assert drawn(pictures(name), "role-mark", colour)
 
 
+@pytest.mark.parametrize("name", WITH_POINTS)
+def test_no_rim_in_the_colour_of_the_paper_covers_a_symbol_of_the_legend(pictures, name):
+    groups = re.findall(
+        r'<g class="mark-symbol role-legend-symbol[^"]*"[^>]*>(.*?)</g>', pictures(name), re.DOTALL
+    )
+    marks = [mark for group in groups for mark in re.findall(r"<path[^>]*>", group)]
+    rimmed = [mark for mark in marks if f'stroke="{theme.PAPER}"' in mark]
+    assert not [mark for mark in rimmed if 'stroke-width="0"' not in mark]
+
+
 def test_a_mark_without_extent_is_found():
     empty = '<g class="mark-symbol role-mark x"><path d="M0,0" fill="#123456"/></g>'
     assert drawn(empty, "role-mark", "#123456") == [0.0]
