@@ -1,6 +1,7 @@
 """``python -m trainables compress`` and ``export``, in this process."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from search_spaces.grammar.grid import grid_points
 from search_spaces.grammar.toml_file import read_space
 from tests.trainables.trained_study import DENSE, train_study
 from trainables.__main__ import main
+from trainables.api import load_network
+from trainables.compression.trained import load_trained
 from trainables.config.train_config import TrainConfig
 
 
@@ -119,3 +122,19 @@ def test_an_unknown_trial_ends_with_2_and_names_the_nearest(study, capsys, comma
     name, *words = command
     assert main([name, study[0], "dense-nonsense", *words]) == 2
     assert f"the nearest are {study[1]}" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_told_where_an_earlier_one_is_used(tmp_path, digits, capsys):
+    study, trial = train_study(tmp_path / "study", digits, DENSE.with_values(width=2, epochs=1))
+    whole = study / "checkpoints" / trial / "e1-a0"
+    shutil.copytree(whole, later := whole.with_name("e2-a0"))
+    tensors = next(later.glob("tensors-*"))
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    told = f"{tensors} is damaged: its checksum is not that of state.json: e1-a0 is used instead"
+    assert load_trained(study, trial).notes == [told]
+    with pytest.warns(UserWarning, match="e1-a0 is used instead"):
+        load_network(study)
+    assert main(["export", str(study), "--seconds", "0.01", "--json"]) == 0
+    output = capsys.readouterr()
+    assert output.err == f"note: {told}\n"
+    assert json.loads(output.out)["notes"] == [told]

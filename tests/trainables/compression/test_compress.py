@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 import torch
 
 from tests.trainables.trained_study import DENSE, train_study
-from trainables.__main__ import main
-from trainables.api import load_network
 from trainables.compression.compress import Compressed, compress
 from trainables.compression.evaluation import evaluate, load_data, read_images
 from trainables.compression.start_writer import write_start
@@ -275,22 +272,6 @@ def test_an_unknown_trial_is_told_with_the_nearest(trained, tmp_path, digits):
         load_trained(study, known[:-2])
     with pytest.raises(TrialError, match="is not a folder"):
         load_trained(tmp_path / "nothing", known)
-
-
-def test_a_damaged_checkpoint_is_told_where_an_earlier_one_is_used(tmp_path, digits, capsys):
-    study, trial = train_study(tmp_path / "study", digits, DENSE.with_values(width=2, epochs=1))
-    whole = study / "checkpoints" / trial / "e1-a0"
-    shutil.copytree(whole, later := whole.with_name("e2-a0"))
-    tensors = next(later.glob("tensors-*"))
-    tensors.write_bytes(tensors.read_bytes()[:-1])
-    told = f"{tensors} is damaged: its checksum is not that of state.json: e1-a0 is used instead"
-    assert load_trained(study, trial).notes == [told]
-    with pytest.warns(UserWarning, match="e1-a0 is used instead"):
-        load_network(study)
-    assert main(["export", str(study), "--seconds", "0.01", "--json"]) == 0
-    output = capsys.readouterr()
-    assert output.err == f"note: {told}\n"
-    assert json.loads(output.out)["notes"] == [told]
 
 
 def test_checkpoints_are_found_where_the_study_put_them(tmp_path, digits):
