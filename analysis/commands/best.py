@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,12 @@ from analysis.record.record import RecordError
 from analysis.study.best import best_trial
 from analysis.study.configurations import DEFAULTS
 from analysis.study.study import Study, load_study
-from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
+from trainables.config.checkpoint_place import (
+    STATE,
+    CheckpointName,
+    damage,
+    study_checkpoints,
+)
 from trainables.files.filesystem import filesystem
 
 Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
@@ -33,7 +40,9 @@ def run(
     results_dir: ResultsDir = None,
 ) -> None:
     """Copies the best trial and prints its id."""
-    best = copy_best(load_study(chosen(study, results_dir)), out, max_parameters)
+    best, notes = copy_best(load_study(chosen(study, results_dir)), out, max_parameters)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     print_text(f"{best} -> {out}")
 
 
@@ -53,10 +62,14 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
-    """Copies the best trial's last checkpoint and ``config.json`` into ``to``; returns its id.
+def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tuple[str, list[str]]:
+    """Copies the best trial's last checkpoint that is whole, and ``config.json``, into ``to``.
 
     ``max_parameters`` leaves larger networks out.
+
+    Returns:
+        The trial's id with its accuracy, and what a user should know: damaged checkpoints that were
+        passed over, and that the copy is of an earlier epoch than the accuracy.
 
     Raises:
         RecordError: where no trial finished, its checkpoint is gone, or ``to`` is not empty.
@@ -65,27 +78,46 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> str:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RecordError(f"{to} is there already and not an empty folder: name another with --out")
     system, storage = filesystem(study_checkpoints(study.folder, study.info))
-    source = _furthest(system, f"{storage}/{trial['trial_id']}")
-    to.mkdir(parents=True, exist_ok=True)
-    local = fs.LocalFileSystem()
-    fs.copy_files(
-        source, str(to.absolute()), source_filesystem=system, destination_filesystem=local
-    )
+    name, notes = _copy_furthest(system, f"{storage}/{trial['trial_id']}", to)
+    if name.epoch < trial["epochs_run"]:
+        accuracy = f"the accuracy is that of epoch {trial['epochs_run']:.0f}"
+        notes.append(f"{name} is a checkpoint of epoch {name.epoch}; {accuracy}")
     config = json.dumps(trial_config(trial), indent=2)
     (to / "config.json").write_text(config + "\n", encoding="utf-8")
-    return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})"
+    return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})", notes
 
 
-def _furthest(system: Any, folder: str) -> str:
-    """The trial's latest whole checkpoint."""
+def _copy_furthest(system: Any, folder: str, to: Path) -> tuple[CheckpointName, list[str]]:
+    """The trial's latest checkpoint whose copy is whole, and why later ones are not."""
     entries = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     candidates = [(CheckpointName.parse(entry.base_name), entry.path) for entry in entries]
-    whole = [
+    complete = [
         (name, path)
         for name, path in candidates
         if name and system.get_file_info(f"{path}/{STATE}").type == fs.FileType.File
     ]
-    if not whole:
-        text = f"{folder} holds no checkpoint, a folder such as e24-a1 with a {STATE}: "
-        raise RecordError(text + "it was not kept, or lies elsewhere")
-    return str(max(whole)[1])
+    damaged: list[str] = []
+    for name, path in sorted(complete, reverse=True):
+        to.mkdir(parents=True, exist_ok=True)
+        fs.copy_files(
+            path,
+            str(to.absolute()),
+            source_filesystem=system,
+            destination_filesystem=fs.LocalFileSystem(),
+        )
+        if not (problem := _damage(to)):
+            return name, [f"{one}: {name} is copied instead" for one in damaged]
+        damaged.append(f"{path} is damaged: {problem}")
+        shutil.rmtree(to)
+    if damaged:
+        raise RecordError("; ".join(damaged))
+    text = f"{folder} holds no checkpoint, a folder such as e24-a1 with a {STATE}: "
+    raise RecordError(text + "it was not kept, or lies elsewhere")
+
+
+def _damage(folder: Path) -> str:
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return damage(folder, state).partition(": ")[2]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        return f"{type(problem).__name__}: {problem}"

@@ -24,6 +24,7 @@ from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
+from trainables.files.sealed import file_digest
 from tune_app.record.history import History, best_on_record
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.study.retention import surplus
@@ -222,7 +223,9 @@ def test_every_place_names_one_best(name, tmp_path):
     assert set(points[front["on_front"]]) <= set(points[pd.Series(best_runs).isin(kept)])
     checkpoint = study.folder / "checkpoints" / terminal / "e4-a1"
     checkpoint.mkdir(parents=True)
-    (checkpoint / "state.json").write_text("{}")
+    (checkpoint / "tensors").touch()
+    state = {"tensors": "tensors", "tensors_blake2b": file_digest(checkpoint / "tensors")}
+    (checkpoint / "state.json").write_text(json.dumps(state))
     copy_best(study, tmp_path / "best")
     copied = json.loads((tmp_path / "best" / "config.json").read_text())
     assert (copied["rank"], copied["seed"]) == (BEST[name], int(trial["seed"].iloc[0]))

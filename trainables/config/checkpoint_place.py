@@ -1,4 +1,4 @@
-"""Where checkpoints are stored, their names and their size. Standard library only."""
+"""Where checkpoints are stored, their names and size, and whether they are whole; no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.files.sealed import SEAL, file_digest, is_whole
 from trainables.files.storage import join
 from trainables.files.study_folder import CHECKPOINTS
 
@@ -34,6 +35,20 @@ class CheckpointName:
         """The name; None where ``text`` is not the name of a checkpoint."""
         match = re.fullmatch(r"e(\d+)-a(\d+)(?:-b(\d+))?", text)
         return cls(int(match[1]), int(match[3] or 0), int(match[2])) if match else None
+
+
+def damage(folder: Path, state: Mapping[str, Any]) -> str:
+    """What is not as it was written, by the checksums in the state file; "" for nothing.
+
+    Raises:
+        OSError, KeyError, TypeError: the tensors' file cannot be read, or is not named there.
+    """
+    if SEAL in state and not is_whole(state):  # older checkpoints have none
+        return f"{folder} is damaged: {STATE} is not what was written"
+    file = folder / state["tensors"]
+    if file_digest(file) != state["tensors_blake2b"]:
+        return f"{file} is damaged: its checksum is not that of {STATE}"
+    return ""
 
 
 STATE_BYTES_PER_EPOCH = 800

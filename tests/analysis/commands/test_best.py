@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from analysis.__main__ import main
 from analysis.commands.best import copy_best
 from analysis.record.record import RecordError
 from analysis.study.best import best_trial
@@ -11,6 +12,7 @@ from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis.studies import empty, twelve
 from trainables.config.train_config import TrainConfig
+from trainables.files.sealed import file_digest, seal
 
 
 @pytest.fixture
@@ -19,14 +21,26 @@ def study(tmp_path):
     name = best_trial(ours)["trial_id"]
     for checkpoint in ("e4-a1", "e8-a1", "e7-a1-b3"):
         folder = ours.folder / "checkpoints" / name / checkpoint
-        folder.mkdir(parents=True)
-        (folder / "state.json").write_text(checkpoint)
+        write_checkpoint(folder, checkpoint)
     return ours
+
+
+def write_checkpoint(folder, content):
+    """As a trial writes it, but for the tensors."""
+    folder.mkdir(parents=True)
+    tensors = folder / "tensors-1.safetensors"
+    tensors.write_text(content)
+    state = {"tensors": tensors.name, "tensors_blake2b": file_digest(tensors)}
+    (folder / "state.json").write_text(json.dumps(seal(state)))
+
+
+def copied(folder):
+    return (folder / "tensors-1.safetensors").read_text()
 
 
 def test_the_furthest_checkpoint_is_copied(study, tmp_path):
     copy_best(study, tmp_path / "best")
-    assert (tmp_path / "best" / "state.json").read_text() == "e8-a1"
+    assert copied(tmp_path / "best") == "e8-a1"
 
 
 def test_its_configuration_trains_again(study, tmp_path):
@@ -43,14 +57,35 @@ def test_it_is_found_in_the_storage_that_the_study_used(study, tmp_path):
     info["options"]["storage"] = str(tmp_path / "shared")
     (study.folder / "study.json").write_text(json.dumps(info))
     copy_best(load_study(study.folder), tmp_path / "best")
-    assert (tmp_path / "best" / "state.json").read_text() == "e8-a1"
+    assert copied(tmp_path / "best") == "e8-a1"
 
 
 def test_half_a_checkpoint_is_passed_over(study, tmp_path):
     name = best_trial(study)["trial_id"]
     (study.folder / "checkpoints" / name / "e9-a2").mkdir()
     copy_best(study, tmp_path / "best")
-    assert (tmp_path / "best" / "state.json").read_text() == "e8-a1"
+    assert copied(tmp_path / "best") == "e8-a1"
+
+
+@pytest.mark.parametrize("file", ["state.json", "tensors-1.safetensors"])
+def test_a_damaged_checkpoint_is_passed_over_with_a_word(study, tmp_path, capsys, file):
+    folder = study.folder / "checkpoints" / best_trial(study)["trial_id"]
+    with (folder / "e8-a1" / file).open("a") as damaged:
+        damaged.write(" 5")
+    assert main(["best", "--out", str(tmp_path / "best"), str(study.folder)]) == 0
+    assert copied(tmp_path / "best") == "e7-a1-b3"
+    told = capsys.readouterr().err
+    assert "e8-a1 is damaged" in told
+    assert "is a checkpoint of epoch 7; the accuracy is that of epoch 8" in told
+    for name in ("e7-a1-b3", "e4-a1"):
+        (folder / name / "tensors-1.safetensors").unlink()
+    with pytest.raises(RecordError, match=r"e8-a1 is damaged.*e7-a1-b3 is damaged.*e4-a1 is"):
+        copy_best(study, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_best_that_is_whole_needs_no_word(study, tmp_path):
+    assert copy_best(study, tmp_path / "best")[1] == []
 
 
 def test_nothing_is_written_over(study, tmp_path):

@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainables.config.checkpoint_place import STATE
+from trainables.config.checkpoint_place import STATE, damage
 from trainables.data.dataset import Dataset
-from trainables.files.sealed import SEAL, file_digest, is_whole, seal
+from trainables.files.sealed import file_digest, seal
 from trainables.files.whole_file import rename_durably, whole_file
 
 FORMAT = 1
@@ -92,12 +92,9 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise CheckpointError(
                 f"{folder} is of format {version}, this version reads {FORMAT}: update RankTune"
             )
-        if SEAL in state and not is_whole(state):  # older checkpoints have none
-            raise CheckpointError(f"{folder} is damaged: {STATE} is not what was written")
-        file = folder / state["tensors"]
-        if file_digest(file) != state["tensors_blake2b"]:
-            raise CheckpointError(f"{file} is damaged: its checksum is not that of {STATE}")
-        return load_file(file), state
+        if problem_text := damage(folder, state):
+            raise CheckpointError(problem_text)
+        return load_file(folder / state["tensors"]), state
     except CheckpointError:
         raise
     except FileNotFoundError as problem:
