@@ -22,6 +22,7 @@ from analysis.record.tables import read_tables, write_tables
 from analysis.study.searched_keys import existing, without_idle_sides
 from trainables.config.former_names import with_present_names
 from trainables.config.tables import register_tables
+from trainables.files.storage import no_study_folder
 from trainables.files.study_folder import LEASE, LEDGER, STUDY
 
 T = TypeVar("T")
@@ -130,7 +131,7 @@ def load_study(path: str | Path, *, rebuild: bool = False) -> Study:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise RecordError(f"{folder} is no folder; name a study folder that run_tune.py wrote")
+        raise RecordError(no_study_folder(folder))
     info = _information(folder)
     rebuild = rebuild and (folder / LEDGER).is_file()
     tables = None if rebuild else read_tables(folder)

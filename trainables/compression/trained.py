@@ -16,6 +16,7 @@ from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
 from trainables.files.filesystem import filesystem
+from trainables.files.storage import no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
@@ -133,7 +134,7 @@ def _options(study: Path) -> dict[str, Any]:
 def _information(study: Path) -> dict[str, Any]:
     """The content of study.json, empty where there is none; TrialError where there is no study."""
     if not study.is_dir():
-        raise TrialError(f"{study} is not a folder; name a study folder that run_tune.py wrote")
+        raise TrialError(no_study_folder(study))
     try:
         return dict(json.loads((study / STUDY).read_text(encoding="utf-8")))
     except FileNotFoundError:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from urllib.parse import quote
 
 
 def is_uri(place: str) -> bool:
     """Whether a location is a URI; else it is a folder of this machine's file system."""
     return "://" in place
+
+
+def no_study_folder(folder: Path) -> str:
+    """Why a path without a folder is no study, and what to do; a URI as pathlib writes it, too."""
+    if re.match(r"\w{2,}:/", str(folder)):
+        advice = "the study's own command, with its --storage, brings it home"
+        return f"{folder} is no folder but a place of a storage; {advice}"
+    return f"{folder} is no folder; name a study folder that run_tune.py wrote"
 
 
 def join(place: str, *names: str) -> str:

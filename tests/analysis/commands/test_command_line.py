@@ -87,6 +87,7 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
     ("arguments", "message"),
     [
         (["status", "{tmp}/nowhere"], r"nowhere is no folder; name a study folder"),
+        (["status", "s3://b/study"], r"own command, with its --storage, brings it home"),
         (["status", "{tmp}"], r"is no study: it holds no ledger\.jsonl; name a folder"),
         (["{tmp}/newer"], "was written in format 99, this version reads up to 1"),
         (["status", "{tmp}/odd"], "study.json is no JSON object"),
