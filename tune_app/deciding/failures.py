@@ -40,12 +40,13 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("its node has died", "lost_node"),
     ("node was terminated", "lost_node"),
     ("owner has died", "lost_node"),
-    ("failed to import on the worker", "unfit_node"),  # the node lacks this project
     ("actor died", "lost_worker"),
     ("worker died", "lost_worker"),
 )
 _SETUP = "error raised in its creation task"
 """How Ray reports an exception in a trial's set-up: as a dead actor."""
+_NOT_IMPORTED = re.compile(r"^RuntimeError: The actor with name \w+ failed to import", re.MULTILINE)
+"""Ray's words for a node that lacks this project, before the error of the import itself."""
 _HOPELESS = re.compile(
     r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError)(?::|$)", re.MULTILINE
 )
@@ -127,6 +128,8 @@ def classify_text(text: str) -> Failure:
 def _kind_in_text(text: str) -> FailureKind:
     text = text.rpartition(_SETUP)[2]  # all of it where nothing went wrong in a set-up
     text = re.sub(r"^[ \t].*", "", text, flags=re.MULTILINE)  # files and lines of a traceback
+    if _NOT_IMPORTED.search(text):
+        return "unfit_node"
     raised = re.findall(r"^(?:[\w.]+\.)?(\w+)(?:: |$)", text, re.MULTILINE)
     last = getattr(builtins, raised[-1], None) if raised else None
     if isinstance(last, type) and issubclass(last, _OF_THE_CODE):

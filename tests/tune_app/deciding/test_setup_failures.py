@@ -28,6 +28,17 @@ def test_a_setup_that_fails_is_told_by_what_it_raised(last, kind, hopeless):
         assert failure.summary == last
 
 
+def test_a_node_that_lacks_the_project_is_unfit_whatever_its_import_raised():
+    """As Ray 2.60 writes it."""
+    text = (
+        f"{DIED}  frame\nRuntimeError: The actor with name ResourceTrainable failed to import on"
+        " the worker. This may be because needed library dependencies are not installed in the"
+        " worker environment:\n\nray::ResourceTrainable.__init__()\n  frame\n"
+        "ModuleNotFoundError: No module named 'tune_app.engine'"
+    )
+    assert {classify_text(text).kind, classify(ActorDiedError(text)).kind} == {"unfit_node"}
+
+
 def test_a_worker_that_died_is_still_lost():
     died = classify(ActorDiedError("The actor died unexpectedly before finishing this task"))
     assert (died.kind, died.is_hopeless) == ("lost_worker", False)
