@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.report.report import write_report
 from analysis.study.study import load_study, write_study_tables
-from trainables.files.study_folder import LEDGER, STUDY
+from trainables.files.study_folder import CONFIRMATION, LEDGER, STUDY
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "results" / "study"
@@ -75,7 +75,8 @@ def pack(name: str, results: Path) -> None:
     # the time in a gzip header would change every commit
     (packed / f"{LEDGER}.gz").write_bytes(gzip.compress(ledger, mtime=0))
     with tempfile.TemporaryDirectory() as place:
-        unpack(packed, Path(place) / name)
+        for one in {name, name.removesuffix(CONFIRMATION)}:  # what it confirms, beside it
+            unpack(packed.with_name(one), Path(place) / one)
         study = load_study(Path(place) / name)
         write_study_tables(study)
         write_report(study)  # its pictures are not kept

@@ -75,6 +75,33 @@ def test_the_smaller_tables_of_families_hold_their_records_numbers(head, name, k
         assert re.search(rf"\| {layer}[^|]*{re.escape(numbers.replace('%', ' %'))}", table)
 
 
+@pytest.mark.parametrize(
+    ("page", "head", "names", "key"),
+    [
+        (
+            "b_c_dims", "| | dims | parameters | test accuracy | ± |",
+            ("b_decays", "c_tucker"), "dims",
+        ),
+        (
+            "d_families", "| | parameters | rate | test accuracy, 16 epochs | ± |",
+            ("d_families", "d_dense"), "layer",
+        ),
+    ],
+)  # fmt: skip
+def test_the_tables_of_confirmations_hold_their_records_numbers(page, head, names, key):
+    text = (STUDY / f"{page}.md").read_text(encoding="utf-8")
+    lines = text.partition(head)[2].partition("\n\n")[0].strip().splitlines()[1:]
+    confirmed = pd.concat([recorded(f"{name}-confirm") for name in names])
+    arms = confirmed.groupby(list(dict.fromkeys(["layer", key])))
+    assert len(arms) == len(lines)
+    for _, runs in arms:
+        assert len(runs) == 3
+        accuracy, parameters = runs["test_accuracy"], runs["parameters"].iloc[0]
+        half = stats.t.ppf(0.975, 2) * accuracy.std() / 3**0.5
+        numbers = f"| {accuracy.mean():.2%} | {100 * half:.2f} |".replace("%", " %")
+        assert any(f"| {parameters:,} |" in line and line.endswith(numbers) for line in lines)
+
+
 def test_the_ranks_that_are_not_searched_are_those_of_their_file():
     found = json.loads((STUDY / "automatic_ranks.json").read_text(encoding="utf-8"))["budgets"]
     page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
