@@ -107,7 +107,7 @@ def test_a_study_that_was_moved_gives_its_networks(study, trained, tmp_path, mon
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(load_network("moved", name)(x), trained.network(x))
     assert torch.equal(load_network("moved")(x), trained.network(x))
-    with pytest.raises(TrialError, match="elsewhere is not a folder"):
+    with pytest.raises(TrialError, match="elsewhere is no folder"):
         load_network("elsewhere", name)
 
 

@@ -270,7 +270,7 @@ def test_an_unknown_trial_is_told_with_the_nearest(trained, tmp_path, digits):
     study, known = train_study(tmp_path, digits, DENSE.with_values(epochs=1))
     with pytest.raises(TrialError, match=f"the nearest are {known}"):
         load_trained(study, known[:-2])
-    with pytest.raises(TrialError, match="is not a folder"):
+    with pytest.raises(TrialError, match="is no folder"):
         load_trained(tmp_path / "nothing", known)
 
 
