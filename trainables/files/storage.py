@@ -12,9 +12,14 @@ def is_uri(place: str) -> bool:
     return "://" in place
 
 
+def is_shortened_uri(path: str) -> bool:
+    """Whether a path was a URI, of whose two slashes ``pathlib`` keeps one; URIs are, too."""
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path))
+
+
 def no_study_folder(folder: Path) -> str:
     """Why a path without a folder is no study, and what to do; a URI as pathlib writes it, too."""
-    if re.match(r"\w{2,}:/", str(folder)):
+    if is_shortened_uri(str(folder)):
         advice = "the study's own command, with its --storage, brings it home"
         return f"{folder} is no folder but a place of a storage; {advice}"
     return f"{folder} is no folder; name a study folder that run_tune.py wrote"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from search_spaces.registry import get_space
 from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
+from trainables.files.storage import is_shortened_uri, is_uri
 from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
@@ -272,11 +272,11 @@ LOCAL_FOLDERS = {
 def _uris_for_folders(given: dict[str, Any]) -> Iterable[str]:
     """URIs where a local folder is expected; ``Path`` has removed one of their two slashes."""
     storage = str(given["storage"] or "")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", storage):
+    if is_shortened_uri(storage) and not is_uri(storage):
         yield f"--storage {storage}: a URI has two slashes, {storage.replace(':/', '://', 1)}"
     for key, advice in LOCAL_FOLDERS.items():
         for path in given[key] if isinstance(given[key], list) else [given[key]]:
-            if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+            if path is not None and is_shortened_uri(str(path)):
                 uri = str(path).replace(":/", "://", 1)
                 yield f"{flag(key)} {uri}: {advice}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -99,15 +100,15 @@ def read_progress(plan: Plan, options: RunOptions, borrow: Borrow = lambda *_: (
     paths = study_paths(options, plan.space.name)
     in_use = driver_problems(paths.folder)
     if options.fresh or not paths.ledger.exists():
-        return _with_borrowed(_not_begun(plan, options, in_use), plan, (), options, borrow)
+        progress = _not_begun(plan, options, in_use)
+        return _with_borrowed(progress, History((), plan.rules.data), plan, options, borrow)
     try:
         rows = read_record(paths.folder, rates=False).rows
     except (RecordError, OSError) as problem:
         reason = file_problem(problem) if isinstance(problem, OSError) else str(problem)
         return _not_begun(plan, options, [reason])
     differences = another_study(paths, plan, options)
-    known = () if differences else rows
-    history = History(known, plan.rules.data)
+    history = History(() if differences else rows, plan.rules.data)
     progress = StudyProgress(
         epoch_seconds=_epoch_seconds(rows),
         slots=max((row.slots for row in rows if isinstance(row, Run)), default=0),
@@ -115,29 +116,23 @@ def read_progress(plan: Plan, options: RunOptions, borrow: Borrow = lambda *_: (
         estimating=() if differences else _estimating(plan, paths.folder, history),
         spread=seed_spread(history),
     )
-    return _with_borrowed(progress, plan, known, options, borrow)
+    return _with_borrowed(progress, history, plan, options, borrow)
 
 
 def _with_borrowed(
-    progress: StudyProgress,
-    plan: Plan,
-    rows: Sequence[SearchRow],
-    options: RunOptions,
-    borrow: Borrow,
+    progress: StudyProgress, history: History, plan: Plan, options: RunOptions, borrow: Borrow
 ) -> StudyProgress:
-    """How far these rows go, and what other studies add."""
-    own = History(rows, plan.rules.data)
-    try:
-        borrowed = borrow(plan, own, options.reuse_from)
-    except UsageError:  # whoever starts it is told
-        borrowed = ()
-    trials = History((*rows, *borrowed), plan.rules.data).trials
-    known = [name for name, trial in trials.items() if trial.known and not own[name].known]
+    """How far the study is, and what other studies add to its history."""
+    own = {name for name, trial in history.trials.items() if trial.known}
+    with contextlib.suppress(UsageError):  # whoever starts it is told
+        for row in borrow(plan, history, options.reuse_from):
+            history.apply(row)
+    known = {name for name, trial in history.trials.items() if trial.known}
     return replace(
         progress,
-        statuses={name: trial.status for name, trial in trials.items()},
-        epochs={name: trial.epoch for name, trial in trials.items()},
-        borrowed=len(known),
+        statuses={name: trial.status for name, trial in history.trials.items()},
+        epochs={name: trial.epoch for name, trial in history.trials.items()},
+        borrowed=len(known - own),
     )
 
 

@@ -24,7 +24,10 @@ def test_a_draw_on_the_host_is_refused(draw):
 
 
 def test_a_step_without_draws_is_not_refused():
-    own = torch.Generator().manual_seed(1)
+    def draw():
+        own = torch.Generator().manual_seed(1)
+        return [*torch.rand(4, generator=own).tolist(), np.random.default_rng(1).random()]
+
     with refuse_host_draws():
-        torch.rand(4, generator=own)
-        np.random.default_rng(1).random()
+        drawn = draw()
+    assert drawn == draw()
