@@ -37,13 +37,21 @@ class Claim:
 
 
 def points(fraction: float, signed: bool = False) -> str:
-    """A fraction, or a difference of two, in percentage points: 0.0031 → "0.31"."""
-    return f"{100 * fraction:{'+' if signed else ''}.2f}"
+    """A fraction, or a difference of two, in percentage points: 0.0031 → "0.31".
+
+    A lead of a single image in many runs has more digits: 0.00003 → "0.003".
+    """
+    value, sign = 100 * fraction, "+" if signed else ""
+    texts = (f"{value:{sign}.{digits}f}" for digits in (2, 3, 4))
+    return next((text for text in texts if float(text)), f"{0:{sign}.2f}")
 
 
 def p_words(p: float) -> str:
-    """A p-value as journals print it."""
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+    """A p-value as journals print it, with as many digits as tell on which side of .05 it lies."""
+    if p < 0.001:
+        return "p < .001"
+    digits = next((digits for digits in range(3, 10) if round(p, digits) != 0.05), 3)
+    return f"p = {p:.{digits}f}".replace("0.", ".", 1)
 
 
 def evidence(effect: float, low: float, high: float, p: float) -> str:

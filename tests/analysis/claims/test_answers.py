@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, best_claim, claims
+from analysis.claims.claim import p_words, points
 from analysis.claims.comparison import (
     compare_values,
     contrast_runs,
@@ -169,3 +170,33 @@ def test_test_accuracy_judges_where_no_images_were_held_out(tmp_path):
     ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES))
     assert ours.metric == "test_accuracy"
     assert "% test accuracy" in answer(ours).words
+
+
+def test_a_difference_is_told_with_enough_digits_that_it_is_not_zero():
+    told = [points(one, True) for one in (0.0031, 0.00003, -0.00003, 4e-6, 0.0, -1e-17)]
+    assert told == ["+0.31", "+0.003", "-0.003", "+0.0004", "+0.00", "+0.00"]
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [(0.0496, "p = .0496"), (0.05004, "p = .05004"), (0.05, "p = .050"), (0.2, "p = .200")],
+)
+def test_a_p_value_is_told_with_enough_digits_that_its_side_of_the_level_is_seen(p, told):
+    assert p_words(p) == told
+
+
+class Close(Model):
+    """Rank 8 leads by .003 points, which is far more than its runs differ by."""
+
+    def draw(self, config, size, rng):
+        return 0.9 + 3e-5 * (config.rank == 8) + 1e-7 * config.seed
+
+
+def test_a_lead_below_a_hundredth_of_a_point_is_told_as_what_it_is(tmp_path):
+    configs = [
+        {"layer": "low_rank", "rank": rank, "seed": seed} for rank in (4, 8) for seed in range(5)
+    ]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES, model=Close()))
+    claim = best_claim(ours)
+    assert claim.verdict == "shown"
+    assert "by +0.003 points (95 % interval +0.003 to +0.003, p < .001)" in claim.words
