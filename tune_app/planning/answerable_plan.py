@@ -17,12 +17,21 @@ from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.sizes.budget import InfeasibleError
 from tune_app.command.errors import UsageError
-from tune_app.planning.parsed_point import PlannedTrial, PointRules, Rejected, configure
+from tune_app.planning.parsed_point import (
+    Duplicate,
+    PlannedTrial,
+    PointRules,
+    Rejected,
+    configure,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One network that can run, or could under another limit."""
+    """One network that can run, or could under another limit; a key that does not apply is absent.
+
+    Written in two ways it is two points: both families are compared on the one trial.
+    """
 
     values: Mapping[str, Any]
     parameters: float
@@ -32,6 +41,7 @@ class Point:
 def answerable(
     space: SearchSpace,
     trials: Sequence[PlannedTrial],
+    duplicates: Sequence[Duplicate],
     refused: Sequence[Rejected],
     rules: PointRules,
 ) -> tuple[SearchSpace, list[str]]:
@@ -42,7 +52,10 @@ def answerable(
     """
     if not (trials and refused):
         return space, []
-    lost = _unanswerable(space, trials, refused, rules)
+    configs = [trial.config for trial in trials]
+    configs += [configure(duplicate.config, rules) for duplicate in duplicates]
+    points = [_point(space, config) for config in configs]
+    lost = _unanswerable(space, points, refused, rules)
     contrasts = [
         f"its question ({question.kind}) {why}"
         for question, why in lost.items()
@@ -59,18 +72,20 @@ def answerable(
 
 def _unanswerable(
     space: SearchSpace,
-    trials: Sequence[PlannedTrial],
+    points: Sequence[Point],
     refused: Sequence[Rejected],
     rules: PointRules,
 ) -> dict[Question, str]:
     """The questions that what can run leaves unanswered, why, and the ways out."""
-    points = [_point(trial.config) for trial in trials]
     reasons_by_question = {}
     for question in space.questions:
         for words, needed in _shortfalls(question, points):
             reasons = [rejected.reason for rejected in refused if _has(rejected.config, needed)]
             if reasons:  # else the design lacks it, which is reported elsewhere
-                ways = [*_raised(question, points, refused, rules), *_left_out(space, needed)]
+                ways = [
+                    *_raised(space, question, points, refused, rules),
+                    *_left_out(space, needed),
+                ]
                 advice = f"; {', or '.join(ways)}" if ways else ""
                 reasons_by_question[question] = f"{words}: {reasons[0]}{advice}"
                 break
@@ -91,13 +106,14 @@ def _shortfalls(
         case Select():
             arms: dict[Any, set[tuple]] = defaultdict(set)
             for point in points:
-                arm = tuple(point.values[name] for name in question.keys)
-                arms[point.values[question.within]].add(arm)
-            if max(map(len, arms.values())) < 2:
+                arm = tuple(point.values.get(name) for name in question.keys)
+                if any(value is not None for value in arm):
+                    arms[point.values.get(question.within)].add(arm)
+            if max(map(len, arms.values()), default=0) < 2:
                 keys = " and ".join(question.keys)
                 yield f"compares {keys} within {question.within}, and one alone can run", {}
         case Carry():
-            if len({point.values[question.treatment] for point in points}) < 2:
+            if len({point.values.get(question.treatment) for point in points}) < 2:
                 yield f"compares {question.treatment}, and one value alone can run", {}
             if len(sizes) < 2:
                 yield f"carries {question.key} over networks, and one alone can run", {}
@@ -120,10 +136,14 @@ def _has(point: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def _raised(
-    question: Question, points: Sequence[Point], refused: Sequence[Rejected], rules: PointRules
+    space: SearchSpace,
+    question: Question,
+    points: Sequence[Point],
+    refused: Sequence[Rejected],
+    rules: PointRules,
 ) -> Iterator[str]:
     """The least limits under which the question can be answered."""
-    more = sorted(_sized(refused, rules), key=lambda point: (point.parameters, point.macs))
+    more = sorted(_sized(space, refused, rules), key=lambda point: (point.parameters, point.macs))
 
     def answers(count: int) -> bool:
         return not any(_shortfalls(question, [*points, *more[:count]]))
@@ -140,16 +160,19 @@ def _raised(
             yield f"raise {flag} to {math.ceil(max(sizes))}"
 
 
-def _sized(refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
+def _sized(space: SearchSpace, refused: Sequence[Rejected], rules: PointRules) -> Iterator[Point]:
     """Those of which there are networks; where no network fills a budget there is none."""
     for rejected in refused:
         with contextlib.suppress(ConfigError, InfeasibleError):
-            yield _point(configure(rejected.config, rules))
+            yield _point(space, configure(rejected.config, rules))
 
 
-def _point(config: TrainConfig) -> Point:
+def _point(space: SearchSpace, config: TrainConfig) -> Point:
     size = config.network_size()
-    return Point(config.to_dict(), size.parameters, size.macs(config.images_at_once))
+    values = config.to_dict()
+    idle = {name for name, key in space.keys.items() if not key.applies(values)}
+    applied = {name: value for name, value in values.items() if name not in idle}
+    return Point(applied, size.parameters, size.macs(config.images_at_once))
 
 
 def _left_out(space: SearchSpace, needed: Mapping[str, Any]) -> Iterator[str]:

@@ -125,7 +125,9 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     configs = [config for _, config in points]
     horizon = plan_horizon(resolved_space.space, configs, options, scheduler)
     trials, duplicates, infeasible = _sort(points, rules)
-    answerable_space, not_asked = answerable(resolved_space.space, trials, infeasible, rules)
+    answerable_space, not_asked = answerable(
+        resolved_space.space, trials, duplicates, infeasible, rules
+    )
     Random(options.search_seed).shuffle(trials)
     plan = Plan(
         space=answerable_space,

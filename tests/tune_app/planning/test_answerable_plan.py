@@ -80,3 +80,36 @@ def test_a_limit_that_leaves_nothing_is_told_by_what_it_leaves_out(tmp_path):
     plan = make_plan(options(tmp_path, max_parameters=10), FAMILIES)
     assert plan.trials == ()
     assert plan.infeasible
+
+
+def dims_of_a_tensor_train(budget: float):
+    """At width 8 a tensor train of two dims is low rank; three dims fill less than 20 %."""
+    return space(
+        keys={
+            "layer": Key(Choice(("dense", "low_rank", "tensor_train"))),
+            "compression": Key(Choice((0.1, budget)), when={"layer": ("low_rank", "tensor_train")}),
+            "dims": Key(Choice((2, 3)), when={"layer": ("tensor_train",)}),
+        },
+        fixed={"epochs": 1, "width": 8},
+        questions=(Contrast("dims", baseline=2, treatment=3),),
+    )
+
+
+def test_an_arm_that_is_the_network_of_another_family_can_run(tmp_path):
+    asked = dims_of_a_tensor_train(0.5)
+    plan = make_plan(options(tmp_path), asked)
+    assert {point.config["dims"] for point in plan.duplicates} == {2}
+    assert all(trial.config.dims == 3 for trial in plan.trials)
+    assert plan.space.questions == asked.questions
+
+
+def test_a_key_that_does_not_exist_for_a_network_is_no_arm(tmp_path):
+    only = {"settings": {"compression": (0.2,)}}
+    with pytest.raises(UsageError, match="compares dims=2 with 3, and 3 cannot run"):
+        make_plan(options(tmp_path, **only), dims_of_a_tensor_train(0.2))
+    selected = dataclasses.replace(
+        dims_of_a_tensor_train(0.2), questions=(Select("dims", within="compression"),)
+    )
+    plan = make_plan(options(tmp_path, **only), selected)
+    assert plan.trials
+    assert any("one alone can run" in note for note in plan.notes)
