@@ -1,5 +1,6 @@
 """Numbers of every depth become eight bits by a rule, or are refused."""
 
+from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,29 @@ def test_whole_numbers_of_unknown_range_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "wide.tif", np.array([[0, 100_000]], np.int32))
     with pytest.raises(UnreadableImage, match="save it with 8 or 16 bits"):
         read_image(path)
+
+
+JPEG_2000 = {
+    "16": "AC8AAAAAAAIAAAABAAAAAAAAAAAAAAACAAAAAQAAAAAAAAAAAAMPAQEPAQEPAQH/UgAMAAAAAQEABAQAAf9cAARA"
+    "gP+QAAoAAAAAACYAAf+Tz/wwEAQDBgXf+JAgC4EOP8/8MBAMAMpf/9k=",
+    "4": "ACkAAAAAAAIAAAABAAAAAAAAAAAAAAACAAAAAQAAAAAAAAAAAAEDAQH/UgAMAAAAAQAABAQAAf9cAARAIP+QAAoA"
+    "AAAAABMAAf+T3yAgC7L/2Q==",
+    "12": "ACkAAAAAAAIAAAABAAAAAAAAAAAAAAACAAAAAQAAAAAAAAAAAAELAQH/UgAMAAAAAQAABAQAAf9cAARAYP+QAAoA"
+    "AAAAABYAAf+T3+AUC7KKST//2Q==",
+}
+"""Codestreams behind their first two markers, two pixels each, by OpenJPEG: colours, grey, grey."""
+
+
+@pytest.mark.parametrize("bits", JPEG_2000)
+def test_jpeg_2000_whose_white_pillow_does_not_read_as_white_is_refused(
+    tmp_path: Path, bits: str
+) -> None:
+    path = tmp_path / "white.jp2"
+    path.write_bytes(b"\xff\x4f\xff\x51" + b64decode(JPEG_2000[bits]))
+    with pytest.raises(UnreadableImage, match=f"JPEG 2000 with {bits} bits a channel"):
+        read_image(path)
+
+
+def test_sixteen_bits_of_grey_in_jpeg_2000_are_divided_by_257(tmp_path: Path) -> None:
+    path = write(tmp_path / "deep.jp2", SIXTEEN[None].astype(np.uint16), irreversible=False)
+    assert (read_image(path)[0] == np.rint(SIXTEEN / 257)[:, None]).all()

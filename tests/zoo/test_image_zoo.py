@@ -172,6 +172,27 @@ def test_a_name_that_is_no_utf8_is_read(tmp_path: Path) -> None:
     assert (read_image(path) == COLOURS).all()
 
 
+@pytest.mark.parametrize(
+    ("attribute_bits", "shown"), [(0, COLOURS), (8, np.full_like(COLOURS, 255))]
+)
+def test_the_fourth_byte_of_a_tga_is_alpha_only_if_its_header_says_so(
+    tmp_path: Path, attribute_bits: int, shown: np.ndarray
+) -> None:
+    path = write(tmp_path / "image.tga", np.dstack([COLOURS, np.zeros_like(GREYS)]))
+    content = bytearray(path.read_bytes())
+    content[17] = content[17] & ~15 | attribute_bits
+    path.write_bytes(content)
+    assert (read_image(path) == shown).all()
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "PCX"])
+def test_formats_of_other_names_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "image.png"
+    Image.fromarray(COLOURS.repeat(16, axis=0).repeat(16, axis=1)).save(path, kind)
+    with pytest.raises(UnreadableImage, match=f"begins as {kind}"):
+        read_image(path)
+
+
 def damaged_png() -> bytes:
     """One bit of the pixels' chunk differs from what its checksum says."""
     whole = bytearray(png(COLOURS, bits=8, kind=2))
@@ -191,6 +212,7 @@ def noise_jpeg(folder: Path) -> bytes:
         (lambda _: b"<!doctype html><p>404", "no image format begins with b'<!doctyp'"),
         (lambda _: damaged_png(), "broken PNG file|CRC"),
         (lambda _: png(COLOURS, bits=8, kind=2)[:-20], "."),
+        (lambda _: png(GREYS, bits=8, kind=3), "without its palette"),
         (lambda _: png(COLOURS, bits=8, kind=2, extra=b"\xff\xff\xff\xff????"), "."),
         (lambda folder: noise_jpeg(folder)[:2_000], "truncated"),
         (lambda folder: noise_jpeg(folder)[:4], "begins as JPEG, but is damaged"),
@@ -199,7 +221,17 @@ def noise_jpeg(folder: Path) -> bytes:
             "begins as TIFF, but is damaged or of a kind that is not read",
         ),
     ],
-    ids=["empty", "text", "flipped-bit", "cut-png", "odd-chunk", "cut-jpeg", "head", "doubles"],
+    ids=[
+        "empty",
+        "text",
+        "flipped-bit",
+        "cut-png",
+        "no-palette",
+        "odd-chunk",
+        "cut-jpeg",
+        "head",
+        "doubles",
+    ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_reason(
     tmp_path: Path, content, reason: str

@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from trainables.data.reading.pillow_misreads import SIGNED_VALUES, has_no_alpha, why_misread
+
 Pixels = NDArray[np.uint8]
 
 BACKGROUND = (255, 255, 255)
@@ -30,6 +32,9 @@ BACKGROUND = (255, 255, 255)
 
 LARGEST_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: above it, a picture takes more than 500 MB."""
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""Others are refused, whatever a file's name: for PostScript Pillow would start Ghostscript."""
 
 
 class UnreadableImage(ValueError):  # noqa: N818 (of a file, not of the program)
@@ -55,7 +60,7 @@ def open_rgb(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures, odd EXIF; an error is what counts
             _verify(path)
-            with Image.open(path) as image:
+            with _opened(path) as image:
                 return to_rgb(image)
     except UnreadableImage:
         raise
@@ -66,14 +71,20 @@ def open_rgb(path: Path) -> Image.Image:
 
 def is_animated(path: Path) -> bool:
     """Whether a readable file holds several pictures."""
-    with Image.open(path) as image:
+    with _opened(path) as image:
         return getattr(image, "n_frames", 1) > 1
+
+
+def _opened(path: Path) -> Image.Image:
+    return Image.open(path, formats=FORMATS)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any decoded or opened Pillow image as RGB, upright."""
     raw_mode, tags = _raw_mode(image), _tiff_tags(image)  # decoding drops it
-    _refuse_misread(raw_mode, tags)
+    if reason := why_misread(image, raw_mode, tags):
+        raise UnreadableImage(reason)
+    opaque = has_no_alpha(image)
     opened: Any = image
     if raw_mode == "F;32BF" and opened.tile[0].codec_name == "libtiff":
         # libtiff has already swapped the bytes, and Pillow would swap them back
@@ -81,21 +92,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
     image.load()  # and with it Pillow turns a TIFF itself, and finds EXIF at a PNG's end
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     deep = image.mode == "F" or image.mode.startswith("I;16")
-    image = _flatten(_eight_bits(image, raw_mode))
+    image = _eight_bits(image, raw_mode)
+    image = image.convert("RGB") if opaque else _flatten(image)
     if deep and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns 8 bits and fewer alone
         image = ImageOps.invert(image)
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
-SAMPLE_FORMAT, SIGNED = 339, 2
-"""Tags of a TIFF (TIFF 6.0, sections 4 and 19), and the values of theirs that change pixels."""
-
-BITS, PLANES, SEPARATE = 258, 284, 2
-
-SIGNED_VALUES = (
-    "32-bit or signed whole numbers, whose range is not known; save it with 8 or 16 bits"
-)
+"""A tag of a TIFF (TIFF 6.0, section 8)."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -107,21 +112,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientations (CIPA DC-008) and what turns each upright."""
-
-
-def _refuse_misread(raw_mode: str, tags: Mapping[int, Any]) -> None:
-    """Refuses what Pillow would decode to other pixels."""
-    if SIGNED in _several(tags.get(SAMPLE_FORMAT)):
-        raise UnreadableImage(SIGNED_VALUES)
-    if tags.get(PLANES) == SEPARATE and max(_several(tags.get(BITS, 1))) > 8:
-        raise UnreadableImage(
-            "16-bit channels in separate planes; save them in one, or with 8 bits"
-        )
-    if raw_mode.startswith("RGBa;16"):
-        raise UnreadableImage(
-            "16-bit colours that are multiplied by their alpha; save them unmultiplied, or with "
-            "8 bits"
-        )
 
 
 def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
@@ -187,11 +177,6 @@ def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
     return getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
 
 
-def _several(value: Any) -> tuple[Any, ...]:
-    """A tag's values, of which there may be one for each channel."""
-    return value if isinstance(value, tuple) else (value,)
-
-
 def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> tuple[NDArray[np.uint32], str]:
     """The 16-bit values and their mode. Pillow keeps the high byte alone of each channel.
 
@@ -200,7 +185,7 @@ def _sixteen_bit_channels(image: Image.Image, raw_mode: str) -> tuple[NDArray[np
     source: Any = image
     path, mode = source.filename, source.mode
     high = np.asarray(image)
-    with Image.open(path) as opened:
+    with _opened(path) as opened:
         again: Any = opened
         if raw_mode == "LA;16B":  # four bytes a pixel: grey and alpha, the high byte first
             again.tile = [again.tile[0]._replace(args="RGBA")]
@@ -235,7 +220,7 @@ def _verify(path: Path) -> None:
     """Reads the checksums of a PNG's chunks, which decoding passes over; checks the size."""
     if path.stat().st_size == 0:
         raise UnreadableImage("the file is empty")
-    with Image.open(path) as image:
+    with _opened(path) as image:
         width, height = image.size
         if width * height > LARGEST_PIXELS:
             raise UnreadableImage(_too_large(f"{width:,} × {height:,} pixels"))

@@ -39,7 +39,8 @@ def preprocess(path):
 
     Of 16-bit colours Pillow keeps the high byte, at most one level of 255 off what training read.
     To be converted first: TIFFs of 12 bits, compressed ones of big-endian floats, deep ones whose
-    zero is white; PNGs of grey or deep colours with one transparent colour, and not of 8 bits.
+    zero is white; TGAs of 32 bits without alpha; PNGs of grey or deep colours with one transparent
+    colour, and not of 8 bits.
     """
     image = Image.open(path)
     image.load()
