@@ -132,8 +132,8 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
         text += " the best value decides there as well, and no exponent is claimed."
         return Claim(text, "cannot_say", found.runs)
     if not (math.isfinite(alpha.low) and math.isfinite(alpha.high)):
-        text = f"The exponent with which {follows} cannot be told: its {interval} is open ({ran});"
-        text += " try values further apart."
+        text = f"The exponent with which {follows} cannot be told: {_open(alpha)} ({ran});"
+        text += " more runs, or values further apart, may tell."
         return Claim(text, "cannot_say", found.runs, alpha.estimate)
     numbers = (found.runs, alpha.estimate, alpha.low, alpha.high, alpha.p)
     verdict: Verdict = "shown" if alpha.low > 0 or alpha.high < 0 else "not_shown"
@@ -144,6 +144,15 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
         text = f"The best {question.key} is not shown to follow {question.against}:"
         text += f" α̂ = {alpha.estimate:.2f} ({interval}, {p_words(alpha.p)}, {ran})."
     return Claim(text, verdict, *numbers)
+
+
+def _open(alpha: Exponent) -> str:
+    """What an interval of which an end is not finite says."""
+    if math.isfinite(alpha.low):
+        return f"its 95 % interval begins at {alpha.low:.2f} and has no upper end"
+    if math.isfinite(alpha.high):
+        return f"its 95 % interval ends at {alpha.high:.2f} and has no lower end"
+    return "the runs rule out none (95 %)"
 
 
 def _end(value: float) -> str:
