@@ -11,7 +11,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
 from analysis.charts.metric_label import metric_name, nothing_finished
-from analysis.charts.ranks import ranked
+from analysis.charts.ranks import BUDGET_KEYS, ranked
 from analysis.study.best import best_of_each
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PANELS = {  # column: (title, format of a cell, logarithmic colours)
     "accuracy": ("accuracy", ".1%", False),
     "parameters": ("parameters", ".2~s", True),
-    "ratio": ("accuracy points per 1,000 parameters", ".2~g", True),
+    "ratio": ("points per 1,000 parameters", ".2~g", True),
 }
 CELL = 22  # pixels high
 ROOM = 34  # pixels that a cell must have for a number
@@ -114,11 +114,17 @@ def caption(frame: pd.DataFrame) -> str:
         if max_candidates > 1
         else "a configuration's"
     )
+    key = frame["rank_key"].iloc[0]
+    family = f"{best['layer']} at " if frame["layer"].nunique() > 1 else ""
+    equal = (
+        "The networks of a row have about as many parameters."
+        if key in BUDGET_KEYS
+        else "Rank and size grow together: compare families at equal parameters, not at equal rank."
+    )
     return (
         f"A cell is {cell} mean over its runs ({plural(len(frame), 'cell')},"
-        f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%} at"
-        f" {frame['rank_key'].iloc[0]} {best['rank']}, {best['dims']} dimensions. Rank and size"
-        " grow together: compare families at equal parameters, not at equal rank."
+        f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%},"
+        f" {family}{axis(key)} {best['rank']}, {best['dims']} dimensions. {equal}"
     )
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.charts.chart import NothingToShow
 
-RANK_KEYS = ("rank_scale", "rank_divisor", "rank", "compression_budget", "parameters_budget")
+BUDGET_KEYS = ("compression_budget", "parameters_budget")
+RANK_KEYS = ("rank_scale", "rank_divisor", "rank", *BUDGET_KEYS)
 """The columns that can hold a rank; a budget is filled with the rank that fits it."""
 
 

@@ -30,6 +30,13 @@ SIZES = {
     "train_seconds": "training time of one run (seconds)",
     "latency_ms": "measured latency of a forward pass (milliseconds)",
 }
+NO_MORE = {
+    "parameters": "of equal or smaller size",
+    "macs": "with as few multiply-adds or fewer",
+    "train_seconds": "that trained in as little time or less",
+    "latency_ms": "that is as fast or faster",
+}
+"""Which networks one on the front is not beaten by."""
 LABEL_SHARE = 0.08  # share of the height that a label takes
 LABELS = 14
 """The number of front points with room for their probability as a number."""
@@ -220,7 +227,7 @@ def caption(frame: pd.DataFrame) -> str:
     those = "estimated on fresh seeds" if fresh else "shown"
     text = (
         f"One point for each of {counted}. In full colour: the {len(front):,} on the Pareto front"
-        f" among those {those} (no network of equal or smaller size is more accurate). "
+        f" among those {those} (no network {NO_MORE[frame['size_key'].iloc[0]]} is more accurate). "
     )
     if frame["probability"].isna().all():
         return text + (

@@ -80,7 +80,12 @@ def draw(frame: pd.DataFrame) -> Picture:
     present = [status for status in theme.STATUS_COLOURS if (frame["status"] == status).any()]
     colours = alt.Scale(domain=present, range=[theme.STATUS_COLOURS[status] for status in present])
     bars = alt.Chart(frame.drop(columns=["unit", "slots"])).encode(
-        x=alt.X("start:Q", title=f"{unit} since the start", scale=alt.Scale(nice=False)),
+        x=alt.X(
+            "start:Q",
+            title=f"{unit} since the start",
+            scale=alt.Scale(nice=False),
+            axis=alt.Axis(tickCount=10),
+        ),
         x2="end:Q",
         y=alt.Y("slot:O", title="slot", scale=alt.Scale(domain=list(range(1, count + 1)))),
         color=alt.Color("status:N", scale=colours),

@@ -12,6 +12,8 @@ from analysis.study.study import Study, per_study
 from trainables.config.train_config import TrainConfig
 from trainables.sizes.size_keys import SIZE_KEYS
 
+KEYS = {column: key for key, column in RENAMED.items()}
+"""The key, as ``--set`` takes it, of a column that has another name."""
 SIZE_COLUMNS = tuple(RENAMED.get(name, name) for name in SIZE_KEYS)
 DEFAULTS = {
     RENAMED.get(name, name): key.default
@@ -68,10 +70,10 @@ def labels(trials: pd.DataFrame) -> pd.Series:
 
 
 def _value_texts(name: str, values: pd.Series) -> list[str]:
-    known = values.notna()
+    known, key = values.notna(), KEYS.get(name, name)
     words = distinct_numbers(values[known]) if len(values) else {}
     return [
-        f"{name} {words[value]}" if there and (name, value) not in UNSAID else ""
+        f"{key} {words[value]}" if there and (name, value) not in UNSAID else ""
         for value, there in zip(values, known, strict=True)
     ]
 

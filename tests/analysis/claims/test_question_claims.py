@@ -54,14 +54,6 @@ def test_a_trend_that_is_not_there_is_not_shown():
     assert "is not shown to follow" in claim.words
 
 
-def test_runs_that_rule_out_no_exponent_say_so_in_words():
-    plan = decay_plan(True, ("trend",))
-    (claim,) = told(plan, np.full(len(plan.configs), 0.9))
-    assert claim.verdict == "cannot_say"
-    assert "cannot be told: the runs rule out none" in claim.words
-    assert "more runs, or values further apart, may tell" in claim.words
-
-
 def test_scalings_that_follow_no_common_curve_give_no_common_exponent():
     """The decay of the weights that are no factors decides, which no scaling changes."""
     plan = decay_plan(True, ("trend",))
