@@ -51,9 +51,12 @@ def probability(value: float) -> str:
 def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 
-    Where fewer than two round numbers lie in the range, its ends.
+    Where fewer than two round numbers lie in the range, its ends. One value is its own tick: on an
+    axis without a length all ticks would lie on each other.
     """
     numbers = [float(value) for value in values]
+    if min(numbers) == max(numbers):
+        return [numbers[0]]
     low, high = min(numbers) / 1.15, max(numbers) * 1.15
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     ticks: list[float] = []

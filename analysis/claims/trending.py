@@ -152,7 +152,7 @@ def _open(alpha: Exponent) -> str:
         return f"its 95 % interval begins at {alpha.low:.2f} and has no upper end"
     if math.isfinite(alpha.high):
         return f"its 95 % interval ends at {alpha.high:.2f} and has no lower end"
-    return "the runs rule out none (95 %)"
+    return "no exponent lies outside its 95 % interval"
 
 
 def _end(value: float) -> str:

@@ -18,7 +18,7 @@ def test_runs_that_rule_out_no_exponent_say_so_in_words():
     study = plan.study(noisy(plan, mean, 0.0005, np.random.default_rng(0)))
     (claim,) = answers_to(study, questions(plan.space)[0])
     assert claim.verdict == "cannot_say"
-    assert "cannot be told: the runs rule out none" in claim.words
+    assert "cannot be told: no exponent lies outside its 95 % interval" in claim.words
     assert "more runs, or values further apart, may tell" in claim.words
 
 
