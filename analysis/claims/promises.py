@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from analysis.claims.claim import Claim, Verdict, evidence, metric_words, points
 from analysis.statistics.chance import standard_error
 from analysis.statistics.contrasts import Effect, satterthwaite
 from analysis.statistics.intervals import t_test
+from analysis.statistics.moderation import moderate
 from analysis.statistics.multiple_tests import holm
 from analysis.study.best import allowed
 from analysis.study.confirmation import confirmed_study, shared_ids
@@ -47,7 +49,7 @@ def promise_claims(study: Study) -> list[Claim]:
         if shared in promised
     ]
     images = judging_images(study), judging_images(search)
-    effects = [kept(found, promise, images) for found, promise, _ in pairs]
+    effects = kept([(found, promise) for found, promise, _ in pairs], images)
     adjusted = holm([effect.p for effect in effects])
     return [
         _claim(study, search, pair, effect, p)
@@ -55,27 +57,51 @@ def promise_claims(study: Study) -> list[Claim]:
     ]
 
 
-def kept(found: Arm, promised: Arm, images: tuple[int | None, int | None]) -> Effect:
-    """How much more accurate a network is than promised; NaN where a spread is not known.
+def kept(pairs: Sequence[tuple[Arm, Arm]], images: tuple[int | None, int | None]) -> list[Effect]:
+    """How much more accurate each network is than promised; NaN where a spread is not known.
+
+    Two runs take the spread common to all networks where it is larger, and its degrees of freedom.
 
     Args:
-        found: the runs of the confirmation.
-        promised: the runs of the search.
+        pairs: a network's runs in the confirmation, then those in the search.
         images: how many images each of the two was measured on; None where that is not known.
     """
-    effect = found.mean - promised.mean
-    variance, n = spreads([found.outcomes, promised.outcomes])
-    runs = int(n.sum())
+    sides = [_spreads([pair[side] for pair in pairs]) for side in (0, 1)]
+    found = []
+    for number, (confirmed, promised) in enumerate(pairs):
+        variance, n, free = np.array([[one[number] for one in side] for side in sides]).T
+        found.append(_kept(confirmed.mean, promised.mean, (variance, n, free), images))
+    return found
+
+
+def _spreads(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Variance, number of runs and the variance's degrees of freedom of each arm."""
+    variance, n = spreads([arm.outcomes for arm in arms])
+    common = moderate(variance, n)
+    thin = (n == 2) & (common.df > 1)
+    free = np.where(thin, common.df, n - 1.0)
+    return np.where(thin, np.fmax(variance, common.variance), variance), n, free
+
+
+def _kept(
+    found: float,
+    promised: float,
+    runs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    images: tuple[int | None, int | None],
+) -> Effect:
+    """Of the two means; ``runs`` as in ``_spreads``, of the confirmation and of the search."""
+    variance, n, free = runs
+    effect, count = found - promised, int(n.sum())
     if not np.isfinite(variance).all():
-        return Effect(effect, n=runs)
+        return Effect(effect, n=count)
     # what is asked is whether both are one: of its own, the higher accuracy would look the surer
-    counts = [count or 0 for count in images]
-    common = np.average((found.mean, promised.mean), weights=counts if any(counts) else None)
-    known = np.array([count for count in counts if count], dtype=float)
+    counts = [number or 0 for number in images]
+    common = np.average((found, promised), weights=counts if any(counts) else None)
+    known = np.array([number for number in counts if number], dtype=float)
     parts = np.array([*(variance / n), *(standard_error(common, known) ** 2)])
-    df = satterthwaite(parts, np.array([*(n - 1), *(known - 1)]))
+    df = satterthwaite(parts, np.array([*free, *(known - 1)]))
     se = math.sqrt(parts.sum())
-    return Effect(effect, *t_test(effect, se, df), df, se, runs)
+    return Effect(effect, *t_test(effect, se, df), df, se, count)
 
 
 def _claim(

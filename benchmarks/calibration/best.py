@@ -12,6 +12,7 @@ from analysis.study.replicates import replicates
 from analysis.study.study import Study
 from benchmarks.calibration.design import (
     AT_LEAST,
+    CHEAP,
     CHOOSING,
     COVERS,
     ESTIMATING,
@@ -243,6 +244,7 @@ BEST = {
         "one stage",
         winners_interval(60, 3),
         {"covers": (0.94, 0.97)},
+        CHEAP,
         fast=numbers_winner(60, 3),
     ),
     "winner's interval, 6 equals, n = 5": Design(

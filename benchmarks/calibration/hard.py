@@ -1,4 +1,4 @@
-"""Awkward studies: coarse accuracies, failures, skewed runs, margins of 0, kept promises."""
+"""Awkward studies: coarse accuracies, failures, skewed runs, margins of 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from analysis.claims.arm import Arm, with_spread_of_kind
 from analysis.claims.best import interval_of_best, winner
 from analysis.claims.noninferior import margin_test
-from analysis.claims.promises import kept
 from analysis.statistics.contrasts import effect_of_blocks
 from analysis.statistics.intervals import rounding_variance
 from analysis.statistics.multiple_tests import holm
@@ -137,27 +136,6 @@ def within(
     return draw
 
 
-def promised(
-    networks: int, before: int, after: int, images: tuple[int, int], accuracy: float = MIDDLE
-) -> Draw:
-    """Networks that do on the test set as on the validation images, but for the choice of both."""
-
-    def draw(rng: np.random.Generator) -> dict[str, bool]:
-        p_values = []
-        for _ in range(networks):
-            runs = [
-                np.minimum(
-                    rng.binomial(count, accuracy) / count + 3 * SIGMA * rng.normal(size=n), 1.0
-                )
-                for count, n in zip(images, (before, after), strict=True)
-            ]
-            found = kept(arm("test", runs[1]), arm("promise", runs[0]), (images[1], images[0]))
-            p_values.append(found.p)
-        return {"false": min(holm(p_values)) < 0.05}
-
-    return draw
-
-
 def hard(
     what: str, draw: Draw, asked: dict[str, tuple[float, float]] = FALSE, studies: int = CHEAP
 ) -> Design:
@@ -265,14 +243,5 @@ HARD = {
     "smallest, margin 0, one candidate": hard("equal", within(0.0, candidates=1)),
     "smallest, at the margin, the dense one 6 times noisier": hard(
         "7 candidates", within(0.01, noisy=6.0), studies=1_000
-    ),
-    "confirmation, 8 networks keep what was promised": hard(
-        "2 runs before, 5 after", promised(8, 2, 5, (143, 364)), studies=1_000
-    ),
-    "confirmation, 8 networks of 98 % keep what was promised": hard(
-        "2 runs before, 5 after", promised(8, 2, 5, (143, 364), 0.98), studies=1_000
-    ),
-    "confirmation, the best keeps what was promised": hard(
-        "5 runs before, 5 after", promised(1, 5, 5, (5_000, 10_000))
     ),
 }

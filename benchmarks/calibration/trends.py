@@ -174,11 +174,20 @@ SLOPE = {
     )
     for points in (30, 10, 5)
 }
+BEND = {
+    f"a bend of {points:g} points a decade² from a fixed decay on": (
+        lambda level, z, share, points=points: points / 100 * np.clip(level + 2.8, 0, None) ** 2
+    )
+    for points in (0.3, 1)
+}
+"""The best decay of every network lies below its begin, and follows the compression with 1."""
 BREAKS = {
     "a cliff at a fixed decay": Broken(lambda level, z, share: 0.4 * (level > -2.0)),
     "a cliff that moves along": Broken(lambda level, z, share: 0.4 * (z > 1.0)),
     **{name: Broken(loses) for name, loses in SLOPE.items()},
     **{f"{name}, one scaling": Broken(loses, scalings=ONE) for name, loses in SLOPE.items()},
+    **{name: Broken(loses) for name, loses in BEND.items()},
+    **{f"{name}, one scaling": Broken(loses, scalings=ONE) for name, loses in BEND.items()},
     "small networks bend more, one scaling": Broken(
         lambda level, z, share: 0.015 * z**2 * (share < -1.3), scalings=ONE
     ),
@@ -235,7 +244,7 @@ TRENDS = {
     f"α̂, truth 1, {where}": Design(
         "is it said where it is another?",
         numbers_break(broken),
-        FALSE,
+        {} if where.startswith("a bend") else FALSE,
         400,
         second_stage=True,
         fast=numbers_break(broken),

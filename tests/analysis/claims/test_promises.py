@@ -66,8 +66,22 @@ def test_what_is_lost_against_the_promise_is_shown(confirmation):
 def test_the_choice_of_images_counts_since_both_are_measured_on_others():
     runs = np.array([0.9, 0.901, 0.899])
     arm = Arm("a", 1, runs, runs, 3)
-    few, many = (kept(arm.raised(0.03), arm, (images, images)) for images in (143, 50_000))
+    pair = [(arm.raised(0.03), arm)]
+    (few,), (many,) = (kept(pair, (images, images)) for images in (143, 50_000))
     assert few.p > 0.3
     assert many.p < 0.001
     one = Arm("b", 1, runs[:1], runs[:1], 3)
-    assert np.isnan(kept(one, arm, (143, 143)).p)
+    assert np.isnan(kept([(one, arm)], (143, 143))[0].p)
+
+
+def test_two_runs_that_agree_by_chance_are_judged_by_the_spread_of_all_networks():
+    def runs(*values):
+        return Arm("a", 1, np.array(values), np.array(values), len(values))
+
+    fresh = runs(0.87, 0.9, 0.88, 0.91, 0.89)
+    agreeing = runs(0.92, 0.922)
+    others = [runs(0.86, 0.91 + number / 100) for number in range(4)]
+    alone = kept([(fresh, agreeing)], (50_000, 50_000))[0]
+    among = kept([(fresh, one) for one in (agreeing, *others)], (50_000, 50_000))[0]
+    assert alone.p < 0.05 < among.p
+    assert among.effect == alone.effect
