@@ -122,7 +122,8 @@ def by_direction(runs: pd.DataFrame) -> Effect:
 
     A run that collapsed counts at chance in the arm that is ahead and is left out of the other.
     Both can only favour the arm that is behind. Where neither arm stays ahead under this rule,
-    there is no difference to claim, and p is 1.
+    there is no difference to claim: p is 1, and the interval spans what either rule allows. Where
+    an arm has too few runs that learned something to be left out, nothing can be tested.
     """
     if not len(runs) or not runs["collapsed"].any():
         return _estimate(runs)
@@ -133,7 +134,10 @@ def by_direction(runs: pd.DataFrame) -> Effect:
     if lowers.effect < 0:
         return lowers
     whole = _estimate(runs)
-    return dataclasses.replace(whole, p=1.0) if math.isfinite(whole.p) else whole
+    if not (math.isfinite(raises.p) and math.isfinite(lowers.p)):
+        return dataclasses.replace(whole, low=math.nan, high=math.nan, p=math.nan)
+    low, high = min(raises.low, lowers.low), max(raises.high, lowers.high)
+    return dataclasses.replace(whole, low=low, high=high, p=1.0)
 
 
 def _estimate(runs: pd.DataFrame) -> Effect:
