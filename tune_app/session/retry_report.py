@@ -13,6 +13,9 @@ from tune_app.record.history import TrialHistory
 QUIET_SECONDS = 2.0
 """Failures within this many seconds of the last one are reported together."""
 
+AGAIN_SECONDS = 30.0
+"""The same for a node that has refused before: its workers start, and refuse, one after another."""
+
 CAUSES = {
     "lost_node": "the host {host} is gone",
     "lost_worker": "workers on {host} ended without a word (killed, or the host is out of memory)",
@@ -30,6 +33,7 @@ class RetryReport:
 
     clock: Callable[[], float] = time.monotonic
     _groups: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)  # nodes that were named, with the reason
     _last: float = 0.0
 
     def add(self, trial_id: str, trial: TrialHistory) -> None:
@@ -54,7 +58,8 @@ class RetryReport:
 
     def tick(self) -> None:
         """Reports the failures gathered so far, once no more arrive."""
-        if self._groups and self.clock() - self._last >= QUIET_SECONDS:
+        known = all(host in self._refused for _, host in self._groups)
+        if self._groups and self.clock() - self._last >= (AGAIN_SECONDS if known else QUIET_SECONDS):
             self.flush()
 
     def flush(self) -> None:
@@ -74,6 +79,8 @@ class RetryReport:
                 "goes on" if one else "go on",
                 _where(kind, one=one),
             )
+            if kind == "unfit_node":
+                self._refused.add(host)
         self._groups.clear()
 
 

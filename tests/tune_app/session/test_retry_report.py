@@ -48,3 +48,18 @@ def test_a_node_that_refuses_is_named_whoever_noticed(lines):
         "host-a: no GPU: a goes on elsewhere",
         "10.0.0.8: ModuleNotFoundError: No module named 'tune_app': b goes on elsewhere",
     ]
+
+
+def test_a_node_whose_workers_refuse_one_after_the_other_is_two_lines(lines):
+    now = [0.0]
+    report = RetryReport(lambda: now[0])
+    for second in range(100):
+        now[0] = float(second)
+        if second <= 20 and second % 4 == 0:  # workers start two at a time
+            for name in ("a", "b"):
+                report.add(name, failed("unfit_node", "h", "some.UnfitNodeError: host-a: no torch"))
+        report.tick()
+    assert lines == [
+        "host-a: no torch: 2 trials go on elsewhere",
+        "host-a: no torch: 10 trials go on elsewhere",
+    ]
