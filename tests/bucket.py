@@ -18,6 +18,7 @@ PAGE = b"<html><body>Please log in</body></html>"
 ANSWERS = {
     "503": BUSY,
     "removes nothing": BUSY,
+    "reads nothing": BUSY,
     "full": b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "404": b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
     b"Connection: close\r\n\r\n%s" % (len(GONE), GONE),
@@ -29,6 +30,7 @@ REFUSED = {
     "404": b"",
     "page": b"",
     "removes nothing": b"DELETE",
+    "reads nothing": b"GET",
     "full": (b"PUT", b"POST"),
 }
 
@@ -37,9 +39,9 @@ class Bucket:
     """One bucket, named "bucket".
 
     ``fault`` is "" (it works), "refuses" (connections are closed), "hangs" (nothing is answered),
-    "503", "changes" (what is read has 0 for o), "removes nothing" (so are requests that remove),
-    "404" (there is no bucket), "full" (requests that write are answered with 507), or "page" (a
-    proxy answers all with one page).
+    "503", "changes" (what is read has 0 for o), "removes nothing" or "reads nothing" (503 to
+    requests that do so), "404" (there is no bucket), "full" (requests that write are answered with
+    507), or "page" (a proxy answers all with one page).
     Every request takes ``seconds`` more.
     """
 

@@ -143,6 +143,17 @@ def slow_storage(cluster: Cluster) -> None:
     cluster.switch.write_text("slow 5")
 
 
+def half_refused(cluster: Cluster) -> None:
+    """S3 answers every second request with 503, to the end."""
+    cluster.switch.write_text("half")
+
+
+def flap(cluster: Cluster) -> None:
+    """A worker reboots three times; it is given up each time."""
+    for _ in range(3):
+        off_and_on(cluster)
+
+
 def end_driver(name: str, cluster: Cluster) -> None:
     """And the same command at once."""
     driver = cluster.drivers[0]

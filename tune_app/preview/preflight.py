@@ -46,7 +46,13 @@ from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
 from tune_app.preview.ways_in import ways_in
 from tune_app.record.paths import study_paths
-from tune_app.record.storage import StorageFolder, named_place, without_secrets
+from tune_app.record.storage import (
+    StorageFolder,
+    is_busy,
+    named_place,
+    plain_reason,
+    without_secrets,
+)
 
 WAITING = "waiting for the storage %s"
 
@@ -126,10 +132,12 @@ def storage_problem(storage: str, problem: Exception) -> str:
     """A storage's error, and what to give instead."""
     reason = str(problem).partition("\n")[0]
     advice = (
-        "name a folder, or a bucket that exists and answers, with valid keys that may list, read, "
-        "write and remove there"
+        "give the command again later"
+        if is_busy(reason)
+        else "name a folder, or a bucket that exists and answers, with valid keys that may list, "
+        "read, write and remove there"
     )
-    return f"--storage {without_secrets(storage)} cannot be used: {reason}; {advice}"
+    return f"--storage {without_secrets(storage)} cannot be used: {plain_reason(reason)}; {advice}"
 
 
 def folder_problems(folder: Path, needed_bytes: int, option: str = "--results-dir") -> list[str]:

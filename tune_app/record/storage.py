@@ -132,6 +132,19 @@ def free_bytes(storage: str) -> int | None:
         return None
 
 
+def is_busy(reason: str) -> bool:
+    """Whether a storage refused a request with HTTP's 500 or 503; it may take the next one."""
+    return bool(re.search("SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|status 50[03]", reason))
+
+
+def plain_reason(reason: str) -> str:
+    """A storage's error in one line, explained where the storage is too busy."""
+    reason = " ".join(reason.split())
+    if is_busy(reason):
+        return f"it is overloaded or down, and refuses requests, if not all of them: {reason}"
+    return reason
+
+
 def named_place(storage: str) -> str:
     """The name of a storage for the terminal: without secrets and without options."""
     return without_secrets(storage).partition("?")[0]

@@ -59,7 +59,8 @@ class RetryReport:
     def tick(self) -> None:
         """Reports the failures gathered so far, once no more arrive."""
         known = all(host in self._refused for _, host in self._groups)
-        if self._groups and self.clock() - self._last >= (AGAIN_SECONDS if known else QUIET_SECONDS):
+        seconds = AGAIN_SECONDS if known else QUIET_SECONDS
+        if self._groups and self.clock() - self._last >= seconds:
             self.flush()
 
     def flush(self) -> None:

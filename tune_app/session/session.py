@@ -20,7 +20,7 @@ from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
-from tune_app.record.storage import StorageFolder, named_place
+from tune_app.record.storage import StorageFolder, named_place, plain_reason
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler
@@ -180,7 +180,8 @@ class Session:
                     )
                     return
                 if not logged:
-                    LOG.info("waiting for the storage %s: %s", named_place(self.storage), problem)
+                    reason = plain_reason(str(problem))
+                    LOG.info("waiting for the storage %s: %s", named_place(self.storage), reason)
                 logged = True
                 if time.monotonic() > self.ends_at:
                     return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
-from tune_app.record.storage import named_place
+from tune_app.record.storage import named_place, plain_reason
 
 TOLD_AFTER_SECONDS = 10.0
 
@@ -49,7 +49,7 @@ class StorageOutage:
                 "the storage %s has taken nothing for %s%s: training goes on, checkpoints wait",
                 named_place(self.storage),
                 format_duration(away_seconds),
-                f" ({' '.join(problem.split())})" if problem else "",
+                f" ({plain_reason(problem)})" if problem else "",
             )
 
     def forget(self, trial_id: str) -> None:

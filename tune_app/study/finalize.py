@@ -23,6 +23,7 @@ from tune_app.record.history import History, best_on_record, counted_score, fina
 from tune_app.record.ledger import LedgerError
 from tune_app.record.paths import StudyPaths
 from tune_app.record.record_copy import RecordCopy
+from tune_app.record.storage import plain_reason
 from tune_app.session.session import Session
 from tune_app.study.retention import remove_checkpoints, surplus
 
@@ -161,7 +162,7 @@ def write_results(folder: Path, *, report: bool = True, copy: RecordCopy | None 
         LOG.info(
             "the storage lacks the end of the record: it has taken nothing for %s (%s); run the "
             "same command here to copy it there",
-            *(away, copy.problem or "no answer"),
+            *(away, plain_reason(copy.problem) or "no answer"),
         )
 
 

@@ -168,6 +168,15 @@ def test_a_bucket_that_gives_back_something_else_is_refused(bucket):
     assert "cannot be used: what was written there comes back changed" in problem
 
 
+@pytest.mark.seconds
+def test_a_bucket_that_refuses_some_requests_is_tried_again_later(bucket):
+    bucket.fault = "reads nothing"
+    (problem,) = storage_problems(bucket.uri("busy"))
+    bucket.fault = ""
+    assert "cannot be used: it is overloaded or down, and refuses requests, if not all" in problem
+    assert problem.endswith("; give the command again later")
+
+
 def test_what_files_may_hold_names_no_secret(bucket):
     command = f"run_tune.py --storage '{bucket.uri('runs')}' --set rank=4"
     assert without_secrets(command) == command.replace("key:secret@", "")

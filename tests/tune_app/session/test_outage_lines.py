@@ -40,3 +40,10 @@ def test_what_the_storage_said_stands_in_the_line_and_no_secret(outage, lines):
     (line,) = lines
     assert line.startswith("the storage s3://bucket/studies has taken nothing for 12 s (AWS Error")
     assert "ACCESS_DENIED: expired): training goes on" in line
+
+
+@pytest.mark.parametrize("said", ["AWS Error SLOW_DOWN during PutObject", "(HTTP status 503)"])
+def test_an_overloaded_storage_is_called_so(outage, lines, said):
+    outage.heard("a", 12.0, said)
+    (line,) = lines
+    assert f"(it is overloaded or down, and refuses requests, if not all of them: {said})" in line
