@@ -19,6 +19,7 @@ from analysis.claims.promises import promise_claims
 from analysis.claims.selection import selection_claims
 from analysis.claims.trending import trend_claims
 from analysis.record.dtypes import RENAMED
+from analysis.statistics.contrasts import PAIRED
 from analysis.study.confirmation import confirmed_study, is_confirmation
 from analysis.study.study import Study
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
@@ -76,7 +77,10 @@ def _promised(study: Study, question: Question) -> list[Claim]:
 
 
 def _contrast(contrast: Comparison) -> list[Claim]:
-    return [contrast.claim, *contrast.claims, _pairing_claim(contrast.pairing)]
+    found = [contrast.claim, *contrast.claims]
+    if contrast.effect.method == PAIRED:  # by design, so that it is no finding
+        return found
+    return [*found, _pairing_claim(contrast.pairing)]
 
 
 def _pairing_claim(paired: Pairing) -> Claim:

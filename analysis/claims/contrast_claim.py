@@ -18,7 +18,7 @@ from analysis.claims.claim import (
 )
 from analysis.claims.evidence import UNTESTED
 from analysis.claims.matching import TOLERANCE
-from analysis.statistics.contrasts import Effect
+from analysis.statistics.contrasts import PAIRED, Effect
 from analysis.statistics.power import runs_needed
 from trainables.text.count import plural
 
@@ -56,6 +56,7 @@ def contrast_claim(
         )
     ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
     ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}"
+    ran += ", compared seed by seed" if effect.method == PAIRED else ""
     ran += (_chosen(runs) if tuned else "") + _failures(runs)
     if not math.isfinite(effect.p):
         few = (

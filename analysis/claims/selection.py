@@ -236,7 +236,8 @@ def _summary(
             reason = claims[0].words.partition(": ")[2] or claims[0].words
             text = f"Nothing can be said yet of which {keys} is best at any {within}: {reason}"
             return Claim(text, "cannot_say", n)
-        text = f"No {keys} is shown to be best at any of the {len(claims)} values of {within}."
+        some = f"any of the {len(claims)} values" if len(claims) > 1 else "the one value"
+        text = f"No {keys} is shown to be best at {some} of {within}."
         return Claim(text, "not_shown", n, p=_lowest(adjusted))
     words = "; ".join(
         f"{names} at {', '.join(value_words(b) for b in budgets)}"
@@ -244,9 +245,11 @@ def _summary(
     )
     rest = len(claims) - len(shown)
     text = f"Best {keys} by {within}: {words}"
-    text += f"; none is shown to be best at the other {plural(rest, 'value')}." if rest else "."
+    others = f"other {rest} values" if rest > 1 else "other value"
+    text += f"; none is shown to be best at the {others}." if rest else "."
     first = next(claim for claim in claims if claim.verdict == "shown")
-    text += f" Each is ahead of every rival (p < .05 after Hochberg's correction, n = {n} runs)."
+    each = "Each" if len(shown) > 1 else "It"
+    text += f" {each} is ahead of every rival (p < .05 after Hochberg's correction, n = {n} runs)."
     return dataclasses.replace(first, words=text, n=n)
 
 

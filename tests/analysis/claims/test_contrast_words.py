@@ -1,9 +1,14 @@
-"""A contrast of which one arm diverges: the interval, the p-value and the words agree."""
+"""The words of a contrast agree with its numbers where an arm diverges or seeds pair."""
 
+import numpy as np
 import pytest
 
-from analysis.claims.answers import answer
+from analysis.claims.answers import answer, answers_to
 from analysis.study.study import load_study
+from benchmarks.calibration.design import noisy
+from benchmarks.calibration.missing import _family_plan
+from benchmarks.calibration.simulated import two_stages
+from search_spaces.grammar.space_json import questions
 from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
@@ -52,3 +57,24 @@ def test_an_interval_of_no_difference_holds_zero_and_runs_that_are_not_there_say
     else:
         assert claim.words.startswith("Runs that learned something are too few to say whether")
         assert "interval" not in claim.words
+
+
+def test_pairs_that_the_design_makes_are_named_and_are_no_finding(tmp_path):
+    configs = [{**config, "data_seed": -1} for config in CONFIGS]
+    space = {**SPACE, "fixed": {**SPACE["fixed"], "data_seed": -1}}
+    study = load_study(write_study(tmp_path, configs, space=space, model=Ahead()))
+    found = answers_to(study, questions(study.space)[0])
+    assert "compared seed by seed" in found[0].words
+    assert len(found) == 1
+
+
+def test_one_budget_of_several_is_told_in_the_singular():
+    plan = _family_plan(False)
+    one = str(plan.trials["compression_budget"].dropna().iloc[0])
+    lead = plan.trials["layer"].eq("tucker2") & plan.trials["compression_budget"].astype(str).eq(
+        one
+    )
+    study = plan.study(noisy(plan, 0.9 + 0.02 * lead.to_numpy(), 0.001, np.random.default_rng(0)))
+    asked = questions(plan.space)
+    words = answers_to(two_stages(plan, study, asked), asked[0])[0].words
+    assert "It is ahead of every rival" in words
