@@ -67,7 +67,7 @@ def test_names_that_are_no_images_are_counted_by_their_ending(images: Path) -> N
         "1 files that are no images by their names (.txt)",
         "1 files that are no images by their names (no ending)",
         "1 files outside the class folders",
-        "1 entries beside test and train",
+        "1 entries beside test and train (licence.txt)",
     ):
         assert words in told
 
@@ -228,6 +228,21 @@ def test_an_image_that_is_no_square_becomes_one_as_the_rule_says(
     assert abs(middle[-1, 0] - (right or 247)) < 8
     assert (image[0] == 0).all() == (resize == "pad")  # bars above and below
     assert f"16×16 pixels by the rule {resize!r}" in notes(images, image_size=16, resize=resize)
+
+
+def test_parts_one_folder_further_down_are_pointed_to(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "unpacked").mkdir()
+    images.rename(tmp_path / "unpacked" / "photos")
+    with pytest.raises(DatasetError, match=r"its parts lie in \S*/unpacked/photos: name that"):
+        count_dataset(asked(tmp_path / "unpacked"))
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(images: Path) -> None:
+    os.mkfifo(images / "train" / "cat" / "pipe.png")
+    (images / "train" / "cat" / "endless.png").symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match=r"pipe\.png \(a pipe, a socket or a device\)") as error:
+        count_dataset(asked(images))
+    assert "endless.png (a pipe" in str(error.value)
 
 
 @pytest.mark.parametrize("part", ["Train", "TEST", "training", "Validation"])

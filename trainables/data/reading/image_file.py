@@ -218,6 +218,8 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _verify(path: Path) -> None:
     """Reads the checksums of a PNG's chunks, which decoding passes over; checks the size."""
+    if path.exists() and not path.is_file():
+        raise UnreadableImage("a pipe, a socket or a device")
     if path.stat().st_size == 0:
         raise UnreadableImage("the file is empty")
     with _opened(path) as image:

@@ -25,6 +25,9 @@ LIKE_PARTS = frozenset({*PARTS, "training", "testing", "tests", "validate"})
 TEST_STEP = 5
 """In a folder without parts, every fifth image of a class is a test image."""
 
+NAMED = 3
+"""So many of the entries beside the parts, of which one may have been meant as a part."""
+
 LAYOUT = (
     "a folder of images is laid out as train/<class>/* and test/<class>/*, perhaps with "
     "val/<class>/* beside them; or as <class>/* alone, of which every fifth image is for the test"
@@ -175,9 +178,16 @@ def _is_folder(path: Path) -> bool:
 
 
 def _in_parts(data_dir: Path, folders: dict[str, Path], walk: _Walk) -> ImageFolder:
-    for path in walk.entries(data_dir):
-        if path.name not in folders and not path.name.startswith("."):
-            walk.passed_over[f"entries beside {' and '.join(sorted(folders))}"] += 1
+    beside = [
+        path.name
+        for path in walk.entries(data_dir)
+        if path.name not in folders and not path.name.startswith(".")
+    ]
+    if beside:
+        more = ", …" if len(beside) > NAMED else ""
+        words = f"{', '.join(map(name, beside[:NAMED]))}{more}"
+        kind = f"entries beside {' and '.join(sorted(folders))} ({words})"
+        walk.passed_over[kind] = len(beside)
     parts = {part: walk.classes(path) for part, path in sorted(folders.items())}
     train, test = parts.pop(TRAIN, {}), parts.pop(TEST, {})
     if len(parts) > 1:
@@ -220,7 +230,8 @@ def _problems(found: ImageFolder) -> list[str]:
         for label, files in classes.items()
         if not files
     ]
-    return empty or [*_class_problems(found), *_parts_below(found)]
+    below = _parts_below(found)
+    return list(dict.fromkeys(empty)) or [*([] if below else _class_problems(found)), *below]
 
 
 def _parts_below(found: ImageFolder) -> list[str]:
@@ -232,6 +243,8 @@ def _parts_below(found: ImageFolder) -> list[str]:
     )
     if not all({TRAIN, TEST} <= names for names in below):
         return []
+    if depth == len(found.train) == 1:
+        return [f"its parts lie in {name(found.root / next(iter(found.train)))}: name that folder"]
     return [
         f"every class has {TRAIN}/ and {TEST}/ below it: put the classes into the parts, not the "
         "parts into the classes"
