@@ -13,8 +13,8 @@ from tune_app.record.history import TrialHistory
 QUIET_SECONDS = 2.0
 """Failures within this many seconds of the last one are reported together."""
 
-AGAIN_SECONDS = 30.0
-"""The same for a node that has refused before: its workers start, and refuse, one after another."""
+AGAIN_SECONDS = 60.0
+"""A cause of ``LASTING`` that was reported is reported again after so long."""
 
 CAUSES = {
     "lost_node": "the host {host} is gone",
@@ -26,6 +26,9 @@ CAUSES = {
     "drained_node": "the host {host} is being taken away",
 }
 
+LASTING = ("unfit_node", "low_memory")
+"""Their host ends workers one after the other."""
+
 
 @dataclass
 class RetryReport:
@@ -33,8 +36,9 @@ class RetryReport:
 
     clock: Callable[[], float] = time.monotonic
     _groups: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    _refused: set[str] = field(default_factory=set)  # nodes that were named, with the reason
+    _lasting: set[tuple[str, str]] = field(default_factory=set)  # groups that were reported
     _last: float = 0.0
+    _reported: float = 0.0
 
     def add(self, trial_id: str, trial: TrialHistory) -> None:
         """An attempt failed and its trial will be tried again."""
@@ -58,10 +62,11 @@ class RetryReport:
 
     def tick(self) -> None:
         """Reports the failures gathered so far, once no more arrive."""
-        known = all(host in self._refused for _, host in self._groups)
-        seconds = AGAIN_SECONDS if known else QUIET_SECONDS
-        if self._groups and self.clock() - self._last >= seconds:
-            self.flush()
+        if not self._groups or self.clock() - self._last < QUIET_SECONDS:
+            return
+        if self._groups.keys() <= self._lasting and self.clock() - self._reported < AGAIN_SECONDS:
+            return
+        self.flush()
 
     def flush(self) -> None:
         """Reports the failures gathered so far."""
@@ -80,8 +85,9 @@ class RetryReport:
                 "goes on" if one else "go on",
                 _where(kind, one=one),
             )
-            if kind == "unfit_node":
-                self._refused.add(host)
+            if kind in LASTING:
+                self._lasting.add((kind, host))
+                self._reported = self.clock()
         self._groups.clear()
 
 

@@ -50,16 +50,29 @@ def test_a_node_that_refuses_is_named_whoever_noticed(lines):
     ]
 
 
-def test_a_node_whose_workers_refuse_one_after_the_other_is_two_lines(lines):
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        (
+            "unfit_node",
+            "some.UnfitNodeError: host-a: no torch",
+            "host-a: no torch: {} trials go on elsewhere",
+        ),
+        (
+            "low_memory",
+            "",
+            "the host h is low on memory, and Ray ended its workers: {} trials go on from their "
+            "last checkpoints",
+        ),
+    ],
+)
+def test_a_host_that_ends_workers_one_after_the_other_is_a_line_a_minute(kind, error, said, lines):
     now = [0.0]
     report = RetryReport(lambda: now[0])
-    for second in range(100):
+    for second in range(200):
         now[0] = float(second)
         if second <= 20 and second % 4 == 0:  # workers start two at a time
             for name in ("a", "b"):
-                report.add(name, failed("unfit_node", "h", "some.UnfitNodeError: host-a: no torch"))
+                report.add(name, failed(kind, "h", error))
         report.tick()
-    assert lines == [
-        "host-a: no torch: 2 trials go on elsewhere",
-        "host-a: no torch: 10 trials go on elsewhere",
-    ]
+    assert lines == [said.format(2), said.format(10)]
