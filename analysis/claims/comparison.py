@@ -50,7 +50,7 @@ class Comparison:
         pairing: whether equal seeds give correlated results.
         blocks: a row for each architecture: ``parameters``, ``difference`` and the runs of each.
         power: how many runs it takes to show differences of several sizes.
-        p_holm: p-value after Holm's correction, for secondary comparisons; NaN for others.
+        p_holm: p-value after Holm's correction, for several secondary comparisons; NaN for others.
         claims: one for each family, where the families are too few to be pooled.
     """
 
@@ -255,6 +255,8 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
             runs = contrast_runs(study, key, baseline, treatment)
             if len(runs):
                 comparisons.append(_comparison(study, runs, key, baseline, treatment))
+    if sum(math.isfinite(comparison.effect.p) for comparison in comparisons) < 2:
+        return comparisons  # one test alone needs no correction
     adjusted = holm([comparison.effect.p for comparison in comparisons])
     return [_adjusted(study, one, p) for one, p in zip(comparisons, adjusted, strict=True)]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
+from analysis.claims.comparison import secondary_comparisons
 from analysis.study.study import load_study
 from benchmarks.calibration.design import noisy
 from benchmarks.calibration.missing import _family_plan
@@ -78,3 +79,12 @@ def test_one_budget_of_several_is_told_in_the_singular():
     asked = questions(plan.space)
     words = answers_to(two_stages(plan, study, asked), asked[0])[0].words
     assert "It is ahead of every rival" in words
+
+
+def test_a_comparison_that_is_made_alone_is_not_corrected_for_others(tmp_path):
+    space = {**SPACE, "questions": []}
+    (alone,) = secondary_comparisons(
+        load_study(write_study(tmp_path, CONFIGS, space=space, model=Ahead()))
+    )
+    assert alone.claim.p == alone.effect.p
+    assert "Holm" not in alone.claim.words
