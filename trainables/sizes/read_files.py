@@ -91,9 +91,11 @@ def _text(file: Path) -> str | None:
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not _watching:
+    if event not in ("open", "sqlite3.connect") or not _watching:
         return
-    path, mode, _ = arguments
+    path, mode, *_ = (*arguments, "r")
+    if event == "sqlite3.connect" and isinstance(path, str):
+        path = path.removeprefix("file:").partition("?")[0]  # where it is written as a URI
     if not isinstance(path, str | os.PathLike) or set(mode or "r") & set("wax+"):
         return
     file = Path(path).absolute()

@@ -1,6 +1,8 @@
 """What a network of one's own reads as it is built is part of what it is."""
 
+import contextlib
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,30 @@ def make_net(classes):
     net[0].load_state_dict(READ, strict=False)
     return net
 """
+
+
+@pytest.mark.parametrize(
+    "connect", ["connect(PATH)", "connect(Path(PATH))", "connect(f'file:{PATH}?mode=ro', uri=True)"]
+)
+def test_a_database_that_it_reads_is_seen_too(tmp_path: Path, connect: str) -> None:
+    path = tmp_path / "sizes.db"
+    (tmp_path / "net.py").write_text(
+        f"import sqlite3\nfrom pathlib import Path\nfrom torch import nn\nPATH = {str(path)!r}\n"
+        "def make_net(classes):\n"
+        f"    slope = sqlite3.{connect}.execute('select * from slope').fetchone()[0]\n"
+        "    layers = nn.Conv2d(3, 4, 3), nn.LeakyReLU(slope), nn.Flatten()\n"
+        "    return nn.Sequential(*layers, nn.Linear(3600, classes))\n"
+    )
+    digests = set()
+    for slope in (0.1, 0.2):
+        path.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute(f"create table slope as select {slope}")
+            database.commit()
+        found = table(tmp_path)
+        assert set(found.sources) == {"net.py", "sizes.db"}
+        digests.add(found.digest)
+    assert len(digests) == 2
 
 
 def test_a_network_whose_file_was_changed_is_not_built(folder):
