@@ -4,8 +4,8 @@
 
 After Cuttlefish (Wang et al. 2023, arXiv 2305.02538): a dense network trains for a few epochs, each
 of its layers is decomposed, and the low-rank network trains for the rest. Its dense epochs count,
-so that it sees as many images as every network of ``d_families``
-(docs/results/study/spaces/d_families.toml), whose protocol it follows: the learning rate after the
+so that it sees as many images as every network of the space whose protocol it follows
+(``d_families`` and ``d_one_percent`` in docs/results/study/spaces): the learning rate after the
 decomposition is chosen on seeds 0 and 1, and seeds 1000 to 1004 estimate what was chosen. Two
 things differ from the paper. The ranks keep one share of every kernel's squared norm, as large as
 the budget allows, where Cuttlefish scales stable ranks. The dense epochs end with a rate of
@@ -38,17 +38,16 @@ from analysis.statistics.intervals import t_half_width
 from benchmarks.hardware import hardware
 from benchmarks.study.records import PUBLISHED, ROOT
 
-RESULTS = PUBLISHED / "automatic_ranks.json"
-TABLE = PUBLISHED / "records" / "automatic_ranks" / "epochs.parquet"
-"""A row for each network and epoch."""
-BUDGETS = (0.1, 0.03)
-"""Shares of the dense network's parameters."""
+RECORDS = PUBLISHED / "records" / "automatic_ranks"
+"""A table with a row for each network and epoch, and the figures, by the name of the space."""
 
 
 @dataclass(frozen=True)
 class Protocol:
     """How the rival trains and is judged; the defaults are those of ``d_families``."""
 
+    budgets: tuple[float, ...] = (0.1, 0.03)
+    """Shares of the dense network's parameters."""
     epochs: int = 16
     dense_epochs: int = 4
     """Of ``epochs``."""
@@ -65,6 +64,19 @@ class Protocol:
             "validation_images": 5_000,
         }
     )
+
+
+PROTOCOLS = {
+    "d_families": Protocol(),
+    "d_one_percent": Protocol(
+        budgets=(0.0103,),
+        epochs=8,
+        dense_epochs=2,
+        learning_rates=(0.2, 0.4, 0.8),
+        settings={**Protocol().settings, "width": 40, "precision": "bf16"},
+    ),
+}
+"""By the name of the space whose networks the rival is compared with."""
 
 
 class Rival:
@@ -188,23 +200,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results-dir", type=Path, default=Path("results/automatic_ranks"))
     parser.add_argument("--workers", type=int, default=2, help="networks trained at once")
     given = parser.parse_args(arguments)
-    recorded = pd.read_parquet(TABLE) if TABLE.exists() else None
-    rival = Rival(Protocol(), given.results_dir, given.data_dir, recorded)
-    found = [judge(rival, budget, given.workers) for budget in BUDGETS]
-    for one in found:
-        print(
-            f"{one['budget']:.0%}: {100 * one['mean']:.2f} % ± {100 * one['half_width_95']:.2f} "
-            f"(n = {len(one['accuracies'])}), rate {one['learning_rate']:g}, "
-            f"{min(one['parameters']):,} to {max(one['parameters']):,} parameters"
+    for space, protocol in PROTOCOLS.items():
+        table = RECORDS / f"{space}.parquet"
+        recorded = pd.read_parquet(table) if table.exists() else None
+        rival = Rival(protocol, given.results_dir / space, given.data_dir, recorded)
+        found = [judge(rival, budget, given.workers) for budget in protocol.budgets]
+        for one in found:
+            print(
+                f"{one['budget']:.4g}: {100 * one['mean']:.2f} % ± {100 * one['half_width_95']:.2f} "
+                f"(n = {len(one['accuracies'])}), rate {one['learning_rate']:g}, "
+                f"{min(one['parameters']):,} to {max(one['parameters']):,} parameters"
+            )
+        if (trained := rival.epochs()).empty:
+            continue  # all of it was on record
+        both = pd.concat([recorded, trained]).drop_duplicates(["network", "epoch"])
+        both.to_parquet(table, index=False)
+        figures = {
+            "protocol": dataclasses.asdict(protocol),
+            "budgets": found,
+            "machine": hardware(),
+        }
+        (RECORDS / f"{space}.json").write_text(
+            json.dumps(figures, indent=1) + "\n", encoding="utf-8"
         )
-    if (trained := rival.epochs()).empty:
-        return 0  # all of it was on record
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    both = pd.concat([recorded, trained]).drop_duplicates(["network", "epoch"])
-    both.to_parquet(TABLE, index=False)
-    protocol = dataclasses.asdict(rival.protocol)
-    figures = {"protocol": protocol, "budgets": found, "machine": hardware()}
-    RESULTS.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import re
@@ -13,7 +14,7 @@ import pytest
 from analysis.study.study import load_study
 from benchmarks.study import records
 from benchmarks.study.__main__ import CONFIRMED, ORDER, RIVAL, SMALL
-from benchmarks.study.automatic_ranks import BUDGETS, RESULTS, TABLE, Protocol, Rival, judge
+from benchmarks.study.automatic_ranks import PROTOCOLS, RECORDS, Protocol, Rival, judge
 from search_spaces.grammar.toml_file import read_space
 from trainables.config.train_config import TrainConfig
 
@@ -44,7 +45,7 @@ def test_a_record_comes_back_as_the_study_that_was_packed(tmp_path, monkeypatch)
 @pytest.mark.slow
 def test_the_rival_chooses_on_its_seeds_and_estimates_on_fresh_ones(tmp_path):
     digits = {"dataset": "digits", "width": 8, "batch_size": 64}
-    protocol = Protocol(3, 1, (0.001, 0.2), (0,), (1000, 1001), digits)
+    protocol = Protocol((0.1,), 3, 1, (0.001, 0.2), (0,), (1000, 1001), digits)
     found = judge(Rival(protocol, tmp_path, None), 0.1, workers=2)
     assert found["learning_rate"] == 0.2
     assert found["choosing"]["0.2"] > found["choosing"]["0.001"]
@@ -58,10 +59,13 @@ def test_the_rival_chooses_on_its_seeds_and_estimates_on_fresh_ones(tmp_path):
     assert elsewhere.epochs().empty
 
 
-def test_the_rival_on_record_is_not_trained_again(tmp_path):
-    rival = Rival(Protocol(), tmp_path, None, pd.read_parquet(TABLE))
-    published = json.loads(RESULTS.read_text(encoding="utf-8"))["budgets"]
-    assert [judge(rival, budget, workers=1) for budget in BUDGETS] == published
+@pytest.mark.parametrize(("space", "protocol"), PROTOCOLS.items())
+def test_the_rival_on_record_is_not_trained_again(space, protocol, tmp_path):
+    rival = Rival(protocol, tmp_path, None, pd.read_parquet(RECORDS / f"{space}.parquet"))
+    published = json.loads((RECORDS / f"{space}.json").read_text(encoding="utf-8"))
+    assert [judge(rival, budget, workers=1) for budget in protocol.budgets] == published["budgets"]
+    expected = json.loads(json.dumps(dataclasses.asdict(protocol)))
+    assert {**expected, **published["protocol"]} == expected
     assert rival.epochs().empty
 
 

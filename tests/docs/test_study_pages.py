@@ -103,7 +103,7 @@ def test_the_tables_of_confirmations_hold_their_records_numbers(page, head, name
 
 
 def test_the_ranks_that_are_not_searched_are_those_of_their_file():
-    found = json.loads((STUDY / "automatic_ranks.json").read_text(encoding="utf-8"))["budgets"]
+    found = json.loads((STUDY / "records/automatic_ranks/d_families.json").read_text(encoding="utf-8"))["budgets"]
     page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
     for one in found:
         accuracy = pd.Series(one["accuracies"])
