@@ -1,15 +1,17 @@
-"""The leads over a narrower dense network that the study names, from its records.
+"""The leads over a narrower dense network, and over automatic ranks, from the study's records.
 
     python -m benchmarks.study.leads
 
 A line for each: how many points the first network's mean lies above the dense one's, with Welch's
 95 % interval, and p after Holm's correction for the leads that docs/results/study/plan.md named
-beforehand. Where seeds 0 and 1 chose a rate or a decay, the runs are those of fresh seeds.
+beforehand. Where seeds 0 and 1 chose a rate or a decay, the runs are those of fresh seeds. Those of
+low_rank over ranks that are not searched come last, without a correction.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.statistics.multiple_tests import holm
+from benchmarks.study.automatic_ranks import PROTOCOLS, RECORDS
 from benchmarks.study.records import PUBLISHED
 
 FIRST_FRESH_SEED = 1000
@@ -89,23 +92,48 @@ def leads(question: Question) -> list[Lead]:
     found = []
     for layer in question.layers:
         ours = runs(question.record, f"layer == '{layer}' and compression_budget < 0.05")
-        test = stats.ttest_ind(ours, theirs, equal_var=False)
-        low, high = test.confidence_interval()
-        points = 100 * (ours.mean() - theirs.mean())
-        n = len(ours), len(theirs)
-        found.append(Lead(layer, n, points, 100 * low, 100 * high, test.pvalue))
+        found.append(lead_of(layer, ours, theirs))
     named = [lead for lead in found if lead.layer in NAMED]
     corrected = dict(zip([one.layer for one in named], holm([one.p for one in named]), strict=True))
     return [lead._replace(p=corrected.get(lead.layer, lead.p)) for lead in found]
+
+
+def lead_of(layer: str, ours: pd.Series, theirs: pd.Series) -> Lead:
+    """By Welch's test, without a correction."""
+    test = stats.ttest_ind(ours, theirs, equal_var=False)
+    low, high = test.confidence_interval()
+    points = 100 * (ours.mean() - theirs.mean())
+    return Lead(layer, (len(ours), len(theirs)), points, 100 * low, 100 * high, test.pvalue)
+
+
+def leads_over_automatic_ranks(space: str) -> dict[float, Lead]:
+    """Of the space's low_rank networks, trained from the start, by the budget."""
+    found = json.loads((RECORDS / f"{space}.json").read_text(encoding="utf-8"))["budgets"]
+    return {
+        one["budget"]: lead_of(
+            "low_rank",
+            runs(space, f"layer == 'low_rank' and compression_budget == {one['budget']}"),
+            pd.Series(one["accuracies"]),
+        )
+        for one in found
+    }
 
 
 def lines() -> Iterator[str]:
     """What is printed."""
     for question in QUESTIONS:
         yield question.title
-        for layer, (ours, theirs), points, low, high, p in leads(question):
-            told = f"{points:+.2f} ({low:+.2f} to {high:+.2f}), p = {p:.4f}"
-            yield f"  {layer:<13} {told}, n = {ours} and {theirs}"
+        yield from map(line, leads(question))
+    for space in PROTOCOLS:
+        for budget, lead in leads_over_automatic_ranks(space).items():
+            yield f"{100 * budget:g} %, low_rank over ranks that are not searched ({space})"
+            yield line(lead)
+
+
+def line(lead: Lead) -> str:
+    """One lead."""
+    told = f"{lead.points:+.2f} ({lead.low:+.2f} to {lead.high:+.2f}), p = {lead.p:.4f}"
+    return f"  {lead.layer:<13} {told}, n = {lead.n[0]} and {lead.n[1]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks.study.leads import QUESTIONS, leads
+from benchmarks.study.automatic_ranks import PROTOCOLS
+from benchmarks.study.leads import QUESTIONS, leads, leads_over_automatic_ranks
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "docs" / "results" / "study"
@@ -102,14 +103,20 @@ def test_the_tables_of_confirmations_hold_their_records_numbers(page, head, name
         assert any(f"| {parameters:,} |" in line and line.endswith(numbers) for line in lines)
 
 
-def test_the_ranks_that_are_not_searched_are_those_of_their_file():
-    found = json.loads((STUDY / "records/automatic_ranks/d_families.json").read_text(encoding="utf-8"))["budgets"]
+@pytest.mark.parametrize("space", PROTOCOLS)
+def test_the_ranks_that_are_not_searched_are_those_of_their_file(space):
+    file = STUDY / "records" / "automatic_ranks" / f"{space}.json"
+    found = json.loads(file.read_text(encoding="utf-8"))["budgets"]
     page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
     for one in found:
         accuracy = pd.Series(one["accuracies"])
         half = 100 * stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std() / len(accuracy) ** 0.5
-        told = f"{100 * accuracy.mean():.2f} % ± {points(half)} at {100 * one['budget']:.0f} %"
+        told = f"{100 * accuracy.mean():.2f} % ± {points(half)} at {100 * one['budget']:g} %"
         assert told in page
+    for lead in leads_over_automatic_ranks(space).values():
+        assert re.search(
+            rf"by {points(lead.points)}( points)? \({points(lead.low)} to {points(lead.high)}", page
+        )
 
 
 def test_the_page_of_decays_holds_its_tables_numbers():
