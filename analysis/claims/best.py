@@ -113,6 +113,9 @@ def best_claim(study: Study) -> Claim:
     name = f"{best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     runs = sum(arm.n for arm in (*arms, *thin))
+    if best.arm.n > 1 and not math.isfinite(best.interval.low):  # no two runs differ
+        text = f"Nothing can be said of which is best: all {runs} runs ended at {scored}; {name}"
+        return Claim(f"{text} came out first as the smallest network.", "cannot_say", runs)
     if not math.isfinite(best.interval.low):
         text = f"One seed cannot say which is best: {name} came out highest, {scored} (n = 1)."
         return Claim(text, "cannot_say", runs)

@@ -200,3 +200,18 @@ def test_a_lead_below_a_hundredth_of_a_point_is_told_as_what_it_is(tmp_path):
     claim = best_claim(ours)
     assert claim.verdict == "shown"
     assert "by +0.003 points (95 % interval +0.003 to +0.003, p < .001)" in claim.words
+
+
+class Alike(Model):
+    def draw(self, config, size, rng):
+        return 0.9
+
+
+def test_runs_that_all_ended_alike_are_not_called_one_seed(tmp_path):
+    configs = [
+        {"layer": "low_rank", "rank": rank, "seed": seed} for rank in (4, 8) for seed in range(5)
+    ]
+    ours = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES, model=Alike()))
+    claim = best_claim(ours)
+    assert "all 10 runs ended at 90.00 % validation accuracy; low_rank rank 4 (" in claim.words
+    assert (claim.verdict, claim.n) == ("cannot_say", 10)
