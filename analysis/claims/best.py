@@ -32,6 +32,7 @@ from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study, per_study
 from trainables.text.count import plural
 
+NO_SPREAD = "Chance cannot be judged, since the runs of each network ended exactly alike"
 WORTH_SHOWING = 0.005  # half a percentage point: the smallest difference that matters in practice
 
 
@@ -113,11 +114,9 @@ def best_claim(study: Study) -> Claim:
     name = f"{best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     runs = sum(arm.n for arm in (*arms, *thin))
-    if best.arm.n > 1 and not math.isfinite(best.interval.low):  # no two runs differ
-        text = f"Nothing can be said of which is best: all {runs} runs ended at {scored}; {name}"
-        return Claim(f"{text} came out first as the smallest network.", "cannot_say", runs)
     if not math.isfinite(best.interval.low):
-        text = f"One seed cannot say which is best: {name} came out highest, {scored} (n = 1)."
+        why = NO_SPREAD if best.arm.n > 1 else "One seed cannot say which is best"
+        text = f"{why}: {name} came out highest, {scored} (n = {best.arm.n})."
         return Claim(text, "cannot_say", runs)
     judged = bool(frame["estimated"].iloc[0])
     scored += f" ({accuracy_words(best, fresh=judged)}{held_out_words(study, best.arm.mean)})"

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
-from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
+from analysis.claims.best import NO_SPREAD, Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, choosing_grid, gather
@@ -200,8 +200,11 @@ def _claim(
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     if best.hardest is None or not math.isfinite(best.interval.low):
-        text = f"{name} came out highest, {scored}; one run of each cannot show that it is best."
-        return Claim(text, "cannot_say", runs)
+        if best.arm.n < 2:
+            why = "One run cannot show that it is best"
+        else:
+            why = NO_SPREAD if best.hardest else "Its rivals have one run each"
+        return Claim(f"{name} came out highest, {scored}. {why}.", "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
     scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
     claim = ranked_claim(name, scored, best, runs, p)
