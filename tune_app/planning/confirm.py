@@ -24,8 +24,8 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.former_ids import stored_former_ids
-from tune_app.planning.parsed_point import PlannedTrial, PointRules, name_trial
-from tune_app.planning.plan import Plan
+from tune_app.planning.parsed_point import PointRules, name_trial
+from tune_app.planning.plan import Plan, sort_points
 from tune_app.planning.resolution import other_content
 from tune_app.planning.rewritten import space_in_present_names, space_in_resolved_values
 from tune_app.planning.second_stage import chosen_configurations, within_limits
@@ -73,7 +73,8 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     options = _within(options, study)
     rules = _rules(options, space, study, resolved)
     chosen = list(_chosen(options, space, rules, study))
-    problems = _too_few(options, space, study, len(chosen))
+    networks = {name_trial(config, config.network_size(), rules).trial_id for config in chosen}
+    problems = _too_few(options, space, study, len(networks))
     problems += _other_dataset(options, chosen)
     problems += _other_preset(options, study)
     images = chosen[0].to_dict() if chosen else space.fixed
@@ -81,11 +82,17 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     if problems:
         raise UsageError(problems)
     seeds = _fresh_seeds(study, confirm_options(options, space), options.confirm)
+    points = [config.with_values(**ALL_IMAGES, seed=seed) for seed in seeds for config in chosen]
+    trials, duplicates, rejected = sort_points(
+        ((point.to_dict(), point) for point in points), rules
+    )
     return Plan(
         space=_confirm_space(space, chosen, options, study),
         search="grid",
         scheduler="none",
-        trials=tuple(_retrained(config, seed, rules) for seed in seeds for config in chosen),
+        trials=tuple(trials),
+        duplicates=tuple(duplicates),
+        infeasible=tuple(rejected),
         seeds=seeds,
         rules=rules,
     )
@@ -130,7 +137,10 @@ def _rules(
 def _chosen(
     options: RunOptions, space: SearchSpace, rules: PointRules, study: Study
 ) -> Iterator[TrainConfig]:
-    """The configurations that are confirmed, none twice, each with seed 0."""
+    """The configurations that are confirmed, each with seed 0.
+
+    What several arms of a question chose is one trial, and comes once for each of them.
+    """
     from analysis.claims.choosing import configuration  # imports pandas, as do the next
     from analysis.study.configurations import grid  # pandas
     from analysis.study.replicates import replicates  # pandas
@@ -145,13 +155,8 @@ def _chosen(
     else:
         ranked = _ranked(options, within_limits(rules, replicates(study)))
         configurations = (configuration(row) for _, row in ranked.iterrows())
-    names: set[str] = set()
     for values in configurations:
-        config = TrainConfig.from_trial({**values, "seed": 0})
-        name = name_trial(config, config.network_size(), rules).trial_id
-        if name not in names:
-            names.add(name)
-            yield config
+        yield TrainConfig.from_trial({**values, "seed": 0})
 
 
 def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
@@ -237,11 +242,6 @@ def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ..
     least = 0 if seeds and is_choosing(min(seeds)) else ESTIMATING_SEEDS_FROM
     first = max(least, used + 1)
     return tuple(range(first, first + count))
-
-
-def _retrained(config: TrainConfig, seed: int, rules: PointRules) -> PlannedTrial:
-    retrained = config.with_values(**ALL_IMAGES, seed=seed)
-    return name_trial(retrained, retrained.network_size(), rules)
 
 
 def _confirm_space(

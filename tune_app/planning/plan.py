@@ -124,7 +124,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     check_scheduler(scheduler, points)
     configs = [config for _, config in points]
     horizon = plan_horizon(resolved_space.space, configs, options, scheduler)
-    trials, duplicates, infeasible = _sort(points, rules)
+    trials, duplicates, infeasible = sort_points(points, rules)
     answerable_space, not_asked = answerable(
         resolved_space.space, trials, duplicates, infeasible, rules
     )
@@ -198,7 +198,7 @@ def _opened(plan: Plan, points: int) -> Plan:
     )
 
 
-def _sort(
+def sort_points(
     points: Iterable[ParsedPoint], rules: PointRules
 ) -> tuple[list[PlannedTrial], list[Duplicate], list[Rejected]]:
     """Trials, duplicates and infeasible points; of equal points the first is the trial."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from analysis.claims.answers import claims
-from analysis.record.rows import AnyRow, Epoch
+from analysis.record.rows import Alias, AnyRow, Epoch
 from analysis.study.study import Study, load_study
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
@@ -48,6 +48,7 @@ def accuracy(trial: PlannedTrial) -> float:
 
 def ended(plan: Plan, *, tested: bool) -> list[AnyRow]:
     rows = [row for trial in plan.trials for row in ended_trial(trial, accuracy(trial))]
+    rows += [Alias(double.config, double.same_as) for double in plan.duplicates]
     if not tested:
         return rows
     on_test = {"val_accuracy": None, "val_loss": None}
@@ -59,9 +60,10 @@ def ended(plan: Plan, *, tested: bool) -> list[AnyRow]:
     ]
 
 
-def searched(results: Path, name: str) -> Study:
+def searched(results: Path, name: str, **settings) -> Study:
     """Both stages of a search, on record."""
-    options = RunOptions(space=name, results_dir=results, seeds=2, settings=ASKED[name])
+    asked = ASKED[name] | settings
+    options = RunOptions(space=name, results_dir=results, seeds=2, settings=asked)
     plan = make_plan(options, SPACES[name])
     folder = write_ledger(results / name, *ended(plan, tested=False))
     document(folder, plan.space)
@@ -101,6 +103,28 @@ def test_a_confirmation_of_each_family_compares_nothing_that_was_not_retrained(t
     said = claims(load_study(folder))
     assert said
     assert not any("against layer" in claim.words for claim in said)
+
+
+def test_one_network_that_two_arms_chose_trains_once_and_counts_for_both(tmp_path) -> None:
+    """Low-rank layers are a tensor train of two dims; one width of dense lies between budgets."""
+    families = ("dense", "low_rank", "tensor_train")
+    searched(
+        tmp_path,
+        "equal_budget",
+        layer=families,
+        dims=(2,),
+        compression=(0.03, 0.05),
+        learning_rate=(0.2,),
+    )
+    plan = confirmation(tmp_path, "equal_budget")
+    sizes = [trial.size.parameters for trial in plan.trials if trial.config.seed == plan.seeds[0]]
+    assert len(sizes) == len(set(sizes))
+    twins = {double.config["layer"] for double in plan.duplicates}
+    assert twins == {"dense", "tensor_train"}
+    folder = write_ledger(tmp_path / "equal_budget-confirm", *ended(plan, tested=True))
+    document(folder, plan.space, confirm=4)
+    said = " ".join(claim.words for claim in claims(load_study(folder)))
+    assert "without two runs" not in said
 
 
 def test_an_untuned_contrast_is_confirmed_as_a_whole(tmp_path) -> None:
