@@ -18,6 +18,7 @@ with Starting(program=__name__ == "__main__"):
     from analysis.commands.registry import COMMANDS
     from trainables.config.installation import command_line
     from trainables.files.file_problem import file_problem
+    from trainables.text.option_values import Command
     from trainables.text.printable import escape_unknown_characters
     from trainables.text.suggestion import nearest
 
@@ -31,7 +32,8 @@ def _app(called: str) -> typer.Typer:
     """Every command by name and help line, of which only the called one is imported."""
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     for name, command in COMMANDS.items():
-        app.command(name, help=command.help)(command.load() if name == called else lambda: None)
+        run = command.load() if name == called else lambda: None
+        app.command(name, cls=Command, help=command.help)(run)
     return app
 
 

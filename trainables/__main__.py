@@ -15,6 +15,7 @@ with Starting(program=__name__ == "__main__"):
     from trainables.commands.registry import COMMANDS, EXAMPLES
     from trainables.config.installation import INSTALLED, command_line, is_installed
     from trainables.files.file_problem import file_problem
+    from trainables.text.option_values import Command
     from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     app.callback()(lambda: None)  # keeps a single command a subcommand
     for name, command in COMMANDS.items():
         example = f"Example: {command_line(name)} {EXAMPLES[name]}"
-        app.command(name, epilog=example)(command)
+        app.command(name, cls=Command, epilog=example)(command)
     program = INSTALLED if is_installed() else "python -m trainables"
     try:
         app(args=list(argv), prog_name=program)

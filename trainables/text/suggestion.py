@@ -16,13 +16,29 @@ def nearest_few(
 ) -> list[str]:
     """The choices most similar to ``name``, best first; ``likeness`` in [0, 1] is the minimum.
 
-    Capital letters make no difference, so that "mnist" is MNIST and not Omniglot.
+    Capital letters make no difference, so that "mnist" is MNIST and not Omniglot. Nor do the dashes
+    before an option, which alone make --lr like --plan. Initials that only one choice has ("lr")
+    and first words ("batch") come first.
     """
-    choice_by_folded: dict[str, str] = {}
+    given = _plain(name)
+    choice_by_plain: dict[str, str] = {}
     for choice in choices:
-        choice_by_folded.setdefault(choice.casefold(), choice)
-    near = difflib.get_close_matches(name.casefold(), choice_by_folded, n=count, cutoff=likeness)
-    return [choice_by_folded[folded] for folded in near]
+        choice_by_plain.setdefault(_plain(choice), choice)
+    initials = [plain for plain in choice_by_plain if given and _initials(plain) == given]
+    first = [plain for plain in choice_by_plain if given and plain.startswith(f"{given}_")]
+    short = (initials if len(initials) == 1 else []) + first
+    like = difflib.get_close_matches(given, choice_by_plain, n=count, cutoff=likeness)
+    return [choice_by_plain[plain] for plain in dict.fromkeys([*short, *like])][:count]
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").casefold().replace("-", "_")
+
+
+def _initials(choice: str) -> str:
+    """Of a name of several words: "lr" of learning_rate, "" of rank."""
+    words = choice.split("_")
+    return "".join(word[:1] for word in words) if len(words) > 1 else ""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

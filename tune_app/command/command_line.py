@@ -21,6 +21,7 @@ from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
 from trainables.files.storage import is_shortened_uri, is_uri
+from trainables.text.option_values import options_as_values
 from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
@@ -133,6 +134,7 @@ def _command(
     """Checks the parsed options together."""
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [
+        *options_as_values(context.command, context.obj),
         *_unknown_arguments(context),
         *_unparsed_values(given),
         *_repeated_keys(given),
@@ -169,7 +171,7 @@ def _unknown_arguments(context: typer.Context) -> Iterable[str]:
     """Arguments that are neither an option nor the value of one."""
     options = [name for parameter in context.command.params for name in parameter.opts]
     for argument in context.args:
-        name = argument.partition("=")[0]
+        name = argument.partition("=")[0] or argument
         if name in options:
             yield f"{name} comes after --, where nothing is read as an option; drop the --"
             continue

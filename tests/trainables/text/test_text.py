@@ -100,3 +100,17 @@ def test_what_was_probably_meant_does_not_depend_on_capital_letters() -> None:
 )
 def test_the_brackets_of_a_call_follow_its_function(text: str, name: str, arguments: dict) -> None:
     assert read_call(text, "depth=20") == (name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("short", "meant"),
+    [
+        ("lr", "learning_rate"),
+        ("WD", "weight_decay"),
+        ("batch", "batch_size"),
+    ],
+)
+def test_initials_and_first_words_mean_the_whole_name(short: str, meant: str) -> None:
+    keys = ("layer", "learning_rate", "budget_side", "batch_size", "weight_decay", "width")
+    assert nearest_few(short, keys)[0] == meant
+    assert nearest_few("bs", keys) == []  # two keys have these initials

@@ -167,6 +167,31 @@ def test_a_key_that_is_given_as_an_option_is_told_as_a_key(written: str) -> None
     assert problem.endswith("batch_size is a key of a trial: --set batch_size=VALUE")
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--name", "--plan"), ("--results-dir", "--json"), ("--set", "--help")]
+)
+def test_an_option_is_not_the_value_of_the_one_before_it(flag: str, value: str) -> None:
+    """``--name --plan`` started a study named --plan."""
+    first, *_ = problems("--space", "quickstart", flag, value)
+    assert first == f"{flag} lacks its value: what follows, {value}, is an option itself"
+    assert options("--name", "-x", "--results-dir=--plan").name == "-x"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("--gpus", "did you mean --gpus-per-trial?"),
+        ("--lr", "--help lists what there is"),
+        ("--version", "--help lists what there is"),
+        ("=", "unknown argument '='"),
+    ],
+)
+def test_an_unknown_option_is_only_likened_to_a_similar_one(written: str, meant: str) -> None:
+    (problem,) = problems("--space", "quickstart", written)
+    assert meant in problem
+    assert ("did you mean" in problem) == ("did you mean" in meant)
+
+
 @pytest.mark.parametrize("flag", ["--storage", "--data-dir", "--results-dir", "--address"])
 def test_an_empty_value_is_no_value(flag: str) -> None:
     """As a shell writes a variable that is not set."""

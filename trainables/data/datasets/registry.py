@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainables.data.datasets.cifar10 import CIFAR10
@@ -9,7 +11,7 @@ from trainables.data.datasets.data_source import DataSource
 from trainables.data.datasets.digits import DIGITS
 from trainables.data.datasets.folder import FOLDER
 from trainables.data.datasets.python_file import PATTERN, PYTHON_FILE
-from trainables.data.datasets.torchvision_set import PREFIX, TORCHVISION
+from trainables.data.datasets.torchvision_set import PREFIX, TORCHVISION, class_names
 from trainables.data.sources import DataCounts, DataRequest, DatasetError
 from trainables.text.suggestion import did_you_mean
 
@@ -41,8 +43,22 @@ def find_source(name: str) -> DataSource:
         return TORCHVISION
     if PATTERN.fullmatch(text):
         return PYTHON_FILE
-    hint = did_you_mean(text, DATASETS)
-    raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
+    raise DatasetError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}{_hint(text)}")
+
+
+def _hint(name: str) -> str:
+    """What an unknown name may mean: a folder, one of torchvision's classes, or a similar name."""
+    if Path(name).is_dir():
+        return f"; did you mean --dataset folder --data-dir {shlex.quote(name)}?"
+    plain = _plain(name)
+    ours = next((known for known in DATASETS if _plain(known) == plain), None)
+    theirs = [] if ours else [PREFIX + known for known in class_names() if _plain(known) == plain]
+    return f"; did you mean {theirs[0]!r}?" if theirs else did_you_mean(ours or name, DATASETS)
+
+
+def _plain(name: str) -> str:
+    """Without what is spelt in several ways: CIFAR-100 is cifar100."""
+    return name.casefold().replace("-", "").replace("_", "")
 
 
 def count_dataset(request: DataRequest) -> DataCounts:

@@ -85,7 +85,7 @@ def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
         name, arguments = read_call(text, "split='balanced'")
     except ValueError as problem:
         raise DatasetError(f"a data set's {problem}") from problem
-    kinds = [kind for kind in datasets.__all__ if inspect.isclass(getattr(datasets, kind))]
+    kinds = class_names()
     if name not in kinds:
         raise DatasetError(f"torchvision.datasets has no {name!r}{did_you_mean(name, kinds)}")
     kind = getattr(datasets, name)
@@ -96,14 +96,21 @@ def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
         train,
         test,
         validation,
-        classes=_class_names(train),
+        classes=_labels_of(train),
         flips=name not in NEVER_MIRRORED,
         notes=notes,
     )
     return parts, root
 
 
-def _class_names(part: Any) -> tuple[str, ...]:
+def class_names() -> list[str]:
+    """The data sets of torchvision, by the names of their classes."""
+    from torchvision import datasets
+
+    return [name for name in datasets.__all__ if inspect.isclass(getattr(datasets, name))]
+
+
+def _labels_of(part: Any) -> tuple[str, ...]:
     names = next((getattr(part, name) for name in CLASSES if getattr(part, name, None)), ())
     return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
 
