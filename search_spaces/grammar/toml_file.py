@@ -48,7 +48,9 @@ def read_space(path: Path) -> SearchSpace:
         raise SpaceError(
             [f"no file {path}: --space takes a space's name or a .toml file"]
         ) from None
-    except (OSError, UnicodeDecodeError) as problem:
+    except UnicodeDecodeError as problem:
+        raise SpaceError([f"{path} is no UTF-8 text; save it as UTF-8: {problem}"]) from problem
+    except OSError as problem:
         raise SpaceError([f"cannot read {path}: {problem}"]) from problem
     except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, deep brackets
         raise SpaceError([f"{path} is not TOML: {problem}"]) from problem
@@ -77,6 +79,7 @@ class _Reader:
         if not keys:
             self.problems.append("keys: a space searches at least one key, got none")
         complete = {name: key for name, key in keys.items() if key is not None}
+        self._conditions(complete)
         for path, question in questions.items():
             self.problems += [
                 f"{path}.{name}: {text}"
@@ -182,6 +185,16 @@ class _Reader:
             name: self._scalars(f"{path}.{name}", value if isinstance(value, list) else [value])
             for name, value in table.items()
         }
+
+    def _conditions(self, keys: Mapping[str, Key]) -> None:
+        """A mistyped value would leave a key out of the networks that it was meant for."""
+        for name, key in keys.items():
+            for other in key.when.keys() & keys.keys():
+                domain = keys[other].domain
+                unknown = [value for value in key.when[other] if not domain.contains(value)]
+                has = ", ".join(map(str, domain.values)) if isinstance(domain, Choice) else domain
+                for value in unknown:
+                    self.problems.append(f"keys.{name}.when: {other} is never {value!r}, but {has}")
 
     def _scalars(self, path: str, given: Any) -> tuple:
         if not isinstance(given, list):

@@ -208,6 +208,23 @@ def test_a_condition_on_an_undeclared_key_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_condition_that_no_network_meets_is_named(tmp_path: Path) -> None:
+    """A mistyped family left its networks with the default."""
+    path = tmp_path / "mine.toml"
+    layers = '[space]\nquestion = "?"\n[keys.layer]\nvalues = ["tensor_train", "tucker"]\n'
+    path.write_text(layers + '[keys.dims]\nvalues = [2]\nwhen = { layer = ["tucker", "tt"] }\n')
+    with pytest.raises(SpaceError) as error:
+        read_space(path)
+    told = f"{path}: keys.dims.when: layer is never 'tt', but tensor_train, tucker"
+    assert error.value.problems == (told,)
+
+
+def test_text_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[space]", encoding="utf-16")
+    with pytest.raises(SpaceError, match="is no UTF-8 text; save it as UTF-8"):
+        read_space(tmp_path / "mine.toml")
+
+
 def test_text_that_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
     (problem,) = problems(written(tmp_path, '[space]\nname = "a\nseeds = 1\n'))
     assert "is not TOML" in problem
