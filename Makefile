@@ -67,7 +67,7 @@ lint: $(DEVELOPMENT)  ## ruff, mypy and the import contracts, without the tests
 bench: $(DEVELOPMENT)  ## measure the speed of what matters and print it beside the recorded numbers
 	@$(BENCH)
 
-study: $(RUNTIME)  ## run or continue the published study (seven hours of two cores; DATA_DIR=DIR names CIFAR-10)
+study: $(RUNTIME)  ## run or continue the published study (half a day of two cores; DATA_DIR=DIR names CIFAR-10)
 	@$(STUDY)
 
 study-small: $(RUNTIME)  ## its smallest part: the order of families at equal size (15 minutes; DATA_DIR=DIR)

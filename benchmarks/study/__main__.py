@@ -1,6 +1,6 @@
 """The study of docs/results/study, run or continued: ``make study``, ``make study-small``.
 
-    python -m benchmarks.study --data-dir DIR             # everything: seven hours of two cores
+    python -m benchmarks.study --data-dir DIR             # everything: half a day of two cores
     python -m benchmarks.study --data-dir DIR a_weight_decay
     python -m benchmarks.study --data-dir DIR --small     # a quarter of an hour
 

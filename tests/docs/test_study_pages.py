@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.study.automatic_ranks import PROTOCOLS
-from benchmarks.study.leads import QUESTIONS, leads, leads_over_automatic_ranks
+from benchmarks.study.leads import QUESTIONS, lead_of, leads, leads_over_automatic_ranks
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "docs" / "results" / "study"
@@ -117,6 +117,22 @@ def test_the_ranks_that_are_not_searched_are_those_of_their_file(space):
         assert re.search(
             rf"by {points(lead.points)}( points)? \({points(lead.low)} to {points(lead.high)}", page
         )
+
+
+def test_only_the_dense_networks_choose_the_largest_rate_of_all():
+    page = " ".join((STUDY / "d_families.md").read_text(encoding="utf-8").split())
+    runs = recorded("d_all_rates").query("seed >= 1000")
+    networks = runs.groupby(["compression_budget", "layer", "budget_side"])["learning_rate"]
+    assert len(networks) == 15
+    chose = networks.max()[lambda rate: rate == 0.8].index
+    assert list(chose) == [(0.03, "dense", "above"), (0.1, "dense", "within")]
+    tenth = runs[runs["compression_budget"] == 0.1]
+    by_layer = {name: rows["val_accuracy_last"] for name, rows in tenth.groupby("layer")}
+    lead = lead_of("dense", by_layer["dense"], by_layer["tensor_train"])
+    half = stats.t.ppf(0.975, 4) * by_layer["dense"].std() / 5**0.5
+    assert f"{100 * by_layer['dense'].mean():.2f} % ± {100 * half:.2f} there" in page
+    told = f"{points(lead.points)} points above the tensor train ({points(lead.low)} to"
+    assert f"{told} {points(lead.high)} by Welch, p = .{100 * lead.p:.0f})" in page
 
 
 def test_the_page_of_decays_holds_its_tables_numbers():
