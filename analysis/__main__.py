@@ -13,12 +13,13 @@ with Starting(program=__name__ == "__main__"):
     from typing import Any
 
     import typer
+    from typer.core import TyperCommand
     from typer.main import get_command
 
     from analysis.commands.registry import COMMANDS
     from trainables.config.installation import command_line
     from trainables.files.file_problem import file_problem
-    from trainables.text.option_values import Command
+    from trainables.text.option_values import OwnValues
     from trainables.text.printable import escape_unknown_characters
     from trainables.text.suggestion import nearest
 
@@ -26,6 +27,10 @@ HELP = (
     "Reads studies that a search wrote, running or finished.\n\n"
     f"{command_line('analysis')} STUDY rebuilds a study's tables and its report."
 )
+
+
+class Command(OwnValues, TyperCommand):
+    """A command whose options take no other option for a value."""
 
 
 def _app(called: str) -> typer.Typer:

@@ -11,14 +11,19 @@ with Starting(program=__name__ == "__main__"):
     from collections.abc import Sequence
 
     import typer
+    from typer.core import TyperCommand
 
     from trainables.commands.registry import COMMANDS, EXAMPLES
     from trainables.config.installation import INSTALLED, command_line, is_installed
     from trainables.files.file_problem import file_problem
-    from trainables.text.option_values import Command
+    from trainables.text.option_values import OwnValues
     from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
+
+
+class Command(OwnValues, TyperCommand):
+    """A command whose options take no other option for a value."""
 
 
 @interruptible

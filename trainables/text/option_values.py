@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from itertools import pairwise, takewhile
 from typing import Any
 
-from typer.core import TyperCommand
-
 
 def options_as_values(command: Any, arguments: Iterable[str]) -> Iterable[str]:
     """What to say of each option of click's ``command`` that took the next one as its value.
@@ -28,11 +26,11 @@ def options_as_values(command: Any, arguments: Iterable[str]) -> Iterable[str]:
             yield f"{name} lacks its value: what follows, {value}, is an option itself"
 
 
-class Command(TyperCommand):
-    """A command that refuses an option as another's value."""
+class OwnValues:
+    """For a command of click's: refuses an option as another's value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer does, once every option has a value of its own.
+        """As click does, once every option has a value of its own.
 
         Raises:
             click.UsageError: with all that lack one.
@@ -40,4 +38,4 @@ class Command(TyperCommand):
         problems = [*options_as_values(self, args)]
         if problems:
             ctx.fail("; ".join(problems))
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, args)  # type: ignore[misc]

@@ -157,6 +157,11 @@ def test_a_study_alone_is_built_again_tables_report_and_answer(run, tmp_path):
     assert out.splitlines()[-1].startswith("One seed cannot say which is best: dense")
 
 
+def test_an_option_is_not_the_value_of_the_one_before_it(run, study_folder):
+    code, _, errors = run("figures", study_folder("twelve"), "--out", "--format", "svg")
+    assert (code, "--out lacks its value" in errors) == (2, True)
+
+
 def test_a_mistyped_command_is_no_study(run):
     code, out, err = run("staus", "results/mine")
     assert (code, out) == (2, "")

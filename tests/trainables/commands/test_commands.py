@@ -55,6 +55,11 @@ def test_an_option_as_a_key_is_told_beside_unknown_keys(capsys):
     ]
 
 
+def test_an_option_is_not_the_value_of_the_one_before_it(capsys):
+    assert main(["train", *settings(), "--out", "--device", "cpu"]) == 2
+    assert "--out lacks its value: what follows, --device, is an" in capsys.readouterr().err
+
+
 def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
     words = settings(layer="low_rank", rank=2, dims=2, weight_decay_ratio="layer")
     assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0
