@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from benchmarks.epoch import DTYPES, PRECISION, matmul_peak
 from benchmarks.hardware import hardware
 from benchmarks.yardsticks.convolutions import shapes
+from trainables.architectures.resnet9 import IMAGE_CHANNELS
 from trainables.compiled import conv_norm_pool_relu
-from trainables.sizes.resnet9 import IMAGE_CHANNELS
 from trainables.training.process import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "compiled.json"

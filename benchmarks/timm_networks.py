@@ -13,11 +13,11 @@ from typing import Any
 
 import timm
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
+from trainables.architectures.selection import SelectionError
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_table
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import size_network
-from trainables.sizes.selection import SelectionError
 
 FILE = Path(__file__).with_name("results") / "timm_networks.json"
 

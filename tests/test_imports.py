@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ALONE = [
     "search_spaces",
     "trainables/text",
+    "trainables/architectures",
     "trainables/sizes",
     "trainables/config/train_config.py",
     "trainables/config/metrics.py",
@@ -75,6 +76,7 @@ def test_the_shared_vocabularies_use_the_standard_library_alone(place: str) -> N
     [
         ("analysis", {"ray", "torch", "tensorboardX"}),
         ("search_spaces", {"ray", "torch", "numpy"}),
+        ("trainables/architectures", {"ray", "torch", "numpy"}),
         ("trainables/sizes", {"ray", "torch", "numpy"}),
         ("trainables/config/train_config.py", {"ray", "torch", "numpy"}),
         ("trainables/config/metrics.py", {"ray", "torch", "numpy"}),

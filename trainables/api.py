@@ -16,12 +16,12 @@ from typing import Any
 
 from torch import nn
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.compression.trained import load_trained
 from trainables.networks.substitute import substitute
 from trainables.networks.trace import trace
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import NetworkSize, size_network
 from trainables.text.suggestion import did_you_mean
 
 __all__ = ["fit", "load_network", "substitute", "trace"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.config.installation import SCRIPT, command_line
-from trainables.sizes.layer_table import LayerTable
 from trainables.text.count import plural
 from trainables.text.duration import format_duration
 from trainables.text.moment import format_moment

@@ -15,8 +15,8 @@ from analysis.record.columns import Columns
 from analysis.record.dtypes import TRIAL_DTYPES, column
 from analysis.record.frames import Tables, build_tables
 from analysis.study.study import Study
+from trainables.architectures.network_size import size_network
 from trainables.config.train_config import TrainConfig
-from trainables.sizes.network import size_network
 
 Config = Mapping[str, Any]
 SMALL = {"dataset": "digits", "width": 16, "epochs": 2, "precision": "fp32"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.network_size import size_network
 from trainables.config.train_config import ConfigError
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import InfeasibleError
-from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 DIMS = (3, 2, 4, 5, 6)  # tried in turn until a budget can be filled

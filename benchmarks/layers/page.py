@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import InfeasibleError
-from trainables.sizes.network import NetworkSize, size_network
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from trainables.sizes.resnet9 import (
+from trainables.architectures.resnet9 import (
     IMAGE_CHANNELS,
     IMAGE_SIDE,
     REPLACED_SIDES,

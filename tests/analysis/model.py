@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.config.train_config import TrainConfig
-from trainables.sizes.network import NetworkSize
 
 FAMILY_OFFSETS = {
     "dense": 0.0,

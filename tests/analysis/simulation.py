@@ -33,10 +33,10 @@ from analysis.record.rows import (
 )
 from analysis.record.status import TrialStatus
 from tests.analysis.model import Model
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.files.study_folder import LEDGER
-from trainables.sizes.network import NetworkSize, size_network
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025
 SLOTS = 4

@@ -7,10 +7,10 @@ from torchvision.models import resnet18, resnet34
 
 from tests.trainables.trained_study import train_study
 from trainables.api import fit, load_network, substitute, trace
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.selection import SelectionError
 from trainables.config.train_config import TrainConfig
 from trainables.networks.network_error import NetworkError
-from trainables.sizes.budget import InfeasibleError
-from trainables.sizes.selection import SelectionError
 
 
 def make_net() -> nn.Module:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from tests.fuzzing import damage, damaged, examples, outcome
 from tests.image_folder import write_images
 from tests.trainables.trained_study import train_study
+from trainables.architectures.layer_table import LayerTable
 from trainables.compression.compress import compress
 from trainables.compression.start_writer import write_start
 from trainables.compression.target import Target
@@ -35,7 +36,6 @@ from trainables.networks.build import build_network
 from trainables.networks.from_file.source_file import find_function, read_texts
 from trainables.networks.network_error import NetworkError
 from trainables.networks.weights import WeightsError, read_weights
-from trainables.sizes.layer_table import LayerTable
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
 from trainables.training.fine_tuning import start_from
 from trainables.training.trainer import Trainer

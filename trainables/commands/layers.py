@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import floor_and_ceiling, layer_at
+from trainables.architectures.layer_table import LayerRow, LayerTable
+from trainables.architectures.resnet9 import IMAGE_SIDE, RESNET9
+from trainables.architectures.selection import why_kept
 from trainables.config.resolution import WIDTH
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import floor_and_ceiling, layer_at
-from trainables.sizes.layer_table import LayerRow, LayerTable
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
-from trainables.sizes.selection import why_kept
 from trainables.text.table import lay_out, shorten, shorten_apart
 
 Network = Annotated[

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable
 from math import prod
 
+from trainables.architectures.resnet9 import RESNET9
 from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
 from trainables.config.tables import split_network
 from trainables.config.torch_process import (
@@ -16,7 +17,6 @@ from trainables.config.torch_process import (
     stored_answer,
 )
 from trainables.config.train_config import TrainConfig
-from trainables.sizes.resnet9 import RESNET9
 
 
 def choose_precision(

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.network_size import NetworkSize, size_network
+from trainables.architectures.ranks import write_ranks
 from trainables.compression.module_copy import copy_module
 from trainables.compression.rank_choice import (
     ranks_by_greed,
@@ -24,10 +27,7 @@ from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
 from trainables.networks.substitute import install
-from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.network import NetworkSize, size_network
-from trainables.sizes.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 
 

@@ -6,9 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
+from trainables.architectures.architecture import Architecture
 from trainables.compression.trained import Trained
 from trainables.config.starting_point import StartingPoint
-from trainables.sizes.architecture import Architecture
 
 FILE = "fine_tune.toml"
 SHARE = 3  # fine-tuning takes a third of the trial's epochs

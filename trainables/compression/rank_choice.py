@@ -11,8 +11,8 @@ import heapq
 import math
 from collections.abc import Sequence
 
+from trainables.architectures.budget import LEAST_FILL, InfeasibleError
 from trainables.compression.spectrum import Spectrum
-from trainables.sizes.budget import LEAST_FILL, InfeasibleError
 
 Ints = tuple[int, ...]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import NetworkSize
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import NetworkSize
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 

@@ -11,6 +11,7 @@ from typing import Any
 from pyarrow import fs
 from torch import Tensor, nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
 from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
@@ -20,7 +21,6 @@ from trainables.files.storage import no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
-from trainables.sizes.network import NetworkSize
 from trainables.text.suggestion import nearest_few
 from trainables.training.checkpoints.checkpoint import (
     CheckpointError,

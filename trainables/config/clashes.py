@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trainables.architectures.ranks import read_ranks
 from trainables.config.starting_weights import read_normalization
-from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import BUDGET_KEYS, given_sizes, size_problem
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from trainables.architectures.resnet9 import IMAGE_SIDE, RESNET9
+from trainables.architectures.selection import SelectionError, chosen_rows
 from trainables.config.starting_point import ARCHITECTURE, read_starting_point, split_init
 from trainables.config.starting_weights import (
     read_normalization,
@@ -16,8 +18,6 @@ from trainables.config.starting_weights import (
 from trainables.config.tables import TableError, load_table, resolve_network, split_network
 from trainables.config.torch_process import TorchProcessError
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import IMAGE_SIDE, RESNET9
-from trainables.sizes.selection import SelectionError, chosen_rows
 from trainables.sizes.size_keys import SIZE_KEYS
 
 CORRECTED = "corrected"

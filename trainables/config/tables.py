@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.read_files import changed_files, changed_texts
+from trainables.architectures.resnet9 import RESNET9
 from trainables.config.torch_process import (
     TorchProcessError,
     answer_file,
@@ -20,9 +23,6 @@ from trainables.config.torch_process import (
     stored_answer,
 )
 from trainables.files.user_cache import user_cache
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.read_files import changed_files, changed_texts
-from trainables.sizes.resnet9 import RESNET9
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 

@@ -14,6 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import BUDGET_SIDES
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.config.clashes import image_clashes, network_clashes, training_clashes
 from trainables.config.former_names import with_present_names, with_present_values
 from trainables.config.parsing import parse_value
@@ -25,10 +29,6 @@ from trainables.config.resolution import (
     with_weights,
 )
 from trainables.config.tables import TRACED_FOR, load_table, split_network
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import BUDGET_SIDES
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import SIZE_KEYS
 from trainables.text.suggestion import suggestion
@@ -75,14 +75,14 @@ class TrainConfig:
     rank: int | None = _key(None, OURS, low=1)
     parameters: int | None = _key(None, OURS, low=1)
     compression: float | None = _key(None, OURS, above=0, high=1)
-    ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.sizes.ranks
+    ranks: str | None = _key(None, OURS)  # each layer's own: see trainables.architectures.ranks
     dims: int = _key(3, ORIGINAL, low=1)
     width: int = _key(WIDTH, FAST, low=1, high=8192)  # resnet9's
     classes: int = _key(10, "CIFAR-10", low=2)
     network: str = _key("resnet9", FAST)  # else "name#digest": see trainables.config.tables
-    replace: str = _key("", OURS)  # which layers: see trainables.sizes.selection
+    replace: str = _key("", OURS)  # which layers: see trainables.architectures.selection
     keep: str = _key("", OURS)
-    budget_side: str = _key("within", OURS, choices=BUDGET_SIDES)  # see trainables.sizes.budget
+    budget_side: str = _key("within", OURS, choices=BUDGET_SIDES)  # see architectures.budget
     weights: str = _key("", OURS)  # "" draws, else "file#digest" or "pretrained#digest"
     # Optimisation.
     optimizer: str = _key("sgd", FAST, choices=("sgd", "adamw"))

@@ -8,15 +8,15 @@ import json
 import re
 from typing import Any
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import NetworkSize
+from trainables.architectures.ranks import write_ranks
 from trainables.config.former_names import former_name
 from trainables.config.resolution import OPEN_KEYS, UNKNOWN, Facts, without_written_defaults
 from trainables.config.starting_point import split_init
 from trainables.config.starting_weights import split_weights
 from trainables.config.tables import split_network
 from trainables.config.train_config import RECIPE_VERSION, TrainConfig, factor_decays
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import NetworkSize
-from trainables.sizes.ranks import write_ranks
 from trainables.text.call import called_name
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.exporting.latency import Forward, Latency, measure
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
-from trainables.sizes.network import NetworkSize
 from trainables.training.checkpoints.checkpoint import save_tensors
 
 TOLERANCE = 1e-5

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.compression.module_copy import copy_module
 from trainables.exporting.batchnorm_pairs import batchnorm_pairs
 from trainables.layers.base import FactorizedConv2d
@@ -21,7 +22,6 @@ from trainables.layers.kernel_form import KernelForm
 from trainables.layers.linear import FactorizedLinear
 from trainables.layers.separable_form import SeparableForm
 from trainables.networks.layer_calls import put_layer
-from trainables.sizes.network import NetworkSize
 from trainables.sizes.spec import Call, ConvSpec, Extent
 
 RANK_TOLERANCE = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.networks.registry import make_module
 from trainables.networks.resnet9 import build_resnet9
 from trainables.networks.start import start_from_weights
 from trainables.networks.substitute import substitute
-from trainables.sizes.network import NetworkSize
 
 
 def build_network(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from trainables.architectures.layer_table import LayerRow
 from trainables.networks.reference import Reference
 from trainables.networks.trace import Make
-from trainables.sizes.layer_table import LayerRow
 
 Sources = Mapping[str, str]
 

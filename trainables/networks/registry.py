@@ -8,6 +8,9 @@ from pathlib import Path
 
 from torch import nn
 
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.read_files import as_sources, changed_files, files_read
+from trainables.architectures.resnet9 import RESNET9, resnet9_table
 from trainables.networks import libraries, wide_resnet
 from trainables.networks.from_file import source_file
 from trainables.networks.from_file.tensor_files import tensor_files_noted
@@ -15,9 +18,6 @@ from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
 from trainables.networks.trace import build_meta, initialized, trace
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.read_files import as_sources, changed_files, files_read
-from trainables.sizes.resnet9 import RESNET9, resnet9_table
 
 
 def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> LayerTable:

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
 from trainables.layers.build import build_conv
 from trainables.layers.kernel_form import KernelForm
-from trainables.sizes.network import NetworkSize
 from trainables.sizes.spec import ConvSpec
 
 LOGIT_SCALE = 0.125  # cifar10-fast

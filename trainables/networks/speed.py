@@ -8,8 +8,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.networks.registry import make_module
-from trainables.sizes.layer_table import LayerTable
 
 LARGEST_BATCH = 16  # images
 ACTIVATION_BYTES = 2**26

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.read_files import files_read
 from trainables.config.carried_files import local_path, pretrained_path
 from trainables.config.starting_weights import PRETRAINED, StartingWeights, split_weights
 from trainables.files.file_state import file_state
@@ -23,8 +25,6 @@ from trainables.networks.weights import (
     misfits,
     read_weights,
 )
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.read_files import files_read
 
 
 def inspect_weights(network: nn.Module, table: LayerTable, name: str) -> StartingWeights:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.linear import FactorizedLinear
 from trainables.layers.registry import LAYERS
@@ -14,7 +15,6 @@ from trainables.networks.layer_calls import layers_of, put_layer
 from trainables.networks.network_error import NetworkError
 from trainables.networks.trace import initialized
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.network import NetworkSize
 from trainables.sizes.spec import Call
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from trainables.architectures.layer_table import LayerRow, LayerTable
 from trainables.networks.image_work import ImageWork, work_of_an_image
 from trainables.networks.layer_calls import (
     BATCH,
@@ -22,7 +23,6 @@ from trainables.networks.layer_calls import (
     without_values,
 )
 from trainables.networks.network_error import NetworkError, where_it_failed, words_of
-from trainables.sizes.layer_table import LayerRow, LayerTable
 from trainables.sizes.spec import Call, Pair
 
 Make = Callable[[], nn.Module]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.architectures.layer_table import LayerRow
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
 from trainables.networks.trace import Make
-from trainables.sizes.layer_table import LayerRow
 
 
 class Block(nn.Module):

@@ -1,5 +1,5 @@
 """Integer arithmetic of the layer families: shapes, ranks, parameters, multiply-adds.
 
 Standard library only, so that the plan and the report read it without torch. Each family has a
-file; `registry.SIZES` lists them, and `network.size_network` adds up the layers of a network.
+file; `registry.SIZES` lists them.
 """

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.data.augment import Augmenter
 from trainables.data.sources import UNEQUAL
-from trainables.sizes.network import NetworkSize
 from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.steps import EvaluationStep
 

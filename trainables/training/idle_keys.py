@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from trainables.architectures.budget import InfeasibleError
 from trainables.config.resolution import with_defaults
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.datasets.registry import find_source
 from trainables.data.sources import DataCounts
-from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.size_keys import given_sizes
 
 OTHERS: Mapping[str, tuple[Any, ...]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.config.train_config import TrainConfig, factor_decays
 from trainables.networks.substitute import factorized_layers
-from trainables.sizes.network import NetworkSize
 from trainables.training.optimizers import Group, Optimizer
 from trainables.training.schedule import learning_rate
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.data.augment import Augmenter
 from trainables.data.device_data import DeviceData
 from trainables.data.split import Split
-from trainables.sizes.network import NetworkSize
 from trainables.training.evaluator import Evaluator, evaluation_batch
 
 

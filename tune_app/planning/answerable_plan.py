@@ -14,8 +14,8 @@ from typing import Any
 from search_spaces.grammar.answerable import LEAST_SIZES
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.budget import InfeasibleError
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.budget import InfeasibleError
 from tune_app.command.errors import UsageError
 from tune_app.planning.parsed_point import (
     Duplicate,

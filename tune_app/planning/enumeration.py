@@ -9,8 +9,8 @@ from typing import Any
 
 from search_spaces.grammar.grid import Point, grid_points, gridless_keys
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.budget import InfeasibleError
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.budget import InfeasibleError
 from trainables.sizes.registry import SIZES
 from tune_app.command.errors import UsageError, unknown
 from tune_app.command.options import RunOptions

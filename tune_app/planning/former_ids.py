@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.architectures.budget import InfeasibleError
 from trainables.config.resolution import OPEN_KEYS, Facts
 from trainables.config.torch_process import TorchProcessError
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical, trial_id
-from trainables.sizes.budget import InfeasibleError
 from tune_app.record.paths import StudyPaths
 from tune_app.record.study_document import planned_trials
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.grammar.domains import Choice, Domain
+from trainables.architectures.budget import InfeasibleError
 from trainables.config.resolution import (
     DECIDED_BY,
     OPEN_KEYS,
@@ -28,7 +29,6 @@ from trainables.config.train_config import (
     default_keys,
 )
 from trainables.config.trial_id import canonical, trial_id
-from trainables.sizes.budget import InfeasibleError
 from tune_app.command.options import RunOptions
 from tune_app.planning.parsed_point import configure, whole_point
 from tune_app.planning.plan import Plan

@@ -8,11 +8,11 @@ from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.network_size import NetworkSize
 from trainables.config.resolution import Facts
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical, trial_id, twin
-from trainables.sizes.budget import InfeasibleError
-from trainables.sizes.network import NetworkSize
 from trainables.text.count import exact_count
 from tune_app.planning.former_ids import FormerId
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.resnet9 import RESNET9
 from trainables.compiled.measured_precision import choose_precision
 from trainables.compiled.precision import read_cpu_flags, resolve_precision
 from trainables.config.tables import resolve_network
 from trainables.config.torch_process import TorchProcessError
 from trainables.data.datasets.registry import content_digest, count_dataset
 from trainables.data.sources import DatasetError
-from trainables.sizes.resnet9 import RESNET9
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.machine.devices import this_machine

@@ -16,10 +16,10 @@ from search_spaces.grammar.seeds import (
     is_choosing,
 )
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.resnet9 import RESNET9
 from trainables.config.former_names import with_present_names
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError
-from trainables.sizes.resnet9 import RESNET9
 from trainables.sizes.size_keys import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions

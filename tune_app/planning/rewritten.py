@@ -10,11 +10,11 @@ from pathlib import Path
 from search_spaces.grammar.domains import Choice, Domain, Scalar
 from search_spaces.grammar.question import Contrast, Question, Smallest
 from search_spaces.grammar.space import SearchSpace
+from trainables.architectures.resnet9 import IMAGE_SIDE
 from trainables.config.former_names import present_name
 from trainables.config.starting_point import read_starting_point, split_init
 from trainables.config.starting_weights import resolve_weights, split_weights
 from trainables.config.tables import resolve_network
-from trainables.sizes.resnet9 import IMAGE_SIDE
 
 Rewrite = Callable[[str, Scalar], Scalar]
 """From a key and one of its values to the same value, written otherwise."""

@@ -7,10 +7,10 @@ from textwrap import wrap
 
 import humanize
 
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import floor_and_ceiling
+from trainables.architectures.layer_table import LayerTable
 from trainables.config.train_config import TrainConfig
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import floor_and_ceiling
-from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.registry import SIZES
 from trainables.text.table import WIDTH, text_table
 from tune_app.planning.parsed_point import configure

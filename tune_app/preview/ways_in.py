@@ -8,10 +8,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from trainables.architectures.budget import InfeasibleError, floor_and_ceiling
+from trainables.architectures.resnet9 import RESNET9
 from trainables.config.train_config import ConfigError, TrainConfig
-from trainables.sizes.budget import InfeasibleError, floor_and_ceiling
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import RESNET9
 from trainables.sizes.size_keys import given_sizes
 from trainables.text.count import exact_count
 from tune_app.planning.parsed_point import (

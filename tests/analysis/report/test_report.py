@@ -20,8 +20,8 @@ from analysis.report.trial_table import trial_table
 from analysis.study.best_by_size import best_at_each_size
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
+from trainables.architectures.layer_table import LayerRow, LayerTable
 from trainables.config.train_config import TrainConfig
-from trainables.sizes.layer_table import LayerRow, LayerTable
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import torch
 
 from benchmarks.gpu.hosvd import hosvd
 from benchmarks.gpu.networks import at_share
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
 from trainables.layers import decompose
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 

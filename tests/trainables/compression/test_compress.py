@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from tests.trainables.trained_study import DENSE, train_study
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.network_size import size_network
 from trainables.compression.compress import Compressed, compress
 from trainables.compression.evaluation import evaluate, load_data, read_images
 from trainables.compression.start_writer import write_start
@@ -19,8 +21,6 @@ from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.sources import DatasetError
-from trainables.sizes.budget import InfeasibleError
-from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm

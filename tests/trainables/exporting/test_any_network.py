@@ -9,6 +9,8 @@ from torch import nn
 from tests.trainables.networks.foreign import TEN_LINES, table_of
 from tests.trainables.trained_study import train_study
 from trainables.__main__ import main
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.config.train_config import TrainConfig
 from trainables.exporting.batchnorm_pairs import batchnorm_pairs
 from trainables.exporting.export import ExportError, _export, images_at_once
@@ -16,8 +18,6 @@ from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
 from trainables.networks.build import build_network
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.registry import SIZES
 
 

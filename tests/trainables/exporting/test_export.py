@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tests.trainables.trained_study import DENSE, train_study
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
 from trainables.compression.compress import compress
 from trainables.compression.evaluation import read_images
 from trainables.compression.target import Target
@@ -27,8 +29,6 @@ from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
 from trainables.networks.build import build_network
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 SHORT = 0.01  # seconds of measuring: the least number of runs

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.trainables.layers.cases import law, random_layer, routes, seeded, sizes
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
 from trainables.layers.build import build_conv
 from trainables.layers.registry import LAYERS
-from trainables.sizes.architecture import Architecture
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.network import size_network
 from trainables.sizes.registry import SIZES
 
 aten = torch.ops.aten

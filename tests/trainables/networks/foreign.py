@@ -3,8 +3,8 @@
 import functools
 from pathlib import Path
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.networks.registry import make_table
-from trainables.sizes.layer_table import LayerTable
 
 FILE = Path(__file__).parents[2] / "fixtures" / "networks" / "ten_lines.py"
 DRAWN = FILE.with_name("drawn.py")

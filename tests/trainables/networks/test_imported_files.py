@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from tests.trainables.networks.test_travel import elsewhere
+from trainables.architectures.layer_table import LayerTable
 from trainables.config.tables import _find, resolve_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table
-from trainables.sizes.layer_table import LayerTable
 
 FILES = {
     "net.py": """

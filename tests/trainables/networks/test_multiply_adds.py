@@ -7,13 +7,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.trainables.networks.foreign import FILE
 from tests.trainables.networks.test_substitute import built
 from tests.trainables.networks.watched_macs import watched_macs
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.network_size import size_network
 from trainables.commands.layers import layers
 from trainables.layers.kernel_on_demand import KernelOnDemand
 from trainables.networks.registry import make_table, meta_module
 from trainables.networks.substitute import factorized_layers
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import size_network
 
 OTHERS = FILE.with_name("other_kinds.py")
 ODD = FILE.with_name("odd_layers.py")

@@ -6,15 +6,15 @@ from torch import nn
 
 from tests.trainables.networks.foreign import FILE
 from tests.trainables.networks.watched_macs import watched_macs
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.exporting.plain_convs import FACTORS, make_plain
 from trainables.networks.build import build_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table, meta_module
 from trainables.networks.substitute import factorized_layers, substitute
 from trainables.networks.trace import BYPASSED
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.network import NetworkSize, size_network
 
 ODD = FILE.with_name("odd_layers.py")
 REPLACED = (
@@ -149,7 +149,7 @@ def test_weights_that_are_computed_from_others_are_exported() -> None:
 
 
 def test_nothing_that_can_be_replaced_is_explained() -> None:
-    from trainables.sizes.selection import SelectionError
+    from trainables.architectures.selection import SelectionError
 
     with pytest.raises(SelectionError, match=r"first and the last stay .*\(replace=first\+last\)"):
         size_network(Architecture("tucker2", rank=1, keep="one two", table=table_of("lazy")))

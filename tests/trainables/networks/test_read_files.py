@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.config.tables import _find, load_table, resolve_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table
-from trainables.sizes.layer_table import LayerTable
 
 NET = """
 import json

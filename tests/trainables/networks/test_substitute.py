@@ -9,17 +9,17 @@ from torch import nn
 from tests.trainables.layers.test_laws import reference
 from tests.trainables.networks.foreign import MORE, NETWORKS, TEN_LINES, table_of
 from tests.trainables.networks.watched_macs import watched_macs
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import NetworkSize, size_network
+from trainables.architectures.selection import SelectionError, chosen_rows
 from trainables.layers.build import build_from_kernel
 from trainables.layers.registry import LAYERS
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module
 from trainables.networks.substitute import factorized_layers, substitute
 from trainables.networks.trace import build_meta
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import NetworkSize, size_network
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
-from trainables.sizes.selection import SelectionError, chosen_rows
 from trainables.sizes.spec import ConvSpec
 
 BATCH = 2

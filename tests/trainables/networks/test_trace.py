@@ -3,10 +3,15 @@
 import pytest
 
 from tests.trainables.networks.foreign import DRAWN, FILE, PARAMETERS, TEN_LINES, table_of
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.resnet9 import (
+    fixed_macs,
+    fixed_parameters,
+    replaced_specs,
+    resnet9_table,
+)
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_table
-from trainables.sizes.layer_table import LayerTable
-from trainables.sizes.resnet9 import fixed_macs, fixed_parameters, replaced_specs, resnet9_table
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.networks.substitute import factorized_layers
-from trainables.sizes.layer_table import LayerTable
 
 
 def watched_macs(module: nn.Module, table: LayerTable, batch: int = 2) -> float:

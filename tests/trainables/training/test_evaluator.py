@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tests.trainables.networks.foreign import table_of
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
 from trainables.config.metrics import score
 from trainables.data.dataset import make_dataset
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import size_network
 from trainables.training.evaluator import ACTIVATION_BYTES, evaluation_batch
 from trainables.training.trainer import Trainer
 

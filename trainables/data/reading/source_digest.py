@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from trainables.architectures.read_files import files_read
 from trainables.files.file_state import file_state
-from trainables.sizes.read_files import files_read
 
 SAMPLED = 32
 """Items of each part that are read: a program that was changed shows in the first of them."""

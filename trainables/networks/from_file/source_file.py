@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 
 from torch import nn
 
+from trainables.architectures.read_files import is_checksum
 from trainables.networks.from_file.network_code import run_code
 from trainables.networks.network_error import NetworkError, where_it_failed
 from trainables.networks.origin import Origin, Sources
 from trainables.networks.reference import Reference
 from trainables.networks.trace import Make
-from trainables.sizes.read_files import is_checksum
 from trainables.text.error_words import error_words
 from trainables.text.suggestion import did_you_mean
 

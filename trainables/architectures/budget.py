@@ -14,11 +14,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from math import isqrt
 
+from trainables.architectures.resnet9 import resnet9_skeleton
+from trainables.architectures.skeleton import Skeleton
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import resnet9_skeleton
-from trainables.sizes.skeleton import Skeleton
 from trainables.sizes.spec import ConvSpec
 
 LEAST_FILL = 0.97

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import LEAST_FILL, InfeasibleError
-from trainables.sizes.network import size_network
-from trainables.sizes.ranks import write_ranks
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import LEAST_FILL, InfeasibleError
+from trainables.architectures.network_size import size_network
+from trainables.architectures.ranks import write_ranks
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 

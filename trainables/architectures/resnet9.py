@@ -7,8 +7,8 @@ last 4x4 max-pool; a linear classifier. Each convolution is 3x3 without bias, fo
 
 from functools import lru_cache
 
-from trainables.sizes.layer_table import LayerRow, LayerTable
-from trainables.sizes.skeleton import Skeleton
+from trainables.architectures.layer_table import LayerRow, LayerTable
+from trainables.architectures.skeleton import Skeleton
 from trainables.sizes.spec import ConvSpec
 
 RESNET9 = "resnet9"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.network import size_network
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.network_size import size_network
 
 REFERENCE = {
     Architecture("dense"): 6_573_120,

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
-from trainables.sizes.read_files import without_place
+from trainables.architectures.read_files import without_place
 from trainables.sizes.spec import Call, ConvSpec, Pair
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
 
-from trainables.sizes.architecture import Architecture
-from trainables.sizes.budget import (
+from trainables.architectures.architecture import Architecture
+from trainables.architectures.budget import (
     InfeasibleError,
     check_fill,
     count_parameters,
@@ -13,13 +13,13 @@ from trainables.sizes.budget import (
     fit_width,
     layer_at,
 )
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.ranks import Ranks, read_ranks
+from trainables.architectures.resnet9 import replaced_specs, resnet9_table
+from trainables.architectures.selection import chosen_rows
 from trainables.sizes.layer_size import LayerSize
-from trainables.sizes.layer_table import LayerTable
 from trainables.sizes.rank_rule import RankRule
-from trainables.sizes.ranks import Ranks, read_ranks
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import replaced_specs, resnet9_table
-from trainables.sizes.selection import chosen_rows
 from trainables.sizes.spec import Call, ConvSpec, Pair
 
 

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from trainables.sizes.budget import count_parameters
-from trainables.sizes.layer_table import LayerTable
+from trainables.architectures.budget import count_parameters
+from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.ranks import read_ranks
+from trainables.architectures.resnet9 import resnet9_skeleton
+from trainables.architectures.selection import chosen_rows
+from trainables.architectures.skeleton import Skeleton
 from trainables.sizes.rank_rule import RankRule
-from trainables.sizes.ranks import read_ranks
 from trainables.sizes.registry import SIZES
-from trainables.sizes.resnet9 import resnet9_skeleton
-from trainables.sizes.selection import chosen_rows
 from trainables.sizes.size_keys import size_problem
-from trainables.sizes.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Architecture:
             to); in another network these two have nothing to choose.
         compression: the same as parameters = compression * those of the dense network.
         budget_side: which width stands for a budget, see BUDGET_SIDES.
-        ranks: the ranks of each layer, as `trainables.sizes.ranks` writes them.
+        ranks: the ranks of each layer, as `trainables.architectures.ranks` writes them.
         table: a network other than ResNet-9.
         replace: which of its layers are replaced, see `chosen_rows`.
         keep: which of them are not.

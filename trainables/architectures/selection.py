@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from trainables.sizes.layer_table import LayerRow, LayerTable
+from trainables.architectures.layer_table import LayerRow, LayerTable
 from trainables.text.suggestion import nearest_few
 
 WORDS = ("first", "last", "linear", "downsample")
