@@ -144,7 +144,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS])
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--fresh", action="store_true", help="do not go on with what is in --out")
-    parser.add_argument("--small", action="store_true", help="digits, four rates, two epochs")
+    parser.add_argument("--small", action="store_true", help="digits, four rates, eight epochs")
     given = parser.parse_args(arguments)
     if not (given.small or given.data_dir):
         parser.error("--data-dir is needed: the folder that holds cifar-10-batches-py")
@@ -154,7 +154,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def make_task(given: argparse.Namespace) -> Task:
     """The issue's study, or a small one."""
     if given.small:
-        return Task("digits", None, 1024, 143, 8, 128, 2, (0.05, 0.1, 0.2, 0.3))
+        return Task("digits", None, 1024, 143, 8, 128, 8, (0.05, 0.1, 0.2, 0.3))
     data = str(given.data_dir.resolve())
     return Task("cifar10", data, 10_240, 5_000, 8, 128, given.epochs, RATES)
 
