@@ -13,13 +13,14 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from analysis.record.record import read_record
-from analysis.record.rows import Epoch, Started
+from analysis.record.rows import Ended, Epoch, Row, Started
 from benchmarks.growth import Watch, plan
 from benchmarks.hardware import hardware
 from benchmarks.instant import InstantTrainable
@@ -78,7 +79,13 @@ class SleepingTrainable(InstantTrainable):
 
 
 def measured(slots: int, nodes: int, seconds: float, rounds: int) -> dict:
-    """Runs ``rounds`` trials a slot; figures from the moment when every slot has one."""
+    """Runs ``rounds`` trials a slot; figures from the moment when every slot has one.
+
+    Raises:
+        ValueError: the slots cannot be shared out evenly.
+    """
+    if slots % nodes:
+        raise ValueError(f"{slots} slots on {nodes} nodes: each is to have equally many")
     os.environ.update(ENVIRONMENT)
     prepare_environment()
     import ray
@@ -106,8 +113,7 @@ def measured(slots: int, nodes: int, seconds: float, rounds: int) -> dict:
         rows = read_record(outcome.folder).rows
     ray.shutdown()
     cluster.shutdown()
-    starts = sorted(row.time for row in rows if isinstance(row, Started))
-    full = starts[slots - 1]
+    full = filled_at(rows, slots)
     epochs = [row.time for row in rows if isinstance(row, Epoch) and row.time > full]
     spent = watch.at(epochs[-1])[2] - watch.at(full)[2]
     return {
@@ -124,6 +130,23 @@ def measured(slots: int, nodes: int, seconds: float, rounds: int) -> dict:
         "mb_of_a_worker": round(memory.megabytes / max(1, memory.count)),
         "driver_mb_peak": round(max(note[1] for note in watch.notes) / 1e6),
     }
+
+
+def filled_at(rows: Sequence[Row], slots: int) -> float:
+    """The moment from which so many trials ran at the same time.
+
+    Raises:
+        RuntimeError: there was none: trials ended before the last worker had started.
+    """
+    changes = [(row.time, 1) for row in rows if isinstance(row, Started)]
+    changes += [(row.time, -1) for row in rows if isinstance(row, Ended)]
+    running = most = 0
+    for moment, change in sorted(changes):
+        running += change
+        most = max(most, running)
+        if running == slots:
+            return moment
+    raise RuntimeError(f"at most {most} of {slots} slots trained at once: give a longer --seconds")
 
 
 def main() -> None:
