@@ -266,3 +266,11 @@ def test_a_name_that_would_move_the_cursor_is_escaped(images: Path) -> None:
     (images / "train" / "cat" / "two\nlines\x1b[2J.png").write_bytes(b"")
     with pytest.raises(DatasetError, match=r"two\\nlines\\x1b\[2J\.png"):
         count_dataset(asked(images))
+
+
+def test_images_that_change_between_a_plan_and_its_run_are_refused(images: Path) -> None:
+    planned = content_digest(asked(images))
+    assert load_dataset(asked(images), planned).counts == count_dataset(asked(images))
+    shutil.copy(images / "train" / "cat" / "00.png", images / "train" / "dog" / "new.png")
+    with pytest.raises(DatasetError, match="were changed after they had been looked at"):
+        load_dataset(asked(images), planned)

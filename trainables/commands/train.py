@@ -121,7 +121,7 @@ def train(
         raise ValueError(f"--device must be cpu or cuda, got {chosen!r}")
     if chosen == "cuda" and not has_gpu:
         raise ValueError("--device cuda: torch finds no GPU here; drop the option")
-    data = load_dataset(request)
+    data = load_dataset(request, config.data_digest)
     # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))
     config = canonical(config, data.counts.facts)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config.starting_weights import read_normalization
-from trainables.data.sources import DataCounts
+from trainables.data.sources import DataCounts, DatasetError
 
 Labels = NDArray[np.int64]
 
@@ -56,7 +58,9 @@ class Dataset:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """Pickles mapped images as a reference: unpickling maps the node's own file."""
-        return (self.reopen, ()) if self.reopen else super().__reduce_ex__(protocol)
+        if self.reopen:
+            return _reopened, (self.reopen, self.name, self.checksum, Path.cwd())
+        return super().__reduce_ex__(protocol)
 
     @property
     def image_size(self) -> int:
@@ -84,6 +88,34 @@ class Dataset:
             own_validation=self.own_validation,
             flips=self.flips,
         )
+
+
+def _reopened(reopen: Callable[[], Dataset], name: str, checksum: str, place: Path) -> Dataset:
+    """The data set that was pickled; the images that it is read from may have changed since.
+
+    Args:
+        reopen: opens it.
+        name: of the data set.
+        checksum: of the images that were pickled.
+        place: the folder that relative paths start from. A worker of Ray stands in its trial's.
+
+    Raises:
+        DatasetError: they are others.
+    """
+    try:
+        with contextlib.chdir(place) if place.is_dir() else contextlib.nullcontext():
+            data = reopen()
+    except DatasetError as problem:
+        raise DatasetError(
+            f"the images of {name!r} could be read when the study began: {problem}"
+        ) from problem
+    if data.checksum != checksum:
+        raise DatasetError(
+            f"the images of {name!r} were changed since the study began (checksum {checksum[:8]}, "
+            f"now {data.checksum[:8]}): restore them and give the same command again, or start "
+            "another study with --name"
+        )
+    return data
 
 
 @dataclass(frozen=True)

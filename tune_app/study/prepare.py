@@ -89,7 +89,8 @@ def read_data(plan: Plan, options: RunOptions, config: RunnerConfig) -> Callable
     """Reads the data into memory; the function returned puts them into the Ray that runs then."""
     if workload := config.workload:
         return lambda: workload
-    data = load_dataset(data_request(plan.space.fixed, options))
+    content = str(plan.rules.resolved.get("data_digest", ""))
+    data = load_dataset(data_request(plan.space.fixed, options), content)
     # the workers of this machine read them where they lie
     starts = read_starts(plan_configs(plan)) if options.address is not None else {}
     return partial(cifar_workload, data, plan_tables(plan), starts)

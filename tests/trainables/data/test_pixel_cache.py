@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,34 @@ def test_a_worker_gets_no_copy_but_maps_the_nodes_own(mapped) -> None:
     again = pickle.loads(text)
     assert isinstance(again.train_pixels, np.memmap)
     assert again.checksum == data.checksum
+
+
+def test_a_worker_that_stands_elsewhere_finds_images_of_a_relative_name(
+    mapped, request_: DataRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped()
+    monkeypatch.chdir(tmp_path)
+    data = load_dataset(DataRequest("folder", request_.data_dir.relative_to(tmp_path)))
+    text = pickle.dumps(data)
+    (tmp_path / "trial").mkdir()
+    monkeypatch.chdir(tmp_path / "trial")
+    assert pickle.loads(text).checksum == data.checksum
+    assert Path.cwd() == tmp_path / "trial"
+
+
+def test_a_worker_that_starts_later_refuses_images_that_were_changed(
+    mapped, request_: DataRequest
+) -> None:
+    text = pickle.dumps(mapped())
+    one, other = (request_.data_dir / "train" / label / "00.png" for label in ("cat", "dog"))
+    one.rename(one.with_name("kept"))
+    other.rename(one)  # labels swapped: counts and classes stay
+    one.with_name("kept").rename(other)
+    with pytest.raises(DatasetError, match="were changed since the study began"):
+        pickle.loads(text)
+    shutil.rmtree(request_.data_dir)
+    with pytest.raises(DatasetError, match=r"when the study began: .* does not exist"):
+        pickle.loads(text)
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])

@@ -104,10 +104,21 @@ def data_notes(request: DataRequest) -> list[str]:
     return find_source(request.dataset).notes(request)
 
 
-def load_dataset(request: DataRequest) -> Dataset:
+def load_dataset(request: DataRequest, content: str | None = None) -> Dataset:
     """Reads a data set into memory.
 
+    Args:
+        request: Which images, and how they are read.
+        content: The ``content_digest`` that trials were planned with; empty where it is no part of
+            their ids.
+
     Raises:
-        DatasetError: absent, damaged or unknown, with what to do.
+        DatasetError: absent, damaged, unknown, or not of that content, with what to do.
     """
-    return find_source(request.dataset).load(request)
+    data = find_source(request.dataset).load(request)
+    if content and content_digest(request) != content:
+        raise DatasetError(
+            f"the images of {request.data_dir or request.dataset} were changed after they had been "
+            "looked at; the same command looks at them again"
+        )
+    return data
