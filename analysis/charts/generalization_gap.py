@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks
+from analysis.charts.labels import log_ticks, tick_format
 from analysis.charts.metric_label import finished, nothing_finished, protocols
 from analysis.study.best import best_of_each
 from analysis.study.configurations import configuration_ids
@@ -72,12 +72,13 @@ def draw(frame: pd.DataFrame) -> Picture:
     families = theme.styles(frame["layer"].unique())
     title = "accuracy after the last epoch" + frame["note"].iloc[0]
     present = [name for name in SETS if (frame["set"] == name).any()]
+    ticks = log_ticks(frame["parameters"])
     data = alt.Chart(frame.drop(columns=["of", "note"])).encode(
         x=alt.X(
             "parameters:Q",
             title="parameters",
             scale=alt.Scale(type="log", nice=False, padding=24),
-            axis=alt.Axis(format=theme.COUNT, values=log_ticks(frame["parameters"]), grid=False),
+            axis=alt.Axis(format=tick_format(ticks), values=ticks, grid=False),
         ),
         color=alt.Color(
             "layer:N",

@@ -12,7 +12,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import axis, short
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import BUDGET_KEYS, ranked
-from analysis.study.best import best_of_each
+from analysis.study.best import best_of_each, contenders
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
 from trainables.text.count import plural
@@ -33,8 +33,9 @@ def heat_map(study: Study) -> pd.DataFrame:
     """A row per cell: ``layer, rank, dims, accuracy, parameters, ratio, runs, candidates``.
 
     Accuracy is the mean of the best of ``candidates`` configurations in the cell, over all nuisance
-    keys. Merged duplicates fill their cells too, so that every tried cell has a value. ``ratio`` is
-    accuracy (in per cent) per thousand parameters.
+    keys, and ``estimated`` whether that is on estimating seeds. Merged duplicates fill their cells
+    too, so that every tried cell has a value. ``ratio`` is accuracy (in per cent) per thousand
+    parameters.
     """
     if replicates(study).empty:
         raise NothingToShow(nothing_finished(study.trials))
@@ -44,7 +45,7 @@ def heat_map(study: Study) -> pd.DataFrame:
     best = best_of_each(rows, ["layer", "rank_value", "dims"])
     best = best.drop(columns="rank").rename(columns={"mean": "accuracy", "n": "runs"})
     names = ["layer", "rank_value", "dims", "accuracy", "parameters", "runs", "candidates"]
-    cells = best[names].reset_index(drop=True)
+    cells = best[[*names, "estimated"]].reset_index(drop=True)
     cells = cells.assign(
         parameters=cells["parameters"].astype(float),
         dims=cells["dims"].astype(int),
@@ -72,7 +73,7 @@ def _panel(cells: pd.DataFrame, column: str, prefix: str) -> alt.LayerChart:
     name = axis(cells["rank_key"].iloc[0])
     ranks = cells.sort_values("rank_value")["rank"].unique().tolist()
     width = theme.WIDTH // len(PANELS)
-    base = alt.Chart(cells.drop(columns=["measure", "rank_key"])).encode(
+    base = alt.Chart(cells.drop(columns=["measure", "rank_key", "estimated"])).encode(
         x=alt.X("dims:O", title=axis("dims"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
         y=alt.Y("rank:O", title=name if column == "accuracy" else None, sort=ranks[::-1]),
         tooltip=[
@@ -108,7 +109,8 @@ def _numbers(
 
 
 def caption(frame: pd.DataFrame) -> str:
-    best, max_candidates = frame.loc[frame["accuracy"].idxmax()], int(frame["candidates"].max())
+    best = contenders(frame.rename(columns={"accuracy": "mean", "runs": "n"})).iloc[0]
+    max_candidates = int(frame["candidates"].max())
     cell = (
         f"the best of up to {max_candidates:,} configurations'"
         if max_candidates > 1
@@ -123,7 +125,7 @@ def caption(frame: pd.DataFrame) -> str:
     )
     return (
         f"A cell is {cell} mean over its runs ({plural(len(frame), 'cell')},"
-        f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['accuracy']:.1%},"
+        f" {plural(int(frame['runs'].sum()), 'trial')}). Best accuracy: {best['mean']:.1%},"
         f" {family}{axis(key)} {best['rank']}, {best['dims']} dimensions. {equal}"
     )
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, short
-from analysis.charts.metric_label import metric_name, nothing_finished, possible
+from analysis.charts.labels import axis, short, tick_format
+from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.steps import neighbourhood
 from analysis.study.best import best_of_each
 from analysis.study.replicates import replicates
@@ -38,7 +38,7 @@ def isolation(study: Study) -> pd.DataFrame:
     if not keys:
         raise NothingToShow("No scientific key has two values with a finished trial.")
     frame = pd.concat([_of_key(study, key) for key in keys], ignore_index=True)
-    return possible(frame).assign(measure=metric_name(study))
+    return frame.assign(measure=metric_name(study))
 
 
 def _values(study: Study, key: str) -> int:
@@ -106,10 +106,13 @@ def _numbers(rows: pd.DataFrame, key: str) -> alt.X:
     log = bool(rows["log"].iloc[0]) and (rows["value"] > 0).all()
     scale = alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room)
     few = rows["value"].nunique() <= 8
-    ticks = {"values": sorted(rows["value"].unique())} if few else {"tickCount": 6}
-    return alt.X(
-        "value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, format=".4~g", **ticks)
+    values = sorted(rows["value"].unique())
+    ticks = (
+        {"values": values, "format": tick_format(values, "g", 4)}
+        if few
+        else {"tickCount": 6, "format": ".4~g"}
     )
+    return alt.X("value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, **ticks))
 
 
 def _names(rows: pd.DataFrame, key: str) -> alt.X:

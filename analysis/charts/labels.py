@@ -68,6 +68,15 @@ def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
     return ticks if len(ticks) > 1 else sorted({min(numbers), max(numbers)})
 
 
+def tick_format(ticks: Iterable[float], kind: str = "s", least: int = 3) -> str:
+    """d3's format of an axis, with digits enough to tell its ticks apart; "s": 79248 → 79.2k."""
+    numbers = set(ticks)
+    digits = (
+        n for n in range(least, 17) if len({f"{tick:.{n}g}" for tick in numbers}) == len(numbers)
+    )
+    return f".{next(digits, 17)}~{kind}"
+
+
 def spread(positions: Sequence[float], gap: float) -> list[float]:
     """The positions, moved so that no two are nearer than ``gap``.
 

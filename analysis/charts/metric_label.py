@@ -32,12 +32,6 @@ def scored_trials(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFr
     return rows.assign(accuracy=rows[study.metric].astype(float), measure=metric_name(study))
 
 
-def possible(frame: pd.DataFrame) -> pd.DataFrame:
-    """Intervals of accuracies, cut at 0 and 1, which a t interval of two runs may exceed."""
-    bounds = [name for name in ("low", "high", "front_low", "front_high") if name in frame]
-    return frame.assign(**{name: frame[name].clip(0, 1) for name in bounds})
-
-
 def finished(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials that ran to their last epoch."""
     return trials[trials["status"] == TrialStatus.FINISHED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import altair as alt
@@ -74,9 +75,21 @@ def _numbers(values: pd.Series, name: str) -> tuple[pd.Series, list[tuple[float,
     span = (scaled.max() - scaled.min()) or 1.0
     ends = np.geomspace(low, high, 4) if log else np.linspace(low, high, 4)
     ends = np.unique(np.round(ends)) if (values.dropna() % 1 == 0).all() else ends
+    said = _ticks(ends.tolist(), name)
     places = ((np.log(ends) if log else ends) - scaled.min()) / span
-    said = [_tick(end, name) for end in ends]
+    ends = np.unique(ends)
     return (scaled - scaled.min()) / span, list(zip(places, said, strict=True))
+
+
+def _ticks(values: Sequence[float], name: str) -> list[str]:
+    """The values as text, with more digits where they would read alike."""
+    texts = [_tick(value, name) for value in values]
+    for digits in range(2, 14):
+        if len(set(texts)) == len(texts):
+            break
+        form = f".{digits}%" if name == ACCURACY else f".{digits + 2}g"
+        texts = [format(value, form) for value in values]
+    return texts
 
 
 def _tick(value: float, name: str) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, short, spread
-from analysis.charts.metric_label import metric_name, nothing_finished, possible
+from analysis.charts.labels import axis, short, spread, tick_format
+from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
 from analysis.study.best import best_of_each
@@ -47,7 +47,7 @@ def rank_accuracy(study: Study) -> pd.DataFrame:
     names = {"rank_value": "rank", "mean": "accuracy", "n": "runs"}
     best = best.drop(columns="rank").rename(columns=names).sort_values(["curve", "rank"])
     columns = ["curve", "rank", "accuracy", "low", "high", "runs", "candidates", "rank_key"]
-    return possible(best[columns]).assign(measure=metric_name(study)).reset_index(drop=True)
+    return best[columns].assign(measure=metric_name(study)).reset_index(drop=True)
 
 
 def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
@@ -72,11 +72,12 @@ def draw(frame: pd.DataFrame) -> Picture:
     styles = theme.styles(frame["curve"].unique())
     log = key in SIZES and frame["rank"].max() >= 8 * frame["rank"].min()
     room = {"nice": False, "padding": 12}
+    ticks = _ticks(frame["rank"], log=log)
     x = alt.X(
         "rank:Q",
         title=axis(key),
         scale=alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room),
-        axis=alt.Axis(grid=False, format=".4~g", values=_ticks(frame["rank"], log=log)),
+        axis=alt.Axis(grid=False, format=tick_format(ticks, "g", 4), values=ticks),
     )
     y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
     data = alt.Chart(frame.drop(columns=["rank_key", "measure"])).encode(

@@ -11,8 +11,8 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks, probability
-from analysis.charts.metric_label import metric_name, nothing_finished, possible
+from analysis.charts.labels import log_ticks, probability, tick_format
+from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.study.best import contenders
 from analysis.study.latency import latencies
@@ -62,7 +62,7 @@ def size_accuracy(study: Study, size: str = "parameters") -> pd.DataFrame:
     doubt = ["on_front", "probability", "front", "front_low", "front_high"]
     rows = frame[names + doubt].assign(size=frame[size].astype(float), size_key=size)
     rows = rows.assign(**_dense(frame, size))
-    return possible(rows).assign(measure=metric_name(study)).reset_index(drop=True)
+    return rows.assign(measure=metric_name(study)).reset_index(drop=True)
 
 
 def _dense(frame: pd.DataFrame, size: str) -> dict[str, pd.Series]:
@@ -95,11 +95,12 @@ def _with_latency(study: Study) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Picture:
     """Points for configurations, a stepped line for the front, a band for its uncertainty."""
     data = frame.drop(columns=["measure", "size_key"])
+    ticks = log_ticks(frame["size"])
     x = alt.X(
         "size:Q",
         title=SIZES[frame["size_key"].iloc[0]],
         scale=alt.Scale(type="log", nice=False, padding=26),
-        axis=alt.Axis(format=theme.COUNT, values=log_ticks(frame["size"]), grid=False),
+        axis=alt.Axis(format=tick_format(ticks), values=ticks, grid=False),
     )
     y = alt.Y(
         "accuracy:Q",

@@ -69,7 +69,6 @@ RIMLESS = {"symbolStrokeWidth": 0}
 CLOSE = alt.Legend(offset=12)
 """The legend of a chart whose y axis has no title above it."""
 
-COUNT = ".3~s"  # 79248 → 79.2k
 WIDTH, HEIGHT = 640, 360  # pixels of the plot; a page stretches it to the width of its column
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"

@@ -160,7 +160,8 @@ def _paired_lead(best: Arm, rival: Arm) -> Lead | None:
         return None
     differences = [best_outcomes[seed] - rival_outcomes[seed] for seed in shared]
     effect = effect_of_pairs(np.array([differences]))
-    return Lead(effect.effect, effect.low, effect.high, effect.p, effect.df)
+    sd = effect.se * math.sqrt(len(shared))
+    return Lead(effect.effect, effect.low, effect.high, effect.p, effect.df, sd=sd, paired=True)
 
 
 def paired_differences(baseline: Arm, treatment: Arm) -> dict[int, float]:

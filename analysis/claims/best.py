@@ -272,16 +272,15 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
         return Claim(text, "shown", runs, lead.effect, lead.low, lead.high, p)
     than = "every rival" if best.unknown and best.hardest[1].p < 0.05 else rival.name
     text = f"{name} came out highest: {scored}, but is not shown to be better than {than}: "
-    text += f"{numbers}{_runs_needed_words(best)}."
+    text += f"{numbers}{_runs_needed_words(lead)}."
     return Claim(text, "not_shown", runs, lead.effect, lead.low, lead.high, p)
 
 
-def _runs_needed_words(best: Winner) -> str:
+def _runs_needed_words(lead: Lead) -> str:
     """How many runs would show a lead of ``WORTH_SHOWING``, given the spread of these runs."""
-    sd = float(best.arm.trained.std(ddof=1)) if len(best.arm.trained) > 1 else math.nan
-    if not sd > 0:
+    if not lead.sd > 0:
         return ""
-    runs = runs_needed(WORTH_SHOWING, sd)
+    runs = runs_needed(WORTH_SHOWING, lead.sd, paired=lead.paired)
     return f"; to show a lead of {points(WORTH_SHOWING)} points takes about {runs:,} runs of each"
 
 

@@ -215,8 +215,10 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
     found: list[Chosen] = []
     for value, arm in frame.groupby(treatment, sort=False, dropna=False):
         arm = arm[enough_runs(arm["runs"])]
-        table = arm.pivot_table(index="block", columns=key, values="mean", aggfunc="max")
-        means = table.dropna(axis="columns").mean()
+        table = arm.pivot_table(
+            index="block", columns=key, values="mean", aggfunc="max", sort=False
+        )
+        means = table.dropna(axis="columns").mean().round(12)  # of equal means, the first
         if means.empty:
             continue
         best = arm[arm[key] == means.idxmax()]

@@ -14,7 +14,7 @@ from analysis.claims.arm import split_by_seed
 from analysis.claims.choosing import candidates, scheduler_chose
 from analysis.claims.claim import Claim, value_words
 from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
-from analysis.claims.evidence import choosing_grid, fresh_runs
+from analysis.claims.evidence import choosing_grid, judging_trials
 from analysis.claims.grid_edge import open_ways
 from analysis.claims.matching import (
     equals,
@@ -25,7 +25,7 @@ from analysis.claims.matching import (
 from analysis.claims.pairing import Pairing, pairing
 from analysis.record.dtypes import RENAMED
 from analysis.record.record import RecordError
-from analysis.statistics.contrasts import GENERALISES, Effect, cells, estimate
+from analysis.statistics.contrasts import GENERALISES, PAIRED, Effect, cells, differences, estimate
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
@@ -73,9 +73,7 @@ def named_contrast(study: Study) -> Comparison:
         RecordError: the space named none.
     """
     space_questions = list(questions(study.space))
-    contrast = next(
-        (question for question in space_questions if isinstance(question, Contrast)), None
-    )
+    contrast = next((one for one in space_questions if isinstance(one, Contrast)), None)
     if contrast is None:
         kinds = ", ".join(dict.fromkeys(question.kind for question in space_questions)) or "nothing"
         raise RecordError(
@@ -108,8 +106,8 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
     tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    if tuned:
-        trials = fresh_runs(study, trials)
+    trials = trials[trials["configuration"].isin(pairs["id"])]
+    trials = judging_trials(study, trials, tuned=tuned)
     runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
@@ -152,17 +150,17 @@ def _comparison(
     study: Study, runs: pd.DataFrame, key: str, baseline: Any, treatment: Any
 ) -> Comparison:
     table = cells(runs) if len(runs) else runs
-    sd = pooled_sd(table["var"].to_numpy() ** 0.5, table["count"]) if len(table) else (math.nan, 0)
     names = _names(key, baseline, treatment)
     effect = by_direction(runs)
+    sd = _spread(runs, table, effect)
     alone: tuple[Claim, ...] = ()
     if _must_stand_alone(runs, key):
-        alone = _family_claims(runs, names, study.metric, sd[0])
+        alone = _family_claims(runs, names, study.metric, sd)
         claim = families_claim(alone, names)
         effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
     else:
         tuned = _is_tuned(study, runs, key)
-        claim = contrast_claim(effect, runs, names, study.metric, sd[0], tuned=tuned)
+        claim = contrast_claim(effect, runs, names, study.metric, sd, tuned=tuned)
         wide = _open_grids(study, key, (baseline, treatment)) if tuned else []
         if wide:
             claim = unbounded_claim(names, wide)
@@ -175,9 +173,19 @@ def _comparison(
         claim=claim,
         pairing=pairing(runs),
         blocks=_differences(runs, table),
-        power=runs_table(sd[0]),
+        power=runs_table(sd, paired=effect.method == PAIRED),
         claims=alone,
     )
+
+
+def _spread(runs: pd.DataFrame, table: pd.DataFrame, effect: Effect) -> float:
+    """The standard deviation between runs of a cell, of their differences where seeds pair."""
+    if not len(table):
+        return math.nan
+    if effect.method == PAIRED:
+        apart = pd.DataFrame(differences(runs))
+        return pooled_sd(apart.std(axis=1), apart.count(axis=1))[0]
+    return pooled_sd(table["var"].to_numpy() ** 0.5, table["count"])[0]
 
 
 def _names(key: str, baseline: Any, treatment: Any) -> tuple[str, str]:

@@ -40,8 +40,8 @@ def contrast_claim(
         runs: as ``contrast_runs`` gives them.
         names: the treatment and the baseline in words.
         metric: the column that was compared.
-        sd: the standard deviation between runs, for the number of runs that are needed; NaN leaves
-            that number out.
+        sd: the standard deviation between runs, or of the differences where runs are compared seed
+            by seed, for the number of runs that are needed; NaN leaves that number out.
         p_holm: the p-value after Holm's correction, where several claims are made together.
         tuned: whether an arm chose among several settings.
     """
@@ -54,7 +54,8 @@ def contrast_claim(
         return Claim(
             f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
         )
-    ran = f"n = {effect.n}{' fresh' if tuned else ''} runs{_of_planned(runs)}"
+    fresh = tuned or bool(runs["estimating"].all())
+    ran = f"n = {effect.n}{' fresh' if fresh else ''} runs{_of_planned(runs)}"
     ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}"
     ran += ", compared seed by seed" if effect.method == PAIRED else ""
     ran += (_chosen(runs) if tuned else "") + _failures(runs)
@@ -79,7 +80,7 @@ def contrast_claim(
         text = (
             f"No difference in {measured} is shown between {treatment} and {baseline}: {numbers}, "
         )
-        text += f"{ran}{after}{_runs_needed_words(sd)}."
+        text += f"{ran}{after}{_runs_needed_words(sd, paired=effect.method == PAIRED)}."
     return Claim(text, verdict, effect.n, effect.effect, effect.low, effect.high, p)
 
 
@@ -144,10 +145,10 @@ def _failures(runs: pd.DataFrame) -> str:
     )
 
 
-def _runs_needed_words(sd: float) -> str:
+def _runs_needed_words(sd: float, *, paired: bool) -> str:
     """How many runs would show a difference of ``WORTH_SHOWING``, in words."""
     if not math.isfinite(sd):
         return ""
-    runs = runs_needed(WORTH_SHOWING, sd)
+    runs = runs_needed(WORTH_SHOWING, sd, paired=paired)
     difference = points(WORTH_SHOWING)
     return f"; to show {difference} points on one architecture takes about {runs:,} runs of each"

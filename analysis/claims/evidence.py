@@ -40,9 +40,18 @@ def choosing_grid(study: Study) -> tuple[pd.DataFrame, str]:
     return runs.assign(**as_here), search.metric
 
 
-def fresh_runs(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
-    """Those of the study's trials that took part in no choice: of a confirmation, all."""
-    return trials[is_estimating(trials)] if confirmed_study(study) is None else trials
+def judging_trials(study: Study, trials: pd.DataFrame, *, tuned: bool) -> pd.DataFrame:
+    """Those of the compared ``trials`` that judge: on estimating seeds alone, or on choosing ones.
+
+    Only fresh runs judge what was ``tuned``, or where every compared configuration has some, so
+    that its mean is the one of ``replicates``. Elsewhere they do not count: they are of what came
+    out highest alone, which would set back the side whose runs spread further.
+    """
+    if confirmed_study(study) is not None:
+        return trials
+    fresh = is_estimating(trials)
+    everywhere = fresh.groupby(trials["configuration"]).any().all()
+    return trials[fresh == (tuned or everywhere)]
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,13 @@ class Evidence:
         runs: rows of ``outcomes``.
         planned: runs in the plan, by configuration.
         tuned: whether an arm chose among several settings.
+        fresh: whether the runs took part in no choice.
     """
 
     runs: pd.DataFrame
     planned: pd.Series
     tuned: bool
+    fresh: bool
 
     def arm(self, name: str, chosen: Chosen) -> Arm:
         """The arm that selected ``chosen``, with its runs."""
@@ -78,9 +89,10 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
     tuned = fresh or any(best.candidates > 1 for best in chosen) or scheduler_chose(study.trials)
     trials = grid(study).assign(configuration=configuration_ids(grid(study)))
     trials = trials[trials["configuration"].isin({best.id for best in chosen})]
-    if tuned:
-        trials = fresh_runs(study, trials)
-    return Evidence(outcomes(trials, study.metric), trials["configuration"].value_counts(), tuned)
+    trials = judging_trials(study, trials, tuned=tuned)
+    planned = trials["configuration"].value_counts()
+    fresh = tuned or bool(is_estimating(trials).all())
+    return Evidence(outcomes(trials, study.metric), planned, tuned, fresh)
 
 
 UNTESTED = (

@@ -74,7 +74,7 @@ def _fisher(r: float, free: int) -> tuple[float, float]:
 
 
 def _words(r: float, low: float, high: float, p: float, pairs: int) -> str:
-    numbers = f"r = {r:.2f}, 95 % interval {low:.2f} to {high:.2f}, {p_words(p)}, {pairs} pairs"
+    numbers = f"r = {r:z.2f}, 95 % interval {low:z.2f} to {high:z.2f}, {p_words(p)}, {pairs} pairs"
     if p < 0.05 and r > 0:
         return f"equal seeds give correlated results ({numbers}), which sharpens a comparison"
     return (

@@ -40,6 +40,9 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
         text = f"Nothing can be said of {keys} within {within}: no two arms have finished."
         return [Claim(text, "cannot_say", 0)]
     gathered = gather(study, chosen)
+    # of equal means and sizes the first on record, as in ``replicates``
+    order = {name: n for n, name in enumerate(gathered.runs["configuration"].drop_duplicates())}
+    chosen = tuple(sorted(chosen, key=lambda choice: order.get(choice.id, len(order))))
     (within,) = columns([question.within])
     budgets: dict[Any, list[Sized]] = {}
     for choice in chosen:
@@ -57,7 +60,7 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
             best,
             budgets[budget],
             p if several else None,
-            tuned=gathered.tuned,
+            gathered,
         )
         for (budget, best), p in zip(winners.items(), adjusted, strict=True)
     ]
@@ -187,14 +190,17 @@ def _claim(
     best: Winner | None,
     arms: list[Sized],
     p: float | None,
-    *,
-    tuned: bool,
+    gathered: Evidence,
 ) -> Claim:
     where = f"at {question.within} {value_words(budget)}"
     if best is None:
         finished = sum(sized.arm.n > 0 for sized in arms)
         reached = "finished" if finished < 2 else "lie within the budget"
-        reason = UNTESTED if tuned else f"fewer than two of {plural(len(arms), 'arm')} {reached}"
+        reason = (
+            UNTESTED
+            if gathered.tuned
+            else f"fewer than two of {plural(len(arms), 'arm')} {reached}"
+        )
         return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
     runs = sum(sized.arm.n for sized in arms)
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"
@@ -206,7 +212,8 @@ def _claim(
             why = NO_SPREAD if best.hardest else "Its rivals have one run each"
         return Claim(f"{name} came out highest, {scored}. {why}.", "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
-    scored += f" ({runs_words(best.arm, fresh=tuned)}{chose}{held_out_words(study, best.arm.mean)})"
+    ran = f"{runs_words(best.arm, fresh=gathered.fresh)}{chose}"
+    scored += f" ({ran}{held_out_words(study, best.arm.mean)})"
     claim = ranked_claim(name, scored, best, runs, p)
     return dataclasses.replace(claim, words=claim.words + _ends(arms))
 

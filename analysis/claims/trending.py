@@ -94,7 +94,7 @@ def trend_claims(study: Study, question: Trend) -> list[Claim]:
 def _disagreement(found: Trended, question: Trend) -> Claim:
     scaling = SCALED_BY[question.key]
     ends = [
-        f"{exponent.estimate:.2f} ({exponent.low:.2f} to {exponent.high:.2f}) at {value:g}"
+        f"{exponent.estimate:z.2f} ({exponent.low:z.2f} to {exponent.high:z.2f}) at {value:g}"
         for value in found.disagreeing
         for exponent in [found.by_scaling[value].exponent]
     ]
@@ -127,7 +127,7 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
     if found.bends:
         wide = found.all_of_them
         text = f"Near the best {question.key} of each network another exponent holds"
-        text += f" (α̂ = {alpha.estimate:.2f}, {interval}) than further away ({wide.estimate:.2f},"
+        text += f" (α̂ = {alpha.estimate:z.2f}, {interval}) than further away ({wide.estimate:z.2f},"
         text += f" {_end(wide.low)} to {_end(wide.high)}, {ran}): something else than the place of"
         text += " the best value decides there as well, and no exponent is claimed."
         return Claim(text, "cannot_say", found.runs)
@@ -139,24 +139,24 @@ def _claim(found: Trended, question: Trend, scaling: float | None = None) -> Cla
     verdict: Verdict = "shown" if alpha.low > 0 or alpha.high < 0 else "not_shown"
     if verdict == "shown":
         text = f"The best {question.key} follows {question.against} with the exponent"
-        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {p_words(alpha.p)}, {ran})."
+        text += f" α̂ = {alpha.estimate:z.2f} ({interval}, {p_words(alpha.p)}, {ran})."
     else:
         text = f"The best {question.key} is not shown to follow {question.against}:"
-        text += f" α̂ = {alpha.estimate:.2f} ({interval}, {p_words(alpha.p)}, {ran})."
+        text += f" α̂ = {alpha.estimate:z.2f} ({interval}, {p_words(alpha.p)}, {ran})."
     return Claim(text, verdict, *numbers)
 
 
 def _open(alpha: Exponent) -> str:
     """What an interval of which an end is not finite says."""
     if math.isfinite(alpha.low):
-        return f"its 95 % interval begins at {alpha.low:.2f} and has no upper end"
+        return f"its 95 % interval begins at {alpha.low:z.2f} and has no upper end"
     if math.isfinite(alpha.high):
-        return f"its 95 % interval ends at {alpha.high:.2f} and has no lower end"
+        return f"its 95 % interval ends at {alpha.high:z.2f} and has no lower end"
     return "no exponent lies outside its 95 % interval"
 
 
 def _end(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "unbounded"
+    return f"{value:z.2f}" if math.isfinite(value) else "unbounded"
 
 
 def fit_trend(study: Study, question: Trend) -> Trended:

@@ -175,7 +175,7 @@ def _range(interval: Interval) -> str:
     """An interval in per cent, "91.20 to 92.35"; "" where there is none."""
     if pd.isna(interval.low):
         return ""
-    return f"{points(max(interval.low, 0.0))} to {points(min(interval.high, 1.0))}"
+    return f"{points(interval.low)} to {points(interval.high)}"
 
 
 def _interval_note(interval: Interval) -> str:
@@ -198,12 +198,8 @@ def _runs(row: dict[str, Any]) -> str:
     return f"{said}, {row['collapsed']} collapsed" if row["collapsed"] else said
 
 
-def _interval(mean: float, low: float) -> str:
-    return "" if pd.isna(low) else f"± {100 * (mean - low):.2f}"
-
-
 def _tested(row: dict[str, Any]) -> str:
     if pd.isna(row.get("test_mean")):
         return "–"
-    interval = _interval(row["test_mean"], row["test_low"])
-    return f"{percent(row['test_mean'])} {interval} (n = {int(row['test_n'])})"
+    interval = _interval_note(Interval(row["test_low"], row["test_high"]))
+    return f"{percent(row['test_mean'])}{interval} (n = {int(row['test_n'])})"

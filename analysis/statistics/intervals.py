@@ -47,14 +47,15 @@ def t_p_value(estimate: Any, se: Any, df: Any) -> Any:
 def t_test(
     effect: float, se: float, df: float, level: float = LEVEL, doubt: float = 1.0
 ) -> tuple[float, float, float]:
-    """Both ends of an effect's t interval, and its two-sided p-value.
+    """Both ends of the t interval of a difference of two accuracies, and its two-sided p-value.
 
-    An effect without any spread is certain: p is 1 where it is 0, and 0 elsewhere. ``doubt`` is how
+    All are fractions, and no interval reaches beyond 1, the largest difference that there is. An
+    effect without any spread is certain: p is 1 where it is 0, and 0 elsewhere. ``doubt`` is how
     many times the chance of error counts, in the interval as in p.
     """
     half = float(t_quantile(df, 1 - (1 - level) / doubt)) * se
     p = float(t_p_value(effect, se, df)) if se else float(effect == 0)
-    return effect - half, effect + half, min(1.0, doubt * p)
+    return max(effect - half, -1.0), min(effect + half, 1.0), min(1.0, doubt * p)
 
 
 def spread_ratio(

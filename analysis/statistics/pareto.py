@@ -46,7 +46,7 @@ def pareto(frame: pd.DataFrame, x: str, *, seed: int = 0, draws: int = DRAWS) ->
         n = rows["n"].to_numpy(dtype=float)
         fresh = _fresh_means(mean, n, sd, df, np.random.default_rng(seed), draws)
         probability = _on_front(fresh, groups).mean(axis=0)
-        low, high = np.quantile(_heights(fresh, groups), BAND, axis=0)
+        low, high = np.quantile(_heights(fresh, groups), BAND, axis=0).clip(0, 1)
     return rows.assign(
         on_front=_on_front(mean[None], groups)[0],
         probability=probability,

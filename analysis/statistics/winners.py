@@ -26,7 +26,8 @@ SPENT = 0.003
 class Lead(NamedTuple):
     """One configuration ahead of another; ``p`` is two-sided, NaN where it cannot be had.
 
-    ``spread`` is how many times as far the runs of the first spread, as in ``Effect``.
+    ``spread`` is how many times as far the runs of the first spread, as in ``Effect``. ``sd`` is
+    the standard deviation between runs, of the differences where runs are ``paired`` by their seed.
     """
 
     effect: float
@@ -35,6 +36,8 @@ class Lead(NamedTuple):
     p: float
     df: float
     spread: float = 1.0
+    sd: float = math.nan
+    paired: bool = False
 
 
 def welch(
@@ -56,7 +59,8 @@ def welch(
     free = 1.0 if min(df) == 1 else satterthwaite(parts, np.array(df))
     se = math.sqrt(parts.sum())
     spread = spread_ratio(variance[::-1], df[::-1])
-    return Lead(effect, *t_test(effect, se, free, doubt=doubt_of(spread)), free, spread)
+    test = t_test(effect, se, free, doubt=doubt_of(spread))
+    return Lead(effect, *test, free, spread, math.sqrt(sum(variance) / 2))
 
 
 def winner_interval(

@@ -43,8 +43,8 @@ def compare(a: Study, b: Study) -> pd.DataFrame:
     p = t_p_value(difference, se, np.full(len(shared), float(df)))
     return shared.assign(
         difference=difference,
-        low=difference - half,
-        high=difference + half,
+        low=(difference - half).clip(lower=-1),
+        high=(difference + half).clip(upper=1),
         p_holm=holm([float(value) for value in p]),
         same_runs=_same_runs(a, b)
         .reindex(shared["configuration"])

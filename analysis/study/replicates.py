@@ -53,7 +53,9 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
     smallest_sd = math.sqrt(rounding_variance(runs["value"]))
     half = t_half_width(np.maximum(summary["sd"].to_numpy(), smallest_sd), summary["n"].to_numpy())
-    summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
+    # the t interval of two runs may reach beyond what an accuracy can be
+    low, high = (summary["mean"] - half).clip(0, 1), (summary["mean"] + half).clip(0, 1)
+    summary = summary.assign(low=low, high=high)
     summary["planned"] = planned_runs(trials).reindex(summary.index).astype("int64")
     first = runs[runs["status"] == TrialStatus.FINISHED].drop_duplicates("configuration")
     first = first.set_index("configuration")

@@ -136,6 +136,21 @@ def test_a_carry_chooses_each_architectures_own_value_and_one_for_all(tmp_path):
         assert len({one.configuration["weight_decay"] for one in ours}) == 1
 
 
+class Alike(Model):
+    """All networks and decays are equally accurate, in sums whose last digits differ."""
+
+    def draw(self, config, size, rng):
+        return 0.9 + (0.1 + 0.2 - 0.3) * (config.rank == 32) * (config.weight_decay > 5e-4)
+
+
+def test_of_equal_values_a_carry_takes_the_same_as_each_architecture(tmp_path):
+    study = decays(tmp_path, Alike())
+    backwards = study.trials.iloc[::-1].reset_index(drop=True)
+    for trials in (study.trials, backwards):
+        chosen = choose(Carry("weight_decay", "weight_decay_scaling"), study.space, trials)
+        assert len({one.configuration["weight_decay"] for one in chosen}) == 1
+
+
 def test_a_contrast_tunes_both_arms_on_each_architecture(tmp_path):
     study = decays(tmp_path)
     question = Contrast("weight_decay_scaling", 0.0, 1.0)

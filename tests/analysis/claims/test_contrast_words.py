@@ -1,10 +1,12 @@
 """The words of a contrast agree with its numbers where an arm diverges or seeds pair."""
 
+import re
+
 import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, answers_to
-from analysis.claims.comparison import secondary_comparisons
+from analysis.claims.comparison import named_contrast, secondary_comparisons
 from analysis.study.study import load_study
 from benchmarks.calibration.design import noisy
 from benchmarks.calibration.missing import _family_plan
@@ -67,6 +69,24 @@ def test_pairs_that_the_design_makes_are_named_and_are_no_finding(tmp_path):
     found = answers_to(study, questions(study.space)[0])
     assert "compared seed by seed" in found[0].words
     assert len(found) == 1
+
+
+class Split(Model):
+    """Each seed's images are easier or harder, for both treatments alike."""
+
+    def draw(self, config, size, rng):
+        return 0.8 + 0.02 * config.seed + 0.003 * rng.normal()
+
+
+def test_pairs_need_as_many_runs_as_their_differences_ask_for(tmp_path):
+    configs = [{**config, "data_seed": -1} for config in CONFIGS]
+    space = {**SPACE, "fixed": {**SPACE["fixed"], "data_seed": -1}}
+    study = load_study(write_study(tmp_path, configs, space=space, model=Split()))
+    found = named_contrast(study)
+    assert found.claim.verdict == "not_shown"
+    runs = int(re.search(r"takes about (\d+) runs of each", found.claim.words)[1])
+    assert 5 <= runs <= 20
+    assert found.power.set_index("difference")["runs"][0.005] == runs
 
 
 def test_one_budget_of_several_is_told_in_the_singular():

@@ -31,6 +31,16 @@ def test_differences_between_architectures_are_no_pairing():
     )
 
 
+def test_a_correlation_of_nothing_has_no_sign():
+    frame = pd.DataFrame(
+        {"block": 0, "seed": np.tile(np.arange(4), 2), "treated": np.repeat([False, True], 4),
+         "value": [0.1, 0.2, 0.3, 0.4, 0.2, 0.1, 0.1, 0.1995]}
+    )  # fmt: skip
+    found = pairing(frame)
+    assert -0.005 < found.correlation < 0
+    assert "r = 0.00," in found.words
+
+
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_too_few_pairs_tell_nothing(blocks):
     frame = runs(simulate(2, max(blocks, 1), 0.0, studies=1)[0])

@@ -95,7 +95,7 @@ def test_one_skewed_and_noisy_arm_shows_nothing_that_is_not_there(blocks, n):
 
 
 def test_where_one_arm_spreads_further_interval_and_p_count_the_chance_of_error_double():
-    values = simulate(8, 4, between=0.0, studies=1)[0]
+    values = 0.01 * simulate(8, 4, between=0.0, studies=1)[0]
     wide = values.copy()
     wide[:, 1] += 5 * (wide[:, 1] - wide[:, 1].mean(axis=-1, keepdims=True))
     alike, apart = (estimate(runs(one)) for one in (values, wide))
@@ -182,7 +182,7 @@ def test_one_architecture_is_as_careful_as_welchs_test():
 
 @pytest.mark.parametrize("blocks", [1, GENERALISES])
 def test_unequal_numbers_of_runs_are_told_and_used(blocks):
-    frame = runs(simulate(3, blocks, 0.0, studies=1)[0]).iloc[1:]
+    frame = runs(0.01 * simulate(3, blocks, 0.0, studies=1)[0]).iloc[1:]
     effect = estimate(frame)
     assert (effect.n, effect.seeds) == (6 * blocks - 1, 2 if blocks == 1 else 3)
     assert effect.low < effect.effect < effect.high

@@ -21,6 +21,18 @@ def test_so_many_runs_show_it_four_times_in_five_and_one_fewer_do_not(difference
     assert shown[n - 1] < 0.81
 
 
+def test_so_many_pairs_show_it_four_times_in_five_and_one_fewer_do_not():
+    n = runs_needed(0.003, 0.003, paired=True)
+    assert n < runs_needed(0.003, 0.003)
+    rng = np.random.default_rng(0)
+    shown = {
+        runs: (stats.ttest_1samp(rng.normal(0.003, 0.003, (20_000, runs)), 0, axis=1).pvalue < 0.05)
+        for runs in (n - 1, n)
+    }
+    assert shown[n].mean() >= 0.79
+    assert shown[n - 1].mean() < 0.81
+
+
 def test_a_smaller_difference_takes_more_runs():
     runs = runs_table(0.003)["runs"].tolist()
     assert runs == sorted(runs, reverse=True)
