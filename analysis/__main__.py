@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from trainables.config.interruption import INTERRUPTED, interruptible
@@ -30,7 +31,7 @@ HELP = (
 
 
 class Command(OwnValues, TyperCommand):
-    """A command whose options take no other option for a value."""
+    """A command that takes nothing but its options and their own values."""
 
 
 def _app(called: str) -> typer.Typer:
@@ -54,6 +55,14 @@ def main(arguments: Sequence[str]) -> int:
         if near:
             print(
                 f"error: no command or study folder {first!r}; did you mean {near}?",
+                file=sys.stderr,
+            )
+            return 2
+        if command := next((word for word in arguments[1:] if word in COMMANDS), None):
+            others = [word for word in arguments if word != command]
+            print(
+                f"error: the command comes first: {command_line('analysis')} "
+                f"{shlex.join([command, *others])}",
                 file=sys.stderr,
             )
             return 2

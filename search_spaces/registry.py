@@ -40,6 +40,13 @@ def get_space(reference: str) -> SearchSpace:
         return read_space(Path(reference))
     if reference in SPACES:
         return SPACES[reference]
+    if (Path(reference) / "study.json").is_file():
+        raise SpaceError(
+            [
+                f"--space {reference} is a study's folder, and takes a space's name or a .toml "
+                "file: the command that began the study continues it"
+            ]
+        )
     hint = did_you_mean(reference, SPACES)
     choices = f"choose from {', '.join(SPACES)}, or name a .toml file"
     raise SpaceError([f"unknown space {reference!r}: {choices}{hint}"])

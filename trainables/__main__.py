@@ -15,6 +15,7 @@ with Starting(program=__name__ == "__main__"):
 
     from trainables.commands.registry import COMMANDS, EXAMPLES
     from trainables.config.installation import INSTALLED, command_line, is_installed
+    from trainables.config.train_config import default_keys
     from trainables.files.file_problem import file_problem
     from trainables.text.option_values import OwnValues
     from trainables.text.printable import escape_unknown_characters
@@ -23,7 +24,9 @@ WRONG_USE = 2
 
 
 class Command(OwnValues, TyperCommand):
-    """A command whose options take no other option for a value."""
+    """A command that takes nothing but its options and their own values."""
+
+    keys = default_keys()
 
 
 @interruptible

@@ -150,6 +150,11 @@ def test_an_unknown_space_lists_the_choices_and_the_nearest() -> None:
         get_space("tensortrain")
 
 
+def test_a_studys_folder_is_not_taken_for_a_space() -> None:
+    with pytest.raises(SpaceError, match=r"is a study's folder.*command that began the study"):
+        get_space(str(ROOT / "docs" / "tour_study"))
+
+
 def test_the_readmes_table_has_a_row_for_every_space() -> None:
     table = subprocess.run(
         [sys.executable, "-m", "search_spaces"], capture_output=True, text=True, check=True

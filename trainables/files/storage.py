@@ -6,10 +6,21 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
+SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
+"""Of the URIs that pyarrow has a file system for."""
+
 
 def is_uri(place: str) -> bool:
     """Whether a location is a URI; else it is a folder of this machine's file system."""
     return "://" in place
+
+
+def unknown_scheme(place: str) -> str | None:
+    """What is wrong with a URI that no file system is known for; None of any other place."""
+    scheme, mark, _ = place.partition("://")
+    if not mark or scheme in SCHEMES:
+        return None
+    return f"{scheme}:// is no storage; known are a folder and {', '.join(SCHEMES)}"
 
 
 def is_shortened_uri(path: str) -> bool:

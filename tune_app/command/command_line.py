@@ -16,12 +16,12 @@ from typer.main import get_command
 
 from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.toml_file import SpaceError
-from search_spaces.registry import get_space
+from search_spaces.registry import SPACES, get_space
 from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
-from trainables.files.storage import is_shortened_uri, is_uri
-from trainables.text.option_values import options_as_values
+from trainables.files.storage import is_shortened_uri, is_uri, unknown_scheme
+from trainables.text.option_values import meant_by, options_as_values
 from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
@@ -179,13 +179,18 @@ def _unknown_arguments(context: typer.Context) -> Iterable[str]:
         if name.startswith("--") and key in default_keys():
             yield f"unknown option {name!r}; {key} is a key of a trial: --set {key}=VALUE"
             continue
-        suggestion = nearest(name, options)
-        hint = (
-            f"did you mean {suggestion}?"
-            if suggestion
-            else f"{command_line()} --help lists what there is"
-        )
-        yield f"unknown {'option' if name.startswith('-') else 'argument'} {name!r}; {hint}"
+        kind = "option" if name.startswith("-") else "argument"
+        yield f"unknown {kind} {name!r}; {_meaning(argument, name, options)}"
+
+
+def _meaning(argument: str, name: str, options: Iterable[str]) -> str:
+    """What somebody wants who gives this argument, and how it is given."""
+    if argument in SPACES or argument.lower().endswith(".toml"):
+        return f"a space is named by --space {shlex.quote(argument)}"
+    if suggestion := nearest(name, options):
+        return f"did you mean {suggestion}?"
+    key = None if name.startswith("-") else meant_by(argument, default_keys())
+    return key or f"{command_line()} --help lists what there is"
 
 
 def _unparsed_values(given: dict[str, Any]) -> Iterable[str]:
@@ -276,6 +281,8 @@ def _uris_for_folders(given: dict[str, Any]) -> Iterable[str]:
     storage = str(given["storage"] or "")
     if is_shortened_uri(storage) and not is_uri(storage):
         yield f"--storage {storage}: a URI has two slashes, {storage.replace(':/', '://', 1)}"
+    if wrong := unknown_scheme(storage):
+        yield f"--storage: {wrong}"
     for key, advice in LOCAL_FOLDERS.items():
         for path in given[key] if isinstance(given[key], list) else [given[key]]:
             if path is not None and is_shortened_uri(str(path)):

@@ -162,6 +162,18 @@ def test_an_option_is_not_the_value_of_the_one_before_it(run, study_folder):
     assert (code, "--out lacks its value" in errors) == (2, True)
 
 
+def test_a_command_after_its_study_is_told_in_the_right_order(run, study_folder):
+    folder = study_folder("twelve")
+    code, out, err = run(folder, "status", "--json")
+    assert (code, out) == (2, "")
+    assert err == f"error: the command comes first: python -m analysis status {folder} --json\n"
+    code, _, err = run("status", folder, "tomorrow")
+    assert (code, "unknown argument 'tomorrow'; python -m analysis status --help" in err) == (
+        2,
+        True,
+    )
+
+
 def test_a_mistyped_command_is_no_study(run):
     code, out, err = run("staus", "results/mine")
     assert (code, out) == (2, "")

@@ -60,6 +60,13 @@ def test_an_option_is_not_the_value_of_the_one_before_it(capsys):
     assert "--out lacks its value: what follows, --device, is an" in capsys.readouterr().err
 
 
+def test_a_word_without_an_option_is_told_with_the_option_that_is_meant(capsys):
+    assert main(["train", *settings(), "lr=.1", "fast"]) == 2
+    told = capsys.readouterr().err
+    assert "unknown argument 'lr=.1'; a key is set by --set learning_rate=.1" in told
+    assert "unknown argument 'fast'; python -m trainables train --help lists" in told
+
+
 def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
     words = settings(layer="low_rank", rank=2, dims=2, weight_decay_ratio="layer")
     assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0

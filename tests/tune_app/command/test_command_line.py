@@ -182,6 +182,10 @@ def test_an_option_is_not_the_value_of_the_one_before_it(flag: str, value: str) 
     [
         ("--gpus", "did you mean --gpus-per-trial?"),
         ("--lr", "--help lists what there is"),
+        ("tucker", "a space is named by --space tucker"),
+        ("mine.TOML", "a space is named by --space mine.TOML"),
+        ("lr=.1", "a key is set by --set learning_rate=.1"),
+        ("serach=asha", "did you mean --search?"),
         ("--version", "--help lists what there is"),
         ("=", "unknown argument '='"),
     ],
@@ -190,6 +194,13 @@ def test_an_unknown_option_is_only_likened_to_a_similar_one(written: str, meant:
     (problem,) = problems("--space", "quickstart", written)
     assert meant in problem
     assert ("did you mean" in problem) == ("did you mean" in meant)
+
+
+@pytest.mark.parametrize("storage", ["http://key:secret@b/x", "az://b/x", "s3a://b/x"])
+def test_a_uri_of_no_storage_is_told_before_it_is_asked(storage: str) -> None:
+    (problem,) = problems("--space", "quickstart", "--storage", storage)
+    assert f"{storage.partition('/')[0]}// is no storage; known are a folder and s3, gs" in problem
+    assert "secret" not in problem
 
 
 @pytest.mark.parametrize("flag", ["--storage", "--data-dir", "--results-dir", "--address"])
