@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -13,7 +12,7 @@ from analysis.study.size_steps import size_step
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.training.checkpoints.time_limit import within
 from tune_app.command.options import KEPT_WHEN_FINISHED
-from tune_app.record.history import History, best_on_record, competing, contenders, final_score
+from tune_app.record.history import Contender, History, best_on_record, contenders, final_score
 from tune_app.record.storage import ANSWER_SECONDS
 
 
@@ -25,10 +24,11 @@ def surplus(
     """Trials that will never go on and whose checkpoints may go.
 
     Several rankings count: single runs, configurations by the mean over their runs, the estimated
-    ones, which alone are on a report's front, and those that may be named as the best. Of each the
-    front of accuracy over parameters and over multiply-adds stays, and the most accurate one of
-    each step of size. So do the best (within ``limits``, see ``best_on_record``) and the ``keep``
-    most accurate runs. ``keep`` is also "front" (none besides) or "all". A stopped or interrupted
+    ones, which alone are on a report's front, and of both those with enough runs to be named as the
+    best beside others. Of each the front of accuracy over parameters and multiply-adds stays, so
+    that the best within any limits is there, and the most accurate one of each step of size. So do
+    the best (within ``limits``, see ``best_on_record``) and the ``keep`` most accurate runs.
+    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted
     trial keeps its own, so that the study can grow.
     """
     diverged = history.with_status(TrialStatus.DIVERGED)
@@ -38,8 +38,7 @@ def surplus(
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
     configurations = contenders(history)
     estimated = [contender for contender in configurations if contender.is_estimated]
-    means = (configurations, estimated, competing(configurations))
-    rankings = [finished, *([contender.trial_id for contender in ranking] for ranking in means)]
+    rankings = [finished, *_rankings(configurations), *_rankings(estimated)]
     retained = {
         *finished[: 0 if isinstance(keep, str) else keep],
         best_on_record(history, limits)[1],
@@ -48,17 +47,31 @@ def surplus(
     return [name for name in finished if name not in retained] + diverged
 
 
+def _rankings(ranked: Sequence[Contender]) -> Iterator[list[str]]:
+    """The trials of contenders, best first: all, and those that compete within some limits.
+
+    Who has too few runs to compete depends on who else is within the limits, see ``competing``.
+    """
+    for most in {contender.runs for contender in ranked}:
+        yield [contender.trial_id for contender in ranked if contender.runs >= most / 2]
+
+
 def _best_of_each_size(history: History, ranking: Iterable[str]) -> Iterator[str]:
-    """Of trials, best first: those smaller than all before, and the first of each step of size."""
-    parameters = macs = math.inf
+    """Of trials, best first: those that no better one fits under, and the first of each size step.
+
+    One fits under another that has at least as many parameters and multiply-adds.
+    """
+    front: list[tuple[int, float]] = []
     steps: set[tuple[int, int]] = set()
     for name in ranking:
         if (planned := history[name].planned) is None:
             continue
-        step = size_step(planned.parameters)
-        if planned.parameters < parameters or planned.macs < macs or step not in steps:
+        step, parameters, macs = size_step(planned.parameters), planned.parameters, planned.macs
+        on_front = not any(size <= parameters and work <= macs for size, work in front)
+        if on_front or step not in steps:
             yield name
-        parameters, macs = min(parameters, planned.parameters), min(macs, planned.macs)
+        if on_front:
+            front.append((parameters, macs))
         steps.add(step)
 
 

@@ -1,6 +1,7 @@
 """The exit code follows from what became of the planned trials, the checkpoints from their rank."""
 
 import os
+import random
 import shlex
 import signal
 from collections import Counter
@@ -102,6 +103,25 @@ def of_ranks(runs):
 )
 def test_what_is_named_as_best_at_its_size_stays(runs, kept):
     assert kept not in surplus(History(of_ranks(runs)), keep="front")
+
+
+@pytest.mark.parametrize("number", range(100))
+def test_what_is_best_within_any_limits_stays(number):
+    """Studies that grew, or were interrupted: configurations with one to five runs each."""
+    draw = random.Random(number)
+    rows, sizes = [], []
+    for rank in range(12):
+        parameters, macs = draw.randint(80_000, 90_000), 1e6 * draw.randint(1, 9)
+        sizes.append({"parameters": parameters, "macs": macs})
+        seeds = [*range(draw.randint(1, 5)), *range(1000, 1000 + draw.choice((0, 0, 0, 2, 5)))]
+        for seed in seeds:
+            name, config = f"{rank}/{seed}", {"epochs": 1, "rank": rank, "seed": seed}
+            rows += [Planned(name, config, parameters, macs, 0.5, time=0.0)]
+            rows += ended(name, "finished", draw.randint(30, 90) / 100)
+    history = History(rows)
+    away = surplus(history, keep="front")
+    limits = [{"parameters": a["parameters"], "macs": b["macs"]} for a in sizes for b in sizes]
+    assert not {best_on_record(history, most)[1] for most in (*limits, {})}.intersection(away)
 
 
 def test_the_first_signal_is_kept_and_its_echo_is_no_second_one(handlers, lines):
