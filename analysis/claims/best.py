@@ -147,6 +147,17 @@ def runs_words(arm: Arm, *, fresh: bool) -> str:
     return text
 
 
+def rival_failures(rival: Arm, name: str) -> str:
+    """How the runs of a rival that collapsed count in a comparison with it, in words."""
+    if not rival.collapsed:
+        return ""
+    runs, failed = plural(rival.n, "run"), "diverged or learned nothing"
+    if rival.collapsed == rival.n:
+        return f"; all of {name}'s {runs} {failed} and count at chance"
+    left_out = "is" if rival.collapsed == 1 else "are"
+    return f"; {rival.collapsed} of {name}'s {runs} {failed} and {left_out} left out"
+
+
 def held_out_words(study: Study, mean: float) -> str:
     """How far other held-out images would move an accuracy (not a difference of two), in words."""
     images = judging_images(study)
@@ -259,12 +270,7 @@ def ranked_claim(name: str, scored: str, best: Winner, runs: int, p: float | Non
     if corrected and lead.effect > 0 and not best.unknown:
         numbers += f", {p_words(p)} after Hochberg's correction"
     numbers += f", the closest of {best.rivals} rivals" if best.rivals > 1 else ""
-    if rival.collapsed:
-        numbers += (
-            f"; {rival.collapsed} of that rival's {plural(rival.n, 'run')} diverged or learned"
-            " nothing and are left out of the comparison"
-        )
-    numbers += spread_words(lead.spread)
+    numbers += rival_failures(rival, "that rival") + spread_words(lead.spread)
     if best.unknown:
         numbers += f"; {plural(len(best.unknown), 'rival')} without two runs cannot be compared"
     if p < 0.05:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from analysis.claims.arm import split_by_seed
-from analysis.claims.choosing import candidates, scheduler_chose
+from analysis.claims.choosing import scheduler_chose
 from analysis.claims.claim import Claim, value_words
-from analysis.claims.contrast_claim import contrast_claim, families_claim, unbounded_claim
-from analysis.claims.evidence import choosing_grid, judging_trials
-from analysis.claims.grid_edge import open_ways
-from analysis.claims.matching import (
-    equals,
-    numbered,
-    pair_architectures,
-    tuned_columns,
+from analysis.claims.contrast_claim import (
+    all_collapsed,
+    contrast_claim,
+    families_claim,
+    unbounded_claim,
 )
+from analysis.claims.evidence import choosing_grid, contrast_runs
+from analysis.claims.grid_edge import open_ways
+from analysis.claims.matching import equals, numbered, tuned_columns
 from analysis.claims.pairing import Pairing, pairing
 from analysis.record.dtypes import RENAMED
 from analysis.record.record import RecordError
@@ -29,7 +30,7 @@ from analysis.statistics.contrasts import GENERALISES, PAIRED, Effect, cells, di
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
-from analysis.study.configurations import SIZE_COLUMNS, configuration_ids, grid
+from analysis.study.configurations import SIZE_COLUMNS
 from analysis.study.confirmation import confirmed_study
 from analysis.study.outcomes import outcomes
 from analysis.study.searched_keys import searched_keys
@@ -52,6 +53,7 @@ class Comparison:
         power: how many runs it takes to show differences of several sizes.
         p_holm: p-value after Holm's correction, for several secondary comparisons; NaN for others.
         claims: one for each family, where the families are too few to be pooled.
+        tests: the p-value of each test that was made, before any correction.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Comparison:
     power: pd.DataFrame
     p_holm: float = math.nan
     claims: tuple[Claim, ...] = ()
+    tests: tuple[float, ...] = ()
 
 
 def named_contrast(study: Study) -> Comparison:
@@ -90,45 +93,21 @@ def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Com
     return _comparison(study, runs, key, baseline, treatment)
 
 
-def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.DataFrame:
-    """The runs of both treatments on the architectures that have both, one row a run.
-
-    Where an arm tuned nuisance keys, these are the runs of the selected setting on estimating
-    seeds.
-
-    Returns:
-        Columns of ``outcomes``, and ``block`` (an architecture, or a pair of equal size),
-        ``treated``, ``family``, ``tuned`` and ``planned`` (runs of the configuration in the plan).
-    """
-    frame = candidates(study.space, *choosing_grid(study))
-    if key not in frame:
-        return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
-    pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
-    tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
-    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    trials = trials[trials["configuration"].isin(pairs["id"])]
-    trials = judging_trials(study, trials, tuned=tuned)
-    runs = outcomes(trials, study.metric)
-    facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
-    facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
-    merged = runs.merge(facts, on="configuration")
-    return merged.assign(tuned=tuned).astype({"treated": bool})
-
-
 def by_direction(runs: pd.DataFrame) -> Effect:
     """The effect, with collapsed runs counted against the side that is claimed to be better.
 
     A run that collapsed counts at chance in the arm that is ahead and is left out of the other.
     Both can only favour the arm that is behind. Where neither arm stays ahead under this rule,
     there is no difference to claim: p is 1, and the interval spans what either rule allows. Where
-    an arm has too few runs that learned something to be left out, nothing can be tested.
+    every run of an arm collapsed, they count at chance; where too few did not, nothing is tested.
     """
     if not len(runs) or not runs["collapsed"].any():
         return _estimate(runs)
-    raises = _estimate(runs[~runs["collapsed"] | runs["treated"]])
+    kept = ~runs["collapsed"] | all_collapsed(runs)
+    raises = _estimate(runs[kept | runs["treated"]])
     if raises.effect > 0:
         return raises
-    lowers = _estimate(runs[~runs["collapsed"] | ~runs["treated"]])
+    lowers = _estimate(runs[kept | ~runs["treated"]])
     if lowers.effect < 0:
         return lowers
     whole = _estimate(runs)
@@ -154,17 +133,19 @@ def _comparison(
     effect = by_direction(runs)
     sd = _spread(runs, table, effect)
     alone: tuple[Claim, ...] = ()
-    if _must_stand_alone(runs, key):
-        alone = _family_claims(runs, names, study.metric, sd)
+    tests: list[float] = [effect.p]
+    tuned = _is_tuned(study, runs, key)
+    if wide := _open_grids(study, key, (baseline, treatment)) if tuned else []:
+        claim, tests = unbounded_claim(names, wide), []
+    elif _must_stand_alone(runs, key):
+        effects = _by_family(runs)
+        tests = [one.p for one in effects.values()]
+        alone = _family_claims(effects, holm(tests), runs, names, study.metric, sd)
         claim = families_claim(alone, names)
-        effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
     else:
-        tuned = _is_tuned(study, runs, key)
         claim = contrast_claim(effect, runs, names, study.metric, sd, tuned=tuned)
-        wide = _open_grids(study, key, (baseline, treatment)) if tuned else []
-        if wide:
-            claim = unbounded_claim(names, wide)
-            effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
+    if wide or alone:
+        effect = dataclasses.replace(effect, low=math.nan, high=math.nan, p=math.nan)
     return Comparison(
         key=key,
         baseline=baseline,
@@ -175,6 +156,7 @@ def _comparison(
         blocks=_differences(runs, table),
         power=runs_table(sd, paired=effect.method == PAIRED),
         claims=alone,
+        tests=tuple(tests),
     )
 
 
@@ -222,18 +204,26 @@ def _must_stand_alone(runs: pd.DataFrame, key: str) -> bool:
     return key != "layer" and 1 < runs["family"].nunique() < GENERALISES
 
 
-def _family_claims(
-    runs: pd.DataFrame, names: tuple[str, str], metric: str, sd: float
-) -> tuple[Claim, ...]:
-    """A claim for each family, with Holm's correction over them."""
+def _by_family(runs: pd.DataFrame) -> dict[str, Effect]:
     families = [str(family) for family in runs["family"].unique()]
-    effects = [by_direction(runs[runs["family"] == family]) for family in families]
-    adjusted = holm([effect.p for effect in effects])
+    return {family: by_direction(runs[runs["family"] == family]) for family in families}
+
+
+def _family_claims(
+    effects: Mapping[str, Effect],
+    adjusted: Sequence[float],
+    runs: pd.DataFrame,
+    names: tuple[str, str],
+    metric: str,
+    sd: float,
+) -> tuple[Claim, ...]:
+    """A claim for each family; ``adjusted`` are their p-values after Holm's correction."""
     found = []
-    for family, effect, p in zip(families, effects, adjusted, strict=True):
+    for (family, effect), p in zip(effects.items(), adjusted, strict=True):
         own_runs = runs[runs["family"] == family]
         named = f"{family} {names[0]}", f"{family} {names[1]}"
-        found.append(contrast_claim(effect, own_runs, named, metric, sd, p_holm=p))
+        tuned = bool(own_runs["tuned"].any())
+        found.append(contrast_claim(effect, own_runs, named, metric, sd, p_holm=p, tuned=tuned))
     return tuple(found)
 
 
@@ -263,23 +253,28 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
             runs = contrast_runs(study, key, baseline, treatment)
             if len(runs):
                 comparisons.append(_comparison(study, runs, key, baseline, treatment))
-    if sum(math.isfinite(comparison.effect.p) for comparison in comparisons) < 2:
+    tests = [p for comparison in comparisons for p in comparison.tests]
+    if sum(map(math.isfinite, tests)) < 2:
         return comparisons  # one test alone needs no correction
-    adjusted = holm([comparison.effect.p for comparison in comparisons])
-    return [_adjusted(study, one, p) for one, p in zip(comparisons, adjusted, strict=True)]
+    adjusted = iter(holm(tests))
+    return [_adjusted(study, one, [next(adjusted) for _ in one.tests]) for one in comparisons]
 
 
-def _adjusted(study: Study, comparison: Comparison, p: float) -> Comparison:
-    """The comparison with Holm's p-value, and the claim that this p-value allows."""
-    if not math.isfinite(p):
+def _adjusted(study: Study, comparison: Comparison, p_holm: Sequence[float]) -> Comparison:
+    """The comparison with Holm's p-values, one a test, and the claims that these allow."""
+    if not any(map(math.isfinite, p_holm)):
         return comparison
     key = comparison.key
     runs = contrast_runs(study, key, comparison.baseline, comparison.treatment)
     names = _names(key, comparison.baseline, comparison.treatment)
+    metric = study.metric
+    if comparison.claims:
+        alone = _family_claims(_by_family(runs), p_holm, runs, names, metric, math.nan)
+        claim = families_claim(alone, names)
+        return dataclasses.replace(comparison, claim=claim, claims=alone)
+    (p,) = p_holm
     tuned = bool(runs["tuned"].any())
-    claim = contrast_claim(
-        comparison.effect, runs, names, study.metric, math.nan, p_holm=p, tuned=tuned
-    )
+    claim = contrast_claim(comparison.effect, runs, names, metric, math.nan, p_holm=p, tuned=tuned)
     return dataclasses.replace(comparison, claim=claim, p_holm=p)
 
 

@@ -133,16 +133,26 @@ def _collapsed(runs: pd.DataFrame) -> bool:
     return len(runs) > 0 and bool(runs["collapsed"].any())
 
 
+def all_collapsed(runs: pd.DataFrame) -> pd.Series:
+    """Which runs are of a treatment of which every run collapsed."""
+    return runs.groupby("treated")["collapsed"].transform("all").astype(bool)
+
+
 def _failures(runs: pd.DataFrame) -> str:
     """How many runs collapsed in each arm, where any did."""
     if not _collapsed(runs):
         return ""
     counts = runs.groupby("treated")["collapsed"].sum()
     treated, baseline = int(counts.get(True, 0)), int(counts.get(False, 0))
-    return (
-        f"; {plural(treated, 'run')} of the treatment and {baseline} of the baseline diverged or"
-        " learned nothing, and count against the arm that is claimed to be better"
-    )
+    text = f"; {plural(treated, 'run')} of the treatment and {baseline} of the baseline diverged or"
+    text += " learned nothing, and count"
+    against = " against the arm that is claimed to be better"
+    of_whole_arms = all_collapsed(runs)
+    if not of_whole_arms.any():
+        return text + against
+    others = runs["collapsed"] & ~of_whole_arms
+    at_chance = " at chance in the arm of which no run learned anything"
+    return text + at_chance + (f", others{against}" if others.any() else "")
 
 
 def _runs_needed_words(sd: float, *, paired: bool) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
-from analysis.claims.choosing import Chosen, scheduler_chose
+from analysis.claims.choosing import Chosen, candidates, scheduler_chose
+from analysis.claims.matching import pair_architectures, tuned_columns
 from analysis.study.best import allowed
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.confirmation import CHANGED, confirmed_study
@@ -93,6 +95,31 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
     planned = trials["configuration"].value_counts()
     fresh = tuned or bool(is_estimating(trials).all())
     return Evidence(outcomes(trials, study.metric), planned, tuned, fresh)
+
+
+def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.DataFrame:
+    """The runs of both treatments on the architectures that have both, one row a run.
+
+    Where an arm tuned nuisance keys, these are the runs of the selected setting on estimating
+    seeds.
+
+    Returns:
+        Columns of ``outcomes``, and ``block`` (an architecture, or a pair of equal size),
+        ``treated``, ``family``, ``tuned`` and ``planned`` (runs of the configuration in the plan).
+    """
+    frame = candidates(study.space, *choosing_grid(study))
+    if key not in frame:
+        return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
+    pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
+    tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
+    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
+    trials = trials[trials["configuration"].isin(pairs["id"])]
+    trials = judging_trials(study, trials, tuned=tuned)
+    runs = outcomes(trials, study.metric)
+    facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
+    facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
+    merged = runs.merge(facts, on="configuration")
+    return merged.assign(tuned=tuned).astype({"treated": bool})
 
 
 UNTESTED = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.claims.arm import Arm, leads, with_spread_of_kind
+from analysis.claims.best import rival_failures
 from analysis.claims.choosing import choose
 from analysis.claims.claim import Claim, Verdict, p_words, points
 from analysis.claims.evidence import UNTESTED, choosing_grid, gather
@@ -50,6 +51,7 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     runs = reference.n + sum(arm.n for arm in small)
     planned = reference.planned + sum(arm.planned for arm in small)
     ran = f"n = {runs} fresh runs" + (f" ({planned} planned)" if planned > runs else "")
+    ran += rival_failures(reference, "the reference")
     within = [
         (arm.parameters, arm, test, p)
         for arm, test, p in zip(small, tests, adjusted, strict=True)
@@ -66,6 +68,9 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
     text += f" {margin} against {baseline} ({reference.parameters:,} parameters): it differs by"
     text += f" {points(effect, True)} points (95 % interval {points(low, True)} to"
     text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
+    if arm.collapsed:
+        ran += f"; {arm.collapsed} of its own {plural(arm.n, 'run')} diverged or learned nothing"
+        ran += " and count at chance" if arm.collapsed > 1 else " and counts at chance"
     verdict: Verdict = "shown"
     return [Claim(f"{text} {ran}).", verdict, runs, effect, low, high, p)]
 

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.claims.answers import answer, answers_to
 from analysis.claims.comparison import named_contrast, secondary_comparisons
+from analysis.statistics.multiple_tests import holm
 from analysis.study.study import load_study
 from benchmarks.calibration.design import noisy
 from benchmarks.calibration.missing import _family_plan
@@ -40,7 +41,7 @@ class Ahead(Model):
         return 0.9 + 0.01 * (config.learning_rate > 0.5) + 0.001 * rng.normal()
 
 
-@pytest.mark.parametrize(("lost", "verdict"), [(4, "cannot_say"), (2, "not_shown")])
+@pytest.mark.parametrize(("lost", "verdict"), [(3, "cannot_say"), (2, "not_shown")])
 def test_an_interval_of_no_difference_holds_zero_and_runs_that_are_not_there_say_nothing(
     lost, verdict, tmp_path
 ):
@@ -87,6 +88,29 @@ def test_pairs_need_as_many_runs_as_their_differences_ask_for(tmp_path):
     runs = int(re.search(r"takes about (\d+) runs of each", found.claim.words)[1])
     assert 5 <= runs <= 20
     assert found.power.set_index("difference")["runs"][0.005] == runs
+
+
+def test_the_correction_of_secondary_comparisons_covers_the_tests_of_each_family(tmp_path):
+    families = ("tensor_train", "tucker")
+    keys = {
+        "layer": spaces._choice(*families),
+        "compression": spaces._choice(0.005, 0.01),
+        "dims": spaces._choice(2, 3, 4, layer=families),
+    }
+    configs = [
+        {"layer": layer, "compression": share, "dims": dims, "epochs": 1, "seed": seed}
+        for layer in families
+        for share in (0.005, 0.01)
+        for dims in (2, 3, 4)
+        for seed in range(3)
+    ]
+    space = {**spaces.FAMILIES, "keys": keys}
+    found = secondary_comparisons(load_study(write_study(tmp_path, configs, space=space)))
+    of_dims = [one for one in found if one.key == "dims"]
+    assert [len(one.tests) for one in of_dims] == [2, 2, 2]
+    adjusted = holm([p for one in found for p in one.tests])
+    assert [claim.p for one in of_dims for claim in one.claims] == adjusted[-6:]
+    assert min(adjusted) == pytest.approx(min(1, len(adjusted) * min(min(o.tests) for o in found)))
 
 
 def test_one_budget_of_several_is_told_in_the_singular():
