@@ -54,17 +54,20 @@ def damage(folder: Path, state: Mapping[str, Any]) -> str:
 STATE_BYTES_PER_EPOCH = 800
 """Of each checkpoint: what the trial has reported."""
 
+EMPTY_BYTES = 32_000
+"""Of each checkpoint: its two folders, the names of its tensors, the configuration, the layers."""
+
 OF_A_WEIGHT = {"sgd": 2, "adamw": 3}
 """Numbers in fp32 for each weight: itself and the optimiser's averages."""
 
 
 def expected_bytes(parameters: int, optimizer: str, epochs: int) -> int:
-    """The bytes of a checkpoint: tensors in fp32 and the state file.
+    """The bytes of a checkpoint: tensors in fp32, the state file and the folders.
 
     BatchNorm's statistics are less than 5 % of the weights.
     """
     numbers = (OF_A_WEIGHT[optimizer] + 0.05) * parameters
-    return int(4 * numbers) + STATE_BYTES_PER_EPOCH * epochs
+    return int(4 * numbers) + STATE_BYTES_PER_EPOCH * epochs + EMPTY_BYTES
 
 
 def study_checkpoints(folder: Path, document: Mapping[str, Any]) -> str:

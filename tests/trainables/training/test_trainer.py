@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from trainables.config.checkpoint_place import expected_bytes
 from trainables.config.train_config import ConfigError
 from trainables.training.checkpoints.checkpoint import CheckpointError
 from trainables.training.trainer import Diverged, Trainer
@@ -59,6 +60,20 @@ def test_two_epochs_equal_one_a_save_a_load_into_a_fresh_object_and_one_more(
     assert resumed.epochs_done == 1
     resumed.train_epoch()
     assert_same(resumed, straight)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("layer", ["dense", "tensor_train"])
+def test_a_checkpoint_of_the_smallest_network_takes_no_more_than_is_forecast(
+    digits, tiny, tmp_path, layer, optimizer
+):
+    rank = None if layer == "dense" else 1
+    config = tiny.with_values(layer=layer, rank=rank, optimizer=optimizer, learning_rate=0.01)
+    trainer = trained(config, digits, epochs=1)
+    trainer.save(tmp_path / "trial" / "e1-a0")
+    written = [tmp_path / "trial", *(tmp_path / "trial").rglob("*")]
+    forecast = expected_bytes(trainer.size.parameters, optimizer, epochs=1)
+    assert sum(path.stat().st_size for path in written) <= forecast
 
 
 def test_a_trial_goes_on_with_the_threads_that_it_was_begun_with(digits, tiny, tmp_path):
