@@ -21,7 +21,7 @@ from analysis.claims.claim import (
 )
 from analysis.statistics.chance import standard_error
 from analysis.statistics.intervals import Interval
-from analysis.statistics.moderation import moderate, spreads_further
+from analysis.statistics.moderation import least_variance, moderate, spreads_further
 from analysis.statistics.power import runs_needed
 from analysis.statistics.winners import Lead, winner_interval
 from analysis.study.best import allowed, contenders
@@ -92,13 +92,14 @@ def _difficulty(compared: tuple[Arm, Lead]) -> tuple[bool, float, float]:
 def interval_of_best(arms: list[Arm]) -> Interval:
     """The 95 % interval of the first arm's true mean, corrected for its selection as the best.
 
-    Its variance is drawn towards that of all arms, unless its runs spread further than those: the
-    noisiest of many comes out highest most often.
+    Its variance is drawn towards that of all arms, and at least ``least_variance``, unless its runs
+    spread further than those: the noisiest of many comes out highest most often.
     """
     own, n = spreads([arm.outcomes for arm in arms])
     variance, df = moderate(own, n)
     if spreads_further(own, n):
         variance[0], df[0] = own[0], n[0] - 1
+    variance = np.maximum(variance, least_variance(own, n))
     errors = np.sqrt(variance / np.array([max(arm.n, 1) for arm in arms]))
     low, high = winner_interval(np.array([arm.mean for arm in arms]), errors, float(df[0]))
     return Interval(*np.clip((low, high), 0.0, 1.0).tolist())

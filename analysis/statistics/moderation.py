@@ -17,6 +17,9 @@ from scipy import special
 ENOUGH = 3
 """Cells with two or more runs that are needed to estimate how much variances differ."""
 
+ALIKE = 0.5
+"""No cell's runs are taken to spread by less than this share of the mean variance of all."""
+
 FURTHER = 0.1
 """The p-value below which a cell's runs count as more spread than all others'."""
 
@@ -45,6 +48,16 @@ def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
         return Moderated(np.full(len(n), prior), np.full(len(n), pooled_df))
     weight = prior_df + np.where(known, own, 0.0)
     return Moderated((prior_df * prior + squares) / weight, np.minimum(weight, pooled_df))
+
+
+def least_variance(variance: np.ndarray, n: np.ndarray) -> float:
+    """``ALIKE`` of the cells' mean variance, the widest one's aside; 0 below ``ENOUGH`` cells.
+
+    What came out highest may owe it to runs that agree by chance. Of skewed runs, and of runs of
+    two kinds, those that agree are also too high.
+    """
+    known = np.sort(variance[(n > 1) & np.isfinite(variance)])
+    return ALIKE * float(known[:-1].mean()) if len(known) >= ENOUGH else 0.0
 
 
 def spreads_further(variance: np.ndarray, n: np.ndarray) -> bool:

@@ -24,13 +24,17 @@ HEAVY: Shape = lambda rng, size: rng.standard_t(3, size=size) / math.sqrt(3)  # 
 NORMAL: Shape = lambda rng, size: rng.normal(size=size)  # noqa: E731
 BENT: Shape = lambda rng, size: 2 - rng.gamma(4.0, size=size) / 2  # noqa: E731
 """Half as skewed as an exponential."""
+TWO: Shape = lambda rng, size: (  # noqa: E731
+    0.995 * np.where(rng.random(size) < 0.5, 1.0, -1.0) + 0.1 * rng.normal(size=size)
+)
+"""Half of the runs end high, the others low, each close together."""
 DIPS: Shape = lambda rng, size: (  # noqa: E731
     0.3 * rng.normal(size=size) + 0.33 - 3.3 * (rng.random(size) < 0.1)
 )
 """Every tenth run falls far behind the others."""
 
 
-def _contrast(values: np.ndarray, least: float = 0.0) -> bool:
+def differs(values: np.ndarray, least: float = 0.0) -> bool:
     """Whether (blocks, 2, runs) accuracies show a difference."""
     variance = np.maximum(values.var(axis=2, ddof=1), least)
     count = np.full(variance.shape, float(values.shape[2]))
@@ -66,16 +70,18 @@ def differing(blocks: int, runs: int, between: float, shape: Shape) -> Draw:
     def draw(rng: np.random.Generator) -> dict[str, bool]:
         runs_of_both = rng.normal(size=(blocks, 2, runs))
         runs_of_both[:, 1] += between * shape(rng, (blocks, 1))
-        return {"false": _contrast(MIDDLE + SIGMA * runs_of_both)}
+        return {"false": differs(MIDDLE + SIGMA * runs_of_both)}
 
     return draw
 
 
-def winner_of(count: int, runs: int, shape: Shape, wide: float) -> Draw:
+def winner_of(
+    count: int, runs: int, shape: Shape, wide: float, others: Shape | None = None
+) -> Draw:
     """Whether the best one's interval covers; of equals, one is of a shape and noisier."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        values = rng.normal(size=(count, runs))
+        values = (others or NORMAL)(rng, (count, runs))
         values[0] = wide * shape(rng, (runs,))
         arms = [arm(str(number), one) for number, one in enumerate(MIDDLE + SIGMA * values)]
         low, high = interval_of_best(sorted(arms, key=lambda arm: -arm.mean))
@@ -92,7 +98,7 @@ def coarse(images: int, runs: int, step: float, *, best: bool) -> Draw:
         right = images * (0.8 + rng.random() / images) + step * rng.normal(size=size)
         values = np.round(right) / images
         if not best:
-            return {"false": _contrast(values, rounding_variance(values))}
+            return {"false": differs(values, rounding_variance(values))}
         arms = [arm(str(number), one) for number, one in enumerate(values)]
         return {"false": winner(sorted(arms, key=lambda arm: -arm.mean)).p < 0.05}
 

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from analysis.claims.best import interval_of_best, winner
-from benchmarks.calibration.design import CHEAP, COVERS, MIDDLE, SIGMA, Draw
+from benchmarks.calibration.design import AT_LEAST, CHEAP, COVERS, MIDDLE, SIGMA, Draw
 from benchmarks.calibration.hard import (
     DIPS,
     NO_BOUND,
     NORMAL,
     SKEWED,
+    TWO,
     Shape,
     arm,
     hard,
@@ -79,6 +80,21 @@ LIMITS = {
     "winner's interval, 6 equals, n = 5, one exponential and 3 times noisier": hard(
         "one stage", winner_of(6, 5, SKEWED, 3.0), NO_BOUND
     ),
+    "winner's interval, 6 equals, n = 5, all exponential": hard(
+        "one stage", winner_of(6, 5, SKEWED, 1.0, SKEWED), NO_BOUND
+    ),
+    **{
+        f"winner's interval, 10 equals, n = {runs}, half of all runs low": hard(
+            "one stage", winner_of(10, runs, TWO, 1.0, TWO), AT_LEAST
+        )
+        for runs in (3, 5)
+    },
+    **{
+        f"best of 2, n = {runs}, half of one's runs low, 3 times noisier": hard(
+            "equal means", best_of_two(runs, TWO, 3.0), NO_BOUND
+        )
+        for runs in (3, 5)
+    },
     **{
         f"winner's interval, {runs} fresh seeds, exponential": hard(
             "two stages", fresh(runs, SKEWED), NO_BOUND, CHEAP

@@ -3,6 +3,7 @@
 from benchmarks.calibration.best import BEST
 from benchmarks.calibration.confirmed import CONFIRMED
 from benchmarks.calibration.contrasts import CONTRASTS
+from benchmarks.calibration.dependent import DEPENDENT
 from benchmarks.calibration.design import Design
 from benchmarks.calibration.hard import HARD
 from benchmarks.calibration.limits import LIMITS
@@ -14,6 +15,6 @@ from benchmarks.calibration.tuned import TUNED
 from benchmarks.calibration.uneven import UNEVEN
 
 DESIGNS: dict[str, Design] = {
-    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **HARD, **LIMITS, **CONFIRMED, **SELECTED,
-    **QUESTIONS, **TUNED, **TRENDS,
+    **CONTRASTS, **UNEVEN, **BEST, **MISSING, **HARD, **LIMITS, **DEPENDENT, **CONFIRMED,
+    **SELECTED, **QUESTIONS, **TUNED, **TRENDS,
 }  # fmt: skip

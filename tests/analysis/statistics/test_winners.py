@@ -72,3 +72,14 @@ def test_runs_that_held_out_other_images_pair_by_their_seed():
     apart = winner([arm("a", better.outcomes), arm("b", worse.outcomes)])
     assert apart.p > 0.3
     assert math.isclose(apart.hardest[1].effect, 0.012)
+
+
+def test_a_winner_whose_runs_agree_by_chance_has_no_narrow_interval():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        runs = 0.9 + 0.01 * rng.choice([-1, 1], size=(10, 3)) + 0.001 * rng.normal(size=(10, 3))
+        arms = sorted((arm(str(i), one) for i, one in enumerate(runs)), key=lambda a: -a.mean)
+        low, high = interval_of_best(arms)
+        covered += low <= 0.9 <= high
+    assert covered > 180
