@@ -27,8 +27,22 @@ from trainables.files.study_folder import LEASE, LEDGER, STUDY
 
 T = TypeVar("T")
 
-OBJECTS = ("space", "options", "versions")
-"""Entries of ``study.json`` that must be objects."""
+OBJECT, LIST, NUMBER = ("an object", dict), ("a list", list), ("a number", int | float)
+KINDS = {
+    "space": OBJECT,
+    "space.questions": LIST,
+    "space.contrast": OBJECT,
+    "options": OBJECT,
+    "options.max_parameters": NUMBER,
+    "options.max_macs": NUMBER,
+    "versions": OBJECT,
+    "environment": OBJECT,
+    "dataset.held_out": NUMBER,
+    "dataset.train_images": NUMBER,
+    "dataset.test_images": NUMBER,
+}
+"""What entries of ``study.json`` must be where they are there: in words, and their types."""
+
 HELD_SECONDS = 30.0
 """A driver renews its lease every two seconds; without a renewal for this long it has ended."""
 
@@ -176,10 +190,14 @@ def _information(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path} is no JSON object ({problem}); restore it or remove it"
         ) from None
-    for name in (name for name in OBJECTS if not isinstance(info.get(name) or {}, dict)):
-        raise RecordError(
-            f"{path}: {name} must be an object, got {info[name]!r}; restore the file or remove it"
-        )
+    for name, (words, kinds) in KINDS.items():
+        *within, key = name.split(".")
+        parent = info.get(within[0]) if within else info
+        value = parent.get(key) if isinstance(parent, dict) else None
+        if value and not isinstance(value, kinds):
+            raise RecordError(
+                f"{path}: {name} must be {words}, got {value!r}; restore the file or remove it"
+            )
     try:
         register_tables(info.get("networks") or ())
     except (TypeError, ValueError) as problem:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from analysis.record.record import RecordError, read_record
 from analysis.record.tables import TABLES
+from analysis.report.content import content
 from analysis.study.latency import latencies
-from analysis.study.study import load_study, write_study_tables
+from analysis.study.study import KINDS, load_study, write_study_tables
 from tests.analysis.studies import twelve
 from tests.fuzzing import damage, damaged, examples
 from trainables.files.study_folder import LEDGER
@@ -101,3 +102,20 @@ def test_any_study_document_leaves_the_ledger_readable(tmp_path_factory, study, 
     (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
     with contextlib.suppress(RecordError):
         assert len(load_study(folder).trials) == 12
+
+
+@pytest.mark.parametrize("value", [17, "x", [1], {"a": 1}], ids=str)
+@pytest.mark.parametrize("name", KINDS)
+def test_an_entry_of_the_study_document_that_is_of_another_kind_is_read_or_named(
+    tmp_path, study, name, value
+):
+    for key in reversed(name.split(".")):
+        value = {key: value}
+    (tmp_path / LEDGER).write_bytes((study / LEDGER).read_bytes())
+    (tmp_path / "study.json").write_text(json.dumps(value), encoding="utf-8")
+    try:
+        read = load_study(tmp_path)
+    except RecordError as problem:
+        assert f"study.json: {name} must be" in str(problem)  # noqa: PT017 (some are read)
+    else:
+        assert content(read, [])
