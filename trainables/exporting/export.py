@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import itertools
 import platform
 import warnings
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from trainables.architectures.network_size import NetworkSize
 from trainables.exporting.latency import Forward, Latency, measure
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
+from trainables.files.whole_file import write_whole
 from trainables.training.checkpoints.checkpoint import save_tensors
 
 TOLERANCE = 1e-5
@@ -128,12 +130,16 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
 
     Raises:
         ExportError: when the program that is read back has other outputs than the one in memory.
+        OSError: when the disk takes a file not whole; what was there before stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # torch takes channels_last weights for incomplete, but saves them correctly
         warnings.filterwarnings("ignore", "No complete tensor found", UserWarning)
-        torch.export.save(exported.chosen.program, folder / PROGRAM)
+        # in memory first: torch's own writing ends the process on a full disk, with half a file
+        archive = io.BytesIO()
+        torch.export.save(exported.chosen.program, archive)
+    write_whole(folder / PROGRAM, archive.getvalue())
     state = exported.chosen.module.state_dict()
     # copies, since weights may be tied, and safetensors refuses tensors that share memory
     weights = {name: tensor.clone().contiguous() for name, tensor in state.items()}

@@ -1,6 +1,7 @@
 """Exported networks give the trained ones' outputs, in any form, read back, at any batch."""
 
 import json
+import resource
 
 import pytest
 import torch
@@ -248,3 +249,15 @@ def test_the_card_is_kept_with_the_trial(study, trained, exported, images, digit
         assert stored["config"] == SMALL.to_dict()
         assert stored["macs"] == trained.size.macs(1)
     assert load_trained(folder, trial_id).checkpoint == "e1-a0"  # the card is no checkpoint
+
+
+def test_a_disk_that_fills_leaves_the_program_of_before(exported, images, tmp_path):
+    (tmp_path / "model.pt2").write_bytes(b"of before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # bytes a file may have
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*model\.pt2'"):
+            write_files(tmp_path, exported, images)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"of before"]
