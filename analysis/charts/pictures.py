@@ -64,7 +64,8 @@ class Pictures:
         self._writer.shutdown()
         _, errors = self._process.communicate()
         if kind is None and self._process.returncode:
-            logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", errors)
+            told = errors.partition("==== C stack trace")[0].strip("\n #")  # of a crash of V8
+            logging.getLogger(__name__).error("some pictures could not be drawn:\n%s", told)
 
 
 def write_pictures(lines: IO[str]) -> int:

@@ -38,6 +38,7 @@ from tune_app.command.options import RunOptions
 from tune_app.command.output import told_if_slow
 from tune_app.machine.cluster_address import address_problem, loopback_problem
 from tune_app.machine.devices import Machine, this_machine
+from tune_app.machine.process_limits import limit_problems
 from tune_app.machine.resources import Node, choose_resources, slots
 from tune_app.machine.resources import problems as share_problems
 from tune_app.machine.running_studies import RunningStudy, crowding, running_studies
@@ -106,6 +107,7 @@ def environment_problems(options: RunOptions, folder: Path, needed_bytes: int = 
         problems += storage_problems(options.storage)
     if options.address is None:
         problem, more = loopback_problem(), machine_problems(options, this_machine())
+        more += limit_problems()
     else:  # a cluster's nodes are checked once it is joined
         problem, more = address_problem(options.address), []
     return [*problems, *more, *filter(None, [problem])]
