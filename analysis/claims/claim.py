@@ -54,6 +54,11 @@ def p_words(p: float) -> str:
     return f"p = {p:.{digits}f}".replace("0.", ".", 1)
 
 
+def p_cell(p: float) -> str:
+    """The same in a column of p-values: ".008", "< .001"; "" without a test."""
+    return "" if math.isnan(p) else p_words(p).removeprefix("p ").removeprefix("= ")
+
+
 def evidence(effect: float, low: float, high: float, p: float) -> str:
     """A difference in words: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
     interval = f"95 % interval {points(low, True)} to {points(high, True)}"

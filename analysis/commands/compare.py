@@ -10,7 +10,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from analysis.claims.claim import points
+from analysis.claims.claim import p_cell, points
 from analysis.commands.arguments import AsJson, print_json, print_text
 from analysis.commands.terminal import table_text
 from analysis.study.compare import compare, differences
@@ -48,7 +48,7 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
                 "n": [f"{x}, {y}" for x, y in zip(frame["n_a"], frame["n_b"], strict=True)],
                 "b − a": [points(value, True) for value in frame["difference"]],
                 "interval": [_interval(row.low, row.high) for row in frame.itertuples()],
-                "p (Holm)": ["" if math.isnan(p) else f"{p:.3f}" for p in frame["p_holm"]],
+                "p (Holm)": [p_cell(p) for p in frame["p_holm"]],
             }
         )
         lines.append(table_text(table))

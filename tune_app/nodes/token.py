@@ -13,7 +13,7 @@ def keep_token_without_home() -> None:
     """Passes Ray's token in the environment where ``~/.ray`` cannot be written.
 
     Ray 2.60 protects its processes with a token that it reads from that folder, or writes there.
-    The home directory may be missing or not writable.
+    The home directory may be missing, not writable or another user's.
     """
     variables = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
     if variables or os.environ.get("RAY_AUTH_MODE") == "disabled":
@@ -21,7 +21,8 @@ def keep_token_without_home() -> None:
     try:
         folder = home() / ".ray"
         folder.mkdir(exist_ok=True)
-        if (folder / "auth_token").is_file() or os.access(folder, os.W_OK):
+        token = folder / "auth_token"
+        if os.access(token, os.R_OK) or (not token.exists() and os.access(folder, os.W_OK)):
             return
     except OSError:
         pass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.claims.answers import answer, best_claim, claims
-from analysis.claims.claim import p_words, points
+from analysis.claims.claim import p_cell, p_words, points
 from analysis.claims.comparison import (
     compare_values,
     contrast_runs,
@@ -183,6 +183,7 @@ def test_a_difference_is_told_with_enough_digits_that_it_is_not_zero():
 )
 def test_a_p_value_is_told_with_enough_digits_that_its_side_of_the_level_is_seen(p, told):
     assert p_words(p) == told
+    assert p_cell(p) == told.removeprefix("p ").removeprefix("= ")
 
 
 class Close(Model):
