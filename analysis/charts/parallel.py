@@ -74,10 +74,9 @@ def _numbers(values: pd.Series, name: str) -> tuple[pd.Series, list[tuple[float,
     scaled = np.log(values) if log else values
     span = (scaled.max() - scaled.min()) or 1.0
     ends = np.geomspace(low, high, 4) if log else np.linspace(low, high, 4)
-    ends = np.unique(np.round(ends)) if (values.dropna() % 1 == 0).all() else ends
+    ends = np.unique(np.round(ends) if (values.dropna() % 1 == 0).all() else ends)
     said = _ticks(ends.tolist(), name)
     places = ((np.log(ends) if log else ends) - scaled.min()) / span
-    ends = np.unique(ends)
     return (scaled - scaled.min()) / span, list(zip(places, said, strict=True))
 
 
