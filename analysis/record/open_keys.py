@@ -1,7 +1,8 @@
 """Columns of the keys that a configuration may leave open, in one form for each study.
 
 Writing a default out does not make another configuration. Where the space searches such a key, its
-column has the value that training used. Elsewhere a value equal to the default is left out.
+column has the value that training used. Elsewhere a value equal to the default is left out, unless
+all trials used one value that is the default of some alone: these would seem to differ in it.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def in_one_spelling(
     changed = {}
     for name in OPEN_KEYS:
         known = own[name].notna()
-        if name in said:
-            spelled = trials[name].where(trials[name].notna() | ~known, own[name])
-        else:
-            spelled = trials[name].mask(known & (trials[name] == own[name]).fillna(False))
+        filled = trials[name].where(trials[name].notna() | ~known, own[name])
+        left_out = trials[name].mask(known & (trials[name] == own[name]).fillna(False))
+        alike = filled.nunique(dropna=False) == 1 < left_out.nunique(dropna=False)
+        spelled = filled if name in said or alike else left_out
         changed[name] = spelled.astype(trials[name].dtype)
     return trials.assign(**changed)
 
