@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,21 @@ print(len(os.environ.get("RAY_AUTH_TOKEN", "")))
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
 @pytest.mark.parametrize(("mode", "told"), [(0o600, 64), (0o644, 0)])
-def test_a_token_that_this_user_cannot_read_is_replaced(tmp_path, mode, told):
-    tmp_path.chmod(0o755)
-    folder = tmp_path / ".ray"
-    folder.mkdir()
-    (folder / "auth_token").write_text("another's")
-    (folder / "auth_token").chmod(mode)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and parent.name.startswith("pytest"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    environment.pop("RAY_AUTH_TOKEN", None)
-    environment.pop("RAY_AUTH_TOKEN_PATH", None)
-    environment.pop("RAY_AUTH_MODE", None)
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+def test_a_token_that_this_user_cannot_read_is_replaced(mode, told):
+    with tempfile.TemporaryDirectory() as home:  # pytest's own is closed to others
+        Path(home).chmod(0o755)
+        token = Path(home, ".ray", "auth_token")
+        token.parent.mkdir()
+        token.parent.chmod(0o755)
+        token.write_text("another's")
+        token.chmod(mode)
+        given = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
+        environment = {name: value for name, value in os.environ.items() if name not in given}
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY],
+            cwd=ROOT,
+            env={**environment, "HOME": home},
+            capture_output=True,
+            text=True,
+        )
     assert done.stdout.strip() == str(told), done.stderr
