@@ -30,22 +30,24 @@ def this_machine() -> Machine:
 
 def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
     """CPU cores that this process may use at once: its affinity, within its groups' quotas."""
-    quotas = [_cpu_quota(group) for group in _cpu_groups(cgroups, own)]
+    quotas = [_cpu_quota(group) for group in control_groups("cpu", cgroups, own)]
     return max(1, min([len(os.sched_getaffinity(0)), *map(math.ceil, filter(None, quotas))]))
 
 
-def _cpu_groups(cgroups: Path, own: Path) -> Iterator[Path]:
-    """The control groups that limit this process: its own and those around it.
+def control_groups(
+    controller: str, cgroups: Path = CGROUPS, own: Path = OWN_GROUPS
+) -> Iterator[Path]:
+    """The groups of a controller ("cpu", "pids") that limit this process: its own and those around.
 
     In a container the path is often the host's, of which only the mount's root is visible.
     """
-    yield from (cgroups, cgroups / "cpu")
+    yield from (cgroups, cgroups / controller)
     try:
         memberships = [line.split(":", 2) for line in own.read_text().splitlines()]
     except OSError:
         return
     for controllers, path in (entry[1:] for entry in memberships if len(entry) == 3):
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         root = cgroups / controllers if controllers else cgroups  # version 2 names no controller
         group = root / path.lstrip("/")

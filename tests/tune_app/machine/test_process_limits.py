@@ -1,10 +1,13 @@
 """A shell's ulimit that Ray cannot live with is told before it starts."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tune_app.machine.process_limits import limit_problems
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,3 +32,27 @@ def test_what_trials_need_is_no_problem() -> None:
     command = f"{limits}; exec {sys.executable} run_tune.py --space quickstart --plan"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, "ulimit" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_users_limit_of_processes_is_told_and_root_is_not_held_to_it() -> None:
+    """User 65533 has no process but this one; Ray's start hangs for minutes under such a limit."""
+    ask = "import resource, os, sys; from tune_app.machine.process_limits import limit_problems; "
+    ask += "resource.setrlimit(resource.RLIMIT_NPROC, (120, 120)); print(limit_problems()); "
+    ask += "os.setuid(65533); print(limit_problems())"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    of_root, of_user = done.stdout.splitlines()
+    assert "ulimit -u" not in of_root
+    assert "120 processes and threads are allowed here (ulimit -u), 1 of them are there" in of_user
+
+
+@pytest.mark.parametrize(("most", "told"), [("100", True), ("max", False), ("4000", False)])
+def test_a_containers_limit_of_processes_is_told(tmp_path: Path, most: str, told: bool) -> None:
+    (tmp_path / "pids.max").write_text(f"{most}\n")
+    (tmp_path / "pids.current").write_text("12\n")
+    found = [one for one in limit_problems(tmp_path) if "pids.max" in one]
+    assert bool(found) is told
+    if told:
+        assert found[0].startswith("100 processes and threads are allowed here (pids.max of ")
+        assert "12 of them are there, and Ray takes 200: allow more" in found[0]
