@@ -20,7 +20,7 @@ with Starting(program=__name__ == "__main__"):
     from analysis.commands.registry import COMMANDS
     from trainables.config.installation import command_line
     from trainables.files.file_problem import file_problem
-    from trainables.text.option_values import OwnValues
+    from trainables.text.option_values import OptionsError, OwnValues
     from trainables.text.printable import escape_unknown_characters
     from trainables.text.suggestion import nearest
 
@@ -74,6 +74,9 @@ def main(arguments: Sequence[str]) -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         return 0
+    except OptionsError as wrong:
+        print(*(f"error: {problem}" for problem in wrong.problems), sep="\n", file=sys.stderr)
+        return 2
     except Exception as problem:
         text = _message(problem)
         if text is None:

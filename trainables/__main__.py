@@ -8,14 +8,16 @@ from trainables.config.interruption import interruptible
 from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__"):
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     import typer
     from typer.core import TyperCommand
 
     from trainables.commands.registry import COMMANDS, EXAMPLES
+    from trainables.commands.settings import read_settings
     from trainables.config.installation import INSTALLED, command_line, is_installed
-    from trainables.config.train_config import default_keys
+    from trainables.config.train_config import ConfigError, default_keys
     from trainables.files.file_problem import file_problem
     from trainables.text.option_values import OwnValues
     from trainables.text.printable import escape_unknown_characters
@@ -27,6 +29,14 @@ class Command(OwnValues, TyperCommand):
     """A command that takes nothing but its options and their own values."""
 
     keys = default_keys()
+
+    def more_problems(self, values: Mapping[str, Any]) -> Iterable[str]:
+        """What is wrong with the keys of ``--set``."""
+        try:
+            read_settings(values.get("settings") or (), self)
+        except ConfigError as wrong:
+            return wrong.problems
+        return ()
 
 
 @interruptible

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -171,8 +172,8 @@ def test_a_number_is_the_one_that_was_typed_or_is_refused(flag, text):
     argv = ["--space=quickstart", f"{flag}={text}"]
     options, refused = outcome(lambda: parse_options(argv), UsageError)
     if refused:
-        assert refused.problems[0].startswith(f"{flag}: takes ")
-        assert repr(text) in refused.problems[0]
+        what = f": takes .* got {re.escape(repr(text))}" if text else " is empty: give it a value"
+        assert re.match(flag + what, refused.problems[0])
         return
     value = getattr(options, COUNTS.get(flag) or AMOUNTS[flag])
     bare = text.strip().replace(",", "") if len(text) > 4 else text.strip()

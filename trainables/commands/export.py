@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ Seconds = Annotated[
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
 Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]
 Form = Annotated[
-    str,
+    Literal["factors", "folded", "fastest"],
     typer.Option(
         metavar="FORM",
         help="factors: no layer larger than trained; folded: one convolution per kernel; fastest: "
@@ -63,7 +63,6 @@ def export(
         load_trained,
     )
     from trainables.exporting.export import (
-        FORMS,
         TOLERANCE,
         describe,
         images_at_once,
@@ -73,8 +72,6 @@ def export(
     from trainables.exporting.export_card import make_card, store_card
     from trainables.exporting.onnx_file import check_packages, write_onnx_files
 
-    if form not in FORMS:
-        raise ValueError(f"--form must be one of {', '.join(FORMS)}, got {form!r}")
     if not math.isfinite(seconds):
         raise ValueError(f"--seconds must be a number of seconds, got {seconds}")
     if onnx or int8:

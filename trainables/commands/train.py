@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import humanize
 import typer
@@ -78,7 +78,8 @@ Compiled = Annotated[
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option(metavar="cpu|cuda", help="[default: a GPU if there is one]")
+    Literal["cpu", "cuda"] | None,
+    typer.Option(metavar="cpu|cuda", help="[default: a GPU if there is one]"),
 ]
 
 
@@ -117,8 +118,6 @@ def train(
         use_torch_alone()
     has_gpu = torch.cuda.is_available()
     chosen = device or ("cuda" if has_gpu else "cpu")
-    if chosen not in ("cpu", "cuda"):
-        raise ValueError(f"--device must be cpu or cuda, got {chosen!r}")
     if chosen == "cuda" and not has_gpu:
         raise ValueError("--device cuda: torch finds no GPU here; drop the option")
     data = load_dataset(request, config.data_digest)

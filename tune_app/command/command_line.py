@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import shlex
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +13,18 @@ from typer.main import get_command
 
 from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.toml_file import SpaceError
-from search_spaces.registry import SPACES, get_space
+from search_spaces.registry import get_space
 from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
 from trainables.files.storage import is_shortened_uri, is_uri, unknown_scheme
-from trainables.text.option_values import meant_by, options_as_values
-from trainables.text.suggestion import nearest
 from tune_app.command import flags
 from tune_app.command.errors import UsageError
 from tune_app.command.idle_options import flag, idle_options
 from tune_app.command.option_parsers import ParseError
 from tune_app.command.options import RunOptions
 from tune_app.command.programs import PROGRAMS
+from tune_app.command.typed_words import TypedWords
 
 PROGRAM = "run_tune.py"
 """The first word of a recorded command, however the program was started."""
@@ -51,9 +47,10 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         SystemExit: with code 0 after ``--help``.
     """
     command = get_command(_app)
+    typed = TypedWords(command, argv)
     try:
         result = command.main(
-            list(argv), prog_name=command_line(), standalone_mode=False, obj=list(argv)
+            list(typed.readable), prog_name=command_line(), standalone_mode=False, obj=typed
         )
     except SystemExit as end:  # click's answer to a reader, such as head, that closed the pipe
         if isinstance(end.__context__, BrokenPipeError):
@@ -85,7 +82,7 @@ _app = typer.Typer(add_completion=False)
 @_app.command(
     cls=_Command,
     help=HELP,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    context_settings={"allow_extra_args": True},
 )
 def _command(
     context: typer.Context,
@@ -134,20 +131,24 @@ def _command(
     """Checks the parsed options together."""
     given = {key: value for key, value in locals().items() if key != "context"}
     problems = [
-        *options_as_values(context.command, context.obj),
-        *_unknown_arguments(context),
+        *context.obj.problems(context.args),
         *_unparsed_values(given),
         *_repeated_keys(given),
         *(mistaken := options_as_keys(context.command, _set_keys(given))).values(),
-        *_repeated_options(context),
+        *context.obj.repeated(),
     ]
-    problems += [*_empty_values(context), *_misplaced(context, given), *_uris_for_folders(given)]
+    problems += [
+        *_misplaced(context, given),
+        *_uris_for_folders(given),
+    ]
     if not list_spaces and (problems or not space):  # else the plan reports these with its own
         unknown = {*_set_keys(given)} - default_keys().keys() - mistaken.keys()
-        problems += [*map(unknown_key, sorted(unknown)), *_space_problems(space)]
+        problems += map(unknown_key, sorted(unknown))
+        if space or not any(problem.startswith("--space ") for problem in problems):
+            problems += _space_problems(space)
     if problems:
         raise UsageError(problems)
-    return _options(given, command=shlex.join([PROGRAM, *context.obj]))
+    return _options(given, command=shlex.join([PROGRAM, *context.obj.words]))
 
 
 def _options(given: dict[str, Any], command: str) -> RunOptions:
@@ -167,73 +168,12 @@ def _options(given: dict[str, Any], command: str) -> RunOptions:
     return RunOptions(**fields, command=command)
 
 
-def _unknown_arguments(context: typer.Context) -> Iterable[str]:
-    """Arguments that are neither an option nor the value of one."""
-    options = [name for parameter in context.command.params for name in parameter.opts]
-    for argument in context.args:
-        name = argument.partition("=")[0] or argument
-        if name in options:
-            yield f"{name} comes after --, where nothing is read as an option; drop the --"
-            continue
-        key = name.removeprefix("--").replace("-", "_")
-        if name.startswith("--") and key in default_keys():
-            yield f"unknown option {name!r}; {key} is a key of a trial: --set {key}=VALUE"
-            continue
-        kind = "option" if name.startswith("-") else "argument"
-        yield f"unknown {kind} {name!r}; {_meaning(argument, name, options)}"
-
-
-def _meaning(argument: str, name: str, options: Iterable[str]) -> str:
-    """What somebody wants who gives this argument, and how it is given."""
-    if argument in SPACES or argument.lower().endswith(".toml"):
-        return f"a space is named by --space {shlex.quote(argument)}"
-    if suggestion := nearest(name, options):
-        return f"did you mean {suggestion}?"
-    key = None if name.startswith("-") else meant_by(argument, default_keys())
-    return key or f"{command_line()} --help lists what there is"
-
-
 def _unparsed_values(given: dict[str, Any]) -> Iterable[str]:
     """The values that could not be parsed."""
     for key, value in given.items():
         for parsed in value if isinstance(value, list) else [value]:
             if isinstance(parsed, ParseError):
                 yield f"{flag(key)}: {parsed.problem}"
-
-
-def _repeated_options(context: typer.Context) -> Iterable[str]:
-    """Options that take one value and were given several, of which only the last would count."""
-    single = {
-        name: parameter.opts[0]
-        for parameter in context.command.params
-        if not getattr(parameter, "multiple", False) and not getattr(parameter, "is_flag", False)
-        for name in parameter.opts
-    }
-    names = [
-        argument.partition("=")[0]
-        for argument in takewhile(lambda argument: argument != "--", context.obj)
-    ]
-    for name, count in Counter(
-        single[argument] for argument in names if argument in single
-    ).items():
-        if count > 1:
-            yield f"{name} is given {count} times; keep one of them"
-
-
-TEXT_OPTIONS = {
-    *("--dataset", "--results-dir", "--data-dir", "--download", "--storage", "--study-id"),
-    *("--address", "--accelerator-type", "--reuse-from"),
-}
-"""Options that take any text; an empty one would mean the present folder, or nothing."""
-
-
-def _empty_values(context: typer.Context) -> Iterable[str]:
-    """Options with an empty value, such as that of an unset shell variable."""
-    arguments = [*takewhile(lambda argument: argument != "--", context.obj)]
-    for argument, value in itertools.pairwise([*arguments, "-"]):
-        name, equals, _ = argument.partition("=")
-        if name in TEXT_OPTIONS and (argument == f"{name}=" if equals else value == ""):
-            yield f"{name} is empty: give it a value, or leave the option out"
 
 
 def _set_keys(given: dict[str, Any]) -> list[str]:

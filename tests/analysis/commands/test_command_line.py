@@ -104,7 +104,7 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
         (["export", "{study}", "--out", "{tmp}/t.xlsx"], "no table is written as 'xlsx'"),
         (["export", "{study}", "--out", "{tmp}/t.csv", "--format", "md"], "say different things"),
         (["compare", "{study}"], "Missing argument 'B'"),
-        (["status", "--colour"], "No such option"),
+        (["status", "--colour"], "unknown option '--colour'; python"),
     ],
 )
 def test_wrong_use_gets_one_clear_message_and_exit_code_2(
@@ -160,6 +160,15 @@ def test_a_study_alone_is_built_again_tables_report_and_answer(run, tmp_path):
 def test_an_option_is_not_the_value_of_the_one_before_it(run, study_folder):
     code, _, errors = run("figures", study_folder("twelve"), "--out", "--format", "svg")
     assert (code, "--out lacks its value" in errors) == (2, True)
+
+
+def test_all_wrong_options_are_told_at_once(run):
+    code, out, err = run("best", "x", "--max-parameter", "5", "--out", "y", "--foo")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "error: unknown option '--max-parameter'; did you mean --max-parameters?",
+        "error: unknown option '--foo'; python -m analysis best --help lists what there is",
+    ]
 
 
 def test_a_command_after_its_study_is_told_in_the_right_order(run, study_folder):

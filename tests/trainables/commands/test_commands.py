@@ -67,6 +67,41 @@ def test_a_word_without_an_option_is_told_with_the_option_that_is_meant(capsys):
     assert "unknown argument 'fast'; python -m trainables train --help lists" in told
 
 
+def test_everything_that_is_wrong_with_a_command_line_is_told_at_once(capsys):
+    """Click told of the first alone, and knows no keys."""
+    words = "--lr .1 --threads none --foo --no-compiled=4 --device tpu --set wdith=3 x --out"
+    assert main(["train", *words.split()]) == 2
+    told = capsys.readouterr().err.splitlines()
+    for line, part in zip(
+        told,
+        [
+            "unknown option '--lr'; a key is set by --set learning_rate=.1",
+            "unknown option '--foo'; python -m trainables train --help lists what there is",
+            "--no-compiled takes no value, got '--no-compiled=4'",
+            "--out lacks its value: nothing follows it",
+            "'--threads'",
+            "'tpu' is not one of 'cpu', 'cuda'",
+            "unknown argument 'x'; python -m trainables train --help lists what there is",
+            "unknown key 'wdith': did you mean 'width'?",
+        ],
+        strict=True,
+    ):
+        assert line.startswith("error: ")
+        assert part in line
+
+
+def test_a_key_is_advised_only_where_keys_are_set(capsys):
+    assert main(["export", "study", "--learning-rate", ".1"]) == 2
+    assert "--set" not in capsys.readouterr().err
+
+
+def test_an_empty_value_is_no_folder(capsys):
+    """As a shell writes a variable that is not set: the checkpoint went into the present folder."""
+    assert main(["train", *settings(), "--out", ""]) == 2
+    told = capsys.readouterr().err
+    assert told == "error: --out is empty: give it a value, or leave the option out\n"
+
+
 def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
     words = settings(layer="low_rank", rank=2, dims=2, weight_decay_ratio="layer")
     assert main(["train", *words, "--out", str(tmp_path), "--threads", "1"]) == 0
@@ -140,7 +175,8 @@ def test_a_trial_that_diverges_says_so(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("device", "told"), [("tpu", "must be cpu or cuda, got 'tpu'"), ("cuda", "finds no GPU here")]
+    ("device", "told"),
+    [("tpu", "'tpu' is not one of 'cpu', 'cuda'"), ("cuda", "finds no GPU here")],
 )
 def test_a_device_that_there_is_not_is_refused(device, told, capsys):
     if device == "cuda" and torch.cuda.is_available():

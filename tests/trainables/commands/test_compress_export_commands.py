@@ -86,7 +86,7 @@ def test_export_writes_onnx_files_and_says_what_eight_bits_cost(study, tmp_path,
 
 def test_a_form_that_there_is_not_is_named_with_those_there_are(study, capsys):
     assert main(["export", *study, "--form", "kept"]) == 2
-    assert "--form must be one of factors, folded, fastest, got 'kept'" in capsys.readouterr().err
+    assert "'kept' is not one of 'factors', 'folded', 'fastest'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
