@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import spread
+from analysis.charts.labels import accuracy_axis, spread
 from analysis.charts.metric_label import METRIC_NAMES, protocols
 from analysis.charts.selection import SELECTION
 from analysis.record.status import TrialStatus
@@ -81,12 +81,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         scale=alt.Scale(zero=False, nice=False),
         axis=alt.Axis(tickMinStep=1, grid=False),
     )
-    y = alt.Y(
-        "accuracy:Q",
-        title=measure,
-        axis=alt.Axis(format="%", tickCount=6),
-        scale=alt.Scale(zero=False),
-    )
+    y = accuracy_axis(frame, measure, tickCount=6)
     dash = alt.StrokeDash("layer:N", scale=_scale(frame, "dash"), legend=None)
     few = frame["trials"].iloc[0] <= MANY
     layers = []

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks, tick_format
+from analysis.charts.labels import accuracy_format, log_ticks, tick_format
 from analysis.charts.metric_label import finished, nothing_finished, protocols
 from analysis.study.best import best_of_each
 from analysis.study.configurations import configuration_ids
@@ -87,7 +87,7 @@ def draw(frame: pd.DataFrame) -> Picture:
             ),
         ),
     )
-    accuracy = alt.Axis(format=".3~p")
+    accuracy = alt.Axis(format=accuracy_format(frame))
     bars = data.mark_rule(strokeWidth=1.5, opacity=0.7).encode(
         y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=False), axis=accuracy),
         y2="high:Q",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, short, tick_format
+from analysis.charts.labels import accuracy_axis, axis, key_format, short
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.steps import neighbourhood
 from analysis.study.best import best_of_each
@@ -78,7 +78,7 @@ def _panel(rows: pd.DataFrame, columns: int) -> alt.LayerChart:
     numeric = rows["value"].notna().all()
     data = rows.drop(columns=["key", "measure", "log"])
     x = _numbers(rows, key) if numeric else _names(rows, key)
-    y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
+    y = accuracy_axis(rows, name)
     best = alt.Chart(data[data["part"] == "best"]).encode(x=x, y=y)
     others = alt.Chart(data[data["part"] == "other"]).encode(x=x, y=y)
     tooltip = [
@@ -108,9 +108,9 @@ def _numbers(rows: pd.DataFrame, key: str) -> alt.X:
     few = rows["value"].nunique() <= 8
     values = sorted(rows["value"].unique())
     ticks = (
-        {"values": values, "format": tick_format(values, "g", 4)}
+        {"values": values, "format": key_format(values)}
         if few
-        else {"tickCount": 6, "format": ".4~g"}
+        else {"tickCount": 6, "format": key_format([values[0], values[-1]])}
     )
     return alt.X("value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, **ticks))
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
 
 UNITS = {
     "parameters": "parameters (count)",
@@ -31,6 +35,8 @@ def axis(key: str) -> str:
 
 def short(value: object) -> str:
     """The label of a value: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123, none → –."""
+    if value is pd.NA:
+        return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if math.isnan(value):  # a key that this trial does not have
@@ -51,8 +57,8 @@ def probability(value: float) -> str:
 def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
     """Round numbers for a logarithmic axis: decades, and as many between them as fit.
 
-    Where fewer than two round numbers lie in the range, its ends. One value is its own tick: on an
-    axis without a length all ticks would lie on each other.
+    Where fewer than two round numbers lie among the values, their ends. One value is its own tick:
+    on an axis without a length all ticks would lie on each other.
     """
     numbers = [float(value) for value in values]
     if min(numbers) == max(numbers):
@@ -65,16 +71,56 @@ def log_ticks(values: Iterable[float], max_count: int = 7) -> list[float]:
         finer = [tick for tick in finer if low <= tick <= high]
         if len(finer) <= max_count or not ticks:
             ticks = finer
-    return ticks if len(ticks) > 1 else sorted({min(numbers), max(numbers)})
+    low, high = min(numbers), max(numbers)
+    seen = [tick for tick in ticks if low <= tick <= high]  # others may be cut off
+    return ticks if len(seen) > 1 else [low, high]
 
 
-def tick_format(ticks: Iterable[float], kind: str = "s", least: int = 3) -> str:
-    """d3's format of an axis, with digits enough to tell its ticks apart; "s": 79248 → 79.2k."""
+def tick_format(ticks: Iterable[float], least: int = 3) -> str:
+    """d3's format of an axis, with digits enough to tell its ticks apart.
+
+    79248 → 79.2k, 0.25 → 0.25, 5e-7 → 5e-7: neither 2e+05 nor 250m.
+    """
     numbers = set(ticks)
+    large = max(numbers) >= 1000 and min(numbers) >= 1
+    least = least if large else max(least, len(str(int(max(numbers)))))
     digits = (
         n for n in range(least, 17) if len({f"{tick:.{n}g}" for tick in numbers}) == len(numbers)
     )
-    return f".{next(digits, 17)}~{kind}"
+    return f".{next(digits, 17)}~{'s' if large else 'g'}"
+
+
+def key_format(values: Iterable[float]) -> str:
+    """d3's format of an axis of a key: counts in full, 1,024 rather than 1.02k."""
+    numbers = set(values)
+    if all(value == int(value) for value in numbers) and max(numbers) < 100_000:
+        return ",d"
+    return tick_format(numbers, 4)
+
+
+SHARES = ("accuracy", "low", "high", "front_low", "front_high")
+"""The columns of a chart's frame that its axis of accuracy spans."""
+
+
+def accuracy_format(frame: pd.DataFrame) -> str:
+    """d3's format of an axis of shares in per cent, with decimals enough to tell its ticks apart.
+
+    There are fourteen ticks at most.
+    """
+    values = frame[[name for name in SHARES if name in frame]].astype(float)
+    percent = 100 * float(values.max().max() - values.min().min())
+    decimals = math.ceil(-math.log10(percent / 14)) if percent > 0 else 0
+    return f".{min(max(decimals, 1), 12)}~%"
+
+
+def accuracy_axis(frame: pd.DataFrame, title: str, **axis: Any) -> alt.Y:
+    """The vertical axis of a chart's column of accuracies."""
+    return alt.Y(
+        "accuracy:Q",
+        title=title,
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(format=accuracy_format(frame), **axis),
+    )
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, short, spread, tick_format
+from analysis.charts.labels import accuracy_axis, axis, key_format, short, spread
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
@@ -58,7 +58,9 @@ def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
         values = rows[key].nunique(dropna=False)
         if values > 1 and values * families <= FEW:
             label = rows[key].map(lambda value, key=key: f"{_name(key)} {short(value)}")
-            return layers + ", " + label if families > 1 else label
+            # a key of other families alone is not named: "low_rank" beside "tensor_train, d = 4"
+            named = layers.where(rows[key].isna(), layers + ", " + label)
+            return named if families > 1 else label
     return layers
 
 
@@ -77,9 +79,9 @@ def draw(frame: pd.DataFrame) -> Picture:
         "rank:Q",
         title=axis(key),
         scale=alt.Scale(type="log", **room) if log else alt.Scale(zero=False, **room),
-        axis=alt.Axis(grid=False, format=tick_format(ticks, "g", 4), values=ticks),
+        axis=alt.Axis(grid=False, format=key_format(ticks), values=ticks),
     )
-    y = alt.Y("accuracy:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~p"))
+    y = accuracy_axis(frame, name)
     data = alt.Chart(frame.drop(columns=["rank_key", "measure"])).encode(
         x=x,
         color=alt.Color("curve:N", scale=_scale(styles, "colour"), legend=None),
@@ -146,4 +148,4 @@ def _range(runs: pd.Series) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-CHART = Chart("Rank against accuracy", rank_accuracy, draw, caption)
+CHART = Chart("Rank or budget against accuracy", rank_accuracy, draw, caption)

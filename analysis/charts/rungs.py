@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
+from analysis.charts.labels import accuracy_axis
 from analysis.charts.metric_label import protocols
 from analysis.charts.selection import IS_SELECTED, SELECTION
 from analysis.study.matching_trials import matching_trials
@@ -67,12 +68,7 @@ def draw(frame: pd.DataFrame) -> Picture:
         for stopped, reached in zip(heads["stopped"], heads["reached"], strict=True)
     ]
     x = alt.X("at:Q", axis=None, scale=alt.Scale(domain=[0, len(heads)], nice=False))
-    y = alt.Y(
-        "accuracy:Q",
-        title=frame["measure"].iloc[0],
-        scale=alt.Scale(zero=False),
-        axis=alt.Axis(format=".3~p"),
-    )
+    y = accuracy_axis(frame, frame["measure"].iloc[0])
     marks = alt.Chart(frame.drop(columns=["measure", "best"])).encode(
         x=x,
         y=y,

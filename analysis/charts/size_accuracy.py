@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import log_ticks, probability, tick_format
+from analysis.charts.labels import accuracy_axis, log_ticks, probability, tick_format
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.selection import IS_PICKED_CONFIGURATION, PICKED_CONFIGURATION
 from analysis.study.best import contenders
@@ -99,15 +99,10 @@ def draw(frame: pd.DataFrame) -> Picture:
     x = alt.X(
         "size:Q",
         title=SIZES[frame["size_key"].iloc[0]],
-        scale=alt.Scale(type="log", nice=False, padding=26),
+        scale=alt.Scale(type="log", nice=False, padding=32),
         axis=alt.Axis(format=tick_format(ticks), values=ticks, grid=False),
     )
-    y = alt.Y(
-        "accuracy:Q",
-        title=frame["measure"].iloc[0],
-        scale=alt.Scale(zero=False),
-        axis=alt.Axis(format=".3~p"),
-    )
+    y = accuracy_axis(frame, frame["measure"].iloc[0])
     layers = [*_reference(data, x, y), *_front(data, x, y), *_points(data, x, y)]
     parameters = [PICKED_CONFIGURATION.param]
     return alt.layer(*layers, params=parameters, width=theme.WIDTH, height=theme.HEIGHT + 40)
