@@ -93,7 +93,13 @@ def _cost(
 ) -> Carried:
     blocks, cells, apart = [], [], []
     arms: dict[str, Arm] = {}
+    trials = gathered.runs.groupby("configuration")["trial_id"].agg(frozenset)
+    seen = set()
     for block in sorted(own.keys() & shared.keys()):
+        ran = tuple(trials.get(one[block].id) for one in (shared, own))
+        if ran in seen:  # a network that is written twice counts once
+            continue
+        seen.add(ran)
         pair = {chosen.id: gathered.arm("", chosen) for chosen in (shared[block], own[block])}
         shared_runs, own_runs = pair[shared[block].id].outcomes, pair[own[block].id].outcomes
         arms |= pair

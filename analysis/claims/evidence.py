@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
 from analysis.claims.choosing import Chosen, candidates, scheduler_chose
-from analysis.claims.matching import pair_architectures, tuned_columns
+from analysis.claims.matching import counted_once, pair_architectures, tuned_columns
 from analysis.study.best import allowed
 from analysis.study.configurations import configuration_ids, grid
 from analysis.study.confirmation import CHANGED, confirmed_study
@@ -118,7 +118,7 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
-    merged = runs.merge(facts, on="configuration")
+    merged = counted_once(runs.merge(facts, on="configuration"))
     return merged.assign(tuned=tuned).astype({"treated": bool})
 
 

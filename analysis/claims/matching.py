@@ -47,6 +47,19 @@ def numbered(rows: pd.DataFrame, without: Iterable[str]) -> pd.Series:
     return rows.groupby(by, dropna=False, sort=False).ngroup()
 
 
+def counted_once(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs without blocks that share a trial with an earlier one: a network written twice.
+
+    ``runs`` has ``block``, ``trial_id`` and ``alias``, as in ``grid``. Where it has ``family``, a
+    network that two families share counts for both.
+    """
+    if not runs["alias"].any():
+        return runs
+    by = [name for name in ("trial_id", "family") if name in runs]
+    again = runs["block"] > runs.groupby(by)["block"].transform("min")
+    return runs[~runs["block"].isin(runs.loc[again, "block"])]
+
+
 def pair_architectures(
     frame: pd.DataFrame, key: str, baseline: Any, treatment: Any, tuned: Iterable[str] = ()
 ) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.claims.choosing import columns
 from analysis.claims.claim import Claim, Verdict, p_words
-from analysis.claims.matching import numbered, tuned_columns
+from analysis.claims.matching import counted_once, numbered, tuned_columns
 from analysis.statistics.intervals import rounding_variance
 from analysis.statistics.trend import FITTED, Cells, Exponent, exponents
 from analysis.study.configurations import configuration_ids, grid
@@ -175,6 +175,7 @@ def fit_trend(study: Study, question: Trend) -> Trended:
         size=np.log(runs[against].astype("float64")),
         level=np.log(runs[key].astype("float64")),
     )
+    runs = counted_once(runs)
     if scaled not in runs:
         return _fitted(runs)
     scaling = runs[scaled].astype("float64").fillna(0.0)

@@ -1,0 +1,77 @@
+"""A network that a space writes in two ways is one network in every claim."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from analysis.claims.answers import answers_to
+from analysis.record.rows import Alias, AnyRow
+from analysis.study.study import Study, load_study
+from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.question import Carry, Contrast, Question, Trend
+from search_spaces.grammar.space import SearchSpace
+from search_spaces.grammar.space_json import space_json
+from tests.ledger import ended_trial, write_ledger
+from tune_app.command.options import RunOptions
+from tune_app.planning.plan import Plan, make_plan
+from tune_app.planning.second_stage import as_plan, second_stage
+
+FIXED = {"dataset": "digits", "width": 8, "epochs": 2, "layer": "low_rank"}
+TWICE = Key(Choice((2, 4, 100, 200)))
+"""Divisors of which two leave rank 1, and so one network: three in all."""
+DECAYS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+
+
+def finished(question: Question, folder: Path, **keys: Key) -> Study:
+    """Both stages of a study of three networks, one of them written twice, without any effect."""
+    space = SearchSpace(
+        name="twice", question="", source="", fixed=FIXED, seeds=2, questions=(question,),
+        keys={"rank_divisor": TWICE, **keys},
+    )  # fmt: skip
+    plan = make_plan(RunOptions(space="twice", estimating_seeds=3), space)
+    assert plan.duplicates
+    choosing = _rows(plan)
+    study = _written(folder / "choosing", choosing, space)
+    stage = as_plan(plan, second_stage(plan, study))
+    return _written(folder / "both", choosing + _rows(stage), space)
+
+
+def _rows(plan: Plan) -> list[AnyRow]:
+    rng = np.random.default_rng(0)
+    accuracies = [
+        0.9 + 0.02 * (one.config.weight_decay == 1e-3) + 0.002 * rng.normal() for one in plan.trials
+    ]
+    ended = zip(plan.trials, accuracies, strict=True)
+    rows = [row for one, accuracy in ended for row in ended_trial(one, accuracy, epochs=2)]
+    return rows + [Alias(one.config, one.same_as) for one in plan.duplicates]
+
+
+def _written(folder: Path, rows: list[AnyRow], space: SearchSpace) -> Study:
+    study = write_ledger(folder, *rows)
+    (study / "study.json").write_text(json.dumps({"space": space_json(space)}), encoding="utf-8")
+    return load_study(study)
+
+
+def test_a_contrast_counts_a_network_that_is_written_twice_once(tmp_path: Path) -> None:
+    question = Contrast("learning_rate", 0.1, 0.2)
+    study = finished(question, tmp_path, learning_rate=Key(Choice((0.1, 0.2))))
+    assert "n = 12 runs of 3 architectures" in answers_to(study, question)[0].words
+
+
+def test_a_trend_counts_a_network_that_is_written_twice_once(tmp_path: Path) -> None:
+    question = Trend("weight_decay")
+    study = finished(question, tmp_path, weight_decay=Key(Choice(DECAYS), role="carried"))
+    assert "n = 33 runs" in answers_to(study, question)[0].words
+
+
+def test_a_carry_counts_a_network_that_is_written_twice_once(tmp_path: Path) -> None:
+    question = Carry("weight_decay", "learning_rate")
+    study = finished(
+        question, tmp_path,
+        weight_decay=Key(Choice((1e-4, 1e-3, 1e-2)), role="carried"),
+        learning_rate=Key(Choice((0.1, 0.2))),
+    )  # fmt: skip
+    words = " ".join(claim.words for claim in answers_to(study, question))
+    assert "of 3 architectures" in words
