@@ -24,7 +24,7 @@ from trainables.config.checkpoint_place import (
     damage,
     study_checkpoints,
 )
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder
 
 Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
 MaxParameters = Annotated[
@@ -89,7 +89,7 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tupl
 
 def _copy_furthest(system: Any, folder: str, to: Path) -> tuple[CheckpointName, list[str]]:
     """The trial's latest checkpoint whose copy is whole, and why later ones are not."""
-    entries = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    entries = list_folder(system, folder)
     candidates = [(CheckpointName.parse(entry.base_name), entry.path) for entry in entries]
     complete = [
         (name, path)

@@ -16,7 +16,7 @@ from trainables.config.checkpoint_place import STATE, CheckpointName, study_chec
 from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
-from trainables.files.filesystem import filesystem
+from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.networks.build import build_network
@@ -30,6 +30,9 @@ from trainables.training.checkpoints.checkpoint import (
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
 MAX_LISTED = 5
+
+ANSWER_SECONDS = 15.0
+"""For how long a storage that is away is asked where someone waits at a terminal."""
 
 SIZES_ASKED = ("rank", "rank_scale", "rank_divisor", "parameters", "compression")
 """Keys of the network that was compressed; of what it became, the ranks are known."""
@@ -162,11 +165,10 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
         return _compressed(study, trial_id)
     if not trial_id:
         trial_id = _only_trial(study, storage)
-    store = CheckpointStore(storage, trial_id)
-    names = store.names()
+    names = CheckpointStore(storage, trial_id, retry_seconds=ANSWER_SECONDS).names()
     if not names:
         raise TrialError(_unknown(study, storage, trial_id))
-    damaged: list[str] = []
+    store, damaged = CheckpointStore(storage, trial_id), list[str]()
     for name in names:
         try:
             return dataclasses.replace(_open(store, name), damaged=tuple(damaged))
@@ -274,6 +276,6 @@ def _unknown(study: Path, storage: str, trial_id: str) -> str:
 
 def _trials(storage: str) -> list[str]:
     system, root = filesystem(storage)
-    infos = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    infos = list_folder(system, root)
     folders = (info.base_name for info in infos if info.type == fs.FileType.Directory)
     return sorted(name for name in folders if name[:1] != ".")

@@ -45,3 +45,16 @@ def join(place: str, *names: str) -> str:
         return "/".join([place.rstrip("/"), *names])
     base, mark, query = place.partition("?")
     return "/".join([base.rstrip("/"), *map(quote, names)]) + mark + query
+
+
+def named_place(storage: str) -> str:
+    """The name of a storage for the terminal: without secrets and without options."""
+    return without_secrets(storage).partition("?")[0]
+
+
+def without_secrets(text: str) -> str:
+    """The text without ``key:secret@`` in its URIs, for the study's files.
+
+    Later readers of the storage take both from the environment (AWS_ACCESS_KEY_ID, …).
+    """
+    return re.sub(r"(?<=://)[^/@\s\"']*@", "", text)

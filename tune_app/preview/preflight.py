@@ -32,7 +32,7 @@ from trainables.data.sources import (
     misfit,
 )
 from trainables.files.filesystem import NotStoredError
-from trainables.files.storage import is_uri
+from trainables.files.storage import is_uri, named_place, without_secrets
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import told_if_slow
@@ -47,13 +47,7 @@ from tune_app.planning.plan import Plan
 from tune_app.preview.forecast import forecast
 from tune_app.preview.ways_in import ways_in
 from tune_app.record.paths import study_paths
-from tune_app.record.storage import (
-    StorageFolder,
-    is_busy,
-    named_place,
-    plain_reason,
-    without_secrets,
-)
+from tune_app.record.storage import StorageFolder, is_busy, plain_reason
 
 WAITING = "waiting for the storage %s"
 

@@ -15,10 +15,11 @@ import msgspec
 import psutil
 
 from trainables.files.filesystem import NotStoredError
+from trainables.files.storage import without_secrets
 from trainables.files.study_folder import LEASE
 from trainables.text.moment import format_moment
 from tune_app.command.output import LOG
-from tune_app.record.storage import ANSWER_SECONDS, StorageFolder, without_secrets
+from tune_app.record.storage import ANSWER_SECONDS, StorageFolder
 
 RENEW_SECONDS = 2.0
 STORAGE_RENEW_SECONDS = 5.0

@@ -143,16 +143,3 @@ def plain_reason(reason: str) -> str:
     if is_busy(reason):
         return f"it is overloaded or down, and refuses requests, if not all of them: {reason}"
     return reason
-
-
-def named_place(storage: str) -> str:
-    """The name of a storage for the terminal: without secrets and without options."""
-    return without_secrets(storage).partition("?")[0]
-
-
-def without_secrets(text: str) -> str:
-    """The text without ``key:secret@`` in its URIs, for the study's files.
-
-    Later readers of the storage take both from the environment (AWS_ACCESS_KEY_ID, …).
-    """
-    return re.sub(r"(?<=://)[^/@\s\"']*@", "", text)

@@ -13,14 +13,14 @@ from typing import NoReturn, Protocol
 from analysis.record.rows import Ended, Epoch, Planned
 from search_spaces.grammar.key import Key
 from trainables.compiled.switch import TORCH, is_torch_alone
-from trainables.files.storage import is_uri
+from trainables.files.storage import is_uri, named_place
 from trainables.training.checkpoints.time_limit import NoAnswerError
 from trainables.training.job import LEAVE_FILE, STOP_FILE
 from tune_app.command.output import LOG
 from tune_app.deciding.dispatcher import Dispatcher
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
-from tune_app.record.storage import StorageFolder, named_place, plain_reason
+from tune_app.record.storage import StorageFolder, plain_reason
 from tune_app.session.disk_space import DiskSpace
 from tune_app.session.progress_display import ProgressDisplay
 from tune_app.session.signal_handler import GRACE_SECONDS, SignalHandler

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from trainables.files.storage import named_place
 from trainables.text.duration import format_duration
 from tune_app.command.output import LOG
-from tune_app.record.storage import named_place, plain_reason
+from tune_app.record.storage import plain_reason
 
 TOLD_AFTER_SECONDS = 10.0
 

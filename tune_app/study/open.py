@@ -8,6 +8,7 @@ import time
 from functools import partial
 
 from analysis.record.rows import AnyRow, Run
+from trainables.files.storage import without_secrets
 from trainables.text.count import plural
 from tune_app.command.output import LOG
 from tune_app.deciding.halt import Halt
@@ -17,7 +18,6 @@ from tune_app.preview.forecast import checkpoint_bytes
 from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.record_copy import RecordCopy
-from tune_app.record.storage import without_secrets
 from tune_app.session.disk_space import DiskSpace
 from tune_app.study.prepare import PreparedStudy
 from tune_app.study.resume import entry_rows, missing_ends, to_run_again

@@ -80,9 +80,9 @@ def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
 
     Where the storage is away they stay until the next run ends.
     """
-    system, root = filesystem(storage)
     removed = 0
     with contextlib.suppress(OSError):
+        system, root = within(ANSWER_SECONDS, partial(filesystem, storage))
         infos = within(ANSWER_SECONDS, lambda: list_folder(system, root))
         for trial_id in {info.base_name for info in infos}.intersection(trial_ids):
             within(ANSWER_SECONDS, partial(system.delete_dir, f"{root}/{trial_id}"))

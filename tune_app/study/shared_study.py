@@ -13,7 +13,7 @@ import msgspec
 
 from analysis.record.rows import AnyRow, Opened
 from search_spaces.grammar.space import SearchSpace
-from trainables.files.storage import join
+from trainables.files.storage import join, named_place, without_secrets
 from trainables.files.whole_file import write_whole
 from tune_app.command.errors import StorageUnusableError, UsageError
 from tune_app.command.options import RunOptions
@@ -23,7 +23,7 @@ from tune_app.preview.preflight import WAITING, storage_problem
 from tune_app.record.lease import Lease, LeaseHeldError
 from tune_app.record.paths import StudyPaths, free_aside, study_paths, until_now
 from tune_app.record.shared_record import RECORD, SharedRecord, SharedRecordError, shared_part
-from tune_app.record.storage import StorageFolder, named_place, without_secrets
+from tune_app.record.storage import StorageFolder
 from tune_app.record.study_document import StudyName, opening_rows, stored_name
 from tune_app.record.study_index import IndexEntry, StudyIndex
 from tune_app.study.storage_owner import has_owner, write_owner

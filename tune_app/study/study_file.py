@@ -16,10 +16,10 @@ from typing import Any
 from search_spaces.grammar.space_json import space_json
 from trainables.compiled.switch import SWITCH
 from trainables.config.installation import CHECKOUT
+from trainables.files.storage import without_secrets
 from trainables.files.whole_file import write_whole
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, plan_tables
-from tune_app.record.storage import without_secrets
 from tune_app.record.study_document import StudyName
 
 PACKAGES = (

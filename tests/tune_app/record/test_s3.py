@@ -18,12 +18,11 @@ from analysis.record.rows import Epoch
 from tests.tune_app.study.planted import PAYLOADS, plant_in_checkpoint
 from tests.tune_app.workload import plan_of, planned, space
 from trainables.files.filesystem import filesystem
-from trainables.files.storage import join
+from trainables.files.storage import join, without_secrets
 from trainables.training.checkpoints.checkpoint import read_checkpoint
 from tune_app.command.options import KEPT_WHEN_FINISHED, RunOptions
 from tune_app.engine.runner_config import RunnerConfig
 from tune_app.preview.preflight import storage_problems
-from tune_app.record.storage import without_secrets
 from tune_app.study.retention import remove_checkpoints
 from tune_app.study.run_study import run_study
 

@@ -32,7 +32,7 @@ from trainables.files.filesystem import (
     list_folder,
     make_folder,
 )
-from trainables.files.storage import is_uri
+from trainables.files.storage import is_uri, named_place
 from trainables.training.checkpoints.checkpoint import checkpoint_files
 from trainables.training.checkpoints.time_limit import NoAnswerError, within
 from trainables.training.job import LEAVE_FILE, STOP_FILE
@@ -65,6 +65,9 @@ class CheckpointStore:
     share, which may hang) gets a copy of a local checkpoint, its state file last: a copy that was
     cut off lacks that file and is ignored.
     ``problem`` is the last error of a call that is being repeated; "" once the storage answers.
+
+    Raises:
+        StorageError: where a storage that must be asked for its region does not tell it.
     """
 
     problem = ""
@@ -78,7 +81,10 @@ class CheckpointStore:
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._retry_seconds = retry_seconds
-        system, root = filesystem(storage)
+        self._folder = f"{named_place(storage)}/{trial_id}"
+        # a URI without a region has it asked from the network
+        opened = partial(filesystem, storage)
+        system, root = self._retry(opened) if is_uri(storage) else opened()
         self._is_mounted = is_shared and not is_uri(storage)
         self._remote: Any = system if is_uri(storage) or is_shared else None
         self._root = root

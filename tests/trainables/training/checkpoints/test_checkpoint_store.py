@@ -1,6 +1,9 @@
 """Checkpoints on a disk and behind a URI, through one interface."""
 
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -118,6 +121,23 @@ def test_a_page_that_answers_every_question_is_no_storage(bucket):
         pass
     bucket.fault = ""
     assert store.names() == [CheckpointName(1, 0, 0)]
+
+
+@pytest.mark.seconds
+def test_a_bucket_whose_region_no_network_tells_is_asked_for_again():
+    """Of a URI without a region, which a worker that starts in an outage cannot open."""
+    alone = ["unshare", "--net"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False).returncode:
+        pytest.skip("no network namespaces here")
+    ask = (
+        "from trainables.training.checkpoints.checkpoint_store import *\n"
+        "try: CheckpointStore('s3://key:secret@bucket/x', 'trial', retry_seconds=1.0)\n"
+        "except StorageError as problem: print(problem)"
+    )
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.startswith("the storage s3://bucket/x/trial refused for "), done.stdout
 
 
 def test_a_storage_that_never_answers_is_an_error_too(tmp_path):
