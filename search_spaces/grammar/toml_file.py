@@ -28,10 +28,14 @@ _MISSING = object()
 
 
 class SpaceError(ValueError):
-    """There is no such space, or its file is wrong; ``problems`` lists everything."""
+    """There is no such space, or its file is wrong; ``problems`` lists everything.
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    ``document`` is the file as it was read, empty where it could not be.
+    """
+
+    def __init__(self, problems: Iterable[str], document: Mapping[str, Any] | None = None) -> None:
         self.problems = tuple(problems)
+        self.document = document or {}
         super().__init__("\n".join(self.problems))
 
 
@@ -57,7 +61,7 @@ def read_space(path: Path) -> SearchSpace:
     reader = _Reader()
     space = reader.space(document, default_name=path.stem)
     if space is None:
-        raise SpaceError([f"{path}: {problem}" for problem in reader.problems])
+        raise SpaceError([f"{path}: {problem}" for problem in reader.problems], document)
     return space
 
 

@@ -12,8 +12,6 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from search_spaces.grammar.folder_name import is_folder_name
-from search_spaces.grammar.toml_file import SpaceError
-from search_spaces.registry import get_space
 from trainables.commands.settings import options_as_keys
 from trainables.config.installation import command_line
 from trainables.config.train_config import default_keys, unknown_key
@@ -24,6 +22,7 @@ from tune_app.command.idle_options import flag, idle_options
 from tune_app.command.option_parsers import ParseError
 from tune_app.command.options import RunOptions
 from tune_app.command.programs import PROGRAMS
+from tune_app.command.space_problems import space_problems
 from tune_app.command.typed_words import TypedWords
 
 PROGRAM = "run_tune.py"
@@ -145,7 +144,7 @@ def _command(
         unknown = {*_set_keys(given)} - default_keys().keys() - mistaken.keys()
         problems += map(unknown_key, sorted(unknown))
         if space or not any(problem.startswith("--space ") for problem in problems):
-            problems += _space_problems(space)
+            problems += space_problems(space, search, scheduler)
     if problems:
         raise UsageError(problems)
     return _options(given, command=shlex.join([PROGRAM, *context.obj.words]))
@@ -228,13 +227,3 @@ def _uris_for_folders(given: dict[str, Any]) -> Iterable[str]:
             if path is not None and is_shortened_uri(str(path)):
                 uri = str(path).replace(":/", "://", 1)
                 yield f"{flag(key)} {uri}: {advice}"
-
-
-def _space_problems(space: str | None) -> Iterable[str]:
-    if not space:
-        return ["--space is missing: a space's name or a .toml file; --list-spaces prints them"]
-    try:
-        get_space(space)
-    except SpaceError as error:
-        return error.problems
-    return []

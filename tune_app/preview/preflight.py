@@ -36,6 +36,7 @@ from trainables.files.storage import is_uri, named_place, without_secrets
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.output import told_if_slow
+from tune_app.command.space_problems import space_problems
 from tune_app.machine.cluster_address import address_problem, loopback_problem
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.process_limits import limit_problems
@@ -77,10 +78,11 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
 
 
 def problems_without_a_plan(options: RunOptions) -> list[str]:
-    """Problems that show without a plan: of the options' keys and images, folders and machine."""
+    """Problems that show without a plan: of space, keys and images, folders and machine."""
     dataset = options.dataset or next(iter(options.settings.get("dataset", ())), None)
     keys = with_present_names(options.settings).keys() - default_keys().keys()
-    problems = [*map(unknown_key, sorted(keys))]
+    problems = space_problems(options.space, options.search, options.scheduler)
+    problems += map(unknown_key, sorted(keys))
     try:
         if isinstance(dataset, str):
             count_dataset(data_request({"dataset": dataset}, options))
