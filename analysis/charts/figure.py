@@ -13,6 +13,7 @@ from analysis.charts import theme
 from analysis.charts.chart import Chart, FigureError, Picture
 from analysis.charts.pictures import SCALE, VEGA_LITE
 from analysis.charts.registry import CHARTS
+from trainables.files.whole_file import write_whole
 from trainables.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ def save(picture: Picture | dict[str, Any], path: Path) -> Path:
     spec = picture if isinstance(picture, dict) else picture.to_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
     if wanted == "png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE))
+        write_whole(path, vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE))
     elif wanted == "pdf":
-        path.write_bytes(vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE))
+        write_whole(path, vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE))
     else:
-        path.write_text(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE), encoding="utf-8")
+        write_whole(path, vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE))
     return path

@@ -18,6 +18,7 @@ from typing import IO, Any
 import vl_convert
 
 from trainables.config.installation import child_environment
+from trainables.files.whole_file import write_whole
 
 VEGA_LITE = "6.4"
 """Altair's version, repeated here: importing Altair takes longer than starting the engine."""
@@ -84,8 +85,8 @@ def write_pictures(lines: IO[str]) -> int:
 
 def _write(spec: dict[str, Any], stem: Path) -> None:
     svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    stem.with_suffix(".svg").write_text(svg, encoding="utf-8")
-    stem.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+    write_whole(stem.with_suffix(".svg"), svg)
+    write_whole(stem.with_suffix(".png"), vl_convert.svg_to_png(svg, scale=SCALE))
 
 
 if __name__ == "__main__":

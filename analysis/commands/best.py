@@ -25,6 +25,7 @@ from trainables.config.checkpoint_place import (
     study_checkpoints,
 )
 from trainables.files.filesystem import filesystem, list_folder
+from trainables.files.whole_file import write_whole
 
 Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
 MaxParameters = Annotated[
@@ -83,7 +84,7 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tupl
         accuracy = f"the accuracy is that of epoch {trial['epochs_run']:.0f}"
         notes.append(f"{name} is a checkpoint of epoch {name.epoch}; {accuracy}")
     config = json.dumps(trial_config(trial), indent=2)
-    (to / "config.json").write_text(config + "\n", encoding="utf-8")
+    write_whole(to / "config.json", config + "\n")
     return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})", notes
 
 

@@ -16,7 +16,7 @@ from tests.zoo.test_image_depths import JPEG_2000
 from trainables.data.augment import Augmenter
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.device_data import copy_to_device
-from trainables.data.reading.image_file import open_rgb
+from trainables.data.reading.image_file import UnreadableImage, open_rgb
 from trainables.data.reading.pillow_misreads import CODESTREAM
 from trainables.data.reading.preprocess_code import RESIZE_CODE, preprocess_code
 from trainables.data.reading.resize import RESIZES
@@ -89,6 +89,24 @@ def test_the_code_of_a_data_set_gives_the_batch_that_training_takes(
     for row, name in enumerate(("dog/2.png", "größe/1.png")):
         made = module["preprocess"](tmp_path / "images" / name)[0]
         np.testing.assert_allclose(made, batch[row], atol=1e-5)
+
+
+def test_a_damaged_chunk_is_refused_as_by_training(tmp_path: Path) -> None:
+    """Pillow decodes a PNG without a look at the checksums that say so."""
+    path = written(tmp_path, "grey")
+    content = path.read_bytes()
+    at = content.index(b"IDAT")
+    length = int.from_bytes(content[at - 4 : at])
+    damaged = bytearray(content)
+    damaged[at + 4 + length] ^= 1  # the checksum
+    path.write_bytes(damaged)
+    module: dict = {}
+    exec(preprocess_code(24, "crop", MEAN, STD), module)
+    assert Image.open(path).convert("RGB").size == NOISE.shape[1::-1]
+    with pytest.raises(UnreadableImage, match="checksum"):
+        open_rgb(path)
+    with pytest.raises(ValueError, match=r"image\.png: .*checksum"):
+        module["preprocess"](path)
 
 
 def tga(fourth_byte_is_alpha: bool) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from trainables.commands.arguments import DataDir, StudyFolder, Trial, print_notes, refuse_unread
+from trainables.files.whole_file import whole_files
 from trainables.text.table import lay_out
 
 Batch = Annotated[
@@ -69,7 +70,13 @@ def export(
         write_files,
     )
     from trainables.exporting.export import export as make
-    from trainables.exporting.export_card import make_card, store_card
+    from trainables.exporting.export_card import (
+        CARD,
+        files_of_another_export,
+        make_card,
+        store_card,
+        write_card,
+    )
     from trainables.exporting.onnx_file import check_packages, write_onnx_files
 
     if not math.isfinite(seconds):
@@ -93,20 +100,25 @@ def export(
         seconds=seconds,
     )
     folder = (out or study / "exports" / trained.trial_id).absolute()
-    files = write_files(folder, exported, images)
-    description = describe(exported, trained.size)
-    if onnx or int8:
-        description["onnx"] = write_onnx_files(
-            folder,
-            exported.chosen.module,
-            images,
-            training_images(trained.config, data, at_once) if int8 else None,
-            lambda: held_out_batches(trained.config, data, batch=-(-at_once // 2)),
-            tolerance=TOLERANCE,
-        )
-        files |= {name: row["bytes"] for name, row in description["onnx"].items()}
-    card = make_card(trained, data, description, files)
-    store_card(folder, study, card)
+    with whole_files(folder, last=CARD) as drafts:
+        files = write_files(drafts, exported, images)
+        description = describe(exported, trained.size)
+        if onnx or int8:
+            description["onnx"] = write_onnx_files(
+                drafts,
+                exported.chosen.module,
+                images,
+                training_images(trained.config, data, at_once) if int8 else None,
+                lambda: held_out_batches(trained.config, data, batch=-(-at_once // 2)),
+                tolerance=TOLERANCE,
+            )
+            files |= {name: row["bytes"] for name, row in description["onnx"].items()}
+        card = make_card(trained, data, description, files)
+        write_card(drafts / CARD, card)
+        left_over = files_of_another_export(folder, card)
+    for path in left_over:
+        path.unlink(missing_ok=True)
+    store_card(study, card)
     print(json.dumps(card, indent=1) if as_json else _report(card, folder))
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import humanize
 import typer
 
+from trainables.commands.out_folder import check_room, go_on
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
 from trainables.compiled.switch import use_torch_alone
-from trainables.config.checkpoint_place import expected_bytes
 from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -131,31 +128,14 @@ def train(
     trainer = Trainer(config, data, device=chosen, threads=threads)
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)
-    _check_room(folder, config, trainer.size.parameters)
+    check_room(folder, config, trainer.size.parameters)
     if (folder / TRAINED_ALONE).is_dir():
-        trainer.load(folder / TRAINED_ALONE)
+        go_on(trainer, folder / TRAINED_ALONE)
     print(_headline(trainer))
     code = _run(trainer, folder / TRAINED_ALONE)
     if code == 0:
         print(f"export it: {_export_command(folder, data_dir or download)}")
     raise typer.Exit(code)
-
-
-def _check_room(folder: Path, config: TrainConfig, parameters: int) -> None:
-    """Refuses a folder that the checkpoint does not fit into, now and not once it has trained.
-
-    Raises:
-        OSError: nothing can be written there.
-        ValueError: the disk has less room than a checkpoint takes.
-    """
-    tempfile.TemporaryFile(dir=folder).close()
-    needed = expected_bytes(parameters, config.optimizer, config.epochs)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ValueError(
-            f"{folder} has room for {humanize.naturalsize(free)}, and the checkpoint takes "
-            f"{humanize.naturalsize(needed)}: make room, or name another folder with --out"
-        )
 
 
 def _unused_options(request: DataRequest) -> list[str]:

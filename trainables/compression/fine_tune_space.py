@@ -9,6 +9,7 @@ from pathlib import Path
 from trainables.architectures.architecture import Architecture
 from trainables.compression.trained import Trained
 from trainables.config.starting_point import StartingPoint
+from trainables.files.whole_file import write_whole
 
 FILE = "fine_tune.toml"
 SHARE = 3  # fine-tuning takes a third of the trial's epochs
@@ -36,7 +37,8 @@ def write_space(start: StartingPoint, trained: Trained) -> Path:
     }
     rates = [round(config.learning_rate * share, 10) for share in RATES]
     path = start.folder / FILE
-    path.write_text(
+    write_whole(
+        path,
         _SPACE.format(
             question=json.dumps(
                 f"How much accuracy does fine-tuning restore to {start.architecture['layer']}, "
@@ -49,7 +51,6 @@ def write_space(start: StartingPoint, trained: Trained) -> Path:
             high=config.learning_rate,
             rates=json.dumps(rates),
         ),
-        encoding="utf-8",
     )
     return path
 

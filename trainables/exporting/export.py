@@ -130,9 +130,8 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
 
     Raises:
         ExportError: when the program that is read back has other outputs than the one in memory.
-        OSError: when the disk takes a file not whole; what was there before stays.
+        OSError: when the disk takes a file not whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # torch takes channels_last weights for incomplete, but saves them correctly
         warnings.filterwarnings("ignore", "No complete tensor found", UserWarning)
@@ -148,11 +147,7 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
     if (
         difference := _difference(reloaded, images, _run(exported.chosen.module, images))
     ) > TOLERANCE:
-        for name in (PROGRAM, WEIGHTS):
-            (folder / name).unlink()
-        raise ExportError(
-            f"the program, read back, is off by {difference:.2g}: its files were removed"
-        )
+        raise ExportError(f"the program, read back, is off by {difference:.2g}")
     return {name: (folder / name).stat().st_size for name in (PROGRAM, WEIGHTS)}
 
 

@@ -66,14 +66,32 @@ def make_card(
     }
 
 
-def store_card(folder: Path, study: Path, card: dict[str, Any]) -> list[Path]:
-    """Writes the card to its three places, except to a remote storage (``s3://…``)."""
-    targets = [folder / CARD, study / LATENCY / f"{card['trial_id']}.json"]
+def store_card(study: Path, card: dict[str, Any]) -> list[Path]:
+    """Writes the card into the study, and beside its checkpoints unless these are remote."""
+    targets = [study / LATENCY / f"{card['trial_id']}.json"]
     storage = find_storage(study)
     if not is_uri(storage):
         targets.append(Path(storage).expanduser() / card["trial_id"] / BESIDE_CHECKPOINTS)
-    text = json.dumps(card, indent=1) + "\n"
     for target in targets:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, text)
+        write_card(target, card)
     return targets
+
+
+def files_of_another_export(folder: Path, card: dict[str, Any]) -> list[Path]:
+    """The files of an export of another state that lies in ``folder``, if ``card`` lacks them.
+
+    An ONNX file of the network before would lie beside the card of this one.
+    """
+    try:
+        before = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if all(before[key] == card[key] for key in ("trial_id", "epochs_done")):
+            return []
+        return [folder / Path(name).name for name in before["files"] if name not in card["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Writes the card as JSON."""
+    write_whole(path, json.dumps(card, indent=1) + "\n")

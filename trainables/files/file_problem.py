@@ -11,6 +11,7 @@ REMEDIES = {
     errno.EROFS: "name a place that can be written, or copy the folder to one",
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
+    errno.EFBIG: "raise the shell's limit of a file's size (ulimit -f), or name another disk",
     errno.ENAMETOOLONG: "give it a shorter name",
     errno.ELOOP: "the link leads to itself",
 }

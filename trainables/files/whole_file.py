@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,27 @@ def whole_file(path: Path, *, stem: str = "", durable: bool = False) -> Iterator
         draft.unlink(missing_ok=True)
         name_file(problem, path, draft)
         raise
+
+
+@contextlib.contextmanager
+def whole_files(folder: Path, *, last: str) -> Iterator[Path]:
+    """Yields a folder to write files to, which replace those in ``folder`` at the end, together.
+
+    An exception leaves ``folder`` as it was, and an OSError names the file in it. The file ``last``
+    is moved after all others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drafts = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    try:
+        yield drafts
+        for draft in sorted(drafts.iterdir(), key=lambda draft: draft.name == last):
+            draft.replace(folder / draft.name)
+    except OSError as problem:
+        if problem.filename and Path(problem.filename).parent == drafts:
+            problem.filename = str(folder / Path(problem.filename).name)
+        raise
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def name_file(problem: BaseException, name: object, draft: Path | None = None) -> None:

@@ -191,3 +191,12 @@ def test_a_folder_that_cannot_be_written_is_told_before_it_trains(tmp_path, caps
     captured = capsys.readouterr()
     assert "Not a directory" in captured.err
     assert "epoch" not in captured.out
+
+
+def test_a_folder_with_another_trial_is_told_with_what_to_do(tmp_path, capsys):
+    words = ["--out", str(tmp_path), "--threads", "1"]
+    assert main(["train", *settings(), *words]) == 0
+    assert main(["train", *settings(width=5), *words]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/checkpoint is of trial" in told
+    assert told.endswith("; name another folder with --out, or remove that one to begin anew\n")

@@ -1,6 +1,8 @@
 """``python -m trainables compress`` and ``export``, in this process."""
 
 import json
+import re
+import resource
 import shutil
 
 import pytest
@@ -138,3 +140,53 @@ def test_a_damaged_checkpoint_is_told_where_an_earlier_one_is_used(tmp_path, dig
     output = capsys.readouterr()
     assert output.err == f"note: {told}\n"
     assert json.loads(output.out)["notes"] == [told]
+
+
+@pytest.mark.parametrize(("size", "name"), [(20_000, "model.pt2"), (None, "model.onnx")])
+def test_a_disk_that_fills_leaves_the_export_of_before(study, tmp_path, capsys, size, name):
+    """One of several files that cannot be written leaves the others as they were, too."""
+    words = ["export", *map(str, study), "--out", str(tmp_path), "--seconds", "0.01"]
+    assert main(words) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(before) == {"model.pt2", "model.safetensors", "card.json"}
+    if size is None:  # the program fits, what is written after it does not
+        (tmp_path / name).mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size or limits[0], limits[1]))  # bytes of a file
+    try:
+        assert main([*words, "--batch", "2", "--onnx"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.fullmatch(rf"error: {tmp_path}/{re.escape(name)}: .*\n", capsys.readouterr().err)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert sum(path.is_dir() for path in tmp_path.iterdir()) == (size is None)
+
+
+def test_an_export_of_another_trial_leaves_no_file_of_the_one_before(study, tmp_path, capsys):
+    """Its ONNX file would lie beside the other's card."""
+    words = ["export", *map(str, study), "--out", str(tmp_path), "--seconds", "0.01"]
+    assert main([*words, "--onnx"]) == 0
+    assert main(words) == 0
+    assert (tmp_path / "model.onnx").exists()  # of the same network
+    card = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(
+        json.dumps({**card, "trial_id": "another", "files": {**card["files"], "model.onnx": 9}})
+    )
+    (tmp_path / "mine.txt").write_text("stays")
+    assert main(words) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("card.json", "mine.txt", "model.pt2", "model.safetensors")
+    ]
+
+
+def test_a_disk_that_fills_is_told_by_compress_with_its_folder(study, tmp_path, capsys):
+    words = ["--layer", "cp", "--rank", "3", "--out", str(tmp_path)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))  # bytes a file may have
+    try:
+        assert main(["compress", *study, *words]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {tmp_path}: File too large; raise the shell's limit of a file")
+    assert [*tmp_path.iterdir()] == []

@@ -43,6 +43,11 @@ def preprocess(path):
     Of 16-bit colours Pillow keeps the high byte, at most one level of 255 off what training read.
     A file that training refused, or that Pillow alone reads as another picture, is a ValueError.
     """
+    with Image.open(path, formats=FORMATS) as image:
+        try:
+            image.verify()  # reads the checksums of a PNG, which decoding passes over
+        except Exception as problem:
+            raise ValueError(f"{{path}}: {{problem}}") from problem
     image = Image.open(path, formats=FORMATS)
     if reason := why_other(image, path):
         raise ValueError(f"{{path}}: {{reason}}; convert it to 8 bits a channel, as a PNG")

@@ -15,7 +15,7 @@ from torch import Tensor
 from trainables.config.checkpoint_place import STATE, damage
 from trainables.data.dataset import Dataset
 from trainables.files.sealed import file_digest, seal
-from trainables.files.whole_file import rename_durably, whole_file
+from trainables.files.whole_file import name_file, rename_durably, whole_file
 
 FORMAT = 1
 """Raised when an older reader would misread what is written."""
@@ -44,6 +44,9 @@ def write_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, 
         digest = file_digest(draft)
         file = f"tensors-{digest[:12]}.safetensors"
         rename_durably(draft, folder / file)
+    except OSError as problem:
+        name_file(problem, folder, draft)
+        raise
     finally:
         draft.unlink(missing_ok=True)
     state = seal({"format": FORMAT, **state, "tensors": file, "tensors_blake2b": digest})
