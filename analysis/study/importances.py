@@ -29,37 +29,45 @@ def importances(trials: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.Da
 
     The shares are in [0, 1] and sum to 1. Only finished trials are used (``n`` of them, at most
     ``MOST``, a fixed sample). With fewer than ``ENOUGH``, or no key that varies, there are no rows.
-    Where a key exists for some trials only, its absence counts as a value below all others.
+    A key that exists for some trials only is that of those alone: see ``_filled``.
     """
     finished = trials[(trials["status"] == TrialStatus.FINISHED) & trials[metric].notna()]
     if len(finished) > MOST:
         finished = finished.sample(MOST, random_state=0)
-    varied = [
-        name for name in keys if name in finished and finished[name].nunique(dropna=False) > 1
-    ]
+    varied = [name for name in keys if name in finished and finished[name].nunique() > 1]
     if len(finished) < ENOUGH or not varied or finished[metric].nunique() < 2:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    codes = pd.DataFrame({name: _ordered(finished[name]) for name in varied})
+    codes = pd.DataFrame({name: _ordered(_filled(finished[name])) for name in varied})
     results = finished[metric].to_numpy(dtype=float)
     shares = _fanova(codes, results) if len(varied) > 1 else {varied[0]: 1.0}  # the only one
-    rows = [
-        (name, shares[name], int(finished[name].nunique(dropna=False)), len(finished))
-        for name in varied
-    ]
+    rows = [(name, shares[name], int(finished[name].nunique()), len(finished)) for name in varied]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     return frame.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
+def _filled(values: pd.Series) -> pd.Series:
+    """The values, those that are absent drawn from the others by a fixed seed.
+
+    A forest needs a value in each row. One of its own for absence, or the same for all, would tell
+    the forest which trials have the key: ``dims`` would explain what ``layer`` does.
+    """
+    absent = values.isna()
+    if not absent.any():
+        return values
+    drawn = values[~absent].sample(int(absent.sum()), replace=True, random_state=0)
+    return values.where(~absent, drawn.set_axis(values.index[absent]))
+
+
 def _ordered(values: pd.Series) -> pd.Series:
-    """Each value's rank among the sorted ones, 0 for an absent one; trees depend on the order only.
+    """Each value's rank among the sorted ones; trees depend on the order only.
 
     More than ``LEVELS`` values are grouped into as many groups of equal size: a forest over 1,000
     values takes minutes, this one a second or two, and their shares differ by less than .02.
     """
     ordered = values.rank(method="dense")
     if ordered.max() > LEVELS:
-        ordered = (values.rank(pct=True, method="max") * LEVELS).map(math.ceil, na_action="ignore")
-    return ordered.astype("float64").fillna(0).astype("int64")
+        ordered = (values.rank(pct=True, method="max") * LEVELS).map(math.ceil)
+    return ordered.astype("int64")
 
 
 def _fanova(codes: pd.DataFrame, results: Any) -> dict[str, float]:
