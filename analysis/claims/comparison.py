@@ -26,7 +26,7 @@ from analysis.claims.matching import equals, numbered, tuned_columns
 from analysis.claims.pairing import Pairing, pairing
 from analysis.record.dtypes import RENAMED
 from analysis.record.record import RecordError
-from analysis.statistics.contrasts import GENERALISES, PAIRED, Effect, cells, differences, estimate
+from analysis.statistics.contrasts import PAIRED, Effect, cells, differences, estimate
 from analysis.statistics.intervals import pooled_sd
 from analysis.statistics.multiple_tests import holm
 from analysis.statistics.power import runs_table
@@ -35,7 +35,7 @@ from analysis.study.confirmation import confirmed_study
 from analysis.study.outcomes import outcomes
 from analysis.study.searched_keys import searched_keys
 from analysis.study.study import Study
-from search_spaces.grammar.question import Contrast
+from search_spaces.grammar.question import GENERALISES, Contrast
 from search_spaces.grammar.space_json import questions
 
 MOST_VALUES = 6  # a key with more values is not compared value by value

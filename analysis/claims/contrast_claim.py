@@ -17,9 +17,9 @@ from analysis.claims.claim import (
     spread_words,
 )
 from analysis.claims.evidence import UNTESTED
-from analysis.claims.matching import TOLERANCE
 from analysis.statistics.contrasts import PAIRED, Effect
 from analysis.statistics.power import runs_needed
+from trainables.sizes.size_keys import EQUAL_SIZE
 from trainables.text.count import plural
 
 
@@ -48,7 +48,7 @@ def contrast_claim(
     treatment, baseline = names
     if not effect.blocks:
         reason = (
-            f"no two finished networks of equal size (within {TOLERANCE:.0%}) differ in it alone"
+            f"no two finished networks of equal size (within {EQUAL_SIZE:.0%}) differ in it alone"
         )
         reason = UNTESTED if tuned else reason
         return Claim(

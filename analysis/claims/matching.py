@@ -13,13 +13,11 @@ from typing import Any
 import pandas as pd
 
 from analysis.record.dtypes import RENAMED
-from analysis.study.configurations import SIZE_COLUMNS, varying
+from analysis.study.configurations import varying
+from trainables.sizes.size_keys import EQUAL_SIZE, NETWORK_KEYS, SHAPE_KEYS
 
-TOLERANCE = 0.03
-"""Two networks are of equal size when their parameters differ by at most this share."""
-
-SHAPE_COLUMNS = (*SIZE_COLUMNS, "dims")
-NETWORK_COLUMNS = (*SHAPE_COLUMNS, "layer", "width", "network", "replace", "keep", "budget_side")
+SHAPE_COLUMNS = tuple(RENAMED.get(name, name) for name in SHAPE_KEYS)
+NETWORK_COLUMNS = tuple(RENAMED.get(name, name) for name in NETWORK_KEYS)
 """The columns that decide the network's shapes, and with them its size."""
 
 TUNED_ROLES = ("nuisance", "carried")
@@ -106,7 +104,7 @@ def _equal_size(arms: pd.DataFrame) -> pd.DataFrame:
     ratio = pairs["parameters_treated"].astype("float64") / pairs["parameters"].astype("float64")
     pairs = pairs.assign(distance=ratio.map(math.log).abs()).sort_values("distance", kind="stable")
     blocks: dict[str, int] = {}
-    for row in pairs[pairs["distance"] <= math.log1p(TOLERANCE)].itertuples():
+    for row in pairs[pairs["distance"] <= math.log1p(EQUAL_SIZE)].itertuples():
         if row.id not in blocks and row.id_treated not in blocks:
             blocks[row.id] = blocks[row.id_treated] = len(blocks) // 2
     matched = arms[arms["id"].isin(blocks)]

@@ -22,8 +22,7 @@ import pandas as pd
 from scipy import optimize
 
 from analysis.statistics.intervals import LEVEL, rounding_variance, spread_ratio, t_p_value, t_test
-
-GENERALISES = 5
+from search_spaces.grammar.question import GENERALISES
 
 ARMS = ("baseline", "treatment")
 

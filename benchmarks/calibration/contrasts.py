@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from analysis.claims.comparison import named_contrast
+from analysis.statistics.contrasts import effect_of_blocks
 from benchmarks.calibration.design import (
     CHEAP,
     CHOOSING,
     FALSE,
     MIDDLE,
+    PROMISED,
     SHOWN,
     SIGMA,
     Design,
@@ -22,6 +24,8 @@ from benchmarks.calibration.design import (
     shown,
 )
 from benchmarks.calibration.simulated import NOISES, Config, Plan, choice, plan, space
+from trainables.text.count import plural
+from tune_app.preview.least_lead import smallest_lead
 
 SCALING = {"kind": "contrast", "key": "weight_decay_scaling", "baseline": 0.0, "treatment": 1.0}
 RANK_KEYS = {"rank": choice(*range(2, 64)), "weight_decay_scaling": choice(0.0, 1.0)}
@@ -54,6 +58,32 @@ def contrast(
         sigma = np.where(block < noisy_blocks, 6 * SIGMA, SIGMA)
         mean = MIDDLE + 0.002 * block + treated * liking[block]
         return {"false": shown(ours.study(noisy(ours, mean, sigma, rng, noise)))}
+
+    return draw
+
+
+def promised(blocks: int, seeds: int) -> Draw:
+    """The treatment is ahead by the least lead that ``--plan`` says can be shown."""
+    lead = smallest_lead(seeds, blocks) * SIGMA
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        ours = _contrast_plan(blocks, seeds)
+        mean = [MIDDLE + lead * config["weight_decay_scaling"] for config in ours.configs]
+        return {"shown": shown(ours.study(noisy(ours, mean, SIGMA, rng)))}
+
+    return draw
+
+
+def numbers_promised(blocks: int, seeds: int) -> Draw:
+    """As ``promised``, from the cells' numbers."""
+    lead = smallest_lead(seeds, blocks)
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        values = rng.normal(size=(blocks, 2, seeds))
+        values[:, 1] += lead
+        count = np.full((blocks, 2), float(seeds))
+        found = effect_of_blocks(values.mean(axis=2), values.var(axis=2, ddof=1), count)
+        return {"shown": found.p < 0.05}
 
     return draw
 
@@ -127,8 +157,6 @@ def numbers_contrast(
     """As ``contrast``, from the cells' numbers."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.statistics.contrasts import effect_of_blocks
-
         blocks = len(sigma)
         values = NOISES[noise](rng, blocks * 2 * seeds).reshape(blocks, 2, seeds)
         values = values * np.array(sigma)[:, None, None]
@@ -144,8 +172,6 @@ def numbers_unequal(few: int, many: int) -> Draw:
     """As ``unequal``, from the cells' numbers."""
 
     def draw(rng: np.random.Generator) -> dict[str, bool]:
-        from analysis.statistics.contrasts import effect_of_blocks
-
         cells = [rng.normal(0, 0.006, few), rng.normal(0, 0.001, many)]
         mean, variance = (np.array([[f(c) for c in cells]]) for f in (np.mean, _variance))
         found = effect_of_blocks(mean, variance, np.array([[few, many]], dtype=float))
@@ -156,8 +182,6 @@ def numbers_unequal(few: int, many: int) -> Draw:
 
 def numbers_lost(rng: np.random.Generator) -> dict[str, bool]:
     """As ``lost_seeds``, from the cells' numbers."""
-    from analysis.statistics.contrasts import effect_of_blocks
-
     values = SIGMA * rng.normal(size=(28, 2, 3))
     values[:, 1] += 0.01
     mean, variance = values.mean(axis=2), values.var(axis=2, ddof=1)
@@ -168,7 +192,6 @@ def numbers_lost(rng: np.random.Generator) -> dict[str, bool]:
 
 def numbers_dims(rng: np.random.Generator) -> dict[str, bool]:
     """As ``dims_by_family``, from the cells' numbers: each family alone, with Holm's correction."""
-    from analysis.statistics.contrasts import effect_of_blocks
     from analysis.statistics.multiple_tests import holm
 
     liking, found = 0.002 * rng.normal(size=3), []
@@ -225,4 +248,11 @@ CONTRASTS = {
     "28 ranks, one cell lost two seeds": Design(
         "true +1.0 point, n = 3", lost_seeds, SHOWN, fast=numbers_lost
     ),
+}
+CONTRASTS |= {
+    f"contrast, the least lead promised, n = {seeds}, {plural(blocks, 'block')}": Design(
+        "", promised(blocks, seeds), PROMISED, fast=numbers_promised(blocks, seeds)
+    )
+    for seeds in (2, 3, 5, 8)
+    for blocks in (1, 3, 8)
 }

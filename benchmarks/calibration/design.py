@@ -44,6 +44,8 @@ class Design:
 
 FALSE = {"false": (0.0, 0.06)}
 SHOWN = {"shown": (0.9, 1.0)}
+PROMISED = {"shown": (0.75, 0.85)}
+"""Of studies whose lead is the least that ``--plan`` says can be shown "in four of five"."""
 
 
 COVERS = {"covers": (0.9, 0.99)}

@@ -9,8 +9,10 @@ import numpy as np
 
 from analysis.claims.selection import Sized, best_by_budget
 from analysis.statistics.multiple_tests import hochberg
-from benchmarks.calibration.design import MIDDLE, SHOWN, SIGMA, Draw
+from benchmarks.calibration.design import MIDDLE, PROMISED, SHOWN, SIGMA, Draw
 from benchmarks.calibration.hard import BENT, DIPS, NO_BOUND, NORMAL, SKEWED, Shape, arm, hard
+from trainables.text.count import plural
+from tune_app.preview.least_lead import smallest_lead
 
 
 def named(budgets: Sequence[list[Sized]], *, together: bool = True) -> list[str]:
@@ -64,6 +66,22 @@ def growing(runs: int, budgets: int, wide: float, ahead: float) -> Draw:
     return draw
 
 
+def promised(rivals: int, runs: int, budgets: int) -> Draw:
+    """One family is ahead at one budget by the least lead that ``--plan`` says can be shown."""
+    lead = smallest_lead(runs, rivals=rivals, level=0.05 / budgets)
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        values = rng.normal(size=(budgets, rivals + 1, runs))
+        values[0, 0] += lead
+        compared = [
+            [Sized(arm(str(at), MIDDLE + SIGMA * one), (at,), False) for at, one in enumerate(each)]
+            for each in values
+        ]
+        return {"shown": "0" in named(compared)}
+
+    return draw
+
+
 def failing(arms: int, runs: int, share: float, noisiest: float = 1.0) -> Draw:
     """Equal families at four budgets; so large a share of the runs diverges."""
 
@@ -110,4 +128,11 @@ SELECTED = {
     ),
     "select, 2 families, n = 2, one 6 times noisier": hard("4 budgets", failing(2, 2, 0.0, 6.0)),
     "select, 2 families, n = 5, one 6 times noisier": hard("4 budgets", failing(2, 5, 0.0, 6.0)),
+}
+SELECTED |= {
+    f"select, the least lead promised, n = {runs}, {plural(rivals, 'rival')}": hard(
+        "at one of 3 budgets", promised(rivals, runs, 3), PROMISED, 1_000
+    )
+    for runs in (2, 3, 5, 8)
+    for rivals in (1, 8)
 }

@@ -18,6 +18,9 @@ from trainables.text.suggestion import did_you_mean, suggestion
 MEASURED = ("compression", "parameters")
 """The sizes that a trend may refer to: a share of the dense network's parameters, or a number."""
 
+GENERALISES = 5
+"""The number of blocks (or of families) from which on a contrast speaks of others like them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:

@@ -12,6 +12,13 @@ BUDGET_KEYS = ("parameters", "compression")
 SIZE_KEYS = (*RANK_KEYS, *BUDGET_KEYS, "ranks")
 """All keys of size; `ranks` gives each layer its own ranks."""
 
+SHAPE_KEYS = (*SIZE_KEYS, "dims")
+NETWORK_KEYS = (*SHAPE_KEYS, "layer", "width", "network", "replace", "keep", "budget_side")
+"""The keys that decide a network's shapes, and with them its size."""
+
+EQUAL_SIZE = 0.03
+"""Two networks are of equal size when their parameters differ by at most this share."""
+
 
 def given_sizes(values: Mapping[str, Any]) -> list[str]:
     """Which of the keys of size have a value."""

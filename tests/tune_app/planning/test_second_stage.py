@@ -10,7 +10,7 @@ from analysis.record.rows import Alias
 from analysis.study.study import load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
-from search_spaces.grammar.question import Contrast, Select, Smallest
+from search_spaces.grammar.question import Contrast, Select
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from tests.ledger import ended_trial, write_ledger
@@ -18,7 +18,7 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.planning.rows import planned_row
 from tune_app.planning.second_stage import second_stage
-from tune_app.preview.evidence import evidence_lines, most_chosen, smallest_lead
+from tune_app.preview.evidence import most_chosen
 from tune_app.preview.plan_json import plan_json
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
@@ -158,35 +158,3 @@ def test_a_study_in_one_stage_says_so(tmp_path: Path) -> None:
     assert "stage 2" not in text
     record(options, space(), plan)
     assert read_progress(plan, options).estimating == ()
-
-
-@pytest.mark.parametrize(
-    ("runs", "blocks", "lead"), [(3, 1, 3.0), (5, 1, 2.02), (5, 4, 0.91), (1, 10, 1.41)]
-)
-def test_the_least_lead_is_that_of_a_t_test(runs: int, blocks: int, lead: float) -> None:
-    assert smallest_lead(runs, blocks) == pytest.approx(lead, rel=0.03)
-
-
-@pytest.mark.parametrize(
-    ("question", "words"),
-    [
-        (Contrast("layer", "dense", "separable"), "contrast: a lead of"),
-        (Select("layer", within="rank"), "select: a lead of"),
-        (Smallest(0.01, {"layer": "dense"}), "smallest: a loss that is below the margin by"),
-        (None, "best: a lead of"),
-    ],
-)
-def test_the_plan_says_what_each_question_can_show(question, words: str) -> None:
-    asked = space(questions=(question,) if question else ())
-    lines = evidence_lines(make_plan(RunOptions(space="tuned"), asked), spread=0.002)
-    assert words in lines[2]
-    assert "points at the 0.2 on record" in lines[2]
-
-
-def test_the_more_rivals_the_larger_a_lead_has_to_be() -> None:
-    assert smallest_lead(5, power=0.8 ** (1 / 15)) > 1.4 * smallest_lead(5)
-    assert smallest_lead(5, level=0.05 / 7) > smallest_lead(5)
-
-
-def test_one_run_of_each_shows_no_lead() -> None:
-    assert smallest_lead(1) == float("inf")
