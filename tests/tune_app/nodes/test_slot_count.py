@@ -25,6 +25,16 @@ def test_a_node_that_comes_is_used_and_one_that_goes_is_not():
     assert counts([one, two], max_concurrent=3) == [2, 3]
 
 
+def test_a_change_of_the_slots_is_told_once(caplog):
+    caplog.set_level("INFO")
+    one, two = [Node("a", 1)], [Node("a", 1), Node("b", 4)]
+    counts([one, one, two, two, one])
+    assert caplog.messages == [
+        "the cluster has 5 slots now, 1 before: its nodes changed",
+        "the cluster has 1 slot now, 5 before: its nodes changed",
+    ]
+
+
 def test_what_a_cluster_may_grow_to_waits_for_it_to_grow():
     nodes = [[], [Node("a", 2)], [Node("a", 2), Node("b", 8)]]
     assert counts(nodes, is_joined=True, max_concurrent=16) == [1, 4, 16]
