@@ -19,8 +19,9 @@ from analysis.claims.contrast_claim import (
     contrast_claim,
     families_claim,
     unbounded_claim,
+    unpaired_claim,
 )
-from analysis.claims.evidence import choosing_grid, contrast_runs
+from analysis.claims.evidence import choosing_grid, contrast_runs, unpaired
 from analysis.claims.grid_edge import open_ways
 from analysis.claims.matching import equals, numbered, tuned_columns
 from analysis.claims.pairing import Pairing, pairing
@@ -137,6 +138,8 @@ def _comparison(
     tuned = _is_tuned(study, runs, key)
     if wide := _open_grids(study, key, (baseline, treatment)) if tuned else []:
         claim, tests = unbounded_claim(names, wide), []
+    elif not len(runs) and (reason := unpaired(study, key, treatment, baseline)):
+        claim, tests = unpaired_claim(names, reason), []
     elif _must_stand_alone(runs, key):
         effects = _by_family(runs)
         tests = [one.p for one in effects.values()]

@@ -19,7 +19,6 @@ from analysis.claims.claim import (
 from analysis.claims.evidence import UNTESTED
 from analysis.statistics.contrasts import PAIRED, Effect
 from analysis.statistics.power import runs_needed
-from trainables.sizes.size_keys import EQUAL_SIZE
 from trainables.text.count import plural
 
 
@@ -47,13 +46,7 @@ def contrast_claim(
     """
     treatment, baseline = names
     if not effect.blocks:
-        reason = (
-            f"no two finished networks of equal size (within {EQUAL_SIZE:.0%}) differ in it alone"
-        )
-        reason = UNTESTED if tuned else reason
-        return Claim(
-            f"Nothing can be said of {treatment} against {baseline}: {reason}.", "cannot_say", 0
-        )
+        return unpaired_claim(names, _one_sided(runs, names, tuned=tuned))
     fresh = tuned or bool(runs["estimating"].all())
     ran = f"n = {effect.n}{' fresh' if fresh else ''} runs{_of_planned(runs)}"
     ran += f" of {plural(effect.blocks, 'architecture')}{_left_out(effect)}"
@@ -97,6 +90,24 @@ def families_claim(alone: tuple[Claim, ...], names: tuple[str, str]) -> Claim:
     text += " ".join(claim.words for claim in shown)
     first = shown[0]
     return Claim(text, "shown", n, first.effect, first.low, first.high, first.p)
+
+
+def unpaired_claim(names: tuple[str, str], reason: str) -> Claim:
+    """No claim, since no two networks have runs that can be compared."""
+    treatment, baseline = names
+    text = f"Nothing can be said of {treatment} against {baseline}: {reason}."
+    return Claim(text, "cannot_say", 0)
+
+
+def _one_sided(runs: pd.DataFrame, names: tuple[str, str], *, tuned: bool) -> str:
+    """Why no pair has runs of both, though the design has such pairs."""
+    if not len(runs):
+        return UNTESTED
+    where = " on fresh seeds" if tuned else ""
+    if runs["treated"].nunique() < 2:
+        return f"{names[bool(runs['treated'].iloc[0])]} has no runs{where} yet"
+    learned = " that learned something" if _collapsed(runs) else ""
+    return f"no architecture has runs{where}{learned} of both"
 
 
 def unbounded_claim(names: tuple[str, str], wide: list[str]) -> Claim:

@@ -14,12 +14,22 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, make_arm
 from analysis.claims.choosing import Chosen, candidates, scheduler_chose
-from analysis.claims.matching import counted_once, pair_architectures, tuned_columns
+from analysis.claims.claim import value_words
+from analysis.claims.matching import (
+    NETWORK_COLUMNS,
+    SHAPE_COLUMNS,
+    counted_once,
+    equal_size,
+    equals,
+    pair_architectures,
+    tuned_columns,
+)
 from analysis.study.best import allowed
-from analysis.study.configurations import configuration_ids, grid
+from analysis.study.configurations import KEYS, configuration_ids, grid, varying
 from analysis.study.confirmation import CHANGED, confirmed_study
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study, per_study
+from trainables.sizes.size_keys import EQUAL_SIZE
 
 
 @per_study
@@ -120,6 +130,36 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))
     merged = counted_once(runs.merge(facts, on="configuration"))
     return merged.assign(tuned=tuned).astype({"treated": bool})
+
+
+def unpaired(study: Study, key: str, treatment: Any, baseline: Any) -> str:
+    """Why no two finished networks can be compared, in words; "" where the design has such."""
+    frame = candidates(study.space, *choosing_grid(study))
+    values = (treatment, baseline)
+    sides = [frame[equals(frame[key], value)] if key in frame else frame[:0] for value in values]
+    unfinished = [value for value, rows in zip(values, sides, strict=True) if rows.empty]
+    if unfinished:
+        return f"no run of {key} {' or '.join(map(value_words, unfinished))} has finished"
+    tuned = tuned_columns(study.space)
+    if len(pair_architectures(frame, key, baseline, treatment, tuned)):
+        return ""
+    sized = key in NETWORK_COLUMNS
+    ignored = {"seed", key, *tuned, *(SHAPE_COLUMNS if sized else ())}
+    names = varying(pd.concat(sides), without=ignored)
+    pairs = sides[0].merge(sides[1], how="cross", suffixes=("", "_baseline"))
+    if sized:
+        pairs = pairs[equal_size(pairs["parameters"], pairs["parameters_baseline"])]
+    size = f" of equal size (within {EQUAL_SIZE:.0%})" if sized else ""
+    if pairs.empty:
+        return f"no two finished networks{size} differ in it alone"
+    differ = pd.DataFrame({name: ~_alike(pairs[name], pairs[f"{name}_baseline"]) for name in names})
+    closest = differ.loc[differ.sum(axis=1).idxmin()]
+    others = " and ".join(KEYS.get(str(name), str(name)) for name in closest.index[closest])
+    return f"finished networks{size} that differ in it differ in {others}, too"
+
+
+def _alike(left: pd.Series, right: pd.Series) -> pd.Series:
+    return (left == right).fillna(False).astype(bool) | (left.isna() & right.isna())
 
 
 UNTESTED = (

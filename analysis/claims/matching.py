@@ -101,11 +101,20 @@ def _equal_size(arms: pd.DataFrame) -> pd.DataFrame:
     columns = ["id", "context", "parameters"]
     left, right = arms.loc[~arms["treated"], columns], arms.loc[arms["treated"], columns]
     pairs = left.merge(right, on="context", suffixes=("", "_treated"))
-    ratio = pairs["parameters_treated"].astype("float64") / pairs["parameters"].astype("float64")
-    pairs = pairs.assign(distance=ratio.map(math.log).abs()).sort_values("distance", kind="stable")
+    distance = _distance(pairs["parameters"], pairs["parameters_treated"])
+    pairs = pairs.assign(distance=distance).sort_values("distance", kind="stable")
     blocks: dict[str, int] = {}
-    for row in pairs[pairs["distance"] <= math.log1p(EQUAL_SIZE)].itertuples():
+    for row in pairs[equal_size(pairs["parameters"], pairs["parameters_treated"])].itertuples():
         if row.id not in blocks and row.id_treated not in blocks:
             blocks[row.id] = blocks[row.id_treated] = len(blocks) // 2
     matched = arms[arms["id"].isin(blocks)]
     return matched.assign(block=matched["id"].map(blocks).astype("int64"))
+
+
+def equal_size(left: pd.Series, right: pd.Series) -> pd.Series:
+    """Whether two numbers of parameters are of one size, ``EQUAL_SIZE`` apart at most."""
+    return _distance(left, right) <= math.log1p(EQUAL_SIZE)
+
+
+def _distance(left: pd.Series, right: pd.Series) -> pd.Series:
+    return (right.astype("float64") / left.astype("float64")).map(math.log).abs()

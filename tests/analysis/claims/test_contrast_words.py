@@ -1,5 +1,6 @@
 """The words of a contrast agree with its numbers where an arm diverges or seeds pair."""
 
+import itertools
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from analysis.statistics.multiple_tests import holm
 from analysis.study.study import load_study
 from benchmarks.calibration.design import noisy
 from benchmarks.calibration.missing import _family_plan
-from benchmarks.calibration.simulated import two_stages
+from benchmarks.calibration.simulated import choice, plan, space, two_stages
 from search_spaces.grammar.space_json import questions
 from tests.analysis import spaces
 from tests.analysis.model import Model
@@ -132,3 +133,57 @@ def test_a_comparison_that_is_made_alone_is_not_corrected_for_others(tmp_path):
     )
     assert alone.claim.p == alone.effect.p
     assert "Holm" not in alone.claim.words
+
+
+def _points(**keys):
+    return [
+        {"layer": "low_rank", **dict(zip(keys, values, strict=True)), "seed": seed}
+        for values in itertools.product(*keys.values())
+        for seed in (0, 1, 2)
+    ]
+
+
+RATES = {"learning_rate": (0.1, 0.2), "rank": (4, 8)}
+FAMILIES = {"layer": ("low_rank", "cp"), "compression": (0.1, 0.2)}
+
+
+@pytest.mark.parametrize(
+    ("configs", "finished", "reason"),
+    [
+        (_points(**RATES), lambda c: c["learning_rate"] < 0.2,
+         "no run of learning_rate 0.2 has finished"),
+        (_points(**RATES), lambda c: False, "no run of learning_rate 0.2 or 0.1 has finished"),
+        (_points(**RATES), lambda c: (c["learning_rate"] < 0.2) == (c["rank"] == 4),
+         "finished networks that differ in it differ in rank, too"),
+        (_points(**RATES, epochs=(2, 3)),
+         lambda c: (c["learning_rate"] < 0.2) == (c["rank"] == 4) == (c["epochs"] == 2),
+         "finished networks that differ in it differ in rank and epochs, too"),
+        (_points(**FAMILIES), lambda c: c["layer"] == "cp",
+         "no run of layer low_rank has finished"),
+        (_points(**FAMILIES), lambda c: (c["layer"] == "cp") == (c["compression"] == 0.1),
+         "no two finished networks of equal size (within 3%) differ in it alone"),
+        (_points(**FAMILIES, epochs=(2, 3)), lambda c: (c["layer"] == "cp") == (c["epochs"] == 2),
+         "finished networks of equal size (within 3%) that differ in it differ in epochs, too"),
+        (_points(**FAMILIES, learning_rate=(0.1, 0.2)),
+         lambda c: (c["layer"] == "cp") == (c["compression"] == 0.1),
+         "no two finished networks of equal size (within 3%) differ in it alone"),
+    ],
+)  # fmt: skip
+def test_where_nothing_can_be_compared_the_true_reason_is_said(configs, finished, reason):
+    key, baseline, treatment = (
+        ("layer", "low_rank", "cp") if "compression" in configs[0] else ("learning_rate", 0.1, 0.2)
+    )
+    question = {"kind": "contrast", "key": key, "baseline": baseline, "treatment": treatment}
+    keys = {
+        name: choice(
+            *dict.fromkeys(config[name] for config in configs),
+            role="nuisance" if name == "learning_rate" != key else "scientific",
+        )
+        for name in configs[0]
+        if name != "seed"
+    }
+    ours = plan(space(keys, [question]), configs)
+    status = ["finished" if finished(config) else "failed" for config in configs]
+    claim = answer(ours.study(np.full(len(configs), 0.9), status))
+    assert claim.verdict == "cannot_say"
+    assert claim.words.endswith(f": {reason}.")
