@@ -48,8 +48,11 @@ _SETUP = "error raised in its creation task"
 _NOT_IMPORTED = re.compile(r"^RuntimeError: The actor with name \w+ failed to import", re.MULTILINE)
 """Ray's words for a node that lacks this project, before the error of the import itself."""
 _HOPELESS = re.compile(
-    r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError)(?::|$)", re.MULTILINE
+    r"^(?:[\w.]+\.)?(?:ConfigError|DatasetError|UsageError|WeightsError|CheckpointError)(?::|$)",
+    re.MULTILINE,
 )
+"""Errors of what a trial trains: its keys, images, weights, starting point. Its own checkpoints are
+passed over where they are damaged, and an UnreachableCheckpointError may be gone in a while."""
 _OF_THE_CODE = (
     *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
     *(SyntaxError, TypeError, ValueError, Warning),

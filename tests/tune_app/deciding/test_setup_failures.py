@@ -18,6 +18,9 @@ class ActorDiedError(Exception):
         ("ValueError: 3 channels wanted", "exception", False),
         ("trainables.config.train_config.ConfigError: width must lie in [1, 8]", "exception", True),
         ("trainables.data.sources.DatasetError: a.png is damaged", "exception", True),
+        ("trainables.networks.weights.WeightsError: weights w.pt are others", "exception", True),
+        ("trainables.training.checkpoints.checkpoint.CheckpointError: gone", "exception", True),
+        ("x.UnreachableCheckpointError: a cannot be read", "exception", False),
         ("DeviceMemoryError: out of device memory: 3 GiB", "out_of_memory", False),
     ],
 )
