@@ -6,22 +6,16 @@ import math
 
 import pandas as pd
 
-POWER = 0.8
+from analysis.statistics.least_lead import smallest_lead
+
 DIFFERENCES = (0.001, 0.002, 0.005, 0.01, 0.02)  # fractions: 0.1 to 2 points of accuracy
 
 
-def runs_needed(
-    difference: float,
-    sd: float,
-    power: float = POWER,
-    alpha: float = 0.05,
-    *,
-    paired: bool = False,
-) -> int:
-    """Runs of each treatment that show ``difference`` with probability ``power``; 0 where sd is 0.
+def runs_needed(difference: float, sd: float, *, paired: bool = False) -> int:
+    """Runs of each treatment of which the report shows ``difference`` in four of five studies.
 
-    Two-sided t test of two groups whose runs have the standard deviation ``sd``; of pairs whose
-    differences have it, where runs are ``paired``.
+    Of two groups whose runs have the standard deviation ``sd``; of pairs whose differences have it,
+    where runs are ``paired``. 0 where sd is 0.
 
     Raises:
         ValueError: for a difference that is not positive.
@@ -32,22 +26,17 @@ def runs_needed(
         raise ValueError(f"runs needed depend on a known standard deviation, got {sd}")
     if sd == 0:
         return 0
-    from statsmodels.stats.power import (  # slow to import; not needed with one seed
-        TTestIndPower,
-        TTestPower,
-    )
+    least = difference / sd * (math.sqrt(2) if paired else 1.0)  # of runs, not of differences
 
-    test = TTestPower() if paired else TTestIndPower()
-
-    def shows(runs: int) -> float:
-        return float(test.power(difference / sd, runs, alpha))
+    def shows(runs: int) -> bool:
+        return smallest_lead(runs, paired=paired) <= least
 
     low, high = 1, 2
-    while shows(high) < power:
+    while not shows(high):
         low, high = high, 2 * high
-    while high - low > 1:  # the power grows with the runs: the fewest lie in (low, high]
+    while high - low > 1:  # the fewest runs that show it lie in (low, high]
         middle = (low + high) // 2
-        low, high = (low, middle) if shows(middle) >= power else (middle, high)
+        low, high = (low, middle) if shows(middle) else (middle, high)
     return high
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.claims.comparison import named_contrast
 from analysis.statistics.contrasts import effect_of_blocks
+from analysis.statistics.least_lead import smallest_lead
 from benchmarks.calibration.design import (
     CHEAP,
     CHOOSING,
@@ -25,7 +26,6 @@ from benchmarks.calibration.design import (
 )
 from benchmarks.calibration.simulated import NOISES, Config, Plan, choice, plan, space
 from trainables.text.count import plural
-from tune_app.preview.least_lead import smallest_lead
 
 SCALING = {"kind": "contrast", "key": "weight_decay_scaling", "baseline": 0.0, "treatment": 1.0}
 RANK_KEYS = {"rank": choice(*range(2, 64)), "weight_decay_scaling": choice(0.0, 1.0)}

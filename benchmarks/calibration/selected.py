@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.claims.selection import Sized, best_by_budget
+from analysis.statistics.least_lead import smallest_lead
 from analysis.statistics.multiple_tests import hochberg
 from benchmarks.calibration.design import MIDDLE, PROMISED, SHOWN, SIGMA, Draw
 from benchmarks.calibration.hard import BENT, DIPS, NO_BOUND, NORMAL, SKEWED, Shape, arm, hard
 from trainables.text.count import plural
-from tune_app.preview.least_lead import smallest_lead
 
 
 def named(budgets: Sequence[list[Sized]], *, together: bool = True) -> list[str]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from analysis.statistics.least_lead import LEVEL, smallest_lead
 from analysis.study.size_steps import size_step
 from search_spaces.grammar.question import (
     GENERALISES,
@@ -21,7 +22,6 @@ from trainables.config.train_config import BY_SEED
 from trainables.sizes.size_keys import EQUAL_SIZE
 from trainables.text.count import plural
 from tune_app.planning.plan import Plan, plan_configs
-from tune_app.preview.least_lead import LEVEL, smallest_lead
 from tune_app.preview.pairs import Point, changes_network, listed_points, pairs_by_family
 
 

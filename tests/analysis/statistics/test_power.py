@@ -6,37 +6,46 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.statistics.contrasts import effect_of_blocks
 from analysis.statistics.power import runs_needed, runs_table
 
 
-@pytest.mark.parametrize(("difference", "sd"), [(0.005, 0.003), (0.003, 0.003), (0.002, 0.003)])
-def test_so_many_runs_show_it_four_times_in_five_and_one_fewer_do_not(difference, sd):
-    n = runs_needed(difference, sd)
-    rng = np.random.default_rng(0)
-    shown = {}
-    for runs in (n - 1, n):
-        a, b = rng.normal(0, sd, (2, 20_000, runs))
-        shown[runs] = (stats.ttest_ind(a + difference, b, axis=1).pvalue < 0.05).mean()
-    assert shown[n] >= 0.79
-    assert shown[n - 1] < 0.81
+def shown(runs: int, difference: float, sd: float) -> float:
+    """In which share of studies the report shows the difference."""
+    rng = np.random.default_rng(runs)
+    count = np.full((1, 2), float(runs))
+    verdicts = []
+    for _ in range(1_500):
+        values = 0.8 + sd * rng.normal(size=(1, 2, runs))
+        values[:, 1] += difference
+        found = effect_of_blocks(values.mean(axis=2), values.var(axis=2, ddof=1), count)
+        verdicts.append(found.p < 0.05)
+    return float(np.mean(verdicts))
+
+
+@pytest.mark.parametrize("sd", [0.0006, 0.0012, 0.002, 0.003, 0.006])
+def test_so_many_runs_show_it_four_times_in_five_and_one_fewer_do_not(sd):
+    runs = runs_needed(0.005, sd)
+    assert shown(runs, 0.005, sd) > 0.76
+    assert shown(runs - 1, 0.005, sd) < 0.84
 
 
 def test_so_many_pairs_show_it_four_times_in_five_and_one_fewer_do_not():
     n = runs_needed(0.003, 0.003, paired=True)
     assert n < runs_needed(0.003, 0.003)
     rng = np.random.default_rng(0)
-    shown = {
+    found = {
         runs: (stats.ttest_1samp(rng.normal(0.003, 0.003, (20_000, runs)), 0, axis=1).pvalue < 0.05)
         for runs in (n - 1, n)
     }
-    assert shown[n].mean() >= 0.79
-    assert shown[n - 1].mean() < 0.81
+    assert found[n].mean() >= 0.79
+    assert found[n - 1].mean() < 0.81
 
 
 def test_a_smaller_difference_takes_more_runs():
     runs = runs_table(0.003)["runs"].tolist()
     assert runs == sorted(runs, reverse=True)
-    assert runs[-1] == 2
+    assert runs[-1] == 3  # two runs of each have one degree of freedom
 
 
 def test_without_a_spread_there_is_nothing_to_work_out():

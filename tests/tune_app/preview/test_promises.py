@@ -10,6 +10,7 @@ from scipy import stats
 
 from analysis.claims.comparison import named_contrast
 from analysis.record.rows import Alias
+from analysis.statistics.least_lead import smallest_lead
 from analysis.study.study import Study, load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
@@ -20,7 +21,6 @@ from tests.ledger import ended_trial, write_ledger
 from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, make_plan
 from tune_app.preview.evidence import evidence_lines
-from tune_app.preview.least_lead import smallest_lead
 from tune_app.preview.promises import promise_lines
 
 FIXED = {"dataset": "digits", "width": 8, "epochs": 2, "batch_size": 64}

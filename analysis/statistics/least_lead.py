@@ -1,4 +1,4 @@
-"""The smallest lead that planned runs are likely to show, by the tests that the report makes.
+"""The smallest lead that so many runs are likely to show, by the tests that the report makes.
 
 A lead is shown where it exceeds c standard errors, and a standard error is itself estimated. With Z
 normal, S² a chi-square by its degrees of freedom, and a true lead of d standard errors, that has
@@ -8,6 +8,7 @@ noncentral t distribution, and takes longer to import than a plan takes.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ TWO_TESTS = 1.1
 """How much larger a lead has to be where the less certain of two tests counts."""
 
 
+@functools.cache
 def smallest_lead(
     runs: int,
     blocks: int = 1,
