@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from analysis.charts import theme
@@ -123,16 +124,18 @@ def _front(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The dense network's accuracy as a horizontal line, narrower ones as a dashed curve."""
-    full = data.loc[data["dense"], ["size", "accuracy"]].assign(at=data["size"].min())
+    full = data.loc[data["dense"], ["size", "accuracy"]]
     if full.empty:
         return []
+    end = _free_end(data, float(full["accuracy"].iloc[0]))
+    full["at"] = data["size"].min() if end == "left" else data["size"].max()
     is_narrower = data.loc[data["dense"], "compression"].iloc[0] < 1
     name = "largest dense" if is_narrower else "dense"
     full["label"] = [f"{name} {value:.1%}" for value in full["accuracy"]]
     below = {"dy": 13} if _has_room_below(data, full) else {"dy": -8}
     layers = [
         alt.Chart(full).mark_rule(strokeDash=[2, 3], color=theme.INK).encode(y=y),
-        alt.Chart(full).mark_text(align="left", **below, fontWeight=600).encode(
+        alt.Chart(full).mark_text(align=end, **below, fontWeight=600).encode(
             x=alt.X("at:Q", title=x["title"]), y=y, text="label:N"
         ),
     ]  # fmt: skip
@@ -145,6 +148,15 @@ def _reference(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         word = alt.Chart(narrowest).mark_text(align="left", **room)
         layers.append(word.encode(x=x, y=y, text="label:N"))
     return layers
+
+
+def _free_end(data: pd.DataFrame, height: float) -> Literal["left", "right"]:
+    """At which end of the axis less lies near this accuracy: a front point has a number, too."""
+    place = np.log(data["size"] / data["size"].min())
+    gap = (data["accuracy"] - height).abs() / (np.ptp(data["accuracy"]) or 1.0)
+    weight = ((gap < 2 * LABEL_SHARE) & ~data["dense"]) * (1 + 9 * data["on_front"])
+    share = place / (place.max() or 1.0)
+    return "right" if weight[share > 0.75].sum() < weight[share < 0.25].sum() else "left"
 
 
 def _has_room_below(data: pd.DataFrame, labelled: pd.DataFrame) -> bool:

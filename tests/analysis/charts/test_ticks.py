@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from analysis.charts import parallel
+from analysis.charts import parallel, size_accuracy
 from analysis.charts.labels import accuracy_axis, key_format, log_ticks, short, tick_format
 
 
@@ -69,3 +69,10 @@ def texts(chart: alt.Chart) -> list[str]:
 
 def test_a_value_that_is_missing_is_a_dash():
     assert short(pd.NA) == short(float("nan")) == "–"
+
+
+@pytest.mark.parametrize(("crowded", "end"), [(1000, "right"), (9000, "left")])
+def test_the_name_of_the_dense_line_stands_where_fewer_points_are(crowded, end):
+    frame = pd.DataFrame({"size": [1000, 9000, crowded], "accuracy": [0.2, 0.9, 0.61]})
+    frame = frame.assign(dense=False, on_front=True)
+    assert size_accuracy._free_end(frame, 0.6) == end
