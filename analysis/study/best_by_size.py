@@ -10,7 +10,8 @@ from analysis.record.status import TrialStatus
 from analysis.study.best import allowed, contenders
 from analysis.study.configurations import configuration_ids
 from analysis.study.confirmation import confirmations, shared_ids
-from analysis.study.replicates import pareto_front
+from analysis.study.outcomes import outcomes
+from analysis.study.replicates import judging_runs, pareto_front
 from analysis.study.size_steps import size_step
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
 
     It has the columns of ``pareto_front``, and ``from_size``, ``to_size`` (parameters),
     ``candidates`` (number of finished configurations of that size), ``rivals`` (the ids of those
-    that competed, the best first), ``trial_id`` (its first trial) and, where the configuration was
-    confirmed, ``test_mean, test_low, test_high, test_n``.
+    that competed, the best first), ``trial_id`` (the first that counts in its mean) and, where the
+    configuration was confirmed, ``test_mean, test_low, test_high, test_n``.
     """
     frame = allowed(study, pareto_front(study, "parameters", study.metric))
     if frame.empty:
@@ -42,11 +43,11 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
 
 
 def _first_trials(study: Study) -> dict[str, str]:
-    """The first finished trial of each configuration."""
-    trials = study.trials[study.trials["status"] == TrialStatus.FINISHED]
-    ids = configuration_ids(study.trials).loc[trials.index]
-    first = ~ids.duplicated()
-    return dict(zip(ids[first], trials.loc[first, "trial_id"], strict=True))
+    """The first finished trial of each configuration, of those whose mean it is judged by."""
+    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    runs = judging_runs(outcomes(trials, study.metric))
+    finished = runs[runs["status"] == TrialStatus.FINISHED].drop_duplicates("configuration")
+    return dict(zip(finished["configuration"], finished["trial_id"], strict=True))
 
 
 def _tests(study: Study) -> pd.DataFrame:

@@ -11,7 +11,10 @@ from analysis.record.rows import Ended, Started
 from analysis.report.provenance import ways_of_computing
 from analysis.report.report import write_report
 from analysis.report.train_command import train_commands
+from analysis.study.best_by_size import best_at_each_size
 from analysis.study.study import load_study
+from tests.analysis import spaces
+from tests.analysis.simulation import write_study
 from tests.ledger import write_ledger
 from tests.tune_app.workload import some_trials
 from trainables.config.train_config import TrainConfig
@@ -96,3 +99,16 @@ def _read(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def test_the_command_beside_a_mean_trains_one_of_its_runs(tmp_path):
+    """The first choosing run may be the luckiest of many, and is left out of the mean."""
+    configs = [
+        {"layer": "low_rank", "rank": rank, "epochs": 4, "seed": seed}
+        for rank, seeds in ((8, (0, 1, 1000, 1001)), (32, (0, 1)))
+        for seed in seeds
+    ]
+    study = load_study(write_study(tmp_path, configs, space=spaces.FAMILIES))
+    best = best_at_each_size(study)
+    seeds = study.trials.set_index("trial_id")["seed"]
+    assert dict(zip(best["rank"], seeds[best["trial_id"]], strict=True)) == {8: 1000, 32: 0}
