@@ -118,7 +118,9 @@ def _progress(study: OpenStudy, config: RunnerConfig) -> ProgressDisplay:
     epochs = {trial.trial_id: trial.config.epochs for trial in plan.trials}
     to_go = sum(epochs[name] - history[name].epoch for name in study.again & epochs.keys())
     points = plan.open_ended * len(plan.seeds)
-    planned = len(epochs) or points
+    # a study may have trials of other plans, which count among those that have ended
+    ended = {name for name, trial in history.trials.items() if not trial.status.is_open}
+    planned = len(ended | epochs.keys()) if epochs else points
     return ProgressDisplay(history, planned, to_go, config.console, limits=plan.rules.limits)
 
 
