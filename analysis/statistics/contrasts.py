@@ -2,10 +2,8 @@
 
 With fewer than ``GENERALISES`` blocks the question is the average over *these* blocks, and every
 cell's own variance counts (Welch 1947, Satterthwaite 1946). From there on it is the mean over
-blocks like these: a random-effects mean (Paule, Mandel 1982) with the interval of Hartung and Knapp
-(2001). A block is weighed by its numbers of runs and not by how closely they agree, because skewed
-runs that agree are also too high. A second standard error holds whatever the weights are (HC2;
-MacKinnon, White 1985). The larger of the two counts.
+blocks like these: a random-effects mean. A block is weighed by its numbers of runs and not by how
+closely they agree, because skewed runs that agree are also too high.
 
 The skew of runs cancels in a difference of arms that spread alike. Where one arm spreads further,
 the chance of error counts double (``DOUBT``).
@@ -19,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from analysis.statistics.intervals import LEVEL, rounding_variance, spread_ratio, t_p_value, t_test
+from analysis.statistics.random_effects import random_effects_mean
 from search_spaces.grammar.question import GENERALISES
 
 ARMS = ("baseline", "treatment")
@@ -267,33 +265,3 @@ def satterthwaite(parts: np.ndarray, free: np.ndarray) -> float:
     if not thin.any():
         weights[np.argmax(parts**2 / free)] *= DOMINANCE
     return float(weights.sum() ** 2 / (weights**2 / free).sum())
-
-
-def random_effects_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float, float, float]:
-    """(mean, standard error, degrees of freedom) of values that differ beyond their variances."""
-    if not (variance > 0).all():
-        se = float(values.std(ddof=1)) / math.sqrt(len(values))
-        return float(values.mean()), se, len(values) - 1.0
-    weights = 1 / (variance + _between(values, variance))
-    share = weights / weights.sum()
-    mean = float((share * values).sum())
-    squares = (values - mean) ** 2
-    as_weighed = float((share * squares).sum()) / (len(values) - 1)
-    robust = float((share**2 * squares / (1 - share)).sum())
-    return mean, math.sqrt(max(as_weighed, robust)), len(values) - 1.0
-
-
-def _between(values: np.ndarray, variance: np.ndarray) -> float:
-    """The variance between blocks at which the weighted spread is what it should be."""
-
-    def excess(between: float) -> float:
-        weights = 1 / (variance + between)
-        mean = (weights * values).sum() / weights.sum()
-        return float((weights * (values - mean) ** 2).sum()) - (len(values) - 1)
-
-    if excess(0.0) <= 0:
-        return 0.0
-    high = float(values.var(ddof=1)) + float(variance.max())
-    while excess(high) > 0:
-        high *= 4
-    return float(optimize.brentq(excess, 0.0, high))

@@ -11,10 +11,10 @@ from analysis.statistics.contrasts import (
     effect_of_blocks,
     effect_of_pairs,
     effect_of_units,
-    random_effects_mean,
 )
 from analysis.statistics.intervals import t_p_value
 from analysis.statistics.moderation import prior_of
+from analysis.statistics.random_effects import random_effects_mean
 from benchmarks.calibration.design import CHEAP, FALSE, SHOWN, SIGMA, Design, Draw
 
 Cells = Sequence[tuple[int, int]]
@@ -56,13 +56,21 @@ def cells(runs: Cells, spreads: Spreads, *, effect: float = 0.0, **tests: Test) 
     return draw
 
 
-def families(rng: np.random.Generator) -> dict[str, bool]:
-    """Six families of one to six blocks, each with an effect of its own of 2 σ, 0 on average."""
-    unit = np.repeat(np.arange(6), np.arange(1, 7))
+def families(blocks: Sequence[int], own: float, largest: float = 1.0) -> Draw:
+    """Families of so many blocks, each with an effect of its own of ``own`` σ, 0 on average.
+
+    The runs of the last spread ``largest`` times as far as those of the others.
+    """
+    unit = np.repeat(np.arange(len(blocks)), blocks)
     count = np.full((len(unit), 2), 3.0)
-    mean, variance = drawn(count, np.full(count.shape, SIGMA), rng)
-    mean[:, 1] += 2 * SIGMA * rng.normal(size=6)[unit]
-    return {"false": effect_of_units(mean, variance, count, unit).p < 0.05}
+    spread = SIGMA * np.where(unit == len(blocks) - 1, largest, 1.0)[:, None] * np.ones(2)
+
+    def draw(rng: np.random.Generator) -> dict[str, bool]:
+        mean, variance = drawn(count, spread, rng)
+        mean[:, 1] += own * SIGMA * rng.normal(size=len(blocks))[unit]
+        return {"false": effect_of_units(mean, variance, count, unit).p < 0.05}
+
+    return draw
 
 
 def pairs(blocks: int, effect: float) -> Draw:
@@ -134,7 +142,18 @@ UNEVEN = {
         "no effect",
         cells([(n, n) for n in (2, 3, 5, 8, 12, 20)], [*[QUIET] * 5, (6.0, 6.0)]),
     ),
-    "contrast, 6 families, each its own effect": _fast("none on average", families),
+    "contrast, 6 families, each its own effect": _fast(
+        "none on average", families(range(1, 7), 2.0)
+    ),
+    "contrast, 5 families, one of 10 networks, four of one, effects differ by .5 σ": _fast(
+        "none on average", families((1, 1, 1, 1, 10), 0.5)
+    ),
+    "contrast, 5 families, one of 10 networks 3 times noisier, four of one": _fast(
+        "no effect", families((1, 1, 1, 1, 10), 0.0, 3.0)
+    ),
+    "contrast, 8 blocks, two of 20 runs 3 times noisier, six of 3": _fast(
+        "no effect", cells([MANY] * 2 + [THREE] * 6, [(3.0, 3.0)] * 2 + [QUIET] * 6)
+    ),
     "contrast by pairs, 3 blocks, 5 splits": _fast("no effect on average", pairs(3, 0.0)),
     "contrast by pairs, 8 blocks, 5 splits": _fast("no effect on average", pairs(8, 0.0)),
     "method: the noisiest cell counts double": _method(
