@@ -15,6 +15,7 @@ from trainables.commands.out_folder import check_room, go_on
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
 from trainables.compiled.switch import use_torch_alone
+from trainables.config.checkpoint_place import STATE
 from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -129,7 +130,7 @@ def train(
     folder = out or Path("results") / "train" / trainer.trial_id
     folder.mkdir(parents=True, exist_ok=True)
     check_room(folder, config, trainer.size.parameters)
-    if (folder / TRAINED_ALONE).is_dir():
+    if (folder / TRAINED_ALONE / STATE).exists():  # without it: ended before it was first saved
         go_on(trainer, folder / TRAINED_ALONE)
     print(_headline(trainer))
     code = _run(trainer, folder / TRAINED_ALONE)

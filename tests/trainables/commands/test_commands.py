@@ -1,5 +1,6 @@
 """``python -m trainables``, in this process."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -200,3 +201,15 @@ def test_a_folder_with_another_trial_is_told_with_what_to_do(tmp_path, capsys):
     told = capsys.readouterr().err
     assert f"{tmp_path}/checkpoint is of trial" in told
     assert told.endswith("; name another folder with --out, or remove that one to begin anew\n")
+
+
+def test_a_training_that_ended_as_it_first_saved_begins_anew(tmp_path, capsys):
+    """Its tensors had been written and its state had not: the same command was refused for good."""
+    words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
+    assert main(words) == 0
+    state = tmp_path / "checkpoint" / "state.json"
+    before = state.read_text()
+    state.unlink()
+    assert main(words) == 0
+    assert "continuing" not in capsys.readouterr().out
+    assert json.loads(state.read_text())["tensors"] == json.loads(before)["tensors"]
