@@ -90,15 +90,18 @@ def choose(
 def candidates(space: Mapping[str, Any], trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row for each configuration with a run that ended on a choosing seed, the best first.
 
-    Its index is the configuration's id; ``mean`` and ``runs`` stand beside the keys. A row of
-    ``grid`` that is another spelling of a trial is a configuration of its own.
+    Its index is the configuration's id; ``mean``, ``runs`` and ``trial`` (one of its trials) stand
+    beside the keys. A row of ``grid`` that is another spelling of a trial is a configuration of its
+    own.
     """
     runs = outcomes(existing(trials, space), metric)
     runs = runs[~runs["estimating"]]
     runs = runs.assign(id=configuration_ids(runs))
     groups = runs.groupby("id", sort=False)
     first = groups.head(1).set_index("id")
-    first = first.assign(mean=groups["value"].mean(), runs=groups.size())
+    first = first.assign(
+        mean=groups["value"].mean(), runs=groups.size(), trial=groups["trial_id"].min()
+    )
     return best_first(first)
 
 

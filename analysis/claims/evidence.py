@@ -152,8 +152,11 @@ def unpaired(study: Study, key: str, treatment: Any, baseline: Any) -> str:
     size = f" of equal size (within {EQUAL_SIZE:.0%})" if sized else ""
     if pairs.empty:
         return f"no two finished networks{size} differ in it alone"
-    differ = pd.DataFrame({name: ~_alike(pairs[name], pairs[f"{name}_baseline"]) for name in names})
+    columns = {name: ~_alike(pairs[name], pairs[f"{name}_baseline"]) for name in names}
+    differ = pd.DataFrame(columns, index=pairs.index)
     closest = differ.loc[differ.sum(axis=1).idxmin()]
+    if not closest.any():
+        return "networks that differ in it alone are one and the same, written in two ways"
     others = " and ".join(KEYS.get(str(name), str(name)) for name in closest.index[closest])
     return f"finished networks{size} that differ in it differ in {others}, too"
 

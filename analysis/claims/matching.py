@@ -61,10 +61,10 @@ def counted_once(runs: pd.DataFrame) -> pd.DataFrame:
 def pair_architectures(
     frame: pd.DataFrame, key: str, baseline: Any, treatment: Any, tuned: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """The configurations to compare, in pairs.
+    """The configurations to compare, in pairs. A network is not compared with itself.
 
     Args:
-        frame: a row for each configuration, indexed by its id, the best first.
+        frame: as ``candidates`` gives it.
         key: the column that is compared.
         baseline: its one value.
         treatment: its other value.
@@ -89,7 +89,8 @@ def pair_architectures(
     if key in NETWORK_COLUMNS:
         pairs = _equal_size(arms)
     else:
-        pairs = arms[arms.groupby("architecture")["treated"].transform("nunique") == 2]
+        both = arms.groupby("architecture")[["treated", "trial"]].transform("nunique") == 2
+        pairs = arms[both.all(axis=1)]
         pairs = pairs.assign(block=pairs.groupby("architecture", sort=False).ngroup())
     families = pairs["layer"].where(~pairs["treated"])
     pairs = pairs.assign(family=families.groupby(pairs["block"]).transform("first"))
@@ -98,9 +99,10 @@ def pair_architectures(
 
 def _equal_size(arms: pd.DataFrame) -> pd.DataFrame:
     """Pairs of equal size, matched greedily from the closest; each configuration is in one pair."""
-    columns = ["id", "context", "parameters"]
+    columns = ["id", "context", "parameters", "trial"]
     left, right = arms.loc[~arms["treated"], columns], arms.loc[arms["treated"], columns]
     pairs = left.merge(right, on="context", suffixes=("", "_treated"))
+    pairs = pairs[pairs["trial"] != pairs["trial_treated"]]
     distance = _distance(pairs["parameters"], pairs["parameters_treated"])
     pairs = pairs.assign(distance=distance).sort_values("distance", kind="stable")
     blocks: dict[str, int] = {}

@@ -78,11 +78,12 @@ def _others(point: Point, without: Iterable[str]) -> frozenset[tuple[str, Any]]:
 
 
 def _pairs(baseline: list[Network], treatment: list[Network]) -> Iterator[tuple[Network, Network]]:
-    """Networks of equal size, matched from the closest, each in one pair."""
+    """Different networks of equal size, matched from the closest, each in one pair."""
     apart = [
         (abs(math.log(a[0].parameters / b[0].parameters)), i, j)
         for i, a in enumerate(baseline)
         for j, b in enumerate(treatment)
+        if {point.trial for point in a}.isdisjoint(point.trial for point in b)
     ]
     left, right = set(range(len(baseline))), set(range(len(treatment)))
     for distance, i, j in sorted(apart):

@@ -82,8 +82,8 @@ def _contrast(plan: Plan, question: Contrast, points: list[Point], spread: float
 def _unpaired(question: Contrast) -> str:
     if changes_network(question):
         return (
-            f"no two networks of equal size (within {EQUAL_SIZE:.0%}) differ in {question.key}"
-            " alone; sizes by compression= or parameters= are equal"
+            f"no two different networks of equal size (within {EQUAL_SIZE:.0%}) differ in"
+            f" {question.key} alone; sizes by compression= or parameters= are equal"
         )
     return (
         f"no network runs with both {question.key}={question.baseline} and {question.treatment} and"

@@ -27,8 +27,9 @@ DECAYS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 def finished(question: Question, folder: Path, **keys: Key) -> Study:
     """Both stages of a study of three networks, one of them written twice, without any effect."""
     space = SearchSpace(
-        name="twice", question="", source="", fixed=FIXED, seeds=2, questions=(question,),
-        keys={"rank_divisor": TWICE, **keys},
+        name="twice", question="", source="", seeds=2, questions=(question,),
+        fixed={name: value for name, value in FIXED.items() if name not in keys},
+        keys=keys if "rank_divisor" in keys else {"rank_divisor": TWICE, **keys},
     )  # fmt: skip
     plan = make_plan(RunOptions(space="twice", estimating_seeds=3), space)
     assert plan.duplicates
@@ -75,3 +76,21 @@ def test_a_carry_counts_a_network_that_is_written_twice_once(tmp_path: Path) -> 
     )  # fmt: skip
     words = " ".join(claim.words for claim in answers_to(study, question))
     assert "of 3 architectures" in words
+
+
+def test_a_network_is_not_compared_with_itself(tmp_path: Path) -> None:
+    question = Contrast("rank_divisor", 100, 200)
+    study = finished(question, tmp_path, learning_rate=Key(Choice((0.1, 0.2))))
+    words = answers_to(study, question)[0].words
+    assert "networks that differ in it alone are one and the same, written in two ways" in words
+
+
+def test_a_key_that_leaves_a_network_as_it_is_makes_no_pair_of_it(tmp_path: Path) -> None:
+    question = Contrast("weight_decay_scaling", 0.0, 1.0)
+    layers = Key(Choice(("dense", "low_rank")))
+    divisors = Key(Choice((2, 4)), when={"layer": ("low_rank",)})
+    scalings = Key(Choice((0.0, 1.0)))
+    study = finished(
+        question, tmp_path, layer=layers, rank_divisor=divisors, weight_decay_scaling=scalings
+    )
+    assert "n = 8 runs of 2 architectures" in answers_to(study, question)[0].words

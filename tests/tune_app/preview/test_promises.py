@@ -104,7 +104,7 @@ RATES = choice(0.1, 0.2, role="nuisance")
          {"estimating_seeds": 1}, "--estimating-seeds 3 or more"),
         (Contrast("layer", "dense", "low_rank"),
          {"layer": choice("dense", "low_rank"), "rank": choice(2, layer=("low_rank",))}, {},
-         "no two networks of equal size (within 3%) differ in layer alone"),
+         "no two different networks of equal size (within 3%) differ in layer alone"),
         (Contrast("learning_rate", 0.1, 0.2),
          {"rank": choice(2, 4), "learning_rate": choice(0.1, 0.2),
           "label_smoothing": choice(0.05, 0.1, learning_rate=(0.1,))}, {},
