@@ -33,6 +33,14 @@ def promise_lines(plan: Plan, spread: float | None = None) -> list[str]:
     points = listed_points(plan)
     questions: Sequence[Question | None] = plan.space.questions or (None,)
     sentences = [_can_show(plan, question, points, spread) for question in questions]
+    if not points:  # proposed one by one: what will be compared is not known
+        leads = ("contrast: a lead", "select: a lead")
+        sentences = [
+            f"{sentence}, of one pair that the search proposes"
+            if sentence.startswith(leads)
+            else sentence
+            for sentence in sentences
+        ]
     return [f"what they can show, in four of five studies: {sentences[0]}", *sentences[1:]]
 
 

@@ -211,3 +211,10 @@ def test_a_carry_counts_the_networks_that_differ() -> None:
     }  # fmt: skip
     (promise,) = promise_lines(planned(Carry("weight_decay", "learning_rate"), keys))
     assert "over 3 architectures" in promise
+
+
+def test_where_a_search_proposes_points_the_plan_says_of_what_its_lead_is() -> None:
+    keys = {"rank": choice(2, 4), "learning_rate": choice(0.1, 0.2)}
+    plan = planned(Contrast("learning_rate", 0.1, 0.2), keys, search="optuna", num_samples=4)
+    (promise,) = promise_lines(plan)
+    assert promise.endswith("between seeds, of one pair that the search proposes")
