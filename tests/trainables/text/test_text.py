@@ -56,6 +56,12 @@ def test_a_moment_says_its_zone() -> None:
     assert format_moment(1_709_993_100.5) == "2024-03-09 14:05 UTC"
 
 
+@pytest.mark.parametrize("time", [1e12, 1e300, float("inf"), float("nan")])
+def test_a_time_of_no_year_is_told_as_it_is(time: float) -> None:
+    """The status of a study with one such row in its ledger ended in a traceback."""
+    assert format_moment(time) == f"an impossible time ({time:g} s after 1970)"
+
+
 def test_a_share_has_two_decimals() -> None:
     assert percent(0.9404) == "94.04 %"
 
