@@ -17,10 +17,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.cluster.fault import Fault
+from tests.cluster.fault import (
+    DIED,
+    FULL,
+    GO_ON,
+    GONE,
+    HEAD,
+    HOST,
+    NOTHING,
+    SILENT,
+    TAKEN,
+    TRIAL,
+    WHENEVER,
+    Fault,
+    nothing_for,
+)
 from tests.cluster.hosts import network, small_file_system
 from tests.cluster.load import LoadWatch, slowdown_at
-from tests.cluster.outcome import Outcome, first_attempt, first_loss, tally
+from tests.cluster.outcome import Outcome, outcome
 from tests.cluster.page import SLOTS, keep, write_page
 from tests.cluster.running import Cluster
 from tests.cluster.strikes import (
@@ -60,39 +74,34 @@ from tests.cluster.strikes import (
     unreachable,
 )
 
-GONE = "is gone: "
-SILENT = "has not answered for"
-NOTHING = "has taken nothing for"
-
 DRIVER_SECONDS = 900
 """No fault here keeps a search longer: one that takes more hangs."""
 
-
-OUTAGE_LINES = 2
-"""After ten seconds and after a minute."""
+REFUSALS = 6
+"""A node that cannot train is named each minute for which Ray goes on placing trials there."""
 
 S3 = partial(Fault, trains=True, workers=1, rounds=1, redone=0)
-S3_OUTAGE = partial(S3, says=NOTHING, lines=OUTAGE_LINES)
+S3_OUTAGE = partial(S3, says=NOTHING)  # told after ten seconds and after a minute
 
 # as many trials as slots: those of the hosts that stay are soon free for whoever lost theirs
 SILENCE = partial(Fault, says=GONE, rounds=2, noticed=12, within=15)
 
 FAULTS: dict[str, Fault] = {
-    "worker process killed": Fault(
-        partial(signal_worker, "KILL"), "ended without a word", within=15
-    ),
+    "worker process killed": Fault(partial(signal_worker, "KILL"), DIED, within=15),
     "worker process stopped": Fault(
         partial(signal_worker, "STOP"),
-        "has reported nothing for too long",
+        f"{TRIAL} has reported nothing for too long: its worker is ended",
         within=90,  # ten epochs, and at least a minute, may pass without a word
     ),
     "worker process killed as it saves": S3(
-        kill_as_it_saves, "ended without a word", redone=60, within=90
+        kill_as_it_saves, DIED, epochs=240, unsaved=25, within=90
     ),
-    "Ray killed on a worker": Fault(end_ray, GONE, rounds=2, noticed=12, within=15),
+    "Ray killed on a worker": SILENCE(end_ray),
     "worker off": SILENCE(power_off_worker),
-    "worker off and on again": Fault(off_and_on, GONE, noticed=12, rounds=6, seconds=2),
-    "worker off and on three times": Fault(flap, GONE, noticed=12, rounds=12, seconds=2, lines=4),
+    "worker off and on again": Fault(off_and_on, GONE, noticed=12, within=60, rounds=6, seconds=2),
+    "worker off and on three times": Fault(
+        flap, GONE, noticed=12, within=60, rounds=12, seconds=2, lines=4
+    ),
     "link cut 45 s": SILENCE(partial(cut_link, 45)),
     "link cut 3 min": SILENCE(partial(cut_link, 180)),
     "head off": Fault(power_off_head, SILENT, exit_codes=(1,), ends=30),
@@ -103,60 +112,103 @@ FAULTS: dict[str, Fault] = {
         exit_codes=(1, 0),
         within=180,  # a new cluster starts meanwhile
     ),
-    "driver's link cut, continued elsewhere": Fault(cut_driver, SILENT, exit_codes=(1, 0)),
+    "driver's link cut, continued elsewhere": Fault(
+        cut_driver, SILENT, exit_codes=(1, 0), within=60
+    ),
     "driver killed, the same command at once": Fault(
-        partial(end_driver, "KILL"), exit_codes=(-9, 0)
+        partial(end_driver, "KILL"), exit_codes=(-9, 0), within=60
     ),
     "SIGTERM, the same command at once": Fault(
-        partial(end_driver, "TERM"), "interrupted by SIGTERM", exit_codes=(143, 0)
+        partial(end_driver, "TERM"),
+        "stopping: interrupted by SIGTERM",
+        exit_codes=(143, 0),
+        within=60,
     ),
     "terminal closed, the same command at once": Fault(
-        partial(end_driver, "HUP"), "interrupted by SIGHUP", exit_codes=(129, 0)
+        partial(end_driver, "HUP"),
+        "stopping: interrupted by SIGHUP",
+        exit_codes=(129, 0),
+        within=60,
     ),
     "second driver from the storage alone": Fault(
-        second_driver, "has one driver at a time", exit_codes=(0, 2), seconds=3, lines=1
+        second_driver,
+        r"error: \S+ is in use by .*; a study has one driver at a time: .*",
+        exit_codes=(0, 2),
+        seconds=3,
+        lines=1,
     ),
-    "node added": Fault(add_node, rounds=6, seconds=2, hosts=3),
+    "node added": Fault(
+        add_node,
+        r"the cluster has \d+ slots now, \d+ before: its nodes changed",
+        within=60,
+        rounds=6,
+        seconds=2,
+        hosts=3,
+    ),
     "node without the project added": Fault(
         partial(add_unfit_node, "tune_app"),
-        "ModuleNotFoundError: No module named 'tune_app",
+        rf"{HOST}: ModuleNotFoundError: No module named 'tune_app.*': .* elsewhere",
         rounds=6,
         seconds=4,
         within=120,  # a node starts meanwhile
+        lines=REFUSALS,
     ),
     "node with a broken torch added": Fault(
         partial(add_unfit_node, "torch"),
-        "cannot import trainables.cifar_trainable",
+        r"worker3: cannot import trainables.cifar_trainable \(ImportError: .*\); "
+        "install what RankTune needs on every node: .* elsewhere",
         trains=True,
         workers=1,
         rounds=3,
         redone=0,
+        within=60,
+        lines=REFUSALS,
     ),
-    "node drained": Fault(partial(drain_node, 30), "is being taken away"),
-    "node drained, gone at once": Fault(partial(drain_node, 1), "the host"),
+    "node drained": Fault(partial(drain_node, 30), TAKEN, within=60),
+    "node drained, gone at once": Fault(partial(drain_node, 1), f"{TAKEN}|{GONE}", within=60),
     "storage full 20 s": Fault(
-        partial(fill, "storage"), "is full", small="storage", within=90, lines=4
+        partial(fill, "storage"), FULL, small="storage", within=90, spares=True
     ),
-    "driver's disk full 20 s": Fault(
-        partial(fill, "results"), "is full", small="results", redone=0
-    ),
+    "driver's disk full 20 s": Fault(partial(fill, "results"), FULL, small="results", redone=0),
     "disk of a worker full 20 s": Fault(
-        fill_scratch, "No space left on device", trains=True, rounds=1, redone=60, within=90
+        fill_scratch,
+        nothing_for("worker1: .*No space left on device"),
+        trains=True,
+        rounds=1,
+        redone=0,
     ),
     "shared folder hangs for 2 min": Fault(
         hang_folder, NOTHING, trains=True, rounds=1, small="storage", redone=0, lines=4
     ),
     "shared folder not mounted on a worker for 40 s": Fault(
-        unmount_folder, "mount it there", trains=True, rounds=1, small="storage", redone=0
+        unmount_folder,
+        nothing_for("worker1: there is no .*: mount it there"),
+        trains=True,
+        rounds=1,
+        small="storage",
+        redone=0,
     ),
     "driver suspended for 90 s": Fault(suspend_driver, redone=0),
-    "each worker of a host killed": Fault(kill_each, "one worker after the other", rounds=3),
-    "host low on memory": Fault(take_memory, "is low on memory", rounds=6, seconds=2),
+    "each worker of a host killed": Fault(
+        kill_each,
+        f"no more trials are placed on the host {HOST}, where one worker after the other ended .*",
+        within=60,
+    ),
+    "host low on memory": Fault(
+        take_memory,
+        f"the host {HOST} is low on memory, and Ray ended its workers: {GO_ON}",
+        within=60,
+        rounds=6,
+        seconds=2,
+    ),
     "shared memory of a worker full": Fault(
-        fill_shared_memory, GONE, trains=True, rounds=1, begun=False
+        fill_shared_memory, GONE, trains=True, rounds=1, within=60, begun=False
     ),
     "head restarted at its address": Fault(
-        restart_head, "the cluster's head", exit_codes=(1,), ends=60
+        restart_head,
+        f"{HEAD} was started anew, and knows nothing of this search: .*",
+        exit_codes=(1,),
+        ends=60,
     ),
     "head off as the search begins": Fault(
         power_off_head_early, SILENT, exit_codes=(1,), ends=60, begun=False, hosts=0
@@ -164,14 +216,15 @@ FAULTS: dict[str, Fault] = {
     "head off as the search ends": Fault(power_off_head_late),
     "node drained while S3 refuses": Fault(
         refused_and_drained,
-        "is being taken away",
+        TAKEN,
         trains=True,
+        epochs=240,
         rounds=1,
-        redone=60,
-        within=DRIVER_SECONDS,
+        unsaved=45,
+        within=WHENEVER,
     ),
     "two studies at once": Fault(
-        second_study, exit_codes=(0, 130, 0), rounds=4, seconds=2, share=0.5
+        second_study, exit_codes=(0, 130, 0), within=60, rounds=4, seconds=2, share=0.5
     ),
     "S3 503 for 20 s": S3_OUTAGE(partial(refuse, "503", 20)),
     "S3 503 for 5 min": S3_OUTAGE(partial(refuse, "503", 300)),
@@ -180,16 +233,17 @@ FAULTS: dict[str, Fault] = {
     "S3 keys expired for 40 s": S3_OUTAGE(partial(refuse, "403", 40)),
     "S3 bucket gone for 40 s": S3_OUTAGE(partial(refuse, "404", 40)),
     "S3 is a web page for 40 s": S3_OUTAGE(partial(refuse, "page", 40)),
-    "S3 takes 5 s a call": S3(slow_storage),
+    "S3 takes 5 s a call": S3(slow_storage, NOTHING, lines=6),
     "S3 refuses half of the requests": S3(half_refused),
     "S3 503 for 40 s, a worker off meanwhile": Fault(
         refused_and_off,
         GONE,
         trains=True,
+        epochs=240,
         rounds=1,
-        redone=60,
+        unsaved=20,
         noticed=20,  # it goes off after five
-        within=DRIVER_SECONDS,  # the trials that are left hold every slot to their end
+        within=WHENEVER,
     ),
 }
 
@@ -201,7 +255,7 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
     with small_file_system(folder, fault.small), network(folder) as hosts:
         trials = slots * fault.rounds * (fault.workers if fault.trains else 1)
-        epochs = 120 // slots if fault.trains else None
+        epochs = fault.epochs // slots if fault.trains else None
         # workers that start slowly are to overlap with those that train
         seconds = fault.seconds * slowdown_at(os.getloadavg()[0])
         at_once = round(fault.share * slots * fault.workers)
@@ -216,53 +270,9 @@ def strike(name: str, slots: int, folder: Path) -> Outcome:
         with LoadWatch() as watch:
             fault.strike(cluster)
             codes = tuple(driver.process.wait(DRIVER_SECONDS) for driver in cluster.drivers)
-        found = outcome(name, cluster, struck, load, codes, time.monotonic() - began)
+        found = outcome(name, fault.names, cluster, struck, load, codes, time.monotonic() - began)
         until = struck + (found.recovered or found.seconds)
         return replace(found, load=max(load, watch.mean(struck, until)))
-
-
-def outcome(
-    name: str,
-    cluster: Cluster,
-    struck: float,
-    load: float,
-    codes: tuple[int, ...],
-    seconds: float,
-) -> Outcome:
-    known = sorted(
-        (driver for driver in cluster.drivers if driver.ledger.exists()),
-        key=lambda driver: driver.ledger.stat().st_size,
-    )
-    studies = {driver.study_id: driver for driver in known}  # by the driver that knows the most
-    tallies = [
-        tally(driver.study, [] if cluster.epochs else cluster.worker_logs(driver))
-        for driver in studies.values()
-    ]
-    folders = [driver.study for driver in studies.values()]
-    own = f"{cluster.folder}/"  # says nothing to a reader
-    lines = [line.replace(own, "") for driver in cluster.drivers for line in driver.lines]
-    redone = [count for one in tallies for count in one.redone.values()]
-    says = FAULTS[name].says
-    new_host = cluster.workers[-1].address if name == "node added" else ""
-    return Outcome(
-        fault=name,
-        slots=cluster.slots,
-        finished=sum(one.finished for one in tallies),
-        planned=cluster.trials * len(studies),
-        redone=sum(redone),
-        redone_most=max(redone, default=0),
-        lost=sum(one.lost for one in tallies),
-        doubled=sum(one.doubled for one in tallies),
-        differing=sum(one.differing for one in tallies),
-        noticed=first_loss(folders, struck),
-        recovered=first_attempt(folders, struck, new_host),
-        exit_codes=codes,
-        seconds=seconds,
-        said=next((line for line in lines if says and says in line), ""),
-        lines=tuple(lines),
-        hosts=tuple(sorted({host for one in tallies for host in one.hosts})),
-        load=load,
-    )
 
 
 def main(words: list[str]) -> int:

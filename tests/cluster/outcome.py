@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from analysis.record.record import read_record
 from analysis.record.rows import Ended, Epoch, Planned, Started
 from analysis.study.study import load_study
 from benchmarks.chaos.inspection import trained_epochs
+from tests.cluster.running import Cluster
 from tests.tune_app.scripted import accuracy
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import load_dataset
@@ -24,13 +25,14 @@ COMPARED = 20
 class Outcome:
     """What became of a fault's searches.
 
-    finished, planned: trials. redone: epochs trained again, and redone_most of one trial. lost,
-    doubled: epochs missing from the record, or twice on it. differing: epochs with another result
-    than undisturbed. noticed: seconds from the fault to the first attempt on record that it ended.
-    recovered: seconds from the fault to the first attempt that it led to; None
-    where none was needed. exit_codes: of each driver, in the order of their starts. seconds: from
-    the fault to the last driver's end. said: the first line that names the cause; "" for none.
-    hosts: on which trials ran. load: of the machine from
+    finished, planned: trials. redone: epochs trained again, and redone_most of one trial.
+    from_start: attempts that went on from no checkpoint, though an epoch had been trained.
+    epochs_a_second: of the trial that trains fastest. lost, doubled: epochs missing from the
+    record, or twice on it. differing: epochs with another result than undisturbed. noticed: seconds
+    from the fault to the first attempt on record that it ended. recovered: seconds from the fault
+    to the first attempt that it led to; None where none was needed. exit_codes: of each driver, in
+    the order of their starts. seconds: from the fault to the last driver's end. said: the first
+    line that names the cause; "" for none. hosts: on which trials ran. load: of the machine from
     the fault until a trial went on, or as the fault struck where that is more.
     """
 
@@ -40,6 +42,8 @@ class Outcome:
     planned: int
     redone: int
     redone_most: int
+    from_start: int
+    epochs_a_second: float
     lost: int
     doubled: int
     differing: int
@@ -59,10 +63,59 @@ class Tally:
 
     finished: int
     redone: Counter[str]  # by trial
+    from_start: int
+    epochs_a_second: float
     lost: int
     doubled: int
     differing: int
     hosts: frozenset[str]
+
+
+def outcome(
+    name: str,
+    names: Callable[[str], bool],
+    cluster: Cluster,
+    struck: float,
+    load: float,
+    codes: tuple[int, ...],
+    seconds: float,
+) -> Outcome:
+    """What became of a cluster's searches; ``names`` tells the line that names the cause."""
+    known = sorted(
+        (driver for driver in cluster.drivers if driver.ledger.exists()),
+        key=lambda driver: driver.ledger.stat().st_size,
+    )
+    studies = {driver.study_id: driver for driver in known}  # by the driver that knows the most
+    tallies = [
+        tally(driver.study, [] if cluster.epochs else cluster.worker_logs(driver))
+        for driver in studies.values()
+    ]
+    folders = [driver.study for driver in studies.values()]
+    own = f"{cluster.folder}/"  # says nothing to a reader
+    lines = [line.replace(own, "") for driver in cluster.drivers for line in driver.lines]
+    redone = [count for one in tallies for count in one.redone.values()]
+    new_host = cluster.workers[-1].address if name == "node added" else ""
+    return Outcome(
+        fault=name,
+        slots=cluster.slots,
+        finished=sum(one.finished for one in tallies),
+        planned=cluster.trials * len(studies),
+        redone=sum(redone),
+        redone_most=max(redone, default=0),
+        from_start=sum(one.from_start for one in tallies),
+        epochs_a_second=max((one.epochs_a_second for one in tallies), default=0.0),
+        lost=sum(one.lost for one in tallies),
+        doubled=sum(one.doubled for one in tallies),
+        differing=sum(one.differing for one in tallies),
+        noticed=first_loss(folders, struck),
+        recovered=first_attempt(folders, struck, new_host),
+        exit_codes=codes,
+        seconds=seconds,
+        said=next(filter(names, lines), ""),
+        lines=tuple(lines),
+        hosts=tuple(sorted({host for one in tallies for host in one.hosts})),
+        load=load,
+    )
 
 
 def tally(study: Path, worker_logs: Iterable[Path]) -> Tally:
@@ -83,6 +136,8 @@ def tally(study: Path, worker_logs: Iterable[Path]) -> Tally:
     return Tally(
         finished=len(finished),
         redone=redone,
+        from_start=starts_again(rows),
+        epochs_a_second=fastest(rows),
         lost=len(wanted - recorded.keys()),
         doubled=sum(count > 1 for count in recorded.values()),
         differing=differing_epochs(rows),
@@ -97,6 +152,28 @@ def scripted_epochs(worker_logs: Iterable[Path]) -> Counter[tuple[str, int]]:
         for log in worker_logs
         for line in log.read_text().splitlines()
     )
+
+
+def starts_again(rows: Sequence[object]) -> int:
+    """Attempts that began at a trial's first epoch, though an earlier one had trained it."""
+    trained: set[str] = set()
+    count = 0
+    for row in rows:
+        if isinstance(row, Epoch):
+            trained.add(row.trial_id)
+        elif isinstance(row, Started) and row.epoch == 0:
+            count += row.trial_id in trained
+    return count
+
+
+def fastest(rows: Sequence[object]) -> float:
+    """Epochs a second of the trial that has most of them between its first and its last."""
+    times: dict[str, list[float]] = {}
+    for row in rows:
+        if isinstance(row, Epoch):
+            times.setdefault(row.trial_id, []).append(row.time)
+    spans = [(len(one) - 1, max(one) - min(one)) for one in times.values()]
+    return max((count / span for count, span in spans if span), default=0.0)
 
 
 def differing_epochs(rows: Sequence[object]) -> int:

@@ -9,6 +9,7 @@ import time
 
 import psutil
 
+from tests.cluster.driver import CHECKPOINT_SECONDS
 from tests.cluster.hosts import start_head
 from tests.cluster.load import slowdown_at
 from tests.cluster.running import SCRATCH, Cluster
@@ -49,8 +50,14 @@ def signal_worker(name: str, cluster: Cluster) -> None:
     cluster.workers[0].run(f"pkill -{name} -o -f '{TRAINS}'")
 
 
+def saved() -> None:
+    """Waits until each trial has had time for a checkpoint."""
+    time.sleep(3 * CHECKPOINT_SECONDS)
+
+
 def kill_as_it_saves(cluster: Cluster) -> None:
     """A checkpoint takes longer than the time between two: one is always on its way."""
+    saved()
     cluster.switch.write_text("slow 2")
     time.sleep(10)
     signal_worker("KILL", cluster)
@@ -123,6 +130,7 @@ def second_study(cluster: Cluster) -> None:
 
 def refused_and_off(cluster: Cluster) -> None:
     """S3 answers 503, and meanwhile a worker is lost."""
+    saved()
     cluster.switch.write_text("503")
     time.sleep(5)
     cluster.workers[0].power_off()
@@ -266,6 +274,7 @@ def power_off_head_late(cluster: Cluster) -> None:
 
 def refused_and_drained(cluster: Cluster) -> None:
     """S3 answers 503 as a node is about to be taken away."""
+    saved()
     cluster.switch.write_text("503")
     time.sleep(2)
     drain_node(30, cluster)
