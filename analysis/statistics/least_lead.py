@@ -35,7 +35,7 @@ def smallest_lead(
     rivals: int = 1,
     level: float = LEVEL,
     paired: bool = False,
-    units: int | None = None,
+    units: tuple[int, ...] | None = None,
 ) -> float:
     """The smallest lead that is shown with probability ``POWER``, in standard deviations.
 
@@ -47,18 +47,18 @@ def smallest_lead(
         rivals: networks that are all to be beaten, each by this lead.
         level: two-sided, of the test against one rival.
         paired: whether runs are compared seed by seed.
-        units: what the lead may vary over (blocks, or their families), which counts where there
-            are ``GENERALISES`` or more; None stands for ``blocks``.
+        units: how many of the blocks each family has, over which the lead may vary. That counts
+            where there are ``GENERALISES`` or more. None: each block stands for itself.
     """
     if runs < 2:
         return math.inf
-    units = blocks if units is None else units
-    several, wider = units >= GENERALISES, 1.0
+    units = (1,) * blocks if units is None else units
+    several, wider = len(units) >= GENERALISES, 1.0
     if paired:
-        known = assumed = (min(runs, units) if several else runs) - 1.0
+        known = assumed = (min(runs, len(units)) if several else runs) - 1.0
         wider = TWO_TESTS if several else 1.0
     elif several:
-        known = assumed = units - 1.0
+        known = assumed = _freedom(units)
     else:
         known = 2.0 * (runs - 1) * blocks
         assumed = CAUTION * (runs - 1) * (blocks + 1)
@@ -67,6 +67,17 @@ def smallest_lead(
     critical, spreads = _critical(level, assumed) * wider, _spreads(known)
     lead = _least(lambda errors: _power(errors, critical, spreads, rivals) >= POWER)
     return lead * math.sqrt(2 / (runs * blocks))
+
+
+def _freedom(sizes: tuple[int, ...]) -> float:
+    """Degrees of freedom of a mean over units of these sizes, one less than alike ones are.
+
+    Bell and McCaffrey's, as in ``random_effects``, with weights by size.
+    """
+    shares = [size / sum(sizes) for size in sizes]
+    leverage = [share**2 / (1 - share) for share in shares]
+    spread = sum(share**2 for share in shares)
+    return 1 / (spread + sum(leverage) ** 2 - sum(one**2 for one in leverage))
 
 
 def _critical(level: float, freedom: float) -> float:

@@ -79,7 +79,7 @@ def _contrast(plan: Plan, question: Contrast, points: list[Point], spread: float
     lead = smallest_lead(
         runs,
         blocks,
-        units=families if families >= GENERALISES else blocks,
+        units=tuple(sorted(pairs.values())) if families >= GENERALISES else None,
         level=LEVEL / families if alone else LEVEL,
         paired=_by_seed(plan),
     )
@@ -143,7 +143,7 @@ def _carry(plan: Plan, question: Carry, points: list[Point], spread: float | Non
         trials[tuple(map(point.values.get, names))].add(point.trial)
     blocks = max(1, len({*map(frozenset, trials.values())}))
     # the cost is that on these architectures, however many they are
-    lead = smallest_lead(seeds, blocks, units=1, paired=_by_seed(plan))
+    lead = smallest_lead(seeds, blocks, units=(blocks,), paired=_by_seed(plan))
     return f"carry: a cost of {_size(lead, spread)}{_over(blocks, 'architecture')}"
 
 

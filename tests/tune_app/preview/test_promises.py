@@ -63,7 +63,9 @@ def test_a_least_lead_is_shown_four_times_in_five(runs: int, blocks: int) -> Non
 def test_the_more_rivals_tests_and_families_the_larger_a_lead_has_to_be() -> None:
     assert smallest_lead(5, rivals=15) > 1.3 * smallest_lead(5)
     assert smallest_lead(5, level=0.05 / 7) > smallest_lead(5)
-    assert smallest_lead(5, 30, units=5) > smallest_lead(5, 30)
+    alike, uneven = (6,) * 5, (1, 1, 1, 1, 26)
+    leads = [smallest_lead(5, 30, units=units) for units in (None, alike, uneven)]
+    assert leads == sorted(set(leads))
     assert smallest_lead(2) > 10  # the report takes two runs against two for one degree of freedom
     assert smallest_lead(1, 10) == float("inf")
 
