@@ -40,7 +40,8 @@ def run(a: First, b: Second, as_json: AsJson = False) -> None:
 def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame) -> str:
     """The comparison as text: results, then all other differences."""
     lines = [f"a: {a.folder}", f"b: {b.folder}", ""]
-    lines.append(f"{len(frame)} configurations finished in both (b − a in points, 95 % interval)")
+    found = plural(len(frame), "configuration")
+    lines.append(f"{found} finished in both (b − a in points, 95 % interval)")
     if len(frame):
         table = pd.DataFrame(
             {

@@ -51,16 +51,15 @@ def status_text(status: StudyStatus) -> str:
             own = percent(best["trial_accuracy"])
             lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
     if status.epochs_per_hour > 0:
-        lines.append(
-            f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {status.slots} slots"
-        )
+        slots = plural(status.slots, "slot")
+        lines.append(f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {slots}")
     if status.epochs_left:
         time_left = (
             "time not known yet"
             if math.isnan(status.seconds_left)
             else format_duration(status.seconds_left)
         )
-        lines.append(f"left       about {status.epochs_left:,.0f} epochs: {time_left}")
+        lines.append(f"left       about {plural(round(status.epochs_left), 'epoch')}: {time_left}")
     if status.failures:
         kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in status.failures.items())
         lines.append(f"failures   {kinds} (failed attempts)")

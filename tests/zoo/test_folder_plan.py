@@ -50,7 +50,8 @@ def test_the_plan_refuses_what_the_run_would_and_says_so(images: Path, tmp_path:
         assert words in planned.stderr
     listed = run_tune(*ask[:3], "--plan", "--json", folder=tmp_path)
     problems = json.loads(listed.stdout)["problems"]
-    assert problems[0] == "batch_size 64 is more than the 18 images to train on"
+    told = "batch_size 64 is more than the 18 images to train on: lower it (--set batch_size=…)"
+    assert problems[0] == told
     started = run_tune(*ask[:3], folder=tmp_path)
     assert (started.returncode, started.stdout) == (2, "")
     assert started.stderr == listed.stderr

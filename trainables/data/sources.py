@@ -159,5 +159,8 @@ def misfit(config: TrainConfig, counts: DataCounts) -> str:
             "train_images"
         )
     if needed < config.batch_size:
-        return f"batch_size {config.batch_size} is more than the {needed:,} images to train on"
+        return (
+            f"batch_size {config.batch_size} is more than the {needed:,} images to train on: lower "
+            "it (--set batch_size=…)"
+        )
     return ""

@@ -20,6 +20,7 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
+from trainables.text.count import plural
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, data_request
@@ -189,9 +190,10 @@ def _too_few(options: RunOptions, space: SearchSpace, study: Study, count: int) 
     if options.confirm_what == "best":
         option = f"--top {options.top}"
     finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
+    found, verb = plural(count, "configuration"), "is" if count == 1 else "are"
     smallest = f"; the smallest has {finished['parameters'].min():,} parameters"
     return [
-        f"{option}: {count} configurations of {study.folder} are finished and validated"
+        f"{option}: {found} of {study.folder} {verb} finished and validated"
         f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
         "run the search first, or ask for fewer"
     ]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import humanize
 
 from trainables.config.checkpoint_place import expected_bytes
+from trainables.text.count import plural
 from tune_app.planning.plan import Plan, PlannedTrial
 from tune_app.preview.evidence import most_chosen
 from tune_app.preview.progress import StudyProgress
@@ -40,7 +41,8 @@ class Forecast:
         if self.slot_seconds:
             seconds = self.slot_seconds / self.slots
             source = "as studies beside it ran" if self.elsewhere else "as its epochs ran so far"
-            lines += [f"  about {_duration(seconds)} at {self.slots} trials at once, {source}:"]
+            at_once = plural(self.slots, "trial")
+            lines += [f"  about {_duration(seconds)} at {at_once} at once, {source}:"]
             lines += [f"  done on {_moment(seconds)} if started now"]
         if self.images_bytes:
             size = humanize.naturalsize(self.images_bytes)

@@ -61,7 +61,7 @@ def test_more_images_than_there_are_is_told_with_what_there_is() -> None:
     assert set(told) == {
         "digits has 1,433 training images; 143 for validation and 1,400 to train on do not fit: "
         "lower validation_images or train_images",
-        "batch_size 512 is more than the 100 images to train on",
+        "batch_size 512 is more than the 100 images to train on: lower it (--set batch_size=…)",
     }
 
 
