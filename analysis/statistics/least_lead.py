@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable
 
+from analysis.statistics.freedom import weighted_freedom
 from search_spaces.grammar.question import GENERALISES
 
 POWER = 0.8
@@ -58,7 +59,7 @@ def smallest_lead(
         known = assumed = (min(runs, len(units)) if several else runs) - 1.0
         wider = TWO_TESTS if several else 1.0
     elif several:
-        known = assumed = _freedom(units)
+        known = assumed = weighted_freedom([size / sum(units) for size in units])
     else:
         known = 2.0 * (runs - 1) * blocks
         assumed = CAUTION * (runs - 1) * (blocks + 1)
@@ -67,17 +68,6 @@ def smallest_lead(
     critical, spreads = _critical(level, assumed) * wider, _spreads(known)
     lead = _least(lambda errors: _power(errors, critical, spreads, rivals) >= POWER)
     return lead * math.sqrt(2 / (runs * blocks))
-
-
-def _freedom(sizes: tuple[int, ...]) -> float:
-    """Degrees of freedom of a mean over units of these sizes, one less than alike ones are.
-
-    Bell and McCaffrey's, as in ``random_effects``, with weights by size.
-    """
-    shares = [size / sum(sizes) for size in sizes]
-    leverage = [share**2 / (1 - share) for share in shares]
-    spread = sum(share**2 for share in shares)
-    return 1 / (spread + sum(leverage) ** 2 - sum(one**2 for one in leverage))
 
 
 def _critical(level: float, freedom: float) -> float:

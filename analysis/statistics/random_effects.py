@@ -13,6 +13,7 @@ import math
 import numpy as np
 from scipy import optimize
 
+from analysis.statistics.freedom import weighted_freedom
 from analysis.statistics.intervals import t_p_value
 
 
@@ -27,8 +28,7 @@ def random_effects_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float
     squares, free = (values - mean) ** 2, len(values) - 1.0
     as_weighed = mean, math.sqrt(float((share * squares).sum()) / free), free
     leverage = share**2 / (1 - share)
-    freedom = 1 / float((share**2).sum() + leverage.sum() ** 2 - (leverage**2).sum())
-    robust = mean, math.sqrt(float((leverage * squares).sum())), freedom
+    robust = mean, math.sqrt(float((leverage * squares).sum())), weighted_freedom(share.tolist())
     return max(as_weighed, robust, key=lambda one: float(t_p_value(*one)))
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.contrasts import effect_of_blocks
+from analysis.statistics.freedom import weighted_freedom
 from analysis.statistics.power import runs_needed, runs_table
 
 
@@ -55,3 +56,8 @@ def test_without_a_spread_there_is_nothing_to_work_out():
         runs_needed(0.01, math.nan)
     with pytest.raises(ValueError, match="above 0, got 0"):
         runs_needed(0, 0.003)
+
+
+def test_a_mean_of_equal_shares_has_one_degree_of_freedom_fewer_and_of_uneven_ones_less():
+    assert weighted_freedom([1 / 6] * 6) == pytest.approx(5)
+    assert 1 < weighted_freedom([1 / 14] * 4 + [10 / 14]) < 2
