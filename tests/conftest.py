@@ -17,7 +17,6 @@ os.environ.update(
     OMP_NUM_THREADS="1",  # workers share the cores
     RAY_AIR_NEW_OUTPUT="0",
     RAY_USAGE_STATS_ENABLED="0",
-    RAY_worker_niceness="0",  # by default other tests would starve them
     TOKENIZERS_PARALLELISM="false",
     XDG_RUNTIME_DIR=tempfile.mkdtemp(prefix="ranktune-tests-"),  # searches beside one another
 )

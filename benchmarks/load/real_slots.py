@@ -34,7 +34,7 @@ EPOCHS = 5
 
 TRAINABLE = "benchmarks.load.real_slots:SleepingTrainable"
 
-ENVIRONMENT = {"RAY_worker_register_timeout_seconds": "600", "RAY_worker_niceness": "0"}
+ENVIRONMENT = {"RAY_worker_register_timeout_seconds": "600"}
 """Many workers start at once here, on few cores, and Ray gives each of them a minute."""
 
 

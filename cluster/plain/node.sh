@@ -20,6 +20,9 @@ usage() {
 export RAY_AUTH_MODE=token
 export RAY_AUTH_TOKEN_PATH=$token
 export RAY_USAGE_STATS_ENABLED=0
+# Workers get the priority of this command (start it with nice -n 10 where others work). By Ray's
+# default whatever else computes on a machine brings trials to a standstill.
+export RAY_worker_niceness=0
 # Ray's defaults take a minute to give a silent machine up.
 export RAY_health_check_period_ms=500
 export RAY_health_check_timeout_ms=2000

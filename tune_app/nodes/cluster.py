@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "120",  # the watchdog closes the record first
     "RAY_agent_register_timeout_ms": "120000",  # a loaded machine takes longer than 30 s
+    "RAY_worker_niceness": "0",  # by default 15: beside whatever else computes, trials stand still
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune restarts a drained attempt itself
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the study handles interruptions itself
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger is the log

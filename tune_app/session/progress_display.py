@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from tune_app.record.history import History, best_on_record
 from tune_app.session.retry_report import RetryReport
 
 REFRESH_SECONDS = 0.5
+SLOW_START_SECONDS = 30.0  # the first worker is ready after four on an idle machine
 LOOKING_SHARE = 50  # of the time that passes, what goes into looking for the best is one part
 
 
@@ -50,6 +52,7 @@ class ProgressDisplay:
         self._best: tuple[float, str] | None = None
         self._best_due = 0.0
         self._retries = RetryReport(self.clock)
+        self._start_due = self.began + SLOW_START_SECONDS
         self._live: Live | None = None
         self._drawn = 0.0
 
@@ -81,6 +84,7 @@ class ProgressDisplay:
     def on_start(self, trial_id: str) -> None:
         """An attempt took a slot."""
         self.running[trial_id] = self.clock()
+        self._start_due = float("inf")
 
     def on_epoch(self, row: Epoch) -> None:
         """An epoch is on record."""
@@ -101,8 +105,15 @@ class ProgressDisplay:
             LOG.info("%s failed: %s", trial_id, last_line(trial.ended.error or ""))
 
     def tick(self) -> None:
-        """Draws the table, at most twice a second, and logs retries."""
+        """Draws the table, at most twice a second, and logs what is waited for."""
         self._retries.tick()
+        if self.clock() > self._start_due:
+            self._start_due = float("inf")
+            LOG.info(
+                "no trial has begun yet: starting a worker takes long on a busy machine (the load "
+                "here is %.1f), and on a cluster it may wait for a slot",
+                os.getloadavg()[0],
+            )
         if self._live and self.clock() - self._drawn > REFRESH_SECONDS:
             self._drawn = self.clock()
             with contextlib.suppress(OSError):  # a search outlives its terminal

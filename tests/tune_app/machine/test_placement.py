@@ -1,8 +1,10 @@
 """How many trials share a card or a machine, by count and in Ray's own hands."""
 
+import os
 from pathlib import Path
 
 import pytest
+import ray
 
 from tests.tune_app.ray_engine import PRELOAD, Engine
 from tests.tune_app.workload import plan_of, some_trials
@@ -141,6 +143,12 @@ def test_a_card_that_torch_cannot_use_is_told_in_a_sentence(two_pretended_cards,
     with pytest.raises(UsageError, match=r"the GPU that Ray counts on .* cannot be used: \w+Error"):
         Engine(tmp_path).run(plan_of(some_trials(1)), slots=None, gpus_per_trial="auto")
     assert not list(tmp_path.glob("scripted/ledger.jsonl"))
+
+
+@pytest.mark.ray
+def test_workers_have_the_priority_that_the_command_was_given(two_pretended_cards):
+    """Ray puts them 15 below it: a trial beside six busy processes had not begun after 150 s."""
+    assert ray.get(ray.remote(lambda: os.nice(0)).remote()) == os.nice(0)
 
 
 def most_at_once(study: Path) -> int:

@@ -1,4 +1,4 @@
-"""The table of a running search, on a terminal that goes away."""
+"""The table and the lines of a running search."""
 
 import os
 import pty
@@ -23,3 +23,17 @@ def test_a_search_outlives_its_terminal():
         LOG.info("a line for nobody")
         with pytest.raises(OSError, match="Input/output error"):
             progress._live.update("what a tick does", refresh=True)
+
+
+def test_a_first_worker_that_takes_long_is_told_once(lines):
+    now = [0.0]
+    progress = ProgressDisplay(History(), planned=2, clock=lambda: now[0])
+    for seconds in (1, 29, 31, 60, 90):
+        now[0] = seconds
+        progress.tick()
+    assert [line.split(":")[0] for line in lines] == ["no trial has begun yet"]
+    begun = ProgressDisplay(History(), planned=2, clock=lambda: now[0])
+    begun.on_start("trial")
+    now[0] += 100
+    begun.tick()
+    assert len(lines) == 1
