@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from trainables.architectures.budget import InfeasibleError
 from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.architectures.ranks import write_ranks
-from trainables.compression.module_copy import copy_module
 from trainables.compression.rank_choice import (
     ranks_by_greed,
     ranks_of_energy,
@@ -29,6 +28,7 @@ from trainables.layers.decompose import check_precision
 from trainables.networks.substitute import install
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.registry import SIZES
+from trainables.training.checkpoints.module_copy import copy_module
 
 
 @dataclass(frozen=True, eq=False)

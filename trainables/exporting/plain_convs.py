@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from trainables.architectures.network_size import NetworkSize
-from trainables.compression.module_copy import copy_module
 from trainables.exporting.batchnorm_pairs import batchnorm_pairs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.kernel_form import KernelForm
@@ -23,6 +22,7 @@ from trainables.layers.linear import FactorizedLinear
 from trainables.layers.separable_form import SeparableForm
 from trainables.networks.layer_calls import put_layer
 from trainables.sizes.spec import Call, ConvSpec, Extent
+from trainables.training.checkpoints.module_copy import copy_module
 
 RANK_TOLERANCE = (
     1e-10  # relative, in float64: a product of float32 factors has their rank up to 1e-15

@@ -141,7 +141,13 @@ def initialized(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
 
 
 def _check_open(module: nn.Module, name: str) -> None:
-    """Raises NetworkError where layers are hidden, as in scripted or compiled modules."""
+    """Raises NetworkError where layers or state are hidden, as in scripted or compiled modules."""
+    for part, value in module.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise NetworkError(
+                f"{name} keeps {part} in its state_dict, a {type(value).__name__}, and a "
+                "checkpoint holds tensors alone: register it as a buffer, not by get_extra_state"
+            )
     for where, submodule in module.named_modules():
         part = f"its part {where}" if where else "it"
         if isinstance(submodule, torch.jit.ScriptModule) and any(

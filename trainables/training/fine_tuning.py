@@ -1,12 +1,26 @@
-"""Training that starts from a compressed network."""
+"""The network that a training starts with."""
 
 from __future__ import annotations
 
 from torch import nn
 
+from trainables.architectures.network_size import NetworkSize
 from trainables.config.carried_files import local_path
 from trainables.config.starting_point import split_init
+from trainables.config.train_config import TrainConfig
+from trainables.networks.build import build_network
 from trainables.training.checkpoints.checkpoint import CheckpointError, read_checkpoint
+
+
+def initial_network(config: TrainConfig, size: NetworkSize) -> nn.Module:
+    """A trial's network before its first step, on the CPU."""
+    init = "kaiming" if config.protocol == "corrected" else "original"
+    network = build_network(
+        size, batch=config.images_at_once, seed=config.seed, init=init, weights=config.weights
+    )
+    if config.init:
+        start_from(network, config.init)
+    return network
 
 
 def start_from(network: nn.Module, init: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -20,15 +21,15 @@ from trainables.data.augmentation import choose_augmentation, draw_epoch
 from trainables.data.dataset import Dataset, normalized
 from trainables.data.device_data import copy_to_device
 from trainables.data.split import split_training_images
-from trainables.networks.build import build_network
 from trainables.training.checkpoints.checkpoint import (
     check_same_training,
     read_checkpoint,
     write_checkpoint,
 )
+from trainables.training.checkpoints.whole_state import COMPARED, check_state
 from trainables.training.cuda_graphs import capture_cuda_graph
 from trainables.training.evaluator import Evaluation, Evaluator, epoch_metrics
-from trainables.training.fine_tuning import start_from
+from trainables.training.fine_tuning import initial_network
 from trainables.training.optimizers import OPTIMIZERS
 from trainables.training.param_groups import (
     kernel_penalties,
@@ -114,6 +115,7 @@ class Trainer:
 
         Raises:
             Diverged: at the end of an epoch with a loss that is not finite.
+            ConfigError: where a checkpoint would not hold all that the network learned.
         """
         if self.finished:
             raise RuntimeError(
@@ -129,6 +131,9 @@ class Trainer:
         losses = (metrics.val_loss, metrics.test_loss)
         if any(value is not None and not math.isfinite(value) for value in losses):
             raise Diverged(self.epochs_done + 1)
+        if metrics.epoch in (1, self.config.epochs):
+            images = torch.from_numpy(self.split.train[:COMPARED]).to(self.device)
+            check_state(self.network, self.config, self.size, self._plain(images))
         self.history.append(metrics)
         self.batches_done, self._seconds = 0, 0.0
         return metrics
@@ -170,28 +175,17 @@ class Trainer:
 
     def _build(self) -> None:
         config, device = self.config, self.device
-        init = "kaiming" if config.protocol == "corrected" else "original"
-        network = build_network(
-            self.size,
-            batch=config.images_at_once,
-            seed=config.seed,
-            init=init,
-            weights=config.weights,
-        )
-        if config.init:
-            start_from(network, config.init)
-        self.network = network.to(device)
+        self.network = initial_network(config, self.size).to(device)
         groups = make_groups(config, self.size, self.network)
         self.optimizer = OPTIMIZERS[config.optimizer](groups, config.learning_rate, device)
         self._device_data = copy_to_device(self._data, device)
         forward = torch.compile(self.network) if config.compile else self.network
-        data, augmentation = self._data, self._augmentation
-
-        def augmenter(
-            pixels: Tensor,
-        ) -> Augmenter:  # a method would be a reference cycle, which keeps memory
-            return Augmenter(pixels, data.mean, data.std, augmentation)
-
+        augmenter = functools.partial(  # a method would be a reference cycle, which keeps memory
+            Augmenter,
+            mean=self._data.mean,
+            std=self._data.std,
+            augmentation=self._augmentation,
+        )
         self._evaluators = TrialEvaluators(
             forward,
             self._device_data,
@@ -202,10 +196,12 @@ class Trainer:
             precision=self.precision,
         )
         train = torch.from_numpy(self.split.train)
+        train_images = augmenter(self._device_data.train_pixels)
+        self._plain = train_images.plain
         self._step = TrainStep(
             forward,
             self.optimizer,
-            augmenter(self._device_data.train_pixels),
+            train_images,
             self._device_data.train_labels,
             batch=config.batch_size,
             at_once=config.images_at_once,

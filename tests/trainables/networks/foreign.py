@@ -8,6 +8,7 @@ from trainables.networks.registry import make_table
 
 FILE = Path(__file__).parents[2] / "fixtures" / "networks" / "ten_lines.py"
 DRAWN = FILE.with_name("drawn.py")
+FORGETFUL = FILE.with_name("forgetful.py")
 TEN_LINES = f"{FILE}:make_net"
 
 SHORT = {

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from tests.trainables.networks.foreign import DRAWN, FILE, SHORT, TEN_LINES
+from tests.trainables.networks.foreign import DRAWN, FILE, FORGETFUL, SHORT, TEN_LINES
 from tests.trainables.trained_study import train_study
 from tests.trainables.training.test_trainer import after, assert_same, trained, untimed
 from trainables.api import load_network
@@ -75,6 +75,28 @@ def test_a_network_that_draws_goes_on_bit_for_bit(digits, tmp_path, keys):
         resumed.train_epoch()
     assert_same(resumed, straight)
     assert untimed(straight.history) != untimed(trained(config(), digits).history)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("make_attribute", "from a checkpoint it answers differently"),
+        ("make_buffer", "from a checkpoint it answers differently"),
+        ("make_while_it_trains", "from a checkpoint it trains differently"),
+    ],
+)
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_network_that_learns_outside_of_its_state_is_refused_after_an_epoch(
+    digits, made, words, epochs
+):
+    trainer = Trainer(config(network=f"{FORGETFUL}:{made}", epochs=epochs), digits)
+    with pytest.raises(ConfigError, match=words):
+        trainer.train_epoch()
+
+
+def test_a_state_that_is_no_tensor_is_refused_before_anything_is_trained():
+    with pytest.raises(ConfigError, match=r"keeps _extra_state in its state_dict, a dict"):
+        config(network=f"{FORGETFUL}:make_extra")
 
 
 def test_what_its_file_says_decides_the_trial_and_not_where_it_lies(tmp_path):
