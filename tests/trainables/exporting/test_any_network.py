@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from tests.trainables.networks.foreign import TEN_LINES, table_of
+from tests.trainables.networks.foreign import DRAWN, TEN_LINES, table_of
 from tests.trainables.trained_study import train_study
 from trainables.__main__ import main
 from trainables.architectures.architecture import Architecture
 from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.config.train_config import TrainConfig
 from trainables.exporting.batchnorm_pairs import batchnorm_pairs
-from trainables.exporting.export import ExportError, _export, images_at_once
+from trainables.exporting.export import ExportError, _export, export, images_at_once
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
@@ -97,6 +97,15 @@ def test_a_network_that_cannot_be_followed_keeps_its_batchnorms():
             return super().forward(x if x.sum() > 0 else -x)
 
     assert batchnorm_pairs(Branching(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))) == {}
+
+
+def test_a_network_that_judges_images_by_each_other_is_refused_for_that():
+    network, size = built(f"{DRAWN}:make_normalized", "dense")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.track_running_stats, module.running_mean, module.running_var = False, None, None
+    with pytest.raises(ExportError, match="differently to an image alone and among others"):
+        export(network, size, torch.randn(4, 3, 32, 32), batch=1, seconds=0.01)
 
 
 def test_a_network_that_is_no_program_for_any_batch_is_refused_with_torchs_words():
