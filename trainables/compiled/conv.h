@@ -156,8 +156,8 @@ NEVER_INLINE void convolve(values_in x, int64_t images, int64_t height, int64_t 
 
 /* Adds to the gradients of a kernel's taps what these images x give to them, where grad is the
    gradient of the convolution's output. inputs x 3 taps are summed in registers at a time. In
-   bf16 both are pairs of pixels, as pair_pixels makes them: x of pixels (0, 1), (2, 3) and so
-   on, grad of (padding, 0), (0, 1), (1, 2) to (width - 1, padding). */
+   bf16 both are pairs of pixels, as pair_pixels and pair_neighbours make them: x of pixels (0, 1), (2, 3)
+   and so on, grad of (padding, 0), (0, 1), (1, 2) to (width - 1, padding). */
 ALWAYS_INLINE void accumulate_taps(values_in x, values_in grad, int64_t images, int64_t height,
                                    int64_t width, float *grad_taps, int64_t in_channels,
                                    int64_t out_channels, const int64_t inputs,
@@ -200,33 +200,50 @@ ALWAYS_INLINE void accumulate_taps(values_in x, values_in grad, int64_t images, 
             }
 }
 
-/* For each channel of a pixel its value beside that of the pixel to the right: for every other
-   pixel of a row, or, with_padding, for every pixel and for the padding on the left. Returns
-   where the pairs end. */
-static value *pair_pixels(const value *x, int64_t rows, int64_t width, int64_t channels,
-                          const int with_padding, value *pairs)
+/* Each of count values of left beside the one of right. Returns where the pairs end. */
+ALWAYS_INLINE value *interleave(values_in left, values_in right, const int64_t count,
+                                values_out pairs)
 {
-    for (int64_t row = 0; row < rows; row++, x += width * channels)
-        for (int64_t column = with_padding ? -1 : 0; column < width;
-             column += with_padding ? 1 : 2) {
-            values_in left = column < 0 ? ZERO_PIXEL : x + column * channels;
-            values_in right = column + 1 < width ? x + (column + 1) * channels : ZERO_PIXEL;
-            _Pragma("omp simd") for (int64_t c = 0; c < channels; c++)
-                pairs[2 * c] = left[c], pairs[2 * c + 1] = right[c];
-            pairs += 2 * channels;
-        }
-    return pairs;
+    _Pragma("omp simd") for (int64_t v = 0; v < count; v++)
+        pairs[2 * v] = left[v], pairs[2 * v + 1] = right[v];
+    return pairs + 2 * count;
 }
 
-/* Adds the gradient of a packed kernel. pairs: in bf16 scratch memory for both pair_pixels. */
+/* The values of every other pixel beside those of the next one. Widths are even. */
+ALWAYS_INLINE void pair_pixels(values_in x, int64_t pixels, value *pairs, const int64_t channels)
+{
+    for (int64_t pixel = 0; pixel < pixels; pixel += 2)
+        pairs = interleave(x + pixel * channels, x + (pixel + 1) * channels, channels, pairs);
+}
+
+/* The same of every pixel, and of the padding to its left. */
+static void pair_neighbours(const value *x, int64_t rows, int64_t width, value *pairs,
+                            int64_t channels)
+{
+    for (int64_t row = 0; row < rows; row++, x += width * channels) {
+        const value *last = x + (width - 1) * channels;
+        pairs = interleave(ZERO_PIXEL, x, channels, pairs);
+        pairs = interleave(x, x + channels, (width - 1) * channels, pairs);
+        pairs = interleave(last, ZERO_PIXEL, channels, pairs);
+    }
+}
+
+/* Adds the gradient of a packed kernel. pairs: in bf16 scratch memory for the pairs. */
 NEVER_INLINE void accumulate_grad_kernel(values_in x, values_in grad, int64_t images,
                                          int64_t height, int64_t width, floats_out grad_taps,
                                          int64_t in_channels, int64_t out_channels, value *pairs)
 {
     const value *inputs = x, *gradients = grad;
     if (PAIR == 2) {
-        value *end = pair_pixels(x, images * height, width, in_channels, 0, pairs);
-        pair_pixels(grad, images * height, width, out_channels, 1, end);
+        const int64_t pixels = images * height * width;
+        value *end = pairs + pixels * in_channels;
+        if (in_channels == 4) /* a constant, or GCC makes loops for so short a row of values */
+            pair_pixels(x, pixels, pairs, 4);
+        else if (in_channels == 8)
+            pair_pixels(x, pixels, pairs, 8);
+        else
+            pair_pixels(x, pixels, pairs, in_channels);
+        pair_neighbours(grad, images * height, width, end, out_channels);
         inputs = pairs, gradients = end;
     }
 #define WITH_INPUTS(count)                                                                     \

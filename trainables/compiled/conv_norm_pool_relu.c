@@ -14,7 +14,7 @@ struct scratch {
     value *taps;          /* a packed kernel */
     value *padded_images; /* of a chunk, where three channels become four, else null */
     float *grad_taps;     /* backward: the gradient of a packed kernel */
-    value *pairs;         /* backward: in bf16 for pair_pixels, else null */
+    value *pairs;         /* backward: in bf16 for pairs of pixels, else null */
     value *conv_chunk;    /* a chunk's convolution: backward its gradient, in evaluation itself */
 };
 

@@ -45,26 +45,51 @@ struct affine {
     default: function(__VA_ARGS__, channels);       \
     }
 
+ALWAYS_INLINE void max_pool_block(int64_t first, const int64_t n, values_in x, int64_t row_values,
+                                  floats_in weight, values_out pooled, const int64_t C)
+{
+    const value *above = x + first, *below = above + row_values;
+    float best[BLOCK], x1[BLOCK], x2[BLOCK], x3[BLOCK];
+    widen(above, n, best), widen(above + C, n, x1);
+    widen(below, n, x2), widen(below + C, n, x3);
+    IN_BLOCK
+    {
+        const float sign = (weight[first + c] > 0) - (weight[first + c] < 0);
+        best[c] = x1[c] * sign > best[c] * sign ? x1[c] : best[c];
+        best[c] = x2[c] * sign > best[c] * sign ? x2[c] : best[c];
+        best[c] = x3[c] * sign > best[c] * sign ? x3[c] : best[c];
+    }
+    round_block(best, n, pooled + first);
+}
+
 /* The max-pool of two rows. BatchNorm comes first, but it is monotonic: it keeps the order of x
    where the weight is positive and reverses it where the weight is negative. Of equal values
    the first is taken, as in torch. */
 ALWAYS_INLINE void max_pool(values_in x, int64_t width, floats_in weight, values_out pooled,
                             const int64_t C)
 {
-    for (int64_t column = 0; column < width; column += 2) {
-        values_in above = x + column * C, below = above + width * C;
-        EACH_CHANNEL
+    for (int64_t column = 0; column < width; column += 2)
+        FOR_BLOCKS(C, max_pool_block, x + column * C, width * C, weight, pooled + column / 2 * C,
+                   C);
+}
+
+ALWAYS_INLINE void add_row(int64_t first, const int64_t n, values_in x, int64_t width,
+                           const value *origin, double *sum, double *sum_of_squares,
+                           const int64_t C)
+{
+    float zero[BLOCK], v[BLOCK], row_sum[BLOCK] = {0}, row_squares[BLOCK] = {0};
+    widen(origin + first, n, zero);
+    for (int64_t pixel = 0; pixel < width; pixel++) {
+        widen(x + pixel * C + first, n, v);
+        IN_BLOCK
         {
-            const float sign = (weight[c] > 0) - (weight[c] < 0);
-            const float x1 = to_float(above[C + c]);
-            const float x2 = to_float(below[c]), x3 = to_float(below[C + c]);
-            float best = to_float(above[c]);
-            best = x1 * sign > best * sign ? x1 : best;
-            best = x2 * sign > best * sign ? x2 : best;
-            best = x3 * sign > best * sign ? x3 : best;
-            pooled[column / 2 * C + c] = from_float(best);
+            v[c] -= zero[c];
+            row_sum[c] += v[c];
+            row_squares[c] += v[c] * v[c];
         }
     }
+    IN_BLOCK sum[first + c] += row_sum[c];
+    IN_BLOCK sum_of_squares[first + c] += row_squares[c];
 }
 
 /* Adds up x - origin and its square, and writes pooled where there is a pool. origin is a pixel of
@@ -74,18 +99,8 @@ ALWAYS_INLINE void accumulate_stats(values_in x, int64_t rows, int64_t width, in
                                     floats_in weight, const value *origin, double *sum,
                                     double *sum_of_squares, values_out pooled, const int64_t C)
 {
-    float row_sum[C], row_squares[C];
     for (int64_t row = 0; row < rows; row++) {
-        EACH_CHANNEL row_sum[c] = row_squares[c] = 0;
-        for (int64_t pixel = row * width; pixel < (row + 1) * width; pixel++)
-            EACH_CHANNEL
-            {
-                const float v = to_float(x[pixel * C + c]) - to_float(origin[c]);
-                row_sum[c] += v;
-                row_squares[c] += v * v;
-            }
-        EACH_CHANNEL sum[c] += row_sum[c];
-        EACH_CHANNEL sum_of_squares[c] += row_squares[c];
+        FOR_BLOCKS(C, add_row, x + row * width * C, width, origin, sum, sum_of_squares, C);
         if (pool == 2 && row % 2)
             max_pool(x + (row - 1) * width * C, width, weight, pooled + row / 2 * (width / 2) * C,
                      C);
@@ -121,34 +136,25 @@ ALWAYS_INLINE void batch_affine(struct batch_norm norm, struct affine affine, co
     }
 }
 
-/* Two pixels of 8 channels are worked on as one of 16, where nothing is summed: GCC makes poor
-   code of the conversion of 8 values to bf16. This repeats what belongs to a channel. */
-ALWAYS_INLINE void repeat(floats_in eight, float *sixteen)
+ALWAYS_INLINE void affine_relu_block(int64_t first, const int64_t n, values_in x,
+                                     struct affine affine, values_out y)
 {
-    for (int64_t c = 0; c < 16; c++)
-        sixteen[c] = eight[c % 8];
-}
-
-ALWAYS_INLINE void affine_relu_pixels(values_in x, int64_t pixels, floats_in scale, floats_in shift,
-                                      values_out y, const int64_t C)
-{
-    for (int64_t pixel = 0; pixel < pixels; pixel++)
-        EACH_CHANNEL
-        {
-            const float v = to_float(x[pixel * C + c]) * scale[c] + shift[c];
-            y[pixel * C + c] = from_float(v < 0 ? 0 : v); /* a NaN stays a NaN */
-        }
+    floats_in scale = affine.scale + first, shift = affine.shift + first;
+    float v[BLOCK];
+    widen(x + first, n, v);
+    IN_BLOCK
+    {
+        const float z = v[c] * scale[c] + shift[c];
+        v[c] = z < 0 ? 0 : z; /* a NaN stays a NaN */
+    }
+    round_block(v, n, y + first);
 }
 
 ALWAYS_INLINE void affine_relu(values_in x, int64_t pixels, struct affine affine, values_out y,
                                const int64_t C)
 {
-    if (C == 8 && pixels % 2 == 0) {
-        float scale[16], shift[16];
-        repeat(affine.scale, scale), repeat(affine.shift, shift);
-        affine_relu_pixels(x, pixels / 2, scale, shift, y, 16);
-    } else
-        affine_relu_pixels(x, pixels, affine.scale, affine.shift, y, C);
+    for (int64_t pixel = 0; pixel < pixels; pixel++)
+        FOR_BLOCKS(C, affine_relu_block, x + pixel * C, affine, y + pixel * C);
 }
 
 /* The forward pass after accumulate_stats has seen the whole batch: statistics, then y. */

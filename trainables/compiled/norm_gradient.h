@@ -10,29 +10,36 @@ struct input_gradient {
     float *slope, *offset;
 };
 
+ALWAYS_INLINE void add_gradient_row(int64_t first, const int64_t n, values_in grad_y,
+                                    values_in pooled, int64_t width, struct affine affine,
+                                    const float *mean, double *sum, double *sum_of_products,
+                                    const int64_t C)
+{
+    floats_in scale = affine.scale + first, shift = affine.shift + first;
+    float p[BLOCK], g[BLOCK], row_sum[BLOCK] = {0}, row_products[BLOCK] = {0};
+    for (int64_t pixel = 0; pixel < width; pixel++) {
+        widen(pooled + pixel * C + first, n, p), widen(grad_y + pixel * C + first, n, g);
+        IN_BLOCK
+        {
+            g[c] = p[c] * scale[c] + shift[c] > 0 ? g[c] : 0;
+            row_sum[c] += g[c];
+            row_products[c] += g[c] * (p[c] - mean[first + c]);
+        }
+    }
+    IN_BLOCK sum[first + c] += row_sum[c];
+    IN_BLOCK sum_of_products[first + c] += row_products[c];
+}
+
 /* Sums of grad_y where the ReLU let it through, and of its product with x - mean. rows and width
    are those of y. */
 ALWAYS_INLINE void accumulate_gradients(values_in grad_y, values_in pooled, int64_t rows,
-                                        int64_t width, floats_in scale, floats_in shift,
-                                        floats_in mean, double *sum, double *sum_of_products,
-                                        const int64_t C)
+                                        int64_t width, struct affine affine, const float *mean,
+                                        double *sum, double *sum_of_products, const int64_t C)
 {
-    float row_sum[C], row_products[C];
     EACH_CHANNEL sum[c] = sum_of_products[c] = 0;
-    for (int64_t row = 0; row < rows; row++) {
-        EACH_CHANNEL row_sum[c] = row_products[c] = 0;
-        for (int64_t pixel = row * width; pixel < (row + 1) * width; pixel++)
-            EACH_CHANNEL
-            {
-                const int64_t i = pixel * C + c;
-                const float p = to_float(pooled[i]);
-                const float g = p * scale[c] + shift[c] > 0 ? to_float(grad_y[i]) : 0;
-                row_sum[c] += g;
-                row_products[c] += g * (p - mean[c]);
-            }
-        EACH_CHANNEL sum[c] += row_sum[c];
-        EACH_CHANNEL sum_of_products[c] += row_products[c];
-    }
+    for (int64_t row = 0; row < rows; row++)
+        FOR_BLOCKS(C, add_gradient_row, grad_y + row * width * C, pooled + row * width * C, width,
+                   affine, mean, sum, sum_of_products, C);
 }
 
 /* The first half of the backward pass, over the whole batch: writes the gradients of weight and
@@ -47,8 +54,8 @@ ALWAYS_INLINE void finalize_gradients(values_in grad_y, values_in pooled, struct
     const int64_t rows = shape.images * shape.height;
     double sum[C], sum_of_products[C];
     batch_affine(norm, affine, C);
-    accumulate_gradients(grad_y, pooled, rows / shape.pool, shape.width / shape.pool, affine.scale,
-                         affine.shift, mean, sum, sum_of_products, C);
+    accumulate_gradients(grad_y, pooled, rows / shape.pool, shape.width / shape.pool, affine,
+                         mean, sum, sum_of_products, C);
     const double count = (double)rows * shape.width;
     for (int64_t c = 0; c < C; c++) {
         grad_bias[c] = sum[c];
@@ -58,61 +65,51 @@ ALWAYS_INLINE void finalize_gradients(values_in grad_y, values_in pooled, struct
     }
 }
 
-ALWAYS_INLINE void grad_input_pixels(values_in grad_y, values_in x, int64_t pixels, floats_in scale,
-                                     floats_in shift, floats_in slope, floats_in offset,
+ALWAYS_INLINE void grad_input_block(int64_t first, const int64_t n, values_in grad_y, values_in x,
+                                    struct affine affine, struct input_gradient input,
+                                    values_out grad_x)
+{
+    floats_in scale = affine.scale + first, shift = affine.shift + first;
+    floats_in slope = input.slope + first, offset = input.offset + first;
+    float v[BLOCK], grad[BLOCK];
+    widen(x + first, n, v), widen(grad_y + first, n, grad);
+    IN_BLOCK
+    {
+        const float g = v[c] * scale[c] + shift[c] > 0 ? grad[c] * scale[c] : 0;
+        grad[c] = v[c] * slope[c] + offset[c] + g;
+    }
+    round_block(grad, n, grad_x + first);
+}
+
+/* Of a window of four pixels: x and grad_x are its first, row_values before the first one below. */
+ALWAYS_INLINE void grad_window_block(int64_t first, const int64_t n, values_in grad_y,
+                                     values_in pooled, values_in x, int64_t row_values,
+                                     struct affine affine, struct input_gradient input,
                                      values_out grad_x, const int64_t C)
 {
-    for (int64_t pixel = 0; pixel < pixels; pixel++)
-        EACH_CHANNEL
-        {
-            const float v = to_float(x[pixel * C + c]), dy = to_float(grad_y[pixel * C + c]);
-            const float g = v * scale[c] + shift[c] > 0 ? dy * scale[c] : 0;
-            grad_x[pixel * C + c] = from_float(v * slope[c] + offset[c] + g);
-        }
-}
-
-ALWAYS_INLINE void grad_input_without_pool(values_in grad_y, values_in x, int64_t pixels,
-                                           struct affine affine, struct input_gradient input,
-                                           values_out grad_x, const int64_t C)
-{
-    if (C == 8 && pixels % 2 == 0) {
-        float scale[16], shift[16], slope[16], offset[16];
-        repeat(affine.scale, scale), repeat(affine.shift, shift);
-        repeat(input.slope, slope), repeat(input.offset, offset);
-        grad_input_pixels(grad_y, x, pixels / 2, scale, shift, slope, offset, grad_x, 16);
-    } else
-        grad_input_pixels(grad_y, x, pixels, affine.scale, affine.shift, input.slope, input.offset,
-                          grad_x, C);
-}
-
-ALWAYS_INLINE void grad_input_with_pool(values_in grad_y, values_in pooled, values_in x,
-                                        int64_t rows, int64_t width, floats_in scale,
-                                        floats_in shift, floats_in slope, floats_in offset,
-                                        values_out grad_x, const int64_t C)
-{
-    for (int64_t row = 0; row < rows; row += 2)
-        for (int64_t column = 0; column < width; column += 2) {
-            const int64_t at = (row * width + column) * C, row_values = width * C;
-            values_in above = x + at, below = above + row_values;
-            values_out grad_above = grad_x + at, grad_below = grad_above + row_values;
-            const int64_t from = (row / 2 * (width / 2) + column / 2) * C;
-            EACH_CHANNEL
-            {
-                const float p = to_float(pooled[from + c]), k = slope[c], b = offset[c];
-                const float dy = to_float(grad_y[from + c]);
-                const float g = p * scale[c] + shift[c] > 0 ? dy * scale[c] : 0;
-                const float x0 = to_float(above[c]), x1 = to_float(above[C + c]);
-                const float x2 = to_float(below[c]), x3 = to_float(below[C + c]);
-                const int is0 = x0 == p; /* of equal values the first gets it, as in torch */
-                const int is1 = !is0 & (x1 == p);
-                const int is2 = !is0 & !is1 & (x2 == p);
-                const int is3 = !is0 & !is1 & !is2;
-                grad_above[c] = from_float(x0 * k + b + (is0 ? g : 0));
-                grad_above[C + c] = from_float(x1 * k + b + (is1 ? g : 0));
-                grad_below[c] = from_float(x2 * k + b + (is2 ? g : 0));
-                grad_below[C + c] = from_float(x3 * k + b + (is3 ? g : 0));
-            }
-        }
+    floats_in scale = affine.scale + first, shift = affine.shift + first;
+    floats_in slope = input.slope + first, offset = input.offset + first;
+    const value *above = x + first, *below = above + row_values;
+    value *grad_above = grad_x + first, *grad_below = grad_above + row_values;
+    float p[BLOCK], dy[BLOCK], x0[BLOCK], x1[BLOCK], x2[BLOCK], x3[BLOCK];
+    widen(pooled + first, n, p), widen(grad_y + first, n, dy);
+    widen(above, n, x0), widen(above + C, n, x1);
+    widen(below, n, x2), widen(below + C, n, x3);
+    IN_BLOCK
+    {
+        const float k = slope[c], b = offset[c];
+        /* Of equal values the first gets it, as in torch. */
+        const float g = p[c] * scale[c] + shift[c] > 0 ? dy[c] * scale[c] : 0;
+        const float after0 = x0[c] == p[c] ? 0 : g;
+        const float after1 = x1[c] == p[c] ? 0 : after0;
+        const float after2 = x2[c] == p[c] ? 0 : after1;
+        x0[c] = x0[c] * k + b + (x0[c] == p[c] ? g : 0);
+        x1[c] = x1[c] * k + b + (x1[c] == p[c] ? after0 : 0);
+        x2[c] = x2[c] * k + b + (x2[c] == p[c] ? after1 : 0);
+        x3[c] = x3[c] * k + b + after2;
+    }
+    round_block(x0, n, grad_above), round_block(x1, n, grad_above + C);
+    round_block(x2, n, grad_below), round_block(x3, n, grad_below + C);
 }
 
 /* The second half of the backward pass, for as many images as shape says: the gradient of x. */
@@ -120,10 +117,16 @@ ALWAYS_INLINE void grad_input(values_in grad_y, values_in pooled, values_in x, s
                               struct affine affine, struct input_gradient input, values_out grad_x,
                               const int64_t C)
 {
-    const int64_t rows = shape.images * shape.height;
+    const int64_t rows = shape.images * shape.height, width = shape.width;
     if (shape.pool == 1)
-        grad_input_without_pool(grad_y, x, rows * shape.width, affine, input, grad_x, C);
+        for (int64_t at = 0; at < rows * width * C; at += C)
+            FOR_BLOCKS(C, grad_input_block, grad_y + at, x + at, affine, input, grad_x + at);
     else
-        grad_input_with_pool(grad_y, pooled, x, rows, shape.width, affine.scale, affine.shift,
-                             input.slope, input.offset, grad_x, C);
+        for (int64_t row = 0; row < rows; row += 2)
+            for (int64_t column = 0; column < width; column += 2) {
+                const int64_t at = (row * width + column) * C;
+                const int64_t from = (row / 2 * (width / 2) + column / 2) * C;
+                FOR_BLOCKS(C, grad_window_block, grad_y + from, pooled + from, x + at, width * C,
+                           affine, input, grad_x + at, C);
+            }
 }
