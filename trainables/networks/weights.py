@@ -97,7 +97,16 @@ def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: st
         "has no": missing,
         "has, and the network has not,": sorted(weights.keys() - own.keys()),
         "other shapes:": shapes,
-        "not finite:": [name for name in shared if not weights[name].isfinite().all()],
+        "whole numbers where the network has fractions (quantised?):": [
+            name
+            for name in shared
+            if own[name].is_floating_point() and not weights[name].is_floating_point()
+        ],
+        "not finite:": [
+            name
+            for name in shared
+            if weights[name].is_floating_point() and not weights[name].isfinite().all()
+        ],
     }
     return [
         f"weights {source} do not fit: {words} {_listed(names)}"

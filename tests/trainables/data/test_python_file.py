@@ -165,6 +165,14 @@ def load():
             r"train\[0\]: an image must be of type uint8.*float64.*and 4 more",
         ),
         (
+            "def load():\n    a, b = draw(9)\n    return (a.astype('int64'), b), draw(9)",
+            r"int64: values from 0 to 255 become so by values.astype\('uint8'\);",
+        ),
+        (
+            "def load():\n    a, b = draw(9)\n    return (a * np.uint16(257), b), draw(9)",
+            r"uint16: values from 0 to 65535 become so by \(values / 257\).round",
+        ),
+        (
             "def load():\n    a, b = draw(9)\n    return (a, b - 1), draw(9)",
             r"train\[0\]: a label must be a whole number from 0 on, got .*-1",
         ),

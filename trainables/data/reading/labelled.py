@@ -145,14 +145,22 @@ def _pair(pairs: Any, number: int) -> tuple[Any, Any]:
     return item[0], item[1]
 
 
+def _as_bytes(pixels: np.ndarray) -> str:
+    """How such values become bytes."""
+    if pixels.dtype.kind not in "iu":
+        return "values in [0, 1] become so by (255 * values).round().astype('uint8')"
+    if pixels.dtype.itemsize == 1 or (pixels.size and 0 <= pixels.min() <= pixels.max() <= 255):
+        return "values from 0 to 255 become so by values.astype('uint8')"
+    return "values from 0 to 65535 become so by (values / 257).round().astype('uint8')"
+
+
 def _to_picture(image: Any) -> Image.Image:
     if isinstance(image, Image.Image):
         return to_rgb(image)
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
         raise DatasetError(
-            f"an image must be of type uint8 (0 to 255), got {pixels.dtype}: values in [0, 1] "
-            "become so by (255 * values).round().astype('uint8')"
+            f"an image must be of type uint8 (0 to 255), got {pixels.dtype}: {_as_bytes(pixels)}"
         )
     if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4) and pixels.shape[0] in (1, 3):
         pixels = pixels.transpose(1, 2, 0)  # as torch has it
