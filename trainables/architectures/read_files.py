@@ -55,6 +55,17 @@ def without_place(source: str) -> str:
     return source.partition(PLACE)[0] if is_checksum(source) else source
 
 
+def moved(sources: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The sources with the paths of the files that lie likewise beside another folder."""
+    places = {name: os.path.normpath(folder / name) for name in sources}
+    return {
+        name: f"{without_place(text)}{PLACE}{places[name]}"
+        if is_checksum(text) and Path(places[name]).is_file()
+        else text
+        for name, text in sources.items()
+    }
+
+
 def is_checksum(source: str) -> bool:
     """Whether a source is a file of which the table holds no more than its checksum."""
     return source.startswith(MARK)

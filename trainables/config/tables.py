@@ -7,13 +7,14 @@ and reading a study need no torch. The study, every checkpoint and every worker 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from trainables.architectures.layer_table import LayerTable
-from trainables.architectures.read_files import changed_files, changed_texts
+from trainables.architectures.read_files import changed_files, changed_texts, moved
 from trainables.architectures.resnet9 import RESNET9
 from trainables.config.torch_process import (
     TorchProcessError,
@@ -100,11 +101,9 @@ _refused: dict[Path, list[str]] = {}
 
 @functools.lru_cache(maxsize=64)
 def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
-    if digest in _registered:
-        return _registered[digest]
-    stored = _read(_stored(digest))
-    if stored is not None and stored.digest == digest:
-        return stored
+    known = _registered.get(digest) or _read(_stored(digest))
+    if known is not None and known.digest == digest:
+        return _placed(known, name)
     table = _find(name, image_size, classes)
     if table.digest != digest:
         raise TableError(
@@ -135,6 +134,20 @@ def _find(name: str, image_size: int, classes: int) -> LayerTable:
     return table
 
 
+def _placed(table: LayerTable, name: str) -> LayerTable:
+    """The table with the files that the name means here, where those hold the same.
+
+    It may have been made of a copy of them, which was changed or removed since.
+    """
+    file = _file(name)
+    if not table.folder or file is None or (folder := str(file.parent)) == table.folder:
+        return table
+    here = dataclasses.replace(
+        table, network=name, folder=folder, sources=moved(table.sources, file.parent)
+    )
+    return table if _has_changed(here) else here
+
+
 def _has_changed(table: LayerTable) -> bool:
     """Whether one of the network's own files has changed since it was traced."""
     texts = changed_texts(table.sources, Path(table.folder)) if table.folder else []
@@ -158,10 +171,15 @@ def _make(name: str, image_size: int, classes: int) -> LayerTable:
 
 def _link(name: str, image_size: int, classes: int) -> Path:
     """The cache file, named by all that a table depends on: name, file, libraries and sizes."""
+    file = _file(name)
+    text = file.read_text(encoding="utf-8") if file is not None and file.is_file() else ""
+    return answer_file("tables", FORMAT, name, str(file), text, image_size, classes)
+
+
+def _file(name: str) -> Path | None:
+    """The file that a network's name means in the present folder; None for a library's network."""
     path, colon, _ = name.partition(".py:")
-    file = Path(f"{path}.py").expanduser()
-    text = file.read_text(encoding="utf-8") if colon and file.is_file() else ""
-    return answer_file("tables", FORMAT, name, str(file.absolute()), text, image_size, classes)
+    return Path(f"{path}.py").expanduser().absolute() if colon else None
 
 
 def _stored(digest: str) -> Path:

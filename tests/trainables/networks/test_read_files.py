@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from trainables.architectures.layer_table import LayerTable
-from trainables.config.tables import _find, load_table, resolve_network
+from trainables.config.tables import _find, _load, load_table, register_tables, resolve_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table
 
@@ -144,6 +144,33 @@ def test_a_plan_looks_again_where_a_file_was_changed(folder):
     again = resolve_network(name, image_size=32, classes=10)
     assert again != first
     assert load_table(again, image_size=32, classes=10).sources["weights.pt"].startswith("blake2b:")
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize("known_by", ["the cache", "a study"])
+def test_a_copy_of_a_network_does_not_need_the_folder_that_its_table_was_made_of(
+    folder, known_by, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("trainables.config.tables._registered", {})
+    (folder / "net.py").write_text(
+        NET.replace('"{folder}"', "__file__").replace(")\nW", ").parent\nW")
+    )
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    here = resolve_network(f"{copy}/net.py:make_net", image_size=32, classes=10)
+    if known_by == "the cache":
+        there = resolve_network(f"{folder}/net.py:make_net", image_size=32, classes=10)
+        assert there.rpartition("#")[2] == here.rpartition("#")[2]
+    else:
+        register_tables([table(folder).to_json()])
+    shutil.rmtree(folder)
+    _load.cache_clear()  # as in another process
+    loaded = load_table(here, image_size=32, classes=10)
+    assert loaded.folder == str(copy)
+    assert isinstance(make_module(loaded), torch.nn.Module)
+    write_weights(copy, 1)  # nor is a changed copy taken for the first
+    _load.cache_clear()
+    with pytest.raises(NetworkError, match=r"reads .*weights.pt, which is absent here or holds"):
+        make_module(load_table(here, image_size=32, classes=10))
 
 
 def test_a_network_that_reads_nothing_keeps_the_digest_that_it_had(tmp_path):
