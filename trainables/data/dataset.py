@@ -21,6 +21,7 @@ Labels = NDArray[np.int64]
 
 PART = 1024
 """The number of images processed together; at 32×32 they fit into a CPU's cache."""
+WORDS_IN_CACHE = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,11 +190,23 @@ def pixel_statistics(
 
 
 def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each pixel as the bytes of a word: red, green, blue, 0.
+
+    Whole words are written: where images are stored as planes, as CIFAR-10's are, single bytes take
+    seven times as long.
+    """
     if images.shape[3] == 4:
         return images
-    packed = np.zeros((*images.shape[:3], 4), np.uint8)
-    _copy_channels(images, packed)
-    return packed
+    count, height, width, _ = images.shape
+    words = np.empty((count, height, width), "<u4")
+    part = max(1, WORDS_IN_CACHE // (height * width))
+    for first in range(0, count, part):
+        some, to = images[first : first + part], words[first : first + part]
+        to[...] = some[..., 2]
+        for channel in (1, 0):
+            to <<= 8
+            to |= some[..., channel]
+    return words.view(np.uint8).reshape(count, height, width, 4)
 
 
 def _copy_channels(images: NDArray[np.uint8], to: NDArray[np.uint8]) -> None:
