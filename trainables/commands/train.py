@@ -20,6 +20,7 @@ from trainables.config.installation import command_to_paste
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical
+from trainables.data.datasets.python_file import one_spelling
 from trainables.data.datasets.registry import (
     DATASETS,
     content_digest,
@@ -99,6 +100,7 @@ def train(
     """
     settings = [*(settings or ()), *([f"dataset={dataset}"] if dataset else [])]
     config = read_settings(settings, context.command)
+    config = config.with_values(dataset=one_spelling(config.dataset))
     config.network_size()  # an infeasible network is reported before torch is imported
     request = dataclasses.replace(
         requested_data(config, data_dir), download=download, skip_unreadable=skip_unreadable

@@ -17,6 +17,7 @@ from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from trainables.config.resolution import read_facts
 from trainables.config.train_config import TrainConfig
+from trainables.data.datasets.python_file import one_spelling
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
@@ -222,11 +223,11 @@ def _other_preset(options: RunOptions, study: Study) -> list[str]:
 
 
 def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[str]:
-    other_datasets = {config.dataset for config in chosen} - {options.dataset}
-    if options.dataset is None or not other_datasets:
-        return []
-    trained = ", ".join(sorted(other_datasets))
-    return [f"--dataset {options.dataset}: the study trains on {trained}; leave it out"]
+    asked = options.dataset and one_spelling(options.dataset)
+    others = {config.dataset for config in chosen if one_spelling(config.dataset) != asked}
+    trained = ", ".join(sorted(others))
+    wrong = f"--dataset {options.dataset}: the study trains on {trained}; leave it out"
+    return [wrong] if asked and others else []
 
 
 def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from search_spaces.grammar.seeds import (
 from search_spaces.grammar.space import SearchSpace
 from trainables.architectures.resnet9 import RESNET9
 from trainables.config.former_names import with_present_names
+from trainables.data.datasets.python_file import PATTERN, one_spelling
 from trainables.data.datasets.registry import count_dataset
 from trainables.data.sources import DatasetError
 from trainables.sizes.size_keys import SIZE_KEYS
@@ -25,6 +26,8 @@ from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, data_request
 from tune_app.planning.rewritten import space_in_present_names
+from tune_app.record.paths import study_paths
+from tune_app.record.study_document import planned_configs, stored_identity
 
 ONE_STAGE = (
     "one stage: the best of several is not run again on fresh seeds, so that nothing is claimed "
@@ -76,12 +79,26 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
     requested, space = space, _without_width(space, settings)
     quick = _quick(space, settings, options) if options.preset == "quick" else {}
     changed = _apply(_fixing(_without_seed(space), quick), settings)
+    if isinstance(named := changed.fixed.get("dataset"), str):
+        changed = _fixing(changed, {"dataset": _as_begun(named, options, space.name)})
     quick_values = ", ".join(f"{name}={value}" for name, value in quick.items())
     notes = [f"preset quick: {quick_values}"] * bool(quick) + _unasked(requested, changed)
     count = options.estimating_seeds
     estimating = estimating_seeds(space.estimating_seeds if count is None else count)
     notes += [ONE_STAGE] * (not estimating)
     return ResolvedSpace(changed, seeds, estimating, tuple(notes))
+
+
+def _as_begun(dataset: str, options: RunOptions, name: str) -> str:
+    """One spelling of a data set's name; that of the study, where it began with another."""
+    if not PATTERN.fullmatch(dataset):
+        return dataset
+    spelled, paths = one_spelling(dataset), study_paths(options, name)
+    known = (
+        {} if options.fresh else stored_identity(paths) or next(iter(planned_configs(paths)), {})
+    )
+    begun = str(known.get("dataset"))
+    return begun if one_spelling(begun) == spelled else spelled
 
 
 def _unasked(space: SearchSpace, changed: SearchSpace) -> list[str]:

@@ -2,15 +2,24 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.key import Key
+from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from trainables.config.resolution import OPTIMIZER_DEFAULTS
+from trainables.data.datasets.python_file import one_spelling
 from tune_app.command.options import RunOptions
-from tune_app.planning.identity import identity_difference, study_identity
+from tune_app.planning.identity import another_study, identity_difference, study_identity
 from tune_app.planning.plan import make_plan
+from tune_app.record.ledger import Ledger
+from tune_app.record.paths import study_paths
+from tune_app.record.study_document import StudyName
+from tune_app.study.study_file import study_information, write_information
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +130,88 @@ def test_a_starting_point_is_what_its_folder_holds(tmp_path: Path) -> None:
     (difference,) = identity_difference(begun, started("start", "b"))
     assert difference.startswith("init was ")
     assert "bbbb" in difference
+
+
+MAKE = """
+import numpy as np
+
+def make():
+    labels = np.arange(60) % 3
+    images = np.arange(60 * 32 * 32 * 3).reshape(60, 32, 32, 3).astype(np.uint8)
+    return (images, labels), (images[:9] // 2, labels[:9])
+"""
+NAMED = SearchSpace(
+    name="named",
+    question="Is it the same?",
+    source="a test",
+    estimating_seeds=0,
+    fixed={"width": 8, "epochs": 1, "precision": "fp32", "layer": "dense"},
+    keys={"learning_rate": Key(Choice((0.1,)))},
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "data.py").write_text(MAKE)
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def options(tmp_path) -> RunOptions:
+    return RunOptions(space="named", results_dir=tmp_path / "results", dataset="data.py:make")
+
+
+def ids(plan) -> list[str]:
+    return [trial.trial_id for trial in plan.trials]
+
+
+def spellings(folder) -> list[str]:
+    paths = ["./data.py", "sub/../data.py", folder / "data.py", folder.parent / "link" / "data.py"]
+    return [f"{path}:make" for path in paths]
+
+
+def test_every_path_to_a_function_names_one_trial_and_one_study(folder, options):
+    plain = make_plan(options, NAMED)
+    assert plain.space.fixed["dataset"] == "data.py:make"  # as it always was: its id stays
+    for name in spellings(folder):
+        plan = make_plan(dataclasses.replace(options, dataset=name), NAMED)
+        assert ids(plan) == ids(plain), name
+        assert study_identity(plan) == study_identity(plain)
+    by_set = dataclasses.replace(
+        options, dataset=None, settings={"dataset": (spellings(folder)[0],)}
+    )
+    assert ids(make_plan(by_set, NAMED)) == ids(plain)
+
+
+def test_a_study_goes_on_with_the_spelling_that_it_began_with(folder, options, monkeypatch):
+    before = str(folder / "data.py:make")
+    plan = make_plan(options, NAMED)
+    (trial,) = plan.trials
+    paths = study_paths(options, NAMED.name)
+    identity = {**study_identity(plan), "dataset": before}
+    with Ledger(paths.folder, study_id="a1"):
+        pass
+    information = study_information(plan, options, "named", StudyName("a1", "named-a1"), identity)
+    write_information(paths.study, information)
+    for name in ["data.py:make", *spellings(folder)]:
+        asked = dataclasses.replace(options, dataset=name)
+        again = make_plan(asked, NAMED)
+        assert [one.config.dataset for one in again.trials] == [before]
+        assert another_study(paths, again, asked) == []
+    fresh = make_plan(dataclasses.replace(options, fresh=True), NAMED)
+    assert [one.trial_id for one in fresh.trials] == [trial.trial_id]
+
+
+def test_what_is_no_file_of_the_present_folder_stays_as_it_is_written(folder, monkeypatch):
+    for name in ("digits", "folder", "torchvision:MNIST", "absent.py:make", "./absent.py:make"):
+        assert one_spelling(name) == name
+    (folder / "sub" / "other.py").symlink_to(
+        folder / "data.py"
+    )  # it may import what lies beside it
+    assert one_spelling("./sub/other.py:make") == "sub/other.py:make"
+    monkeypatch.chdir(folder / "sub")
+    assert one_spelling("../data.py:make") == f"{os.path.realpath(folder)}/data.py:make"

@@ -28,6 +28,21 @@ RETURNS = (
 )
 
 
+def one_spelling(dataset: str) -> str:
+    """The name with its file as seen from the present folder, or whole where that lies elsewhere.
+
+    The name is part of a trial's id. A name of another kind, or of no file, stays as it is.
+    """
+    match = PATTERN.fullmatch(dataset)
+    path = Path(match["path"]).expanduser() if match else None
+    if match is None or path is None or not path.is_file():
+        return dataset
+    # a link to the file stays: what it imports lies beside the link
+    file, here = path.absolute().parent.resolve() / path.name, Path.cwd()
+    place = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{place}:{match['function']}"
+
+
 def read_python_file(request: DataRequest) -> ReadParts:
     """Calls the function and reads what it returns; once a process, while the file stays.
 
