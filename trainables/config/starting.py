@@ -6,6 +6,7 @@ only modules that Python has loaded at its start, and older versions of Python c
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
@@ -44,6 +45,8 @@ class Starting:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, exit_interrupted)
             sys.unraisablehook = _exit_or_report
+            # the last thing before Python takes itself down, where Ctrl-C would kill it wordlessly
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         _open_closed_streams()
 
     def __enter__(self) -> None:

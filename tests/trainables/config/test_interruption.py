@@ -34,15 +34,20 @@ WHEN = {
     "raise AttributeError('half')",
     "in code from a string": "exec('press()')",
 }
-PRESS = "import os, signal, time\ndef press():\n    os.kill(0, signal.SIGINT)\n    time.sleep(9)\n"
+PRESS = "import os, signal, time\ndef press():\n    os.kill(0, signal.SIGINT)\n    time.sleep(.3)\n"
 
 
 def interrupted(program: str, module: str, when: str, folder: Path) -> tuple[int, str, str]:
     """What the program returns and says where Ctrl-C comes as it imports a module."""
     (folder / f"{module}.py").write_text(f"{PRESS}{WHEN[when]}\n")
+    return run_python(PROGRAMS[program], folder)
+
+
+def run_python(arguments: list[str], folder: Path) -> tuple[int, str, str]:
+    """What Python returns and says, with the modules of ``folder``."""
     paths = [str(folder), str(ROOT)]
     done = subprocess.run(
-        [sys.executable, *PROGRAMS[program]],
+        [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
@@ -65,7 +70,7 @@ def test_where_a_program_imports_more(when: str, tmp_path: Path) -> None:
 
 
 def test_a_job_in_the_background_stays_deaf(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text(f"{PRESS.replace('9', '0')}press()\nraise SystemExit(7)\n")
+    (tmp_path / "typer.py").write_text(f"{PRESS.replace('.3', '0')}press()\nraise SystemExit(7)\n")
     done = subprocess.run(
         [sys.executable, *PROGRAMS["search"]],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -74,3 +79,50 @@ def test_a_job_in_the_background_stays_deaf(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     assert done.returncode == 7
+
+
+MAIN = """
+import os, signal, sys, time
+from trainables.config.starting import Starting
+Starting(program=True)
+from trainables.config.interruption import interruptible
+
+def press(seconds):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(seconds)
+
+def drop():
+    try:
+        press(1)
+    except KeyboardInterrupt:
+        pass
+
+class AtTheEnd:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGINT):
+        kill(pid, number)
+
+@interruptible
+def main():
+    {body}
+    print("done", flush=True)
+    return 0
+
+sys.exit(main())
+"""
+INTERRUPTED = (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("import dropping; time.sleep(9)", INTERRUPTED),  # as torch's C++ does as it is imported
+        ("drop(); time.sleep(9)", INTERRUPTED),
+        ("drop()", (130, "done\n", "interrupted\n")),
+        ("sys.modules['builtins'].kept = AtTheEnd()", (0, "done\n", "")),
+    ],
+)
+def test_at_any_moment_of_a_program(
+    body: str, outcome: tuple[int, str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "dropping.py").write_text("import __main__\n__main__.drop()\n")
+    assert run_python(["-c", MAIN.format(body=body)], tmp_path) == outcome
