@@ -101,7 +101,7 @@ def epochs_left(trials: pd.DataFrame) -> float:
 
 
 def epochs_per_second(study: Study, now: float) -> float:
-    """The rate of the last run; NaN before its first epoch."""
+    """The rate of the last run; NaN before its first epoch, and where its clock did not go on."""
     if not len(study.runs):
         return math.nan
     begin = float(study.runs["started"].iloc[-1])
@@ -110,7 +110,7 @@ def epochs_per_second(study: Study, now: float) -> float:
     if not len(run_times):
         return math.nan
     end = max(now, float(run_times.max())) if study.held else float(run_times.max())
-    return len(run_times) / max(end - begin, 1e-9)
+    return len(run_times) / (end - begin) if end > begin else math.nan
 
 
 def find_studies(results: Path) -> list[Path]:

@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 
 from analysis.study.study import Study, load_study
+from tests.analysis.simulation import renew
 from tests.analysis.studies import STUDIES
+from trainables.files.study_folder import LEASE
 
 
 @pytest.fixture(scope="session")
 def study_folder(tmp_path_factory) -> Callable[[str], Path]:
     """The folder of a named fixture study."""
     results = tmp_path_factory.mktemp("results")
-    return functools.cache(lambda name: STUDIES[name](results / name))
+    written = functools.cache(lambda name: STUDIES[name](results / name))
+
+    def folder(name: str) -> Path:
+        if ((place := written(name)) / LEASE).is_file():  # its driver is at work
+            renew(place)
+        return place
+
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 
@@ -14,8 +15,9 @@ from analysis.study.best import best_trial
 from analysis.study.replicates import replicates
 from analysis.study.status import find_trial, studies_frame, study_of, study_status
 from analysis.study.study import load_study
+from tests.analysis.simulation import renew
 from tests.analysis.studies import STUDIES, half_done, twelve
-from trainables.files.study_folder import LEDGER
+from trainables.files.study_folder import LEASE, LEDGER
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -36,6 +38,27 @@ def test_a_running_study_says_what_runs_and_how_long_still(study):
     assert status.epochs_left == left
     rate = len(ours.epochs) / (now - ours.runs["started"].iloc[0])
     assert status.seconds_left == pytest.approx(left / rate)
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_lease_of_another_time_holds_no_study(tmp_path, seconds):
+    """That of a driver that ended long ago, whose clock may have been ahead."""
+    renew(half_done(tmp_path), seconds)
+    status = study_status(load_study(tmp_path))
+    assert (status.state, status.counts["interrupted"]) == ("unfinished", 4)
+
+
+def test_epochs_of_one_moment_have_no_rate(tmp_path):
+    """As of a clock that stood still, or was put back."""
+    half_done(tmp_path)
+    (tmp_path / LEASE).unlink()
+    ledger = tmp_path / LEDGER
+    ledger.write_text(re.sub(r'"time":[\d.e+]+', '"time":1700000000.0', ledger.read_text()))
+    status = study_status(load_study(tmp_path))
+    assert status.epochs_done > 0
+    assert math.isnan(status.epochs_per_hour)
+    assert math.isnan(status.seconds_left)
+    assert "rate" not in status_text(status)
 
 
 def test_early_stopping_shortens_what_is_left(study):
