@@ -167,8 +167,8 @@ def _failures(runs: pd.DataFrame) -> str:
 
 
 def _runs_needed_words(sd: float, *, paired: bool) -> str:
-    """How many runs would show a difference of ``WORTH_SHOWING``, in words."""
-    if not math.isfinite(sd):
+    """How many runs would show a difference of ``WORTH_SHOWING``; "" where no spread is known."""
+    if not 0 < sd < math.inf:
         return ""
     runs = runs_needed(WORTH_SHOWING, sd, paired=paired)
     difference = points(WORTH_SHOWING)

@@ -15,17 +15,15 @@ def runs_needed(difference: float, sd: float, *, paired: bool = False) -> int:
     """Runs of each treatment of which the report shows ``difference`` in four of five studies.
 
     Of two groups whose runs have the standard deviation ``sd``; of pairs whose differences have it,
-    where runs are ``paired``. 0 where sd is 0.
+    where runs are ``paired``.
 
     Raises:
-        ValueError: for a difference that is not positive.
+        ValueError: for a difference or an sd that is not positive.
     """
     if not difference > 0:
         raise ValueError(f"a difference to be shown must be above 0, got {difference}")
-    if not math.isfinite(sd):
-        raise ValueError(f"runs needed depend on a known standard deviation, got {sd}")
-    if sd == 0:
-        return 0
+    if not 0 < sd < math.inf:
+        raise ValueError(f"runs needed depend on a known standard deviation above 0, got {sd}")
     least = difference / sd * (math.sqrt(2) if paired else 1.0)  # of runs, not of differences
 
     def shows(runs: int) -> bool:
@@ -43,8 +41,11 @@ def runs_needed(difference: float, sd: float, *, paired: bool = False) -> int:
 def runs_table(
     sd: float, differences: tuple[float, ...] = DIFFERENCES, *, paired: bool = False
 ) -> pd.DataFrame:
-    """``difference`` and ``runs`` (of each treatment, power 80 %, two-sided 5 %)."""
-    if not math.isfinite(sd):
+    """``difference`` and ``runs`` (of each treatment, power 80 %, two-sided 5 %).
+
+    Without rows where no spread is known: runs that came out alike do not say how far others would.
+    """
+    if not 0 < sd < math.inf:
         return pd.DataFrame(
             {"difference": pd.Series(dtype=float), "runs": pd.Series(dtype="int64")}
         )

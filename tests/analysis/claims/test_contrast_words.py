@@ -91,6 +91,22 @@ def test_pairs_need_as_many_runs_as_their_differences_ask_for(tmp_path):
     assert found.power.set_index("difference")["runs"][0.005] == runs
 
 
+class Alike(Model):
+    """Every run reaches the same, as of networks that are beyond a small test."""
+
+    def draw(self, config, size, rng):
+        return 0.96
+
+
+def test_runs_that_came_out_alike_do_not_say_how_many_would_show_a_difference(tmp_path):
+    study = load_study(write_study(tmp_path, CONFIGS, space=SPACE, model=Alike()))
+    found = named_contrast(study)
+    assert found.claim.verdict == "not_shown"
+    assert "p = 1.000" in found.claim.words
+    assert "runs of each" not in found.claim.words  # it advised "about 0 runs"
+    assert found.power.empty
+
+
 def test_the_correction_of_secondary_comparisons_covers_the_tests_of_each_family(tmp_path):
     families = ("tensor_train", "tucker")
     keys = {

@@ -51,10 +51,11 @@ def test_a_smaller_difference_takes_more_runs():
 
 def test_without_a_spread_there_is_nothing_to_work_out():
     assert len(runs_table(math.nan)) == 0
-    assert runs_needed(0.01, 0.0) == 0
-    with pytest.raises(ValueError, match="known standard deviation, got nan"):
-        runs_needed(0.01, math.nan)
-    with pytest.raises(ValueError, match="above 0, got 0"):
+    assert len(runs_table(0.0)) == 0
+    for unknown in (math.nan, 0.0):
+        with pytest.raises(ValueError, match="known standard deviation above 0, got"):
+            runs_needed(0.01, unknown)
+    with pytest.raises(ValueError, match="must be above 0, got 0"):
         runs_needed(0, 0.003)
 
 
