@@ -229,8 +229,8 @@ def _make_candidates(
     if not candidates:
         reason = "did the trial diverge?"
         if expected.isfinite().all() and _difference(network, images, expected) > TOLERANCE:
-            reason = "the network itself answers differently to an image alone and among others, "
-            reason += "as a BatchNorm with track_running_stats=False does"
+            reason = "the network itself answers an image differently each time (a dropout that is "
+            reason += "always on?) or among others (a BatchNorm with track_running_stats=False?)"
         raise ExportError(
             f"no exported form has the network's outputs: the nearest differs by {nearest:.2g}, "
             f"at most {TOLERANCE:g} is allowed; {reason}"
