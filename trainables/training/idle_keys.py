@@ -1,4 +1,4 @@
-"""Keys that were given, and without which the same would be trained: told, not ignored."""
+"""What counts for nothing in a training, and is told: keys without effect, steps at rest."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from trainables.config.resolution import with_defaults
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.datasets.registry import find_source
-from trainables.data.sources import DataCounts
+from trainables.data.sources import DataCounts, count_images
 from trainables.sizes.size_keys import given_sizes
+from trainables.text.count import plural
 
 OTHERS: Mapping[str, tuple[Any, ...]] = {
     "dims": (2, 3, 4),
@@ -28,7 +29,7 @@ TRIED = (*OTHERS, "data_seed", "resize")
 def idle_notes(
     given: Iterable[str], configs: Sequence[TrainConfig], counts: DataCounts
 ) -> list[str]:
-    """A sentence on each of the given keys that counts in no training.
+    """A sentence on each of the given keys that counts in no training, and on trials at rest.
 
     Args:
         given: the keys that somebody set.
@@ -44,6 +45,22 @@ def idle_notes(
         f"{name}={','.join(map(str, values[name]))} has no effect ({families} on "
         f"{different[0].dataset}): with any other value the same would be trained"
         for name in idle
+    ] + _at_rest(configs, counts)
+
+
+def _at_rest(configs: Iterable[TrainConfig], counts: DataCounts) -> list[str]:
+    """A sentence where trainings consist of their last step, whose rate is 0 by the schedule."""
+    still = sum(
+        config.epochs == 1
+        and config.protocol == "corrected"
+        and count_images(config, counts)[1] // config.batch_size == 1
+        for config in configs
+    )
+    if not still:
+        return []
+    return [
+        f"nothing is learned in {plural(still, 'trial')} of one step, since a training's last step "
+        "has the learning rate 0: raise epochs, or lower batch_size"
     ]
 
 

@@ -111,6 +111,14 @@ def test_a_key_that_does_not_count_is_told(tmp_path, capsys):
     assert "note: weight_decay_ratio=layer has no effect" in told
 
 
+def test_a_training_of_one_step_is_told_to_learn_nothing(tmp_path, capsys):
+    for images, told in ((199, True), (200, False)):
+        words = settings(epochs=1, batch_size=100, train_images=images)
+        assert main(["train", *words, "--out", str(tmp_path / str(images))]) == 0
+        error = capsys.readouterr().err
+        assert ("note: nothing is learned in 1 trial of one step" in error) == told
+
+
 def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):
     words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
     assert main(words) == 0
