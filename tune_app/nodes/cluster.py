@@ -160,6 +160,10 @@ def _join(address: str) -> None:
     except (OSError, ValueError, RuntimeError) as problem:
         forget_head()
         reason = " ".join(str(problem).split())  # a mismatch of versions takes several lines
+        if reason.startswith("Version mismatch"):
+            raise UsageError(
+                [f"--address {address}: {reason}. Install the same Ray and Python on both sides"]
+            ) from problem
         raise UsageError(
             [f"--address {address}: no Ray cluster answers there: {reason}"]
         ) from problem

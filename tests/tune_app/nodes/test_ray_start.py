@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import wait
@@ -98,3 +101,28 @@ def test_ray_that_does_not_start_is_one_line_and_costs_nothing(tmp_path, monkeyp
 def test_an_address_where_no_cluster_answers_is_wrong_use():
     with pytest.raises(UsageError, match=r"--address 127\.0\.0\.1:9: no Ray cluster answers there"):
         cluster.start("127.0.0.1:9")
+
+
+def test_a_cluster_of_another_version_is_told_with_the_remedy(monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    short = tempfile.TemporaryDirectory(prefix="ray-")  # for the names of Ray's sockets
+    options = ["--port=0", "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={short.name}"]
+    head = subprocess.Popen([*start, *options], stdout=subprocess.DEVNULL)
+    try:
+        written = Path(short.name) / "ray_current_cluster"
+        until = time.time() + 60
+        while not written.exists():
+            assert time.time() < until, "the head did not start"
+            time.sleep(0.2)
+        monkeypatch.setattr(ray, "__version__", "2.55.1")
+        with pytest.raises(UsageError) as refused:
+            cluster.start(written.read_text())
+    finally:
+        head.terminate()
+        head.wait()
+        short.cleanup()
+    assert "Ray: 2.60.0" in str(refused.value)
+    assert "Ray: 2.55.1" in str(refused.value)
+    assert str(refused.value).endswith("Install the same Ray and Python on both sides")
+    assert "no Ray cluster answers" not in str(refused.value)
