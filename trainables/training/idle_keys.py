@@ -1,4 +1,4 @@
-"""What counts for nothing in a training, and is told: keys without effect, steps at rest."""
+"""What counts for nothing in a training, and is told: keys, steps at rest, absent classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRIED = (*OTHERS, "data_seed", "resize")
 def idle_notes(
     given: Iterable[str], configs: Sequence[TrainConfig], counts: DataCounts
 ) -> list[str]:
-    """A sentence on each of the given keys that counts in no training, and on trials at rest.
+    """A sentence on each of the given keys that counts in no training, and on what is left out.
 
     Args:
         given: the keys that somebody set.
@@ -45,7 +45,7 @@ def idle_notes(
         f"{name}={','.join(map(str, values[name]))} has no effect ({families} on "
         f"{different[0].dataset}): with any other value the same would be trained"
         for name in idle
-    ] + _at_rest(configs, counts)
+    ] + [*_at_rest(configs, counts), *_absent_classes(configs, counts)]
 
 
 def _at_rest(configs: Iterable[TrainConfig], counts: DataCounts) -> list[str]:
@@ -62,6 +62,20 @@ def _at_rest(configs: Iterable[TrainConfig], counts: DataCounts) -> list[str]:
         f"nothing is learned in {plural(still, 'trial')} of one step, since a training's last step "
         "has the learning rate 0: raise epochs, or lower batch_size"
     ]
+
+
+def _absent_classes(configs: Iterable[TrainConfig], counts: DataCounts) -> Iterator[str]:
+    """A sentence where there are fewer images than classes, to judge by or to train on."""
+    kinds = {(config.validation_images, config.train_images): config for config in configs}
+    taken = [count_images(config, counts) for config in kinds.values()]
+    keys = ("validation_images", "train_images")
+    for name, does, images in zip(
+        keys, ("judges", "trains"), zip(*taken, strict=True), strict=False
+    ):
+        fewest = min(filter(None, images), default=counts.classes)
+        if fewest < counts.classes:
+            absent = f"at least {counts.classes - fewest} of the {counts.classes} classes"
+            yield f"{name}={fewest} {does} no image of {absent}: raise {name}"
 
 
 def _draws_no_image(config: TrainConfig, counts: DataCounts) -> bool:

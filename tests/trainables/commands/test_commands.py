@@ -119,6 +119,20 @@ def test_a_training_of_one_step_is_told_to_learn_nothing(tmp_path, capsys):
         assert ("note: nothing is learned in 1 trial of one step" in error) == told
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"validation_images": 7}, "validation_images=7 judges no image of at least 3 of the 10"),
+        ({"train_images": 8, "batch_size": 4}, "train_images=8 trains no image of at least 2"),
+        ({"validation_images": 10, "train_images": 10, "batch_size": 5}, ""),
+    ],
+)
+def test_fewer_images_than_classes_are_told(tmp_path, capsys, keys, told):
+    assert main(["train", *settings(**keys), "--out", str(tmp_path)]) == 0
+    error = capsys.readouterr().err
+    assert f"note: {told}" in error if told else "no image of" not in error
+
+
 def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):
     words = ["train", *settings(), "--out", str(tmp_path), "--threads", "1"]
     assert main(words) == 0
