@@ -43,6 +43,7 @@ class Pictures:
             text=True,
             encoding="utf-8",
             env=child_environment(),
+            process_group=0,  # Ctrl-C is not for it: a search writes its report after one
         )
         return self
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import altair
@@ -208,6 +210,22 @@ def test_pictures_lie_beside_the_page_and_old_ones_go(study_folder, tmp_path):
     assert {path.stem for path in figures.glob("*.png")} == drawn | {"mine"}
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert all(f"figures/{name}.png" in markdown for name in drawn)
+
+
+def test_ctrl_c_after_which_a_search_writes_its_report_costs_no_picture(tmp_path):
+    """A terminal signals all processes of its foreground."""
+    code = (
+        "import os, pathlib, signal, sys, time\n"
+        "from analysis.charts.pictures import NOTHING, Pictures\n"
+        "signal.signal(signal.SIGINT, lambda number, frame: None)\n"
+        "with Pictures() as pictures:\n"
+        "    time.sleep(0.5)\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    pictures.ask(NOTHING, pathlib.Path(sys.argv[1]))\n"
+    )
+    stem = tmp_path / "nothing"
+    subprocess.run([sys.executable, "-c", code, stem], start_new_session=True, check=True)
+    assert stem.with_suffix(".png").is_file()
 
 
 def test_a_page_draws_with_the_versions_that_draw_its_pictures():
