@@ -14,12 +14,14 @@ with Starting(program=__name__ == "__main__"):
     import typer
     from typer.core import TyperCommand
 
+    from trainables.commands.arguments import wrong_places
+    from trainables.commands.compress import wrong_target
     from trainables.commands.registry import COMMANDS, EXAMPLES
     from trainables.commands.settings import read_settings
     from trainables.config.installation import INSTALLED, command_line, is_installed
     from trainables.config.train_config import ConfigError, default_keys
     from trainables.files.file_problem import file_problem
-    from trainables.text.option_values import OwnValues
+    from trainables.text.option_values import OptionsError, OwnValues
     from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
@@ -30,13 +32,27 @@ class Command(OwnValues, TyperCommand):
 
     keys = default_keys()
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As any command does, and refuses what can be known to be wrong before it runs."""
+        left = super().parse_args(ctx, args)
+        if problems := list(self.more_problems(ctx.params)):
+            raise OptionsError(problems)
+        return left
+
     def more_problems(self, values: Mapping[str, Any]) -> Iterable[str]:
-        """What is wrong with the keys of ``--set``."""
+        """What is wrong with folders, the keys of ``--set`` and the size to compress to."""
+        yield from wrong_places(values)
+        if self.name == "compress":
+            yield from wrong_target(values)
+        if values.get("study") is not None:
+            return  # which has its keys
+        settings = list(values.get("settings") or ())
+        if "settings" in values and (network := values.get("network")):
+            settings.insert(0, f"network={network}")
         try:
-            read_settings(values.get("settings") or (), self)
+            read_settings(settings, self)
         except ConfigError as wrong:
-            return wrong.problems
-        return ()
+            yield from wrong.problems
 
 
 @interruptible

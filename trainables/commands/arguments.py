@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import unread_options
-from trainables.data.sources import DatasetError, requested_data
+from trainables.data.sources import DatasetError, existing_dir, requested_data
+from trainables.files.storage import no_study_folder
 
 if TYPE_CHECKING:
     from trainables.compression.trained import Trained  # imports torch
@@ -22,6 +25,25 @@ Trial = Annotated[
 DataDir = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of the data set [default: the study's].")
 ]
+
+
+def wrong_places(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the folders of a command's options, before anything is computed."""
+    study, data_dir = values.get("study"), values.get("data_dir")
+    if study is not None and not study.is_dir():
+        yield no_study_folder(study)
+    if data_dir is not None:
+        try:
+            existing_dir(data_dir)
+        except DatasetError as problem:
+            yield str(problem)
+    if "out" in values and (values["out"] or study is None or study.is_dir()):
+        place = (values["out"] or study or Path("results")).absolute()
+        nearest = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
+        if not nearest.is_dir():
+            yield f"{place} cannot be written to: {nearest} is no folder; name another with --out"
+        elif not os.access(nearest, os.W_OK | os.X_OK):
+            yield f"nothing can be written in {nearest}; name another folder with --out"
 
 
 def refuse_unread(config: TrainConfig, data_dir: Path | None) -> None:

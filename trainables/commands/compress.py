@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +13,13 @@ import typer
 from trainables.commands.arguments import DataDir, Trial, print_notes, refuse_unread
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
+from trainables.compression.target import Target
 from trainables.config.checkpoint_place import STATE
 from trainables.config.former_names import present_name
 from trainables.config.installation import command_to_paste
 from trainables.sizes.registry import SIZES
 
 if TYPE_CHECKING:  # importing torch takes seconds; usage errors are reported before
-    import torch
-
     from trainables.compression.trained import Trained
     from trainables.data.dataset import Dataset
 
@@ -110,15 +110,6 @@ def compress(
 
     The network is a trial of a study, or any other with --network and --weights.
     """
-    _check_source(study, network, weights, settings or [], data_dir)
-    from trainables.compression.target import Target
-
-    family = present_name("layer", layer)
-    size = (parameters, compression, rank, energy, ranks)
-    target = Target(family, *size, dims=3 if dims is None else dims)
-    if dims is not None and not SIZES[family].reshapes:
-        raise ValueError(f"--dims {dims} has no effect on {family}, which reshapes nothing")
-    dtype = _dtype(precision)
     import torch
 
     from trainables.compression.compress import compress as decompose
@@ -129,6 +120,8 @@ def compress(
     from trainables.data.split import split_training_images
     from trainables.training.batchnorm import measure_batchnorm
 
+    size = (parameters, compression, rank, energy, ranks)
+    target = Target(present_name("layer", layer), *size, dims=3 if dims is None else dims)
     if threads:
         torch.set_num_threads(threads)
     if study is not None:
@@ -142,8 +135,6 @@ def compress(
         trained, data = _from_weights(network, weights, settings or [], data_dir, context.command)
     if replace is not None or keep is not None:
         trained = _with_selection(trained, replace, keep)
-    if batchnorm_images and data is None:
-        raise ValueError("--batchnorm-images needs images: name them with --set dataset=NAME")
     training_images = (
         len(split_training_images(trained.config, data).train) if data is not None else 0
     )
@@ -152,7 +143,7 @@ def compress(
             f"--batchnorm-images must be at most {training_images}, the number of training images, "
             f"got {batchnorm_images}"
         )
-    compressed = decompose(trained, target, dtype=dtype)
+    compressed = decompose(trained, target)
     if data is not None and batchnorm_images:
         measure_batchnorm(compressed.network, trained.config, data, batchnorm_images)
     before, after = (
@@ -173,27 +164,39 @@ def compress(
     )
 
 
-def _check_source(
-    study: Path | None,
-    network: str,
-    weights: Path | None,
-    settings: list[str],
-    data_dir: Path | None,
-) -> None:
-    """Raises ValueError unless one network is named, in one way."""
-    if study is None and not (network and weights):
-        raise ValueError("name a STUDY folder, or a network with --network NAME --weights FILE")
-    if study is not None and (network or weights or settings):
-        raise ValueError(
+def wrong_target(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the options, whatever the network is: its source, and what it becomes."""
+    study, data_dir, dims = (values.get(name) for name in ("study", "data_dir", "dims"))
+    settings = values.get("settings") or ()
+    named = values.get("network"), values.get("weights")
+    if study is None and not all(named):
+        yield "name a STUDY folder, or a network with --network NAME --weights FILE"
+    if (file := values.get("weights")) is not None and not file.is_file():
+        yield f"--weights {file} cannot be read: No such file or directory"
+    if study is not None and (any(named) or settings):
+        yield (
             f"{study} contains its network and weights: drop --network, --weights and --set, or "
             "drop the folder"
         )
     names_data = any(text.partition("=")[0].strip() == "dataset" for text in settings)
     if study is None and data_dir is not None and not names_data:
-        raise ValueError(
+        yield (
             f"--data-dir {data_dir} has no effect without a data set: add --set dataset=NAME, or "
             "drop it"
         )
+    if study is None and values.get("batchnorm_images") and not names_data:
+        yield "--batchnorm-images needs images: name them with --set dataset=NAME"
+    yield from _wrong_precision(values.get("precision") or "fp32")
+    if (layer := values.get("layer")) is None:
+        return  # which is told as an option that is missing
+    family = present_name("layer", layer)
+    sizes = {name: values.get(name) for name in ("parameters", "compression", "rank", "energy")}
+    try:
+        Target(family, **sizes, rule=values.get("ranks"), dims=3 if dims is None else dims)
+    except ValueError as problem:
+        yield str(problem)
+    if dims is not None and family in SIZES and not SIZES[family].reshapes:
+        yield f"--dims {dims} has no effect on {family}, which reshapes nothing"
 
 
 def _from_weights(
@@ -224,22 +227,14 @@ def _with_selection(trained: Trained, replace: str | None, keep: str | None) -> 
     return dataclasses.replace(trained, config=config, size=config.network_size())
 
 
-def _dtype(precision: str) -> torch.dtype:
-    """The torch type of a precision.
-
-    Raises:
-        ValueError: for an unknown precision, and for one that decompositions do not support.
-    """
+def _wrong_precision(precision: str) -> Iterator[str]:
     if precision not in PRECISIONS:
-        raise ValueError(f"--precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if precision != "fp32":
-        raise ValueError(
+        yield f"--precision must be one of {', '.join(PRECISIONS)}, got {precision!r}"
+    elif precision != "fp32":
+        yield (
             f"--precision must be fp32, got {precision}: torch has no QR or eigh in half precision "
             "on the CPU; compress in fp32, and fine-tune in half precision if you like"
         )
-    import torch
-
-    return torch.float32
 
 
 def _fine_tune_command(space: Path, data_dir: Path | None, *, skips: bool) -> str:

@@ -107,9 +107,6 @@ def train(
     )
     if problems := _unused_options(request):
         raise ConfigError(problems)
-    if not config.init and not any(text.startswith("classes=") for text in settings):
-        config = config.with_values(classes=count_dataset(request).classes)
-    config = config.with_values(data_digest=_content(config, request))
     import torch
 
     from trainables.training.trainer import Trainer
@@ -120,6 +117,9 @@ def train(
     chosen = device or ("cuda" if has_gpu else "cpu")
     if chosen == "cuda" and not has_gpu:
         raise ValueError("--device cuda: torch finds no GPU here; drop the option")
+    if not config.init and not any(text.startswith("classes=") for text in settings):
+        config = config.with_values(classes=count_dataset(request).classes)
+    config = config.with_values(data_digest=_content(config, request))
     data = load_dataset(request, config.data_digest)
     # as part of the id: another precision trains to other numbers
     config = config.with_values(precision=trial_precision(config, gpu=chosen == "cuda"))

@@ -212,8 +212,32 @@ def test_a_folder_that_cannot_be_written_is_told_before_it_trains(tmp_path, caps
     (tmp_path / "file").touch()
     assert main(["train", *settings(), "--out", str(tmp_path / "file" / "below")]) == 2
     captured = capsys.readouterr()
-    assert "Not a directory" in captured.err
+    assert f"{tmp_path / 'file'} is no folder; name another with --out" in captured.err
     assert "epoch" not in captured.out
+
+
+def test_folders_that_are_wrong_are_told_together_with_what_else_is(tmp_path, capsys):
+    """An export was told of its folder once its latencies had been measured."""
+    (tmp_path / "file").touch()
+    study, out, data = (str(tmp_path / name) for name in ("study", "file", "images"))
+    for command, others in {
+        "train": {"--set wdith=3": "unknown key 'wdith'"},
+        "export": {study: "study is no folder"},
+        f"compress {study}": {
+            "--layer low_rank --compression 2 --rank 3": "compression must lie in (0, 1], got 2.0",
+            "--dims 3": "--dims 3 has no effect on low_rank",
+            "--precision fp8": "--precision must be one of fp32",
+        },
+        "compress --network torchvision:resnet18 --weights w": {
+            "--layer cp --rank 0": "rank must be at least 1",
+            "--batchnorm-images 9": "--batchnorm-images needs images",
+        },
+    }.items():
+        words = " ".join([command, *others]).split()
+        assert main([*words, "--out", out, "--data-dir", data]) == 2
+        told = capsys.readouterr().err
+        for part in (*others.values(), "file is no folder", "images does not exist"):
+            assert part in told, command
 
 
 def test_a_folder_with_another_trial_is_told_with_what_to_do(tmp_path, capsys):
