@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from search_spaces.grammar.domains import Choice, Int
 from search_spaces.grammar.grid import Point, grid_points, gridless_keys
+from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from trainables.architectures.budget import InfeasibleError
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -33,6 +36,22 @@ ParsedPoint = tuple[dict[str, Any], TrainConfig]
 def samples(space: SearchSpace, options: RunOptions) -> int:
     """How many points a sampling search draws."""
     return options.num_samples or space.num_samples
+
+
+def proposals(space: SearchSpace, options: RunOptions) -> int:
+    """How many points a search that proposes is asked for: no more than the space can have."""
+    return int(min(samples(space, options), math.prod(_values(key) for key in space.keys.values())))
+
+
+def _values(key: Key) -> float:
+    """How many values a key can take."""
+    match key.domain:
+        case Choice(values):
+            return len(values)
+        case Int(low, high):
+            return high - low + 1
+        case _:
+            return math.inf
 
 
 def check_choices(space: SearchSpace, search: str, scheduler: str, options: RunOptions) -> None:

@@ -23,7 +23,7 @@ from tune_app.planning.enumeration import (
     check_choices,
     check_scheduler,
     expand,
-    samples,
+    proposals,
 )
 from tune_app.planning.former_ids import FormerId, stored_former_ids
 from tune_app.planning.horizon import Horizon, plan_horizon
@@ -153,7 +153,7 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
         images_bytes=packed_bytes(counts.train_images + counts.test_images, images.image_size),
     )
     if SEARCHERS[search].points is Points.PROPOSED:
-        return _opened(plan, samples(resolved_space.space, options))
+        return _opened(plan, proposals(resolved_space.space, options))
     return plan
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.grammar.domains import Choice
+from search_spaces.grammar.domains import Choice, Float, Int
 from search_spaces.grammar.key import Key
 from search_spaces.registry import SPACES
 from tests.image_folder import write_images
@@ -90,6 +90,15 @@ def test_a_random_search_draws_the_points_it_was_asked_for() -> None:
     assert len(drawn.trials) + len(drawn.duplicates) == 20
     scales = {trial.config.rank_scale for trial in drawn.trials}
     assert not scales & set(SPACES["weight_decay"].keys["rank_scale"].domain.grid)
+
+
+def test_a_searcher_is_asked_for_no_more_points_than_the_space_has() -> None:
+    keys = {"width": Key(Choice((4, 8))), "batch_size": Key(Int(64, 66))}
+    few = space(keys, fixed={"dataset": "digits", "layer": "dense"}, search="optuna")
+    assert plan(few).open_ended == 6
+    assert plan(few, num_samples=5).open_ended == 5
+    real = space({**keys, "learning_rate": Key(Float(0.1, 0.2))}, search="optuna")
+    assert plan(real).open_ended == 32
 
 
 def test_a_searcher_that_proposes_as_it_goes_has_no_list() -> None:
