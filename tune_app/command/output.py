@@ -37,11 +37,15 @@ def print_line(text: str) -> None:
 
 
 def terminal() -> Console | None:
-    """A console that can redraw lines; None where stdout is not a terminal."""
+    """A console that can redraw lines; None where stdout is no terminal, or a dumb one.
+
+    rich takes a file for a terminal where FORCE_COLOR is set.
+    """
     from rich.console import Console  # a tenth of a second that --plan does not need
 
     console = Console()
-    return console if console.is_terminal else None
+    redraws = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
+    return console if redraws else None
 
 
 @contextmanager

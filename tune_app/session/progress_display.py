@@ -16,7 +16,6 @@ from analysis.record.rows import Epoch
 from analysis.record.status import TrialStatus
 from trainables.config.metrics import score
 from trainables.text.duration import format_duration
-from trainables.text.table import WIDTH
 from tune_app.command.output import LOG
 from tune_app.deciding.failures import last_line
 from tune_app.planning.plan import PlannedTrial
@@ -45,7 +44,7 @@ class ProgressDisplay:
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self.ended = sum(not trial.status.is_open for trial in self.history.trials.values())
+        self.ended = self._count_ended()
         self.epochs_here = 0
         self.epochs_saved = 0  # of stopped trials: never to be trained
         self.running: dict[str, float] = {}
@@ -72,8 +71,9 @@ class ProgressDisplay:
     # Events.
 
     def begin_stage(self, words: str, trials: Sequence[PlannedTrial]) -> None:
-        """Adds the trials of the second stage, once the first is done."""
-        self.planned = max(self.planned, self.ended) + len(trials)
+        """The trials of the second stage, once all of the first have ended."""
+        self.ended = self._count_ended()  # some may have been taken from another study
+        self.planned = self.ended + len(trials)  # a searcher may have had fewer than were asked for
         done = self.epochs_here + self.epochs_saved
         epochs_left = sum(
             trial.config.epochs - self.history[trial.trial_id].epoch for trial in trials
@@ -132,7 +132,7 @@ class ProgressDisplay:
         )
 
     def _table(self, console: Console) -> Group:
-        lines = [Text(self._summary()[:WIDTH], style="bold")]
+        lines = [Text(self._summary(), style="bold")]
         for trial_id in list(self.running)[: max(4, console.height - 4)]:
             lines.append(Text(self._running_line(trial_id)[: console.width]))
         return Group(*lines)
@@ -171,6 +171,9 @@ class ProgressDisplay:
             return None
         epochs_left = self.epochs_to_go - self.epochs_here - self.epochs_saved
         return max(0.0, epochs_left) * elapsed / self.epochs_here
+
+    def _count_ended(self) -> int:
+        return sum(not trial.status.is_open for trial in self.history.trials.values())
 
     def _epochs(self, trial_id: str) -> int:
         planned = self.history[trial_id].planned
