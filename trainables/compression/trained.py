@@ -16,6 +16,7 @@ from trainables.config.checkpoint_place import STATE, CheckpointName, study_chec
 from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
+from trainables.data.datasets.python_file import PATTERN
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
@@ -147,7 +148,7 @@ def _information(study: Path) -> dict[str, Any]:
 
 
 def load_trained(study: Path, trial_id: str = "") -> Trained:
-    """Loads the trial's furthest checkpoint that is whole.
+    """Loads the trial's furthest whole checkpoint; its data set is named as found from here.
 
     Args:
         study: a study folder, a folder that ``trainables train`` or ``compress`` wrote, or one that
@@ -157,6 +158,22 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     Raises:
         TrialError: where the study has no such trial; names the nearest.
     """
+    trained = _load(study, trial_id)
+    dataset = _found(study, trained.config.dataset)
+    return dataclasses.replace(trained, config=dataclasses.replace(trained.config, dataset=dataset))
+
+
+def _found(study: Path, dataset: str) -> str:
+    """The name of a data set; a function's file may lie where the study was begun, or above it."""
+    if (match := PATTERN.fullmatch(dataset)) is None:
+        return dataset
+    begun = Path(str(_information(study).get("directory") or ""))
+    file = Path(match["path"]).expanduser()
+    places = (Path(), begun, *study.absolute().parents)
+    return next((str(place / dataset) for place in places if (place / file).is_file()), dataset)
+
+
+def _load(study: Path, trial_id: str) -> Trained:
     storage = find_storage(study)
     for folder in (study / TRAINED_ALONE, study / trial_id / TRAINED_ALONE):
         if (folder / STATE).is_file():

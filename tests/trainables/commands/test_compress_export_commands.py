@@ -15,6 +15,8 @@ from trainables.__main__ import main
 from trainables.api import load_network
 from trainables.compression.trained import load_trained
 from trainables.config.train_config import TrainConfig
+from trainables.data.datasets.registry import load_dataset
+from trainables.data.sources import DataRequest
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,31 @@ def test_the_space_beside_a_starting_point_fine_tunes_it(study, tmp_path, capsys
         assert {name: getattr(config, name) for name in start} == start
         assert config.dataset == "digits"
         assert config.learning_rate < DENSE.learning_rate
+
+
+def test_a_function_of_images_is_found_from_another_folder(tmp_path, monkeypatch, capsys):
+    """It lies above the study, or where the study was begun."""
+    project = tmp_path / "project"
+    (project / "away").mkdir(parents=True)
+    (project / "data.py").write_text(
+        "import numpy as np\n\ndef make():\n"
+        "    images = np.arange(60 * 32 * 32 * 3).reshape(60, 32, 32, 3).astype(np.uint8)\n"
+        "    return (images, np.arange(60) % 3), (images[:9] // 2, np.arange(9) % 3)\n"
+    )
+    monkeypatch.chdir(project)
+    data = load_dataset(DataRequest("data.py:make"))
+    config = DENSE.with_values(width=4, epochs=1, classes=3, dataset="data.py:make")
+    folder, trial = train_study(
+        project / "results", data, config.with_values(train_images=None, batch_size=16)
+    )
+    monkeypatch.chdir(project / "away")
+    assert load_trained(folder, trial).config.dataset == f"{project}/data.py:make"
+    (folder / "study.json").write_text(json.dumps({"directory": str(project)}))
+    elsewhere = shutil.copytree(folder, tmp_path / "copy")
+    words = ["--layer", "low_rank", "--rank", "2", "--out", str(tmp_path / "start")]
+    assert main(["compress", str(elsewhere), trial, *words]) == 0
+    space = read_space(tmp_path / "start" / "fine_tune.toml")
+    assert space.fixed["dataset"] == f"{project}/data.py:make"
 
 
 def test_compress_as_json_says_what_the_folder_says(study, capsys):
