@@ -151,8 +151,8 @@ def load_trained(study: Path, trial_id: str = "") -> Trained:
     """Loads the trial's furthest whole checkpoint; its data set is named as found from here.
 
     Args:
-        study: a study folder, a folder that ``trainables train`` or ``compress`` wrote, or one that
-            holds what ``train`` wrote.
+        study: a study folder, a folder that ``trainables train``, ``compress`` or ``analysis best``
+            wrote, or one that holds what ``train`` wrote.
         trial_id: may be left out where the folder holds one trial.
 
     Raises:
@@ -209,8 +209,10 @@ def _trained_alone(folder: Path, trial_id: str) -> Trained:
 def _compressed(folder: Path, trial_id: str) -> Trained:
     """What ``compress`` wrote, as it is before any training."""
     try:
-        start = read_starting_point(folder)
         tensors, state = read_checkpoint(folder)
+        if "trial_id" in state:  # a trial's checkpoint, which ``analysis best`` copied
+            return _trained_alone(folder, trial_id)
+        start = read_starting_point(folder)
     except (CheckpointError, ValueError) as problem:
         raise TrialError(f"{folder} holds no network: {problem}") from problem
     if trial_id not in ("", folder.resolve().name):

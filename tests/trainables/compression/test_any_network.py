@@ -109,6 +109,9 @@ def test_a_study_that_was_moved_gives_its_networks(study, trained, tmp_path, mon
     assert torch.equal(load_network("moved")(x), trained.network(x))
     with pytest.raises(TrialError, match="elsewhere is no folder"):
         load_network("elsewhere", name)
+    (checkpoint,) = (tmp_path / "moved").rglob(f"{name}/*/state.json")
+    shutil.copytree(checkpoint.parent, "best")  # as ``analysis best`` copies it
+    assert torch.equal(load_network("best")(x), trained.network(x))
 
 
 def test_fine_tuning_starts_where_compression_ended(trained, digits, tmp_path):
