@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from trainables.compiled.precision import read_cpu_flags
 from trainables.compiled.switch import is_torch_alone
+from trainables.files.sealed import file_digest, read_sealed, write_sealed
 from trainables.files.user_cache import user_cache
 from trainables.files.whole_file import whole_file
 
@@ -78,7 +79,7 @@ class Compiled:
             return None
         try:
             path = user_cache() / "compiled" / f"{self._source.stem}-{self._digest()}.so"
-            if not path.is_file():
+            if not _is_whole(path):
                 _compile_once([*self._command, str(self._source)], path)
             return ctypes.CDLL(str(path))
         # RuntimeError: there is no home directory
@@ -124,7 +125,7 @@ def _compile_once(command: list[str], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".lock"), timeout=COMPILE_SECONDS):
-            if not path.is_file():
+            if not _is_whole(path):
                 _compile(command, path)
     except (Timeout, NotImplementedError):  # or the file system has no locks
         _compile(command, path)
@@ -140,3 +141,12 @@ def _compile(command: list[str], path: Path) -> None:
             text=True,
             timeout=COMPILE_SECONDS,
         )
+    write_sealed(path.with_suffix(".json"), {"digest": file_digest(path)})
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is what was compiled: to load one that is cut short ends the process."""
+    try:
+        return read_sealed(path.with_suffix(".json")) == {"digest": file_digest(path)}
+    except OSError:
+        return False

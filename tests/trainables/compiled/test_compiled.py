@@ -84,6 +84,21 @@ def test_changed_source_is_compiled_anew(source, kept):
 
 
 @compiler
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_library_that_was_cut_short_is_compiled_anew(source, kept, share):
+    """As a loss of power leaves it: to load half of one is the end of the process."""
+    load = "import pathlib, sys; from trainables.compiled.compiler import Compiled; "
+    load += "sys.exit(Compiled(pathlib.Path(sys.argv[1])).library is None)"
+    command = [sys.executable, "-c", load, str(source)]
+    subprocess.run(command, check=True, cwd=PROJECT)
+    (file,) = kept.glob("*.so")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    subprocess.run(command, check=True, cwd=PROJECT)
+    assert file.read_bytes() == whole
+
+
+@compiler
 def test_it_serves_one_thread_of_a_cpu(source):
     functions = Compiled(source)
     assert functions.is_available(torch.empty(0))
