@@ -49,6 +49,8 @@ class Command(OwnValues, TyperCommand):
         settings = list(values.get("settings") or ())
         if "settings" in values and (network := values.get("network")):
             settings.insert(0, f"network={network}")
+        if dataset := values.get("dataset"):
+            settings.append(f"dataset={dataset}")
         try:
             read_settings(settings, self)
         except ConfigError as wrong:

@@ -12,7 +12,7 @@ import typer
 
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import unread_options
-from trainables.data.sources import DatasetError, existing_dir, requested_data
+from trainables.data.sources import DataRequest, DatasetError, existing_dir, requested_data
 from trainables.files.storage import no_study_folder
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def wrong_places(values: Mapping[str, Any]) -> Iterator[str]:
     if study is not None and not study.is_dir():
         yield no_study_folder(study)
     if data_dir is not None:
-        try:
-            existing_dir(data_dir)
-        except DatasetError as problem:
-            yield str(problem)
+        yield from _wrong_data_dir(data_dir, values)
     if "out" in values and (values["out"] or study is None or study.is_dir()):
         place = (values["out"] or study or Path("results")).absolute()
         nearest = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
@@ -44,6 +41,19 @@ def wrong_places(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{place} cannot be written to: {nearest} is no folder; name another with --out"
         elif not os.access(nearest, os.W_OK | os.X_OK):
             yield f"nothing can be written in {nearest}; name another folder with --out"
+
+
+def _wrong_data_dir(data_dir: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    """That the data set, where an option names it, reads no folder; else that there is none."""
+    keys = dict(text.partition("=")[::2] for text in values.get("settings") or ())
+    name = values.get("dataset") or keys.get("dataset", "").strip()
+    try:
+        unread = unread_options(DataRequest(name, data_dir=data_dir)) if name else []
+        yield from unread
+        if not unread:
+            existing_dir(data_dir)
+    except DatasetError as problem:
+        yield str(problem)
 
 
 def refuse_unread(config: TrainConfig, data_dir: Path | None) -> None:
