@@ -43,10 +43,16 @@ def wrong_places(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"nothing can be written in {nearest}; name another folder with --out"
 
 
+def named_dataset(values: Mapping[str, Any]) -> str:
+    """The data set that --dataset or --set names; "" where none does."""
+    pairs = [text.partition("=") for text in values.get("settings") or ()]
+    named = [value.strip() for key, _, value in pairs if key.strip() == "dataset"]
+    return values.get("dataset") or next(iter(named), "")
+
+
 def _wrong_data_dir(data_dir: Path, values: Mapping[str, Any]) -> Iterator[str]:
     """That the data set, where an option names it, reads no folder; else that there is none."""
-    keys = dict(text.partition("=")[::2] for text in values.get("settings") or ())
-    name = values.get("dataset") or keys.get("dataset", "").strip()
+    name = named_dataset(values)
     try:
         unread = unread_options(DataRequest(name, data_dir=data_dir)) if name else []
         yield from unread

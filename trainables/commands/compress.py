@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainables.commands.arguments import DataDir, Trial, print_notes, refuse_unread
+from trainables.commands.arguments import (
+    DataDir,
+    Trial,
+    named_dataset,
+    print_notes,
+    refuse_unread,
+)
 from trainables.commands.compress_report import compress_report
 from trainables.commands.settings import read_settings
 from trainables.compression.target import Target
@@ -178,7 +184,7 @@ def wrong_target(values: Mapping[str, Any]) -> Iterator[str]:
             f"{study} contains its network and weights: drop --network, --weights and --set, or "
             "drop the folder"
         )
-    names_data = any(text.partition("=")[0].strip() == "dataset" for text in settings)
+    names_data = bool(named_dataset(values))
     if study is None and data_dir is not None and not names_data:
         yield (
             f"--data-dir {data_dir} has no effect without a data set: add --set dataset=NAME, or "
