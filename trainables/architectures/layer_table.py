@@ -30,6 +30,9 @@ class LayerRow:
             nothing prevents it.
         counted: multiply-adds per image, where they do not follow from its shape: a layer with an
             obstacle may compute something of its own.
+        owned: parameters of its weight that no earlier row has, where they do not follow from its
+            shape: a weight may be shared, or computed from other parameters.
+        shared_with: the layers that share its weight, "" where none does.
     """
 
     name: str
@@ -47,18 +50,28 @@ class LayerRow:
     padding_mode: str = "zeros"
     obstacle: str = ""
     counted: int | None = None
+    owned: int | None = None
+    shared_with: str = ""
+
+    @property
+    def weights(self) -> int:
+        """Numbers in the weight."""
+        return prod(self.kernel) * self.in_channels // self.groups * self.out_channels
 
     @property
     def parameters(self) -> int:
-        """Parameters of the weight. A bias counts among the network's other parameters."""
-        return prod(self.kernel) * self.in_channels // self.groups * self.out_channels
+        """Parameters of the weight. A bias counts among the network's other parameters.
+
+        A parameter that several rows share counts in the first one alone.
+        """
+        return self.weights if self.owned is None else self.owned
 
     @property
     def macs(self) -> int:
         """Multiply-adds per image of all calls."""
         if self.counted is not None:
             return self.counted
-        return sum(self.parameters * self._positions(*call) for call in self.inputs)
+        return sum(self.weights * self._positions(*call) for call in self.inputs)
 
     @property
     def activations(self) -> int:
@@ -198,8 +211,13 @@ class LayerTable:
         sources = {name: without_place(text) for name, text in self.sources.items()}
         network = self.network.rpartition("/")[2]
         # what was counted decides nothing that is trained
-        rows = [replace(row, counted=None) for row in self.rows]
-        content = {**self._document(rows), "network": network, "sources": sources}
+        rows = [replace(row, counted=None, owned=None, shared_with="") for row in self.rows]
+        content = {
+            **self._document(rows),
+            "network": network,
+            "sources": sources,
+            "other_parameters": self.parameters - sum(row.weights for row in rows),
+        }
         return hashlib.blake2b(_dump(content).encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> str:
@@ -248,9 +266,12 @@ class LayerTable:
 
 def _row_document(row: LayerRow) -> dict[str, Any]:
     document = asdict(row)
-    if row.counted is None:
-        del document["counted"]
-    return document
+    observed = {"counted": None, "owned": None, "shared_with": ""}
+    return {
+        key: value
+        for key, value in document.items()
+        if key not in observed or value != observed[key]
+    }
 
 
 def _row(document: dict[str, Any]) -> LayerRow:

@@ -52,6 +52,8 @@ def chosen_rows(table: LayerTable, replace: str = "", keep: str = "") -> tuple[L
 
 def why_kept(table: LayerTable, row: LayerRow, replace: str = "", keep: str = "") -> str:
     """Why a layer is not replaced; "" where it is."""
+    if row.shared_with:
+        return f"its weight is shared with {row.shared_with}"
     if row.reason:
         return row.reason
     if any(_matches(table, row, pattern) for pattern in read_patterns(keep)):

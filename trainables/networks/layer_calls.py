@@ -26,6 +26,15 @@ def layers_of(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
             yield name, layer
 
 
+def holders_of(module: nn.Module) -> dict[int, list[str]]:
+    """The names of the modules that hold each parameter itself, by its ``id``."""
+    holders: dict[int, list[str]] = {}
+    for name, submodule in module.named_modules():
+        for parameter in submodule.parameters(recurse=False):
+            holders.setdefault(id(parameter), []).append(name or "the network")
+    return holders
+
+
 def put_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
     """Replaces a layer by another, under each of its names."""
     replaced = module.get_submodule(name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from trainables.networks.layer_calls import (
     BATCH,
     bypassed_layers,
     call_layers,
+    holders_of,
     layers_of,
     to_meta,
     without_traces,
@@ -81,10 +81,10 @@ def _table(
     _check_training(module, image, found, name)
     bypassed = bypassed_layers(module, image, calls)
     work = work_of_an_image(module, image, name, calls)
-    rows = _rows(module, work, bypassed)
-    counted = sum(row.parameters for row in rows)
+    rows = sorted(_rows(module, work, bypassed), key=lambda row: (row.position < 0, row.position))
+    table_rows = tuple(_each_parameter_once(module, rows))
+    counted = sum(row.parameters for row in table_rows)
     total = sum(parameter.numel() for parameter in module.parameters())
-    table_rows = tuple(sorted(rows, key=lambda row: (row.position < 0, row.position)))
     chosen = default(table_rows) if default else _all_but_ends(table_rows)
     return LayerTable(
         network=name,
@@ -180,23 +180,37 @@ def _check_training(
 
 
 def _rows(module: nn.Module, work: ImageWork, bypassed: Collection[str]) -> list[LayerRow]:
-    owners = Counter(
-        id(parameter)
-        for submodule in module.modules()
-        for parameter in submodule.parameters(recurse=False)
-    )
+    holders = holders_of(module)
     positions = {name: number for number, name in enumerate(work.calls)}
     rows = []
     for name, layer in layers_of(module):
         obstacle = BYPASSED if name in bypassed else oddity(layer)
-        if not obstacle and owners[id(layer.weight)] > 1:
+        held_by = holders.get(id(layer._parameters.get("weight")), ())
+        shared_with = ", ".join(other for other in held_by if other != name)
+        if not obstacle and shared_with:
             obstacle = "its weight is shared with another layer"
         if not obstacle and name in work.read:
             obstacle = READ
         row = _row(name, layer, work.calls.get(name, ()), positions.get(name, -1), obstacle)
         done = work.macs.get(name, row.macs)
-        rows.append(row if done == row.macs else replace(row, counted=done))
+        counted = None if done == row.macs else done
+        rows.append(replace(row, counted=counted, shared_with=shared_with))
     return rows
+
+
+def _each_parameter_once(module: nn.Module, rows: Iterable[LayerRow]) -> Iterator[LayerRow]:
+    """The rows, each without the parameters of those before it."""
+    seen: set[int] = set()
+    for row in rows:
+        layer = module.get_submodule(row.name)
+        weight = layer._parameters.get("weight")
+        bias = layer._parameters.get("bias")
+        # one that is computed belongs to whatever it is computed from
+        held = layer.parameters() if weight is None else [weight]
+        own = {id(one): one.numel() for one in held if one is not bias and id(one) not in seen}
+        seen |= own.keys()
+        owned = sum(own.values())
+        yield row if owned == row.weights else replace(row, owned=owned)
 
 
 def _row(

@@ -114,6 +114,28 @@ def test_a_layer_that_factors_cannot_stand_for_stays_dense(name: str, reason: st
 
 
 @pytest.mark.parametrize(
+    ("name", "shares", "shared_with"),
+    [
+        ("tied_on_the_cpu", {"one": 576, "two": 0}, {"one": "two", "two": "one"}),
+        ("tied_with_another_kind", {"one": 576, "two": 576}, {"one": "back", "two": ""}),
+        ("of_few_parameters", {"one": 72, "two": 576}, {"one": "", "two": ""}),
+        ("fixed_weight", {"one": 0, "two": 576}, {"one": "", "two": ""}),
+    ],
+)
+def test_each_parameter_counts_in_one_layer(
+    name: str, shares: dict[str, int], shared_with: dict[str, str]
+) -> None:
+    table = table_of(name)
+    rows = {row.name: row for row in table.rows}
+    assert {row: rows[row].parameters for row in shares} == shares
+    assert {row: rows[row].shared_with for row in shared_with} == shared_with
+    biases = {key: one for key, one in make_module(table).named_parameters() if "bias" in key}
+    assert table.other_parameters == sum(one.numel() for one in biases.values())
+    again = LayerTable.from_json(table.to_json())
+    assert (again.rows, again.digest) == (table.rows, table.digest)
+
+
+@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("scripted", "its part one is a torch.jit.ScriptModule: return the module"),
