@@ -17,6 +17,7 @@ from trainables.compiled.measured_precision import trial_precision
 from trainables.compiled.switch import use_torch_alone
 from trainables.config.checkpoint_place import STATE
 from trainables.config.installation import command_to_paste
+from trainables.config.interruption import SIGNALS
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical
@@ -39,7 +40,6 @@ if TYPE_CHECKING:  # torch takes seconds; usage errors are reported before
     from trainables.training.trainer import Trainer
 
 DIVERGED = 1
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Settings = Annotated[
     list[str] | None,

@@ -1,4 +1,4 @@
-"""How a program ends: Ctrl-C prints "interrupted", and nothing waits for a call that hangs.
+"""How a program ends: a signal prints "interrupted", and nothing waits for a call that hangs.
 
 Imports only modules that Python has loaded at its start.
 """
@@ -20,8 +20,11 @@ else:  # typing, too, would take milliseconds
 
     Arguments = ParamSpec("Arguments")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a program: Ctrl-C, ``kill`` and ``timeout``, a terminal that is closed or lost."""
+
 INTERRUPTED = 130
-"""The exit code, by the convention of shells: 128 plus the signal's number."""
+"""The exit code of Ctrl-C, by the convention of shells: 128 plus the signal's number."""
 
 HUNG: list[threading.Thread] = []
 """Threads with calls that were given up: libraries would wait for them at the process's end."""
@@ -33,31 +36,33 @@ REPEAT_TICKS = 5
 """``timeout`` signals a process and then its group: what comes so soon is one Ctrl-C."""
 
 
-class CtrlC:
+class Interruption:
     """A handler that raises KeyboardInterrupt once, as soon as nothing is being imported.
 
     C++ code in a library's import, as in torch's, drops an exception or aborts the process. An
     import that takes another second is ended with the process, as is a program that has not ended
-    within three; another Ctrl-C ends it at once.
+    within three; another signal ends it at once. ``signal`` is the first one that came, 0 for none.
     """
 
     def __init__(self) -> None:
+        self.signal = 0
         self.ticks = 0
         self.is_raised = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """For Ctrl-C, and then for the alarm that it sets."""
-        successor: object = signal.getsignal(signal.SIGINT)
+        """For one of ``SIGNALS``, and then for the alarm that it sets."""
+        self.signal = self.signal or number
+        successor: object = signal.getsignal(self.signal)
         if successor is not self:  # a search, which began meanwhile
             self.stop()
             if callable(successor):
-                successor(signal.SIGINT, frame)
+                successor(self.signal, frame)
             return
-        is_another = number == signal.SIGINT and self.ticks > REPEAT_TICKS
+        is_another = number in SIGNALS and self.ticks > REPEAT_TICKS
         self.ticks += 1
         most = MOST_TICKS if self.is_raised else MOST_TICKS_OF_AN_IMPORT
         if is_another or self.ticks > most:
-            exit_interrupted(signal.SIGINT)
+            exit_interrupted(self.signal)
         if self.ticks == 1:
             signal.signal(signal.SIGALRM, self)
             signal.setitimer(signal.ITIMER_REAL, TICK_SECONDS, TICK_SECONDS)
@@ -80,23 +85,25 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Wraps a program's main function so that Ctrl-C ends it without a traceback.
+    """Wraps a program's main function so that a signal ends it without a traceback.
 
     A program with a call that hangs (to S3, say, which is tried for two minutes) ends at once.
     """
 
     def run(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> int:
-        is_program = signal.getsignal(signal.SIGINT) is exit_interrupted
-        ctrl_c = CtrlC()
+        # of a program all but those that are ignored, as by nohup; of a caller of main none
+        handled = [number for number in SIGNALS if signal.getsignal(number) is exit_interrupted]
+        interruption = Interruption()
         try:
-            if is_program:  # from here on Ctrl-C raises, so that open files are closed
-                signal.signal(signal.SIGINT, ctrl_c)
+            for number in handled:  # from here on they raise, so that open files are closed
+                signal.signal(number, interruption)
             code = main(*arguments, **keywords)
-            ctrl_c.stop()
-            if not ctrl_c.is_raised:  # else it was dropped
-                if is_program and signal.getsignal(signal.SIGINT) is ctrl_c:
-                    signal.signal(signal.SIGINT, exit_interrupted)
-                if is_program and any(thread.is_alive() for thread in HUNG):
+            interruption.stop()
+            if not interruption.is_raised:  # else it was dropped
+                for number in handled:
+                    if signal.getsignal(number) is interruption:
+                        signal.signal(number, exit_interrupted)
+                if handled and any(thread.is_alive() for thread in HUNG):
                     _exit_without_waiting(code)
                 return code
         except KeyboardInterrupt:
@@ -104,14 +111,15 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
         except Exception as problem:
             # click, and the copy of it that typer contains, make a RuntimeError of a Ctrl-C; torch,
             # as it imports numpy, drops it, and what is half imported then fails
-            if not ctrl_c.ticks and not isinstance(problem.__cause__, KeyboardInterrupt):
+            if not interruption.ticks and not isinstance(problem.__cause__, KeyboardInterrupt):
                 raise
-        ctrl_c.stop()
-        if is_program:  # another Ctrl-C has nothing to add
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        interruption.stop()
+        for number in handled:  # another one has nothing to add
+            signal.signal(number, signal.SIG_IGN)
         exec("")  # clears Python's mark of a Ctrl-C in code from a string: it would kill itself
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        came = interruption.signal or int(signal.SIGINT)
+        _say(came)
+        return 128 + came
 
     run.__doc__ = main.__doc__
     return run
@@ -128,5 +136,13 @@ def _exit_without_waiting(code: int) -> None:
 
 def exit_interrupted(number: int, frame: FrameType | None = None) -> None:
     """Ends the process at once; for the times when no file is open, before and after ``main``."""
-    os.write(2, b"interrupted\n")
+    _say(number)
     os._exit(128 + number)
+
+
+def _say(number: int) -> None:
+    name = {int(signal.SIGTERM): " by SIGTERM", int(signal.SIGHUP): " by SIGHUP"}.get(number, "")
+    try:  # noqa: SIM105  # contextlib is a library more
+        os.write(2, f"interrupted{name}\n".encode())
+    except OSError:  # a terminal that is gone
+        pass

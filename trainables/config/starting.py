@@ -1,4 +1,4 @@
-"""The start of a program: checks and a Ctrl-C handler, before anything else is imported.
+"""The start of a program: checks and a handler of signals, before anything else is imported.
 
 Programs import this module first, since Ctrl-C shows a traceback until it is loaded. It imports
 only modules that Python has loaded at its start, and older versions of Python can parse it.
@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 
-from trainables.config.interruption import exit_interrupted
+from trainables.config.interruption import SIGNALS, exit_interrupted
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:  # signal itself imports enum and functools: ten times all that is done here
@@ -27,9 +27,9 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 class Starting:
     """A context for a program's imports.
 
-    Ctrl-C prints "interrupted" and ends the process. As an exception it would show a traceback, or
-    be lost in a callback of the import system. A missing library is reported with the remedy.
-    ``interruptible`` handles Ctrl-C from the main function on.
+    A signal prints "interrupted" and ends the process. As an exception Ctrl-C would show a
+    traceback, or be lost in a callback of the import system. A missing library is reported with the
+    remedy. ``interruptible`` handles signals from the main function on.
     """
 
     def __init__(self, *, program: bool) -> None:
@@ -42,11 +42,14 @@ class Starting:
             _refuse(
                 f"RankTune needs Python {minimum} or newer, and this is {sys.version.split()[0]}"
             )
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, exit_interrupted)
+        defaults = (signal.default_int_handler, signal.SIG_DFL)
+        handled = [number for number in SIGNALS if signal.getsignal(number) in defaults]
+        for number in handled:
+            signal.signal(number, exit_interrupted)
+            # the last thing before Python takes itself down, where it would be killed wordlessly
+            atexit.register(signal.signal, number, signal.SIG_IGN)
+        if handled:
             sys.unraisablehook = _exit_or_report
-            # the last thing before Python takes itself down, where Ctrl-C would kill it wordlessly
-            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         _open_closed_streams()
 
     def __enter__(self) -> None:

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from trainables.config.interruption import SIGNALS
 from tune_app.command.output import LOG
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The last one comes when a terminal is closed, or the link to it is lost."""
 
 REPEAT_SECONDS = 0.5
 """``timeout`` and terminals signal the process and then its group: that is one request."""
@@ -50,8 +48,10 @@ class SignalHandler:
     ``signal`` is the first one that came, 0 for none; ``deadline`` the monotonic time when whatever
     still runs is to be ended. A second signal ends the process at once, however far its end has
     come, with the code of the first: what is on record stays. Under ``nohup`` SIGHUP stays ignored.
+    ``consequence`` is what follows from a first signal just now, in words.
     """
 
+    consequence: str = "no trial begins"
     signal: int = 0
     deadline: float = float("inf")
     _first_at: float = 0.0
@@ -78,6 +78,10 @@ class SignalHandler:
         """Sets the deadline, unless there is an earlier one."""
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
+    def begin(self, consequence: str) -> None:
+        """From here on a first signal has another consequence."""
+        self.consequence = consequence
+
     def _caught(self, number: int, frame: FrameType | None) -> None:
         if self.signal and time.monotonic() - self._first_at < REPEAT_SECONDS:
             return
@@ -87,4 +91,4 @@ class SignalHandler:
         self.signal, self._first_at = number, time.monotonic()
         self.stop_in(GRACE_SECONDS)
         name = signal.Signals(number).name
-        LOG.info("%s: running trials save and end within 30 s; a second one stops at once", name)
+        LOG.info("%s: %s; a second one stops at once", name, self.consequence)

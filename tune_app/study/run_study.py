@@ -97,6 +97,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
             study = open_study(prepared, lost_event)
             with study.copy or contextlib.nullcontext(), _among_others(study.placement, paths):
                 outcome = search_study(study, config, signals, lost_event, ray_start, ends_at)
+                signals.begin("the report is written first")
                 write_results(paths.folder, report=config.report, copy=study.copy)
             outcome.log(options.command)
             guard.end = lambda problem: outcome.exit_code

@@ -64,6 +64,7 @@ def search_study(
         watchdog = ShutdownWatchdog(session, close, study.options.command)
         with watchdog, session.progress:
             session.clear_stop()
+            signals.begin("running trials save and end within 30 s")
             loop = TuneLoop(study, session, config)
             try:
                 loop.replay()

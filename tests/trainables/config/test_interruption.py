@@ -1,4 +1,4 @@
-"""Ctrl-C ends every program with a word and a code, from its first import on."""
+"""A signal ends every program with a word and a code, from its first import on."""
 
 import os
 import signal
@@ -34,12 +34,21 @@ WHEN = {
     "raise AttributeError('half')",
     "in code from a string": "exec('press()')",
 }
-PRESS = "import os, signal, time\ndef press():\n    os.kill(0, signal.SIGINT)\n    time.sleep(.3)\n"
+PRESS = "import os, time\ndef press():\n    os.kill(0, {number})\n    time.sleep(.3)\n"
+INTERRUPTED = (130, "", "interrupted\n")
+ENDS = {
+    signal.SIGINT: INTERRUPTED,
+    signal.SIGTERM: (143, "", "interrupted by SIGTERM\n"),
+    signal.SIGHUP: (129, "", "interrupted by SIGHUP\n"),
+}
 
 
-def interrupted(program: str, module: str, when: str, folder: Path) -> tuple[int, str, str]:
-    """What the program returns and says where Ctrl-C comes as it imports a module."""
-    (folder / f"{module}.py").write_text(f"{PRESS}{WHEN[when]}\n")
+def interrupted(
+    program: str, module: str, when: str, folder: Path, number: int = signal.SIGINT
+) -> tuple[int, str, str]:
+    """What the program returns and says where a signal comes as it imports a module."""
+    press = PRESS.format(number=int(number))
+    (folder / f"{module}.py").write_text(f"{press}{WHEN[when]}\n")
     return run_python(PROGRAMS[program], folder)
 
 
@@ -58,25 +67,29 @@ def run_python(arguments: list[str], folder: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_before_a_program_has_begun(program: str, tmp_path: Path) -> None:
+def test_before_a_program_has_begun(program: str, number: int, tmp_path: Path) -> None:
     when = "in a callback, where Python would print it and go on"
-    assert interrupted(program, "typer", when, tmp_path) == (130, "", "interrupted\n")
+    assert interrupted(program, "typer", when, tmp_path, number) == ENDS[number]
 
 
+@pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize("when", WHEN)
-def test_where_a_program_imports_more(when: str, tmp_path: Path) -> None:
-    assert interrupted("analysis", "pandas", when, tmp_path) == (130, "", "interrupted\n")
+def test_where_a_program_imports_more(when: str, number: int, tmp_path: Path) -> None:
+    assert interrupted("analysis", "pandas", when, tmp_path, number) == ENDS[number]
 
 
-def test_a_job_in_the_background_stays_deaf(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text(f"{PRESS.replace('.3', '0')}press()\nraise SystemExit(7)\n")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_job_that_ignores_a_signal_stays_deaf(number: int, tmp_path: Path) -> None:
+    press = PRESS.format(number=int(number)).replace(".3", "0")
+    (tmp_path / "typer.py").write_text(f"{press}press()\nraise SystemExit(7)\n")
     done = subprocess.run(
         [sys.executable, *PROGRAMS["search"]],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         check=False,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
     )
     assert done.returncode == 7
 
@@ -88,7 +101,7 @@ Starting(program=True)
 from trainables.config.interruption import interruptible
 
 def press(seconds):
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), {number})
     time.sleep(seconds)
 
 def drop():
@@ -98,7 +111,7 @@ def drop():
         pass
 
 class AtTheEnd:
-    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGINT):
+    def __del__(self, kill=os.kill, pid=os.getpid(), number={number}):
         kill(pid, number)
 
 @interruptible
@@ -109,20 +122,25 @@ def main():
 
 sys.exit(main())
 """
-INTERRUPTED = (130, "", "interrupted\n")
 
 
+@pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize(
-    ("body", "outcome"),
+    ("body", "said"),
     [
-        ("import dropping; time.sleep(9)", INTERRUPTED),  # as torch's C++ does as it is imported
-        ("drop(); time.sleep(9)", INTERRUPTED),
-        ("drop()", (130, "done\n", "interrupted\n")),
-        ("sys.modules['builtins'].kept = AtTheEnd()", (0, "done\n", "")),
+        ("import dropping; time.sleep(9)", ""),  # as torch's C++ does as it is imported
+        ("drop(); time.sleep(9)", ""),
+        ("drop()", "done\n"),
     ],
 )
-def test_at_any_moment_of_a_program(
-    body: str, outcome: tuple[int, str, str], tmp_path: Path
-) -> None:
+def test_at_any_moment_of_a_program(body: str, said: str, number: int, tmp_path: Path) -> None:
     (tmp_path / "dropping.py").write_text("import __main__\n__main__.drop()\n")
-    assert run_python(["-c", MAIN.format(body=body)], tmp_path) == outcome
+    code, _, word = ENDS[number]
+    main = MAIN.format(body=body, number=int(number))
+    assert run_python(["-c", main], tmp_path) == (code, said, word)
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_as_python_takes_itself_down(number: int, tmp_path: Path) -> None:
+    main = MAIN.format(body="sys.modules['builtins'].kept = AtTheEnd()", number=int(number))
+    assert run_python(["-c", main], tmp_path) == (0, "done\n", "")

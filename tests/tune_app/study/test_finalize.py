@@ -144,6 +144,15 @@ def test_a_terminal_that_is_closed_asks_for_an_end_unless_it_is_ignored(handlers
     assert by_nohup or signals.exit_code == 129
 
 
+@pytest.mark.parametrize("begun", [None, "running trials save and end", "the report comes first"])
+def test_a_signal_is_answered_with_what_follows_from_it_just_then(handlers, begun, lines):
+    with SignalHandler() as signals:
+        if begun:
+            signals.begin(begun)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert lines == [f"SIGINT: {begun or 'no trial begins'}; a second one stops at once"]
+
+
 def test_without_a_signal_the_handlers_are_given_back(handlers):
     with SignalHandler():
         assert signal.getsignal(signal.SIGINT) != handlers[signal.SIGINT]
