@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import axis, short
+from analysis.charts.labels import axis, distinct
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import BUDGET_KEYS, ranked
 from analysis.study.best import best_of_each, contenders
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PANELS = {  # column: (title, format of a cell, logarithmic colours)
     "accuracy": ("accuracy", ".1%", False),
-    "parameters": ("parameters", ".2~s", True),
+    "parameters": ("parameters", ".3~s", True),
     "ratio": ("points per 1,000 parameters", ".2~g", True),
 }
 CELL = 22  # pixels high
@@ -49,7 +49,7 @@ def heat_map(study: Study) -> pd.DataFrame:
     cells = cells.assign(
         parameters=cells["parameters"].astype(float),
         dims=cells["dims"].astype(int),
-        rank=[short(value) for value in cells["rank_value"]],
+        rank=distinct(cells["rank_value"]),
         rank_key=rows["rank_key"].iloc[0],
         measure=metric_name(study),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import accuracy_axis, axis, key_format, short
+from analysis.charts.labels import accuracy_axis, axis, distinct, key_format
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.steps import neighbourhood
 from analysis.study.best import best_of_each
@@ -56,7 +57,7 @@ def _of_key(study: Study, key: str) -> pd.DataFrame:
     return rows.assign(
         key=key,
         value=rows[key].astype(float) if numeric else float("nan"),
-        label=[short(value) for value in rows[key]],
+        label=distinct(rows[key]),
         log=bool(domain.get("log")),
     )[["key", "part", "value", "label", "log", "accuracy", "low", "high", "n", "candidates"]]
 
@@ -110,7 +111,7 @@ def _numbers(rows: pd.DataFrame, key: str) -> alt.X:
     ticks = (
         {"values": values, "format": key_format(values)}
         if few
-        else {"tickCount": 6, "format": key_format([values[0], values[-1]])}
+        else {"tickCount": 6, "format": key_format(np.linspace(values[0], values[-1], 7))}
     )
     return alt.X("value:Q", title=axis(key), scale=scale, axis=alt.Axis(grid=False, **ticks))
 

@@ -28,23 +28,37 @@ UNITS = {
 }
 
 
+MISSING = "–"
+
+
 def axis(key: str) -> str:
     """The axis title of a key, with its unit."""
     return UNITS.get(key, key.replace("_", " "))
 
 
-def short(value: object) -> str:
+def short(value: object, digits: int = 3) -> str:
     """The label of a value: 0.00050000 → 5e-4, 8.0 → 8, 0.1234567 → 0.123, none → –."""
     if value is pd.NA:
-        return "–"
+        return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if math.isnan(value):  # a key that this trial does not have
-        return "–"
+        return MISSING
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
-    text = f"{value:.3g}"
-    return text.replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:.{digits}g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def distinct(values: Iterable[object], least: int = 3) -> list[str]:
+    """The label of each value, with digits enough to tell different values apart."""
+    listed = list(values)
+    known = {value for value in listed if not pd.isna(value)}
+    for digits in range(least, 17):
+        if len({short(value, digits) for value in known}) == len(known):
+            return [short(value, digits) for value in listed]
+    # Python's own text tells any two apart, and writes 0.1 as it is
+    return [short(value) if pd.isna(value) else str(value) for value in listed]
 
 
 def probability(value: float) -> str:
@@ -100,6 +114,14 @@ def key_format(values: Iterable[float]) -> str:
 
 SHARES = ("accuracy", "low", "high", "front_low", "front_high")
 """The columns of a chart's frame that its axis of accuracy spans."""
+EVEN = 0.005
+"""How far an axis of accuracies that are all equal reaches beyond them."""
+
+
+def _reach(frame: pd.DataFrame) -> float:
+    """From the lowest to the highest accuracy of a chart, as a share."""
+    values = frame[[name for name in SHARES if name in frame]].astype(float)
+    return float(values.max().max() - values.min().min())
 
 
 def accuracy_format(frame: pd.DataFrame) -> str:
@@ -107,18 +129,21 @@ def accuracy_format(frame: pd.DataFrame) -> str:
 
     There are fourteen ticks at most.
     """
-    values = frame[[name for name in SHARES if name in frame]].astype(float)
-    percent = 100 * float(values.max().max() - values.min().min())
+    percent = 100 * _reach(frame)
     decimals = math.ceil(-math.log10(percent / 14)) if percent > 0 else 0
     return f".{min(max(decimals, 1), 12)}~%"
 
 
 def accuracy_axis(frame: pd.DataFrame, title: str, **axis: Any) -> alt.Y:
     """The vertical axis of a chart's column of accuracies."""
+    middle = float(frame["accuracy"].astype(float).mean())
+    # means that are equal but for rounding would have ticks that all read alike
+    even = [max(middle - EVEN, 0), min(middle + EVEN, 1)]
+    domain = even if _reach(frame) < 1e-9 else alt.Undefined
     return alt.Y(
         "accuracy:Q",
         title=title,
-        scale=alt.Scale(zero=False),
+        scale=alt.Scale(zero=False, domain=domain),
         axis=alt.Axis(format=accuracy_format(frame), **axis),
     )
 

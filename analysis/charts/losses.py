@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import short
+from analysis.charts.labels import distinct
 from analysis.record.status import COMPARABLE, TrialStatus
 from analysis.study.searched_keys import searched_keys
 from trainables.text.count import plural
@@ -43,13 +43,11 @@ def losses(study: Study) -> pd.DataFrame:
 def _rates(rates: pd.Series) -> pd.Series:
     """The rate itself where few were tried, else the step that it lies in, lowest first."""
     if rates.nunique() <= STEPS + 1:
-        return rates.map(lambda rate: f"rate {short(rate)}")
-    edges = np.geomspace(rates.min(), rates.max() * 1.0001, STEPS + 1)
-    names = [
-        f"rate {short(float(f'{a:.2g}'))} – {short(float(f'{b:.2g}'))}"
-        for a, b in itertools.pairwise(edges)
-    ]
-    return pd.cut(rates, edges, labels=names, include_lowest=True, right=False).astype(str)
+        return pd.Series([f"rate {said}" for said in distinct(rates)], index=rates.index)
+    edges = np.geomspace(rates.min(), rates.max(), STEPS + 1)
+    names = [f"rate {a} – {b}" for a, b in itertools.pairwise(distinct(edges, 2))]
+    step = np.searchsorted(edges[1:-1], rates, side="right")  # the last one holds its upper end
+    return pd.Series([names[i] for i in step], index=rates.index)
 
 
 def _count(status: pd.Series, kind: str, group: pd.Series) -> pd.DataFrame:

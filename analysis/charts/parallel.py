@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import short
+from analysis.charts.labels import distinct, short
 from analysis.charts.metric_label import scored_trials
 from analysis.charts.selection import IS_SELECTED, SELECTION
 from analysis.study.searched_keys import searched_keys
@@ -62,7 +62,7 @@ def _axis(rows: pd.DataFrame, shown: pd.Index, name: str) -> list[pd.DataFrame]:
         at, ticks = _numbers(values.astype(float), name)
     else:
         at, ticks = _words(values)
-    texts = [f"{value:.2%}" if name == ACCURACY else short(value) for value in values]
+    texts = [f"{value:.2%}" for value in values] if name == ACCURACY else distinct(values)
     lines = rows[["trial_id", "layer", "best"]].assign(part="line", at=at, label=texts).loc[shown]
     marks = pd.DataFrame(ticks, columns=["at", "label"]).assign(part="tick")
     return [part.assign(axis=name) for part in (lines[lines["at"].notna()], marks)]
@@ -82,19 +82,13 @@ def _numbers(values: pd.Series, name: str) -> tuple[pd.Series, list[tuple[float,
 
 def _ticks(values: Sequence[float], name: str) -> list[str]:
     """The values as text, with more digits where they would read alike."""
-    texts = [_tick(value, name) for value in values]
-    for digits in range(2, 14):
-        if len(set(texts)) == len(texts):
-            break
-        form = f".{digits}%" if name == ACCURACY else f".{digits + 2}g"
-        texts = [format(value, form) for value in values]
-    return texts
-
-
-def _tick(value: float, name: str) -> str:
     if name == ACCURACY:
-        return f"{value:.1%}"
-    return short_count(value) if value >= 1000 else short(value)
+        written = ([f"{value:.{digits}%}" for value in values] for digits in range(1, 14))
+        return next((texts for texts in written if len(set(texts)) == len(texts)), [])
+    if name != "parameters" and max(values) < 100_000 and all(value % 1 == 0 for value in values):
+        return [f"{value:,.0f}" for value in values]  # 1,024 rather than 1.02k
+    texts = [short_count(value) if value >= 1000 else short(value) for value in values]
+    return texts if len(set(texts)) == len(texts) else distinct(values)
 
 
 def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:

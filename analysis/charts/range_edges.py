@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import short
+from analysis.charts.labels import distinct
 from analysis.charts.metric_label import nothing_finished
 from analysis.claims.grid_edge import NATURAL
 from analysis.study.best import best_of_each
@@ -83,13 +83,17 @@ def draw(frame: pd.DataFrame) -> Picture:
     """One line per key from low to high, with each family's best value, the edges shaded."""
     keys = frame["key"].unique().tolist()
     ends = frame.drop_duplicates("key").assign(start=0.0, end=1.0)
-    ends["low_said"], ends["high_said"] = ([short(v) for v in ends[c]] for c in ("low", "high"))
+    said = [distinct(row) for row in zip(ends["low"], ends["high"], strict=True)]
+    ends["low_said"], ends["high_said"] = zip(*said, strict=True)
     y = alt.Y("key:N", sort=keys, title=None, axis=alt.Axis(labelColor=theme.INK, grid=False))
     base = alt.Chart(ends[["key", "start", "end", "low_said", "high_said"]]).encode(y=y)
     families = theme.styles(frame["layer"].unique())
     names = list(families)
     colours, shapes = ([getattr(s, c) for s in families.values()] for c in ("colour", "shape"))
-    marks = alt.Chart(frame.assign(said=[short(v) for v in frame["value"]])).encode(x=_x("at"), y=y)
+    values = [
+        distinct(row)[0] for row in zip(frame["value"], frame["low"], frame["high"], strict=True)
+    ]
+    marks = alt.Chart(frame.assign(said=values)).encode(x=_x("at"), y=y)
     legend = alt.Legend(offset=12, **theme.RIMLESS)
     zones = [
         alt.Chart(pd.DataFrame({"from": [at], "to": [to]}))

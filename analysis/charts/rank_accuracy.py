@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import theme
 from analysis.charts.chart import Chart, NothingToShow, Picture
-from analysis.charts.labels import accuracy_axis, axis, key_format, short, spread
+from analysis.charts.labels import accuracy_axis, axis, distinct, key_format, spread
 from analysis.charts.metric_label import metric_name, nothing_finished
 from analysis.charts.ranks import ranked
 from analysis.charts.steps import neighbourhood
@@ -57,7 +57,8 @@ def _curves(rows: pd.DataFrame, study: Study) -> pd.Series:
     for key in (key for key in TREATMENTS if key in compared):
         values = rows[key].nunique(dropna=False)
         if values > 1 and values * families <= FEW:
-            label = rows[key].map(lambda value, key=key: f"{_name(key)} {short(value)}")
+            words = pd.Series(distinct(rows[key]), index=rows.index)
+            label = f"{_name(key)} " + words
             # a key of other families alone is not named: "low_rank" beside "tensor_train, d = 4"
             named = layers.where(rows[key].isna(), layers + ", " + label)
             return named if families > 1 else label

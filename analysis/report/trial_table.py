@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.charts.labels import short
+from analysis.charts.labels import MISSING, distinct
 from analysis.study.configurations import configuration_ids
 from analysis.study.searched_keys import searched_keys
 from trainables.sizes.layer_size import short_routes
@@ -76,6 +76,7 @@ MEASURED = {
     "train_seconds": ("seconds", "time", "training time"),
     "error_kind": ("failure", "failure", "what made it fail"),
 }
+NOT_KEYS = ("status", *MEASURED)
 PERCENT = (
     "val_accuracy_last",
     "test_accuracy",
@@ -100,7 +101,12 @@ def trial_table(study: Study) -> tuple[list[Column], list[TableRow]]:
     columns += [_key(trials, key, used) for key in keys]
     columns += [_measured(trials, name) for name in measured]
     sources = ["status", *keys, *measured]
-    texts = [[_cell(name, value) for value in trials[name]] for name in sources]
+    texts = [
+        [_cell(name, value) for value in trials[name]]
+        if name in NOT_KEYS or not _numeric(trials[name])
+        else _numbers(trials[name])
+        for name in sources
+    ]
     ids = configuration_ids(study.trials).loc[trials.index]
     rows = zip(trials["trial_id"], ids, trials["status"], zip(*texts, strict=True), strict=True)
     return columns, [TableRow(*row) for row in rows]
@@ -122,18 +128,28 @@ def _numeric(values: pd.Series) -> bool:
 
 def _cell(name: str, value: Any) -> Cell:
     if value is None or value is pd.NA or value != value:
-        return Cell("–", "")
+        return Cell(MISSING, "")
     if name == "status":
         return Cell(value.replace("_", " "), value)
     if name in PERCENT:
-        return Cell(percent(value), f"{value:.6g}")
+        return Cell(percent(value), f"{value:.12g}")
     if name == "train_seconds":
         return Cell(format_duration(value), f"{value:.6g}")
     if name == "routes":
         letters = short_routes(value.split())
         return Cell(letters, letters)
     if name in ("parameters", "factor_parameters", "macs", "epochs_run"):
-        return Cell(f"{value:,.0f}", f"{value:.10g}")
-    if isinstance(value, str | bool):
-        return Cell(str(value), str(value))
-    return Cell(short(float(value)), f"{float(value):.8g}")
+        return Cell(f"{value:,.0f}", f"{value:.15g}")
+    return Cell(str(value), str(value))
+
+
+def _numbers(values: pd.Series) -> list[Cell]:
+    """The cells of a key: as many digits as tell its values apart, whole numbers in full.
+
+    What is shown is what filters compare with.
+    """
+    texts = [
+        said if pd.isna(value) or value != int(value) else str(int(value))
+        for value, said in zip(values, distinct(values), strict=True)
+    ]
+    return [Cell(text, "" if text == MISSING else text) for text in texts]

@@ -9,8 +9,10 @@ def plural(count: int, noun: str) -> str:
 
 
 def short_count(count: float) -> str:
-    """Three digits and a unit: 950, 79.2k, 45.5M; 999,999 → 1M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    """Three digits and a unit: 950, 79.2k, 45.5M; 999,999 → 1M; 2^53 → 9.01e15."""
+    if float(f"{count:.3g}") >= 1e15:
+        return f"{count:.3g}".replace("e+", "e")
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if float(f"{count:.3g}") >= size:
             return f"{float(f'{count:.3g}') / size:g}{unit}"
     return f"{count:.0f}"
