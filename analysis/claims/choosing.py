@@ -34,7 +34,8 @@ class Chosen:
         id: shared by all runs of the configuration.
         mean: of the metric over its runs on choosing seeds.
         runs: how many of them there are.
-        candidates: how many configurations it was selected from.
+        candidates: how many configurations it was selected from; two spellings of one are one.
+        trial: one of its trials, the same for two spellings of a configuration.
     """
 
     arm: Mapping[str, Any]
@@ -43,6 +44,7 @@ class Chosen:
     mean: float
     runs: int
     candidates: int
+    trial: str
 
 
 def choose(
@@ -133,16 +135,17 @@ def _of_arms(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Chosen, ...]:
     """
     if not names:
         able = frame[enough_runs(frame["runs"])]
-        return (_chosen(able, {}, len(able)),)
+        return (_chosen(able, {}),)
     best_rows = []
     for values, arm in frame.groupby(list(names), sort=False, dropna=False):
         arm_values = {name: plain(value) for name, value in zip(names, values, strict=True)}
         able = arm[enough_runs(arm["runs"])]
-        best_rows.append(_chosen(able, arm_values, len(able)))
+        best_rows.append(_chosen(able, arm_values))
     return tuple(best_rows)
 
 
-def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chosen:
+def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int | None = None) -> Chosen:
+    """The first row, selected from ``candidates``: all rows by default."""
     row = rows.iloc[0]
     return Chosen(
         arm=arm,
@@ -150,7 +153,8 @@ def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int) -> Chos
         id=str(rows.index[0]),
         mean=float(row["mean"]),
         runs=int(row["runs"]),
-        candidates=candidates,
+        candidates=candidates or rows["trial"].nunique(),
+        trial=str(row["trial"]),
     )
 
 
@@ -237,7 +241,7 @@ def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:
     if reference.empty or others.empty:
         return ()
     reference = reference[enough_runs(reference["runs"])]
-    best = _chosen(reference, {"reference": True}, len(reference))
+    best = _chosen(reference, {"reference": True})
     small = others[others["parameters"] < reference["parameters"].iloc[0]]
     small = small[small["mean"] >= best.mean - question.margin]
     if small.empty:

@@ -48,13 +48,12 @@ def numbered(rows: pd.DataFrame, without: Iterable[str]) -> pd.Series:
 def counted_once(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs without blocks that share a trial with an earlier one: a network written twice.
 
-    ``runs`` has ``block``, ``trial_id`` and ``alias``, as in ``grid``. Where it has ``family``, a
-    network that two families share counts for both.
+    ``runs`` has ``block``, ``trial_id`` and ``alias``, as in ``grid``. A network that two families
+    share counts for the first: as two units that agree it would make the others look surer.
     """
     if not runs["alias"].any():
         return runs
-    by = [name for name in ("trial_id", "family") if name in runs]
-    again = runs["block"] > runs.groupby(by)["block"].transform("min")
+    again = runs["block"] > runs.groupby("trial_id")["block"].transform("min")
     return runs[~runs["block"].isin(runs.loc[again, "block"])]
 
 
@@ -83,7 +82,7 @@ def pair_architectures(
     )
     most = rows.groupby(["architecture", "treated"], sort=False)["runs"].transform("max")
     rows = rows[rows["runs"] >= most / 2]  # means of fewer runs are more often high by chance
-    counts = rows.groupby(["architecture", "treated"], sort=False)["treated"].transform("size")
+    counts = rows.groupby(["architecture", "treated"], sort=False)["trial"].transform("nunique")
     arms = rows.assign(candidates=counts).drop_duplicates(["architecture", "treated"])
     arms = arms.rename_axis("id").reset_index().rename(columns={"runs": "chosen_on"})
     if key in NETWORK_COLUMNS:

@@ -49,6 +49,7 @@ def selection_claims(study: Study, question: Select) -> list[Claim]:
         budgets.setdefault(choice.arm[within], []).append(_sized(study, choice, within, gathered))
     for budget, arm in lost_arms(study, question, chosen):
         budgets.setdefault(budget, []).append(arm)
+    budgets = {budget: of_one_network(arms) for budget, arms in budgets.items()}
     winners = best_by_budget(budgets)
     adjusted = hochberg([best.p if best else math.nan for best in winners.values()])
     several = len(winners) > 1
@@ -81,12 +82,14 @@ class Sized:
         compared: the values that tell it from the other arms of the budget.
         larger: whether it is the next width above a budget that no width fills.
         edges: the grids of which it selected an end, and the way to widen: "learning_rate upwards".
+        trials: some of its trials, the same for two arms that write one network.
     """
 
     arm: Arm
     compared: tuple[Any, ...]
     larger: bool
     edges: tuple[str, ...] = ()
+    trials: frozenset[str] = frozenset()
 
 
 def lost_arms(
@@ -119,7 +122,8 @@ def lost_arms(
         name = arm_name(arm, within, SIDE)
         lost = make_arm(name, outcomes(rows.iloc[:0], study.metric), len(rows))
         compared = tuple(value for key, value in arm.items() if key not in (within, SIDE))
-        yield arm[within], Sized(lost, compared, arm.get(SIDE) == "above")
+        above = arm.get(SIDE) == "above"
+        yield arm[within], Sized(lost, compared, above, trials=frozenset(rows["trial_id"]))
 
 
 def _sized(study: Study, chosen: Chosen, within: str, gathered: Evidence) -> Sized:
@@ -132,7 +136,24 @@ def _sized(study: Study, chosen: Chosen, within: str, gathered: Evidence) -> Siz
         if isinstance(value := chosen.configuration.get(key), int | float)
         and (way := edge(study.space, key, value))
     ]
-    return Sized(gathered.arm(name, chosen), compared, larger, tuple(ends))
+    arm = gathered.arm(name, chosen)
+    return Sized(arm, compared, larger, tuple(ends), frozenset([chosen.trial]))
+
+
+def of_one_network(arms: Iterable[Sized]) -> list[Sized]:
+    """Arms that write one network as one, which bears all their names.
+
+    They have the same runs: neither could ever be shown to be ahead, and a third would have one
+    rival more than there is.
+    """
+    merged: dict[frozenset[str], Sized] = {}
+    for sized in arms:
+        first = merged.get(sized.trials)
+        if first is not None:
+            name = f"{first.arm.name.removesuffix(WIDER)} = {sized.arm.name}"
+            sized = dataclasses.replace(first, arm=dataclasses.replace(first.arm, name=name))
+        merged[sized.trials] = sized
+    return list(merged.values())
 
 
 def arm_name(arm: Mapping[str, Any], *without: str) -> str:
@@ -196,11 +217,11 @@ def _claim(
     if best is None:
         finished = sum(sized.arm.n > 0 for sized in arms)
         reached = "finished" if finished < 2 else "lie within the budget"
-        reason = (
-            UNTESTED
-            if gathered.tuned
-            else f"fewer than two of {plural(len(arms), 'arm')} {reached}"
-        )
+        reason = f"fewer than two of {plural(len(arms), 'arm')} {reached}"
+        if len(arms) == 1:
+            reason = f"there is one network alone, {arms[0].arm.name}"
+        elif gathered.tuned:
+            reason = UNTESTED
         return Claim(f"Nothing can be said {where}: {reason}.", "cannot_say", 0)
     runs = sum(sized.arm.n for sized in arms)
     name = f"{where[0].upper()}{where[1:]}, {best.arm.name} ({best.arm.parameters:,} parameters)"

@@ -62,11 +62,11 @@ def pairs_by_family(plan: Plan, question: Contrast, points: Iterable[Point]) -> 
             side = sides[_others(point, context)][arms.index(value)]
             side[_others(point, without)].append(point)
     found: Counter[str] = Counter()
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for baseline, treatment in sides.values():
         for one, other in _pairs([*baseline.values()], [*treatment.values()]):
             family = one[0].values["layer"]
-            trials = {(family, point.trial) for point in (*one, *other)}
+            trials = {point.trial for point in (*one, *other)}
             found[family] += seen.isdisjoint(trials)  # a network that is written twice counts once
             seen |= trials
     return +found

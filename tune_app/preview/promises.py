@@ -104,8 +104,8 @@ def _select(plan: Plan, question: Select, points: list[Point], spread: float | N
     if points and max(map(len, budgets.values()), default=0) < 2:
         keys = " and ".join(question.keys)
         return (
-            f"select: nothing, since no {question.within} has two values of {keys};"
-            f" give one {question.within} several"
+            f"select: nothing, since no {question.within} has two values of {keys} that write"
+            f" different networks; give one {question.within} several"
         )
     seeds = len(plan.estimating_seeds)
     if seeds < 2:
@@ -119,15 +119,15 @@ def _select(plan: Plan, question: Select, points: list[Point], spread: float | N
     return f"select: a lead of {_size(lead, spread)}{_over(rivals, 'rival')}{where}"
 
 
-def arms_within(question: Select, points: Iterable[Point]) -> dict[Any, set[tuple]]:
-    """The values that are compared at each value of ``within``."""
-    arms: dict[Any, set[tuple]] = defaultdict(set)
+def arms_within(question: Select, points: Iterable[Point]) -> dict[Any, set[frozenset[str]]]:
+    """The trials of each arm at each value of ``within``; arms of one network are one."""
+    arms: dict[Any, dict[tuple, set[str]]] = defaultdict(lambda: defaultdict(set))
     for point in points:
         within = point.values.get(question.within)
         arm = tuple(point.values.get(name) for name in question.keys)
         if within is not None and any(value is not None for value in arm):
-            arms[within].add(arm)
-    return arms
+            arms[within][arm].add(point.trial)
+    return {within: {*map(frozenset, found.values())} for within, found in arms.items()}
 
 
 def _carry(plan: Plan, question: Carry, points: list[Point], spread: float | None) -> str:
