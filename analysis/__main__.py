@@ -9,7 +9,7 @@ from trainables.config.interruption import INTERRUPTED, interruptible
 from trainables.config.starting import Starting
 
 with Starting(program=__name__ == "__main__"):
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -19,7 +19,7 @@ with Starting(program=__name__ == "__main__"):
 
     from analysis.commands.registry import COMMANDS
     from trainables.config.installation import command_line
-    from trainables.files.file_problem import file_problem
+    from trainables.files.file_problem import file_problem, unwritable
     from trainables.text.option_values import OptionsError, OwnValues
     from trainables.text.printable import escape_unknown_characters
     from trainables.text.suggestion import nearest
@@ -32,6 +32,12 @@ HELP = (
 
 class Command(OwnValues, TyperCommand):
     """A command that takes nothing but its options and their own values."""
+
+    def more_problems(self, values: Mapping[str, Any]) -> Iterable[str]:
+        """What keeps a folder of ``--out`` from being written."""
+        folder = values.get("out") if self.name in ("best", "figures") else None
+        problem = unwritable(folder) if folder else None
+        return [problem] if problem else []
 
 
 def _app(called: str) -> typer.Typer:

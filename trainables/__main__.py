@@ -16,12 +16,13 @@ with Starting(program=__name__ == "__main__"):
 
     from trainables.commands.arguments import wrong_places
     from trainables.commands.compress import wrong_target
+    from trainables.commands.export import wrong_export
     from trainables.commands.registry import COMMANDS, EXAMPLES
     from trainables.commands.settings import read_settings
     from trainables.config.installation import INSTALLED, command_line, is_installed
     from trainables.config.train_config import ConfigError, default_keys
     from trainables.files.file_problem import file_problem
-    from trainables.text.option_values import OptionsError, OwnValues
+    from trainables.text.option_values import OwnValues
     from trainables.text.printable import escape_unknown_characters
 
 WRONG_USE = 2
@@ -32,18 +33,13 @@ class Command(OwnValues, TyperCommand):
 
     keys = default_keys()
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As any command does, and refuses what can be known to be wrong before it runs."""
-        left = super().parse_args(ctx, args)
-        if problems := list(self.more_problems(ctx.params)):
-            raise OptionsError(problems)
-        return left
-
     def more_problems(self, values: Mapping[str, Any]) -> Iterable[str]:
         """What is wrong with folders, the keys of ``--set`` and the size to compress to."""
         yield from wrong_places(values)
         if self.name == "compress":
             yield from wrong_target(values)
+        if self.name == "export":
+            yield from wrong_export(values)
         if values.get("study") is not None:
             return  # which has its keys
         settings = list(values.get("settings") or ())

@@ -16,14 +16,14 @@ from tests.trainables.trained_study import train_study
 from trainables.architectures.layer_table import LayerTable
 from trainables.compression.compress import compress
 from trainables.compression.start_writer import write_start
-from trainables.compression.target import Target
-from trainables.compression.trained import (
+from trainables.compression.study_trials import (
     TrialError,
     find_data_dir,
     find_max_parameters,
     find_storage,
-    load_trained,
 )
+from trainables.compression.target import Target
+from trainables.compression.trained import load_trained
 from trainables.config import tables
 from trainables.config.starting_point import read_starting_point
 from trainables.config.starting_weights import StartingWeights

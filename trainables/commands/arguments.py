@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainables.compression.study_trials import TrialError, check_trial
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import unread_options
 from trainables.data.sources import DataRequest, DatasetError, existing_dir, requested_data
+from trainables.files.file_problem import file_problem, unwritable
 from trainables.files.storage import no_study_folder
 
 if TYPE_CHECKING:
@@ -22,25 +23,28 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study fold
 Trial = Annotated[
     str, typer.Argument(metavar="[TRIAL]", help="A trial's id; optional if there is one.")
 ]
+THREADS: dict[str, Any] = {"metavar": "N", "min": 1, "max": 1024}
+"""Of an option for CPU threads; torch ends the process where the system has not so many."""
 DataDir = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of the data set [default: the study's].")
 ]
 
 
 def wrong_places(values: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the folders of a command's options, before anything is computed."""
+    """What is wrong with the folders and the trial that are named, before anything is computed."""
     study, data_dir = values.get("study"), values.get("data_dir")
     if study is not None and not study.is_dir():
         yield no_study_folder(study)
     if data_dir is not None:
         yield from _wrong_data_dir(data_dir, values)
     if "out" in values and (values["out"] or study is None or study.is_dir()):
-        place = (values["out"] or study or Path("results")).absolute()
-        nearest = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
-        if not nearest.is_dir():
-            yield f"{place} cannot be written to: {nearest} is no folder; name another with --out"
-        elif not os.access(nearest, os.W_OK | os.X_OK):
-            yield f"nothing can be written in {nearest}; name another folder with --out"
+        problem = unwritable(values["out"] or study or Path("results"))
+        yield from [problem] if problem else []
+    if study is not None and study.is_dir():
+        try:
+            check_trial(study, values.get("trial") or "")
+        except (TrialError, OSError) as wrong:
+            yield file_problem(wrong) if isinstance(wrong, OSError) else str(wrong)
 
 
 def named_dataset(values: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trainables.commands.arguments import (
+    THREADS,
     DataDir,
     Trial,
     named_dataset,
@@ -85,7 +86,7 @@ Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where to write it [default: STUDY/starting_points/NAME]."),
 ]
-Threads = Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.")]
+Threads = Annotated[int | None, typer.Option(**THREADS, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the starting point's JSON file.")]
 
 
@@ -122,7 +123,8 @@ def compress(
     from trainables.compression.evaluation import evaluate, load_data
     from trainables.compression.fine_tune_space import write_space
     from trainables.compression.start_writer import start_folder, write_start
-    from trainables.compression.trained import find_data_dir, load_trained, skips_files
+    from trainables.compression.study_trials import find_data_dir, skips_files
+    from trainables.compression.trained import load_trained
     from trainables.data.split import split_training_images
     from trainables.training.batchnorm import measure_batchnorm
 

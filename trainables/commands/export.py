@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from trainables.commands.arguments import DataDir, StudyFolder, Trial, print_notes, refuse_unread
+from trainables.commands.arguments import (
+    THREADS,
+    DataDir,
+    StudyFolder,
+    Trial,
+    print_notes,
+    refuse_unread,
+)
 from trainables.files.whole_file import whole_files
 from trainables.text.table import lay_out
+
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+"""They are optional: an extra."""
 
 Batch = Annotated[
     int, typer.Option(metavar="N", min=1, help="Batch size that the export is optimised for.")
@@ -20,7 +32,7 @@ Seconds = Annotated[
     float, typer.Option(metavar="S", min=0.01, help="Seconds to measure each latency for.")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="[default: STUDY/exports/TRIAL]")]
-Threads = Annotated[int, typer.Option(metavar="N", min=1, help="CPU threads.")]
+Threads = Annotated[int, typer.Option(**THREADS, help="CPU threads.")]
 Form = Annotated[
     Literal["factors", "folded", "fastest"],
     typer.Option(
@@ -58,11 +70,8 @@ def export(
         read_images,
         training_images,
     )
-    from trainables.compression.trained import (
-        find_data_dir,
-        find_max_parameters,
-        load_trained,
-    )
+    from trainables.compression.study_trials import find_data_dir, find_max_parameters
+    from trainables.compression.trained import load_trained
     from trainables.exporting.export import (
         TOLERANCE,
         describe,
@@ -77,12 +86,8 @@ def export(
         store_card,
         write_card,
     )
-    from trainables.exporting.onnx_file import check_packages, write_onnx_files
+    from trainables.exporting.onnx_file import write_onnx_files
 
-    if not math.isfinite(seconds):
-        raise ValueError(f"--seconds must be a number of seconds, got {seconds}")
-    if onnx or int8:
-        check_packages()
     torch.set_num_threads(threads)
     trained = load_trained(study, trial)
     print_notes(trained)
@@ -120,6 +125,16 @@ def export(
         path.unlink(missing_ok=True)
     store_card(study, card)
     print(json.dumps(card, indent=1) if as_json else _report(card, folder))
+
+
+def wrong_export(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the options, whatever the network is."""
+    if not math.isfinite(values.get("seconds") or 0.0):
+        yield f"--seconds must be a number of seconds, got {values['seconds']}"
+    if values.get("onnx") or values.get("int8"):
+        missing = [name for name in ONNX_PACKAGES if find_spec(name) is None]
+        if missing:
+            yield f"ONNX needs {' and '.join(missing)}: pip install {' '.join(ONNX_PACKAGES)}"
 
 
 def _report(card: dict[str, Any], folder: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from trainables.commands.arguments import THREADS
 from trainables.commands.out_folder import check_room, go_on
 from trainables.commands.settings import read_settings
 from trainables.compiled.measured_precision import trial_precision
@@ -66,9 +67,7 @@ Out = Annotated[
         metavar="DIR", help="Folder for the checkpoint [default: results/train/<the trial's id>]."
     ),
 ]
-Threads = Annotated[
-    int, typer.Option(metavar="N", min=1, help="CPU threads; a trial of a search has one.")
-]
+Threads = Annotated[int, typer.Option(**THREADS, help="CPU threads; a trial of a search has one.")]
 Compiled = Annotated[
     bool,
     typer.Option(

@@ -20,8 +20,9 @@ from trainables.compression.rank_choice import (
     ranks_of_equal_energy,
 )
 from trainables.compression.spectrum import Spectrum, measure_spectrum, singular_values
+from trainables.compression.study_trials import TrialError
 from trainables.compression.target import Target
-from trainables.compression.trained import Trained, TrialError
+from trainables.compression.trained import Trained
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
 from torch import Tensor, nn
 
 from trainables.architectures.network_size import NetworkSize
-from trainables.config.checkpoint_place import STATE, CheckpointName, study_checkpoints
+from trainables.compression.study_trials import (
+    TrialError,
+    find_storage,
+    only_trial,
+    study_information,
+    unknown_trial,
+)
+from trainables.config.checkpoint_place import STATE, CheckpointName
 from trainables.config.starting_point import read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.python_file import PATTERN
-from trainables.files.filesystem import filesystem, list_folder
-from trainables.files.storage import no_study_folder
-from trainables.files.study_folder import STUDY, TRAINED_ALONE
+from trainables.files.study_folder import TRAINED_ALONE
 from trainables.networks.build import build_network
 from trainables.networks.weights import load_weights, read_weights
-from trainables.text.suggestion import nearest_few
 from trainables.training.checkpoints.checkpoint import (
     CheckpointError,
     UnreachableCheckpointError,
@@ -30,17 +32,11 @@ from trainables.training.checkpoints.checkpoint import (
 )
 from trainables.training.checkpoints.checkpoint_store import CheckpointStore
 
-MAX_LISTED = 5
-
 ANSWER_SECONDS = 15.0
 """For how long a storage that is away is asked where someone waits at a terminal."""
 
 SIZES_ASKED = ("rank", "rank_scale", "rank_divisor", "parameters", "compression")
 """Keys of the network that was compressed; of what it became, the ranks are known."""
-
-
-class TrialError(ValueError):
-    """There is no such trial, or it cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,55 +94,6 @@ def from_weights(config: TrainConfig, weights: Path) -> Trained:
     )
 
 
-def find_storage(study: Path) -> str:
-    """The place of a study's checkpoints: the one in its study.json, or else its own folder.
-
-    Raises:
-        TrialError: where there is no such study.
-    """
-    return study_checkpoints(study, _information(study))
-
-
-def find_data_dir(study: Path) -> Path | None:
-    """The data folder that the study was run with; None if it named none, or it is not here."""
-    options = _options(study)
-    folder = options.get("data_dir") or options.get("download")
-    return Path(folder) if isinstance(folder, str) and Path(folder).is_dir() else None
-
-
-def find_max_parameters(study: Path) -> int | None:
-    """The most parameters that the study allowed; None where it set no limit."""
-    limit = _options(study).get("max_parameters")
-    if limit is None or (type(limit) is int and limit > 0):
-        return limit
-    raise TrialError(
-        f"{study / STUDY}: max_parameters must be a whole number above 0, got {limit!r}; "
-        "restore the file"
-    )
-
-
-def skips_files(study: Path) -> bool:
-    """Whether a study goes on without the images that cannot be read."""
-    return bool(_options(study).get("skip_unreadable"))
-
-
-def _options(study: Path) -> dict[str, Any]:
-    options = _information(study).get("options")
-    return options if isinstance(options, dict) else {}
-
-
-def _information(study: Path) -> dict[str, Any]:
-    """The content of study.json, empty where there is none; TrialError where there is no study."""
-    if not study.is_dir():
-        raise TrialError(no_study_folder(study))
-    try:
-        return dict(json.loads((study / STUDY).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError) as problem:
-        raise TrialError(f"{study / STUDY} is not valid JSON ({problem}); restore it") from problem
-
-
 def load_trained(study: Path, trial_id: str = "") -> Trained:
     """Loads the trial's furthest whole checkpoint; its data set is named as found from here.
 
@@ -167,7 +114,7 @@ def _found(study: Path, dataset: str) -> str:
     """The name of a data set; a function's file may lie where the study was begun, or above it."""
     if (match := PATTERN.fullmatch(dataset)) is None:
         return dataset
-    begun = Path(str(_information(study).get("directory") or ""))
+    begun = Path(str(study_information(study).get("directory") or ""))
     file = Path(match["path"]).expanduser()
     places = (Path(), begun, *study.absolute().parents)
     return next((str(place / dataset) for place in places if (place / file).is_file()), dataset)
@@ -181,10 +128,10 @@ def _load(study: Path, trial_id: str) -> Trained:
     if (study / STATE).is_file():
         return _compressed(study, trial_id)
     if not trial_id:
-        trial_id = _only_trial(study, storage)
+        trial_id = only_trial(study, storage)
     names = CheckpointStore(storage, trial_id, retry_seconds=ANSWER_SECONDS).names()
     if not names:
-        raise TrialError(_unknown(study, storage, trial_id))
+        raise TrialError(unknown_trial(study, storage, trial_id))
     store, damaged = CheckpointStore(storage, trial_id), list[str]()
     for name in names:
         try:
@@ -234,16 +181,6 @@ def _compressed(folder: Path, trial_id: str) -> Trained:
     )
 
 
-def _only_trial(study: Path, storage: str) -> str:
-    trials = _trials(storage)
-    if len(trials) == 1:
-        return trials[0]
-    if not trials:
-        raise TrialError(_unknown(study, storage, ""))
-    listed = ", ".join(trials[:MAX_LISTED]) + (", …" if len(trials) > MAX_LISTED else "")
-    raise TrialError(f"{study} has {len(trials)} trials; name one of {listed}")
-
-
 def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
     with store.read(name) as folder:
         return _read(folder, str(name))
@@ -280,21 +217,3 @@ def _rebuilt(tensors: dict[str, Tensor], state: dict[str, Any], name: str) -> Tr
         epochs_done=state["epochs_done"],
         dataset_checksum=state["dataset_checksum"],
     )
-
-
-def _unknown(study: Path, storage: str, trial_id: str) -> str:
-    trials = _trials(storage)
-    if not trials:
-        return f"{study} has no checkpoints in {storage}: let one of its trials finish an epoch"
-    nearest = nearest_few(trial_id, trials, likeness=0.3) or trials[:3]
-    return (
-        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(trials)} trials the nearest "
-        f"are {', '.join(nearest)}"
-    )
-
-
-def _trials(storage: str) -> list[str]:
-    system, root = filesystem(storage)
-    infos = list_folder(system, root)
-    folders = (info.base_name for info in infos if info.type == fs.FileType.Directory)
-    return sorted(name for name in folders if name[:1] != ".")

@@ -85,7 +85,7 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Wraps a program's main function so that a signal ends it without a traceback.
+    """Wraps a main function so that signals and a lack of memory end it without a traceback.
 
     A program with a call that hangs (to S3, say, which is tried for two minutes) ends at once.
     """
@@ -112,7 +112,13 @@ def interruptible(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
             # click, and the copy of it that typer contains, make a RuntimeError of a Ctrl-C; torch,
             # as it imports numpy, drops it, and what is half imported then fails
             if not interruption.ticks and not isinstance(problem.__cause__, KeyboardInterrupt):
-                raise
+                from trainables.files.memory_problem import memory_problem
+
+                if (refused := memory_problem(problem)) is None:
+                    raise
+                interruption.stop()
+                print(f"error: {refused}", file=sys.stderr)
+                return 2
         interruption.stop()
         for number in handled:  # another one has nothing to add
             signal.signal(number, signal.SIG_IGN)

@@ -26,7 +26,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trainables.compression.trained import Trained, find_storage
+from trainables.compression.study_trials import find_storage
+from trainables.compression.trained import Trained
 from trainables.data.dataset import Dataset
 from trainables.data.reading.preprocess_code import preprocess_code
 from trainables.files.storage import is_uri

@@ -26,23 +26,7 @@ INPUT, OUTPUT = "images", "logits"
 
 
 class OnnxError(ValueError):
-    """The ONNX file would have other outputs than the network, or packages are missing."""
-
-
-def check_packages() -> None:
-    """Checks that the packages are installed.
-
-    Raises:
-        OnnxError: with the command that installs them.
-    """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as missing:
-        raise OnnxError(
-            f"ONNX needs the package {missing.name}: pip install onnx onnxscript onnxruntime"
-        ) from None
+    """The ONNX file cannot be written, or would have other outputs than the network."""
 
 
 def write_onnx_files(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 REMEDIES = {
     errno.EACCES: "allow it to be read and written, or name another",
@@ -31,3 +32,14 @@ def file_problem(problem: OSError) -> str:
         return _GONE if problem.errno == errno.ENOENT else told
     # bytes that are not UTF-8 are written as \xNN
     return f"{os.fsencode(problem.filename).decode('utf-8', 'backslashreplace')}: {told}"
+
+
+def unwritable(folder: Path) -> str | None:
+    """What keeps a folder from being made or written to, as far as that can be seen; else None."""
+    place = folder.absolute()
+    nearest = next(parent for parent in (place, *place.parents) if os.path.lexists(parent))
+    if not nearest.is_dir():
+        return f"{place} cannot be written to: {nearest} is no folder; name another with --out"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"nothing can be written in {nearest}; name another folder with --out"
+    return None

@@ -105,7 +105,7 @@ class OwnValues:
         Raises:
             OptionsError: with everything that is wrong.
         """
-        options = [name for option in self.params for name in option.opts]
+        options = [name for param in self.params for name in param.opts if name.startswith("-")]
         keys = self.keys if "--set" in options else ()
         help_first = f"{ctx.command_path} --help lists what there is"
 
@@ -123,8 +123,9 @@ class OwnValues:
                 raise
             problems += self._wrong_values(ctx, words, arguments=not has_unknown)
         problems += [unknown(word, "", "argument") for word in ctx.args]
+        problems += self.more_problems(ctx.params)
         if problems:
-            raise OptionsError([*problems, *self.more_problems(ctx.params)])
+            raise OptionsError(problems)
         return []
 
     def more_problems(self, values: Mapping[str, Any]) -> Iterable[str]:

@@ -193,3 +193,16 @@ def test_show_says_what_it_wants_of_a_study(run, study_folder):
     code, _, err = run("show", study_folder("twelve"))
     assert code == 2
     assert err.startswith("error: show needs a trial: ")
+
+
+@pytest.mark.parametrize("command", ["best", "figures"])
+def test_a_folder_that_cannot_be_made_is_told_beside_what_else_is_wrong(run, study_folder, command):
+    study = study_folder("twelve")
+    code, _, err = run(command, study, "--out", study / LEDGER / "x", "--wide")
+    assert (code, len(err.splitlines())) == (2, 2)
+    assert f"{LEDGER} is no folder; name another with --out" in err
+
+
+def test_an_argument_too_many_is_likened_to_no_argument(run, study_folder):
+    _, _, err = run("compare", study_folder("twelve"), "a", "b")
+    assert "unknown argument 'b'; python -m analysis compare --help" in err

@@ -4,6 +4,7 @@ import json
 import re
 import resource
 import shutil
+import sys
 
 import pytest
 import torch
@@ -151,6 +152,26 @@ def test_an_unknown_trial_ends_with_2_and_names_the_nearest(study, capsys, comma
     name, *words = command
     assert main([name, study[0], "dense-nonsense", *words]) == 2
     assert f"the nearest are {study[1]}" in capsys.readouterr().err
+
+
+def test_everything_that_is_wrong_with_an_export_is_told_at_once(study, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as where it is not installed
+    words = ["export", study[0], "nonsense", "--onnx", "--batch=0", "--seconds=inf"]
+    words += ["--threads=99999", f"--out={study[0]}/checkpoints/{study[1]}/e1-a0/state.json/x"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    for told in (
+        "'--batch'", "'--threads'", "state.json is no folder", "has no checkpoint of trial",
+        "--seconds must be a number", "ONNX needs onnxscript: pip install onnx onnxscript",
+    ):  # fmt: skip
+        assert told in said
+
+
+def test_memory_that_is_not_there_is_told(study, tmp_path, capsys):
+    assert main(["export", *study, "--batch", "100000000000", "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: there is not enough memory (DefaultCPUAllocator: can't allocate")
+    assert told.endswith("take smaller batches, images or networks\n")
 
 
 def test_a_damaged_checkpoint_is_told_where_an_earlier_one_is_used(tmp_path, digits, capsys):

@@ -15,8 +15,9 @@ from trainables.api import load_network
 from trainables.compression.compress import compress
 from trainables.compression.evaluation import evaluate, read_images
 from trainables.compression.start_writer import write_start
+from trainables.compression.study_trials import TrialError
 from trainables.compression.target import Target
-from trainables.compression.trained import TrialError, from_weights, load_trained
+from trainables.compression.trained import from_weights, load_trained
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.layers.registry import LAYERS
 from trainables.networks.registry import make_module

@@ -14,8 +14,9 @@ from trainables.architectures.network_size import size_network
 from trainables.compression.compress import Compressed, compress
 from trainables.compression.evaluation import evaluate, load_data, read_images
 from trainables.compression.start_writer import write_start
+from trainables.compression.study_trials import TrialError
 from trainables.compression.target import Target
-from trainables.compression.trained import Trained, TrialError, load_trained
+from trainables.compression.trained import Trained, load_trained
 from trainables.config import carried_files
 from trainables.config.starting_point import StartingPoint
 from trainables.config.train_config import ConfigError, TrainConfig

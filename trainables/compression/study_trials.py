@@ -1,0 +1,116 @@
+"""A study's trials that have checkpoints, and what its study.json says; imports no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from trainables.config.checkpoint_place import STATE, study_checkpoints
+from trainables.files.filesystem import filesystem, list_folder
+from trainables.files.storage import is_uri, no_study_folder
+from trainables.files.study_folder import STUDY, TRAINED_ALONE
+from trainables.text.suggestion import nearest_few
+
+MAX_LISTED = 5
+
+
+class TrialError(ValueError):
+    """There is no such trial, or it cannot be used; the message says what to do."""
+
+
+def find_storage(study: Path) -> str:
+    """The place of a study's checkpoints: the one in its study.json, or else its own folder.
+
+    Raises:
+        TrialError: where there is no such study.
+    """
+    return study_checkpoints(study, study_information(study))
+
+
+def find_data_dir(study: Path) -> Path | None:
+    """The data folder that the study was run with; None if it named none, or it is not here."""
+    options = _options(study)
+    folder = options.get("data_dir") or options.get("download")
+    return Path(folder) if isinstance(folder, str) and Path(folder).is_dir() else None
+
+
+def find_max_parameters(study: Path) -> int | None:
+    """The most parameters that the study allowed; None where it set no limit."""
+    limit = _options(study).get("max_parameters")
+    if limit is None or (type(limit) is int and limit > 0):
+        return limit
+    raise TrialError(
+        f"{study / STUDY}: max_parameters must be a whole number above 0, got {limit!r}; "
+        "restore the file"
+    )
+
+
+def skips_files(study: Path) -> bool:
+    """Whether a study goes on without the images that cannot be read."""
+    return bool(_options(study).get("skip_unreadable"))
+
+
+def _options(study: Path) -> dict[str, Any]:
+    options = study_information(study).get("options")
+    return options if isinstance(options, dict) else {}
+
+
+def study_information(study: Path) -> dict[str, Any]:
+    """The content of study.json, empty where there is none; TrialError where there is no study."""
+    if not study.is_dir():
+        raise TrialError(no_study_folder(study))
+    try:
+        return dict(json.loads((study / STUDY).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as problem:
+        raise TrialError(f"{study / STUDY} is not valid JSON ({problem}); restore it") from problem
+
+
+def check_trial(study: Path, trial_id: str) -> None:
+    """Checks that a folder on this machine has checkpoints of the trial, or, unnamed, of one alone.
+
+    Raises:
+        TrialError: where it has not; names the nearest.
+    """
+    storage = find_storage(study)
+    alone = (study, study / TRAINED_ALONE, study / trial_id / TRAINED_ALONE)
+    if is_uri(storage) or any((folder / STATE).is_file() for folder in alone):
+        return
+    if not trial_id:
+        only_trial(study, storage)
+    elif trial_id not in _trials(storage):
+        raise TrialError(unknown_trial(study, storage, trial_id))
+
+
+def only_trial(study: Path, storage: str) -> str:
+    """The id of a study's only trial; TrialError where there are others, or none."""
+    trials = _trials(storage)
+    if len(trials) == 1:
+        return trials[0]
+    if not trials:
+        raise TrialError(unknown_trial(study, storage, ""))
+    listed = ", ".join(trials[:MAX_LISTED]) + (", …" if len(trials) > MAX_LISTED else "")
+    raise TrialError(f"{study} has {len(trials)} trials; name one of {listed}")
+
+
+def unknown_trial(study: Path, storage: str, trial_id: str) -> str:
+    """What to say of a trial without checkpoints."""
+    trials = _trials(storage)
+    if not trials:
+        return f"{study} has no checkpoints in {storage}: let one of its trials finish an epoch"
+    nearest = nearest_few(trial_id, trials, likeness=0.3) or trials[:3]
+    return (
+        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(trials)} trials the nearest "
+        f"are {', '.join(nearest)}"
+    )
+
+
+def _trials(storage: str) -> list[str]:
+    system, root = filesystem(storage)
+    infos = list_folder(system, root)
+    folders = (info.base_name for info in infos if info.type == fs.FileType.Directory)
+    return sorted(name for name in folders if name[:1] != ".")
