@@ -15,7 +15,7 @@ from pyarrow import fs
 from analysis.commands.arguments import AnyStudy, ResultsDir, chosen, print_text
 from analysis.record.dtypes import CONFIG_KEYS, RENAMED
 from analysis.record.record import RecordError
-from analysis.study.best import best_trial
+from analysis.study.best import best_configuration, best_of_configuration
 from analysis.study.configurations import DEFAULTS
 from analysis.study.study import Study, load_study
 from trainables.config.checkpoint_place import (
@@ -26,6 +26,7 @@ from trainables.config.checkpoint_place import (
 )
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.whole_file import write_whole
+from trainables.text.share import percent
 
 Out = Annotated[Path, typer.Option("--out", "--to", metavar="DIR", help="A new or empty folder.")]
 MaxParameters = Annotated[
@@ -75,7 +76,8 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tupl
     Raises:
         RecordError: where no trial finished, its checkpoint is gone, or ``to`` is not empty.
     """
-    trial = best_trial(study, max_parameters)
+    best = best_configuration(study, max_parameters)
+    trial = best_of_configuration(study, str(best["configuration"]))
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RecordError(f"{to} is there already and not an empty folder: name another with --out")
     system, storage = filesystem(study_checkpoints(study.folder, study.info))
@@ -85,7 +87,10 @@ def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tupl
         notes.append(f"{name} is a checkpoint of epoch {name.epoch}; {accuracy}")
     config = json.dumps(trial_config(trial), indent=2)
     write_whole(to / "config.json", config + "\n")
-    return f"{trial['trial_id']} ({float(trial[study.metric]):.4f} {study.metric})", notes
+    scored = f"{percent(float(trial[study.metric]))} {study.metric}"
+    if best["n"] > 1:
+        scored += f", the highest of {best['n']} runs, whose mean is {percent(best['mean'])}"
+    return f"{trial['trial_id']} ({scored})", notes
 
 
 def _copy_furthest(system: Any, folder: str, to: Path) -> tuple[CheckpointName, list[str]]:

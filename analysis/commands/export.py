@@ -14,6 +14,7 @@ import pandas as pd
 import typer
 
 from analysis.commands.arguments import print_text
+from analysis.record.dtypes import CONFIG_DTYPES
 from analysis.record.tables import TableError
 from analysis.study.configurations import grid
 from analysis.study.confirmation import confirmations
@@ -142,13 +143,14 @@ def write_export(frame: pd.DataFrame, kind: str, path: Path) -> None:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    cells = [[_cell(value) for value in frame[name]] for name in frame]
+    # a key is read back as it stands: with fewer digits it would be another trial's
+    cells = [[_cell(value, exact=name in CONFIG_DTYPES) for value in frame[name]] for name in frame]
     rows = [list(frame), ["---"] * len(frame.columns), *zip(*cells, strict=True)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, exact: bool) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) and not exact else str(value)
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>")

@@ -17,11 +17,12 @@ from analysis.commands.arguments import (
     print_json,
     print_text,
 )
+from analysis.commands.best import trial_config
 from analysis.commands.terminal import table_text
-from analysis.record.dtypes import CONFIG_DTYPES
 from analysis.record.tables import TableError
 from analysis.study.status import find_trial, study_of
 from analysis.study.study import Study, load_study
+from trainables.config.parsing import written
 from trainables.text.count import plural
 from trainables.text.duration import format_duration
 from trainables.text.share import percent
@@ -69,7 +70,7 @@ def _study_and_trial(words: list[str]) -> tuple[Path | None, str]:
 def trial_text(study: Study, trial: pd.Series) -> str:
     """A trial as text: its status, configuration, epochs and errors."""
     name = str(trial["trial_id"])
-    lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {_text(trial['epochs'])} epochs"]
+    lines = [f"{name}: {trial['status']}, {trial['epochs_run']} of {trial['epochs']} epochs"]
     tries = plural(int(trial["attempts"]), "attempt")
     share = percent(float(trial["compression"]))
     facts = {
@@ -88,8 +89,9 @@ def trial_text(study: Study, trial: pd.Series) -> str:
 
 
 def _config_lines(trial: pd.Series) -> list[str]:
-    names = [name for name in CONFIG_DTYPES if name in trial and pd.notna(trial[name])]
-    pairs = [f"{name}={_text(trial[name])}" for name in names if trial[name] != ""]
+    """The keys as ``--set`` takes them, with all their digits."""
+    config = trial_config(trial)
+    pairs = [f"{key}={written(value)}" for key, value in config.items() if value not in (None, "")]
     return textwrap.wrap(" ".join(pairs), WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
@@ -97,12 +99,6 @@ def _epoch_lines(epochs: pd.DataFrame) -> list[str]:
     names = ["epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "train_seconds"]
     table = epochs[names].dropna(axis="columns", how="all").round(4)
     return table_text(table).split("\n")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
 
 
 def trial_record(study: Study, trial: pd.Series) -> dict[str, Any]:

@@ -43,10 +43,12 @@ def status_text(status: StudyStatus) -> str:
     lines.append(f"trials     {status.trials}: {counts or 'none'}")
     if status.best:
         best = status.best
-        image_set = "test" if status.metric == "test_accuracy" else "validation"
-        lines.append(
-            f"best       {percent(best['accuracy'])} {image_set} accuracy  {best['trial_id']}"
-        )
+        words = f"best       {percent(best['accuracy'])} {_measure(status)}"
+        if best["runs"] > 1 and best["learned"]:
+            lines.append(f"{words}, the mean of {best['runs']} runs; the highest:")
+            lines.append(f"           {percent(best['trial_accuracy'])}  {best['trial_id']}")
+        else:
+            lines.append(f"{words}  {best['trial_id']}")
         if not best["learned"]:  # and so did no other run of it, which reached less
             own = percent(best["trial_accuracy"])
             lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
@@ -72,6 +74,13 @@ def status_text(status: StudyStatus) -> str:
             f"  epoch {trial['epoch']:>3}/{trial['epochs']:<3}{accuracy}  {trial['trial_id']}"
         )
     return "\n".join(lines)
+
+
+def _measure(status: StudyStatus) -> str:
+    """What the best is judged by, in words."""
+    image_set = "test" if status.metric == "test_accuracy" else "validation"
+    balanced = "balanced " if status.best and status.best["balanced"] else ""
+    return f"{balanced}{image_set} accuracy"
 
 
 def _since(status: StudyStatus) -> str:

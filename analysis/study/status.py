@@ -189,6 +189,7 @@ def _best(study: Study) -> dict[str, Any] | None:
         "trial_accuracy": float(trial[study.metric]),
         "learned": not bool(outcomes(same_trial, study.metric)["collapsed"].iloc[0]),
         "runs": int(best["n"]),
+        "balanced": bool((study.trials["metric"] == "balanced_accuracy").any()),
         "parameters": int(best["parameters"]),
     }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.commands.export import export_text
+from analysis.commands.show import trial_text
 from analysis.record.dtypes import config_columns
 from analysis.record.rows import Planned
 from analysis.statistics.pareto import pareto
@@ -15,7 +16,10 @@ from analysis.study.study import load_study
 from analysis.tensorboard.events import start_event
 from tests.analysis import spaces
 from tests.analysis.simulation import write_study
+from trainables.architectures.network_size import size_network
+from trainables.config.parsing import scalar
 from trainables.config.train_config import TrainConfig
+from trainables.config.trial_id import trial_id
 
 
 def test_labels_have_as_many_digits_as_tell_configurations_apart(tmp_path):
@@ -39,6 +43,23 @@ def test_json_keeps_every_digit():
     )
     assert [row["a"] for row in read] == [*values[:3], None]
     assert [row["b"] for row in read] == [1, 2, 3, None]
+
+
+def test_a_trial_read_from_a_page_is_that_trial(tmp_path):
+    configs = [
+        {"layer": "tensor_train", "parameters": 500_000, "learning_rate": 0.1 + 0.2, "epochs": 2},
+        {"layer": "low_rank", "rank": 4, "learning_rate": 0.12345678901, "flip": True, "epochs": 2},
+    ]
+    study = load_study(write_study(tmp_path / "study", configs, space=spaces.RATES))
+    table = export_text(study.trials, "md").splitlines()
+    names = [cell.strip() for cell in table[0].strip("| ").split("|")]
+    for (_, trial), line in zip(study.trials.iterrows(), table[2:], strict=True):
+        shown = trial_text(study, trial).split("\n\n")[1]
+        raw = dict(word.split("=", 1) for word in shown.split())
+        config = TrainConfig.from_trial({key: scalar(text) for key, text in raw.items()})
+        assert trial_id(config, size_network(config.architecture)) == trial["trial_id"]
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        assert float(cells[names.index("learning_rate")]) == trial["learning_rate"]
 
 
 def test_of_equal_means_the_smaller_network_is_on_the_front():

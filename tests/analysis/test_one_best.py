@@ -193,6 +193,11 @@ def test_every_place_names_one_best(name, tmp_path):
     assert configuration_ids(trial).iloc[0] == best["configuration"]
     assert status.best["label"] == best["label"]
     assert f"{100 * best['mean']:.2f} %" in status_text(status)
+    own = f"{100 * trial[study.metric].iloc[0]:.2f} %"
+    assert own in status_text(status)
+    assert (f"mean of {best['n']} runs" in status_text(status)) == (
+        best["n"] > 1 and name != "nothing learned anything"
+    )
     assert ("learned nothing" in status_text(status)) == (name == "nothing learned anything")
     claim = best_claim(study)
     assert f"{best['label']} (" in claim.words
@@ -226,7 +231,11 @@ def test_every_place_names_one_best(name, tmp_path):
     (checkpoint / "tensors").touch()
     state = {"tensors": "tensors", "tensors_blake2b": file_digest(checkpoint / "tensors")}
     (checkpoint / "state.json").write_text(json.dumps(state))
-    copy_best(study, tmp_path / "best")
+    said, _ = copy_best(study, tmp_path / "best")
+    assert said.startswith(f"{terminal} ({own} {study.metric}")
+    assert (f"{best['n']} runs, whose mean is {100 * best['mean']:.2f} %" in said) == (
+        best["n"] > 1
+    )
     copied = json.loads((tmp_path / "best" / "config.json").read_text())
     assert (copied["rank"], copied["seed"]) == (BEST[name], int(trial["seed"].iloc[0]))
 
