@@ -136,8 +136,22 @@ def _time(study: Study) -> str:
 def _statuses(study: Study) -> str:
     counts = study.trials["status"].value_counts()
     said = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in counts.items())
-    merged = f"; {plural(len(study.aliases), 'duplicate')} merged" if len(study.aliases) else ""
-    return (said or "none planned") + merged
+    return (said or "none planned") + _merged(study)
+
+
+def _merged(study: Study) -> str:
+    """How many points were another spelling of a trial; of a family that no chart shows, whose."""
+    if not len(study.aliases):
+        return ""
+    layers = study.trials.set_index("trial_id")["layer"]
+    twins = study.aliases[~study.aliases["layer"].isin(layers)]
+    said = [
+        f"every network of {family} is one of {' or '.join(sorted(known))}"
+        for family, names in twins.groupby("layer")["same_as"]
+        if len(known := set(names.map(layers).dropna()))
+    ]
+    merged = f"; {plural(len(study.aliases), 'duplicate')} merged"
+    return f"{merged} ({'; '.join(said)})" if said else merged
 
 
 def _left_out(study: Study) -> str:

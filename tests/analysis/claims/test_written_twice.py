@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.claims.answers import answers_to
 from analysis.record.rows import Alias, AnyRow
+from analysis.report.provenance import provenance
 from analysis.study.study import Study, load_study
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
@@ -116,6 +117,8 @@ def test_arms_that_write_one_network_are_one_arm(tmp_path: Path) -> None:
     words = [claim.words for claim in answers_to(study, question)]
     assert "Best layer by rank: low_rank = tensor_train at 2, 4" in words[0]
     assert all("rivals" not in text and "+0.00" not in text for text in words)
+    known = dict(provenance(study))["Trials"]
+    assert known.endswith("duplicates merged (every network of tensor_train is one of low_rank)")
 
 
 def test_a_budget_of_one_network_alone_is_named(tmp_path: Path) -> None:
