@@ -212,13 +212,13 @@ def images_digest(cache: Path) -> str | None:
 
 
 def table_digest(cache: Path) -> str:
-    tables._find.cache_clear()
+    tables._find_file.cache_clear()
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tables, "_make", lambda *_: TABLE)  # a process of two seconds
             return tables._find("wrn-10-1", 32, 10).digest
     finally:
-        tables._find.cache_clear()  # other tests of this process ask for the real one
+        tables._find_file.cache_clear()  # other tests of this process ask for the real one
 
 
 TABLE = tables.LayerTable.from_json(

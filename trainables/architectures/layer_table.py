@@ -152,6 +152,8 @@ class LayerTable:
         sources: for a network defined in a file, the text of that file by its name.
         arguments: further arguments of the function that makes the network.
         folder: for a network defined in a file, where that lies, or lay; "" if it is not known.
+        defaults: the arguments that the function takes where none are given, as far as they are
+            plain values.
         other_macs: multiply-adds per image of no row: of other kinds of layers, and of matrix
             products such as attention's. None where they were not counted.
     """
@@ -166,6 +168,7 @@ class LayerTable:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     other_macs: int | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def parameters(self) -> int:
@@ -222,7 +225,11 @@ class LayerTable:
 
     def to_json(self) -> str:
         """The table as JSON text, which `from_json` reads."""
-        known = {"folder": self.folder or None, "other_macs": self.other_macs}
+        known = {
+            "folder": self.folder or None,
+            "other_macs": self.other_macs,
+            "defaults": dict(self.defaults) or None,
+        }
         own = {key: value for key, value in known.items() if value is not None}
         return _dump({**self._document(self.rows), **own})
 

@@ -22,12 +22,12 @@ from trainables.config.interruption import SIGNALS
 from trainables.config.metrics import EpochMetrics
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical
-from trainables.data.datasets.python_file import one_spelling
 from trainables.data.datasets.registry import (
     DATASETS,
     content_digest,
     count_dataset,
     load_dataset,
+    one_spelling,
     unread_options,
 )
 from trainables.data.sources import ONE_PLACE, DataRequest, requested_data

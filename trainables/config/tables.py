@@ -7,6 +7,7 @@ and reading a study need no torch. The study, every checkpoint and every worker 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trainables.architectures.layer_table import LayerTable
+from trainables.architectures.network_spelling import is_rewritten
 from trainables.architectures.read_files import changed_files, changed_texts, moved
 from trainables.architectures.resnet9 import RESNET9
 from trainables.config.torch_process import (
@@ -23,11 +25,13 @@ from trainables.config.torch_process import (
     store_answer,
     stored_answer,
 )
+from trainables.files.one_place import seen_from_here
 from trainables.files.user_cache import user_cache
+from trainables.text.call import called_name
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 
-FORMAT = 2
+FORMAT = 3
 """Version of the cached tables; raised when they hold more than before, so that they are remade."""
 
 TRACED_FOR = ("classes", "image_size")
@@ -55,7 +59,41 @@ def resolve_network(network: str, *, image_size: int, classes: int) -> str:
     name, digest = split_network(network)
     if name == RESNET9 or digest is not None:
         return network
-    return f"{name}#{_find(name, image_size, classes).digest}"
+    table = _find(name, image_size, classes)
+    return f"{_seen_from_here(table)}#{table.digest}"
+
+
+def _seen_from_here(table: LayerTable) -> str:
+    """The name of a table's network, its file as seen from the present folder."""
+    name = called_name(table.network)
+    path, colon, function = name.rpartition(":")
+    if not table.folder:
+        return table.network
+    place = seen_from_here(Path(table.folder, Path(path).name))
+    return f"{place}{colon}{function}{table.network.removeprefix(name)}"
+
+
+def network_as_begun(network: str, begun: Iterable[str], *, image_size: int, classes: int) -> str:
+    """A resolved network in the spelling that a study began with, where it has that network.
+
+    Args:
+        network: ``name#digest``.
+        begun: the resolved networks on record.
+        image_size: of the images, in pixels.
+        classes: number of classes.
+    """
+    digests = {split_network(known)[1]: known for known in begun}
+    table = load_table(network, image_size=image_size, classes=classes)
+    if table is None:
+        return network
+    if table.digest in digests:
+        return digests[table.digest]
+    for known in begun:
+        with contextlib.suppress(TableError):  # its table is lost, and its file has changed
+            former = load_table(known, image_size=image_size, classes=classes)
+            if former is not None and is_rewritten(table, former):
+                return known
+    return network
 
 
 def load_table(network: str, *, image_size: int, classes: int) -> LayerTable | None:
@@ -115,10 +153,14 @@ def _load(name: str, digest: str, image_size: int, classes: int) -> LayerTable:
     return table
 
 
-@functools.lru_cache(maxsize=64)
 def _find(name: str, image_size: int, classes: int) -> LayerTable:
     """The table from the cache, or made again if anything that it depends on has changed."""
-    link = _link(name, image_size, classes)
+    return _find_file(name, _file(name), image_size, classes)
+
+
+@functools.lru_cache(maxsize=64)
+def _find_file(name: str, file: Path | None, image_size: int, classes: int) -> LayerTable:
+    link = _link(name, file, image_size, classes)
     table = _read(link)
     if table is not None and not _has_changed(table):
         return table
@@ -169,9 +211,8 @@ def _make(name: str, image_size: int, classes: int) -> LayerTable:
         raise TableError([f"network {name}: {problem}"]) from problem
 
 
-def _link(name: str, image_size: int, classes: int) -> Path:
+def _link(name: str, file: Path | None, image_size: int, classes: int) -> Path:
     """The cache file, named by all that a table depends on: name, file, libraries and sizes."""
-    file = _file(name)
     text = file.read_text(encoding="utf-8") if file is not None and file.is_file() else ""
     return answer_file("tables", FORMAT, name, str(file), text, image_size, classes)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
+from functools import partial
 
 from trainables.networks.network_error import NetworkError
-from trainables.networks.origin import Origin, Sources
+from trainables.networks.origin import Call, Origin, Sources
 from trainables.networks.reference import Reference
-from trainables.networks.trace import Make
 from trainables.text.suggestion import nearest_few
 
 
-def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
+def _torchvision(reference: Reference, classes: int, sources: Sources) -> Call:
     from torchvision import models  # takes a second, and few networks need it
 
     name = reference.name.partition(":")[2]
@@ -23,10 +23,10 @@ def _torchvision(reference: Reference, classes: int, sources: Sources) -> Make:
     arguments = {"weights": None, "num_classes": classes}
     if name in ("googlenet", "inception_v3"):  # with auxiliary heads they return tuples in training
         arguments |= {"aux_logits": False, "init_weights": True}
-    return lambda: builder(**(arguments | reference.arguments))
+    return partial(builder, **arguments)
 
 
-def _timm(reference: Reference, classes: int, sources: Sources) -> Make:
+def _timm(reference: Reference, classes: int, sources: Sources) -> Call:
     if importlib.util.find_spec("timm") is None:
         raise NetworkError(f"{reference.text} needs timm: pip install timm")
     import timm  # a package of its own, which may be absent
@@ -34,9 +34,7 @@ def _timm(reference: Reference, classes: int, sources: Sources) -> Make:
     name = reference.name.partition(":")[2]
     if not timm.is_model(name):
         raise NetworkError(_unknown("timm", name, timm.list_models()))
-    return lambda: timm.create_model(
-        name, **({"pretrained": False, "num_classes": classes} | reference.arguments)
-    )
+    return partial(timm.create_model, name, pretrained=False, num_classes=classes)
 
 
 def _unknown(library: str, name: str, known: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -11,13 +12,16 @@ from torch import nn
 from trainables.architectures.layer_table import LayerTable
 from trainables.architectures.read_files import as_sources, changed_files, files_read
 from trainables.architectures.resnet9 import RESNET9, resnet9_table
+from trainables.files.one_place import seen_from_here
 from trainables.networks import libraries, wide_resnet
 from trainables.networks.from_file import source_file
+from trainables.networks.from_file.source_file import link_target, read_texts
 from trainables.networks.from_file.tensor_files import tensor_files_noted
 from trainables.networks.network_error import NetworkError
 from trainables.networks.origin import Origin
 from trainables.networks.reference import Reference, read_reference
 from trainables.networks.trace import build_meta, initialized, trace
+from trainables.text.call import plain_defaults, without_defaults, write_call
 
 
 def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> LayerTable:
@@ -31,21 +35,32 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
     reference, origin = _find(text)
     sources = origin.sources(reference)
     with files_read() as files, tensor_files_noted(files):
+        make = origin.make(reference, classes, sources)
+        defaults = plain_defaults(make.func) | make.keywords
+        arguments = without_defaults(reference.arguments, defaults)
         table = trace(
-            origin.make(reference, classes, sources),
+            partial(make, **reference.arguments),
             image=(3, image_size, image_size),
             classes=classes,
-            network=text,
+            network=write_call(reference.name, arguments),
             default=origin.default,
             sources=sources,
-            arguments=reference.arguments,
+            arguments=arguments,
         )
+    table = dataclasses.replace(table, defaults=defaults)
     if not sources:  # a library's network is known by the library's version
         return table
-    folder = Path(reference.name.rpartition(":")[0]).expanduser().absolute().parent
-    own = {folder / name for name in sources}
-    all_sources = {**as_sources(files - own, folder), **sources}
-    return dataclasses.replace(table, sources=all_sources, folder=str(folder))
+    path, _, function = reference.name.rpartition(":")
+    file = Path(path).expanduser().absolute()
+    others = as_sources(files - {file.parent / name for name in sources}, file.parent)
+    if not others and (target := link_target(file, sources)) is not None:
+        file, sources = target, read_texts(target)
+    return dataclasses.replace(
+        table,
+        network=write_call(f"{seen_from_here(file)}:{function}", arguments),
+        sources={**others, **sources},
+        folder=str(file.parent),
+    )
 
 
 def make_module(table: LayerTable) -> nn.Module:
@@ -63,7 +78,8 @@ def make_module(table: LayerTable) -> nn.Module:
     if table.folder:  # a name may be relative to the folder of the plan
         name = f"{table.folder}/{Path(reference.name).name}"
         reference = dataclasses.replace(reference, name=name)
-    return initialized(origin.make(reference, table.classes, table.sources)(), table.image)
+    make = origin.make(reference, table.classes, table.sources)
+    return initialized(make(**reference.arguments), table.image)
 
 
 def meta_module(table: LayerTable) -> nn.Module:
@@ -91,7 +107,7 @@ NETWORKS: dict[str, Origin] = {
         "resnet9",
         "resnet9",
         "ResNet-9 (Page 2018), whose channels the key width sets",
-        lambda reference, classes, sources: _not_traced,
+        lambda reference, classes, sources: partial(_not_traced),
     ),
     "wrn": wide_resnet.ORIGIN,
     "torchvision": libraries.TORCHVISION,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.architectures.layer_table import LayerRow
-from trainables.networks.origin import Origin, Sources
+from trainables.networks.origin import Call, Origin, Sources
 from trainables.networks.reference import Reference
-from trainables.networks.trace import Make
 
 
 class Block(nn.Module):
@@ -67,9 +68,9 @@ def block_convolutions(rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
     return tuple(row.name for row in rows if row.name.rpartition(".")[2] in ("conv1", "conv2"))
 
 
-def _wide_resnet(reference: Reference, classes: int, sources: Sources) -> Make:
+def _wide_resnet(reference: Reference, classes: int, sources: Sources) -> Call:
     _, depth, width = reference.name.split("-")
-    return lambda: WideResNet(int(depth), int(width), classes, **reference.arguments)
+    return partial(WideResNet, int(depth), int(width), classes)
 
 
 ORIGIN = Origin(

@@ -17,8 +17,7 @@ from search_spaces.grammar.space import SearchSpace
 from search_spaces.grammar.space_json import space_json
 from trainables.config.resolution import read_facts
 from trainables.config.train_config import TrainConfig
-from trainables.data.datasets.python_file import one_spelling
-from trainables.data.datasets.registry import count_dataset
+from trainables.data.datasets.registry import count_dataset, one_spelling
 from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
 from trainables.text.count import plural

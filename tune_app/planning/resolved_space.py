@@ -18,8 +18,7 @@ from search_spaces.grammar.seeds import (
 from search_spaces.grammar.space import SearchSpace
 from trainables.architectures.resnet9 import RESNET9
 from trainables.config.former_names import with_present_names
-from trainables.data.datasets.python_file import PATTERN, one_spelling
-from trainables.data.datasets.registry import count_dataset
+from trainables.data.datasets.registry import DATASETS, count_dataset, one_spelling
 from trainables.data.sources import DatasetError
 from trainables.sizes.size_keys import SIZE_KEYS
 from tune_app.command.errors import UsageError
@@ -91,7 +90,7 @@ def apply_overrides(space: SearchSpace, options: RunOptions) -> ResolvedSpace:
 
 def _as_begun(dataset: str, options: RunOptions, name: str) -> str:
     """One spelling of a data set's name; that of the study, where it began with another."""
-    if not PATTERN.fullmatch(dataset):
+    if dataset in DATASETS:
         return dataset
     spelled, paths = one_spelling(dataset), study_paths(options, name)
     known = (

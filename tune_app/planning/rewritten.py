@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from search_spaces.grammar.domains import Choice, Domain, Scalar
@@ -14,7 +14,7 @@ from trainables.architectures.resnet9 import IMAGE_SIDE
 from trainables.config.former_names import present_name
 from trainables.config.starting_point import read_starting_point, split_init
 from trainables.config.starting_weights import resolve_weights, split_weights
-from trainables.config.tables import resolve_network
+from trainables.config.tables import network_as_begun, resolve_network
 
 Rewrite = Callable[[str, Scalar], Scalar]
 """From a key and one of its values to the same value, written otherwise."""
@@ -25,12 +25,15 @@ def space_in_present_names(space: SearchSpace) -> SearchSpace:
     return _rewritten(space, present_name)
 
 
-def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar]) -> SearchSpace:
+def space_in_resolved_values(
+    space: SearchSpace, resolved: Mapping[str, Scalar], begun: Sequence[str] = ()
+) -> SearchSpace:
     """The same space; its values are those that trials on record have, and can be compared.
 
     A network, weights and a starting point get the digest of what they are. ``resolved`` is what
     the study puts for open values: it replaces them in searched keys; a fixed one stays open, since
-    studies that name it and studies that leave it out are the same. A value that cannot be resolved
+    studies that name it and studies that leave it out are the same. ``begun`` are the networks of
+    the study so far, which keep the spelling that they have there. A value that cannot be resolved
     stays, and its points are refused with the reason.
     """
     values = {"image_size": IMAGE_SIDE, **resolved, **space.fixed}
@@ -40,7 +43,8 @@ def space_in_resolved_values(space: SearchSpace, resolved: Mapping[str, Scalar])
         with contextlib.suppress(ValueError, TypeError, KeyError):  # a size may be wrong or missing
             if key == "network":
                 sizes = {name: int(values[name]) for name in ("image_size", "classes")}
-                return resolve_network(str(value), **sizes)
+                network = resolve_network(str(value), **sizes)
+                return network_as_begun(network, begun, **sizes)
             if key == "weights" and value and split_weights(str(value))[1] is None:
                 sizes = {name: int(values[name]) for name in ("image_size", "classes")}
                 network = resolve_network(str(values["network"]), **sizes)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.architectures.resnet9 import RESNET9
 from trainables.config.former_names import with_present_names
+from trainables.config.tables import TableError, register_tables
 from tune_app.record.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -66,6 +69,17 @@ def stored_resolution(paths: StudyPaths) -> dict[str, Any]:
         return resolved
     config = next(iter(planned_configs(paths)), {})
     return {name: config[name] for name in RESOLVED if config.get(name)}
+
+
+def begun_networks(paths: StudyPaths) -> list[str]:
+    """The networks on record other than ResNet-9, as configurations have them; tables are known."""
+    document = read_information(paths.study)
+    if document is not None and not document.get("networks"):
+        return []
+    with contextlib.suppress(TableError):  # damaged: what the cache knows may do
+        register_tables((document or {}).get("networks") or ())
+    networks = (str(config.get("network", RESNET9)) for config in planned_configs(paths))
+    return [network for network in dict.fromkeys(networks) if network != RESNET9]
 
 
 def planned_configs(paths: StudyPaths) -> list[dict[str, Any]]:

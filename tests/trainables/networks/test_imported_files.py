@@ -10,7 +10,7 @@ import torch
 
 from tests.trainables.networks.test_travel import elsewhere
 from trainables.architectures.layer_table import LayerTable
-from trainables.config.tables import _find, resolve_network
+from trainables.config.tables import _find_file, resolve_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table
 
@@ -156,7 +156,7 @@ def test_a_plan_looks_again_where_a_file_beside_was_changed(tmp_path: Path) -> N
     name = f"{net}:make_net"
     first = resolve_network(name, image_size=8, classes=5)
     write(tmp_path, {"blocks.py": "CHANNELS = 9"})
-    _find.cache_clear()  # as in another process
+    _find_file.cache_clear()  # as in another process
     assert resolve_network(name, image_size=8, classes=5) != first
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from trainables.architectures.layer_table import LayerTable
-from trainables.config.tables import _find, _load, load_table, register_tables, resolve_network
+from trainables.config.tables import _find_file, _load, load_table, register_tables, resolve_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table
 
@@ -140,7 +140,7 @@ def test_a_plan_looks_again_where_a_file_was_changed(folder):
     name = f"{folder}/net.py:make_net"
     first = resolve_network(name, image_size=32, classes=10)
     write_weights(folder, 1)
-    _find.cache_clear()  # as in another process
+    _find_file.cache_clear()  # as in another process
     again = resolve_network(name, image_size=32, classes=10)
     assert again != first
     assert load_table(again, image_size=32, classes=10).sources["weights.pt"].startswith("blake2b:")

@@ -12,7 +12,7 @@ from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
 from trainables.config.resolution import OPTIMIZER_DEFAULTS
-from trainables.data.datasets.python_file import one_spelling
+from trainables.data.datasets.registry import one_spelling
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import another_study, identity_difference, study_identity
 from tune_app.planning.plan import make_plan
@@ -215,3 +215,19 @@ def test_what_is_no_file_of_the_present_folder_stays_as_it_is_written(folder, mo
     assert one_spelling("./sub/other.py:make") == "sub/other.py:make"
     monkeypatch.chdir(folder / "sub")
     assert one_spelling("../data.py:make") == f"{os.path.realpath(folder)}/data.py:make"
+
+
+@pytest.mark.parametrize(
+    ("spelled", "name"),
+    [
+        ('torchvision:EMNIST( split = "balanced" )', "torchvision:EMNIST(split='balanced')"),
+        ("torchvision:CIFAR100()", "torchvision:CIFAR100"),
+        ("torchvision:FakeData(size=9, num_classes=10)", "torchvision:FakeData(size=9)"),
+        ("torchvision:FakeData(size=9,image_size=[8, 8])", None),
+        ("torchvision:GTSRB(split='train')", "torchvision:GTSRB(split='train')"),  # no test part
+        ("data.py:make()", "data.py:make"),
+    ],
+)
+def test_arguments_of_a_data_set_are_written_in_one_way(folder, spelled, name):
+    wanted = name or "torchvision:FakeData(image_size=[8, 8], size=9)"
+    assert one_spelling(spelled) == one_spelling(wanted) == wanted

@@ -31,6 +31,7 @@ class DataSource:
     count: looks at the files, as far as it can without opening one; raises DatasetError with
         everything that is wrong. Files that will be downloaded when loaded pass.
     load: reads the images; raises DatasetError.
+    spelled: the one spelling of a name, whatever others there are for it.
     is_present: whether ``load`` will do without a download.
     download_bytes: the room that a download takes, with what is unpacked from it.
     digest: hex digest of the labels and pixels, for data that are a person's own; None where the
@@ -44,6 +45,7 @@ class DataSource:
     help: str
     count: Callable[[DataRequest], DataCounts]
     load: Callable[[DataRequest], Dataset]
+    spelled: Callable[[str], str] = lambda dataset: dataset
     is_present: Callable[[DataRequest], bool] = lambda request: True
     download_bytes: int = 0
     digest: Callable[[DataRequest], str] | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainables.data.datasets.data_source import DataSource
 from trainables.data.sources import DataRequest, DatasetError, existing_dir
+from trainables.files.one_place import seen_from_here
 from trainables.text.error_words import error_words
 
 # numpy, and what the file imports, are imported where such a data set is asked for
@@ -21,26 +22,23 @@ if TYPE_CHECKING:
     from trainables.data.dataset import Dataset
     from trainables.data.reading.read_parts import ReadParts
 
-PATTERN = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
+PATTERN = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)(?:\(\s*\))?")
 RETURNS = (
     "it must return train and test, or train, validation and test; each is arrays (images, "
     "labels), or a data set with a length whose items are (image, label)"
 )
 
 
-def one_spelling(dataset: str) -> str:
+def _spelled(dataset: str) -> str:
     """The name with its file as seen from the present folder, or whole where that lies elsewhere.
 
-    The name is part of a trial's id. A name of another kind, or of no file, stays as it is.
+    A name of no file stays as it is.
     """
     match = PATTERN.fullmatch(dataset)
     path = Path(match["path"]).expanduser() if match else None
     if match is None or path is None or not path.is_file():
         return dataset
-    # a link to the file stays: what it imports lies beside the link
-    file, here = path.absolute().parent.resolve() / path.name, Path.cwd()
-    place = file.relative_to(here) if file.is_relative_to(here) else file
-    return f"{place}:{match['function']}"
+    return f"{seen_from_here(path)}:{match['function']}"
 
 
 def read_python_file(request: DataRequest) -> ReadParts:
@@ -127,6 +125,7 @@ PYTHON_FILE = DataSource(
     help="what a function of your own returns",
     count=lambda request: read_python_file(request).counts,
     load=_load,
+    spelled=_spelled,
     digest=lambda request: read_python_file(request).digest,
     notes=lambda request: read_python_file(request).notes,
 )

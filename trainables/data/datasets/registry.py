@@ -72,6 +72,14 @@ def count_dataset(request: DataRequest) -> DataCounts:
     return find_source(request.dataset).count(request)
 
 
+def one_spelling(dataset: str) -> str:
+    """The name of a data set as it is part of a trial's id; an unknown one stays as it is."""
+    try:
+        return find_source(dataset).spelled(dataset)
+    except DatasetError:
+        return dataset
+
+
 def is_present(request: DataRequest) -> bool:
     """Whether it can be loaded without a download."""
     return find_source(request.dataset).is_present(request)

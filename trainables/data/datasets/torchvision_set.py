@@ -14,7 +14,7 @@ from trainables.data.sources import (
     default_data_dir,
     existing_dir,
 )
-from trainables.text.call import read_call
+from trainables.text.call import read_call, without_defaults, write_call
 from trainables.text.suggestion import did_you_mean
 
 # torchvision takes three seconds to import, and is imported where a data set of its is asked for
@@ -101,6 +101,20 @@ def _open(text: str, request: DataRequest) -> tuple[Parts, Path]:
         notes=notes,
     )
     return parts, root
+
+
+def _spelled(dataset: str) -> str:
+    """The arguments in the order of their names, without those that are the class's defaults."""
+    from torchvision import datasets
+
+    try:
+        name, arguments = read_call(dataset.removeprefix(PREFIX), "split='balanced'")
+    except ValueError:
+        return dataset  # told where it is opened
+    parameters = _parameters(getattr(datasets, name)) if name in class_names() else {}
+    # a part that is named is the only one, so that no part is left to a default
+    defaults = {key: one.default for key, one in parameters.items() if key not in ("split", *OURS)}
+    return PREFIX + write_call(name, without_defaults(arguments, defaults))
 
 
 def class_names() -> list[str]:
@@ -266,6 +280,7 @@ TORCHVISION = DataSource(
     help="a data set of torchvision, such as torchvision:CIFAR100",
     count=lambda request: read_torchvision(request).counts,
     load=_load,
+    spelled=_spelled,
     digest=lambda request: read_torchvision(request).digest,
     notes=lambda request: read_torchvision(request).notes,
     reads=frozenset({"data_dir", "download"}),

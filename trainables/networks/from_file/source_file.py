@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from torch import nn
@@ -13,9 +14,8 @@ from torch import nn
 from trainables.architectures.read_files import is_checksum
 from trainables.networks.from_file.network_code import run_code
 from trainables.networks.network_error import NetworkError, where_it_failed
-from trainables.networks.origin import Origin, Sources
+from trainables.networks.origin import Call, Origin, Sources
 from trainables.networks.reference import Reference
-from trainables.networks.trace import Make
 from trainables.text.error_words import error_words
 from trainables.text.suggestion import did_you_mean
 
@@ -105,6 +105,19 @@ def read_texts(path: Path) -> dict[str, str]:
     return texts
 
 
+def link_target(file: Path, texts: Sources) -> Path | None:
+    """The file that a link leads to, where what it imports is the same beside it; else None."""
+    if not file.is_symlink():
+        return None
+    target = file.resolve()
+    try:
+        theirs = read_texts(target)
+    except NetworkError:
+        return None
+    theirs = {file.name if name == target.name else name: text for name, text in theirs.items()}
+    return target if theirs == texts else None
+
+
 def _parsed(path: Path) -> tuple[str, ast.Module]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -179,13 +192,13 @@ def _lies_beside(folder: Path, name: str) -> bool:
     return _is_package(folder / name) and importlib.util.find_spec(name) is None
 
 
-def _file(reference: Reference, classes: int, sources: Sources) -> Make:
+def _file(reference: Reference, classes: int, sources: Sources) -> Call:
     path, _, function = reference.name.rpartition(":")
     texts = {name: text for name, text in sources.items() if not is_checksum(text)}
     make = find_function(texts, Path(path).expanduser().absolute(), function)
     if not takes(make, "classes"):
         raise NetworkError(f"{function} of {path} must take the argument classes")
-    return lambda: make(classes=classes, **reference.arguments)
+    return partial(make, classes=classes)
 
 
 def _file_sources(reference: Reference) -> Sources:
