@@ -23,6 +23,7 @@ from analysis.study.replicates import pareto_front, replicates
 from analysis.study.rungs import reached_rungs
 from analysis.study.study import Study, load_study
 from trainables.files.whole_file import whole_file
+from trainables.text.markdown import markdown
 
 FORMATS = ("csv", "parquet", "json", "md")
 
@@ -153,4 +154,4 @@ def _cell(value: object, *, exact: bool) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
     text = f"{value:.6g}" if isinstance(value, float) and not exact else str(value)
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>")
+    return markdown(text)

@@ -28,6 +28,7 @@ from analysis.study.study import load_study
 from trainables.config.installation import command_line
 from trainables.files.study_folder import FIGURES, MARKDOWN, REPORT
 from trainables.files.whole_file import write_whole
+from trainables.text.markdown import markdown
 from trainables.text.moment import format_moment
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _template(name: str, *, escape: bool) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
+    environment.filters["markdown"] = markdown
     return environment.get_template(name)
 
 

@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 
 import altair
 import pandas as pd
 import pytest
 import vl_convert
+from markdown_it import MarkdownIt
 
 from analysis.charts.pictures import VEGA_LITE, Pictures
 from analysis.charts.registry import CHARTS
@@ -106,6 +108,18 @@ def test_the_errors_of_failed_trials_are_there_and_cannot_inject_markup(study_fo
     page = write_report(load_study(folder)).read_text(encoding="utf-8")
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
+
+
+def test_markdown_shows_names_and_questions_as_they_are(study_folder, tmp_path):
+    folder = shutil.copytree(study_folder("twelve"), tmp_path / "study")
+    document = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    asked = "Is layer3.* or *.conv1 better than `a|b` <i>c</i>, _d_ or [x](y)?"
+    document["space"]["question"] = asked
+    (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
+    write_report(load_study(folder))
+    heading = (folder / "report.md").read_text(encoding="utf-8").splitlines()[0]
+    html = MarkdownIt().render(heading)
+    assert unescape(html.strip()) == f"<h1>{asked}</h1>"
 
 
 def test_the_command_can_be_typed_as_it_stands(study_folder, tmp_path):

@@ -1,8 +1,12 @@
+from html import escape
+
 import pytest
+from markdown_it import MarkdownIt
 
 from trainables.text.call import read_call
 from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
+from trainables.text.markdown import markdown
 from trainables.text.moment import format_moment
 from trainables.text.share import percent
 from trainables.text.suggestion import did_you_mean, nearest_few
@@ -41,6 +45,21 @@ def test_a_duration_is_in_the_unit_that_suits_it(seconds: float, text: str) -> N
 )
 def test_a_count_has_three_digits_and_the_next_unit_in_time(count: float, text: str) -> None:
     assert short_count(count) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "low_rank replace layer3.* keep *.conv1",
+        "a|<b>c</b>.py:make(depth=2) `x` _y_ __init__ [z](w)",
+        "back\\slash and \\* star",
+    ],
+)
+def test_markdown_shows_the_text_as_it_is(text: str) -> None:
+    table = f"| a |\n|---|\n| {markdown(text)} |\n"
+    html = MarkdownIt().enable("table").render(table)
+    assert f"<td>{escape(text)}</td>" in html
+    assert markdown("two\nlines") == "two<br>lines"
 
 
 def test_one_is_not_several() -> None:
