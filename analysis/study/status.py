@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.record.driver import driver_time
 from analysis.record.record import RecordError
 from analysis.record.status import COMPARABLE, OPEN, TrialStatus
 from analysis.study.best import best_configuration, best_of_configuration
@@ -66,6 +67,8 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
     trials, runs = study.trials, study.runs
     counts = trials["status"].value_counts()
     epochs = epochs_left(trials)
+    if now is None and study.held:  # the epochs have its driver's times, whose clock may be off
+        now = driver_time(study.folder)
     rate = epochs_per_second(study, time.time() if now is None else now)
     return StudyStatus(
         name=study.name,
@@ -109,7 +112,9 @@ def epochs_per_second(study: Study, now: float) -> float:
     run_times = times[times >= begin]
     if not len(run_times):
         return math.nan
-    end = max(now, float(run_times.max())) if study.held else float(run_times.max())
+    end = float(run_times.max())
+    if study.held and now > end:
+        end = now
     return len(run_times) / (end - begin) if end > begin else math.nan
 
 

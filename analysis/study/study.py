@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from analysis.record.driver import is_held
 from analysis.record.frames import Tables, build_tables, interrupted_unless_held
 from analysis.record.open_keys import in_one_spelling
 from analysis.record.parallel_read import read_columns
@@ -23,7 +23,7 @@ from analysis.study.searched_keys import existing, without_idle_sides
 from trainables.config.former_names import with_present_names
 from trainables.config.tables import register_tables
 from trainables.files.storage import no_study_folder
-from trainables.files.study_folder import LEASE, LEDGER, STUDY
+from trainables.files.study_folder import LEDGER, STUDY
 
 T = TypeVar("T")
 
@@ -42,9 +42,6 @@ KINDS = {
     "dataset.test_images": NUMBER,
 }
 """What entries of ``study.json`` must be where they are there: in words, and their types."""
-
-HELD_SECONDS = 30.0
-"""A driver renews its lease every two seconds; without a renewal for this long it has ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +165,6 @@ def _from_ledger(folder: Path) -> tuple[Tables, int]:
     """The tables, and the number of ledger bytes that they hold."""
     columns = read_columns(folder)
     return build_tables(columns), columns.size_bytes
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a driver works on the study, according to its lease."""
-    try:
-        renewed = float(json.loads((folder / LEASE).read_text())["renewed"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    # that of a driver that has ended, by a clock that was ahead, would hold it for long
-    return abs(time.time() - renewed) < HELD_SECONDS
 
 
 def _information(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import heapq
 import itertools
 import json
 import math
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.config.train_config import TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.files.study_folder import LEASE, LEDGER
+from trainables.files.whole_file import write_whole
 
 BEGIN = 1_760_000_000.0  # seconds since the epoch: October 2025
 SLOTS = 4
@@ -110,9 +112,10 @@ def write_study(
     return folder
 
 
-def renew(folder: Path, seconds: float = 0.0) -> None:
+def renew(folder: Path, seconds: float = 0.0, host: str = "") -> None:
     """Writes the lease as a driver does whose clock is ahead of this one by so much."""
-    (folder / LEASE).write_text(json.dumps({"renewed": time.time() + seconds}))
+    lease = {"renewed": time.time() + seconds, "host": host or socket.gethostname()}
+    write_whole(folder / LEASE, json.dumps(lease))
 
 
 def study_information(name: str, space: dict[str, Any], command: str) -> dict[str, Any]:

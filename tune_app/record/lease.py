@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from analysis.record.driver import is_held
 from trainables.files.filesystem import NotStoredError
 from trainables.files.storage import without_secrets
 from trainables.files.study_folder import LEASE
@@ -244,7 +245,7 @@ class Lease:
 def driver_problems(place: Path) -> list[str]:
     """Why another driver's lease would keep this one off a study's folder; empty where none does.
 
-    Unlike entering the lease this does not wait: of a driver elsewhere it goes by the clock.
+    Unlike entering the lease this waits for a few seconds at most.
     """
     try:
         holder = _decoded((place / LEASE).read_bytes())
@@ -252,10 +253,9 @@ def driver_problems(place: Path) -> list[str]:
         return []
     if holder is None:
         return []
-    is_held = holder.runs_here
-    if is_held is None:
-        is_held = abs(time.time() - holder.renewed) < STALE_SECONDS
-    return [str(LeaseHeldError(str(place), holder))] if is_held else []
+    runs_here = holder.runs_here
+    runs = is_held(place) if runs_here is None else runs_here
+    return [str(LeaseHeldError(str(place), holder))] if runs else []
 
 
 def _decoded(content: bytes) -> Holder | None:

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import math
 import re
+import socket
+import threading
 
 import pytest
 
 from analysis.commands.show import trial_record, trial_text
 from analysis.commands.status import status_text
+from analysis.record.driver import driver_time
 from analysis.record.record import RecordError, encode
 from analysis.record.rows import Epoch
 from analysis.study.best import best_trial
@@ -46,6 +49,38 @@ def test_a_lease_of_another_time_holds_no_study(tmp_path, seconds):
     renew(half_done(tmp_path), seconds)
     status = study_status(load_study(tmp_path))
     assert (status.state, status.counts["interrupted"]) == ("unfinished", 4)
+
+
+@pytest.mark.parametrize(("host", "state"), [("elsewhere", "running"), (None, "unfinished")])
+@pytest.mark.parametrize("seconds", [-3000.0, 3000.0])
+def test_a_driver_whose_clock_is_off_is_seen_to_renew_its_lease(tmp_path, seconds, host, state):
+    """On this machine a lease of another time is left over."""
+    folder = half_done(tmp_path / "study")
+    ended = threading.Event()
+
+    def drive() -> None:
+        while not ended.wait(0.5):
+            renew(folder, seconds, host or socket.gethostname())
+
+    renew(folder, seconds, host or socket.gethostname())
+    driver = threading.Thread(target=drive)
+    driver.start()
+    try:
+        status = study_status(load_study(folder))
+        assert status.state == state
+    finally:
+        ended.set()
+        driver.join()
+    assert study_status(load_study(folder)).state == "unfinished"
+
+
+def test_a_rate_is_by_the_clock_of_the_driver(tmp_path):
+    folder = half_done(tmp_path / "study")
+    renew(folder, 25.0)
+    ours = load_study(folder)
+    seconds = driver_time(folder) - ours.runs["started"].iloc[0]
+    rate = study_status(ours).epochs_per_hour
+    assert rate == pytest.approx(3600 * len(ours.epochs) / seconds, rel=1e-6)
 
 
 def test_epochs_of_one_moment_have_no_rate(tmp_path):
