@@ -82,7 +82,7 @@ def _build(
     side: int,
     fill: Callable[[Arrays], Mapping[str, Any]],
 ) -> tuple[list[str], dict[str, Any]]:
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     needed, free = packed_bytes(sum(counts.values()), side), shutil.disk_usage(folder.parent).free
     if needed > free:
         sizes = f"{humanize.naturalsize(needed)}, {humanize.naturalsize(free)} are free"
@@ -90,15 +90,23 @@ def _build(
             f"the images at {side}×{side} pixels need {sizes} in {folder.parent}: {ADVICE}"
         )
     partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    _remove(partial)
     partial.mkdir(parents=True)
     try:
         facts = _write(partial, counts, side, fill)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)  # its room may be what others need
+        _remove(partial)  # its room may be what others need
         raise
     partial.rename(folder)
     return list(counts), facts
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, or whatever lies in its place."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
 
 
 def _write(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+DRAFT = re.compile(r"\..+\.[0-9a-f]{8}|\.drafts-\w{8}")
+"""The names of drafts: of a file, and of a folder of files."""
 
 
 @contextlib.contextmanager
@@ -41,7 +46,7 @@ def whole_files(folder: Path, *, last: str) -> Iterator[Path]:
     is moved after all others.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drafts = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    drafts = Path(tempfile.mkdtemp(prefix=".drafts-", dir=folder))
     try:
         yield drafts
         for draft in sorted(drafts.iterdir(), key=lambda draft: draft.name == last):
@@ -52,6 +57,19 @@ def whole_files(folder: Path, *, last: str) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(drafts, ignore_errors=True)
+
+
+def remove_left_drafts(*folders: Path) -> None:
+    """Removes drafts of killed processes; those of the last hour may be in use."""
+    for folder in folders:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            with contextlib.suppress(OSError):  # another process removes it, or it may not be
+                if not DRAFT.fullmatch(path.name) or path.lstat().st_mtime > time.time() - 3600:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def name_file(problem: BaseException, name: object, draft: Path | None = None) -> None:

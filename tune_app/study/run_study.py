@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+from trainables.files.study_folder import FIGURES
+from trainables.files.whole_file import remove_left_drafts
 from tune_app.command.errors import RayLostError, UsageError, os_errors_as_usage
 from tune_app.command.options import RunOptions
 from tune_app.command.output import LOG
@@ -84,6 +86,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 outcome.log(options.command)
                 return outcome
             guard.leave_to_the_search()
+            remove_left_drafts(paths.folder, paths.folder / FIGURES)
             for folder in (paths.folder, paths.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             if not options.storage:

@@ -110,7 +110,9 @@ def test_a_worker_that_starts_later_refuses_images_that_were_changed(
         pickle.loads(text)
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+@pytest.mark.parametrize(
+    "harm", ["flip", "cut", "remove", "file in place of the folder", "link in place of the folder"]
+)
 def test_a_damaged_file_is_written_anew(mapped, tmp_path: Path, harm: str) -> None:
     checksum = mapped().checksum
     path = files(tmp_path)[-1]
@@ -118,6 +120,12 @@ def test_a_damaged_file_is_written_anew(mapped, tmp_path: Path, harm: str) -> No
     content[-5] ^= 1
     if harm == "remove":
         path.unlink()
+    elif harm.endswith("folder"):
+        shutil.rmtree(path.parent)
+        if harm.startswith("file"):
+            path.parent.write_text("")
+        else:
+            path.parent.symlink_to("nowhere")
     else:
         path.write_bytes(content if harm == "flip" else content[:-100])
     data = mapped()

@@ -1,8 +1,15 @@
 """A file is replaced whole or stays as it was."""
 
+import os
+
 import pytest
 
-from trainables.files.whole_file import whole_file, write_whole
+from trainables.files.whole_file import (
+    remove_left_drafts,
+    whole_file,
+    whole_files,
+    write_whole,
+)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -39,3 +46,20 @@ def test_a_missing_folder_is_told_with_the_file_not_its_draft(tmp_path):
     path = tmp_path / "none" / "a.json"
     with pytest.raises(FileNotFoundError, match=f"'{path}'"):
         write_whole(path, "x")
+
+
+def test_drafts_of_killed_processes_are_removed_once_they_are_old(tmp_path):
+    with whole_file(tmp_path / "a.json") as draft, whole_files(tmp_path, last="b") as drafts:
+        draft.write_text("a")
+        (drafts / "b").write_text("b")
+        remove_left_drafts(tmp_path, tmp_path / "none")
+        assert draft.is_file()
+        assert drafts.is_dir()
+        mine = {tmp_path / ".speeds.json", tmp_path / "a.0123abcd"}
+        for path in (*mine, draft, drafts):
+            path.touch()
+            os.utime(path, (0, 0))
+        remove_left_drafts(tmp_path)
+        assert {*tmp_path.iterdir()} == mine
+        draft.write_text("a")
+        drafts.mkdir()
