@@ -23,7 +23,7 @@ from trainables.files.study_folder import CONFIRMATION
 from trainables.text.count import plural
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.planning.data_request import DATA_KEYS, data_request
+from tune_app.planning.data_request import DATA_KEYS, are_functions, data_request
 from tune_app.planning.former_ids import stored_former_ids
 from tune_app.planning.parsed_point import PointRules, name_trial
 from tune_app.planning.plan import Plan, sort_points
@@ -223,10 +223,11 @@ def _other_preset(options: RunOptions, study: Study) -> list[str]:
 
 def _other_dataset(options: RunOptions, chosen: Iterable[TrainConfig]) -> list[str]:
     asked = options.dataset and one_spelling(options.dataset)
-    others = {config.dataset for config in chosen if one_spelling(config.dataset) != asked}
+    others = {name for one in chosen if one_spelling(name := one.dataset) != asked}
+    if not asked or not others or are_functions(asked, *others):  # other_content compares those
+        return []
     trained = ", ".join(sorted(others))
-    wrong = f"--dataset {options.dataset}: the study trains on {trained}; leave it out"
-    return [wrong] if asked and others else []
+    return [f"--dataset {options.dataset}: the study trains on {trained}; leave it out"]
 
 
 def _fresh_seeds(study: Study, options: RunOptions, count: int) -> tuple[int, ...]:

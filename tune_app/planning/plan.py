@@ -36,7 +36,7 @@ from tune_app.planning.parsed_point import (
     classify_point,
 )
 from tune_app.planning.resolution import resolve_open_values
-from tune_app.planning.resolved_space import ResolvedSpace, apply_overrides
+from tune_app.planning.resolved_space import ResolvedSpace, apply_overrides, data_as_begun
 from tune_app.planning.rewritten import space_in_resolved_values
 from tune_app.record.paths import study_paths
 from tune_app.record.study_document import begun_networks
@@ -110,7 +110,8 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
             [*of_the_data.problems, *_problems(resolved_space, search, options)]
         ) from of_the_data
     begun = [] if options.fresh else begun_networks(study_paths(options, space.name))
-    written = space_in_resolved_values(resolved_space.space, resolved, begun)
+    written = data_as_begun(resolved_space.space, resolved, options, space.name)
+    written = space_in_resolved_values(written, resolved, begun)
     resolved_space = dataclasses.replace(resolved_space, space=written)
     images = data_request(resolved_space.space.fixed, options)
     counts = count_dataset(images)

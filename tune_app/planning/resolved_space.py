@@ -23,10 +23,10 @@ from trainables.data.sources import DatasetError
 from trainables.sizes.size_keys import SIZE_KEYS
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
-from tune_app.planning.data_request import DATA_KEYS, data_request
+from tune_app.planning.data_request import DATA_KEYS, are_functions, data_request
 from tune_app.planning.rewritten import space_in_present_names
 from tune_app.record.paths import study_paths
-from tune_app.record.study_document import planned_configs, stored_identity
+from tune_app.record.study_document import planned_configs, stored_identity, stored_resolution
 
 ONE_STAGE = (
     "one stage: the best of several is not run again on fresh seeds, so that nothing is claimed "
@@ -92,12 +92,33 @@ def _as_begun(dataset: str, options: RunOptions, name: str) -> str:
     """One spelling of a data set's name; that of the study, where it began with another."""
     if dataset in DATASETS:
         return dataset
-    spelled, paths = one_spelling(dataset), study_paths(options, name)
-    known = (
-        {} if options.fresh else stored_identity(paths) or next(iter(planned_configs(paths)), {})
-    )
-    begun = str(known.get("dataset"))
+    spelled, begun = one_spelling(dataset), _begun(options, name)[0]
     return begun if one_spelling(begun) == spelled else spelled
+
+
+def data_as_begun(
+    space: SearchSpace, resolved: Mapping[str, Scalar], options: RunOptions, name: str
+) -> SearchSpace:
+    """The same space; a function of images is named as the study has it, if it returns the same.
+
+    The file may have been moved, or lie in another place as seen from here. ``name`` is the
+    space's, before a preset.
+    """
+    begun, digest = _begun(options, name)
+    same = digest and resolved.get("data_digest") == digest
+    if same and are_functions(space.fixed.get("dataset"), begun):
+        return _fixing(space, {"dataset": begun})
+    return space
+
+
+def _begun(options: RunOptions, name: str) -> tuple[str, str]:
+    """The data set that the study began with, and the digest of its images; "" where unknown."""
+    paths = study_paths(options, name)
+    if options.fresh:
+        return "", ""
+    known = stored_identity(paths) or next(iter(planned_configs(paths)), {})
+    digest = stored_resolution(paths).get("data_digest")
+    return str(known.get("dataset") or ""), str(digest or "")
 
 
 def _unasked(space: SearchSpace, changed: SearchSpace) -> list[str]:

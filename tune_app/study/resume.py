@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,10 +22,17 @@ from analysis.record.rows import (
     rows_of,
 )
 from analysis.record.status import TrialStatus
+from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.resnet9 import RESNET9
+from trainables.config.tables import TableError, network_as_begun
+from trainables.config.torch_process import TorchProcessError
+from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.config.trial_id import canonical, trial_id
 from trainables.files.study_folder import LEASE
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.command.schedulers import SCHEDULERS
+from tune_app.planning.data_request import are_functions
 from tune_app.planning.former_ids import former_ids
 from tune_app.planning.identity import another_study
 from tune_app.planning.plan import Plan
@@ -31,6 +40,7 @@ from tune_app.planning.rows import planned_row
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
 from tune_app.record.paths import StudyPaths, free_aside
+from tune_app.record.study_document import begun_networks
 
 
 def check_identity(paths: StudyPaths, plan: Plan, options: RunOptions) -> None:
@@ -111,7 +121,7 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     finished = {name for name, trial in history.trials.items() if trial.known}
     for folder in studies:
         try:
-            source_rows = _as_named_here(read_record(folder).rows, plan)
+            source_rows = _as_named_here(_as_spelled_here(folder, plan), plan)
         except (RecordError, OSError) as problem:
             problems.append(f"--reuse-from: {problem}")
             continue
@@ -122,6 +132,50 @@ def borrowed_rows(plan: Plan, history: History, studies: Sequence[Path]) -> list
     if problems:
         raise UsageError(problems)
     return rows
+
+
+def _as_spelled_here(folder: Path, plan: Plan) -> Sequence[SearchRow]:
+    """The rows of another study, its networks and functions of images as the plan writes them."""
+    rows = read_record(folder).rows
+    begun_networks(StudyPaths(folder))  # whose tables are known from here on
+    respelled = {row.trial_id: _respelled(row, plan) for row in rows_of(rows, Planned)}
+    return [
+        respelled[row.trial_id]
+        if isinstance(row, Planned)
+        else msgspec.structs.replace(row, trial_id=respelled[row.trial_id].trial_id)
+        if isinstance(row, Started | Epoch | Ended) and row.trial_id in respelled
+        else row
+        for row in rows
+    ]
+
+
+def _respelled(row: Planned, plan: Plan) -> Planned:
+    keys = {**row.config, **dict(_spellings(row.config, plan))}
+    if keys == row.config:
+        return row
+    with contextlib.suppress(ConfigError, InfeasibleError, TorchProcessError):
+        before, after = (TrainConfig.from_trial(one) for one in (row.config, keys))
+        former, present = (canonical(one, plan.rules.data) for one in (before, after))
+        size = before.network_size()
+        if row.trial_id in (trial_id(before, size), trial_id(former, size)):
+            name = trial_id(present, present.network_size())
+            return msgspec.structs.replace(row, trial_id=name, config=after.to_dict())
+    return row
+
+
+def _spellings(config: Mapping[str, Any], plan: Plan) -> Iterator[tuple[str, str]]:
+    """The key and the plan's spelling of what a configuration on record spells otherwise."""
+    dataset, digest = plan.space.fixed.get("dataset"), config.get("data_digest")
+    same = digest and digest == plan.rules.resolved.get("data_digest")
+    if same and are_functions(dataset, config.get("dataset")):
+        yield "dataset", str(dataset)
+    key, network = plan.space.keys.get("network"), str(config.get("network", RESNET9))
+    names = key.domain.grid if key else (plan.space.fixed.get("network", RESNET9),)
+    sizes = {name: int(config[name]) for name in ("image_size", "classes")}
+    for name in map(str, names if network != RESNET9 else ()):
+        with contextlib.suppress(TableError):
+            if network_as_begun(name, [network], **sizes) == network:
+                yield "network", name
 
 
 def _as_named_here(rows: Sequence[SearchRow], plan: Plan) -> Sequence[SearchRow]:

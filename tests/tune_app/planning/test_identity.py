@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from analysis.record.rows import Planned, rows_of
 from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.space import SearchSpace
 from search_spaces.registry import SPACES
+from tests.ledger import ended_trial, write_ledger
 from trainables.config.resolution import OPTIMIZER_DEFAULTS
+from trainables.config.tables import register_tables
+from trainables.config.trial_id import trial_id
 from trainables.data.datasets.registry import one_spelling
 from tune_app.command.options import RunOptions
 from tune_app.planning.identity import another_study, identity_difference, study_identity
 from tune_app.planning.plan import make_plan
+from tune_app.record.history import History
 from tune_app.record.ledger import Ledger
 from tune_app.record.paths import study_paths
 from tune_app.record.study_document import StudyName
+from tune_app.study.resume import borrowed_rows
 from tune_app.study.study_file import study_information, write_information
 
 
@@ -204,6 +210,49 @@ def test_a_study_goes_on_with_the_spelling_that_it_began_with(folder, options, m
         assert another_study(paths, again, asked) == []
     fresh = make_plan(dataclasses.replace(options, fresh=True), NAMED)
     assert [one.trial_id for one in fresh.trials] == [trial.trial_id]
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_from_another_folder_a_study_goes_on_with_its_function(folder, options, monkeypatch, move):
+    plan = make_plan(options, NAMED)
+    paths = study_paths(options, NAMED.name)
+    write_ledger(paths.folder, *(row for one in plan.trials for row in ended_trial(one, 0.5)))
+    identity = study_identity(plan)
+    information = study_information(plan, options, "named", StudyName("a1", "named"), identity)
+    write_information(paths.study, information)
+    path = (folder / "data.py").rename(folder / "sub" / "moved.py") if move else folder / "data.py"
+    monkeypatch.chdir(folder / "sub")
+    asked = dataclasses.replace(options, dataset=f"{path}:make")
+    again = make_plan(asked, NAMED)
+    assert (ids(again), another_study(paths, again, asked)) == (ids(plan), [])
+    reusing = make_plan(dataclasses.replace(asked, name="other"), NAMED)
+    rows = borrowed_rows(reusing, History(), [paths.folder])
+    assert {row.trial_id for row in rows} == set(ids(reusing))
+    assert {row.config["dataset"] for row in rows_of(rows, Planned)} != {"data.py:make"}
+    path.write_text(MAKE.replace("// 2", "// 4"))
+    (_, difference, *_) = another_study(paths, make_plan(asked, NAMED), asked)
+    assert difference.startswith("  content of the data was ")
+
+
+def test_a_network_that_a_study_wrote_with_a_default_is_known_to_others(folder, options):
+    network = {"network": ("wrn-10-1(dropout=0)",), "width": (None,)}
+    asked = dataclasses.replace(options, settings=network)
+    (trial,) = make_plan(asked, NAMED).trials
+    assert trial.config.network.startswith("wrn-10-1#")
+    table = dataclasses.replace(
+        trial.config.table, network="wrn-10-1(dropout=0)", arguments={"dropout": 0}, defaults={}
+    )
+    register_tables([table.to_json()])
+    config = trial.config.with_values(network=f"{table.network}#{table.digest}")  # as it once was
+    name = trial_id(config, config.network_size())
+    former = dataclasses.replace(trial, trial_id=name, config=config)
+    assert former.trial_id != trial.trial_id
+    paths = study_paths(asked, NAMED.name)
+    write_ledger(paths.folder, *ended_trial(former, 0.5))
+    assert ids(make_plan(asked, NAMED)) == [former.trial_id]
+    reusing = make_plan(dataclasses.replace(asked, name="other"), NAMED)
+    rows = borrowed_rows(reusing, History(), [paths.folder])
+    assert {row.trial_id for row in rows} == set(ids(reusing)) == {trial.trial_id}
 
 
 def test_what_is_no_file_of_the_present_folder_stays_as_it_is_written(folder, monkeypatch):
