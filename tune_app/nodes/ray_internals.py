@@ -49,6 +49,7 @@ INTERNALS: dict[str, str] = {
     "ray.tune.execution.tune_controller:TuneController._maybe_reuse_cached_actor": (
         "keep_starting_workers"
     ),
+    "ray.tune.utils.object_cache:_ObjectCache.flush_cached_objects": "keep_free_workers",
 }
 """The internals in use, as ``module:name``, each with the function here that uses it."""
 

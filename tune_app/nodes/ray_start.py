@@ -12,6 +12,7 @@ from tune_app.machine.devices import this_machine
 from tune_app.machine.resources import Node
 from tune_app.nodes.cluster import prepare_environment, start, stop
 from tune_app.nodes.tune_internals import (
+    keep_free_workers,
     keep_starting_workers,
     survive_odd_losses,
     use_ready_workers,
@@ -68,6 +69,7 @@ class RayStart:
         survive_odd_losses()
         if self._is_local:
             use_ready_workers()
+            keep_free_workers()
         return started
 
     def again(self) -> list[Node]:

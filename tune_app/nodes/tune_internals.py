@@ -1,10 +1,11 @@
-"""How Tune runs the workers of trials: three behaviours that it has no option for.
+"""How Tune runs the workers of trials: four behaviours that it has no option for.
 
 Like ``ray_internals``, which lists the names that are used here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -47,6 +48,31 @@ def keep_starting_workers() -> None:
 
     reuse_cached_actor.is_ranktune = True  # type: ignore[attr-defined]
     TuneController._maybe_reuse_cached_actor = reuse_cached_actor
+
+
+def keep_free_workers() -> None:
+    """Keeps a worker that no trial waits for until the search is over, on a machine of our own.
+
+    Tune keeps one. The second stage is chosen when the last trial of the first has ended: the slots
+    of the others then stayed empty while a worker started. In a cluster a free worker would keep a
+    node from others.
+    """
+    from ray.tune.utils.object_cache import _ObjectCache
+
+    def cache_object(self: _ObjectCache, key: Any, obj: Any) -> bool:
+        self._cached_objects[key].append(obj)
+        self._num_cached_objects += 1
+        return True
+
+    evict = _ObjectCache.flush_cached_objects
+
+    def flush_cached_objects(self: _ObjectCache, force_all: bool = False) -> Iterator[Any]:
+        return evict(self, force_all=True) if force_all else iter(())
+
+    if not getattr(evict, "is_ranktune", False):
+        flush_cached_objects.is_ranktune = True  # type: ignore[attr-defined]
+        _ObjectCache.cache_object = cache_object
+        _ObjectCache.flush_cached_objects = flush_cached_objects
 
 
 def survive_odd_losses() -> None:
