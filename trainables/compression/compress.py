@@ -26,6 +26,7 @@ from trainables.compression.trained import Trained
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.build import build_from_kernel, relative_error
 from trainables.layers.decompose import check_precision
+from trainables.layers.memory_format import with_kernels_last
 from trainables.networks.substitute import install
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.registry import SIZES
@@ -218,7 +219,7 @@ def _assemble(
     for layer in layers:
         if layer.module is not None:
             install(network, layer.name, layer.module)
-    network = network.to(memory_format=torch.channels_last).eval()
+    network = with_kernels_last(network).eval()
     ranks = None
     if SIZES[target.layer].ranked:
         ranks = write_ranks(layer.size.ranks for layer in layers)

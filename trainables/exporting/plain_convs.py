@@ -19,6 +19,7 @@ from trainables.exporting.batchnorm_pairs import batchnorm_pairs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.kernel_form import KernelForm
 from trainables.layers.linear import FactorizedLinear
+from trainables.layers.memory_format import with_kernels_last
 from trainables.layers.separable_form import SeparableForm
 from trainables.networks.layer_calls import put_layer
 from trainables.sizes.spec import Call, ConvSpec, Extent
@@ -66,7 +67,7 @@ def make_plain(
         if isinstance(last, nn.Conv2d) and not (form == FACTORS and grows):
             _fold(plain.get_submodule(norm), last)
             plain.set_submodule(norm, nn.Identity())
-    return plain.float().to(memory_format=torch.channels_last).eval()
+    return with_kernels_last(plain.float()).eval()
 
 
 def plain_macs(network: nn.Module, size: NetworkSize, batch: int) -> float:

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def with_kernels_last(network: nn.Module) -> nn.Module:
+    """The network itself, its 2-d kernels in channels_last.
+
+    ``network.to`` would convert every tensor of four dimensions or five, and fails at five: kernels
+    of a Conv3d.
+    """
+    return network._apply(lambda x: x.to(memory_format=torch.channels_last) if x.dim() == 4 else x)
 
 
 def in_channels_last(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from trainables.architectures.network_size import NetworkSize
+from trainables.layers.memory_format import with_kernels_last
 from trainables.networks.registry import make_module
 from trainables.networks.resnet9 import build_resnet9
 from trainables.networks.start import start_from_weights
@@ -35,4 +36,4 @@ def build_network(
     if weights:
         start_from_weights(module, table, weights)
     network = substitute(module, size, batch=batch, seed=seed, trained=bool(weights))
-    return network.to(memory_format=torch.channels_last)
+    return with_kernels_last(network)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from trainables.architectures.layer_table import LayerTable
+from trainables.layers.memory_format import with_kernels_last
 from trainables.networks.registry import make_module
 
 LARGEST_BATCH = 16  # images
@@ -31,7 +32,7 @@ def images_per_second(table: LayerTable, formats: tuple[str, ...]) -> dict[str, 
     torch.set_num_threads(1)
     fitting = ACTIVATION_BYTES // (4 * max(row.activations for row in table.rows))
     batch = max(2, min(LARGEST_BATCH, fitting))
-    network = make_module(table).to(memory_format=torch.channels_last).train()
+    network = with_kernels_last(make_module(table)).train()
     images = torch.randn(batch, *table.image).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(batch) % table.classes
 

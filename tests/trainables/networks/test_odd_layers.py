@@ -25,6 +25,7 @@ REPLACED = (
     "positions",
     "of_two_names",
     "shared_bias",
+    "of_five_dimensions",
     "lazy",
     "encoder",
 )
