@@ -34,7 +34,7 @@ CACHE_VARIABLES = (
 )
 """Environment variables that say where libraries keep weights."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the cached answers; raised when they hold more than before."""
 
 DATA = "data"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config.starting_weights import read_normalization
-from trainables.data.sources import DataCounts, DatasetError
+from trainables.data.sources import DataCounts, DatasetError, count_by_class
 
 Labels = NDArray[np.int64]
 
@@ -88,6 +88,7 @@ class Dataset:
             held_out=self.validation_images,
             own_validation=self.own_validation,
             flips=self.flips,
+            by_class=count_by_class(self.train_labels.tolist(), self.classes, self.own_validation),
         )
 
 

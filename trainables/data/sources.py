@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainables.config.resolution import Facts, with_defaults
@@ -55,6 +56,8 @@ class DataCounts:
     own_validation: how many of ``train_images`` the data set itself sets aside for validation; 0
         where the held-out images are drawn from the others.
     flips: whether mirroring an image left to right keeps its class.
+    by_class: of each class, the images of which those that judge are taken: its own validation
+        images, or else those to train on; empty where classes are known to be equal.
     """
 
     classes: int
@@ -63,6 +66,7 @@ class DataCounts:
     held_out: int
     own_validation: int = 0
     flips: bool = True
+    by_class: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def facts(self) -> Facts:
@@ -85,6 +89,24 @@ def unequal_notes(labels: Iterable[int], classes: Sequence[str]) -> list[str]:
         f"{classes[smallest]!r}; metric=balanced_accuracy judges by each class alike, "
         "class_weights=balanced trains so"
     ]
+
+
+def count_by_class(
+    labels: Sequence[int], classes: Sequence[str], own_validation: int
+) -> dict[str, int]:
+    """``by_class`` of ``DataCounts``; the own validation images are the last ones."""
+    counts = Counter(int(label) for label in labels[-own_validation:])
+    return {name: counts[label] for label, name in enumerate(classes)}
+
+
+def class_quotas(counts: Sequence[int], total: int) -> list[int]:
+    """``total`` divided in proportion to ``counts``; the largest remainders get the rest."""
+    exact = [count * (total / sum(counts)) for count in counts]
+    quotas = [math.floor(share) for share in exact]
+    by_remainder = sorted(range(len(counts)), key=lambda label: quotas[label] - exact[label])
+    for label in by_remainder[: total - sum(quotas)]:
+        quotas[label] += 1
+    return quotas
 
 
 def packed_bytes(images: int, side: int) -> int:

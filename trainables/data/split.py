@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.config.train_config import BY_SEED, ConfigError, TrainConfig
 from trainables.data.dataset import Dataset
-from trainables.data.sources import count_images, misfit
+from trainables.data.sources import class_quotas, count_images, misfit
 
 Indices = NDArray[np.int64]
 
@@ -69,18 +69,9 @@ def spread_evenly(indices: Indices, count: int) -> Indices:
 def _take(labels: NDArray[np.int64], order: Indices, count: int) -> tuple[Indices, Indices]:
     """The first ``count`` of ``order``, with equal shares of each class, and the rest, in order."""
     ordered_labels = labels[order]
-    quotas = _quotas(np.bincount(ordered_labels), count)
+    quotas = class_quotas(np.bincount(ordered_labels).tolist(), count)
     position = np.empty(len(order), np.int64)  # of each image among those of its class
     for label, quota in enumerate(quotas):
         members = ordered_labels == label
         position[members] = np.arange(members.sum()) - quota
     return order[position < 0], order[position >= 0]
-
-
-def _quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """``total`` divided in proportion to ``counts``; the largest remainders get the rest."""
-    exact = counts * (total / counts.sum())
-    quotas = np.floor(exact).astype(np.int64)
-    by_remainder = np.argsort(quotas - exact, kind="stable")
-    quotas[by_remainder[: total - quotas.sum()]] += 1
-    return quotas

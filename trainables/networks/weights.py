@@ -18,6 +18,9 @@ NESTED = ("state_dict", "model_state_dict", "model")
 WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes that DataParallel and torch.compile add to every name."""
 
+AVERAGED = "n_averaged"
+"""A counter of AveragedModel beside a network's tensors, which have a prefix of WRAPPERS."""
+
 OWN = "network."
 """The prefix of the network's tensors in a checkpoint of RankTune."""
 
@@ -118,6 +121,7 @@ def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: st
 def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
     for key in NESTED:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            _check_single(found, key, path)
             found = found[key]
     if not isinstance(found, Mapping):
         what = type(found).__name__
@@ -129,10 +133,34 @@ def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
     return dict(found)
 
 
+def _check_single(found: Mapping[Any, Any], key: str, path: Path) -> None:
+    """Raises WeightsError where other networks lie beside the one under the key, as averages do."""
+    size = len(found[key])
+    others = [
+        str(name)
+        for name, value in found.items()
+        if name != key and isinstance(value, Mapping) and len(value) >= size and _is_state(value)
+    ]
+    if others and _is_state(found[key]):
+        raise WeightsError(
+            [
+                f"weights {path} hold several networks, {key} and {_listed(others)}: write the one "
+                f"that is meant into a file of its own, such as torch.save(torch.load(FILE)"
+                f"[{others[0]!r}], NEW)"
+            ]
+        )
+
+
+def _is_state(value: Mapping[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(tensor, Tensor) for tensor in value.values())
+
+
 def _plain_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if "epoch.cursor" in tensors:  # of RankTune's checkpoints
         own = (name for name in tensors if name.startswith(OWN))
         return {name.removeprefix(OWN): tensors[name] for name in own}
+    if all(name == AVERAGED or name.startswith(WRAPPERS) for name in tensors):
+        tensors = {name: tensor for name, tensor in tensors.items() if name != AVERAGED}
     for prefix in WRAPPERS:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}

@@ -11,7 +11,7 @@ from trainables.config.resolution import with_defaults
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
 from trainables.data.datasets.registry import find_source
-from trainables.data.sources import DataCounts, count_images
+from trainables.data.sources import DataCounts, class_quotas, count_images
 from trainables.sizes.size_keys import given_sizes
 from trainables.text.count import plural
 
@@ -24,6 +24,9 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
 """Keys that count for some families, budgets or decays alone, each with values to compare."""
 
 TRIED = (*OTHERS, "data_seed", "resize")
+
+
+MOST_NAMED = 5  # classes in a sentence
 
 
 def idle_notes(
@@ -76,6 +79,24 @@ def _absent_classes(configs: Iterable[TrainConfig], counts: DataCounts) -> Itera
         if fewest < counts.classes:
             absent = f"at least {counts.classes - fewest} of the {counts.classes} classes"
             yield f"{name}={fewest} {does} no image of {absent}: raise {name}"
+    judging = min((held_out for held_out, _ in taken if held_out), default=0)
+    if judging >= counts.classes and any(counts.by_class.values()):
+        yield from _unjudged_classes(judging, counts)
+
+
+def _unjudged_classes(judging: int, counts: DataCounts) -> Iterator[str]:
+    """A sentence on rare classes of which no image is among those that judge."""
+    quotas = class_quotas([*counts.by_class.values()], judging)
+    unjudged = [name for name, quota in zip(counts.by_class, quotas, strict=True) if not quota]
+    if not unjudged:
+        return
+    listed = ", ".join(map(repr, unjudged[:MOST_NAMED]))
+    more = f" and {len(unjudged) - MOST_NAMED} more" if len(unjudged) > MOST_NAMED else ""
+    own = "add some to the data's validation images" * (judging == counts.own_validation)
+    yield (
+        f"none of the {judging:,} images that judge is of class {listed}{more}, so that accuracy "
+        f"says nothing about it: {own or 'raise validation_images'}"
+    )
 
 
 def _draws_no_image(config: TrainConfig, counts: DataCounts) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.image_folder import write_images
 from trainables.__main__ import main
 from trainables.training.checkpoints.checkpoint import read_checkpoint
 
@@ -131,6 +132,35 @@ def test_fewer_images_than_classes_are_told(tmp_path, capsys, keys, told):
     assert main(["train", *settings(**keys), "--out", str(tmp_path)]) == 0
     error = capsys.readouterr().err
     assert f"note: {told}" in error if told else "no image of" not in error
+
+
+@pytest.mark.parametrize(
+    ("parts", "keys", "told"),
+    [
+        (
+            {"train": (40, 3), "test": (4, 4)},
+            {},
+            "none of the 4 images that judge is of class 'b'",
+        ),
+        ({"train": (40, 3), "test": (4, 4)}, {"validation_images": 12}, ""),
+        ({"train": (40, 8), "test": (4, 4)}, {}, ""),
+        (
+            {"train": (40, 40), "val": (9, 1), "test": (4, 4)},
+            {"validation_images": 3},
+            "none of the 3 images that judge",
+        ),
+    ],
+)
+def test_a_class_that_no_image_judges_is_told(tmp_path, capsys, parts, keys, told):
+    for part, counts in parts.items():
+        for label, count in zip("ab", counts, strict=True):
+            write_images(tmp_path / "images", {part: count}, (label,))
+    given = {"width": 2, "epochs": 1, "batch_size": 20, **keys}
+    words = [word for key, value in given.items() for word in ("--set", f"{key}={value}")]
+    where = ["--dataset", "folder", "--data-dir", str(tmp_path / "images")]
+    assert main(["train", *words, *where, "--out", str(tmp_path / "out")]) == 0
+    error = capsys.readouterr().err
+    assert f"note: {told}" in error if told else "that judge" not in error
 
 
 def test_the_same_command_again_trains_nothing_twice(tmp_path, capsys):

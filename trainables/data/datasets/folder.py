@@ -68,6 +68,10 @@ def _counts(checked: CheckedFolder) -> DataCounts:
         test_images=test,
         held_out=validation or round(train / 10),
         own_validation=validation,
+        by_class={
+            name: len(checked.readable(paths))
+            for name, paths in (checked.folder.validation or checked.folder.train).items()
+        },
     )
 
 

@@ -28,6 +28,7 @@ from trainables.data.sources import (
     DataCounts,
     DataRequest,
     DatasetError,
+    count_by_class,
     packed_bytes,
     unequal_notes,
 )
@@ -94,9 +95,9 @@ class ReadParts:
         """The numbers of classes and images."""
         labels, own = self._facts.labels, self._facts.own_validation
         train, test = len(labels["train"]), len(labels["test"])
-        classes = len(self._parts.class_names(labels))
-        held_out = own or round(train / 10)
-        return DataCounts(classes, train, test, held_out, own, self._parts.flips)
+        names = self._parts.class_names(labels)
+        held_out, by_class = own or round(train / 10), count_by_class(labels["train"], names, own)
+        return DataCounts(len(names), train, test, held_out, own, self._parts.flips, by_class)
 
     @property
     def notes(self) -> list[str]:
