@@ -20,6 +20,7 @@ from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
+from trainables.text.share import share_within
 
 LEAST_FILL = 0.97
 """Share of a budget that a network must use: networks are compared at equal size within 3 %."""
@@ -162,7 +163,7 @@ def _fit(
     below = parameters(setting)
     if below >= LEAST_FILL * budget:
         return setting
-    nearest = f"below it {below:,} ({words(setting)}, {below / budget:.1%} of it)"
+    nearest = f"below it {below:,} ({words(setting)}, {share_within(below, budget)} of it)"
     if setting < highest:
         nearest += f", above it {parameters(setting + 1):,} ({words(setting + 1)})"
     else:

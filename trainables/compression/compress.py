@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.architectures.budget import InfeasibleError
+from trainables.architectures.budget import LEAST_FILL, InfeasibleError
 from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.architectures.ranks import write_ranks
 from trainables.compression.rank_choice import (
@@ -30,6 +30,7 @@ from trainables.layers.memory_format import with_kernels_last
 from trainables.networks.substitute import install
 from trainables.sizes.layer_size import LayerSize
 from trainables.sizes.registry import SIZES
+from trainables.text.share import share_within
 from trainables.training.checkpoints.module_copy import copy_module
 
 
@@ -161,7 +162,28 @@ def _sizes(
         # one rank for all layers can be too coarse a step to use 97 % of a budget
         with contextlib.suppress(InfeasibleError):
             sizes.append(("uniform", size_network(target.architecture(trained.size))))
-    return sizes
+    if target.energy is not None:
+        return sizes
+    return _filling(sizes, target.architecture(trained.size).budget or 0)
+
+
+def _filling(
+    sizes: Sequence[tuple[str, NetworkSize]], budget: int
+) -> list[tuple[str, NetworkSize]]:
+    """The networks that use 97 % of a budget.
+
+    Raises:
+        InfeasibleError: where there is no such network; it names the size of the nearest.
+    """
+    filling = [one for one in sizes if one[1].parameters >= LEAST_FILL * budget]
+    if not filling:
+        rule, size = max(sizes, key=lambda one: one[1].parameters)
+        raise InfeasibleError(
+            f"ranks chosen by {rule} use {share_within(size.parameters, budget)} of "
+            f"{budget:,} parameters, and {LEAST_FILL:.0%} are asked for: the nearest network has "
+            f"{size.parameters:,} (--parameters {size.parameters})"
+        )
+    return filling
 
 
 def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> str:

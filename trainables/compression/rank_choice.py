@@ -11,7 +11,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from trainables.architectures.budget import LEAST_FILL, InfeasibleError
+from trainables.architectures.budget import InfeasibleError
 from trainables.compression.spectrum import Spectrum
 
 Ints = tuple[int, ...]
@@ -48,8 +48,7 @@ def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints
         budget: parameters of the replaced layers.
 
     Raises:
-        InfeasibleError: when even rank 1 exceeds the budget, or the nearest network below it uses
-            less than 97 % of it.
+        InfeasibleError: when even rank 1 exceeds the budget.
     """
 
     def ranks(digits: float) -> list[Ints]:
@@ -61,7 +60,6 @@ def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints
         middle = (low + high) / 2
         fits = count(spectra, ranks(middle)) <= budget
         low, high = (middle, high) if fits else (low, middle)
-    check_fill("energy", count(spectra, ranks(low)), budget)
     return ranks(low)
 
 
@@ -98,17 +96,7 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
             ranks[number] = raised
             unused -= cost
         heapq.heappush(queue, step(number))
-    check_fill("greed", budget - unused, budget)
     return ranks
-
-
-def check_fill(rule: str, parameters: int, budget: int) -> None:
-    """Raise InfeasibleError where the replaced layers use less than 97 % of their budget."""
-    if parameters < LEAST_FILL * budget:
-        raise InfeasibleError(
-            f"ranks chosen by {rule} use {parameters / budget:.1%} of the {budget:,} parameters "
-            f"that the replaced layers may have: in the nearest network they have {parameters:,}"
-        )
 
 
 def _check_smallest(spectra: Sequence[Spectrum], budget: int) -> None:

@@ -1,6 +1,7 @@
 """Compressing a network that nobody here wrote: biases, windows of any shape, no BatchNorm."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -12,6 +13,7 @@ from tests.trainables.networks.foreign import SHORT, TEN_LINES
 from tests.trainables.trained_study import train_study
 from trainables.__main__ import main
 from trainables.api import load_network
+from trainables.architectures.budget import InfeasibleError
 from trainables.compression.compress import compress
 from trainables.compression.evaluation import evaluate, read_images
 from trainables.compression.start_writer import write_start
@@ -73,11 +75,29 @@ def test_a_budget_is_filled_layer_by_layer(trained, layer, rule):
     compressed = compress(trained, Target(layer, compression=0.5, rule=rule))
     size = compressed.size
     budget = int(0.5 * trained.size.parameters)
-    assert 0.97 * (budget - size.fixed_parameters) <= size.factor_parameters
-    assert size.parameters <= budget
+    assert 0.97 * budget <= size.parameters <= budget
     if rule == "greedy":
         uniform = compress(trained, Target(layer, compression=0.5, rule="uniform"))
         assert compressed.kept >= uniform.kept
+
+
+@pytest.mark.parametrize("layer", ["tucker2", "tensor_train"])
+@pytest.mark.parametrize("rule", ["greedy", "energy"])
+def test_a_budget_is_filled_or_the_one_that_is_named_instead_is(trained, layer, rule):
+    smallest = compress(trained, Target(layer, rank=1)).size.parameters
+    refusals = 0
+    for budget in range(smallest, 2 * smallest, 97):
+        try:
+            size = compress(trained, Target(layer, parameters=budget, rule=rule)).size
+        except InfeasibleError as refused:
+            named = int(re.search(r"--parameters (\d+)", str(refused))[1])
+            assert named < 0.97 * budget
+            size = compress(trained, Target(layer, parameters=named, rule=rule)).size
+            assert size.parameters == named
+            refusals += 1
+        else:
+            assert 0.97 * budget <= size.parameters <= budget
+    assert bool(refusals) == (rule == "energy")
 
 
 @pytest.mark.parametrize("layer", ["tucker2", "tensor_train", "separable"])

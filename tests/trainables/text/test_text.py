@@ -8,7 +8,7 @@ from trainables.text.count import plural, short_count
 from trainables.text.duration import format_duration
 from trainables.text.markdown import markdown
 from trainables.text.moment import format_moment
-from trainables.text.share import percent
+from trainables.text.share import percent, share_within
 from trainables.text.suggestion import did_you_mean, nearest_few
 from trainables.text.table import lay_out, shorten_apart, text_table
 
@@ -60,6 +60,14 @@ def test_markdown_shows_the_text_as_it_is(text: str) -> None:
     html = MarkdownIt().enable("table").render(table)
     assert f"<td>{escape(text)}</td>" in html
     assert markdown("two\nlines") == "two<br>lines"
+
+
+def test_what_misses_a_share_does_not_read_as_if_it_had_it() -> None:
+    assert [share_within(part, 10_000) for part in (9_696, 9_700, 10_000)] == [
+        "96.9%",
+        "97.0%",
+        "100.0%",
+    ]
 
 
 def test_one_is_not_several() -> None:
