@@ -279,7 +279,7 @@ def _export(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
 
 @torch.inference_mode()
 def _run(forward: Forward, images: Tensor) -> Tensor:
-    return forward(images)
+    return forward(images.clone())  # it may change them in place
 
 
 def _difference(forward: Forward, images: Tensor, expected: Tensor) -> float:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainables.config.train_config import TrainConfig
+from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.data.augment import Augmenter
 from trainables.training.optimizers import Optimizer
 
@@ -107,6 +107,13 @@ class TrainStep:
         images = self._images.augmented(draws)
         with autocast(labels.device, self._precision):
             logits = self._forward(images).float()
+        if not logits.requires_grad:
+            raise ConfigError(
+                [
+                    "nothing of the network can be trained: its logits depend on no parameter that "
+                    "has a gradient; leave out no_grad, detach and requires_grad_(False)"
+                ]
+            )
         loss = self._loss(logits, labels)
         share = len(labels) / self._batch
         self._backward(loss if share == 1 else loss * share, share)

@@ -13,6 +13,7 @@ from tests.trainables.training.test_trainer import after, assert_same, trained, 
 from trainables.api import load_network
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import trial_id
+from trainables.exporting.export import export
 from trainables.layers.registry import LAYERS
 from trainables.networks.substitute import factorized_layers
 from trainables.sizes.registry import SIZES
@@ -141,3 +142,41 @@ def test_a_trained_trial_comes_back_as_a_module(digits, tmp_path):
     network = load_network(study, name)
     assert len(factorized_layers(network)) == chosen.network_size().factorized
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+OF_A_LINE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))
+        self.head = nn.Linear(4, classes)
+
+    def forward(self, x):
+        {line}
+        return self.head(self.conv(x).mean((2, 3))){end}
+"""
+
+
+def test_a_network_that_changes_its_images_in_place_is_trained_and_exported(digits, tmp_path):
+    """As one that normalises them itself: the images of a check were others at its second call."""
+    file = tmp_path / "net.py"
+    file.write_text(OF_A_LINE.format(line="x.sub_(0.5).mul_(2)", end=""))
+    trainer = Trainer(config(network=f"{file}:Net"), digits)
+    metrics = trainer.train_epoch()
+    assert metrics.train_loss == pytest.approx(2.303, abs=0.3)
+    trainer.save(tmp_path / "checkpoint")
+    images = torch.randn(4, 3, 32, 32)
+    exported = export(trainer.network.eval(), trainer.size, images, batch=1, seconds=0.01)
+    with torch.no_grad():
+        expected = trainer.network(images.clone())
+        assert torch.allclose(exported.chosen.module(images.clone()), expected, atol=1e-4)
+
+
+def test_a_network_without_gradients_says_what_to_leave_out(digits, tmp_path):
+    (tmp_path / "net.py").write_text(OF_A_LINE.format(line="", end=".detach()"))
+    trainer = Trainer(config(network=f"{tmp_path / 'net.py'}:Net"), digits)
+    with pytest.raises(ConfigError, match="nothing of the network can be trained"):
+        trainer.train_epoch()
