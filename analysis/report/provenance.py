@@ -79,7 +79,7 @@ def _networks(texts: Iterable[str]) -> list[tuple[str, str]]:
 def _network(table: LayerTable) -> str:
     images = " x ".join(map(str, table.image))
     counts = f"{table.parameters:,} parameters, {table.macs:,} multiply-adds per image of {images}"
-    return "; ".join((f"{table.network} with {counts}", *table.outside))
+    return "; ".join((f"{table.network} with {counts}", *table.remarks))
 
 
 def _device(study: Study) -> str:

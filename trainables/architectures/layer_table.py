@@ -154,6 +154,7 @@ class LayerTable:
         folder: for a network defined in a file, where that lies, or lay; "" if it is not known.
         defaults: the arguments that the function takes where none are given, as far as they are
             plain values.
+        caveat: what keeps its answer to an image from being the image's alone, if anything does.
         other_macs: multiply-adds per image of no row: of other kinds of layers, and of matrix
             products such as attention's. None where they were not counted.
     """
@@ -169,6 +170,7 @@ class LayerTable:
     folder: str = ""
     other_macs: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    caveat: str = ""
 
     @cached_property
     def parameters(self) -> int:
@@ -181,8 +183,8 @@ class LayerTable:
         return sum(row.macs for row in self.rows) + (self.other_macs or 0)
 
     @property
-    def outside(self) -> tuple[str, ...]:
-        """What lies in no row: of its parameters, and of its multiply-adds as far as counted."""
+    def remarks(self) -> tuple[str, ...]:
+        """What lies in no row, of parameters and of multiply-adds as far as counted; the caveat."""
         notes = []
         if self.other_parameters:
             share = f"{self.other_parameters / self.parameters:.1%}"
@@ -201,7 +203,7 @@ class LayerTable:
                 f"{self.other_macs:,} ({share}) of the multiply-adds in no layer that is listed: "
                 "attention, say"
             )
-        return tuple(notes)
+        return (*notes, *([self.caveat] if self.caveat else []))
 
     @cached_property
     def outputs(self) -> int:
@@ -229,6 +231,7 @@ class LayerTable:
             "folder": self.folder or None,
             "other_macs": self.other_macs,
             "defaults": dict(self.defaults) or None,
+            "caveat": self.caveat or None,
         }
         own = {key: value for key, value in known.items() if value is not None}
         return _dump({**self._document(self.rows), **own})

@@ -89,7 +89,7 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) 
     return [
         f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds per image "
         f"of {channels} x {height} x {width}, {table.classes} classes",
-        *table.outside,
+        *table.remarks,
         f"replaced {chosen} of {len(table.rows)} layers; the rest of the network has "
         f"{skeleton.fixed:,} parameters",
         "",

@@ -31,7 +31,7 @@ from trainables.text.call import called_name
 
 _RESOLVED = re.compile(r"(?P<name>.+)#(?P<digest>[0-9a-f]{16})")
 
-FORMAT = 3
+FORMAT = 4
 """Version of the cached tables; raised when they hold more than before, so that they are remade."""
 
 TRACED_FOR = ("classes", "image_size")

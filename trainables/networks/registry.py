@@ -15,6 +15,7 @@ from trainables.architectures.resnet9 import RESNET9, resnet9_table
 from trainables.files.one_place import seen_from_here
 from trainables.networks import libraries, wide_resnet
 from trainables.networks.from_file import source_file
+from trainables.networks.from_file.batch_mixing import answers_alike
 from trainables.networks.from_file.source_file import link_target, read_texts
 from trainables.networks.from_file.tensor_files import tensor_files_noted
 from trainables.networks.network_error import NetworkError
@@ -60,6 +61,7 @@ def make_table(text: str, *, image_size: int, classes: int, width: int = 64) -> 
         network=write_call(f"{seen_from_here(file)}:{function}", arguments),
         sources={**others, **sources},
         folder=str(file.parent),
+        caveat=answers_alike(partial(make, **reference.arguments), table.image),
     )
 
 

@@ -56,7 +56,7 @@ def _lines_of_network(table: LayerTable, configs: list[TrainConfig]) -> list[str
     lines = [
         f"{table.network}: {table.parameters:,} parameters,",
         f"  {table.macs:,} multiply-adds for {channels} x {height} x {width}",
-        *(line for note in table.outside for line in _wrapped(note)),
+        *(line for note in table.remarks for line in _wrapped(note)),
     ]
     for (replace, keep), selected in _by_selection(configs).items():
         architecture = Architecture("dense", table=table, replace=replace, keep=keep)

@@ -63,7 +63,7 @@ def test_what_was_counted_decides_no_digest() -> None:
     assert before.digest == table.digest
     assert before.macs == table.macs - BESIDE["product"]
     assert before.other_macs is None
-    assert "only its layers' multiply-adds are counted" in before.outside[1]
+    assert "only its layers' multiply-adds are counted" in before.remarks[1]
 
 
 def test_the_layers_say_how_much_is_in_none_of_them(capsys) -> None:
