@@ -42,6 +42,10 @@ class Starting:
             _refuse(
                 f"RankTune needs Python {minimum} or newer, and this is {sys.version.split()[0]}"
             )
+        if sys.flags.optimize > 1:
+            _refuse(
+                "PYTHONOPTIMIZE=2 (python -OO) removes docstrings, which Ray and altair need: use 1"
+            )
         defaults = (signal.default_int_handler, signal.SIG_DFL)
         handled = [number for number in SIGNALS if signal.getsignal(number) in defaults]
         for number in handled:

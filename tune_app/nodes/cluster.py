@@ -57,6 +57,9 @@ ENVIRONMENT = {
 }
 """Settings that reduce Ray's output and bookkeeping; set before Ray is imported."""
 
+OF_OTHER_PROGRAMS = {"RAY_AIR_LOCAL_CACHE_DIR"}
+"""Variables of Tune's that it refuses, beside those whose names begin with ``TUNE_``."""
+
 STARTS = 3
 
 START_SECONDS = 120.0
@@ -81,10 +84,13 @@ SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 
 
 def prepare_environment() -> None:
-    """Sets Ray's environment variables that are not set yet.
+    """Sets Ray's environment variables that are not set yet, and those of Tune whatever they were.
 
-    Workers import the project before Ray tells them the driver's import path.
+    The latter are for other programs: ``TUNE_RESULT_DIR`` ends a search, a buffer of results delays
+    what is seen of it. Workers import the project before Ray tells them the driver's import path.
     """
+    for name in OF_OTHER_PROGRAMS.union(name for name in os.environ if name.startswith("TUNE_")):
+        os.environ.pop(name, None)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.CRITICAL)

@@ -144,3 +144,13 @@ def test_at_any_moment_of_a_program(body: str, said: str, number: int, tmp_path:
 def test_as_python_takes_itself_down(number: int, tmp_path: Path) -> None:
     main = MAIN.format(body="sys.modules['builtins'].kept = AtTheEnd()", number=int(number))
     assert run_python(["-c", main], tmp_path) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_python_without_docstrings_is_refused_at_once(program: str) -> None:
+    """Ray and altair end in a traceback as they are imported, the first after Ray has started."""
+    command = [sys.executable, "-OO", *PROGRAMS[program]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = "error: PYTHONOPTIMIZE=2 (python -OO) removes docstrings, which Ray and altair need"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(told)

@@ -1,4 +1,4 @@
-"""A shell's ulimit that Ray cannot live with is told before it starts."""
+"""What of its surroundings Ray cannot live with is told before it starts, or kept from it."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tune_app.machine.process_limits import limit_problems
+from tune_app.nodes.cluster import ENVIRONMENT, prepare_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,3 +57,13 @@ def test_a_containers_limit_of_processes_is_told(tmp_path: Path, most: str, told
     if told:
         assert found[0].startswith("100 processes and threads are allowed here (pids.max of ")
         assert "12 of them are there, and Ray takes 200: allow more" in found[0]
+
+
+def test_variables_of_other_programs_of_tune_do_not_reach_ray(monkeypatch) -> None:
+    """It refuses the first, and delays what is seen of a trial by the second."""
+    others = ("TUNE_RESULT_DIR", "TUNE_RESULT_BUFFER_LENGTH", "RAY_AIR_LOCAL_CACHE_DIR")
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ.update(dict.fromkeys((*others, "TUNE_GLOBAL_CHECKPOINT_S"), "1"))
+    prepare_environment()
+    assert not os.environ.keys() & others
+    assert os.environ["TUNE_GLOBAL_CHECKPOINT_S"] == ENVIRONMENT["TUNE_GLOBAL_CHECKPOINT_S"]
