@@ -1,5 +1,6 @@
 """Numbers of every depth become eight bits by a rule, or are refused."""
 
+import struct
 from base64 import b64decode
 from pathlib import Path
 
@@ -10,6 +11,20 @@ from tests.zoo.pictures import IEEE_FLOAT, png, tiff_grey, tiff_rgb16, write
 from trainables.data.reading.image_file import UnreadableImage, read_image
 
 SIXTEEN = np.array([0, 1, 128, 129, 257, 4_863, 32_767, 32_896, 65_534, 65_535], np.uint32)
+
+
+@pytest.mark.parametrize("green", [5, 6])
+def test_sixteen_bits_a_pixel_are_spread_over_the_range(tmp_path: Path, green: int) -> None:
+    """A BMP by hand (BITMAPINFOHEADER with masks), of 5 bits of red and blue."""
+    values = np.array([[0, 0, 0], [31, 2**green - 1, 31], [1, 2, 3], [30, 17, 20]])
+    words = values @ [2 ** (green + 5), 32, 1]
+    masks = [31 << (green + 5), (2**green - 1) << 5, 31]
+    head = struct.pack("<IiiHHIIiiII3I", 40, 4, 1, 1, 16, 3, 8, 0, 0, 0, 0, *masks)
+    path = tmp_path / "image.bmp"
+    file_head = b"BM" + struct.pack("<IHHI", 74, 0, 0, 66)
+    path.write_bytes(file_head + head + words.astype("<u2").tobytes())
+    expected = values * 255 / [31, 2**green - 1, 31]
+    assert np.abs(read_image(path)[0] - expected).max() < 1
 
 
 @pytest.mark.parametrize(("bits", "levels"), [(2, [0, 85, 170, 255]), (4, [0, 17, 238, 255])])

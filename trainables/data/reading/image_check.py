@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-FORMAT = 4
+FORMAT = 5
 """Raised when a picture would be decoded to other pixels than before, or more is remembered."""
 
 BAR_FROM = 200

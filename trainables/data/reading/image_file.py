@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -126,13 +127,16 @@ def _eight_bits(image: Image.Image, raw_mode: str) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.asarray(image)
         return _hide(Image.fromarray(_sixteen_to_eight(values)), values, transparent)
-    if ";16" in raw_mode:
+    if DEEP.search(raw_mode):
         values, mode = _sixteen_bit_channels(image, raw_mode)
         return _hide(Image.fromarray(_sixteen_to_eight(values), mode), values, transparent)
     if raw_mode in FEW_BITS and transparent is not None:
         image.info["transparency"] = transparent * FEW_BITS[raw_mode]
     return image
 
+
+DEEP = re.compile(";16[BLN]")
+"""16 bits a channel, of a byte order; without one, as in BMP, these are the bits of a pixel."""
 
 FEW_BITS = {"1": 255, "L;2": 85, "L;4": 17}
 """Grey of fewer than 8 bits, and by what Pillow multiplies its pixels, but not what is hidden."""

@@ -87,7 +87,7 @@ def why_other(image, path):
     with open(path, "rb") as file:
         content = file.read() if kind in ("TGA", "JPEG2000") else b""
     if kind == "TGA" and image.mode == "RGBA" and content[17] & 15 == 0:
-        return "a TGA of 32 bits without alpha"
+        return "a TGA whose last bits are no alpha"
     size = content.partition(b"\\xff\\x4f\\xff\\x51")[2]  # of JPEG 2000: depths from byte 38 on
     depths = {{byte % 128 + 1 for byte in size[38 : 38 + 3 * size[37] : 3]}} if size else {{8}}
     return "" if depths == {{8}} or depths == {{16}} and size[37] == 1 else "a deep JPEG 2000"
