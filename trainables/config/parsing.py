@@ -50,6 +50,8 @@ def parse_value(name: str, value: Any, kinds: tuple[type, ...], limits: Mapping[
     """
     if value is None and type(None) in kinds:
         return None
+    if value is None and "none" in limits.get("choices", ()):
+        value = "none"  # which ``scalar`` reads as no value
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) <= LARGEST else math.inf
     if int in kinds and isinstance(value, float) and value.is_integer():

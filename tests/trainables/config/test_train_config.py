@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from trainables.config.parsing import parse_value, scalar
 from trainables.config.train_config import ConfigError, TrainConfig, factor_decays
 from trainables.config.trial_id import trial_id
 
@@ -152,3 +153,9 @@ def test_minus_zero_is_zero() -> None:
     """They train alike, and would be hashed apart."""
     config = TrainConfig.from_trial({"weight_decay": -0.0})
     assert str(config.weight_decay) == "0.0"
+
+
+def test_every_choice_is_taken_as_it_is_typed() -> None:
+    for key, field in TrainConfig.__dataclass_fields__.items():
+        for choice in field.metadata.get("choices", ()):
+            assert parse_value(key, scalar(choice), (str,), field.metadata) == choice
