@@ -44,7 +44,7 @@ def test_another_package_of_that_name_is_named(tmp_path: Path) -> None:
     assert "PYTHONPATH" in told
 
 
-@pytest.mark.parametrize("flag", ["-I", "-P", "-OO"])
+@pytest.mark.parametrize("flag", ["-I", "-P", "-O"])
 def test_pythons_own_switches_change_nothing(flag: str) -> None:
     code, printed, told = said([sys.executable, flag, SCRIPT, "--list-spaces", "--space=cp"])
     assert (code, told) == (0, "")
