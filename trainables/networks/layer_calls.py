@@ -1,8 +1,9 @@
-"""The inputs with which a network calls its layers, observed on the meta device."""
+"""What a network returns, and how it calls its layers, observed on the meta device."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -227,3 +228,61 @@ def _extent(layer: nn.Module, x: Tensor, images: int) -> Call:
         return x.numel() // x.shape[-1] // images, 1
     parts = x.shape[0] // images if x.dim() == 4 else 1
     return (*x.shape[-2:], parts) if parts > 1 else (x.shape[-2], x.shape[-1])
+
+
+def count_classes(output: Any, classes: int | None, name: str) -> int:
+    """The classes of a network's output for ``BATCH`` images.
+
+    Raises:
+        NetworkError: where these are no logits, or not of so many ``classes``.
+    """
+    wanted = f"logits of shape (batch, {classes or 'classes'})"
+    if not isinstance(output, Tensor):
+        keys = f" with the keys {', '.join(map(str, output))}" if isinstance(output, dict) else ""
+        raise NetworkError(
+            f"{name} must return {wanted}, got a {type(output).__name__}{keys}; "
+            "wrap it in a module that returns the logits alone"
+        )
+    if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
+        got = ("batch", *output.shape[1:]) if output.shape[:1] == (BATCH,) else output.shape
+        flat = (
+            "; flatten(1) gives them" if output.shape[2:] and output.shape[2:].numel() == 1 else ""
+        )
+        raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))}){flat}")
+    return output.shape[1]
+
+
+SQUASHES = {"SoftmaxBackward0": "a softmax", "SigmoidBackward0": "a sigmoid"}
+MOVES = re.compile(
+    "(View|UnsafeView|ReshapeAlias|Squeeze|Unsqueeze|ToCopy|Clone|T|Transpose)Backward"
+)
+"""Steps that change no value, by autograd's names."""
+
+
+def check_outputs(module: nn.Module, image: Image, classes: int, name: str) -> None:
+    """Checks what the network returns in training, and that no output is a probability.
+
+    Cross entropy takes logits. Of probabilities its gradient vanishes, and training is merely bad.
+
+    Raises:
+        NetworkError: where training returns something else, such as auxiliary heads; and where the
+            last step is a softmax or a sigmoid.
+    """
+    for training in (True, False):
+        called = f"{name}, as it trains," if training else name
+        try:
+            with without_traces(), torch.enable_grad():
+                output = module.train(training)(torch.empty(BATCH, *image, device="meta"))
+        except Exception:  # a random decision of the network cannot be traced by shapes
+            continue
+        finally:
+            module.eval()
+        count_classes(output, classes, called)
+        step = output.grad_fn
+        while step is not None and MOVES.match(step.name()):
+            step = step.next_functions[0][0]
+        if step is not None and step.name() in SQUASHES:
+            raise NetworkError(
+                f"{called} must return logits, and returns what {SQUASHES[step.name()]} made of "
+                "them: leave it out, the loss has its own; the order of the classes is the same"
+            )

@@ -16,6 +16,8 @@ from trainables.networks.layer_calls import (
     BATCH,
     bypassed_layers,
     call_layers,
+    check_outputs,
+    count_classes,
     holders_of,
     layers_of,
     to_meta,
@@ -77,8 +79,8 @@ def _table(
 ) -> LayerTable:
     module.eval()
     calls, output = call_layers(module, image, name)
-    found = _count_classes(output, classes, name)
-    _check_training(module, image, found, name)
+    found = count_classes(output, classes, name)
+    check_outputs(module, image, found, name)
     bypassed = bypassed_layers(module, image, calls)
     work = work_of_an_image(module, image, name, calls)
     rows = sorted(_rows(module, work, bypassed), key=lambda row: (row.position < 0, row.position))
@@ -162,21 +164,6 @@ def _check_open(module: nn.Module, name: str) -> None:
                 f"the layers of {name} cannot be watched, since {part} went through torch.compile: "
                 "return it as it was; the key compile compiles what is trained"
             )
-
-
-@torch.no_grad()
-def _check_training(
-    module: nn.Module, image: tuple[int, int, int], classes: int, name: str
-) -> None:
-    """Raises NetworkError where training returns something else, such as auxiliary heads."""
-    try:
-        with without_traces():
-            output = module.train()(torch.empty(BATCH, *image, device="meta"))
-    except Exception:  # a random decision of the network cannot be traced by shapes
-        return
-    finally:
-        module.eval()
-    _count_classes(output, classes, f"{name}, as it trains,")
 
 
 def _rows(module: nn.Module, work: ImageWork, bypassed: Collection[str]) -> list[LayerRow]:
@@ -277,20 +264,3 @@ def _all_but_ends(rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
     called = [row.position for row in rows if row.position >= 0]
     ends = {min(called), max(called)} if called else set()
     return tuple(row.name for row in rows if not row.reason and row.position not in ends)
-
-
-def _count_classes(output: Any, classes: int | None, name: str) -> int:
-    wanted = f"logits of shape (batch, {classes or 'classes'})"
-    if not isinstance(output, Tensor):
-        keys = f" with the keys {', '.join(map(str, output))}" if isinstance(output, dict) else ""
-        raise NetworkError(
-            f"{name} must return {wanted}, got a {type(output).__name__}{keys}; "
-            "wrap it in a module that returns the logits alone"
-        )
-    if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
-        got = ("batch", *output.shape[1:]) if output.shape[:1] == (BATCH,) else output.shape
-        flat = (
-            "; flatten(1) gives them" if output.shape[2:] and output.shape[2:].numel() == 1 else ""
-        )
-        raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))}){flat}")
-    return output.shape[1]

@@ -96,6 +96,9 @@ def test_a_row_says_why_it_stays_dense() -> None:
             "torchvision:googlenet(aux_logits=True)",
             "as it trains, .* GoogLeNetOutputs",
         ),
+        (f"{DRAWN}:make_probabilities", "as it trains, must return logits, .* what a softmax made"),
+        (f"{DRAWN}:make_probabilities(function='sigmoid')", "what a sigmoid made of them"),
+        (f"{DRAWN}:make_probabilities(only_evaluation=True)", r"\) must return logits, .* softmax"),
         (f"{FILE}:make_branching", r"cannot be called .*line \d+: if x.sum\(\) > 0"),
         (f"{FILE}:make_other_classes", r"\(batch, 10\), got \(batch, 11\)"),
         ("torchvision:vit_b_16", "cannot be called with images of 3 x 32 x 32: .*"),
@@ -104,3 +107,11 @@ def test_a_row_says_why_it_stays_dense() -> None:
 def test_a_network_that_cannot_be_used_says_what_it_does(name: str, words: str) -> None:
     with pytest.raises(NetworkError, match=words):
         make_table(name, image_size=32, classes=10)
+
+
+def test_logarithms_of_probabilities_are_logits() -> None:
+    """Cross entropy leaves them as they are."""
+    table = make_table(
+        f"{DRAWN}:make_probabilities(function='log_softmax')", image_size=32, classes=10
+    )
+    assert table.classes == 10
