@@ -41,7 +41,7 @@ def short(value: object, digits: int = 3) -> str:
     if value is pd.NA:
         return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return str(value) or "''"  # an empty text is a value, too
     if math.isnan(value):  # a key that this trial does not have
         return MISSING
     if value == int(value) and abs(value) < 1e6:

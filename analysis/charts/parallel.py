@@ -96,7 +96,7 @@ def _words(values: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
     place = {word: (i + 0.5) / len(words) for i, word in enumerate(words)}
     at = values.astype(object).map(lambda value: place.get(str(value), np.nan)).astype(float)
     order = at.groupby(at).cumcount() / at.groupby(at).transform("size").clip(lower=1)
-    return at + JITTER * (1 - 2 * order), [(at, word) for word, at in place.items()]
+    return at + JITTER * (1 - 2 * order), [(at, short(word)) for word, at in place.items()]
 
 
 def draw(frame: pd.DataFrame) -> Picture:

@@ -68,6 +68,13 @@ class Arm:
         return self.n - len(self.trained)
 
     @property
+    def no_spread(self) -> str:
+        """Why its runs, which count alike, say nothing about chance, where it is the best."""
+        if self.collapsed == self.n:
+            return "Nothing can be said, since all runs of the best diverged or learned nothing"
+        return "Chance cannot be judged, since the runs of each network ended exactly alike"
+
+    @property
     def as_rival(self) -> np.ndarray:
         """The outcomes that others are compared with."""
         return self.trained if len(self.trained) else self.outcomes

@@ -32,7 +32,6 @@ from analysis.study.replicates import judging_runs, planned_runs, replicates
 from analysis.study.study import Study, per_study
 from trainables.text.count import plural
 
-NO_SPREAD = "Chance cannot be judged, since the runs of each network ended exactly alike"
 WORTH_SHOWING = 0.005  # half a percentage point: the smallest difference that matters in practice
 
 
@@ -116,8 +115,8 @@ def best_claim(study: Study) -> Claim:
     scored = f"{points(best.arm.mean)} % {metric_words(study.metric)}"
     runs = sum(arm.n for arm in (*arms, *thin))
     if not math.isfinite(best.interval.low):
-        why = NO_SPREAD if best.arm.n > 1 else "One seed cannot say which is best"
-        text = f"{why}: {name} came out highest, {scored} (n = {best.arm.n})."
+        why = best.arm.no_spread if best.arm.n > 1 else "One seed cannot say which is best"
+        text = f"{why}: {name} came out highest, {scored} ({runs_words(best.arm, fresh=False)})."
         return Claim(text, "cannot_say", runs)
     judged = bool(frame["estimated"].iloc[0])
     scored += f" ({accuracy_words(best, fresh=judged)}{held_out_words(study, best.arm.mean)})"

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
-from analysis.claims.best import NO_SPREAD, Winner, held_out_words, ranked_claim, runs_words, winner
+from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
 from analysis.claims.choosing import Chosen, choose, columns, plain
 from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, choosing_grid, gather
@@ -230,7 +230,7 @@ def _claim(
         if best.arm.n < 2:
             why = "One run cannot show that it is best"
         else:
-            why = NO_SPREAD if best.hardest else "Its rivals have one run each"
+            why = best.arm.no_spread if best.hardest else "Its rivals have one run each"
         return Claim(f"{name} came out highest, {scored}. {why}.", "cannot_say", runs)
     chose = f"; best of {best.arm.candidates} settings" if best.arm.candidates > 1 else ""
     ran = f"{runs_words(best.arm, fresh=gathered.fresh)}{chose}"

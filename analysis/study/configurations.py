@@ -85,7 +85,8 @@ def distinct_numbers(values: Iterable[object]) -> dict[object, str]:
     formats = ("{:.%dg}".__mod__(digits).format for digits in range(3, 17))
     distinct = (text for text in formats if len({*map(text, floats)}) == len(floats))
     write = next(distinct, repr)  # repr tells any two apart, and writes 0.1 as it is
-    return {v: write(v) if isinstance(v, float) else str(v) for v in different}
+    # an empty text is a value, too
+    return {v: write(v) if isinstance(v, float) else str(v) or "''" for v in different}
 
 
 @per_study

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from analysis.charts.labels import short
 from analysis.commands.export import export_text
 from analysis.commands.show import trial_text
 from analysis.record.dtypes import config_columns
@@ -34,6 +35,11 @@ def test_a_number_is_written_as_it_is_beside_one_that_differs_in_the_last_digit(
     values = (0.1, 0.3, 0.1 + 0.2, 1e-7)
     written = ["0.1", "0.3", "0.30000000000000004", "1e-07"]
     assert list(distinct_numbers(values).values()) == written
+
+
+def test_an_empty_text_has_a_label():
+    assert list(distinct_numbers(["", "layer3.*"]).values()) == ["''", "layer3.*"]
+    assert short("") == "''"
 
 
 def test_json_keeps_every_digit():

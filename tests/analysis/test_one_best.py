@@ -202,6 +202,9 @@ def test_every_place_names_one_best(name, tmp_path):
     claim = best_claim(study)
     assert f"{best['label']} (" in claim.words
     assert f"{100 * best['mean']:.2f} %" in claim.words
+    assert claim.words.startswith("Nothing can be said, since all runs of the best") == (
+        name == "nothing learned anything"
+    )
     page = content(study, [])
     fact = next(one for one in page["facts"] if one.name.startswith("Best"))
     assert fact.value == f"{100 * best['mean']:.2f} %"
