@@ -18,7 +18,7 @@ from analysis.claims.answers import answer, claims
 from analysis.claims.best import picked_intervals
 from analysis.claims.claim import points
 from analysis.record.status import TrialStatus
-from analysis.report.provenance import IN_TURN, provenance, ways_of_computing
+from analysis.report.provenance import IN_TURN, over_time, provenance, ways_of_computing
 from analysis.report.rendered import Drawn, Missing
 from analysis.report.train_command import train_commands
 from analysis.statistics.chance import standard_error
@@ -129,6 +129,14 @@ def _warnings(study: Study) -> list[Caution]:
         if in_turn:
             text += f" No command repeats {plural(in_turn, 'trial')} that changed these in between."
         cautions.append(Caution("Trials were computed in different ways.", text))
+    settings = over_time(study.info, "versions") | over_time(study.info, "environment")
+    changed = "; ".join(f"{name} {value}" for name, value in settings.items() if IN_TURN in value)
+    if changed:
+        text = (
+            "Libraries and variables can change how numbers are rounded, and their last values"
+            f" were not those of all trials: {changed}."
+        )
+        cautions.append(Caution("What computes changed while the study ran.", text))
     if len(study.damage):
         text = f"{plural(len(study.damage), 'line')} of the ledger could not be read."
         cautions.append(Caution("Damaged record.", text))

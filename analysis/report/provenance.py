@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -34,7 +34,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Computed", _computed(study)),
         ("Time", _time(study)),
         ("Code", f"revision {info['git_revision']}" if info.get("git_revision") else UNKNOWN),
-        ("Versions", _pairs(info.get("versions"))),
+        ("Versions", _pairs(over_time(info, "versions"))),
         ("Fixed keys", _pairs(space.get("fixed")) if space.get("fixed") else "none"),
         ("Question from", str(space.get("source") or UNKNOWN)),
         ("Trials", _statuses(study)),
@@ -116,10 +116,29 @@ def ways_of_computing(study: Study) -> dict[str, int]:
     return dict(Counter(IN_TURN.join(conditions) for conditions in by_trial.values()))
 
 
+def over_time(info: Mapping[str, Any], entry: str) -> dict[str, str]:
+    """Versions or variables by name; of one that changed while the study ran, all its values.
+
+    Args:
+        info: the content of study.json.
+        entry: ``versions`` or ``environment``.
+    """
+    runs = [*(info.get("earlier") or ()), info]
+    known = [one[entry] for one in runs if isinstance(one, dict) and one.get(entry) is not None]
+    known = [one for one in known if isinstance(one, dict)]  # somebody may have edited it
+    values: dict[str, dict[str, None]] = {}
+    for one in known:
+        for name in dict.fromkeys(name for each in known for name in each):
+            # a package that earlier runs do not name computes nothing
+            if name in one or entry == "environment":
+                values.setdefault(name, {})[str(one.get(name, "absent"))] = None
+    return {name: IN_TURN.join(found) for name, found in values.items()}
+
+
 def _computed(study: Study) -> str:
     ways = ways_of_computing(study)
     said = [f"{plural(count, 'trial')} with {way}" for way, count in ways.items()]
-    set_here = study.info.get("environment") or {}
+    set_here = over_time(study.info, "environment")
     said += [f"{name}={value}" for name, value in set_here.items()]
     return "; ".join(said) or UNKNOWN
 

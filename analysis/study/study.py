@@ -37,6 +37,7 @@ KINDS = {
     "options.max_macs": NUMBER,
     "versions": OBJECT,
     "environment": OBJECT,
+    "earlier": LIST,
     "dataset.held_out": NUMBER,
     "dataset.train_images": NUMBER,
     "dataset.test_images": NUMBER,

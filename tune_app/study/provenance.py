@@ -11,7 +11,7 @@ from tune_app.command.output import LOG
 from tune_app.machine.placement import Placement
 from tune_app.record.study_document import read_information
 from tune_app.study.prepare import PreparedStudy
-from tune_app.study.study_file import study_information, write_information
+from tune_app.study.study_file import AROUND, study_information, write_information
 
 
 def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
@@ -34,8 +34,49 @@ def describe(prepared: PreparedStudy, identity: Mapping[str, Any]) -> None:
     )
     earlier = stored.get("commands") or _recorded_commands(prepared)
     commands = [*earlier, options.command]
+    if prepared.record.rows and (changes := changed_conditions(stored, document)):
+        LOG.info("note: %s since this study last ran", changes)
+    document["earlier"] = earlier_conditions(stored, document)
     networks = [*dict.fromkeys([*stored.get("networks", ()), *document["networks"]])]
     write_information(paths.study, {**document, "networks": networks, "commands": commands})
+
+
+def earlier_conditions(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Any]:
+    """The conditions under which earlier runs computed, other than those of this run.
+
+    Args:
+        stored: the study.json so far; empty where there is none.
+        now: the entries of this run.
+    """
+    known = stored.get("earlier")
+    before = [*(known if isinstance(known, list) else ()), *([_conditions(stored)] * bool(stored))]
+    return [
+        one for n, one in enumerate(before) if one not in (*before[:n], NOTHING, _conditions(now))
+    ]
+
+
+def changed_conditions(stored: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Each version and variable that was another when the study last ran, in words."""
+    if (before := _conditions(stored)) == NOTHING:
+        return ""
+    was, present = ({**one["versions"], **one["environment"]} for one in (before, _conditions(now)))
+    return ", ".join(
+        f"{name} has changed from {was.get(name, 'absent')} to {present.get(name, 'absent')}"
+        for name in dict.fromkeys([*was, *present])
+        if was.get(name) != present.get(name)
+    )
+
+
+NOTHING: Mapping[str, Any] = {"versions": {}, "environment": {}}
+
+
+def _conditions(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What numbers depend on beside the trials' keys, as the entries of study.json."""
+    entries = {name: document.get(name) for name in NOTHING}
+    found = {name: dict(one) if isinstance(one, dict) else {} for name, one in entries.items()}
+    for package in AROUND:
+        found["versions"].pop(package, None)
+    return found
 
 
 def _recorded_commands(prepared: PreparedStudy) -> list[str]:

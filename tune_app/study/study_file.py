@@ -22,15 +22,16 @@ from tune_app.command.options import RunOptions
 from tune_app.planning.plan import Plan, plan_tables
 from tune_app.record.study_document import StudyName
 
-PACKAGES = (
-    *("ranktune", "torch", "torchvision", "timm", "pillow", "tntorch"),
-    *("ray", "optuna", "numpy", "pandas", "tensorboard"),
-)
+AROUND = ("ray", "optuna", "pandas", "tensorboard")
+"""Packages that compute nothing of a trial."""
+
+PACKAGES = ("ranktune", "torch", "torchvision", "timm", "pillow", "tntorch", "numpy", *AROUND)
 
 
 ARITHMETIC = (
     *("CUBLAS_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NVIDIA_TF32_OVERRIDE", "OMP_"),
-    *("ONEDNN_", "OPENBLAS_", SWITCH, "TORCH_", "TORCHINDUCTOR_"),
+    *("ATEN_", "BLIS_", "GLIBC_TUNABLES", "NPY_", "ONEDNN_", "OPENBLAS_", "PYTORCH_TUNABLEOP_"),
+    *(SWITCH, "TORCH_", "TORCHINDUCTOR_", "VECLIB_"),
 )
 """How the names of environment variables begin that can change what libraries compute."""
 

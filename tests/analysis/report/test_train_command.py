@@ -80,6 +80,20 @@ def test_a_command_computes_as_its_trial_was_computed(tmp_path):
     ]
 
 
+def test_libraries_and_variables_that_changed_while_a_study_ran_are_told(tmp_path):
+    (trial,) = some_trials(1)
+    write_ledger(tmp_path, planned_row(trial, time=0.0))
+    now = {"versions": {"torch": "2.9", "ray": "2.2"}, "environment": {"ATEN_X": "avx2"}}
+    for earlier, told in (
+        ([{"versions": {"torch": "2.8"}, "environment": {}}], True),
+        ([{"versions": {"torch": "2.9"}, "environment": {"ATEN_X": "avx2"}}, 3], False),
+    ):
+        write_information(tmp_path / "study.json", {**now, "earlier": earlier})
+        page = write_report(load_study(tmp_path)).read_text(encoding="utf-8")
+        assert ("What computes changed while the study ran." in page) == told
+        assert ("torch 2.8, then 2.9; ATEN_X absent, then avx2" in page) == told
+
+
 def test_a_trial_that_went_on_in_another_way_is_told(tmp_path):
     (trial,) = some_trials(1)
     rows = [planned_row(trial, time=0.0)]

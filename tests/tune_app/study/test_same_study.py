@@ -29,10 +29,11 @@ from tune_app.record.study_document import (
     read_information,
     stored_name,
 )
+from tune_app.study.provenance import changed_conditions, earlier_conditions
 from tune_app.study.resume import borrowed_rows
 from tune_app.study.same_data import check_data
 from tune_app.study.storage_owner import is_copy, take_storage
-from tune_app.study.study_file import write_information
+from tune_app.study.study_file import environment, write_information
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "before_rooms"
 
@@ -251,3 +252,27 @@ def test_a_borrowed_trial_is_on_record_as_this_study_writes_it(tmp_path):
     write_ledger(tmp_path / "lender", planned_row(lent, time=1.0), ended)
     borrowed = borrowed_rows(plan_of([asked]), History([]), [tmp_path / "lender"])
     assert borrowed == [planned_row(asked, time=1.0), ended]
+
+
+def test_what_earlier_runs_computed_with_is_kept_and_told():
+    first = {"versions": {"torch": "2.8", "ray": "2.1"}, "environment": {}}
+    second = {"versions": {"torch": "2.9", "ray": "2.2"}, "environment": {"ATEN_X": "avx2"}}
+    stored = {**second, "earlier": earlier_conditions(first, second)}
+    old = {"versions": {"torch": "2.8"}, "environment": {}}
+    assert stored["earlier"] == [old]
+    assert changed_conditions(first, second) == (
+        "torch has changed from 2.8 to 2.9, ATEN_X has changed from absent to avx2"
+    )
+    third = {**second, "versions": {"torch": "2.9", "ray": "2.3"}}  # Ray computes nothing
+    assert earlier_conditions(stored, third) == [old]
+    assert changed_conditions(stored, third) == ""
+    back = earlier_conditions(stored, first)
+    assert back == [old, {"versions": {"torch": "2.9"}, "environment": {"ATEN_X": "avx2"}}][1:]
+    for damaged in ({}, {"versions": 3, "environment": [], "earlier": "x"}):
+        assert earlier_conditions(damaged, first) == []
+        assert changed_conditions(damaged, first) == ""
+
+
+def test_a_variable_that_chooses_torchs_instructions_is_recorded(monkeypatch):
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert environment()["ATEN_CPU_CAPABILITY"] == "default"
