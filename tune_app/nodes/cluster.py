@@ -165,14 +165,19 @@ def _join(address: str) -> None:
         raise
     except (OSError, ValueError, RuntimeError) as problem:
         forget_head()
-        reason = " ".join(str(problem).split())  # a mismatch of versions takes several lines
-        if reason.startswith("Version mismatch"):
-            raise UsageError(
-                [f"--address {address}: {reason}. Install the same Ray and Python on both sides"]
-            ) from problem
-        raise UsageError(
-            [f"--address {address}: no Ray cluster answers there: {reason}"]
-        ) from problem
+        raise UsageError([f"--address {address}: {join_problem(str(problem))}"]) from problem
+
+
+def join_problem(told: str) -> str:
+    """What is wrong with a cluster, and the remedy, of what Ray ``told`` on several lines."""
+    reason = " ".join(told.split())
+    if reason.startswith("Version mismatch"):
+        return f"{reason}. Install the same Ray and Python on both sides"
+    # Ray says so in its own log alone; `ray start` asks for one unless it is told otherwise
+    token = "; should it ask for a token, set RAY_AUTH_MODE=token here, as its recipe does"
+    is_refused = reason.startswith("Failed to connect")
+    sends_none = os.environ.get("RAY_AUTH_MODE") != "token"
+    return f"no Ray cluster answers there: {reason}{token if is_refused and sends_none else ''}"
 
 
 def _connect(head: str) -> None:

@@ -102,6 +102,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 outcome = search_study(study, config, signals, lost_event, ray_start, ends_at)
                 signals.begin("the report is written first")
                 write_results(paths.folder, report=config.report, copy=study.copy)
+                signals.begin("all is written, and the command ends")
             outcome.log(options.command)
             guard.end = lambda problem: outcome.exit_code
     return outcome

@@ -12,6 +12,7 @@ from tests.cluster.hosts import ROOT
 from tune_app.command.errors import UsageError
 from tune_app.machine import cluster_address
 from tune_app.nodes import cluster
+from tune_app.nodes.cluster import join_problem
 from tune_app.nodes.token import tighten_token
 
 
@@ -59,3 +60,24 @@ def test_a_token_that_others_can_read_is_taken_from_them(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
     tighten_token()
     assert token.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "advises"),
+    [
+        (None, "Failed to connect to Ray cluster at head:6379", True),
+        ("disabled", "Failed to connect to Ray cluster at head:6379", True),
+        ("token", "Failed to connect to Ray cluster at head:6379", False),
+        (None, "[Errno 111] Connection refused", False),
+    ],
+)
+def test_a_cluster_that_refuses_a_driver_without_a_token_is_told_so(
+    monkeypatch, mode, reason, advises
+):
+    """`ray start` asks for one by default; that it was missing stands in Ray's own log alone."""
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    told = join_problem(reason)
+    assert told.startswith(f"no Ray cluster answers there: {reason}")
+    assert ("set RAY_AUTH_MODE=token" in told) == advises
