@@ -28,6 +28,7 @@ from trainables.config.tables import TableError, network_as_begun
 from trainables.config.torch_process import TorchProcessError
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical, trial_id
+from trainables.data.datasets.registry import one_spelling
 from trainables.files.study_folder import LEASE
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -166,8 +167,9 @@ def _respelled(row: Planned, plan: Plan) -> Planned:
 def _spellings(config: Mapping[str, Any], plan: Plan) -> Iterator[tuple[str, str]]:
     """The key and the plan's spelling of what a configuration on record spells otherwise."""
     dataset, digest = plan.space.fixed.get("dataset"), config.get("data_digest")
+    recorded = str(config.get("dataset"))
     same = digest and digest == plan.rules.resolved.get("data_digest")
-    if same and are_functions(dataset, config.get("dataset")):
+    if same and (are_functions(dataset, recorded) or one_spelling(recorded) == dataset):
         yield "dataset", str(dataset)
     key, network = plan.space.keys.get("network"), str(config.get("network", RESNET9))
     names = key.domain.grid if key else (plan.space.fixed.get("network", RESNET9),)

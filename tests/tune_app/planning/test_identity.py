@@ -255,6 +255,20 @@ def test_a_network_that_a_study_wrote_with_a_default_is_known_to_others(folder, 
     assert {row.trial_id for row in rows} == set(ids(reusing)) == {trial.trial_id}
 
 
+def test_another_study_reuses_torchvisions_images_however_it_wrote_them(options):
+    name = "torchvision:FakeData(image_size=(3, 8, 8), num_classes=2, size=40)"
+    fake = dataclasses.replace(options, dataset=name, settings={"batch_size": (8,)})
+    (trial,) = make_plan(fake, NAMED).trials
+    config = dataclasses.replace(trial.config, dataset=name.replace(", ", " ,"))  # as it once was
+    former = dataclasses.replace(trial, trial_id=trial_id(config, trial.size), config=config)
+    paths = study_paths(fake, NAMED.name)
+    write_ledger(paths.folder, *ended_trial(former, 0.5))
+    assert ids(make_plan(fake, NAMED)) == [former.trial_id] != [trial.trial_id]
+    reusing = make_plan(dataclasses.replace(fake, name="other"), NAMED)
+    rows = borrowed_rows(reusing, History(), [paths.folder])
+    assert {row.trial_id for row in rows} == {trial.trial_id}
+
+
 def test_what_is_no_file_of_the_present_folder_stays_as_it_is_written(folder, monkeypatch):
     for name in ("digits", "folder", "torchvision:MNIST", "absent.py:make", "./absent.py:make"):
         assert one_spelling(name) == name
