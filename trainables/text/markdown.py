@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-MARKS = re.compile(r"[\\`*<|\[\]]|(?<![^\W_])_|_(?![^\W_])")
+MARKS = re.compile(r"[\\`*|\[\]]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown would take for markup: patterns such as ``layer3.*`` lose their stars."""
 
 

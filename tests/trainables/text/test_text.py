@@ -60,6 +60,7 @@ def test_markdown_shows_the_text_as_it_is(text: str) -> None:
     html = MarkdownIt().enable("table").render(table)
     assert f"<td>{escape(text)}</td>" in html
     assert markdown("two\nlines") == "two<br>lines"
+    assert markdown("p < .001") == "p < .001"
 
 
 def test_what_misses_a_share_does_not_read_as_if_it_had_it() -> None:
