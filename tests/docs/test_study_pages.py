@@ -176,7 +176,7 @@ def test_the_page_of_protocols_holds_its_tables_numbers():
 @pytest.mark.parametrize(
     ("page", "studies", "quotes"),
     [
-        ("a_weight_decay", ["a_weight_decay", "a_constant"], 7),
+        ("a_weight_decay", ["a_weight_decay", "a_constant"], 6),
         ("b_c_dims", ["b_tensor_train", "c_tucker"], 6),
         ("e_protocols", ["e_protocols"], 4),
     ],
