@@ -23,7 +23,7 @@ from msgspec.structs import astuple
 
 from analysis.record.record import (
     Damage,
-    check_format,
+    check_opened,
     decode_lines,
     read_lines,
     without_collections,
@@ -182,7 +182,7 @@ class _Reading:
         epochs = [row for row in rows if type(row) is lean]
         if len(epochs) < len(rows):
             others = [row for row in rows if type(row) is not lean]
-            check_format(self.study, others)
+            check_opened(self.study, others)
             self.rows += others
         if epochs:
             self.parts.append(self._arrays(epochs))

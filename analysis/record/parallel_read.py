@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from analysis.record.columns import Columns, join, read_part
-from analysis.record.record import ledger_path
+from analysis.record.record import check_opened, ledger_path
 from trainables.config.installation import child_environment
 
 PART_BYTES = 48 << 20
@@ -34,7 +34,7 @@ def read_columns(study: Path) -> Columns:
     """Reads ``<study>/ledger.jsonl``; damaged lines are reported, the others kept.
 
     Raises:
-        RecordError: where there is no ledger, or one of a newer format.
+        RecordError: where there is no ledger, one of a newer format, or of two studies.
     """
     (own_part, *others) = pairwise([*_starts(ledger_path(study)), sys.maxsize])
     with contextlib.ExitStack() as stack:
@@ -45,7 +45,9 @@ def read_columns(study: Path) -> Columns:
         parts = [read_part(study, *own_part)]
         for helper, part in zip(helpers, others, strict=True):
             parts.append(_result(helper) or read_part(study, *part))
-    return join(parts) if others else parts[0]
+    columns = join(parts) if others else parts[0]
+    check_opened(study, columns.rows)
+    return columns
 
 
 def _starts(ledger: Path) -> list[int]:

@@ -64,16 +64,18 @@ def read_record(study: Path, *, rates: bool = True) -> Record:
     Without ``rates`` epochs are ``EpochResult``, which takes two thirds of the time.
 
     Raises:
-        RecordError: where there is no ledger, or one of a newer format.
+        RecordError: where there is no ledger, one of a newer format, or of two studies.
     """
     rows: list[SearchRow] = []
+    opened: list[Opened] = []
     damage: list[Damage] = []
     torn = b""
     with without_collections():
         for lines, rest in read_lines(study):
             torn = rest
             some = decode_lines(lines, len(rows) + len(damage), _decoders[rates], damage)
-            check_format(study, some)
+            opened += (row for row in some if type(row) is Opened)
+            check_opened(study, opened)
             rows += some
     return Record(tuple(rows), tuple(damage), torn.decode(errors="replace") or None)
 
@@ -150,11 +152,18 @@ def ledger_path(study: Path) -> Path:
     return path
 
 
-def check_format(study: Path, rows: Iterable[SearchRow]) -> None:
-    """Raises RecordError where a newer version has written the ledger."""
-    formats = [row.format for row in rows if type(row) is Opened]
-    if formats and max(formats) > FORMAT:
+def check_opened(study: Path, rows: Iterable[SearchRow]) -> None:
+    """Raises RecordError where a newer version wrote a ledger, or another study's rows follow."""
+    opened = [row for row in rows if type(row) is Opened]
+    newest = max((row.format for row in opened), default=0)
+    if newest > FORMAT:
         raise RecordError(
-            f"{study} was written in format {max(formats)}, "
+            f"{study} was written in format {newest}, "
             f"this version reads up to {FORMAT}: update RankTune"
+        )
+    ids = list(dict.fromkeys(row.study_id for row in opened if row.study_id))
+    if len(ids) > 1:
+        raise RecordError(
+            f"{study / LEDGER} holds the rows of {len(ids)} studies ({', '.join(ids)}): keep those "
+            'of one, from its line of the type "opened" to the next such line'
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from analysis.record.parallel_read import read_columns
 from analysis.record.record import RecordError, encode, read_record
 from analysis.record.rows import Ended, Epoch, Opened
 from trainables.files.study_folder import LEDGER
@@ -60,6 +61,19 @@ def test_a_newer_format_is_refused(ledger):
     ledger.write_bytes(encode([Opened(format=99, name="tucker", time=1.0)]))
     with pytest.raises(RecordError, match="format 99, this version reads up to 1"):
         read_record(ledger.parent)
+
+
+def test_rows_of_another_study_are_told(ledger):
+    """They were counted as this one's: two ledgers in one file, as after a merge of folders."""
+    first, other = (Opened(format=1, name="t", time=1.0, study_id=name) for name in ("ab", "cd"))
+    ledger.write_bytes(encode([first, first]))  # as when a copy was appended
+    assert len(read_record(ledger.parent).rows) == 2
+    ledger.write_bytes(encode([first, other]))
+    for read in (read_record, read_columns):
+        with pytest.raises(
+            RecordError, match=r"the rows of 2 studies \(ab, cd\): keep those of one"
+        ):
+            read(ledger.parent)
 
 
 def test_a_field_of_a_later_version_is_passed_over(ledger):
