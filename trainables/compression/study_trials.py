@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
-
 from trainables.config.checkpoint_place import STATE, study_checkpoints
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import is_uri, no_study_folder
@@ -110,6 +108,8 @@ def unknown_trial(study: Path, storage: str, trial_id: str) -> str:
 
 
 def _trials(storage: str) -> list[str]:
+    from pyarrow import fs  # takes a quarter of a second, which --plan does not need
+
     system, root = filesystem(storage)
     infos = list_folder(system, root)
     folders = (info.base_name for info in infos if info.type == fs.FileType.Directory)
