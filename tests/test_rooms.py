@@ -40,3 +40,14 @@ def test_no_room_but_a_registry_has_more_files_than_one_overlooks():
     )
     crowded = {room: files for room, files in rooms.items() if files > FILES}
     assert set(crowded) == set(REGISTRIES), crowded
+
+
+TOP_LEVEL = {
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"),
+    *("requirements.txt", "requirements-dev.txt", "requirements-jobs.txt", "run_tune.py"),
+    *(".gitattributes", ".gitignore", ".pre-commit-config.yaml"),
+}
+
+
+def test_the_top_level_holds_no_file_but_its_own():
+    assert {str(path) for path in sources(":(glob)*")} == TOP_LEVEL
