@@ -62,6 +62,11 @@ class ByRate(Model):
 LOST = Fate("failed", 3, "lost_node", "the node went away")
 HARD = {
     "equal means, another size": (configs((0, 1)), Fixed(lambda rank, seed: 0.9), None),
+    "equal runs, recorded in another order than their seeds": (
+        configs((1, 0)),
+        Fixed(lambda rank, seed: 0.9),
+        None,
+    ),
     "one lucky seed against two good ones": (
         [*configs((0, 1, 2), (8, 16)), *configs((0,), (32,))],
         Fixed(lambda rank, seed: 0.95 if rank == 32 else 0.9 - rank / 1000),
@@ -146,6 +151,7 @@ HARD = {
 }
 BEST = {
     "equal means, another size": 8,
+    "equal runs, recorded in another order than their seeds": 8,
     "one lucky seed against two good ones": 8,
     "the highest run is not of the highest mean": 8,
     "a diverged run counts at chance": 16,

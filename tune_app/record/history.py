@@ -179,7 +179,7 @@ def contenders(
                 first=min(order[name] for name in finished),
                 runs=len(judging),
                 is_estimated=_is_estimate(history[finished[0]]),
-                trial_id=max(finished, key=lambda name: final_score(history[name])),
+                trial_id=max(finished, key=lambda name: _final_rank(history[name])),
             )
             ranked.append(contender)
     return sorted(ranked)
@@ -217,7 +217,16 @@ def configuration_key(history: History, name: str) -> str:
 
 
 def _is_estimate(trial: TrialHistory) -> bool:
-    return bool(trial.planned) and not is_choosing(int(trial.planned.config.get("seed", 0)))  # type: ignore[union-attr]
+    return not is_choosing(_seed(trial))
+
+
+def _final_rank(trial: TrialHistory) -> tuple[float, int]:
+    """Of equal runs that with the lowest seed, as in ``analysis.study.best``."""
+    return final_score(trial), -_seed(trial)
+
+
+def _seed(trial: TrialHistory) -> int:
+    return int(trial.planned.config.get("seed", 0)) if trial.planned else 0
 
 
 def _size(trial: TrialHistory) -> int:
