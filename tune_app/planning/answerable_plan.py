@@ -92,43 +92,69 @@ def _unanswerable(
     return reasons_by_question
 
 
-def _shortfalls(
-    question: Question, points: Sequence[Point]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What the question lacks, in words, and the values that it needs a network of."""
-    sizes = {point.parameters for point in points}
+Shortfall = tuple[str, Mapping[str, Any]]
+"""What a question lacks, in words, and the values that it needs a network of."""
+
+
+def _shortfalls(question: Question, points: Sequence[Point]) -> Iterator[Shortfall]:
+    """What keeps the points from answering the question; empty where they can."""
     match question:
-        case Contrast(key, baseline, treatment):
-            for value in (baseline, treatment):
-                if not any(_has(point.values, {key: value}) for point in points):
-                    words = f"compares {key}={baseline} with {treatment}, and {value} cannot run"
-                    yield words, {key: value}
+        case Contrast():
+            yield from _contrast(question, points)
         case Select():
-            arms: dict[Any, set[tuple]] = defaultdict(set)
-            for point in points:
-                arm = tuple(point.values.get(name) for name in question.keys)
-                if any(value is not None for value in arm):
-                    arms[point.values.get(question.within)].add(arm)
-            if max(map(len, arms.values()), default=0) < 2:
-                keys = " and ".join(question.keys)
-                yield f"compares {keys} within {question.within}, and one alone can run", {}
+            yield from _select(question, points)
         case Carry():
-            if len({point.values.get(question.treatment) for point in points}) < 2:
-                yield f"compares {question.treatment}, and one value alone can run", {}
-            if len(sizes) < 2:
-                yield f"carries {question.key} over networks, and one alone can run", {}
+            yield from _carry(question, points)
         case Trend():
-            if len(sizes) < LEAST_SIZES:
-                yield f"needs networks of {LEAST_SIZES} sizes, and {len(sizes)} can run", {}
+            yield from _trend(points)
         case Smallest():
-            references = [
-                point.parameters for point in points if _has(point.values, question.reference)
-            ]
-            named = ", ".join(f"{name}={value}" for name, value in question.reference.items())
-            if not references:
-                yield f"measures against {named}, which cannot run", question.reference
-            elif max(references) <= min(sizes):
-                yield f"asks for a network smaller than {named}, and none can run", {}
+            yield from _smallest(question, points)
+
+
+def _contrast(question: Contrast, points: Sequence[Point]) -> Iterator[Shortfall]:
+    key, baseline, treatment = question.key, question.baseline, question.treatment
+    for value in (baseline, treatment):
+        if not any(_has(point.values, {key: value}) for point in points):
+            words = f"compares {key}={baseline} with {treatment}, and {value} cannot run"
+            yield words, {key: value}
+
+
+def _select(question: Select, points: Sequence[Point]) -> Iterator[Shortfall]:
+    arms: dict[Any, set[tuple]] = defaultdict(set)
+    for point in points:
+        arm = tuple(point.values.get(name) for name in question.keys)
+        if any(value is not None for value in arm):
+            arms[point.values.get(question.within)].add(arm)
+    if max(map(len, arms.values()), default=0) < 2:
+        keys = " and ".join(question.keys)
+        yield f"compares {keys} within {question.within}, and one alone can run", {}
+
+
+def _carry(question: Carry, points: Sequence[Point]) -> Iterator[Shortfall]:
+    if len({point.values.get(question.treatment) for point in points}) < 2:
+        yield f"compares {question.treatment}, and one value alone can run", {}
+    if len(_sizes(points)) < 2:
+        yield f"carries {question.key} over networks, and one alone can run", {}
+
+
+def _trend(points: Sequence[Point]) -> Iterator[Shortfall]:
+    sizes = len(_sizes(points))
+    if sizes < LEAST_SIZES:
+        yield f"needs networks of {LEAST_SIZES} sizes, and {sizes} can run", {}
+
+
+def _smallest(question: Smallest, points: Sequence[Point]) -> Iterator[Shortfall]:
+    references = [point.parameters for point in points if _has(point.values, question.reference)]
+    named = ", ".join(f"{name}={value}" for name, value in question.reference.items())
+    if not references:
+        yield f"measures against {named}, which cannot run", question.reference
+    elif max(references) <= min(_sizes(points)):
+        yield f"asks for a network smaller than {named}, and none can run", {}
+
+
+def _sizes(points: Sequence[Point]) -> set[float]:
+    """The different numbers of parameters."""
+    return {point.parameters for point in points}
 
 
 def _has(point: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
