@@ -19,7 +19,7 @@ from trainables.compression.start_writer import write_start
 from trainables.compression.study_trials import (
     TrialError,
     find_data_dir,
-    find_max_parameters,
+    find_limits,
     find_storage,
 )
 from trainables.compression.target import Target
@@ -148,13 +148,14 @@ def test_a_starting_point_that_somebody_wrote_is_refused_not_a_traceback(start, 
 
 @given(json_values | st.fixed_dictionaries({"options": json_values, "storage": json_values}))
 @example({"options": {"max_parameters": "many", "data_dir": 3}})
+@example({"options": {"max_macs": float("nan")}})
 @examples(60)
 def test_any_study_json_is_understood_or_refused(tmp_path_factory, document):
     folder = tmp_path_factory.mktemp("study")
     (folder / "study.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(TrialError):
         load_trained(folder)  # no trial lies there, whatever the file says
-    answers = {find_data_dir: (Path, type(None)), find_max_parameters: (int, type(None)),
+    answers = {find_data_dir: (Path, type(None)), find_limits: (dict,),
                find_storage: (str,)}  # fmt: skip
     for ask, kinds in answers.items():
         with contextlib.suppress(TrialError):

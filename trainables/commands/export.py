@@ -70,7 +70,7 @@ def export(
         read_images,
         training_images,
     )
-    from trainables.compression.study_trials import find_data_dir, find_max_parameters
+    from trainables.compression.study_trials import find_data_dir, find_limits
     from trainables.compression.trained import load_trained
     from trainables.exporting.export import (
         TOLERANCE,
@@ -86,6 +86,7 @@ def export(
         store_card,
         write_card,
     )
+    from trainables.exporting.limits import Limits
     from trainables.exporting.onnx_file import write_onnx_files
 
     torch.set_num_threads(threads)
@@ -101,7 +102,7 @@ def export(
         images,
         batch=batch,
         form=form,
-        max_parameters=find_max_parameters(study),
+        limits=Limits(batch=trained.config.images_at_once, **find_limits(study)),
         seconds=seconds,
     )
     folder = (out or study / "exports" / trained.trial_id).absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from trainables.files.study_folder import STUDY, TRAINED_ALONE
 from trainables.text.suggestion import nearest_few
 
 MAX_LISTED = 5
+LIMITS = {"max_parameters": (int,), "max_macs": (int, float)}
+"""A study's options that limit networks, with the types of their values."""
 
 
 class TrialError(ValueError):
@@ -35,15 +38,18 @@ def find_data_dir(study: Path) -> Path | None:
     return Path(folder) if isinstance(folder, str) and Path(folder).is_dir() else None
 
 
-def find_max_parameters(study: Path) -> int | None:
-    """The most parameters that the study allowed; None where it set no limit."""
-    limit = _options(study).get("max_parameters")
-    if limit is None or (type(limit) is int and limit > 0):
-        return limit
-    raise TrialError(
-        f"{study / STUDY}: max_parameters must be a whole number above 0, got {limit!r}; "
-        "restore the file"
-    )
+def find_limits(study: Path) -> dict[str, float]:
+    """The limits of size that the study set: ``max_parameters``, ``max_macs``; only those."""
+    options = _options(study)
+    limits = {name: options[name] for name in LIMITS if options.get(name) is not None}
+    for name, limit in limits.items():
+        if type(limit) not in LIMITS[name] or not 0 < limit < math.inf:
+            number = "whole number" if LIMITS[name] == (int,) else "number"
+            raise TrialError(
+                f"{study / STUDY}: {name} must be a {number} above 0, got {limit!r}; "
+                "restore the file"
+            )
+    return limits
 
 
 def skips_files(study: Path) -> bool:

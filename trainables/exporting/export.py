@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from trainables.architectures.network_size import NetworkSize
 from trainables.exporting.latency import Forward, Latency, measure
+from trainables.exporting.limits import Limits, stored
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.files.whole_file import write_whole
 from trainables.training.checkpoints.checkpoint import save_tensors
@@ -30,6 +31,7 @@ PIXELS = 512 * 32 * 32
 """Pixels of the images that are run at once: 512 images of 32×32, fewer if they are larger."""
 FASTEST = "fastest"
 FORMS = (FACTORS, FOLDED, FASTEST)
+UNLIMITED = Limits()
 
 
 class ExportError(ValueError):
@@ -57,7 +59,7 @@ class Candidate:
     @property
     def parameters(self) -> int:
         """Number of stored values, without BatchNorm's running statistics."""
-        return _stored(self.module)
+        return stored(self.module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def export(
     *,
     batch: int,
     form: str = FACTORS,
-    max_parameters: int | None = None,
+    limits: Limits = UNLIMITED,
     seconds: float = 2.0,
 ) -> Exported:
     """Makes the candidates, checks their outputs and measures latencies; writes no file.
@@ -90,22 +92,18 @@ def export(
             and on one alone. For latencies they are repeated to fill a batch.
         batch: batch size at which the candidates' latencies are compared.
         form: one of FORMS. FASTEST takes FOLDED only where it is faster by more than the spread.
-        max_parameters: the study's limit; a larger form is not exported.
+        limits: the study's; a form that exceeds them is not exported.
         seconds: about how long each comparison of latencies takes.
 
     Raises:
-        ExportError: when no candidate has the network's outputs, or the requested form is larger
-            than ``max_parameters``.
+        ExportError: when no candidate has the network's outputs, or the requested form exceeds
+            the ``limits``.
     """
     candidates = _make_candidates(network, size, images, form)
-    allowed = [
-        candidate
-        for candidate in candidates
-        if candidate.parameters <= (max_parameters or float("inf"))
-    ]
-    if not allowed:
-        raise ExportError(_too_large(network, size, candidates[0], max_parameters or 0))
-    candidates = allowed
+    refusals = [limits.refusal(network, size, one.form, one.module) for one in candidates]
+    if all(refusals):
+        raise ExportError(refusals[0])
+    candidates = [one for one, why in zip(candidates, refusals, strict=True) if not why]
     forwards = [candidate.program.module() for candidate in candidates]
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
     chosen = _choose(rivals)
@@ -236,22 +234,6 @@ def _make_candidates(
             f"at most {TOLERANCE:g} is allowed; {reason}"
         )
     return list(candidates.values())
-
-
-def _too_large(network: nn.Module, size: NetworkSize, candidate: Candidate, limit: int) -> str:
-    text = f"the form {candidate.form!r} has {candidate.parameters:,} parameters, but the study "
-    text += f"allows {limit:,}; "
-    smallest = _stored(make_plain(network, size, form=FACTORS))
-    if smallest <= limit:
-        return f"{text}choose the form {FACTORS!r}"
-    return (
-        f"{text}no form has fewer than {smallest:,}: name a smaller trial, or raise the study's "
-        "--max-parameters"
-    )
-
-
-def _stored(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def _forms(network: nn.Module, size: NetworkSize, form: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Exported networks give the trained ones' outputs, in any form, read back, at any batch."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from trainables.exporting.export import (
 )
 from trainables.exporting.export_card import make_card, store_card
 from trainables.exporting.latency import Latency
+from trainables.exporting.limits import Limits
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.layers.base import FactorizedConv2d
 from trainables.layers.registry import LAYERS
@@ -61,11 +63,11 @@ def outputs(network, images):
         return network(images)
 
 
-def used_network(layer: str, ranked=RANKED, width=4):
+def used_network(layer: str, ranked=RANKED, width=4, batch=8):
     """Random factors, and BatchNorms that have seen something."""
     ranked = ranked if SIZES[layer].ranked else {}
     size = size_network(Architecture(layer, width=width, **ranked))
-    network = build_network(size, batch=8, seed=1)
+    network = build_network(size, batch=batch, seed=1)
     network.train()
     outputs(network, torch.randn(8, 3, 32, 32) + 0.5)
     for module in network.modules():
@@ -202,26 +204,33 @@ def test_a_difference_within_noise_never_decides():
     assert _choose([factors, quartiles(0.30, 0.35, 0.40)]) == 1
 
 
-def test_a_form_above_the_studys_limit_is_refused_and_never_the_fastest(trained, images):
-    compressed = compress(trained, Target("tensor_train", rank=2, dims=4))
-    network, size, limit = compressed.network, compressed.size, compressed.size.parameters
-    with pytest.raises(
-        ExportError, match=rf"but the study allows {limit:,}; choose the form 'factors'"
-    ):
-        export(network, size, images, batch=1, form=FOLDED, max_parameters=limit, seconds=SHORT)
-    fastest = export(
-        network, size, images, batch=1, form=FASTEST, max_parameters=limit, seconds=SHORT
-    )
-    assert fastest.chosen.parameters <= limit
-    smallest = fastest.chosen.parameters
+@pytest.mark.parametrize("limit", ["max_parameters", "max_macs"])
+def test_a_form_above_the_studys_limit_is_refused_and_never_the_fastest(trained, images, limit):
+    compressed = compress(trained, Target("low_rank", rank=2))
+    network, size = compressed.network, compressed.size
+    most = {"max_parameters": size.parameters, "max_macs": size.macs(8)}[limit]
+    ask = partial(export, network, size, images, batch=1, seconds=SHORT)
+    allowed = Limits(**{limit: most}, batch=8)
+    refusal = rf"but the study allows {most:,.0f}; choose the form 'factors'"
+    with pytest.raises(ExportError, match=refusal):
+        ask(form=FOLDED, limits=allowed)
+    chosen = ask(form=FASTEST, limits=allowed).chosen
+    assert chosen.form == FACTORS
+    smallest = chosen.parameters if limit == "max_parameters" else most
     for form in FORMS:  # the limit was lowered after training
         with pytest.raises(
-            ExportError, match=f"no form has fewer than {smallest:,}: name a smaller trial, or"
+            ExportError, match=rf"no form is within that: .* --{limit.replace('_', '-')}"
         ):
-            export(
-                network, size, images, batch=1, form=form, max_parameters=smallest - 1,
-                seconds=SHORT,
-            )  # fmt: skip
+            ask(form=form, limits=Limits(**{limit: smallest - 1}, batch=8))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_study_exports_what_its_own_limits_allowed(trained, images, name):
+    """Exactly as many multiply-adds as the study counted, at a batch that divides them unevenly."""
+    network, size = used_network(name, batch=7)
+    limits = Limits(size.parameters, size.macs(7), batch=7)
+    exported = export(network, size, images, batch=1, seconds=SHORT, limits=limits)
+    assert exported.chosen.parameters <= size.parameters
 
 
 def test_a_network_without_finite_outputs_is_not_exported(trained, images):
