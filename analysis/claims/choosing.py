@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.claims.matching import numbered, pair_architectures, tuned_columns
-from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.dtypes import RENAMED, plain, row_config
 from analysis.record.status import TrialStatus
 from analysis.study.configurations import configuration_ids
 from analysis.study.outcomes import outcomes
@@ -160,15 +160,8 @@ def _chosen(rows: pd.DataFrame, arm: Mapping[str, Any], candidates: int | None =
 
 def configuration(row: pd.Series) -> dict[str, Any]:
     """The row's keys of ``TrainConfig`` that have a value, without the seed, as Python values."""
-    values = {name: plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
-    return {name: value for name, value in values.items() if value is not None and name != "seed"}
-
-
-def plain(value: Any) -> Any:
-    """A value of a frame as plain Python; None for a missing one."""
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value
+    config = row_config(row)
+    return {name: value for name, value in config.items() if value is not None and name != "seed"}
 
 
 def columns(names: Iterable[str]) -> list[str]:
@@ -204,10 +197,8 @@ def _contrasted(
 
 def own_best(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
     """The best configuration of each architecture, at each treatment."""
-    key, treatment = columns([question.key, question.treatment])
-    frame = frame[frame[[key, treatment]].notna().all(axis=1)]  # where both keys exist
-    frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
-    return _of_arms(frame, [treatment, "block"])
+    (treatment,) = columns([question.treatment])
+    return _of_arms(_in_blocks(question, frame, tuned), [treatment, "block"])
 
 
 def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> tuple[Chosen, ...]:
@@ -217,8 +208,7 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
     compete.
     """
     key, treatment = columns([question.key, question.treatment])
-    frame = frame[frame[[key, treatment]].notna().all(axis=1)]  # where both keys exist
-    frame = frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
+    frame = _in_blocks(question, frame, tuned)
     found: list[Chosen] = []
     for value, arm in frame.groupby(treatment, sort=False, dropna=False):
         arm = arm[enough_runs(arm["runs"])]
@@ -233,6 +223,13 @@ def carried(question: Carry, frame: pd.DataFrame, tuned: Iterable[str] = ()) -> 
             named = {treatment: plain(value), "block": int(number), "carried": True}
             found.append(_chosen(rows, named, len(means)))
     return tuple(found)
+
+
+def _in_blocks(question: Carry, frame: pd.DataFrame, tuned: Iterable[str]) -> pd.DataFrame:
+    """The rows that have both keys, with the number of their architecture as ``block``."""
+    key, treatment = columns([question.key, question.treatment])
+    frame = frame[frame[[key, treatment]].notna().all(axis=1)]
+    return frame.assign(block=numbered(frame, without={key, treatment, *tuned}))
 
 
 def _sized(question: Smallest, frame: pd.DataFrame) -> tuple[Chosen, ...]:

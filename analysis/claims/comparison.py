@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,9 @@ def named_contrast(study: Study) -> Comparison:
     Raises:
         RecordError: the space named none.
     """
-    space_questions = list(questions(study.space))
-    contrast = next((one for one in space_questions if isinstance(one, Contrast)), None)
+    contrast = _first_contrast(study)
     if contrast is None:
-        kinds = ", ".join(dict.fromkeys(question.kind for question in space_questions)) or "nothing"
+        kinds = ", ".join(dict.fromkeys(one.kind for one in questions(study.space))) or "nothing"
         raise RecordError(
             f"{study.name} names no contrast; its space asks {kinds}, which the report answers. "
             "docs/spaces.md shows how a space names a contrast"
@@ -88,10 +87,14 @@ def named_contrast(study: Study) -> Comparison:
     return compare_values(study, key, contrast.baseline, contrast.treatment)
 
 
+def _first_contrast(study: Study) -> Contrast | None:
+    return next((one for one in questions(study.space) if isinstance(one, Contrast)), None)
+
+
 def compare_values(study: Study, key: str, baseline: Any, treatment: Any) -> Comparison:
     """Compares two values of a key over all architectures that were run with both."""
-    runs = contrast_runs(study, key, baseline, treatment)
-    return _comparison(study, runs, key, baseline, treatment)
+    pair = key, baseline, treatment
+    return _comparison(study, contrast_runs(study, *pair), *pair)
 
 
 def by_direction(runs: pd.DataFrame) -> Effect:
@@ -134,7 +137,7 @@ def _comparison(
     effect = by_direction(runs)
     sd = _spread(runs, table, effect)
     alone: tuple[Claim, ...] = ()
-    tests: list[float] = [effect.p]
+    tests = [effect.p]
     tuned = _is_tuned(study, runs, key)
     if wide := _open_grids(study, key, (baseline, treatment)) if tuned else []:
         claim, tests = unbounded_claim(names, wide), []
@@ -208,8 +211,8 @@ def _must_stand_alone(runs: pd.DataFrame, key: str) -> bool:
 
 
 def _by_family(runs: pd.DataFrame) -> dict[str, Effect]:
-    families = [str(family) for family in runs["family"].unique()]
-    return {family: by_direction(runs[runs["family"] == family]) for family in families}
+    names = runs["family"].unique()
+    return {str(name): by_direction(runs[runs["family"] == name]) for name in names}
 
 
 def _family_claims(
@@ -239,23 +242,11 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
     """
     if confirmed_study(study) is not None:
         return []
-    named = next(
-        (question for question in questions(study.space) if isinstance(question, Contrast)), None
-    )
-    chosen = (named.key, frozenset((named.baseline, named.treatment))) if named else None
-    comparisons = []
-    for key in searched_keys(study.space, "scientific"):
-        if key in SIZE_COLUMNS or key not in study.trials:
-            continue
-        values = sorted(study.trials[key].dropna().unique())
-        if len(values) > MOST_VALUES:
-            continue
-        for baseline, treatment in itertools.combinations(values, 2):
-            if (key, frozenset((baseline, treatment))) == chosen:
-                continue
-            runs = contrast_runs(study, key, baseline, treatment)
-            if len(runs):
-                comparisons.append(_comparison(study, runs, key, baseline, treatment))
+    comparisons = [
+        _comparison(study, runs, *pair)
+        for pair in _secondary_pairs(study)
+        if len(runs := contrast_runs(study, *pair))
+    ]
     tests = [p for comparison in comparisons for p in comparison.tests]
     if sum(map(math.isfinite, tests)) < 2:
         return comparisons  # one test alone needs no correction
@@ -263,18 +254,29 @@ def secondary_comparisons(study: Study) -> list[Comparison]:
     return [_adjusted(study, one, [next(adjusted) for _ in one.tests]) for one in comparisons]
 
 
+def _secondary_pairs(study: Study) -> Iterator[tuple[str, Any, Any]]:
+    """Key, baseline and treatment of each pair that the space did not name, as far as compared."""
+    named = _first_contrast(study)
+    named_pair = (named.key, {named.baseline, named.treatment}) if named else None
+    for key in searched_keys(study.space, "scientific"):
+        known = key not in SIZE_COLUMNS and key in study.trials
+        values = sorted(study.trials[key].dropna().unique()) if known else []
+        if len(values) > MOST_VALUES:
+            continue
+        for baseline, treatment in itertools.combinations(values, 2):
+            if (key, {baseline, treatment}) != named_pair:
+                yield key, baseline, treatment
+
+
 def _adjusted(study: Study, comparison: Comparison, p_holm: Sequence[float]) -> Comparison:
     """The comparison with Holm's p-values, one a test, and the claims that these allow."""
     if not any(map(math.isfinite, p_holm)):
         return comparison
-    key = comparison.key
-    runs = contrast_runs(study, key, comparison.baseline, comparison.treatment)
-    names = _names(key, comparison.baseline, comparison.treatment)
-    metric = study.metric
+    pair = comparison.key, comparison.baseline, comparison.treatment
+    runs, names, metric = contrast_runs(study, *pair), _names(*pair), study.metric
     if comparison.claims:
         alone = _family_claims(_by_family(runs), p_holm, runs, names, metric, math.nan)
-        claim = families_claim(alone, names)
-        return dataclasses.replace(comparison, claim=claim, claims=alone)
+        return dataclasses.replace(comparison, claim=families_claim(alone, names), claims=alone)
     (p,) = p_holm
     tuned = bool(runs["tuned"].any())
     claim = contrast_claim(comparison.effect, runs, names, metric, math.nan, p_holm=p, tuned=tuned)

@@ -12,11 +12,12 @@ import pandas as pd
 
 from analysis.claims.arm import Arm, best_arm, make_arm, with_spread_of_kind
 from analysis.claims.best import Winner, held_out_words, ranked_claim, runs_words, winner
-from analysis.claims.choosing import Chosen, choose, columns, plain
+from analysis.claims.choosing import Chosen, choose, columns
 from analysis.claims.claim import Claim, metric_words, points, value_words
 from analysis.claims.evidence import UNTESTED, Evidence, choosing_grid, gather
 from analysis.claims.grid_edge import edge, values_of
 from analysis.claims.matching import tuned_columns
+from analysis.record.dtypes import plain
 from analysis.record.status import TrialStatus
 from analysis.statistics.multiple_tests import hochberg
 from analysis.study.best import allowed

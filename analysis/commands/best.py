@@ -13,10 +13,9 @@ import typer
 from pyarrow import fs
 
 from analysis.commands.arguments import AnyStudy, ResultsDir, chosen, print_text
-from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.dtypes import DEFAULTS, row_config
 from analysis.record.record import RecordError
 from analysis.study.best import best_configuration, best_of_configuration
-from analysis.study.configurations import DEFAULTS
 from analysis.study.study import Study, load_study
 from trainables.config.checkpoint_place import (
     STATE,
@@ -50,18 +49,8 @@ def run(
 
 def trial_config(trial: pd.Series) -> dict[str, Any]:
     """The trial's TrainConfig as plain JSON values."""
-    values = {name: trial.get(RENAMED.get(name, name)) for name in CONFIG_KEYS}
-    plain = {name: _plain(value) for name, value in values.items()}
-    return {
-        name: DEFAULTS.get(RENAMED.get(name, name)) if value is None else value
-        for name, value in plain.items()
-    }
-
-
-def _plain(value: Any) -> Any:
-    if value is None or pd.isna(value):
-        return None
-    return value.item() if hasattr(value, "item") else value
+    config = row_config(trial)
+    return {name: DEFAULTS[name] if value is None else value for name, value in config.items()}
 
 
 def copy_best(study: Study, to: Path, max_parameters: int | None = None) -> tuple[str, list[str]]:

@@ -19,6 +19,7 @@ from analysis.commands.arguments import (
 )
 from analysis.commands.best import trial_config
 from analysis.commands.terminal import table_text
+from analysis.record.dtypes import plain
 from analysis.record.tables import TableError
 from analysis.study.status import find_trial, study_of
 from analysis.study.study import Study, load_study
@@ -104,15 +105,11 @@ def _epoch_lines(epochs: pd.DataFrame) -> list[str]:
 def trial_record(study: Study, trial: pd.Series) -> dict[str, Any]:
     """A trial as plain values: its row, its attempts and its epochs."""
     name = trial["trial_id"]
-    values = {column: _value(value) for column, value in trial.items()}
+    values = {column: plain(value) for column, value in trial.items()}
     tables = {"attempts": study.attempts, "epochs": study.epochs}
     for column, frame in tables.items():
         rows = frame[frame["trial_id"] == name].drop(columns="trial_id")
         values[f"{column}_rows"] = [
-            {key: _value(value) for key, value in row.items()} for row in rows.to_dict("records")
+            {key: plain(value) for key, value in row.items()} for row in rows.to_dict("records")
         ]
     return {str(column): value for column, value in values.items()}
-
-
-def _value(value: Any) -> Any:
-    return None if value is None or pd.isna(value) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -93,11 +93,8 @@ def column(values: Iterable[Any], dtype: Any) -> Any:
         return column(values[:1], dtype).repeat(len(values))
     try:
         return pd.array(values, dtype=dtype)
-    except (
-        TypeError,
-        ValueError,
-        OverflowError,
-    ):  # written by a version in which the key had another type
+    except (TypeError, ValueError, OverflowError):
+        # written by a version in which the key had another type
         return pd.array([None if value is None else str(value) for value in values], dtype="str")
 
 
@@ -115,6 +112,18 @@ def typed_frame(rows: Sequence[Sequence[Any]], dtypes: dict[str, str]) -> pd.Dat
 DEFAULTS: dict[str, Any] = {
     name: key.default for name, key in TrainConfig.__dataclass_fields__.items()
 }
+
+
+def plain(value: Any) -> Any:
+    """A value of a frame as plain Python; None for a missing one."""
+    if value is None or value is pd.NA or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def row_config(row: Mapping[str, Any] | pd.Series) -> dict[str, Any]:
+    """Every key of TrainConfig in a frame's row, as plain Python; None where it has no value."""
+    return {name: plain(row.get(RENAMED.get(name, name))) for name in CONFIG_KEYS}
 
 
 def _known(configs: Sequence[dict[str, Any]], *, whole: bool) -> Sequence[Sequence[Any]]:

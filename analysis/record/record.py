@@ -116,11 +116,8 @@ def decode_lines(
         rows = decoder.decode_lines(lines)
         if len(rows) == lines.count(b"\n"):  # the decoder skips an empty line, which is damage
             return rows
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-    ):  # ValidationError is one too: find which lines
-        pass
+    except (msgspec.DecodeError, UnicodeDecodeError):  # msgspec's ValidationError is one too
+        pass  # the lines are read one by one, to find which
     rows = []
     for number, line in enumerate(lines.split(b"\n")[:-1], start=before + 1):
         try:

@@ -8,9 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from analysis.record.dtypes import CONFIG_KEYS, RENAMED
+from analysis.record.dtypes import plain, row_config
 from trainables.config.installation import command_line
 from trainables.config.parsing import written
 from trainables.config.train_config import ConfigError, TrainConfig
@@ -37,8 +35,7 @@ def train_commands(study: Study) -> dict[str, str]:
     last = study.attempts.groupby("trial_id").last()  # the last known value of each column
     rows = zip(last.index, last["threads"], last["device"], last["code"], strict=True)
     computed = {
-        trial: _computing_options(_plain(threads), *arguments)
-        for trial, threads, *arguments in rows
+        trial: _computing_options(plain(threads), *arguments) for trial, threads, *arguments in rows
     }
     directory = str(study.info.get("directory") or "")
     return {
@@ -48,8 +45,7 @@ def train_commands(study: Study) -> dict[str, str]:
 
 
 def _command(trial: Mapping[str, Any], directory: str, options: list[str]) -> str:
-    raw = {key: _plain(trial.get(RENAMED.get(key, key))) for key in CONFIG_KEYS}
-    keys = {key: value for key, value in raw.items() if value is not None}
+    keys = {key: value for key, value in row_config(trial).items() if value is not None}
     with contextlib.suppress(ConfigError):
         keys = {"layer": keys.get("layer"), **TrainConfig.from_trial(keys).changed()}
     arguments = command_line(PROGRAM).split()
@@ -73,9 +69,3 @@ def _computing_options(threads: int | None, device: Any, code: Any) -> list[str]
         arguments += ["--device", "cpu" if device == "cpu" else "cuda"]
     on_torch = threads == 1 and device == "cpu" and code == "torch"
     return [*arguments, "--no-compiled"] if on_torch else arguments
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value

@@ -33,7 +33,7 @@ def would_have_won(study: Study, complete: Study) -> pd.DataFrame:
     finished = complete_trials.loc[
         complete_trials["status"] == TrialStatus.FINISHED, ["trial_id", study.metric]
     ].dropna()
-    matched = stopped.merge(finished.dropna(), on="trial_id")
+    matched = stopped.merge(finished, on="trial_id")
     best = trials.loc[trials["status"] == TrialStatus.FINISHED, study.metric].max()
     matched = matched.rename(columns={"epochs_run": "stopped_at", study.metric: "twin_accuracy"})
     matched = matched.assign(

@@ -63,9 +63,8 @@ def remove(path: Path, unwanted: Callable[[Event], bool]) -> None:
 def replace(path: Path, content: bytes) -> None:
     """Replaces the file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(
-        path, stem="unfinished"
-    ) as draft:  # a name that TensorBoard does not take for an event file
+    # TensorBoard does not take a file of this name for an event file
+    with whole_file(path, stem="unfinished") as draft:
         draft.write_bytes(content)
 
 

@@ -293,8 +293,8 @@ def _chooses(question: Question) -> bool:
 
 def _searched(study: Study, key: str) -> dict[Scalar, None]:
     """The values of a key that the study ran, lowest first."""
-    from analysis.claims.choosing import columns, plain  # imports pandas
+    from analysis.record.dtypes import RENAMED, plain  # imports pandas
 
-    (column,) = columns([key])
+    column = RENAMED.get(key, key)
     known = study.trials[column].dropna() if column in study.trials else ()
     return {plain(value): None for value in sorted(set(known))}
