@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import assert_never
 
 from search_spaces.grammar.domains import Choice, Scalar
 from search_spaces.grammar.key import Key
@@ -37,6 +38,8 @@ def design_problems(
             yield from _trend(question, keys, fixed)
         case Smallest():
             yield from _smallest(question, keys, fixed)
+        case _:
+            assert_never(question)
 
 
 def _contrast(question: Contrast, keys: Keys, fixed: Mapping[str, Scalar]) -> Iterator[Problem]:

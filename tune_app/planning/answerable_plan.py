@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from search_spaces.grammar.answerable import LEAST_SIZES
 from search_spaces.grammar.question import Carry, Contrast, Question, Select, Smallest, Trend
@@ -109,6 +109,8 @@ def _shortfalls(question: Question, points: Sequence[Point]) -> Iterator[Shortfa
             yield from _trend(points)
         case Smallest():
             yield from _smallest(question, points)
+        case _:
+            assert_never(question)
 
 
 def _contrast(question: Contrast, points: Sequence[Point]) -> Iterator[Shortfall]:
