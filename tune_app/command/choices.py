@@ -8,11 +8,12 @@ OBJECTIVES = {
 """What a search may optimise, and in which direction; the first one given drives the scheduler."""
 
 CONFIRM_CHOICES = {
-    "best": "the best network",
+    "best": "the best",
     "sizes": "the best at each size",
     "families": "the best of each family",
-    "question": "what each arm of the questions chose",
+    "question": "what the questions chose",
 }
+"""What ``--confirm`` retrains, in the words of the confirmation's own question."""
 
 PRESETS = {
     "full": "the space as it is",

@@ -44,17 +44,13 @@ class RunOptions:
     resources: tuple[tuple[str, float], ...] = ()  # custom resources of Ray that a trial takes
     max_concurrent: int | None = None
     max_failures: int = 2
-    keep: int | str = (
-        KEPT_WHEN_FINISHED  # finished trials whose checkpoints stay, besides the front; front, all
-    )
+    keep: int | str = KEPT_WHEN_FINISHED  # checkpoints besides the front's; or "front", "all"
     checkpoint_seconds: float = 60.0  # training time between two checkpoints of a trial
     epochs_per_report: int = 1  # more spare the driver of a large cluster
     time_budget_seconds: float | None = None
     results_dir: Path = Path("results")
     name: str | None = None
-    storage: str | None = (
-        None  # of checkpoints and record; a URI or absolute path, seen by every node
-    )
+    storage: str | None = None  # of checkpoints and record: a URI or absolute path, for every node
     study_id: str | None = None  # which of several studies of one name in the storage
     address: str | None = None  # of a running Ray cluster; None starts Ray on this machine
     confirm: int = 0  # fresh seeds for each of the best `top` configurations

@@ -46,8 +46,8 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
 
     ``size_bin`` names the group a trial is compared within (all in one by default), ``on_stop``
     hears the trial id when a trial is stopped. Trials that ``spares`` names are never judged, nor
-    is another against them. Epochs already judged are not judged again: a
-    retried trial may repeat some.
+    is another against them. Epochs already judged are not judged again: a retried trial may repeat
+    some.
     """
 
     def __init__(
@@ -139,9 +139,8 @@ class ContentScheduler(PicklesEmpty, FIFOScheduler):
                 self.admit(row.trial_id)
             if isinstance(row, EpochResult):
                 last, status = endings.get(row.trial_id, (None, None))
-                if (
-                    row is not last or status == TrialStatus.STOPPED
-                ):  # Ray does not ask about a last epoch
+                # Ray does not ask about a last epoch
+                if row is not last or status == TrialStatus.STOPPED:
                     decisions[row.trial_id] = self.judge(row)
                 if row is last:
                     self.finish(row)

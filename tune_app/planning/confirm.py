@@ -21,6 +21,7 @@ from trainables.data.datasets.registry import count_dataset, one_spelling
 from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
 from trainables.text.count import plural
+from tune_app.command.choices import CONFIRM_CHOICES
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
 from tune_app.planning.data_request import DATA_KEYS, are_functions, data_request
@@ -40,15 +41,6 @@ if TYPE_CHECKING:
 
 ALL_IMAGES: Mapping[str, Any] = {"train_images": None, "validation_images": 0}
 """What sets a confirmation apart: every training image, and the test set for held-out ones."""
-
-
-WORDS = {
-    "best": "the best",
-    "sizes": "the best at each size",
-    "families": "the best of each family",
-    "question": "what the questions chose",
-}
-"""What is confirmed, in the words of the question."""
 
 
 def confirm_options(options: RunOptions, space: SearchSpace) -> RunOptions:
@@ -274,10 +266,10 @@ def _confirm_space(
         if name not in space.keys and all(point[name] == value for point in values)
     }
     fixed = {name: value for name, value in {**common, **ALL_IMAGES}.items() if value is not None}
-    what = WORDS[options.confirm_what]
+    what = CONFIRM_CHOICES[options.confirm_what]
     if options.top > 1:
         what = what.replace("the best", f"the {options.top} best", 1)
-    verb = "is" if what in ("the best", WORDS["question"]) else "are"
+    verb = "is" if what in ("the best", CONFIRM_CHOICES["question"]) else "are"
     return dataclasses.replace(
         space.with_keys(keys, fixed),
         name=space.name + CONFIRMATION,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from search_spaces.grammar.domains import Scalar
 from search_spaces.grammar.space import SearchSpace
 from trainables.config.train_config import TrainConfig, table_texts
 from trainables.data.datasets.registry import count_dataset, data_notes
@@ -98,21 +99,12 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     scheduler = options.scheduler or resolved_space.space.scheduler
     try:
         check_choices(resolved_space.space, search, scheduler, options)
-    except UsageError as of_the_search:
-        valid_search = search if search in SEARCHERS else "grid"
-        raise UsageError(
-            [*of_the_search.problems, *_problems(resolved_space, valid_search, options)]
-        ) from of_the_search
-    try:
         resolved = resolve_open_values(resolved_space.space, options)
-    except UsageError as of_the_data:
-        raise UsageError(
-            [*of_the_data.problems, *_problems(resolved_space, search, options)]
-        ) from of_the_data
-    begun = [] if options.fresh else begun_networks(study_paths(options, space.name))
-    written = data_as_begun(resolved_space.space, resolved, options, space.name)
-    written = space_in_resolved_values(written, resolved, begun)
-    resolved_space = dataclasses.replace(resolved_space, space=written)
+    except UsageError as of_search_or_data:
+        valid_search = search if search in SEARCHERS else "grid"
+        of_points = _problems(resolved_space, valid_search, options)
+        raise UsageError([*of_search_or_data.problems, *of_points]) from of_search_or_data
+    resolved_space = _as_on_record(resolved_space, resolved, options, space.name)
     images = data_request(resolved_space.space.fixed, options)
     counts = count_dataset(images)
     rules = PointRules(
@@ -157,6 +149,16 @@ def make_plan(options: RunOptions, space: SearchSpace) -> Plan:
     if SEARCHERS[search].points is Points.PROPOSED:
         return _opened(plan, proposals(resolved_space.space, options))
     return plan
+
+
+def _as_on_record(
+    resolved_space: ResolvedSpace, resolved: Mapping[str, Scalar], options: RunOptions, name: str
+) -> ResolvedSpace:
+    """The same space, its values as the study of that name has them, if it has begun."""
+    begun = [] if options.fresh else begun_networks(study_paths(options, name))
+    space = data_as_begun(resolved_space.space, resolved, options, name)
+    space = space_in_resolved_values(space, resolved, begun)
+    return dataclasses.replace(resolved_space, space=space)
 
 
 def _former_ids(

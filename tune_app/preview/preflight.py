@@ -234,13 +234,11 @@ def _reuse_problems(studies: Iterable[Path], study_folder: Path | None = None) -
 
 def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[str]:
     """Problems of the data sets, and of trials that need more images than there are."""
-    problems: dict[str, None] = {}  # an ordered set
-    for key in DATA_KEYS:
-        if key in plan.space.keys:
-            placeholder = "NAME" if key == "dataset" else "VALUE"
-            problems[f"a study trains on one data set: fix it with --set {key}={placeholder}"] = (
-                None
-            )
+    advice = "a study trains on one data set: fix it with --set"
+    searched = [key for key in DATA_KEYS if key in plan.space.keys]
+    problems: dict[str, None] = dict.fromkeys(  # an ordered set
+        f"{advice} {key}={'NAME' if key == 'dataset' else 'VALUE'}" for key in searched
+    )
     configs = [trial.config for trial in plan.trials or plan.examples]
     requests = {config: data_request(config.to_dict(), options) for config in configs}
     for request in dict.fromkeys(requests.values()):

@@ -28,8 +28,8 @@ def surplus(
     best beside others. Of each the front of accuracy over parameters and multiply-adds stays, so
     that the best within any limits is there, and the most accurate one of each step of size. So do
     the best (within ``limits``, see ``best_on_record``) and the ``keep`` most accurate runs.
-    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted
-    trial keeps its own, so that the study can grow.
+    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted trial keeps its own,
+    so that the study can grow.
     """
     diverged = history.with_status(TrialStatus.DIVERGED)
     finished = history.with_status(TrialStatus.FINISHED)
