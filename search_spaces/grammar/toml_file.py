@@ -13,7 +13,7 @@ from search_spaces.grammar.domains import Choice, Domain, Float, Int
 from search_spaces.grammar.folder_name import is_folder_name
 from search_spaces.grammar.key import ROLES, Key
 from search_spaces.grammar.question import Question, QuestionError, read_question
-from search_spaces.grammar.seeds import ESTIMATING_SEEDS, MOST_CHOOSING_SEEDS
+from search_spaces.grammar.seeds import MOST_CHOOSING_SEEDS
 from search_spaces.grammar.space import SearchSpace
 from trainables.text.suggestion import suggestion
 
@@ -104,13 +104,19 @@ class _Reader:
             "name": self._name(head.get("name", default_name)),
             "question": self._typed("space.question", head.get("question", _MISSING), str),
             "source": self._typed("space.source", head.get("source", ""), str),
-            "search": self._typed("space.search", head.get("search", "grid"), str),
-            "scheduler": self._typed("space.scheduler", head.get("scheduler", "none"), str),
-            "num_samples": self._count("space.num_samples", head.get("num_samples", 32)),
-            "seeds": self._count("space.seeds", head.get("seeds", 1), 1, MOST_CHOOSING_SEEDS),
+            "search": self._typed("space.search", head.get("search", SearchSpace.search), str),
+            "scheduler": self._typed(
+                "space.scheduler", head.get("scheduler", SearchSpace.scheduler), str
+            ),
+            "num_samples": self._count(
+                "space.num_samples", head.get("num_samples", SearchSpace.num_samples)
+            ),
+            "seeds": self._count(
+                "space.seeds", head.get("seeds", SearchSpace.seeds), 1, MOST_CHOOSING_SEEDS
+            ),
             "estimating_seeds": self._count(
                 "space.estimating_seeds",
-                head.get("estimating_seeds", ESTIMATING_SEEDS),
+                head.get("estimating_seeds", SearchSpace.estimating_seeds),
                 0,
                 MOST_CHOOSING_SEEDS,
             ),

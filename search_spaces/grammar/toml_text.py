@@ -7,18 +7,13 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.grammar.domains import Choice
 from search_spaces.grammar.key import Key
 from search_spaces.grammar.question import question_json
-from search_spaces.grammar.seeds import ESTIMATING_SEEDS
 from search_spaces.grammar.space import SearchSpace
 
-USUAL = {
-    "search": "grid",
-    "scheduler": "none",
-    "num_samples": 32,
-    "seeds": 1,
-    "estimating_seeds": ESTIMATING_SEEDS,
-}
+OPTIONAL = ("search", "scheduler", "num_samples", "seeds", "estimating_seeds")
+"""Entries that are left out where they have SearchSpace's default."""
 WIDTH = 100
 
 
@@ -28,8 +23,8 @@ def toml_text(space: SearchSpace) -> str:
     lines += [f"{name} = {_value(getattr(space, name))}" for name in ("name", "question", "source")]
     lines += [
         f"{name} = {_value(getattr(space, name))}"
-        for name, usual in USUAL.items()
-        if getattr(space, name) != usual
+        for name in OPTIONAL
+        if getattr(space, name) != getattr(SearchSpace, name)
     ]
     if space.questions:
         lines += ["questions = ["]
@@ -46,7 +41,7 @@ def _key(key: Key) -> dict[str, Any]:
     """A key's table, without entries that have their default."""
     domain = key.domain
     table: dict[str, Any] = {}
-    if hasattr(domain, "values"):
+    if isinstance(domain, Choice):
         table["values"] = list(domain.values)
     else:
         table |= {"type": type(domain).__name__.lower(), "low": domain.low, "high": domain.high}

@@ -7,9 +7,8 @@ from typing import Any
 
 from trainables.text.table import WIDTH, lay_out, shorten, shorten_apart
 
-LARGE_LOSS = (
-    0.05  # of accuracy: from here on the report advises to measure BatchNorm's statistics again
-)
+LARGE_LOSS = 0.05
+"""Of accuracy: from here on the report advises to measure BatchNorm's statistics again."""
 ADVISED_IMAGES = 2048
 
 

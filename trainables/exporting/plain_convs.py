@@ -25,9 +25,8 @@ from trainables.networks.layer_calls import put_layer
 from trainables.sizes.spec import Call, ConvSpec, Extent
 from trainables.training.checkpoints.module_copy import copy_module
 
-RANK_TOLERANCE = (
-    1e-10  # relative, in float64: a product of float32 factors has their rank up to 1e-15
-)
+RANK_TOLERANCE = 1e-10
+"""Relative, in float64: a product of float32 factors has their rank up to 1e-15."""
 
 FACTORS = "factors"
 FOLDED = "folded"
