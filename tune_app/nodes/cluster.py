@@ -77,6 +77,10 @@ STORE_BYTES = 300_000_000
 """Size of the object store, for CIFAR-10 (200 MB with four bytes per pixel) and small results.
 Ray's default is 30 % of the memory."""
 
+SPILL_ABOVE = 1.0
+"""The full part of the store above which Ray copies objects to disk. By its default of .8, two more
+workers copied all of CIFAR-10 while the first trials were to start."""
+
 
 SOCKET_BYTES = 107
 SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
@@ -211,6 +215,7 @@ def _start_here(
                     _system_config={
                         "preload_python_modules": list(preload),
                         "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
+                        "object_spilling_threshold": SPILL_ABOVE,
                     },
                 )
             return
