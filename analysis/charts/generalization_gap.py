@@ -12,7 +12,7 @@ from analysis.charts.chart import Chart, NothingToShow, Picture
 from analysis.charts.labels import accuracy_format, log_ticks, tick_format
 from analysis.charts.metric_label import finished, nothing_finished, protocols
 from analysis.study.best import best_of_each
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import with_configurations
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import judging_runs, summarize_runs
@@ -37,7 +37,7 @@ def generalization_gap(study: Study) -> pd.DataFrame:
         raise NothingToShow(nothing_finished(study.trials))
     steps = summary["parameters"].map(lambda size: size_step(float(size))[0])
     best = best_of_each(summary, [summary["layer"], steps])
-    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    trials = with_configurations(study.trials)
     trials = judging_runs(outcomes(trials, study.metric))
     trials = finished(trials[trials["configuration"].isin(best["configuration"])])
     last = study.epochs.loc[study.epochs.groupby("trial_id")["epoch"].idxmax()]

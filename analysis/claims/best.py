@@ -25,7 +25,7 @@ from analysis.statistics.moderation import least_variance, moderate, spreads_fur
 from analysis.statistics.power import runs_needed
 from analysis.statistics.winners import Lead, winner_interval
 from analysis.study.best import allowed, contenders
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import with_configurations
 from analysis.study.held_out import judging_images
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import judging_runs, planned_runs, replicates
@@ -193,7 +193,7 @@ def picked_intervals(study: Study, best: pd.DataFrame) -> list[Interval]:
 def all_arms(study: Study) -> list[Arm]:
     """Every configuration, in the order of ``replicates``."""
     frame = replicates(study)
-    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    trials = with_configurations(study.trials)
     runs = judging_runs(outcomes(trials, study.metric))
     planned = planned_runs(trials)
     groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}
@@ -225,7 +225,7 @@ def _arms_of(study: Study, frame: pd.DataFrame) -> list[Arm]:
 
 def _lead_of_choice(study: Study, best: Winner) -> Winner:
     """The lead on the choosing seeds, for when only one configuration was estimated."""
-    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    trials = with_configurations(study.trials)
     runs = outcomes(trials, study.metric)
     runs = runs[~runs["estimating"]]
     groups = {str(name): rows for name, rows in runs.groupby("configuration", sort=False)}

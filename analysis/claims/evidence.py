@@ -25,7 +25,7 @@ from analysis.claims.matching import (
     tuned_columns,
 )
 from analysis.study.best import allowed
-from analysis.study.configurations import KEYS, configuration_ids, grid, varying
+from analysis.study.configurations import KEYS, grid, varying, with_configurations
 from analysis.study.confirmation import CHANGED, confirmed_study
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study, per_study
@@ -52,13 +52,15 @@ def choosing_grid(study: Study) -> tuple[pd.DataFrame, str]:
     return runs.assign(**as_here), search.metric
 
 
-def judging_trials(study: Study, trials: pd.DataFrame, *, tuned: bool) -> pd.DataFrame:
-    """Those of the compared ``trials`` that judge: on estimating seeds alone, or on choosing ones.
+def _judging_trials(study: Study, compared: Iterable[str], *, tuned: bool) -> pd.DataFrame:
+    """The trials of the ``compared`` configurations that judge: on estimating or choosing seeds.
 
     Only fresh runs judge what was ``tuned``, or where every compared configuration has some, so
     that its mean is the one of ``replicates``. Elsewhere they do not count: they are of what came
     out highest alone, which would set back the side whose runs spread further.
     """
+    trials = with_configurations(grid(study))
+    trials = trials[trials["configuration"].isin(set(compared))]
     if confirmed_study(study) is not None:
         return trials
     fresh = is_estimating(trials)
@@ -99,9 +101,7 @@ def gather(study: Study, chosen: Iterable[Chosen], *, fresh: bool = False) -> Ev
     """
     chosen = list(chosen)
     tuned = fresh or any(best.candidates > 1 for best in chosen) or scheduler_chose(study.trials)
-    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    trials = trials[trials["configuration"].isin({best.id for best in chosen})]
-    trials = judging_trials(study, trials, tuned=tuned)
+    trials = _judging_trials(study, {best.id for best in chosen}, tuned=tuned)
     planned = trials["configuration"].value_counts()
     fresh = tuned or bool(is_estimating(trials).all())
     return Evidence(outcomes(trials, study.metric), planned, tuned, fresh)
@@ -114,17 +114,15 @@ def contrast_runs(study: Study, key: str, baseline: Any, treatment: Any) -> pd.D
     seeds.
 
     Returns:
-        Columns of ``outcomes``, and ``block`` (an architecture, or a pair of equal size),
-        ``treated``, ``family``, ``tuned`` and ``planned`` (runs of the configuration in the plan).
+        Columns of ``outcomes`` and of ``pair_architectures``, of which ``block`` is an architecture
+        or a pair of equal size; ``tuned``, and ``planned`` (runs of the configuration in the plan).
     """
     frame = candidates(study.space, *choosing_grid(study))
     if key not in frame:
         return pd.DataFrame(columns=["block", "treated", "family", "tuned", "value", "seed"])
     pairs = pair_architectures(frame, key, baseline, treatment, tuned_columns(study.space))
     tuned = bool(pairs["candidates"].gt(1).any()) or scheduler_chose(study.trials)
-    trials = grid(study).assign(configuration=configuration_ids(grid(study)))
-    trials = trials[trials["configuration"].isin(pairs["id"])]
-    trials = judging_trials(study, trials, tuned=tuned)
+    trials = _judging_trials(study, pairs["id"], tuned=tuned)
     runs = outcomes(trials, study.metric)
     facts = pairs.rename(columns={"id": "configuration"}).drop(columns="parameters")
     facts = facts.assign(planned=facts["configuration"].map(trials["configuration"].value_counts()))

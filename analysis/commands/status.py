@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 from analysis.commands.arguments import (
     AnyStudy,
@@ -42,16 +44,7 @@ def status_text(status: StudyStatus) -> str:
     counts = ", ".join(f"{n} {status_names.get(name, name)}" for name, n in status.counts.items())
     lines.append(f"trials     {status.trials}: {counts or 'none'}")
     if status.best:
-        best = status.best
-        words = f"best       {percent(best['accuracy'])} {_measure(status)}"
-        if best["runs"] > 1 and best["learned"]:
-            lines.append(f"{words}, the mean of {best['runs']} runs; the highest:")
-            lines.append(f"           {percent(best['trial_accuracy'])}  {best['trial_id']}")
-        else:
-            lines.append(f"{words}  {best['trial_id']}")
-        if not best["learned"]:  # and so did no other run of it, which reached less
-            own = percent(best["trial_accuracy"])
-            lines.append(f"           (chance, as a run that learned nothing counts; it has {own})")
+        lines += _best_lines(status, status.best)
     if status.epochs_per_hour > 0:
         slots = plural(status.slots, "slot")
         lines.append(f"rate       {status.epochs_per_hour:,.0f} epochs per hour, {slots}")
@@ -68,12 +61,27 @@ def status_text(status: StudyStatus) -> str:
     if status.damaged_lines:
         damaged = plural(status.damaged_lines, "line")
         lines.append(f"damage     {damaged} of the ledger cannot be read")
-    for trial in status.running:
-        accuracy = "" if trial["accuracy"] is None else f"  {percent(trial['accuracy'])}"
-        lines.append(
-            f"  epoch {trial['epoch']:>3}/{trial['epochs']:<3}{accuracy}  {trial['trial_id']}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_running_line, status.running)])
+
+
+def _best_lines(status: StudyStatus, best: Mapping[str, Any]) -> list[str]:
+    """The best configuration's accuracy, and its best trial."""
+    words = f"best       {percent(best['accuracy'])} {_measure(status)}"
+    own = percent(best["trial_accuracy"])
+    if not best["learned"]:  # and so did no other run of it, which reached less
+        chance = f"           (chance, as a run that learned nothing counts; it has {own})"
+        return [f"{words}  {best['trial_id']}", chance]
+    if best["runs"] == 1:
+        return [f"{words}  {best['trial_id']}"]
+    return [
+        f"{words}, the mean of {best['runs']} runs; the highest:",
+        f"           {own}  {best['trial_id']}",
+    ]
+
+
+def _running_line(trial: Mapping[str, Any]) -> str:
+    accuracy = "" if trial["accuracy"] is None else f"  {percent(trial['accuracy'])}"
+    return f"  epoch {trial['epoch']:>3}/{trial['epochs']:<3}{accuracy}  {trial['trial_id']}"
 
 
 def _measure(status: StudyStatus) -> str:

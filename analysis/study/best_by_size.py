@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.record.status import TrialStatus
 from analysis.study.best import allowed, contenders
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import with_configurations
 from analysis.study.confirmation import confirmations, shared_ids
 from analysis.study.outcomes import outcomes
 from analysis.study.replicates import judging_runs, pareto_front
@@ -44,7 +44,7 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
 
 def _first_trials(study: Study) -> dict[str, str]:
     """The first finished trial of each configuration, of those whose mean it is judged by."""
-    trials = study.trials.assign(configuration=configuration_ids(study.trials))
+    trials = with_configurations(study.trials)
     runs = judging_runs(outcomes(trials, study.metric))
     finished = runs[runs["status"] == TrialStatus.FINISHED].drop_duplicates("configuration")
     return dict(zip(finished["configuration"], finished["trial_id"], strict=True))

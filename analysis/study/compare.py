@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.record.open_keys import in_one_spelling
 from analysis.statistics.intervals import pooled_sd, t_p_value, t_quantile
 from analysis.statistics.multiple_tests import holm
-from analysis.study.configurations import configuration_ids
+from analysis.study.configurations import with_configurations
 from analysis.study.replicates import replicates
 from analysis.study.study import Study
 from trainables.config.resolution import OPEN_KEYS
@@ -64,7 +64,7 @@ def _with_defaults_left_out(study: Study) -> Study:
 
 
 def _same_runs(a: Study, b: Study) -> pd.Series:
-    first = a.trials.assign(configuration=configuration_ids(a.trials), value=a.trials[a.metric])
+    first = with_configurations(a.trials).assign(value=a.trials[a.metric])
     second = b.trials[["trial_id", b.metric]].rename(columns={b.metric: "theirs"})
     both = first[["trial_id", "configuration", "value"]].merge(second, on="trial_id")
     return both[both["value"] == both["theirs"]].groupby("configuration").size()

@@ -51,6 +51,11 @@ def configuration_ids(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) 
     return pd.Series([f"{number:016x}"[:12] for number in hashes], index=trials.index, dtype="str")
 
 
+def with_configurations(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with a column ``configuration``, the id that replicates share."""
+    return trials.assign(configuration=configuration_ids(trials))
+
+
 def varying(trials: pd.DataFrame, without: Iterable[str] = ("seed",)) -> list[str]:
     """Configuration columns with more than one value."""
     names = [name for name in config_names(trials) if name not in set(without)]

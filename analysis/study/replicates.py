@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.record.status import TrialStatus
 from analysis.record.tables import TableError
 from analysis.statistics.intervals import rounding_variance, t_half_width
-from analysis.study.configurations import config_names, configuration_ids, labels
+from analysis.study.configurations import config_names, labels, with_configurations
 from analysis.study.outcomes import is_estimating, outcomes
 from analysis.study.study import Study, per_study
 
@@ -38,7 +38,7 @@ def summarize_runs(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     if metric not in trials or not pd.api.types.is_numeric_dtype(trials[metric]):
         numeric = [name for name in trials if pd.api.types.is_numeric_dtype(trials[name])]
         raise TableError(f"no numeric column {metric!r} in trials; there are {', '.join(numeric)}")
-    trials = trials.assign(configuration=configuration_ids(trials))
+    trials = with_configurations(trials)
     runs = judging_runs(outcomes(trials, metric))
     groups = runs.groupby("configuration", sort=False)
     summary = pd.DataFrame(
