@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,34 +90,53 @@ def _linked_study(folder: Path | None) -> dict[str, str] | None:
 
 
 def _warnings(study: Study) -> list[Caution]:
-    cautions = []
+    return [
+        *_test_set(study),
+        *_balanced(study),
+        *_protocol(study),
+        *_ways_of_computing(study),
+        *_changed_conditions(study),
+        *_damage(study),
+    ]
+
+
+def _test_set(study: Study) -> Iterator[Caution]:
     if is_confirmation(study):
         text = (
             "Every accuracy here is on the TEST SET, after training on all images with fresh seeds."
             " The networks were chosen before, on validation images. To choose among them by these"
             " numbers, new images would be needed to judge the choice."
         )
-        cautions.append(Caution("A confirmation.", text))
+        yield Caution("A confirmation.", text)
     elif study.metric == "test_accuracy":
         text = (
             "No image was held out for validation: every accuracy here is on the TEST SET, and so"
             " was every choice. Such accuracies are biased upwards; do not compare them with"
             " confirmed ones."
         )
-        cautions.append(Caution("Judged on the test set.", text))
+        yield Caution("Judged on the test set.", text)
+
+
+def _balanced(study: Study) -> Iterator[Caution]:
     if balanced(study):
         text = (
             "Every accuracy here, except on training images, is balanced: the mean over classes of"
             " the share of images classified correctly, however many images a class has."
         )
-        cautions.append(Caution("Balanced accuracy.", text))
+        yield Caution("Balanced accuracy.", text)
+
+
+def _protocol(study: Study) -> Iterator[Caution]:
     protocols = sorted(set(study.trials["protocol"].dropna()) - {"corrected"})
     if protocols:
         text = (
             f"Trials follow the protocol {', '.join(protocols)}, which repeats faults of the"
             " original study on purpose. They say what that study saw, not what networks can do."
         )
-        cautions.append(Caution("Not the corrected protocol.", text))
+        yield Caution("Not the corrected protocol.", text)
+
+
+def _ways_of_computing(study: Study) -> Iterator[Caution]:
     groups = ways_of_computing(study)
     in_turn = sum(count for group, count in groups.items() if IN_TURN in group)
     if len(groups) > 1 or in_turn:
@@ -128,7 +147,10 @@ def _warnings(study: Study) -> list[Caution]:
         )
         if in_turn:
             text += f" No command repeats {plural(in_turn, 'trial')} that changed these in between."
-        cautions.append(Caution("Trials were computed in different ways.", text))
+        yield Caution("Trials were computed in different ways.", text)
+
+
+def _changed_conditions(study: Study) -> Iterator[Caution]:
     settings = over_time(study.info, "versions") | over_time(study.info, "environment")
     changed = "; ".join(f"{name} {value}" for name, value in settings.items() if IN_TURN in value)
     if changed:
@@ -136,11 +158,13 @@ def _warnings(study: Study) -> list[Caution]:
             "Libraries and variables can change how numbers are rounded, and their last values"
             f" were not those of all trials: {changed}."
         )
-        cautions.append(Caution("What computes changed while the study ran.", text))
+        yield Caution("What computes changed while the study ran.", text)
+
+
+def _damage(study: Study) -> Iterator[Caution]:
     if len(study.damage):
         text = f"{plural(len(study.damage), 'line')} of the ledger could not be read."
-        cautions.append(Caution("Damaged record.", text))
-    return cautions
+        yield Caution("Damaged record.", text)
 
 
 def _facts(study: Study, best: pd.DataFrame) -> list[Fact]:
