@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.claims.arm import Arm, leads, with_spread_of_kind
 from analysis.claims.best import rival_failures
 from analysis.claims.choosing import choose
-from analysis.claims.claim import Claim, Verdict, p_words, points
+from analysis.claims.claim import Claim, p_words, points
 from analysis.claims.evidence import UNTESTED, choosing_grid, gather
 from analysis.statistics.multiple_tests import holm
 from analysis.study.study import Study
@@ -46,33 +46,39 @@ def smallest_claims(study: Study, question: Smallest) -> list[Claim]:
         text = f"Nothing can be said of networks within {margin} of {baseline}: all its"
         text += f" {plural(reference.n, 'run')} diverged or learned nothing."
         return [Claim(text, "cannot_say", reference.n)]
-    tests = [margin_test(arm, reference, question.margin) for arm in small]
+    return [_tested(small, reference, question.margin, baseline)]
+
+
+def _tested(small: Sequence[Arm], reference: Arm, margin: float, baseline: str) -> Claim:
+    """The smallest of the candidates that passes its test; that none does where none passes.
+
+    Args:
+        small: the candidates.
+        reference: the runs of the reference.
+        margin: a fraction of accuracy.
+        baseline: the reference in words.
+    """
+    within_margin = f"{points(margin)} points"
+    tests = [margin_test(arm, reference, margin) for arm in small]
     adjusted = holm([p for p, *_ in tests])
     runs = reference.n + sum(arm.n for arm in small)
     planned = reference.planned + sum(arm.planned for arm in small)
     ran = f"n = {runs} fresh runs" + (f" ({planned} planned)" if planned > runs else "")
     ran += rival_failures(reference, "the reference")
-    within = [
-        (arm.parameters, arm, test, p)
-        for arm, test, p in zip(small, tests, adjusted, strict=True)
-        if p < 0.05
-    ]
-    if not within:
-        text = f"No network smaller than {baseline} is shown to lose at most {margin}: "
+    passed = [one for one in zip(small, tests, adjusted, strict=True) if one[2] < 0.05]
+    if not passed:
+        text = f"No network smaller than {baseline} is shown to lose at most {within_margin}: "
         text += f"{plural(len(small), 'candidate')} tested, with {p_words(min(adjusted))} at best"
-        return [Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))]
-    _, arm, (_, effect, low, high), p = min(within, key=lambda candidate: candidate[0])
-    text = (
-        f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at most"
-    )
-    text += f" {margin} against {baseline} ({reference.parameters:,} parameters): it differs by"
-    text += f" {points(effect, True)} points (95 % interval {points(low, True)} to"
+        return Claim(f"{text}, {ran}.", "not_shown", runs, p=min(adjusted))
+    arm, (_, effect, low, high), p = min(passed, key=lambda one: one[0].parameters)
+    text = f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at"
+    text += f" most {within_margin} against {baseline} ({reference.parameters:,} parameters): it"
+    text += f" differs by {points(effect, True)} points (95 % interval {points(low, True)} to"
     text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
     if arm.collapsed:
         ran += f"; {arm.collapsed} of its own {plural(arm.n, 'run')} diverged or learned nothing"
         ran += " and count at chance" if arm.collapsed > 1 else " and counts at chance"
-    verdict: Verdict = "shown"
-    return [Claim(f"{text} {ran}).", verdict, runs, effect, low, high, p)]
+    return Claim(f"{text} {ran}).", "shown", runs, effect, low, high, p)
 
 
 def margin_test(arm: Arm, reference: Arm, margin: float) -> tuple[float, float, float, float]:

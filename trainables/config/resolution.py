@@ -107,14 +107,7 @@ def with_network(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         return values, []  # reported where types are parsed
     if split_network(network)[0] == RESNET9:
         return values, _resnet9_problems(values)
-    problems = []
-    if values.get("protocol", CORRECTED) != CORRECTED:
-        problems.append(
-            f"protocol {values['protocol']!r} repeats what the 2018 study did with resnet9, "
-            f"got {network}; drop it"
-        )
-    if values.get("width", WIDTH) != WIDTH:
-        problems.append(f"width is resnet9's, got {values['width']} for {network}; drop it")
+    problems = _other_network_problems(values, network)
     image_size, classes = values.get("image_size", IMAGE_SIDE), values.get("classes", 10)
     if type(image_size) is not int or type(classes) is not int:
         return values, problems
@@ -133,6 +126,18 @@ def _is_as_brought(name: str, given: Any, brought: Any) -> bool:
     if content(name, given) == content(name, brought):
         return True
     return name == "network" and given == split_network(brought)[0]
+
+
+def _other_network_problems(values: Mapping[str, Any], network: str) -> list[str]:
+    problems = []
+    if values.get("protocol", CORRECTED) != CORRECTED:
+        problems.append(
+            f"protocol {values['protocol']!r} repeats what the 2018 study did with resnet9, "
+            f"got {network}; drop it"
+        )
+    if values.get("width", WIDTH) != WIDTH:
+        problems.append(f"width is resnet9's, got {values['width']} for {network}; drop it")
+    return problems
 
 
 def _resnet9_problems(values: Mapping[str, Any]) -> list[str]:

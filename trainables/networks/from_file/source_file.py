@@ -138,27 +138,36 @@ def _files(node: ast.Import | ast.ImportFrom, package: Names, folder: Path) -> I
         for alias in node.names:
             yield from _absolute(tuple(alias.name.split(".")), folder)
         return
+    base = _base(node, package, folder)
+    if not node.level and not _lies_beside(folder, base[0]):
+        return
+    yield from _modules(base, folder)
+    for alias in node.names:
+        if alias.name == "*":
+            inside = folder.joinpath(*base).glob("*.py")
+            yield from ("/".join((*base, file.name)) for file in inside if base)
+        elif _is_module(folder, (*base, alias.name)):
+            yield from _modules((*base, alias.name), folder)
+
+
+def _base(node: ast.ImportFrom, package: Names, folder: Path) -> Names:
+    """The module from which a statement imports, by its place in the folder.
+
+    Raises:
+        ValueError: where the statement names it by its place, and there is none.
+    """
     named = tuple(node.module.split(".")) if node.module else ()
+    if not node.level:
+        return named
     if node.level > len(package) + 1:
         raise ValueError(
             f"it reaches above {folder}, and only what lies in the folder of a network's file "
             "travels with a study: name a file further up, or install what it imports as a package"
         )
-    if node.level:
-        base = package[: len(package) + 1 - node.level] + named
-        if named and not _is_module(folder, base):
-            raise ValueError(f"there is no {folder.joinpath(*base)}.py")
-        yield from _modules(base, folder)
-    else:
-        base = named
-        yield from _absolute(named, folder)
-    if node.level or _lies_beside(folder, base[0]):
-        for alias in node.names:
-            if alias.name == "*":
-                inside = folder.joinpath(*base).glob("*.py")
-                yield from ("/".join((*base, file.name)) for file in inside if base)
-            elif _is_module(folder, (*base, alias.name)):
-                yield from _modules((*base, alias.name), folder)
+    base = package[: len(package) + 1 - node.level] + named
+    if named and not _is_module(folder, base):
+        raise ValueError(f"there is no {folder.joinpath(*base)}.py")
+    return base
 
 
 def _absolute(names: Names, folder: Path) -> Iterator[str]:
