@@ -86,6 +86,7 @@ def test_the_shared_vocabularies_use_the_standard_library_alone(place: str) -> N
         ),  # ray reads its environment when it is imported; the others load while it starts
         # every worker imports it before its first trial
         ("trainables/cifar_trainable.py", {"triton", "sympy", "torchvision", "PIL", "tntorch"}),
+        ("tune_app/engine/preload.py", {"pandas", "ray.data"}),
     ],
 )
 def test_importing_every_module_leaves_heavy_libraries_unloaded(

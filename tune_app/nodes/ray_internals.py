@@ -46,6 +46,7 @@ INTERNALS: dict[str, str] = {
         "survive_odd_losses"
     ),
     "ray.tune.execution.class_cache:_ActorClassCache.get": "use_ready_workers",
+    "ray.tune.execution.experiment_state:out_of_band_serialize_dataset": "import_tune",
     "ray.tune.execution.tune_controller:TuneController._maybe_reuse_cached_actor": (
         "keep_starting_workers"
     ),

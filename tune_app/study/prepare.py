@@ -21,6 +21,7 @@ from tune_app.machine.placement import Placement, assign_resources
 from tune_app.machine.resources import Node
 from tune_app.nodes.health import report_health
 from tune_app.nodes.ray_start import RayStart
+from tune_app.nodes.tune_import import import_tune
 from tune_app.planning.data_request import data_request
 from tune_app.planning.plan import Plan, plan_configs, plan_tables
 from tune_app.record.history import History
@@ -67,7 +68,8 @@ def prepare_study(
     record = read_record(paths.folder, rates=False) if exists else Record(())
     borrowed = borrowed_rows(plan, History(record.rows), options.reuse_from)
     put_data = read_data(plan, options, config)
-    importlib.import_module("tune_app.engine.tune_loop")  # ray.tune: seconds, while Ray starts
+    import_tune("ray.data")  # seconds, while Ray starts; the results' tables need pandas
+    importlib.import_module("tune_app.engine.tune_loop")
     nodes = ray_start.nodes()
     workload = put_data()
     gpus = _gpus_per_trial(nodes, plan, options, paths, workload)
