@@ -61,11 +61,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
         _make_way(paths, options)
         bring_home(paths, options)
         check_identity(paths, plan, options)
-        name, copied = study_name(paths), ""
-        if options.storage:
-            with storage_errors_as_usage(options.storage):
-                if is_copy(options.storage, name, paths):
-                    copied, name = name.shared, new_name(paths)
+        name, copied = _named(paths, options)
 
         def not_begun(problem: RayLostError) -> Outcome:
             reason = f"the search did not begin, and nothing is lost: {problem}"
@@ -86,14 +82,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 outcome.log(options.command)
                 return outcome
             guard.leave_to_the_search()
-            remove_left_drafts(paths.folder, paths.folder / FIGURES)
-            for folder in (paths.folder, paths.logs):
-                folder.mkdir(parents=True, exist_ok=True)
-            if not options.storage:
-                paths.checkpoints.mkdir(exist_ok=True)
-            else:
-                with storage_errors_as_usage(options.storage):
-                    take_storage(options.storage, name, paths, copied)
+            _make_folders(paths, options, name, copied)
             describe(prepared, identity)
             budget = options.time_budget_seconds
             ends_at = began + budget if budget else float("inf")
@@ -116,6 +105,28 @@ def _make_way(paths: StudyPaths, options: RunOptions) -> None:
     with lease_errors_as_usage():
         if aside := move_aside(paths):
             LOG.info("the study of that name is now %s", aside)
+
+
+def _named(paths: StudyPaths, options: RunOptions) -> tuple[StudyName, str]:
+    """Who the study is; and of a copy of another study, whose checkpoints come along, else ""."""
+    name = study_name(paths)
+    if options.storage:
+        with storage_errors_as_usage(options.storage):
+            if is_copy(options.storage, name, paths):
+                return new_name(paths), name.shared
+    return name, ""
+
+
+def _make_folders(paths: StudyPaths, options: RunOptions, name: StudyName, copied: str) -> None:
+    """The study's own, without drafts of a killed search, and that of its checkpoints."""
+    remove_left_drafts(paths.folder, paths.folder / FIGURES)
+    for folder in (paths.folder, paths.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not options.storage:
+        paths.checkpoints.mkdir(exist_ok=True)
+        return
+    with storage_errors_as_usage(options.storage):
+        take_storage(options.storage, name, paths, copied)
 
 
 @contextlib.contextmanager
