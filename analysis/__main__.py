@@ -55,27 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     if arguments[:1] != ["export"]:  # a program reads what that prints: nothing is escaped in it
         escape_unknown_characters()
-    first = arguments[0] if arguments else "--help"
-    if not first.startswith("-") and first not in COMMANDS:  # STUDY alone means build STUDY
-        near = None if Path(first).exists() else nearest(first, COMMANDS)
-        if near:
-            print(
-                f"error: no command or study folder {first!r}; did you mean {near}?",
-                file=sys.stderr,
-            )
-            return 2
-        if command := next((word for word in arguments[1:] if word in COMMANDS), None):
-            others = [word for word in arguments if word != command]
-            print(
-                f"error: the command comes first: {command_line('analysis')} "
-                f"{shlex.join([command, *others])}",
-                file=sys.stderr,
-            )
-            return 2
-        arguments, first = ["build", *arguments], "build"
     try:
-        run: Callable[..., Any] = get_command(_app(first)).main
-        result = run(arguments, prog_name=command_line("analysis"), standalone_mode=False)
+        words = _with_command(arguments)
+        run: Callable[..., Any] = get_command(_app(next(iter(words), ""))).main
+        result = run(words, prog_name=command_line("analysis"), standalone_mode=False)
     except SystemExit as end:  # click's answer to a reader, such as head, that closed the pipe
         if not isinstance(end.__context__, BrokenPipeError):
             raise
@@ -92,6 +75,25 @@ def main(arguments: Sequence[str]) -> int:
     if result == INTERRUPTED:  # typer's code for Ctrl-C, without a word; no command has it
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """The arguments; ``build`` comes before a STUDY alone.
+
+    Raises:
+        OptionsError: where the first word is neither a command nor a study, and where the command
+            comes after it.
+    """
+    first = arguments[0] if arguments else "--help"
+    if first.startswith("-") or first in COMMANDS:
+        return arguments
+    near = None if Path(first).exists() else nearest(first, COMMANDS)
+    if near:
+        raise OptionsError([f"no command or study folder {first!r}; did you mean {near}?"])
+    if command := next((word for word in arguments[1:] if word in COMMANDS), None):
+        in_order = shlex.join([command, *(word for word in arguments if word != command)])
+        raise OptionsError([f"the command comes first: {command_line('analysis')} {in_order}"])
+    return ["build", *arguments]
 
 
 def _message(problem: Exception) -> str | None:
