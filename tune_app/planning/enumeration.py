@@ -93,19 +93,7 @@ def expand(
     seeds = resolved_space.seeds[:1] if proposed else resolved_space.seeds
     points = list(islice(_points(resolved_space.space, search, options), MOST_TRIALS + 1))
     if len(points) * len(seeds) > MOST_TRIALS:
-        several = f" on {len(seeds)} seeds" if len(seeds) > 1 else ""
-        narrow = (
-            "draw fewer (--num-samples N)"
-            if SEARCHERS[search].points is Points.SAMPLE
-            else "narrow the keys with --set KEY=A,B, or let --search random or optuna draw from "
-            "them (--num-samples N)"
-        )
-        raise UsageError(
-            [
-                f"more than {MOST_TRIALS // len(seeds):,} points{several} are too many to list: "
-                f"{narrow}"
-            ]
-        )
+        raise UsageError([_too_many(search, len(seeds))])
     for values in points:
         for seed in seeds:
             point = whole_point(resolved_space.space, values, seed)
@@ -116,6 +104,17 @@ def expand(
     if wrong:
         raise UsageError(wrong)
     return valid
+
+
+def _too_many(search: str, seeds: int) -> str:
+    several = f" on {seeds} seeds" if seeds > 1 else ""
+    narrow = (
+        "draw fewer (--num-samples N)"
+        if SEARCHERS[search].points is Points.SAMPLE
+        else "narrow the keys with --set KEY=A,B, or let --search random or optuna draw from "
+        "them (--num-samples N)"
+    )
+    return f"more than {MOST_TRIALS // seeds:,} points{several} are too many to list: {narrow}"
 
 
 def _beside_the_budget(point: dict[str, Any], config: TrainConfig) -> list[ParsedPoint]:
