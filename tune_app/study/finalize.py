@@ -96,7 +96,7 @@ def count(history: History, planned: Iterable[str]) -> Counter[TrialStatus]:
 def exit_code(
     counts: Counter[TrialStatus], *, signalled: int, budget_used: bool, complete: bool
 ) -> int:
-    """0 where every trial is accounted for, 1 otherwise, 130 or 143 after a signal.
+    """0 where every trial is accounted for, 1 otherwise; 129, 130 or 143 after a signal.
 
     A time budget accounts for what never ran; ``complete`` is about trials not even proposed yet.
     """

@@ -18,12 +18,11 @@ class HeadGuard:
 
     Ray holds a process for two minutes after the loss of its head, and for ever at an address where
     something listens that is no Ray, whatever signal came. ``end`` is called before the process
-    ends, and returns its exit code. None leaves a lost head to the search, which closes its record
-    first.
+    ends, and returns its exit code.
     """
 
-    def __init__(self, end: Callable[[RayLostError], int] | None, signals: SignalHandler) -> None:
-        self.end = end
+    def __init__(self, end: Callable[[RayLostError], int], signals: SignalHandler) -> None:
+        self._on_end: Callable[[RayLostError], int] | None = end
         self._signals: SignalHandler | None = signals
         self._left = threading.Event()
 
@@ -35,8 +34,12 @@ class HeadGuard:
         self._left.set()
 
     def leave_to_the_search(self) -> None:
-        """From here on the search ends after a signal or without a head, until ``end`` is set."""
-        self.end = self._signals = None
+        """From here on the search ends after a signal or without a head, and closes its record."""
+        self._on_end = self._signals = None
+
+    def search_has_ended(self, exit_code: int) -> None:
+        """From here on a lost head ends the process with this code."""
+        self._on_end = lambda problem: exit_code
 
     def _watch(self) -> None:
         while not self._left.wait(1.0):
@@ -52,6 +55,6 @@ class HeadGuard:
                 continue  # this machine's own Ray, whose calls raise
 
     def _end(self, problem: RayLostError, exit_code: int = 0) -> None:
-        if self.end is not None:
-            code = self.end(problem)
+        if self._on_end is not None:
+            code = self._on_end(problem)
             os._exit(exit_code or code)

@@ -93,7 +93,7 @@ def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = Non
                 write_results(paths.folder, report=config.report, copy=study.copy)
                 signals.begin("all is written, and the command ends")
             outcome.log(options.command)
-            guard.end = lambda problem: outcome.exit_code
+            guard.search_has_ended(outcome.exit_code)
     return outcome
 
 
