@@ -36,7 +36,7 @@ class Claim:
         return self.words
 
 
-def points(fraction: float, signed: bool = False) -> str:
+def points(fraction: float, *, signed: bool = False) -> str:
     """A fraction, or a difference of two, in percentage points: 0.0031 → "0.31".
 
     A lead of a single image in many runs has more digits: 0.00003 → "0.003".
@@ -61,8 +61,12 @@ def p_cell(p: float) -> str:
 
 def evidence(effect: float, low: float, high: float, p: float) -> str:
     """A difference in words: "+0.40 points (95 % interval +0.12 to +0.68, p = .008)"."""
-    interval = f"95 % interval {points(low, True)} to {points(high, True)}"
-    return f"{points(effect, True)} points ({interval}, {p_words(p)})"
+    return f"{points(effect, signed=True)} points ({interval_words(low, high)}, {p_words(p)})"
+
+
+def interval_words(low: float, high: float) -> str:
+    """The interval of a difference: "95 % interval +0.12 to +0.68"."""
+    return f"95 % interval {points(low, signed=True)} to {points(high, signed=True)}"
 
 
 def spread_words(spread: float) -> str:

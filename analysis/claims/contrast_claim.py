@@ -58,7 +58,7 @@ def contrast_claim(
         )
         text = f"{few} say whether {treatment} differs from {baseline}: the difference"
         text += " between runs by chance is not known."
-        text += f" Observed: {points(effect.effect, True)} points ({ran})."
+        text += f" Observed: {points(effect.effect, signed=True)} points ({ran})."
         return Claim(text, "cannot_say", effect.n, effect.effect)
     p = p_holm if math.isfinite(p_holm) else effect.p
     numbers = evidence(effect.effect, effect.low, effect.high, effect.p)

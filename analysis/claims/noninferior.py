@@ -8,7 +8,7 @@ from typing import Any
 from analysis.claims.arm import Arm, leads, with_spread_of_kind
 from analysis.claims.best import rival_failures
 from analysis.claims.choosing import choose
-from analysis.claims.claim import Claim, p_words, points
+from analysis.claims.claim import Claim, interval_words, p_words, points
 from analysis.claims.evidence import UNTESTED, choosing_grid, gather
 from analysis.statistics.multiple_tests import holm
 from analysis.study.study import Study
@@ -73,8 +73,8 @@ def _tested(small: Sequence[Arm], reference: Arm, margin: float, baseline: str) 
     arm, (_, effect, low, high), p = min(passed, key=lambda one: one[0].parameters)
     text = f"{arm.name} ({arm.parameters:,} parameters) is the smallest network shown to lose at"
     text += f" most {within_margin} against {baseline} ({reference.parameters:,} parameters): it"
-    text += f" differs by {points(effect, True)} points (95 % interval {points(low, True)} to"
-    text += f" {points(high, True)}, {p_words(p)} for the margin after Holm's correction,"
+    text += f" differs by {points(effect, signed=True)} points ({interval_words(low, high)},"
+    text += f" {p_words(p)} for the margin after Holm's correction,"
     if arm.collapsed:
         ran += f"; {arm.collapsed} of its own {plural(arm.n, 'run')} diverged or learned nothing"
         ran += " and count at chance" if arm.collapsed > 1 else " and counts at chance"

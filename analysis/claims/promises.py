@@ -114,8 +114,8 @@ def _claim(
     text = f"{name} reaches {points(found.mean)} % {metric_words(study.metric)}"
     text += f" ({_runs(study, found)}); {before}"
     if not math.isfinite(effect.p):
-        text += f", {points(effect.effect, True)} points; one run of either cannot say whether it"
-        return Claim(f"{text} keeps that.", "cannot_say", effect.n, effect.effect)
+        text += f", {points(effect.effect, signed=True)} points; one run of either cannot say"
+        return Claim(f"{text} whether it keeps that.", "cannot_say", effect.n, effect.effect)
     verdict: Verdict = "shown" if p < 0.05 else "not_shown"
     than = "more" if effect.effect > 0 else "less"
     said = f"{than} than promised" if verdict == "shown" else "no difference is shown"

@@ -47,7 +47,7 @@ def comparison_text(a: Study, b: Study, frame: pd.DataFrame, other: pd.DataFrame
             {
                 "configuration": shorten_apart(list(frame["label"]), 32),
                 "n": [f"{x}, {y}" for x, y in zip(frame["n_a"], frame["n_b"], strict=True)],
-                "b − a": [points(value, True) for value in frame["difference"]],
+                "b − a": [points(value, signed=True) for value in frame["difference"]],
                 "interval": [_interval(row.low, row.high) for row in frame.itertuples()],
                 "p (Holm)": [p_cell(p) for p in frame["p_holm"]],
             }
@@ -75,4 +75,4 @@ def _stopped_lines(a: Study, b: Study) -> list[str]:
 
 
 def _interval(low: float, high: float) -> str:
-    return "" if math.isnan(low) else f"{points(low, True)} to {points(high, True)}"
+    return "" if math.isnan(low) else f"{points(low, signed=True)} to {points(high, signed=True)}"

@@ -173,7 +173,7 @@ def test_test_accuracy_judges_where_no_images_were_held_out(tmp_path):
 
 
 def test_a_difference_is_told_with_enough_digits_that_it_is_not_zero():
-    told = [points(one, True) for one in (0.0031, 0.00003, -0.00003, 4e-6, 0.0, -1e-17)]
+    told = [points(one, signed=True) for one in (0.0031, 0.00003, -0.00003, 4e-6, 0.0, -1e-17)]
     assert told == ["+0.31", "+0.003", "-0.003", "+0.0004", "+0.00", "+0.00"]
 
 
