@@ -20,7 +20,7 @@ from trainables.files.storage import without_secrets
 from trainables.files.study_folder import LEASE
 from trainables.text.moment import format_moment
 from tune_app.command.output import LOG
-from tune_app.record.storage import ANSWER_SECONDS, StorageFolder
+from tune_app.record.storage import ANSWER_SECONDS, StorageFolder, folder_id
 
 RENEW_SECONDS = 2.0
 STORAGE_RENEW_SECONDS = 5.0
@@ -49,6 +49,7 @@ class Holder(msgspec.Struct, frozen=True):
     ``pid_namespace`` is the process table to which ``pid`` belongs. ``started_at`` tells a reused
     process id apart. Both times are in seconds since 1970, by the holder's clock. ``patience`` is
     how long the lease may go without a renewal, in seconds: longer where the storage is slow.
+    ``folder`` is the id of the study's folder, by which a lease is known that was copied with it.
     """
 
     token: str
@@ -58,14 +59,19 @@ class Holder(msgspec.Struct, frozen=True):
     pid_namespace: str = msgspec.field(name="place")
     renewed: float
     patience: float = 0.0
+    folder: str = ""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, which began {format_moment(self.started_at)}"
 
-    @property
-    def runs_here(self) -> bool | None:
-        """Whether its process runs on this machine; None where that is not visible from here."""
+    def runs_here(self, folder: str) -> bool | None:
+        """Whether its process runs on this machine; None where that is not visible from here.
+
+        Neither is it where the lease lies in another folder than it was written for.
+        """
         if not self.pid_namespace or self.pid_namespace != own_pid_namespace():
+            return None
+        if self.folder not in ("", folder):
             return None
         return process_runs(self.pid, self.started_at)
 
@@ -108,13 +114,14 @@ class Lease:
         self._folder = StorageFolder(self.place, seconds=max(2 * stale, ANSWER_SECONDS))
         default = STORAGE_RENEW_SECONDS if self._folder.is_remote else RENEW_SECONDS
         self.renew = default if renew is None else renew
-        self._renewal_seconds = 0.0
+        self._renewal_seconds, self._folder_id = 0.0, ""
         self._leaving = threading.Event()
         self._token = secrets.token_hex(8)
         self._followed = ""  # the token of the holder whose lease was taken over
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
+        self._folder_id = folder_id(self.place)
         content = self._content()
         if content is not None and _decoded(content) is None:
             time.sleep(min(0.3, self.renew))  # another driver may be writing it
@@ -206,7 +213,7 @@ class Lease:
 
         The clocks of two hosts may differ, so that only a change of the lease counts as a sign.
         """
-        if (runs := holder.runs_here) is not None:
+        if (runs := holder.runs_here(self._folder_id)) is not None:
             return holder if runs else None
         patience = max(self.stale, min(holder.patience, LONGEST_PATIENCE_SECONDS))
         began, is_told = time.monotonic(), False
@@ -239,6 +246,7 @@ class Lease:
             own_pid_namespace(),
             time.time(),
             max(self.stale, RENEWALS_MISSED * (self.renew + self._renewal_seconds)),
+            self._folder_id,
         )
 
 
@@ -253,8 +261,8 @@ def driver_problems(place: Path) -> list[str]:
         return []
     if holder is None:
         return []
-    runs_here = holder.runs_here
-    runs = is_held(place) if runs_here is None else runs_here
+    if (runs := holder.runs_here(folder_id(str(place)))) is None:
+        runs = is_held(place)
     return [str(LeaseHeldError(str(place), holder))] if runs else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -143,3 +144,11 @@ def plain_reason(reason: str) -> str:
     if is_busy(reason):
         return f"it is overloaded or down, and refuses requests, if not all of them: {reason}"
     return reason
+
+
+def folder_id(place: str) -> str:
+    """Tells a folder of this machine from its copies; "" for a URI, or where none answers."""
+    with contextlib.suppress(OSError):
+        status = within(ANSWER_SECONDS, Path(place).stat)
+        return f"{status.st_dev}:{status.st_ino}"
+    return ""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -79,6 +80,19 @@ def test_a_killed_driver_is_followed_at_once(tmp_path, other_driver):
     start = time.monotonic()
     with Lease(tmp_path):
         assert time.monotonic() - start < STALE_SECONDS
+
+
+def test_the_lease_in_a_copy_of_a_running_study_keeps_nobody_off(tmp_path, other_driver, lines):
+    copy = tmp_path.with_name(f"{tmp_path.name}-copy")
+    shutil.copytree(tmp_path, copy)
+    with Lease(copy, renew=0.05, stale=0.5):
+        assert read_holder(copy).pid == os.getpid()
+    assert "waiting up to" in lines[0]
+    with pytest.raises(LeaseHeldError, match=f"in use by process {other_driver.pid} on"):
+        Lease(tmp_path).__enter__()
+    moved = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    with pytest.raises(LeaseHeldError):
+        Lease(moved).__enter__()
 
 
 def test_a_link_to_nowhere_is_no_other_driver(tmp_path):
