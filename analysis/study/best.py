@@ -88,16 +88,6 @@ def best_configuration(study: Study, max_parameters: int | None = None) -> pd.Se
     return contenders(rows).iloc[0]
 
 
-def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:
-    """The best configuration's best finished trial.
-
-    Raises:
-        RecordError: where no trial, or none of at most ``max_parameters``, has finished.
-    """
-    best = best_configuration(study, max_parameters)
-    return best_of_configuration(study, str(best["configuration"]))
-
-
 def best_of_configuration(study: Study, configuration: str) -> pd.Series:
     """The finished trial with the highest accuracy, of equal ones that with the lowest seed.
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.record.rows import Infeasible
+from analysis.study.best import best_configuration, best_of_configuration
+from analysis.study.study import Study
 from tests.analysis import spaces
 from tests.analysis.simulation import FINISHED, Fate, Model, write_study
 
@@ -19,6 +22,12 @@ EXCEPTION = Fate(
     "failed", 0, "exception", "Traceback (most recent call last):\nValueError: broken on purpose"
 )
 DIVERGED = Fate("diverged", 5)
+
+
+def best_trial(study: Study, max_parameters: int | None = None) -> pd.Series:
+    """The best configuration's best finished trial."""
+    best = best_configuration(study, max_parameters)
+    return best_of_configuration(study, str(best["configuration"]))
 
 
 def _families(ranks: Sequence[int], *, epochs: int = 24, **keys: Any) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from analysis.study.best import (
     allowed,
     best_configuration,
     best_of_configuration,
-    best_trial,
     contenders,
 )
 from analysis.study.configurations import configuration_ids
@@ -24,6 +23,7 @@ from analysis.study.study import load_study
 from tests.analysis import spaces
 from tests.analysis.model import Model
 from tests.analysis.simulation import Fate, write_study
+from tests.analysis.studies import best_trial
 from trainables.files.sealed import file_digest
 from tune_app.record.history import History, best_on_record
 from tune_app.session.progress_display import ProgressDisplay

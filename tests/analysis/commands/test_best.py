@@ -7,10 +7,9 @@ import pytest
 from analysis.__main__ import main
 from analysis.commands.best import copy_best
 from analysis.record.record import RecordError
-from analysis.study.best import best_trial
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
-from tests.analysis.studies import empty, twelve
+from tests.analysis.studies import best_trial, empty, twelve
 from trainables.config.train_config import TrainConfig
 from trainables.files.sealed import file_digest, seal
 

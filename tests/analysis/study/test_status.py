@@ -14,12 +14,11 @@ from analysis.commands.status import status_text
 from analysis.record.driver import driver_time
 from analysis.record.record import RecordError, encode
 from analysis.record.rows import Epoch
-from analysis.study.best import best_trial
 from analysis.study.replicates import replicates
 from analysis.study.status import find_trial, studies_frame, study_of, study_status
 from analysis.study.study import load_study
 from tests.analysis.simulation import renew
-from tests.analysis.studies import STUDIES, half_done, twelve
+from tests.analysis.studies import STUDIES, best_trial, half_done, twelve
 from trainables.files.study_folder import LEASE, LEDGER
 
 
