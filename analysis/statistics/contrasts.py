@@ -157,7 +157,10 @@ def effect_of_units(
     unit: np.ndarray,
     level: float = LEVEL,
 ) -> Effect:
-    """The effect over units of several blocks each; arguments as in ``effect_of_blocks``."""
+    """The effect over units of several blocks each; arguments as in ``effect_of_blocks``.
+
+    ``unit`` is the number of each block's unit, from 0, (blocks,).
+    """
     whole = effect_of_blocks(mean, variance, count, level)
     if not math.isfinite(whole.p):
         return whole
@@ -255,8 +258,8 @@ def _fixed_blocks(
 def satterthwaite(parts: np.ndarray, free: np.ndarray) -> float:
     """Degrees of freedom of a sum of cells' variances, ``parts``, that have ``free`` each.
 
-    Fewer than Welch and Satterthwaite give, by ``DOMINANCE`` and ``THIN``. ``_welch_df`` in
-    ``claims/carrying.py`` adds up effects that have come through here already.
+    Both are (cells,). The result is lower than Welch's and Satterthwaite's, by ``DOMINANCE`` and
+    ``THIN``. ``_welch_df`` in ``claims/carrying.py`` adds up effects that have come through here.
     """
     if not parts.sum() > 0:
         return float(free.sum())

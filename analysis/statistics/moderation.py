@@ -34,7 +34,8 @@ class Moderated(NamedTuple):
 def moderate(variance: np.ndarray, n: np.ndarray) -> Moderated:
     """The moderated variances of cells with ``n`` runs; a cell of one run has the common one.
 
-    Cells of fewer than ``ENOUGH`` known variances keep their own.
+    Both are (cells,), a variance NaN where its cell has one run. Where fewer than ``ENOUGH`` are
+    known, each cell keeps its own.
     """
     variance, n = np.asarray(variance, dtype=float), np.asarray(n, dtype=float)
     own = np.maximum(n - 1, 0)
@@ -54,14 +55,17 @@ def least_variance(variance: np.ndarray, n: np.ndarray) -> float:
     """``ALIKE`` of the cells' mean variance, the widest one's aside; 0 below ``ENOUGH`` cells.
 
     What came out highest may owe it to runs that agree by chance. Of skewed runs, and of runs of
-    two kinds, those that agree are also too high.
+    two kinds, those that agree are also too high. Arguments as in ``moderate``.
     """
     known = np.sort(variance[(n > 1) & np.isfinite(variance)])
     return ALIKE * float(known[:-1].mean()) if len(known) >= ENOUGH else 0.0
 
 
 def spreads_further(variance: np.ndarray, n: np.ndarray) -> bool:
-    """Whether the first cell's runs spread further than those of the others together (F test)."""
+    """Whether the first cell's runs spread further than those of the others together (F test).
+
+    Arguments as in ``moderate``.
+    """
     free = np.where(np.isfinite(variance), n - 1, 0)
     squares = np.nan_to_num(variance) * free
     others, first = float(free[1:].sum()), float(free[0])
@@ -72,7 +76,10 @@ def spreads_further(variance: np.ndarray, n: np.ndarray) -> bool:
 
 
 def prior_of(variance: np.ndarray, df: np.ndarray) -> tuple[float, float]:
-    """s0² and d0 from the mean and the variance of log variances."""
+    """s0² and d0 from the mean and the variance of log variances.
+
+    ``variance`` and its degrees of freedom ``df`` are those of cells of two runs or more, (cells,).
+    """
     floor = 1e-12 * variance[variance > 0].mean()  # runs that are bit-identical
     logs = np.log(np.maximum(variance, floor)) - special.digamma(df / 2) + np.log(df / 2)
     beyond = logs.var(ddof=1) - special.polygamma(1, df / 2).mean()

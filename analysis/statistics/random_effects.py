@@ -18,7 +18,12 @@ from analysis.statistics.intervals import t_p_value
 
 
 def random_effects_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float, float, float]:
-    """(mean, standard error, degrees of freedom) of values that differ beyond their variances."""
+    """(mean, standard error, degrees of freedom) of values that differ beyond their variances.
+
+    Args:
+        values: (blocks,), two or more.
+        variance: (blocks,), what each differs by from its true value by chance.
+    """
     if not (variance > 0).all():
         se = float(values.std(ddof=1)) / math.sqrt(len(values))
         return float(values.mean()), se, len(values) - 1.0
