@@ -20,10 +20,11 @@ class WorkerSettings:
     """What every worker of a study is told besides its trial.
 
     ``storage`` is where checkpoints go (path or URI), ``threads`` the CPU threads of a new trial,
-    ``checkpoint_seconds`` the training time between checkpoints, ``device_fraction`` the part of a
-    card a trial may fill (0 on the CPU), ``worker_log`` a folder for one log file a trial (None:
-    no logs), ``epoch_deadline_seconds`` when a worker gives up on an epoch (None: never), and
-    ``storage_is_shared`` whether checkpoints have a storage of their own (``--storage``).
+    ``checkpoint_seconds`` the training time between checkpoints, ``epochs_per_step`` the epochs
+    between two reports, ``device_fraction`` the part of a card a trial may fill (0 on the CPU),
+    ``worker_log`` a folder for one log file a trial (None: no logs), ``epoch_deadline_seconds``
+    when a worker gives up on an epoch (None: never), and ``storage_is_shared`` whether checkpoints
+    have a storage of their own (``--storage``).
     """
 
     storage: str

@@ -89,7 +89,11 @@ class TuneLoop:
     # What the callback reports.
 
     def on_tick(self) -> None:
-        """Once the last node is gone, Ray would fail every trial that is left."""
+        """After each step of Tune's loop: looks after the session, the workers, Ray and its nodes.
+
+        Raises:
+            RayLostError: where Ray has ended; Tune would fail every trial that is left.
+        """
         self.session.tick()
         self._end_hanging_workers()
         suspicious, self._suspicious = self._suspicious, False
@@ -127,14 +131,15 @@ class TuneLoop:
     def on_failure(self, trial_id: str, node: str) -> None:
         """An attempt failed: what its worker wrote last may say why."""
         trial = self.dispatcher.history[trial_id]
-        if trial.ended and trial.ended.kind == "unfit_node":
+        kind = trial.ended.kind if trial.ended else None
+        if kind == "unfit_node":
             refuse(trial.host)
-        if trial.ended and trial.ended.kind == "low_memory":
+        if kind == "low_memory":
             self.session.hold(LOW_MEMORY_SECONDS)
         if trial.host in self.dispatcher.deadly_hosts:
             self.dispatcher.deadly_hosts.remove(trial.host)
             self._leave_out(trial.host)
-        if trial.ended and trial.ended.kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
+        if trial.ended and kind not in (*WAITED_FOR, "unfit_node", "lost_node"):
             self._logs.fetch(trial_id, trial.host, node)
 
     def _leave_out(self, host: str) -> None:
