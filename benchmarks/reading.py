@@ -43,7 +43,7 @@ def timed(call: Callable[[], Any], rounds: int = ROUNDS) -> dict[str, float]:
     return {"seconds": min(wall), "cpu_seconds": min(cpu)}
 
 
-def ours(folder: Path, trials: int) -> dict[str, Any]:
+def own_readers(folder: Path, trials: int) -> dict[str, Any]:
     """A study of so many trials: read from the ledger, written as tables, read from those."""
     many(folder, trials)
     load_study(folder)  # imports
@@ -68,7 +68,7 @@ def fresh(study: Study) -> Study:
     return Study(study.folder, study.name, study.info, study.tables)
 
 
-def rays(study: Study, folder: Path) -> dict[str, Any]:
+def ray_readers(study: Study, folder: Path) -> dict[str, Any]:
     """Ray's ExperimentAnalysis and ResultGrid over the same trials and epochs."""
     from ray.train._internal.storage import StorageContext
     from ray.tune import ExperimentAnalysis, PlacementGroupFactory, ResultGrid
@@ -131,11 +131,11 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         figures: dict[str, Any] = {"hardware": hardware(), "targets": TARGETS}
-        figures["large"] = ours(Path(scratch) / "large", given.trials)
+        figures["large"] = own_readers(Path(scratch) / "large", given.trials)
         if given.ray_trials:
-            figures["small"] = ours(Path(scratch) / "small", given.ray_trials)
+            figures["small"] = own_readers(Path(scratch) / "small", given.ray_trials)
             study = load_study(Path(scratch) / "small")
-            figures["ray"] = rays(study, Path(scratch) / "ray")
+            figures["ray"] = ray_readers(study, Path(scratch) / "ray")
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))

@@ -29,11 +29,11 @@ def tuned_columns(space: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(RENAMED.get(name, name) for name, key in keys if key.get("role") in TUNED_ROLES)
 
 
-def equals(values: pd.Series, wanted: Any) -> pd.Series:
-    """Whether each value is ``wanted``; None stands for a missing value."""
-    if wanted is None:
+def equals(values: pd.Series, value: Any) -> pd.Series:
+    """Whether each of the values is ``value``; None stands for a missing one."""
+    if value is None:
         return values.isna()
-    return (values == wanted).fillna(False).astype(bool)
+    return (values == value).fillna(False).astype(bool)
 
 
 def numbered(rows: pd.DataFrame, without: Iterable[str]) -> pd.Series:

@@ -167,10 +167,10 @@ class _Reader:
             if name not in fields:
                 self.problems.append(f"{path}.{name}: missing")
                 return None
-        told = len(self.problems)
+        before = len(self.problems)
         for name in fields.keys() & {"values", "grid"}:
             fields[name] = self._scalars(f"{path}.{name}", fields[name])
-        if len(self.problems) > told:
+        if len(self.problems) > before:
             return None
         numbers = [fields[name] for name in ("low", "high") if name in fields]
         numbers += fields.get("grid", ())

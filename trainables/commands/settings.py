@@ -44,10 +44,10 @@ def read_settings(settings: Iterable[str], command: Any = None) -> TrainConfig:
 def options_as_keys(command: Any, keys: Iterable[str]) -> dict[str, str]:
     """What to say of each key that is none, but an option of click's ``command``."""
     options = {parameter.name: parameter for parameter in command.params}
-    told = {}
+    problems = {}
     for key in keys:
         option = options.get(key.replace("-", "_"))
         if option is not None and key not in default_keys():
             value = "" if option.is_flag else " VALUE"
-            told[key] = f"{key} is an option: {option.opts[0]}{value}"
-    return told
+            problems[key] = f"{key} is an option: {option.opts[0]}{value}"
+    return problems

@@ -233,7 +233,7 @@ def factor_decays(config: TrainConfig, size: NetworkSize) -> tuple[float, ...]:
     """
     if config.weight_decay_scaling == 0:
         return (config.weight_decay,) * len(size.layers)
-    reference = f"{config.weight_decay_reference}_parameters"
+    reference = f"{config.weight_decay_reference}_parameters"  # dense_ or separable_parameters
     counted = size.layers if config.weight_decay_ratio == "layer" else (size,) * len(size.layers)
     ratios = [part.parameters / getattr(part, reference) for part in counted]
     return tuple(config.weight_decay * ratio**config.weight_decay_scaling for ratio in ratios)

@@ -236,11 +236,11 @@ def count_classes(output: Any, classes: int | None, name: str) -> int:
     Raises:
         NetworkError: where these are no logits, or not of so many ``classes``.
     """
-    wanted = f"logits of shape (batch, {classes or 'classes'})"
+    expected = f"logits of shape (batch, {classes or 'classes'})"
     if not isinstance(output, Tensor):
         keys = f" with the keys {', '.join(map(str, output))}" if isinstance(output, dict) else ""
         raise NetworkError(
-            f"{name} must return {wanted}, got a {type(output).__name__}{keys}; "
+            f"{name} must return {expected}, got a {type(output).__name__}{keys}; "
             "wrap it in a module that returns the logits alone"
         )
     if output.dim() != 2 or output.shape[0] != BATCH or classes not in (None, output.shape[1]):
@@ -248,7 +248,7 @@ def count_classes(output: Any, classes: int | None, name: str) -> int:
         flat = (
             "; flatten(1) gives them" if output.shape[2:] and output.shape[2:].numel() == 1 else ""
         )
-        raise NetworkError(f"{name} must return {wanted}, got ({', '.join(map(str, got))}){flat}")
+        raise NetworkError(f"{name} must return {expected}, got ({', '.join(map(str, got))}){flat}")
     return output.shape[1]
 
 

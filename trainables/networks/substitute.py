@@ -44,6 +44,7 @@ def substitute(
         NetworkError: when it is not the size's network, or weights to factorise are not finite; the
             network is then unchanged.
         TypeError: for anything but a module and a size.
+        ValueError: for a batch below 1.
     """
     if not isinstance(module, nn.Module) or not isinstance(size, NetworkSize):
         raise TypeError(

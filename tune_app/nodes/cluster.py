@@ -172,9 +172,9 @@ def _join(address: str) -> None:
         raise UsageError([f"--address {address}: {join_problem(str(problem))}"]) from problem
 
 
-def join_problem(told: str) -> str:
-    """What is wrong with a cluster, and the remedy, of what Ray ``told`` on several lines."""
-    reason = " ".join(told.split())
+def join_problem(message: str) -> str:
+    """What is wrong with a cluster, and the remedy, by Ray's ``message`` of several lines."""
+    reason = " ".join(message.split())
     if reason.startswith("Version mismatch"):
         return f"{reason}. Install the same Ray and Python on both sides"
     # Ray says so in its own log alone; `ray start` asks for one unless it is told otherwise

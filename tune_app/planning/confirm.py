@@ -66,6 +66,7 @@ def make_confirm_plan(options: RunOptions, space: SearchSpace) -> Plan:
     options = _within(options, study)
     rules = _rules(options, space, study, resolved)
     chosen = list(_chosen(options, space, rules, study))
+    # by its trial: what several arms chose counts once
     networks = {name_trial(config, config.network_size(), rules).trial_id for config in chosen}
     problems = _too_few(options, space, study, len(networks))
     problems += _other_dataset(options, chosen)

@@ -148,12 +148,12 @@ def _carry(plan: Plan, question: Carry, points: list[Point], spread: float | Non
 
 
 def _smallest(plan: Plan, question: Smallest, points: list[Point], spread: float | None) -> str:
-    wanted = question.reference.items()
+    reference = question.reference.items()
     largest = max(
         (
             point.parameters
             for point in points
-            if all(point.values.get(name) == value for name, value in wanted)
+            if all(point.values.get(name) == value for name, value in reference)
         ),
         default=math.inf,
     )

@@ -111,11 +111,13 @@ def link_target(file: Path, texts: Sources) -> Path | None:
         return None
     target = file.resolve()
     try:
-        theirs = read_texts(target)
+        texts_there = read_texts(target)
     except NetworkError:
         return None
-    theirs = {file.name if name == target.name else name: text for name, text in theirs.items()}
-    return target if theirs == texts else None
+    renamed = {
+        file.name if name == target.name else name: text for name, text in texts_there.items()
+    }
+    return target if renamed == texts else None
 
 
 def _parsed(path: Path) -> tuple[str, ast.Module]:
