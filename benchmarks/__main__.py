@@ -13,6 +13,7 @@ BENCHMARKS = {
     "epoch": "images per core-second beside cifar10-fast's epoch and the tutorials' loop",
     "images": "resnet18 on a folder of 64×64 images beside the usual loop",
     "compiled": "the compiled convolutions beside torch's, layer by layer",
+    "families": "a training epoch of every family, compiled and by torch alone",
     "layers": "decomposed convolutions beside the dense one and tensorly-torch's",
     "ledger": "writing and reading the record of a study",
     "reading": "reading a study from its ledger, from its tables, and by Ray's own readers",

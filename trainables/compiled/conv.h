@@ -28,7 +28,9 @@ enum { TILE = 16, MAX_SUMS = 24, MAX_CHANNELS = 1024 };
 struct convolution {
     int64_t in_channels;
     int64_t chunk;       /* images that are worked on at a time; divides the batch */
-    const float *kernel; /* (out_channels, 3, 3, in_channels) */
+    const float *kernel; /* (out_channels, 3, 3, in_channels); (out_channels, in_channels) of a
+                            separable convolution */
+    const float *windows; /* (in_channels, 3, 3) of a separable convolution, else null */
 };
 
 static const value ZERO_PIXEL[MAX_CHANNELS];

@@ -51,6 +51,11 @@ class FactorizedConv2d(nn.Module, ABC):
     def run(self, x: Tensor) -> Tensor:
         """(batch, in, H, W) -> (batch, out, h, w)."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether forward runs what `reconstruct` returns, and not one factor after another."""
+        return self.route == RECONSTRUCTED or len(self.factors) == 1
+
     # What of a Conv2d a network may read beside calling it.
 
     @property

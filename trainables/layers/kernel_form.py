@@ -12,7 +12,6 @@ from trainables.layers.base import FactorizedConv2d
 from trainables.layers.convolve import convolve
 from trainables.layers.initialization import normal, torch_default
 from trainables.layers.memory_format import in_channels_last
-from trainables.sizes.layer_size import RECONSTRUCTED
 from trainables.sizes.spec import ConvSpec, Extent
 
 Step = tuple[Extent, Extent | str]  # stride and padding
@@ -28,15 +27,10 @@ class KernelForm(FactorizedConv2d):
 
     @final
     def run(self, x: Tensor) -> Tensor:
-        if self.is_one_convolution:
+        if self.is_whole:
             spec = self.size.spec
             return self._convolve(x, self.reconstruct(), self.bias, (spec.stride, spec.padding))
         return in_channels_last(self._run_factors, x)
-
-    @property
-    def is_one_convolution(self) -> bool:
-        """Whether forward is a single convolution with `kernel()`."""
-        return self.route == RECONSTRUCTED or len(self.factors) == 1
 
     @final
     def kernel(self) -> Tensor:

@@ -13,7 +13,7 @@ from trainables.layers.base import FactorizedConv2d
 from trainables.layers.convolve import convolve
 from trainables.layers.initialization import normal, torch_default
 from trainables.layers.memory_format import in_channels_last
-from trainables.sizes.layer_size import RECONSTRUCTED, LayerSize
+from trainables.sizes.layer_size import LayerSize
 
 
 class SeparableForm(FactorizedConv2d):
@@ -46,7 +46,7 @@ class SeparableForm(FactorizedConv2d):
         return F.linear(x, last, self.bias)
 
     def _matrices(self) -> Sequence[Tensor]:
-        return [self.reconstruct()] if self.route == RECONSTRUCTED else self.stages()
+        return [self.reconstruct()] if self.is_whole else self.stages()
 
     def _run(self, x: Tensor) -> Tensor:
         spec = self.size.spec

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from trainables.architectures.network_size import NetworkSize
 from trainables.compiled import conv_norm_pool_relu, norm_pool_relu
+from trainables.compiled.conv_norm_pool_relu import Kernel
 from trainables.layers.build import build_conv
 from trainables.layers.kernel_form import KernelForm
+from trainables.layers.separable_form import SeparableForm
 from trainables.sizes.spec import ConvSpec
 
 LOGIT_SCALE = 0.125  # cifar10-fast
@@ -29,7 +31,8 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, H/pool, W/pool)."""
-        if conv_norm_pool_relu.is_supported(x, self.norm, self.pool):
+        separable = isinstance(self.conv, SeparableForm)
+        if conv_norm_pool_relu.is_supported(x, self.norm, self.pool, separable=separable):
             kernel = whole_kernel(self.conv)
             if kernel is not None:
                 return conv_norm_pool_relu.apply(x, kernel, self.norm, self.pool)
@@ -42,15 +45,21 @@ class ConvNorm(nn.Module):
         return F.relu_(x)
 
 
-def whole_kernel(conv: nn.Module) -> Tensor | None:
-    """(out, in, 3, 3) where conv is one convolution, padded by 1, with stride 1; else None."""
-    if isinstance(conv, KernelForm):
+def whole_kernel(conv: nn.Module) -> Kernel | None:
+    """Where conv is one 3×3 convolution, or a depthwise one and one matrix, padded by 1, stride 1.
+
+    None where it is another convolution, or runs more factors than that.
+    """
+    if isinstance(conv, SeparableForm | KernelForm):
         spec = conv.size.spec
-        usual = spec == ConvSpec(spec.in_channels, spec.out_channels)
-        return conv.kernel() if usual and conv.is_one_convolution else None
+        if spec != ConvSpec(spec.in_channels, spec.out_channels) or not conv.is_whole:
+            return None
+        if isinstance(conv, KernelForm):
+            return Kernel(conv.kernel())
+        return Kernel(conv.reconstruct(), conv.depthwise)
     usual = type(conv) is nn.Conv2d and conv.bias is None and conv.groups == 1
     geometry = (conv.kernel_size, conv.stride, conv.padding, conv.dilation) if usual else None
-    return conv.weight if geometry == ((3, 3), (1, 1), (1, 1), (1, 1)) else None
+    return Kernel(conv.weight) if geometry == ((3, 3), (1, 1), (1, 1), (1, 1)) else None
 
 
 class Residual(nn.Module):

@@ -188,7 +188,7 @@ def test_a_step_changes_the_network_as_torchs_operations_do(tiny, digits, monkey
     networks = []
     for compiled in (True, False):
         if not compiled:
-            monkeypatch.setattr(conv_norm_pool_relu, "is_supported", lambda *_: False)
+            monkeypatch.setattr(conv_norm_pool_relu, "is_supported", lambda *_, **__: False)
             monkeypatch.setattr(norm_pool_relu, "is_supported", lambda *_: False)
         trainer = Trainer(tiny.with_values(precision="fp32"), digits, threads=1)
         assert trainer.train_epoch(lambda trainer=trainer: trainer.batches_done == 1) is None
