@@ -62,9 +62,15 @@ def run_python(arguments: list[str], folder: Path) -> tuple[int, str, str]:
         text=True,
         check=False,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
+        preexec_fn=_heed_signals,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def _heed_signals() -> None:
+    """What a job in the background or under nohup ignores, its children ignore, too."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("number", ENDS)
