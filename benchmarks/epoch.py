@@ -74,9 +74,9 @@ def make(
 
 
 def make_ours(
-    images: Any, labels: Any, width: int, batch: int, batches: int
+    images: Any, labels: Any, width: int, batch: int, batches: int, **keys: Any
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """The Trainer, its evaluation left out, as in the others."""
+    """The Trainer of a configuration with these keys, its evaluation left out, as in the others."""
     import torch
 
     from trainables.config.train_config import TrainConfig
@@ -95,6 +95,7 @@ def make_ours(
         validation_images=0,  # judged after the last epoch alone, which never comes
         epochs=10**6,
         precision="auto",
+        **keys,
     )
     trainer = Trainer(config, data, threads=1)
     how = choose_augmentation(trainer.config, data.image_size, flips=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.epoch import make_ours
 from benchmarks.gpu.networks import at_share
 from benchmarks.hardware import hardware
 from trainables.compiled.switch import COMPILED, TORCH, use_torch_alone
@@ -36,33 +37,23 @@ def core_microseconds(way: str, width: int) -> dict[str, float]:
     if way == TORCH:
         use_torch_alone()
     import numpy as np
+    import torch
 
-    from benchmarks.gpu.deviation import train_steps
-    from trainables.config.train_config import TrainConfig
-    from trainables.data.dataset import make_dataset
-    from trainables.training.trainer import Trainer
-
-    images = np.random.default_rng(0).integers(0, 256, (2 * BATCH * BATCHES, 32, 32, 3), np.uint8)
-    labels = np.arange(len(images)) % 10
-    data = make_dataset("noise", "0123456789", (images, labels), (images[:10], labels[:10]))
+    torch.set_num_threads(1)
+    count = BATCH * BATCHES
+    images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    labels = np.arange(count) % 10
     found = {}
     for family in SIZES:
-        config = TrainConfig(
-            **at_share(family, SHARE, width),
-            width=width,
-            batch_size=BATCH,
-            validation_images=0,  # judged after the last epoch alone, which never comes
-            epochs=10**6,
-            precision="auto",
-        )
-        trainer = Trainer(config, data, threads=1)
-        train_steps(trainer, 3)
+        keys = at_share(family, SHARE, width)
+        epoch, _ = make_ours(images, labels, width, BATCH, BATCHES, **keys)
+        epoch()
         seconds = []
         for _ in range(REPEATS):
             start = time.process_time()
-            train_steps(trainer, BATCHES)
+            epoch()
             seconds.append(time.process_time() - start)
-        found[family] = 1e6 * min(seconds) / (BATCH * BATCHES)
+        found[family] = 1e6 * min(seconds) / count
     return found
 
 

@@ -129,13 +129,22 @@ ALWAYS_INLINE void convolve_tiles(values_in x, int64_t images, int64_t height, i
 #define CONVOLVE(in_channels, columns)                                                         \
     WITH_IN_LANES(out_channels, convolve_tiles, x, images, height, width, taps, y, in_channels, \
                   out_channels, columns)
-#define WITH_IN_CHANNELS(channels) \
-    case channels:                 \
-        CONVOLVE(channels, TILE);  \
-        break;
+#define CONVOLVE_ROWS(in_channels) CONVOLVE(in_channels, TILE)
 
-/* taps: a packed kernel. The common numbers of input channels are constants: addresses that contain
-   them then take no instructions of their own. */
+/* Calls function(channels); the common numbers of input channels are constants: addresses that
+   contain them then take no instructions of their own. */
+#define WITH_IN_CHANNELS(channels, function) \
+    switch (channels) {                      \
+    case 4: function(4); break;              \
+    case 8: function(8); break;              \
+    case 16: function(16); break;            \
+    case 32: function(32); break;            \
+    case 64: function(64); break;            \
+    case 128: function(128); break;          \
+    default: function(channels);             \
+    }
+
+/* taps: a packed kernel. */
 NEVER_INLINE void convolve(values_in x, int64_t images, int64_t height, int64_t width,
                            values_in taps, values_out y, int64_t in_channels, int64_t out_channels)
 {
@@ -144,16 +153,7 @@ NEVER_INLINE void convolve(values_in x, int64_t images, int64_t height, int64_t 
     else if (width == 8)
         CONVOLVE(in_channels, 8);
     else
-        switch (in_channels) {
-            WITH_IN_CHANNELS(4)
-            WITH_IN_CHANNELS(8)
-            WITH_IN_CHANNELS(16)
-            WITH_IN_CHANNELS(32)
-            WITH_IN_CHANNELS(64)
-            WITH_IN_CHANNELS(128)
-            default:
-                CONVOLVE(in_channels, TILE);
-        }
+        WITH_IN_CHANNELS(in_channels, CONVOLVE_ROWS)
 }
 
 /* Adds to the gradients of a kernel's taps what these images x give to them, where grad is the

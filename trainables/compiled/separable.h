@@ -57,25 +57,12 @@ ALWAYS_INLINE void pointwise_tiles(values_in x, int64_t pixels, const value *mat
         }
 }
 
-#define POINTWISE(in_channels)                                                                \
+#define POINTWISE(in_channels) \
     WITH_IN_LANES(out_channels, pointwise_tiles, x, pixels, matrix, y, in_channels, out_channels)
-#define WITH_POINTWISE(channels)  \
-    case channels:                \
-        POINTWISE(channels);      \
-        break;
-/* The common numbers of input channels are constants, as in convolve. */
 NEVER_INLINE void pointwise(values_in x, int64_t pixels, values_in matrix, values_out y,
                             int64_t in_channels, int64_t out_channels)
 {
-    switch (in_channels) {
-        WITH_POINTWISE(8)
-        WITH_POINTWISE(16)
-        WITH_POINTWISE(32)
-        WITH_POINTWISE(64)
-        WITH_POINTWISE(128)
-        default:
-            POINTWISE(in_channels);
-    }
+    WITH_IN_CHANNELS(in_channels, POINTWISE)
 }
 
 /* Adds to the matrix's gradient, [output vector][input channel][lane], what these pixels give to
@@ -220,14 +207,6 @@ ALWAYS_INLINE void accumulate_windows(const float *bordered, const value *grad, 
     }
 }
 
-/* Calls function(..., channels), which is a constant where it is small. */
-#define WITH_WIDTH(channels, function, ...)                  \
-    switch (channels) {                                      \
-    case 8: function(__VA_ARGS__, 8); break;                 \
-    case 16: function(__VA_ARGS__, 16); break;               \
-    default: function(__VA_ARGS__, channels);                \
-    }
-
 /* Scratch memory of (height + 2, width + 2, channels) floats, all zero. */
 ALWAYS_INLINE void clear(int64_t height, int64_t width, int64_t channels, float *bordered)
 {
@@ -242,7 +221,7 @@ NEVER_INLINE void depthwise(values_in x, int64_t images, int64_t height, int64_t
     clear(height, width, channels, bordered);
     for (int64_t at = 0; at < images * size; at += size) {
         fill(x + at, height, width, channels, bordered);
-        WITH_WIDTH(channels, depthwise_image, bordered, height, width, windows, y + at);
+        WITH_CHANNELS(channels, depthwise_image, bordered, height, width, windows, y + at);
     }
 }
 
@@ -255,6 +234,6 @@ NEVER_INLINE void accumulate_grad_windows(values_in x, values_in grad, int64_t i
     clear(height, width, channels, bordered);
     for (int64_t at = 0; at < images * size; at += size) {
         fill(x + at, height, width, channels, bordered);
-        WITH_WIDTH(channels, accumulate_windows, bordered, grad + at, height, width, sums);
+        WITH_CHANNELS(channels, accumulate_windows, bordered, grad + at, height, width, sums);
     }
 }
