@@ -24,8 +24,7 @@ from trainables.compression.study_trials import TrialError
 from trainables.compression.target import Target
 from trainables.compression.trained import Trained
 from trainables.layers.base import FactorizedConv2d
-from trainables.layers.build import build_from_kernel, relative_error
-from trainables.layers.decompose import check_precision
+from trainables.layers.build import build_from_kernel, kernel_problem, relative_error
 from trainables.layers.memory_format import with_kernels_last
 from trainables.networks.substitute import install
 from trainables.sizes.layer_size import LayerSize
@@ -92,7 +91,7 @@ class Compressed:
         return _kept(self.layers)
 
 
-def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.float32) -> Compressed:
+def compress(trained: Trained, target: Target) -> Compressed:
     """Decomposes the layers that the network's size names; everything else stays as it was trained.
 
     Biases stay beside the factors. A layer stays dense where its factors would not have fewer
@@ -106,20 +105,18 @@ def compress(trained: Trained, target: Target, *, dtype: torch.dtype = torch.flo
     Args:
         trained: the dense network.
         target: the family, and its size or ranks.
-        dtype: of the decomposition's input, float32 or float64.
 
     Raises:
-        TrialError: when the network is not dense, or a layer cannot be decomposed.
+        TrialError: when the network is not dense, or layers cannot be decomposed; names each.
         InfeasibleError: when no network has the size; the message names the nearest.
-        TypeError: for half precision.
     """
     if trained.config.layer != "dense":
         raise TrialError(
             f"{trained.trial_id} has layers of the family {trained.config.layer}; compress takes a "
             "trained dense network: name a trial with layer=dense"
         )
-    kernels = [_kernel(trained.network, name).to(dtype) for name in trained.size.names]
-    check_precision(kernels[0])
+    kernels = [_kernel(trained.network, name).float() for name in trained.size.names]
+    _check_kernels(trained, kernels)
     attempts = [
         (rule, _decompose(trained, size, kernels))
         for rule, size in _sizes(trained, target, kernels)
@@ -135,6 +132,16 @@ def _kernel(network: nn.Module, name: str) -> Tensor:
         return layer.kernel().detach()
     weight = layer.get_parameter("weight").detach()
     return weight if weight.dim() == 4 else weight[:, :, None, None]
+
+
+def _check_kernels(trained: Trained, kernels: Sequence[Tensor]) -> None:
+    problems = [
+        f"layer {name} of {trained.trial_id}: {problem}"
+        for name, kernel in zip(trained.size.names, kernels, strict=True)
+        if (problem := kernel_problem(kernel))
+    ]
+    if problems:
+        raise TrialError("; ".join(problems))
 
 
 def _kept(layers: Sequence[CompressedLayer]) -> float:
@@ -219,17 +226,14 @@ def _decompose(
             layers.append(CompressedLayer(name, layer, None, kernel, 0.0))
             continue
         batch = trained.config.batch_size
-        try:
-            module = build_from_kernel(
-                layer,
-                kernel,
-                input_hw=(calls[0][0], calls[0][1]),
-                batch=batch,
-                route=layer.route_of_calls(calls, batch),
-                generator=generator,
-            )
-        except ValueError as problem:
-            raise TrialError(f"layer {name} of {trained.trial_id}: {problem}") from problem
+        module = build_from_kernel(
+            layer,
+            kernel,
+            input_hw=(calls[0][0], calls[0][1]),
+            batch=batch,
+            route=layer.route_of_calls(calls, batch),
+            generator=generator,
+        )
         layers.append(CompressedLayer(name, layer, module, kernel, relative_error(module, kernel)))
     return layers
 

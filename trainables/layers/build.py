@@ -87,14 +87,19 @@ def relative_error(layer: FactorizedConv2d, kernel: Tensor) -> float:
     return float((layer.kernel() - kernel).norm() / kernel.norm())
 
 
+def kernel_problem(kernel: Tensor) -> str:
+    """Why no factors can stand for the values of a kernel; "" where they can."""
+    if not kernel.isfinite().all():
+        return "the kernel has values that are not finite; decompose an earlier checkpoint"
+    if not kernel.any():
+        return "the kernel is all zeros: there is nothing to decompose"
+    return ""
+
+
 def _check_kernel(size: LayerSize, kernel: Tensor) -> None:
     check_precision(kernel)
     expected = size.spec.kernel_shape
     if tuple(kernel.shape) != expected:
         raise ValueError(f"the kernel must have the shape {expected}, got {tuple(kernel.shape)}")
-    if not kernel.isfinite().all():
-        raise ValueError(
-            "the kernel has values that are not finite; decompose an earlier checkpoint"
-        )
-    if not kernel.any():
-        raise ValueError("the kernel is all zeros: there is nothing to decompose")
+    if problem := kernel_problem(kernel):
+        raise ValueError(problem)

@@ -1,5 +1,7 @@
 """Compressing a network that nobody here wrote: biases, windows of any shape, no BatchNorm."""
 
+import copy
+import dataclasses
 import json
 import re
 import shutil
@@ -159,16 +161,16 @@ def test_a_network_without_batchnorm_has_none_to_measure(trained, digits):
     assert all(torch.equal(one, before[n]) for n, one in trained.network.state_dict().items())
 
 
-def test_layers_that_cannot_be_decomposed_are_named(trained):
-    module = trained.network.get_submodule("2")
-    kept = module.weight.detach().clone()
-    try:
-        nn.init.zeros_(module.weight)
-        with pytest.raises(TrialError, match=r"layer 2 of .* all zeros"):
-            compress(trained, Target("tucker2", rank=2))
-    finally:
-        with torch.no_grad():
-            module.weight.copy_(kept)
+@pytest.mark.parametrize("sizes", [{"rank": 2}, {"compression": 0.5}, {"energy": 0.9}], ids=str)
+@pytest.mark.parametrize("layer", ["tucker2", "tensor_train"])
+def test_every_layer_that_cannot_be_decomposed_is_named(trained, layer, sizes):
+    network = copy.deepcopy(trained.network)
+    first, *_, last = trained.size.names
+    nn.init.zeros_(network.get_submodule(first).weight)
+    nn.init.constant_(network.get_submodule(last).weight, torch.nan)
+    told = rf"layer {first} of .* all zeros.*; layer {last} of .* not finite"
+    with pytest.raises(TrialError, match=told):
+        compress(dataclasses.replace(trained, network=network), Target(layer, **sizes))
 
 
 def test_the_command_compresses_a_trial_and_prints_every_layer(study, tmp_path, capsys):

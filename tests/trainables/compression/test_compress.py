@@ -244,11 +244,6 @@ def test_a_budget_below_the_smallest_network_is_refused(trained):
             compress(trained, Target("tt_conv", parameters=1500, rule=rule))
 
 
-def test_half_precision_is_refused(trained):
-    with pytest.raises(TypeError, match=r"float32 or float64, got torch\.bfloat16"):
-        compress(trained, Target("tt_conv", rank=3), dtype=torch.bfloat16)
-
-
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
