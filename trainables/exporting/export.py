@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from trainables.architectures.network_size import NetworkSize
-from trainables.exporting.latency import Forward, Latency, measure
+from trainables.exporting.difference import largest_difference, run
+from trainables.exporting.latency import Latency, measure
 from trainables.exporting.limits import Limits, stored
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
 from trainables.files.whole_file import write_whole
 from trainables.training.checkpoints.checkpoint import save_tensors
 
 TOLERANCE = 1e-5
-"""Largest difference of a logit, as a share of the largest logit where that is above 1."""
+"""The most that ``largest_difference`` may be."""
 
 PROGRAM = "model.pt2"
 WEIGHTS = "model.safetensors"
@@ -47,7 +48,7 @@ class Candidate:
         norm_folded: whether BatchNorm is part of the convolutions.
         module: which the program was exported from.
         program: of torch.export.
-        difference: of its logits from the network's, see TOLERANCE.
+        difference: of its logits from the network's, see ``largest_difference``.
     """
 
     form: str
@@ -108,12 +109,8 @@ def export(
     rivals = measure(forwards, _repeat(images, batch), seconds=seconds)
     chosen = _choose(rivals)
     latencies = {batch: rivals[chosen]}
-    for other_batch in {1, images_at_once(images.shape[-1])} - {batch}:
-        latencies |= {
-            other_batch: measure([forwards[chosen]], _repeat(images, other_batch), seconds=seconds)[
-                0
-            ]
-        }
+    for other in {1, images_at_once(images.shape[-1])} - {batch}:
+        (latencies[other],) = measure([forwards[chosen]], _repeat(images, other), seconds=seconds)
     return Exported(
         chosen=candidates[chosen],
         batch=batch,
@@ -142,9 +139,8 @@ def write_files(folder: Path, exported: Exported, images: Tensor) -> dict[str, i
     weights = {name: tensor.clone().contiguous() for name, tensor in state.items()}
     save_tensors(weights, folder / WEIGHTS)
     reloaded = torch.export.load(folder / PROGRAM).module()
-    if (
-        difference := _difference(reloaded, images, _run(exported.chosen.module, images))
-    ) > TOLERANCE:
+    difference = largest_difference(reloaded, images, run(exported.chosen.module, images))
+    if difference > TOLERANCE:
         raise ExportError(f"the program, read back, is off by {difference:.2g}")
     return {name: (folder / name).stat().st_size for name in (PROGRAM, WEIGHTS)}
 
@@ -206,7 +202,11 @@ def _make_candidates(
 
     BatchNorm is folded where that is possible. Forms that store the same numbers count as one.
     """
-    expected = _run(network, images)
+    expected = run(network, images)
+    if not expected.isfinite().all():
+        raise ExportError(
+            "the network's own outputs are not finite: did the trial diverge? name another"
+        )
     candidates: dict[str, Candidate] = {}
     nearest = float("inf")
     for candidate_form, norm_folded in itertools.product(
@@ -215,23 +215,23 @@ def _make_candidates(
         if candidate_form in candidates:
             continue  # its outputs are right with BatchNorm folded
         module = make_plain(network, size, form=candidate_form, fold_norm=norm_folded)
-        difference = _difference(module, images, expected)
+        difference = largest_difference(module, images, expected)
         if difference <= TOLERANCE:
             program = _export(module, images)
-            difference = _difference(program.module(), images, expected)
+            difference = largest_difference(program.module(), images, expected)
         nearest = min(nearest, difference)
         if difference <= TOLERANCE:
             candidates[candidate_form] = Candidate(
                 candidate_form, norm_folded, module, program, difference
             )
     if not candidates:
-        reason = "did the trial diverge?"
-        if expected.isfinite().all() and _difference(network, images, expected) > TOLERANCE:
-            reason = "the network itself answers an image differently each time (a dropout that is "
-            reason += "always on?) or among others (a BatchNorm with track_running_stats=False?)"
+        reason = ""
+        if largest_difference(network, images, expected) > TOLERANCE:
+            reason = "; the network itself answers an image differently each time (a dropout that "
+            reason += "is always on?) or among others (a BatchNorm with track_running_stats=False?)"
         raise ExportError(
             f"no exported form has the network's outputs: the nearest differs by {nearest:.2g}, "
-            f"at most {TOLERANCE:g} is allowed; {reason}"
+            f"at most {TOLERANCE:g} is allowed{reason}"
         )
     return list(candidates.values())
 
@@ -257,20 +257,6 @@ def _export(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
             "torch.export cannot write the network as one program for any batch: "
             f"{type(problem).__name__}: {first}"
         ) from problem
-
-
-@torch.inference_mode()
-def _run(forward: Forward, images: Tensor) -> Tensor:
-    return forward(images.clone())  # it may change them in place
-
-
-def _difference(forward: Forward, images: Tensor, expected: Tensor) -> float:
-    """The largest difference of logits, of all images together and of one alone; inf for NaN."""
-    scale = max(1.0, float(expected.abs().max()))
-    together = (_run(forward, images) - expected).abs().max()
-    alone = (_run(forward, images[:1]) - expected[:1]).abs().max()
-    difference = float(torch.maximum(together, alone)) / scale
-    return difference if difference == difference else float("inf")
 
 
 def _repeat(images: Tensor, batch: int) -> Tensor:

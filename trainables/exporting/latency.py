@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from trainables.exporting.difference import Forward
 
 MIN_RUNS = 5
 MAX_RUNS = 200
@@ -23,9 +25,6 @@ class Latency:
     lower_quartile: float
     upper_quartile: float
     runs: int
-
-
-Forward = Callable[[Tensor], Tensor]
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.exporting.difference import largest_difference, run
 from trainables.files.whole_file import whole_file
 
 # onnx, onnxscript and onnxruntime are optional: functions that need them import them.
@@ -57,7 +58,7 @@ def write_onnx_files(
         with _reported_as("onnxruntime cannot write the network in 8 bits", "--int8"):
             write_int8(folder / INT8, folder / ONNX, calibration)
     rows = {}
-    for name in (ONNX, INT8)[: 1 if calibration is None else 2]:
+    for name in [ONNX] if calibration is None else [ONNX, INT8]:
         right, seen = OnnxProgram(folder / name).count_correct(held_out())
         accuracy = right / seen if seen else None
         size = (folder / name).stat().st_size
@@ -72,11 +73,11 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
     Args:
         path: of the file.
         module: in evaluation mode, in float32 on the CPU.
-        images: normalised, (B, 3, H, W); outputs are compared on them, at once and one alone.
-        tolerance: the largest difference of a logit, over the largest logit where that is above 1.
+        images: normalised, (B, 3, H, W); outputs are compared on them.
+        tolerance: the most that ``largest_difference`` may be.
 
     Returns:
-        The largest difference.
+        The ``largest_difference``.
 
     Raises:
         OnnxError: where it exceeds the tolerance, and where torch or onnxruntime cannot do what the
@@ -98,18 +99,15 @@ def write_onnx(path: Path, module: nn.Module, images: Tensor, *, tolerance: floa
     assert program is not None
     model = program.model_proto
     _drop_source_locations(model)
-    with torch.inference_mode():
-        expected = module(images).numpy()
+    expected = run(module, images)
     with whole_file(path) as draft:
         onnx.save(model, draft)
         with _reported_as("onnxruntime cannot run the network", "--onnx"):
-            run = OnnxProgram(draft)
-            logits, first = run(images), run(images[:1])
-        scale = max(1.0, float(np.abs(expected).max()))
-        together = np.abs(logits - expected).max()
-        alone = np.abs(first - expected[:1]).max()
-        difference = float(max(together, alone)) / scale
-        if not difference <= tolerance:
+            runtime = OnnxProgram(draft)
+            difference = largest_difference(
+                lambda some: torch.from_numpy(runtime(some)), images, expected
+            )
+        if difference > tolerance:
             raise OnnxError(
                 f"onnxruntime's outputs are off by {difference:.2g}, at most {tolerance:g} allowed"
             )

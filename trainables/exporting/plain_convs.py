@@ -190,9 +190,12 @@ def _keep_factors(layer: FactorizedConv2d) -> Convolutions:
 
 
 def _bottleneck(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """An (out, in) matrix of rank r as the weights of 1×1 in → r and 1×1 r → out, exactly."""
+    """An (out, in) matrix of rank r as the weights of 1×1 in → r and 1×1 r → out, exactly.
+
+    One of zeros counts as of rank 1, since a convolution has at least one channel.
+    """
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    rank = int((values > RANK_TOLERANCE * values[0]).sum())
+    rank = max(1, int((values > RANK_TOLERANCE * values[0]).sum()))
     root = values[:rank].sqrt()
     contract, expand = root[:, None] * right[:rank], left[:, :rank] * root
     return contract[:, :, None, None], expand[:, :, None, None]

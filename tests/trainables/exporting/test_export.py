@@ -233,12 +233,23 @@ def test_a_study_exports_what_its_own_limits_allowed(trained, images, name):
     assert exported.chosen.parameters <= size.parameters
 
 
-def test_a_network_without_finite_outputs_is_not_exported(trained, images):
-    network, size = used_network("dense")
-    with torch.no_grad():
-        network.classifier.weight.fill_(float("nan"))
-    with pytest.raises(ExportError, match=r"differs by inf, at most 1e-05 is allowed"):
+@pytest.mark.parametrize("layer", ["dense", "low_rank"])
+def test_a_network_without_finite_outputs_is_not_exported(layer, images):
+    network, size = used_network(layer)
+    nn.init.constant_([*network.get_submodule(size.names[1]).parameters()][-1], torch.nan)
+    with pytest.raises(ExportError, match=r"own outputs are not finite: did the trial diverge\?"):
         export(network, size, images, batch=1, seconds=SHORT)
+
+
+@pytest.mark.parametrize("form", [FACTORS, FOLDED])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_whose_factors_are_all_zeros_is_exported_like_any_other(layer, form):
+    network, size = used_network(layer)
+    for factor in network.get_submodule(size.names[1]).parameters():
+        nn.init.zeros_(factor)
+    images = torch.randn(8, 3, 32, 32)
+    plain = make_plain(network, size, form=form)
+    torch.testing.assert_close(outputs(plain, images), outputs(network, images))
 
 
 def test_the_card_is_kept_with_the_trial(study, trained, exported, images, digits, tmp_path):
