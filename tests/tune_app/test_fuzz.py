@@ -20,6 +20,7 @@ from search_spaces.grammar.toml_file import SpaceError, read_space
 from search_spaces.registry import SPACES
 from tests.fuzzing import damage, damaged, examples, outcome
 from tests.tune_app.workload import plan_of, some_trials
+from trainables.files.sealed import write_sealed
 from tune_app.command.command_line import parse_options
 from tune_app.command.errors import UsageError
 from tune_app.command.option_parsers import ParseError, duration
@@ -33,7 +34,6 @@ from tune_app.planning.plan import make_plan
 from tune_app.preview.progress import read_progress
 from tune_app.preview.speed_cache import CACHE_FILE, load_speeds
 from tune_app.record.history import History, best_on_record
-from tune_app.record.json_cache import write_cache
 from tune_app.record.lease import Holder, Lease, LeaseHeldError
 from tune_app.record.ledger import Ledger
 from tune_app.record.paths import StudyPaths
@@ -198,7 +198,7 @@ def test_a_damaged_lease_holds_the_study_or_nobody(folder, content):
 @given(damage)
 @examples(60)
 def test_a_damaged_memory_of_speeds_is_forgotten(folder, places):
-    write_cache(folder / CACHE_FILE, SPEEDS)
+    write_sealed(folder / CACHE_FILE, SPEEDS)
     whole = (folder / CACHE_FILE).read_bytes()
     assert load_speeds(folder) == ({1000.0: 0.5}, 2)
     (folder / CACHE_FILE).write_bytes(damaged(whole, places))

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainables.files.sealed import read_sealed, write_sealed
 from trainables.text.table import text_table
 from tune_app.command.errors import UsageError
 from tune_app.command.output import LOG
 from tune_app.planning.plan import Plan
-from tune_app.record.json_cache import read_cache, write_cache
 
 MOST = 16
 """Trials on a card at most: beyond it a core per trial becomes the limit."""
@@ -94,14 +94,14 @@ class ShareCache:
 
     def get(self, key: str) -> float | None:
         """The fraction measured before; None where there is none."""
-        fraction = read_cache(self.path).get(key, {}).get("fraction")
+        fraction = (read_sealed(self.path) or {}).get(key, {}).get("fraction")
         return float(fraction) if fraction else None
 
     def put(self, key: str, fraction: float, table: Sequence[ShareMeasurement]) -> None:
         """Remembers a measurement."""
         measured = {"fraction": fraction, "table": [asdict(row) for row in table]}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_cache(self.path, {**read_cache(self.path), key: measured})
+        write_sealed(self.path, {**(read_sealed(self.path) or {}), key: measured})
 
 
 class Card(Protocol):

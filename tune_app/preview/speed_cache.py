@@ -6,8 +6,8 @@ import contextlib
 import socket
 from pathlib import Path
 
+from trainables.files.sealed import read_sealed, write_sealed
 from tune_app.record.history import History
-from tune_app.record.json_cache import read_cache, write_cache
 
 CACHE_FILE = ".speeds.json"
 """A file beside the studies with, for each machine, the number of concurrent trials, and seconds
@@ -26,16 +26,17 @@ def save_speeds(results: Path, history: History, slots: int) -> None:
             measured[f"{planned.macs:.0f}"] = (row.train_seconds + row.eval_seconds) / images
     if not measured:
         return
-    speeds = read_cache(results / CACHE_FILE)
+    speeds = read_sealed(results / CACHE_FILE) or {}
     cached = speeds.get(socket.gethostname(), {}).get("image_seconds", {})
-    latest = dict(list({**cached, **measured}.items())[-MAX_NETWORKS:])
+    older = {macs: value for macs, value in cached.items() if macs not in measured}
+    latest = dict([*older.items(), *measured.items()][-MAX_NETWORKS:])
     speeds[socket.gethostname()] = {"slots": slots, "image_seconds": latest}
     with contextlib.suppress(OSError):
-        write_cache(results / CACHE_FILE, speeds)
+        write_sealed(results / CACHE_FILE, speeds)
 
 
 def load_speeds(results: Path) -> tuple[dict[float, float], int]:
     """On this machine: seconds per image by multiply-adds, and concurrent trials; or ({}, 0)."""
-    machine = read_cache(results / CACHE_FILE).get(socket.gethostname(), {})
+    machine = (read_sealed(results / CACHE_FILE) or {}).get(socket.gethostname(), {})
     seconds = {float(macs): value for macs, value in machine.get("image_seconds", {}).items()}
     return seconds, machine.get("slots", 0)

@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import run_tune
@@ -20,7 +21,7 @@ from tune_app.preview.forecast import forecast
 from tune_app.preview.plan_json import plan_json
 from tune_app.preview.plan_view import plan_text
 from tune_app.preview.progress import StudyProgress, read_progress
-from tune_app.preview.speed_cache import load_speeds, save_speeds
+from tune_app.preview.speed_cache import MAX_NETWORKS, load_speeds, save_speeds
 from tune_app.record.history import History
 from tune_app.record.lease import Lease
 
@@ -179,6 +180,16 @@ def test_a_plan_that_has_not_begun_takes_its_hours_from_studies_beside_it(
     lines = forecast(plan, progress).lines()
     assert "at 4 trials at once, as studies beside it ran" in lines[1]
     assert lines[2].startswith("  done on ")
+
+
+def test_the_speeds_that_are_kept_are_those_measured_last(plan: Plan, tmp_path: Path) -> None:
+    trial = plan.trials[0]
+    row = Epoch(trial.trial_id, 1, 1.0, 1, 0.1, 0.9, train_seconds=4, images_per_second=100)
+    for macs in (*range(1, MAX_NETWORKS + 1), 1, MAX_NETWORKS + 1):
+        planned = msgspec.structs.replace(planned_row(trial, time=0.0), macs=macs)
+        save_speeds(tmp_path, History([planned, row]), slots=1)
+    kept = [*load_speeds(tmp_path)[0]]
+    assert kept == [*range(3, MAX_NETWORKS + 1), 1, MAX_NETWORKS + 1]
 
 
 def test_what_cannot_be_read_or_written_is_no_memory(options: RunOptions, plan: Plan) -> None:

@@ -17,13 +17,13 @@ from tests.tune_app.study.planted import PAYLOADS, plant_in_checkpoint
 from trainables.data.datasets.registry import load_dataset
 from trainables.data.pixel_cache import map_arrays
 from trainables.data.sources import requested_data
+from trainables.files.sealed import read_sealed
 from trainables.networks.weights import WeightsError, read_weights
 from trainables.training.checkpoints.checkpoint import STATE, CheckpointError
 from trainables.training.fine_tuning import start_from
 from trainables.training.job import TrialJob
 from trainables.training.trainer import Trainer
 from trainables.training.trial_checkpoints import TrialCheckpoints
-from tune_app.record.json_cache import read_cache
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("tune_app", "analysis", "trainables", "search_spaces")
@@ -148,7 +148,7 @@ def test_a_study_folder_of_pickles_is_read_or_refused(tmp_path, planted, mark):
 
 def test_a_cache_of_facts_that_is_a_pickle_is_empty(tmp_path, planted, mark):
     (tmp_path / ".speeds.json").write_bytes(planted)
-    assert read_cache(tmp_path / ".speeds.json") == {}
+    assert read_sealed(tmp_path / ".speeds.json") is None
     assert not mark.exists()
 
 
