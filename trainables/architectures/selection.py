@@ -46,7 +46,7 @@ def chosen_rows(table: LayerTable, replace: str = "", keep: str = "") -> tuple[L
         raise SelectionError(problems)
     rows = tuple(row for row in table.rows if not why_kept(table, row, replace, keep))
     if not rows:
-        raise SelectionError([_nothing(table)])
+        raise SelectionError([_nothing(table, replace, keep)])
     return rows
 
 
@@ -77,17 +77,17 @@ def _matches(table: LayerTable, row: LayerRow, pattern: str) -> bool:
 
 
 def _end(table: LayerTable, row: LayerRow) -> str:
-    """The word for a layer at an end of the network, "first" or "last"; "" for all others."""
+    """Which end of the network a layer is: "first", "last", "first and last"; "" for all others."""
     called = [row.position for row in table.rows if row.position >= 0]
-    if not called or row.position < 0:
+    if row.position < 0:
         return ""
-    ends = {min(called): "first", max(called): "last"}
-    return ends.get(row.position, "")
+    ends = {"first": min(called), "last": max(called)}
+    return " and ".join(word for word, position in ends.items() if row.position == position)
 
 
 _TESTS: dict[str, Callable[[LayerTable, LayerRow], bool]] = {
-    "first": lambda table, row: _end(table, row) == "first",
-    "last": lambda table, row: _end(table, row) == "last",
+    "first": lambda table, row: "first" in _end(table, row),
+    "last": lambda table, row: "last" in _end(table, row),
     "linear": lambda table, row: row.kind == "linear" and not _end(table, row),
     "downsample": lambda table, row: (
         row.kind != "linear" and row.kernel == (1, 1) and max(row.stride) > 1
@@ -110,9 +110,15 @@ def _pattern_problems(table: LayerTable, key: str, pattern: str) -> Iterator[str
         yield f"replace {pattern!r} matches only layers that stay dense: {reasons}"
 
 
-def _nothing(table: LayerTable) -> str:
-    reasons = [row.reason for row in table.rows if row.reason]
-    if len(reasons) < len(table.rows):
-        reasons.append("the first and the last stay unless they are named (replace=first+last)")
-    told = ", ".join(dict.fromkeys(reasons)) or "it has no Conv2d and no Linear"
-    return f"no layer of {table.network} can be replaced: {told}"
+def _nothing(table: LayerTable, replace: str, keep: str) -> str:
+    reasons = dict.fromkeys(why_kept(table, row, replace, keep) for row in table.rows)
+    told = ", ".join(reasons) or "it has no Conv2d and no Linear"
+    ends = [
+        word
+        for word in ("first", "last")
+        if any(
+            _TESTS[word](table, row) and not why_kept(table, row, word, keep) for row in table.rows
+        )
+    ]
+    advice = f"; the first and the last stay unless they are named (replace={'+'.join(ends)})"
+    return f"no layer of {table.network} can be replaced: {told}{advice if ends else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -11,10 +12,10 @@ from trainables.architectures.budget import floor_and_ceiling, layer_at
 from trainables.architectures.layer_table import LayerRow, LayerTable
 from trainables.architectures.resnet9 import IMAGE_SIDE, RESNET9
 from trainables.architectures.selection import why_kept
-from trainables.config.resolution import WIDTH
+from trainables.config.resolution import WIDTH as RESNET9_WIDTH
 from trainables.sizes.rank_rule import RankRule
 from trainables.sizes.registry import SIZES
-from trainables.text.table import lay_out, shorten, shorten_apart
+from trainables.text.table import WIDTH, lay_out, shorten, shorten_apart
 
 Network = Annotated[
     str, typer.Argument(metavar="[NETWORK]", help="For example torchvision:resnet18, my.py:make.")
@@ -63,7 +64,9 @@ def layers(
     _check_sides(network, image_size, width)
     from trainables.networks.registry import make_table  # imports torch
 
-    table = make_table(network, image_size=image_size, classes=classes, width=width or WIDTH)
+    table = make_table(
+        network, image_size=image_size, classes=classes, width=width or RESNET9_WIDTH
+    )
     print(table.to_json() if json else "\n".join(_text(table, replace, keep, rank_scale)))
 
 
@@ -86,16 +89,19 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) 
     chosen = sum(not reason for reason in reasons.values())
     channels, height, width = table.image
     names = shorten_apart([row.name for row in table.rows], 32)
-    return [
-        f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds per image "
-        f"of {channels} x {height} x {width}, {table.classes} classes",
+    remarks = [
+        f"{table.network}: {table.parameters:,} parameters, {table.macs:,} multiply-adds (MACs) "
+        f"per image of {channels} x {height} x {width}, {table.classes} classes",
         *table.remarks,
         f"replaced {chosen} of {len(table.rows)} layers; the rest of the network has "
         f"{skeleton.fixed:,} parameters",
+    ]
+    return [
+        *(line for remark in remarks for line in _wrapped(remark)),
         "",
         *lay_out(
             [
-                ["layer", "shape", "input", "parameters", "multiply-adds", ""],
+                ["layer", "shape", "input", "parameters", "MACs", ""],
                 *(
                     [name, *_row(table, row, reasons[row.name])]
                     for name, row in zip(names, table.rows, strict=True)
@@ -113,6 +119,10 @@ def _text(table: LayerTable, replace: str, keep: str, rank_scale: float | None) 
             align="<>>>>",
         ),
     ]
+
+
+def _wrapped(remark: str) -> list[str]:
+    return wrap(remark, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _row(table: LayerTable, row: LayerRow, reason: str) -> list[str]:

@@ -13,12 +13,12 @@ LONGEST_WORD = 9  # letters of a header's word in one line
 
 
 def lay_out(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
-    """Rows as lines of equal length; ``align`` has "<" (left) or ">" (right) for each column."""
+    """Rows as lines; ``align`` has "<" (left) or ">" (right) for each column."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         gap.join(
             f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)
-        )
+        ).rstrip()
         for row in rows
     ]
 
@@ -47,7 +47,7 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: str
     content = [max(map(len, column), default=0) for column in columns]
     broken = [_break(header, width) for header, width in zip(headers, content, strict=True)]
     top = list(zip_longest(*(reversed(lines) for lines in broken), fillvalue=""))
-    return [line.rstrip() for line in lay_out([*reversed(top), *rows], align, gap=" ")]
+    return lay_out([*reversed(top), *rows], align, gap=" ")
 
 
 def _break(header: str, width: int) -> list[str]:

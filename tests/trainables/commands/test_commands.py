@@ -289,3 +289,8 @@ def test_a_training_that_ended_as_it_first_saved_begins_anew(tmp_path, capsys):
     assert main(words) == 0
     assert "continuing" not in capsys.readouterr().out
     assert json.loads(state.read_text())["tensors"] == json.loads(before)["tensors"]
+
+
+def test_the_layers_of_a_common_network_fit_a_terminal_of_80_columns(capsys):
+    assert main(["layers", "torchvision:resnet18", "--image-size", "64"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

@@ -9,6 +9,7 @@ from tests.trainables.networks.watched_macs import watched_macs
 from trainables.architectures.architecture import Architecture
 from trainables.architectures.layer_table import LayerTable
 from trainables.architectures.network_size import NetworkSize, size_network
+from trainables.architectures.selection import SelectionError, chosen_rows
 from trainables.exporting.plain_convs import FACTORS, make_plain
 from trainables.networks.build import build_network
 from trainables.networks.network_error import NetworkError
@@ -171,8 +172,24 @@ def test_weights_that_are_computed_from_others_are_exported() -> None:
         torch.testing.assert_close(plain(x), network(x), rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_that_can_be_replaced_is_explained() -> None:
-    from trainables.architectures.selection import SelectionError
-
-    with pytest.raises(SelectionError, match=r"first and the last stay .*\(replace=first\+last\)"):
-        size_network(Architecture("tucker2", rank=1, keep="one two", table=table_of("lazy")))
+@pytest.mark.parametrize(
+    ("name", "keep", "told", "advice"),
+    [
+        ("lazy", "one two", "first, kept by name, last", "first+last"),
+        ("lazy", "*+first+last", "kept by name", ""),
+        ("one_layer", "", "first and last", "first+last"),
+        ("grouped_first", "", "depthwise, last", "last"),
+    ],
+)
+def test_nothing_that_can_be_replaced_is_explained_and_the_advice_works(
+    name: str, keep: str, told: str, advice: str
+) -> None:
+    table = table_of(name)
+    with pytest.raises(SelectionError) as wrong:
+        chosen_rows(table, keep=keep)
+    ends = "; the first and the last stay unless they are named"
+    assert f"can be replaced: {told}{f'{ends} (replace={advice})' if advice else ''}" in str(
+        wrong.value
+    )
+    if advice:
+        assert chosen_rows(table, advice, keep)

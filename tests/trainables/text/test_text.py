@@ -104,8 +104,9 @@ def test_columns_are_aligned_and_long_headers_broken() -> None:
     ]
 
 
-def test_lines_are_equally_long() -> None:
-    assert lay_out([["a", "1"], ["bcd", "22"]], "<>") == ["a     1", "bcd  22"]
+def test_columns_are_aligned_and_no_line_ends_in_spaces() -> None:
+    rows = [["a", "1", ""], ["bcd", "22", "last"]]
+    assert lay_out(rows, "<><") == ["a     1", "bcd  22  last"]
 
 
 def test_what_is_cut_stays_apart() -> None:
