@@ -94,6 +94,7 @@ TAKE_SECONDS = {
     "trainables/training/test_evaluator.py",
     "trainables/training/test_foreign.py",
     "trainables/training/test_golden.py",
+    "trainables/training/test_gpu_step.py",
     "trainables/training/test_optimizers.py",
     "trainables/training/test_param_groups.py",
     "trainables/training/test_steps.py",

@@ -28,7 +28,8 @@ def fuse(networks: Sequence[nn.Module]) -> nn.Module:
     Raises:
         TypeError: they hold a layer with parameters that is no convolution, BatchNorm or linear.
     """
-    fused = copy.deepcopy(networks[0])
+    tensors = {id(tensor): tensor for tensor in [*networks[0].parameters(), *networks[0].buffers()]}
+    fused = copy.deepcopy(networks[0], tensors)  # the structure, not the tensors
     for name, module in list(networks[0].named_modules()):
         if (kind := _kind(module)) is not None:
             replicas = [network.get_submodule(name) for network in networks]
