@@ -79,7 +79,7 @@ EFFECTIVE = {
     "status": {"--json"},
     "list": {"--results-dir", "--json"},
     "show": {"--json"},
-    "best": {"--out", "--max-parameters"},
+    "best": {"--out", "--max-parameters", "--max-macs"},
     "export": {"--format", "--table", "--out"},
     "figures": {"--format", "--out"},
     "compare": {"--json"},

@@ -79,7 +79,10 @@ Conditions = Mapping[str, Mapping[str, Sequence[Any]]]
 
 
 def start_event(planned: Planned, keys: Iterable[str], when: Conditions) -> Event:
-    """A trial's row in the HParams table, with the keys that exist for it, and its size."""
+    """A trial's row in the HParams table, with the keys that exist for it, and its size.
+
+    TensorBoard reads scalars as float32, whatever a file holds: sizes above 2^24 are rounded there.
+    """
     config = planned.config
     values = {
         key: config[key]

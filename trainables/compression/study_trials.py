@@ -11,6 +11,7 @@ from trainables.config.checkpoint_place import STATE, study_checkpoints
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import is_uri, no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
+from trainables.text.count import plural
 from trainables.text.suggestion import nearest_few
 
 MAX_LISTED = 5
@@ -108,8 +109,9 @@ def unknown_trial(study: Path, storage: str, trial_id: str) -> str:
         return f"{study} has no checkpoints in {storage}: let one of its trials finish an epoch"
     nearest = nearest_few(trial_id, trials, likeness=0.3) or trials[:3]
     return (
-        f"{study} has no checkpoint of trial {trial_id!r}; of its {len(trials)} trials the nearest "
-        f"are {', '.join(nearest)}"
+        f"{study} has no checkpoint of trial {trial_id!r}; of its {plural(len(trials), 'trial')} "
+        f"with checkpoints the nearest are {', '.join(nearest)}; python -m analysis best copies "
+        "that of the best run that has one"
     )
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from trainables.architectures.network_size import NetworkSize
 from trainables.exporting.plain_convs import FACTORS, FOLDED, make_plain, plain_macs
-from trainables.text.count import exact_count
+from trainables.text.count import exact_count, rounded_up
 
 ROUNDING = 1e-6
 """Fractions of a multiply-add are summed in another order than the study's."""
@@ -57,7 +57,7 @@ class Limits:
             ("--max-macs", macs, "multiply-adds per image", self.max_macs),
         ):
             if most is not None and count - most > ROUNDING:
-                text = f"{exact_count(count)} {unit}, but the study allows {exact_count(most)}"
+                text = f"{rounded_up(count)} {unit}, but the study allows {exact_count(most)}"
                 yield flag, text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def plural(count: int, noun: str) -> str:
     """``1 run``, ``12 runs``."""
@@ -16,6 +18,11 @@ def short_count(count: float) -> str:
         if float(f"{count:.3g}") >= size:
             return f"{float(f'{count:.3g}') / size:g}{unit}"
     return f"{count:.0f}"
+
+
+def rounded_up(count: float) -> str:
+    """The next whole number: 385,435.2 -> 385,436, which as a limit lets the count in."""
+    return exact_count(math.ceil(count))
 
 
 def exact_count(count: float) -> str:

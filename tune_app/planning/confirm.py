@@ -20,7 +20,7 @@ from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.registry import count_dataset, one_spelling
 from trainables.data.sources import DatasetError
 from trainables.files.study_folder import CONFIRMATION
-from trainables.text.count import plural
+from trainables.text.count import exact_count, plural
 from tune_app.command.choices import CONFIRM_CHOICES
 from tune_app.command.errors import UsageError
 from tune_app.command.options import RunOptions
@@ -175,8 +175,12 @@ def _ranked(options: RunOptions, replicates: pd.DataFrame) -> pd.DataFrame:
 def _too_few(options: RunOptions, space: SearchSpace, study: Study, count: int) -> list[str]:
     if count >= (options.top if options.confirm_what == "best" else 1):
         return []
-    limits = {"--max-parameters": options.max_parameters, "--max-macs": options.max_macs}
-    within = ", ".join(f"{flag} {limit:,}" for flag, limit in limits.items() if limit)
+    from analysis.study.best import LIMITS, least_sizes  # imports pandas
+
+    limits = {name: most for name in LIMITS if (most := getattr(options, name)) is not None}
+    within = ", ".join(
+        f"--{name.replace('_', '-')} {exact_count(most)}" for name, most in limits.items()
+    )
     if options.confirm_what == "question" and study.metric == "val_accuracy_last":
         return [_nothing_chosen(space, study, within)]
     option = f"--confirm-what {options.confirm_what}"
@@ -184,11 +188,12 @@ def _too_few(options: RunOptions, space: SearchSpace, study: Study, count: int) 
         option = f"--top {options.top}"
     finished = study.trials[study.trials["status"] == TrialStatus.FINISHED]
     found, verb = plural(count, "configuration"), "is" if count == 1 else "are"
-    smallest = f"; the smallest has {finished['parameters'].min():,} parameters"
+    least = " and ".join(least_sizes(finished, (LIMITS[name] for name in limits)))
+    least = least and f"; of what has finished the least is {least}"
     return [
         f"{option}: {found} of {study.folder} {verb} finished and validated"
-        f"{f' within {within}' if within else ''}{smallest if within and len(finished) else ''}; "
-        "run the search first, or ask for fewer"
+        f"{f' within {within}' if within else ''}{least}; "
+        f"run the search first, {'raise the limit, ' if within else ''}or ask for fewer"
     ]
 
 

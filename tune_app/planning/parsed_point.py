@@ -13,7 +13,7 @@ from trainables.architectures.network_size import NetworkSize
 from trainables.config.resolution import Facts
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.config.trial_id import canonical, trial_id, twin
-from trainables.text.count import exact_count
+from trainables.text.count import exact_count, rounded_up
 from tune_app.planning.former_ids import FormerId
 
 
@@ -149,6 +149,6 @@ def _excess(size: NetworkSize, batch: int, rules: PointRules) -> str:
     if rules.max_parameters is not None and size.parameters > rules.max_parameters:
         excess.append(f"{size.parameters:,} parameters, --max-parameters {rules.max_parameters:,}")
     if rules.max_macs is not None and size.macs(batch) > rules.max_macs:
-        macs, most = exact_count(round(size.macs(batch), 1)), exact_count(rules.max_macs)
+        macs, most = rounded_up(size.macs(batch)), exact_count(rules.max_macs)
         excess.append(f"{macs} multiply-adds, --max-macs {most}")
     return "; ".join(excess)

@@ -13,7 +13,7 @@ from trainables.architectures.resnet9 import RESNET9
 from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.sizes.registry import SIZES
 from trainables.sizes.size_keys import given_sizes
-from trainables.text.count import exact_count
+from trainables.text.count import exact_count, rounded_up
 from tune_app.planning.parsed_point import (
     PlannedTrial,
     PointRules,
@@ -65,7 +65,7 @@ def _ways_within(plan: Plan, limit: Limit) -> Iterator[str]:
     points = sum(map(len, lists))
     yield (
         f"{limit.flag} {exact_count(limit.maximum)} leaves out {len(refused):,} of {points:,} "
-        f"points; the nearest has {exact_count(round(sized[nearest], 1))} {limit.unit} "
+        f"points; the nearest has {rounded_up(sized[nearest])} {limit.unit} "
         f"({_size_text(nearest)})"
     )
     within = {trial.config.layer for trial in (*plan.trials, *plan.examples)}
@@ -100,7 +100,7 @@ def _changes(limit: Limit, configs: Sequence[TrainConfig], rules: PointRules) ->
             if value is None:
                 continue
             size = limit.of(config.with_values(**{key: value}))
-            has = f"{exact_count(round(size, 1))} {limit.unit}"
+            has = f"{rounded_up(size)} {limit.unit}"
             line = f"  --set {key}={value:g} ({config.layer}: {has})"
             if key not in best or size > best[key][0]:
                 best[key] = (size, line)

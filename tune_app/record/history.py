@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
@@ -140,7 +140,7 @@ class Contender:
         first: place of its first finished run in the ledger.
         runs: how many it is judged by.
         is_estimated: whether these are on estimating seeds.
-        trial_id: of its best finished run.
+        trial_id: of its best finished run; of those that have a checkpoint, where that is known.
     """
 
     loss: float
@@ -152,13 +152,16 @@ class Contender:
 
 
 def contenders(
-    history: History, limits: Mapping[str, float] = MappingProxyType({})
+    history: History,
+    limits: Mapping[str, float] = MappingProxyType({}),
+    there: Container[str] = (),
 ) -> list[Contender]:
     """The configurations that have finished, the best first.
 
     Where there are runs on estimating seeds, only these count. A run that diverged or learned
     nothing counts at chance. Of equal means the smaller network is the better.
-    ``limits`` are the largest ``parameters`` and ``macs`` of a network.
+    ``limits`` are the largest ``parameters`` and ``macs`` of a network, ``there`` the trials that
+    have a checkpoint.
     """
     groups: dict[str, list[str]] = {}
     for name in history.with_status(TrialStatus.FINISHED, TrialStatus.DIVERGED):
@@ -179,7 +182,9 @@ def contenders(
                 first=min(order[name] for name in finished),
                 runs=len(judging),
                 is_estimated=_is_estimate(history[finished[0]]),
-                trial_id=max(finished, key=lambda name: _final_rank(history[name])),
+                trial_id=max(
+                    finished, key=lambda name: (name in there, *_final_rank(history[name]))
+                ),
             )
             ranked.append(contender)
     return sorted(ranked)
@@ -197,13 +202,15 @@ def competing(ranked: Sequence[Contender]) -> list[Contender]:
 
 
 def best_on_record(
-    history: History, limits: Mapping[str, float] = MappingProxyType({})
+    history: History,
+    limits: Mapping[str, float] = MappingProxyType({}),
+    there: Container[str] = (),
 ) -> tuple[float, str]:
     """The best configuration's mean over its seeds, and its best trial's id; (0.0, "") for none.
 
-    ``limits`` as in ``contenders``.
+    ``limits`` and ``there`` as in ``contenders``.
     """
-    best = next(iter(competing(contenders(history, limits))), None)
+    best = next(iter(competing(contenders(history, limits, there))), None)
     return (-best.loss, best.trial_id) if best else (0.0, "")
 
 

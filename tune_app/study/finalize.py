@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from analysis.record.rows import Closed
@@ -35,8 +36,9 @@ class Outcome:
     """The outcome of a run.
 
     ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
-    ``best`` is the id of the best configuration's best trial, "" for none; ``best_accuracy`` the
-    mean over its seeds, ``best_run`` what that trial reached. ``best_learned`` is False where that
+    ``best`` is the id of the best configuration's best trial, "" for none; ``best_kept`` that of
+    its trials with a checkpoint; ``best_accuracy`` the mean over its seeds, ``best_run`` what that
+    trial reached. ``best_learned`` is False where that
     is so close to a guess that it counts at chance. ``complete`` tells whether another run would
     find nothing to do.
     """
@@ -46,6 +48,7 @@ class Outcome:
     reason: str
     counts: Counter[TrialStatus] = field(default_factory=Counter)
     best: str = ""
+    best_kept: str = ""
     best_accuracy: float = 0.0
     best_run: float = 0.0
     best_learned: bool = True
@@ -58,6 +61,9 @@ class Outcome:
         if self.best:
             lines.append(f"best: {self.best_accuracy:.4f} {self.best}")
             lines += self._own_accuracy()
+        if self.best_kept not in ("", self.best):
+            kept = f"its other run {self.best_kept} has one"
+            lines.append(f"  (its checkpoint was removed when an earlier command ended; {kept})")
         report = StudyPaths(self.folder).report
         if report.is_file():
             lines.append(f"report: {report}")
@@ -124,9 +130,10 @@ def finalize(
     reason = dispatcher.halted or (COMPLETE if complete else "the search ended too early")
     with contextlib.suppress(LedgerError):  # ``reason`` says it
         study.ledger.append(Closed(time.time(), reason))
+    limits, there = study.plan.rules.limits, frozenset[str]()
     if not session.lost_event.is_set():  # else they are another driver's
-        limits = study.plan.rules.limits
-        remove_checkpoints(study.storage, surplus(history, study.options.keep, limits))
+        surplus_of = partial(surplus, history, study.options.keep, limits)
+        there = remove_checkpoints(study.storage, surplus_of)
     session.storage_at_the_end()
     save_speeds(study.paths.folder.parent, history, study.placement.slots())
     code = exit_code(
@@ -135,7 +142,7 @@ def finalize(
         budget_used=time.monotonic() > session.ends_at,
         complete=complete,
     )
-    accuracy, best = best_on_record(history, study.plan.rules.limits)
+    accuracy, best = best_on_record(history, limits)
     best_score = final_score(history[best]) if best else 0.0
     return Outcome(
         study.paths.folder,
@@ -145,6 +152,7 @@ def finalize(
         best=best,
         best_accuracy=accuracy,
         best_run=best_score,
+        best_kept=best_on_record(history, limits, there)[1],
         best_learned=not best or counted_score(history[best]) == best_score,
         complete=complete,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ def surplus(
     history: History,
     keep: int | str = KEPT_WHEN_FINISHED,
     limits: Mapping[str, float] = MappingProxyType({}),
+    there: Container[str] = (),
 ) -> list[str]:
     """Trials that will never go on and whose checkpoints may go.
 
@@ -28,20 +29,21 @@ def surplus(
     best beside others. Of each the front of accuracy over parameters and multiply-adds stays, so
     that the best within any limits is there, and the most accurate one of each step of size. So do
     the best (within ``limits``, see ``best_on_record``) and the ``keep`` most accurate runs.
-    ``keep`` is also "front" (none besides) or "all". A stopped or interrupted trial keeps its own,
-    so that the study can grow.
+    ``keep`` is also "front" (none besides) or "all". A configuration that has risen with more
+    seeds keeps its best run of those that are ``there`` still, with a checkpoint. A stopped or
+    interrupted trial keeps its own, so that the study can grow.
     """
     diverged = history.with_status(TrialStatus.DIVERGED)
     finished = history.with_status(TrialStatus.FINISHED)
     if keep == "all":
         return diverged
     finished.sort(key=lambda name: final_score(history[name]), reverse=True)
-    configurations = contenders(history)
+    configurations = contenders(history, there=there)
     estimated = [contender for contender in configurations if contender.is_estimated]
     rankings = [finished, *_rankings(configurations), *_rankings(estimated)]
     retained = {
         *finished[: 0 if isinstance(keep, str) else keep],
-        best_on_record(history, limits)[1],
+        best_on_record(history, limits, there)[1],
         *(name for ranking in rankings for name in _best_of_each_size(history, ranking)),
     }
     return [name for name in finished if name not in retained] + diverged
@@ -75,16 +77,20 @@ def _best_of_each_size(history: History, ranking: Iterable[str]) -> Iterator[str
         steps.add(step)
 
 
-def remove_checkpoints(storage: str, trial_ids: Iterable[str]) -> int:
-    """Removes the trials' folders under a path or URI; how many there were.
+def remove_checkpoints(
+    storage: str, surplus_of: Callable[[Container[str]], Iterable[str]]
+) -> frozenset[str]:
+    """Removes trials' folders under a path or URI; which trials have one after that.
 
-    Where the storage is away they stay until the next run ends.
+    ``surplus_of`` says which of the trials that have one. Where the storage is away they stay until
+    the next run ends.
     """
-    removed = 0
+    there: frozenset[str] = frozenset()
     with contextlib.suppress(OSError):
         system, root = within(ANSWER_SECONDS, partial(filesystem, storage))
         infos = within(ANSWER_SECONDS, lambda: list_folder(system, root))
-        for trial_id in {info.base_name for info in infos}.intersection(trial_ids):
+        there = frozenset(info.base_name for info in infos)
+        for trial_id in there.intersection(surplus_of(there)):
             within(ANSWER_SECONDS, partial(system.delete_dir, f"{root}/{trial_id}"))
-            removed += 1
-    return removed
+            there -= {trial_id}
+    return there

@@ -1,17 +1,21 @@
 """The best trial leaves its study with its checkpoint and its configuration."""
 
 import json
+import math
+import shutil
 
 import pytest
 
 from analysis.__main__ import main
 from analysis.commands.best import copy_best
 from analysis.record.record import RecordError
+from analysis.study.best import best_configuration, runs_best_first
 from analysis.study.replicates import replicates
 from analysis.study.study import load_study
 from tests.analysis.studies import best_trial, empty, twelve
 from trainables.config.train_config import TrainConfig
 from trainables.files.sealed import file_digest, seal
+from trainables.text.share import percent
 
 
 @pytest.fixture
@@ -100,6 +104,50 @@ def test_a_checkpoint_that_is_gone_and_a_study_without_a_best_are_told(tmp_path)
     with pytest.raises(RecordError, match="none has finished"):
         copy_best(load_study(empty(tmp_path / "empty")), tmp_path / "best")
     assert not (tmp_path / "best").exists()
+
+
+def test_of_a_best_run_without_a_checkpoint_the_next_run_is_copied_with_a_word(
+    study, tmp_path, capsys
+):
+    runs = runs_best_first(study, best_configuration(study)["configuration"])
+    highest, other = runs["trial_id"]
+    checkpoints = study.folder / "checkpoints"
+    shutil.rmtree(checkpoints / highest)
+    write_checkpoint(checkpoints / other / "e8-a1", "the other's")
+    assert main(["best", "--out", str(tmp_path / "best"), str(study.folder)]) == 0
+    assert copied(tmp_path / "best") == "the other's"
+    config = json.loads((tmp_path / "best" / "config.json").read_text())
+    assert config["seed"] == runs["seed"].iloc[1]
+    told = capsys.readouterr()
+    assert f"{highest} holds no checkpoint" in told.err
+    assert f"its run {other} is copied instead" in told.err
+    own = percent(runs["val_accuracy_last"].iloc[1])
+    assert told.out.startswith(f"{other} ({own} val_accuracy_last, one of 2 runs, whose mean is ")
+    shutil.rmtree(checkpoints / other)
+    with pytest.raises(RecordError, match=rf"{highest} holds no checkpoint.* nor has another run"):
+        copy_best(study, tmp_path / "none")
+
+
+def test_a_limit_of_multiply_adds_is_asked_like_one_of_parameters(study, tmp_path, capsys):
+    rows = replicates(study)
+    limit = float(rows["macs"].sort_values().iloc[len(rows) // 2])
+    best = best_configuration(study, max_macs=limit)
+    assert best["macs"] <= limit < best_configuration(study)["macs"]
+    assert best["mean"] == rows[rows["macs"] <= limit]["mean"].max()
+    least = f"{math.ceil(rows['macs'].min()):,}"
+    arguments = ["best", "--out", str(tmp_path / "b"), str(study.folder), "--max-macs", "10"]
+    assert main([*arguments, "--max-parameters", "20"]) != 0
+    told = capsys.readouterr().err
+    assert "no best trial of at most 20 parameters and 10 multiply-adds" in told
+    assert f" and {least} multiply-adds" in told
+
+
+def test_a_study_whose_limit_leaves_out_all_that_finished_says_so(study):
+    info = json.loads((study.folder / "study.json").read_text())
+    info["options"] = {**info["options"], "max_parameters": 10}
+    (study.folder / "study.json").write_text(json.dumps(info))
+    with pytest.raises(RecordError, match="no best trial of at most 10 parameters; of what has"):
+        best_configuration(load_study(study.folder))
 
 
 def test_the_best_of_small_networks_is_the_best_of_those(study):

@@ -138,9 +138,11 @@ def test_a_limit_of_size_is_kept(study: Path) -> None:
     few = confirmed(study, top=2, max_macs=1.3e6)
     assert all(trial.size.macs(64) <= 1.3e6 for trial in few.trials)
     with pytest.raises(
-        UsageError, match=r"--top 2: 0 .* within --max-parameters 100; the smallest has 4,506"
+        UsageError, match=r"--top 2: 0 .* within --max-parameters 100; of .* is 4,506 p"
     ):
         confirmed(study, max_parameters=100)
+    with pytest.raises(UsageError, match=r"within --max-macs 10,000; .* the least is 721,536 m"):
+        confirmed(study, max_macs=10_000.0)
 
 
 def test_the_best_at_each_size_and_of_each_family(study: Path) -> None:

@@ -60,6 +60,19 @@ def test_without_a_limit_there_is_nothing_to_say(tmp_path):
     assert ways_in(plan("equal_budget", tmp_path)) == []
 
 
+@pytest.mark.parametrize("limit", [8.0e5, 8_000_000.0])
+def test_a_size_that_is_told_lets_its_network_in_as_a_limit(limit, tmp_path):
+    """Of a reconstructed kernel an image has a share, which need not be whole."""
+    settings = {"batch_size": (97,), "micro_batch": (3,)}
+    refused = plan("tucker", tmp_path, max_macs=limit, settings=settings)
+    (nearest,) = re.findall(r"the nearest has ([\d,.]+) multiply-adds", ways_in(refused)[0])
+    said = {one for point in refused.infeasible for one in re.findall(r"^[\d,.]+", point.reason)}
+    assert nearest in said
+    for size in said:
+        let_in = plan("tucker", tmp_path, max_macs=float(size.replace(",", "")), settings=settings)
+        assert let_in.trials, size
+
+
 def test_a_limit_is_repeated_with_every_digit(tmp_path):
     for limit, written in ((1e-300, "1e-300"), (0.5, "0.5"), (721_535.5, "721,535.5")):
         lines = ways_in(plan("quickstart", tmp_path, max_macs=limit))

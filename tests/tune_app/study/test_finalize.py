@@ -65,8 +65,8 @@ def test_checkpoints_of_the_best_and_of_what_may_go_on_stay(tmp_path):
     history = History(rows)
     for name in history.trials:
         (tmp_path / name).mkdir()
-    removed = remove_checkpoints(str(tmp_path), surplus(history, keep=2))
-    assert removed == 5
+    stay = remove_checkpoints(str(tmp_path), lambda there: surplus(history, 2, there=there))
+    assert stay == {"f5", "f4", "s", "i"}
     assert {path.name for path in tmp_path.iterdir()} == {"f5", "f4", "s", "i"}
 
 
@@ -103,6 +103,17 @@ def of_ranks(runs):
 )
 def test_what_is_named_as_best_at_its_size_stays(runs, kept):
     assert kept not in surplus(History(of_ranks(runs)), keep="front")
+
+
+def test_a_configuration_that_is_best_with_more_seeds_keeps_the_best_run_that_has_a_checkpoint():
+    (one, two) = ((2, 80_000, (0.8,)), (3, 80_000, (0.7,)))
+    assert surplus(History(of_ranks([one, two])), 0, there={"2/0", "3/0"}) == ["3/0"]
+    grown = History(of_ranks([(2, 80_000, (0.8, 0.5, 0.5)), (3, 80_000, (0.7, 0.69, 0.68))]))
+    there = {"2/0", "2/1", "2/2", "3/1", "3/2"}
+    away = surplus(grown, 0, there=there)
+    assert best_on_record(grown)[1] == "3/0"
+    assert best_on_record(grown, there=there)[1] == "3/1"
+    assert there.difference(away) == {"2/0", "3/1"}  # that of the best single run, and of the mean
 
 
 @pytest.mark.parametrize("number", range(100))
@@ -177,3 +188,10 @@ def test_a_mean_that_stands_beside_a_trial_says_that_it_is_one(tmp_path):
         assert told in guess.summary("")
     alone = Outcome(tmp_path, 0, "done", best="a", best_accuracy=0.7, best_run=0.7)
     assert "best: 0.7000 a" in alone.summary("")
+
+
+def test_the_run_whose_checkpoint_stays_for_the_best_one_is_named(tmp_path):
+    outcome = Outcome(tmp_path, 0, "done", best="a", best_kept="a", best_accuracy=0.7, best_run=0.7)
+    assert not [line for line in outcome.summary("") if "checkpoint" in line]
+    (line,) = [one for one in replace(outcome, best_kept="b").summary("") if "checkpoint" in one]
+    assert "its other run b has one" in line
