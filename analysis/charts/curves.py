@@ -82,17 +82,15 @@ def draw(frame: pd.DataFrame) -> Picture:
         axis=alt.Axis(tickMinStep=1, grid=False),
     )
     y = accuracy_axis(frame, measure, tickCount=6)
-    dash = alt.StrokeDash("layer:N", scale=_scale(frame, "dash"), legend=None)
+    families = theme.styles(frame["layer"].unique())
+    dash = alt.StrokeDash("layer:N", scale=theme.scale(families, "dash"), legend=None)
     few = frame["trials"].iloc[0] <= MANY
     layers = []
     if "middle" in set(frame["part"]):
         middle = alt.Chart(points[points["part"] == "middle"]).encode(x=x, color=colour)
-        layers.append(
-            middle.mark_area(opacity=0.13).encode(y=y.copy(), y2="high:Q").encode(y="low:Q")
-        )
-        layers.append(
-            middle.mark_line(strokeWidth=1.5, strokeOpacity=0.75).encode(y=y, strokeDash=dash)
-        )
+        band = middle.mark_area(opacity=0.13).encode(y="low:Q", y2="high:Q")
+        line = middle.mark_line(strokeWidth=1.5, strokeOpacity=0.75)
+        layers += [band, line.encode(y=y, strokeDash=dash)]
     runs = alt.Chart(points[points["part"] == "run"]).encode(
         x=x, y=y, color=colour, strokeDash=dash, detail="trial_id:N"
     )
@@ -107,14 +105,9 @@ def draw(frame: pd.DataFrame) -> Picture:
     return alt.layer(*layers, params=[SELECTION.param], width=theme.WIDTH, height=theme.HEIGHT)
 
 
-def _scale(frame: pd.DataFrame, channel: str) -> alt.Scale:
-    styles = theme.styles(frame["layer"].unique())
-    values = [getattr(style, channel) or [1, 0] for style in styles.values()]
-    return alt.Scale(domain=list(styles), range=values)
-
-
 def _colour(frame: pd.DataFrame) -> alt.Color:
-    return alt.Color("layer:N", scale=_scale(frame, "colour"), legend=None)
+    families = theme.styles(frame["layer"].unique())
+    return alt.Color("layer:N", scale=theme.scale(families, "colour"), legend=None)
 
 
 def _tooltip() -> list[alt.Tooltip]:

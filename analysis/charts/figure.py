@@ -93,12 +93,12 @@ def save(picture: Picture | dict[str, Any], path: Path) -> Path:
     Raises:
         FigureError: for a suffix that is not one of ``FORMATS``.
     """
-    wanted = known_format(path.suffix.removeprefix(".").lower())
+    kind = known_format(path.suffix.removeprefix(".").lower())
     spec = picture if isinstance(picture, dict) else picture.to_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
-    if wanted == "png":
+    if kind == "png":
         write_whole(path, vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE))
-    elif wanted == "pdf":
+    elif kind == "pdf":
         write_whole(path, vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE))
     else:
         write_whole(path, vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE))

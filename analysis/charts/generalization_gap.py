@@ -80,12 +80,7 @@ def draw(frame: pd.DataFrame) -> Picture:
             scale=alt.Scale(type="log", nice=False, padding=24),
             axis=alt.Axis(format=tick_format(ticks), values=ticks, grid=False),
         ),
-        color=alt.Color(
-            "layer:N",
-            scale=alt.Scale(
-                domain=list(families), range=[style.colour for style in families.values()]
-            ),
-        ),
+        color=alt.Color("layer:N", scale=theme.scale(families, "colour")),
     )
     accuracy = alt.Axis(format=accuracy_format(frame))
     bars = data.mark_rule(strokeWidth=1.5, opacity=0.7).encode(

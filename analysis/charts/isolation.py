@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COLUMNS = 2
 CLOUD = 200
 """The number of other configurations shown in each panel."""
+BEST = "#0072b2"
+"""The colour of the best."""
 
 
 def isolation(study: Study) -> pd.DataFrame:
@@ -97,9 +99,6 @@ def _panel(rows: pd.DataFrame, columns: int) -> alt.LayerChart:
         layers.insert(1, best.mark_line(strokeWidth=1.5, color=BEST))
     width = theme.WIDTH if columns == 1 else (theme.WIDTH - 70) // 2
     return alt.layer(*layers, width=width, height=240)
-
-
-BEST = "#0072b2"
 
 
 def _numbers(rows: pd.DataFrame, key: str) -> alt.X:

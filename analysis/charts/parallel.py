@@ -115,14 +115,10 @@ def draw(frame: pd.DataFrame) -> Picture:
     data = alt.Chart(lines[["trial_id", "layer", "best", "axis", "at"]])
     data = data.encode(x=x, y=y, detail="trial_id:N")
     families = theme.styles(lines["layer"].unique())
-    colours = [style.colour for style in families.values()]
-    dashes = [style.dash or (1, 0) for style in families.values()]
     best = data.transform_filter("datum.best").encode(
-        color=alt.Color(
-            "layer:N", scale=alt.Scale(domain=list(families), range=colours), legend=theme.CLOSE
-        ),
+        color=alt.Color("layer:N", scale=theme.scale(families, "colour"), legend=theme.CLOSE),
         strokeDash=alt.StrokeDash(
-            "layer:N", scale=alt.Scale(domain=list(families), range=dashes), legend=theme.CLOSE
+            "layer:N", scale=theme.scale(families, "dash"), legend=theme.CLOSE
         ),
     )
     others = data.transform_filter("!datum.best")

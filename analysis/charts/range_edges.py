@@ -88,8 +88,6 @@ def draw(frame: pd.DataFrame) -> Picture:
     y = alt.Y("key:N", sort=keys, title=None, axis=alt.Axis(labelColor=theme.INK, grid=False))
     base = alt.Chart(ends[["key", "start", "end", "low_said", "high_said"]]).encode(y=y)
     families = theme.styles(frame["layer"].unique())
-    names = list(families)
-    colours, shapes = ([getattr(s, c) for s in families.values()] for c in ("colour", "shape"))
     values = [
         distinct(row)[0] for row in zip(frame["value"], frame["low"], frame["high"], strict=True)
     ]
@@ -111,8 +109,8 @@ def draw(frame: pd.DataFrame) -> Picture:
             x=_x("end"), text="high_said:N"
         ),
         marks.mark_point(size=110, opacity=0.95, stroke=theme.PAPER, strokeWidth=1).encode(
-            color=alt.Color("layer:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
-            shape=alt.Shape("layer:N", scale=alt.Scale(domain=names, range=shapes), legend=legend),
+            color=alt.Color("layer:N", scale=theme.scale(families, "colour"), legend=legend),
+            shape=alt.Shape("layer:N", scale=theme.scale(families, "shape"), legend=legend),
             tooltip=[
                 "key:N",
                 "layer:N",

@@ -18,7 +18,6 @@ from analysis.study.best import best_of_each
 from analysis.study.configurations import grid
 from analysis.study.replicates import replicates, summarize_runs
 from analysis.study.searched_keys import searched_keys
-from trainables.sizes.style import Style
 from trainables.text.count import plural
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def draw(frame: pd.DataFrame) -> Picture:
     y = accuracy_axis(frame, name)
     data = alt.Chart(frame.drop(columns=["rank_key", "measure"])).encode(
         x=x,
-        color=alt.Color("curve:N", scale=_scale(styles, "colour"), legend=None),
+        color=alt.Color("curve:N", scale=theme.scale(styles, "colour"), legend=None),
         tooltip=[
             "curve:N",
             alt.Tooltip("rank:Q"),
@@ -98,18 +97,13 @@ def draw(frame: pd.DataFrame) -> Picture:
     )
     band = data.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=name), y2="high:Q")
     line = data.mark_line().encode(
-        y=y, strokeDash=alt.StrokeDash("curve:N", scale=_scale(styles, "dash"), legend=None)
+        y=y, strokeDash=alt.StrokeDash("curve:N", scale=theme.scale(styles, "dash"), legend=None)
     )
     points = data.mark_point(size=42, opacity=1).encode(
-        y=y, shape=alt.Shape("curve:N", scale=_scale(styles, "shape"), legend=None)
+        y=y, shape=alt.Shape("curve:N", scale=theme.scale(styles, "shape"), legend=None)
     )
     words = _names(frame, data)
     return alt.layer(band, line, points, words, width=theme.WIDTH, height=theme.HEIGHT)
-
-
-def _scale(styles: dict[str, Style], channel: str) -> alt.Scale:
-    values = [getattr(style, channel) or [1, 0] for style in styles.values()]
-    return alt.Scale(domain=list(styles), range=values)
 
 
 def _ticks(ranks: pd.Series, *, log: bool) -> list[float]:
@@ -118,8 +112,8 @@ def _ticks(ranks: pd.Series, *, log: bool) -> list[float]:
     if len(values) <= 12:
         return values.tolist()
     space = np.geomspace if log else np.linspace
-    wanted = space(values[0], values[-1], 8)
-    return sorted({float(values[np.abs(values - value).argmin()]) for value in wanted})
+    even = space(values[0], values[-1], 8)
+    return sorted({float(values[np.abs(values - place).argmin()]) for place in even})
 
 
 def _names(frame: pd.DataFrame, data: alt.Chart) -> alt.Chart:

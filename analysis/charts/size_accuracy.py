@@ -19,7 +19,6 @@ from analysis.study.best import contenders
 from analysis.study.latency import latencies
 from analysis.study.replicates import front_of, pareto_front, replicates
 from trainables.config.installation import command_line
-from trainables.sizes.style import Style
 from trainables.text.count import plural
 
 if TYPE_CHECKING:
@@ -167,15 +166,10 @@ def _has_room_below(data: pd.DataFrame, labelled: pd.DataFrame) -> bool:
 
 def _points(data: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     families = theme.styles(data["layer"].unique())
-    names = list(families)
     legend = alt.Legend(symbolOpacity=1, **theme.RIMLESS)
     look = {
-        "color": alt.Color(
-            "layer:N", scale=alt.Scale(domain=names, range=_each(families, "colour")), legend=legend
-        ),
-        "shape": alt.Shape(
-            "layer:N", scale=alt.Scale(domain=names, range=_each(families, "shape")), legend=legend
-        ),
+        "color": alt.Color("layer:N", scale=theme.scale(families, "colour"), legend=legend),
+        "shape": alt.Shape("layer:N", scale=theme.scale(families, "shape"), legend=legend),
     }
     points = alt.Chart(data.drop(columns=["front", "front_low", "front_high"])).encode(x=x, y=y)
     tooltip = [
@@ -222,10 +216,6 @@ def _without_overlap(front: pd.DataFrame, room: float) -> pd.DataFrame:
         if not indices or math.log(front["size"].iloc[indices[-1]] / size) >= room:
             indices.append(i)
     return front.iloc[indices]
-
-
-def _each(styles: dict[str, Style], channel: str) -> list[str]:
-    return [getattr(style, channel) for style in styles.values()]
 
 
 def caption(frame: pd.DataFrame) -> str:

@@ -6,7 +6,8 @@ drawn in the light colours; ``DARK`` has the colour of each on a dark page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import altair as alt
 
@@ -143,3 +144,9 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
         **{name: FAMILIES[name] for name in families},
         **{name: free[i % len(free)] for i, name in enumerate(others)},
     }
+
+
+def scale(styles: Mapping[str, Style], channel: Literal["colour", "shape", "dash"]) -> alt.Scale:
+    """One channel of the look of each series; a solid line is a dash without gaps."""
+    looks = [getattr(style, channel) or [1, 0] for style in styles.values()]
+    return alt.Scale(domain=list(styles), range=looks)

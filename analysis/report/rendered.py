@@ -42,15 +42,15 @@ class Missing:
 def draw_all(study: Study, names: Iterable[str] = tuple(CHARTS)) -> Iterator[Drawn | Missing]:
     """Yields the charts of these names: drawn, or missing with the reason."""
     for name in names:
-        wanted = chart(name)
+        selected = chart(name)
         try:
-            yield _draw(study, name, wanted)
+            yield _draw(study, name, selected)
         except NothingToShow as nothing:
-            yield Missing(name, wanted.title, str(nothing))
+            yield Missing(name, selected.title, str(nothing))
         except Exception as problem:  # a chart that fails must not prevent the report
             logging.getLogger(__name__).exception("chart %s of %s", name, study.name)
             reason = f"This chart could not be drawn ({type(problem).__name__}: {problem})."
-            yield Missing(name, wanted.title, reason)
+            yield Missing(name, selected.title, reason)
 
 
 def write_figures(
@@ -74,12 +74,12 @@ def write_figures(
             yield result
 
 
-def _draw(study: Study, name: str, wanted: Chart) -> Drawn:
-    frame = wanted.frame(study)
-    spec = wanted.draw(frame).to_dict(validate=False)  # the tests validate; it costs seconds
+def _draw(study: Study, name: str, selected: Chart) -> Drawn:
+    frame = selected.frame(study)
+    spec = selected.draw(frame).to_dict(validate=False)  # the tests validate; it costs seconds
     spec.pop("config", None)
     spec["datasets"] = _rounded(spec.get("datasets", {}))
-    return Drawn(name, wanted.title, wanted.caption(frame), spec)
+    return Drawn(name, selected.title, selected.caption(frame), spec)
 
 
 def _rounded(value: Any) -> Any:
