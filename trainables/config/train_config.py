@@ -22,6 +22,7 @@ from trainables.config.clashes import image_clashes, network_clashes, training_c
 from trainables.config.former_names import with_present_names, with_present_values
 from trainables.config.parsing import parse_value
 from trainables.config.resolution import (
+    OPTIMIZER_DEFAULTS,
     WIDTH,
     with_network,
     with_optimizer_defaults,
@@ -39,6 +40,8 @@ RECIPE_VERSION = 1
 FAST = "cifar10-fast, dawn.py (Page 2018)"
 ORIGINAL = "the 2018 study (gngdb/cifar10-fast)"
 OURS = "RankTune"
+
+SGD = OPTIMIZER_DEFAULTS["sgd"]
 
 BY_SEED = -1
 """The ``data_seed`` that stands for the trial's ``seed``: each replicate holds out other images."""
@@ -86,14 +89,14 @@ class TrainConfig:
     weights: str = _key("", OURS)  # "" draws, else "file#digest" or "pretrained#digest"
     # Optimisation.
     optimizer: str = _key("sgd", FAST, choices=("sgd", "adamw"))
-    learning_rate: float = _key(0.4, FAST, above=0)
+    learning_rate: float = _key(SGD["learning_rate"], FAST, above=0)
     schedule: str = _key("dawn", FAST, choices=("dawn", "cosine"))
     epochs: int = _key(24, FAST, low=1)
     batch_size: int = _key(512, FAST, low=1)
     micro_batch: int | None = _key(None, OURS, low=1)  # images at once, whose gradients are summed
     class_weights: str = _key("none", "King and Zeng 2001", choices=("none", "balanced"))
     label_smoothing: float = _key(0.0, FAST, low=0, high=0.999)
-    weight_decay: float = _key(5e-4, FAST, low=0)
+    weight_decay: float = _key(SGD["weight_decay"], FAST, low=0)
     weight_decay_scaling: float = _key(0.0, ORIGINAL, low=0, high=1)
     weight_decay_reference: str = _key("dense", "Gray et al. 2019", choices=("dense", "separable"))
     weight_decay_ratio: str = _key("network", ORIGINAL, choices=("network", "layer"))

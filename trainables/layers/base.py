@@ -102,7 +102,16 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @abstractmethod
     def decompose(self, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Factors that approximate `target`; exact at full ranks, except for cp (ALS)."""
+        """Factors that approximate what `reconstruct` returns, exactly at full ranks except for cp.
+
+        Args:
+            target: an (out, in) pointwise matrix or (out, in, k, k) kernel, float32 or float64.
+            generator: of the random numbers that fill ranks which `target` does not use; cp starts
+                from them.
+
+        Returns:
+            The factors, in the order and shapes of `shapes`.
+        """
 
     @abstractmethod
     def kernel(self) -> Tensor:
@@ -114,7 +123,10 @@ class FactorizedConv2d(nn.Module, ABC):
 
     @abstractmethod
     def init_like(self, kernel: Tensor, generator: torch.Generator) -> None:
-        """Start from factors of a random kernel whose reconstruction has the kernel's norm."""
+        """Start from a random (out, in, k, k) kernel, and give the reconstruction its norm.
+
+        The factors decompose that kernel, except for cp, which draws them.
+        """
 
     def project(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out): applies a layer with a 1x1 window to vectors."""

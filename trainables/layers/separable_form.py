@@ -121,7 +121,7 @@ class SeparableForm(FactorizedConv2d):
         self.store(self.original_factors(generator))
 
     def first_factors(self, pointwise: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Factors to start training from, given a random pointwise matrix."""
+        """Factors in the shapes of `shapes` to start from, given a random (out, in) matrix."""
         return self.decompose(pointwise, generator)
 
     def original_factors(self, generator: torch.Generator) -> list[Tensor]:
