@@ -15,8 +15,9 @@ class RunnerConfig:
     """What workers run, how long to wait for what, and where progress is shown.
 
     ``workload`` replaces the training of networks on the plan's data set. ``attempts_per_fit`` is
-    the number of attempts handed to one ``Tuner.fit()``. Without ``report`` the run ends with the
-    tables alone. ``console`` shows a live table; without one there are log lines alone.
+    the number of attempts handed to one ``Tuner.fit()``: Ray keeps 50 MB for a thousand, and a new
+    fit starts new actors. Without ``report`` the run ends with the tables alone. ``console`` shows
+    a live table; without one there are log lines alone.
     """
 
     workload: Workload | None = None

@@ -72,10 +72,10 @@ class RaySearchAdapter(PicklesEmpty, RaySearcher):
         dispatcher: Dispatcher,
         settings: WorkerSettings,
         *,
-        tier: int = 0,
-        limit: int = 1000,
+        tier: int,
+        limit: int,
         slots: Callable[[], int],
-        may_start: Callable[[], bool] = lambda: True,
+        may_start: Callable[[], bool],
     ) -> None:
         super().__init__(metric="score", mode="max")
         self.dispatcher, self.settings = dispatcher, settings

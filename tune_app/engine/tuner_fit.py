@@ -19,10 +19,6 @@ from tune_app.engine.workload import Workload
 from tune_app.machine.resources import TrialResources
 from tune_app.session.session import Session
 
-LIMIT = 1000
-"""Attempts a fit: Ray keeps 50 MB for a thousand trials, and a new fit starts new actors."""
-
-
 MOST_PENDING = 100_000
 """Trials that Tune lets wait for a slot: all that the searcher gives it, which counts the slots.
 Without a number Tune lets one wait, and its workers are not used again."""
@@ -49,8 +45,8 @@ def fit_tuner(
     *,
     resources: TrialResources,
     slots: Callable[[], int],
-    tier: int = 0,
-    limit: int = LIMIT,
+    tier: int,
+    limit: int,
     callback: LedgerCallback,
 ) -> None:
     """Runs until this tier has nothing left, ``limit`` attempts have run, or the session stops.
