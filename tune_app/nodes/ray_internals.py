@@ -1,4 +1,4 @@
-"""All uses of Ray's internals, outside of its public interface; Tune's are in ``tune_internals``.
+"""Ray's internals, outside of its public interface; Tune's are in ``tune_internals``.
 
 They were tried with Ray 2.60, and ``pyproject.toml`` bounds Ray accordingly. ``missing_internals``
 lists those that the installed Ray lacks. Ray is imported inside the functions: it takes seconds.
@@ -50,9 +50,10 @@ INTERNALS: dict[str, str] = {
     "ray.tune.execution.tune_controller:TuneController._maybe_reuse_cached_actor": (
         "keep_starting_workers"
     ),
+    "ray.tune.utils.object_cache:_ObjectCache.cache_object": "keep_free_workers",
     "ray.tune.utils.object_cache:_ObjectCache.flush_cached_objects": "keep_free_workers",
 }
-"""The internals in use, as ``module:name``, each with the function here that uses it."""
+"""The internals in use, as ``module:name``, each with the function of this room that uses it."""
 
 
 def missing_internals() -> list[str]:
@@ -154,7 +155,7 @@ def patient_start(raylet_lives: Callable[[], bool], seconds: float) -> Iterator[
 
 
 def shield_from_signals() -> None:
-    """Within, Ray's processes start in a separate session.
+    """From here on, Ray's processes start in a session of their own.
 
     A terminal, ``timeout`` or a batch system signals the whole process group, which would end Ray's
     processes before the trials have saved. They still end with the driver (PR_SET_PDEATHSIG).

@@ -52,7 +52,7 @@ class Plan:
     ``trials`` are deduplicated and in the order they will start (shuffled: ASHA lets the first
     trial at a rung through, so that an ordered grid would be judged by its order). A searcher that
     proposes as it goes (Optuna) leaves ``trials`` empty and is asked for ``open_ended`` points ×
-    ``seeds``, each judged by ``points.plan_point(whole_point(space, values, seed), rules, known)``.
+    ``seeds``, each judged by ``plan_point(whole_point(space, values, seed), rules, {})``.
     ``examples`` are some trials that it may propose, ``refused_examples`` points that cannot run.
     ``notes`` tell a person what a preset changed.
 
