@@ -26,12 +26,10 @@ class Count:
     """Of one step. Bytes are those of every tensor that an operation reads or writes.
 
     moved: of the operations that multiply nothing (BatchNorm, pools, casts, the optimiser).
-    matrix_bytes: of those that do.
     """
 
     operations: int = 0
     moved: int = 0
-    matrix_bytes: int = 0
 
 
 class _Counting(TorchDispatchMode):
@@ -50,9 +48,7 @@ class _Counting(TorchDispatchMode):
         if size == 0 or name.startswith(("empty", "detach")):
             return result
         self.count.operations += 1
-        if any(part in name for part in MATRIX):
-            self.count.matrix_bytes += size
-        else:
+        if not any(part in name for part in MATRIX):
             self.count.moved += size
         return result
 
