@@ -274,3 +274,17 @@ def test_images_that_change_between_a_plan_and_its_run_are_refused(images: Path)
     shutil.copy(images / "train" / "cat" / "00.png", images / "train" / "dog" / "new.png")
     with pytest.raises(DatasetError, match="were changed after they had been looked at"):
         load_dataset(asked(images), planned)
+
+
+def test_files_that_cannot_be_read_are_named_in_one_order_whatever_is_remembered(
+    images: Path,
+) -> None:
+    cats = images / "train" / "cat"
+    (cats / "a.png").symlink_to("nowhere.png")  # has no state to remember it by
+    (cats / "b.png").write_bytes(b"")
+    told = []
+    for _ in range(2):
+        with pytest.raises(DatasetError) as wrong:
+            count_dataset(asked(images))
+        told.append(str(wrong.value))
+    assert told[0] == told[1]

@@ -18,6 +18,7 @@ from trainables.compression.rank_choice import (
     ranks_by_greed,
     ranks_of_energy,
     ranks_of_equal_energy,
+    smallest_count,
 )
 from trainables.compression.spectrum import Spectrum, measure_spectrum, singular_values
 from trainables.compression.study_trials import TrialError
@@ -204,11 +205,20 @@ def _stored(spectra: Sequence[Spectrum], ranks: Sequence[tuple[int, ...]]) -> st
 def _ranks(
     trained: Trained, target: Target, spectra: Sequence[Spectrum]
 ) -> list[list[tuple[int, ...]]]:
-    """The ranks that the rule proposes: two proposals if greedy, as neither is always better."""
+    """The ranks that the rule proposes: two proposals if greedy, as neither is always better.
+
+    Raises:
+        InfeasibleError: where even rank 1 exceeds the budget.
+    """
     if target.energy is not None:
         return [ranks_of_energy(spectra, target.energy)]
-    budget = target.architecture(trained.size).budget or 0
-    budget -= trained.size.fixed_parameters
+    whole, fixed = target.architecture(trained.size).budget or 0, trained.size.fixed_parameters
+    budget, smallest = whole - fixed, smallest_count(spectra)
+    if smallest > budget:
+        raise InfeasibleError(
+            f"{target.layer} cannot have {whole:,} parameters or fewer: its smallest network has "
+            f"{fixed + smallest:,}, of which {fixed:,} are not in the replaced layers"
+        )
     if target.chosen_rule == "energy":
         return [ranks_of_equal_energy(spectra, budget)]
     return [ranks_by_greed(spectra, budget, nested=nested) for nested in (True, False)]

@@ -11,7 +11,6 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from trainables.architectures.budget import InfeasibleError
 from trainables.compression.spectrum import Spectrum
 
 Ints = tuple[int, ...]
@@ -26,6 +25,11 @@ def count(spectra: Sequence[Spectrum], ranks: Sequence[Ints]) -> int:
     return sum(
         layer.parameters(layer_ranks) for layer, layer_ranks in zip(spectra, ranks, strict=True)
     )
+
+
+def smallest_count(spectra: Sequence[Spectrum]) -> int:
+    """Parameters of the replaced layers at rank 1."""
+    return count(spectra, [_smallest(layer) for layer in spectra])
 
 
 def ranks_of_energy(spectra: Sequence[Spectrum], energy: float) -> list[Ints]:
@@ -45,16 +49,12 @@ def ranks_of_equal_energy(spectra: Sequence[Spectrum], budget: int) -> list[Ints
 
     Args:
         spectra: one for each layer.
-        budget: parameters of the replaced layers.
-
-    Raises:
-        InfeasibleError: when even rank 1 exceeds the budget.
+        budget: parameters of the replaced layers, at least ``smallest_count(spectra)``.
     """
 
     def ranks(digits: float) -> list[Ints]:
         return [_smallest_within(layer, 10.0**-digits) for layer in spectra]
 
-    _check_smallest(spectra, budget)
     low, high = 0.0, 18.0  # decimal digits; a float64 spectrum has about 16
     for _ in range(60):
         middle = (low + high) / 2
@@ -72,13 +72,9 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
 
     Args:
         spectra: one for each layer.
-        budget: parameters of the replaced layers.
+        budget: parameters of the replaced layers, at least ``smallest_count(spectra)``.
         nested: how the losses of a layer's ranks combine, see ``Spectrum.kept``.
-
-    Raises:
-        InfeasibleError: as ``ranks_of_equal_energy`` does.
     """
-    _check_smallest(spectra, budget)
     ranks = [_smallest(layer) for layer in spectra]
     unused = budget - count(spectra, ranks)
 
@@ -97,16 +93,6 @@ def ranks_by_greed(spectra: Sequence[Spectrum], budget: int, *, nested: bool) ->
             unused -= cost
         heapq.heappush(queue, step(number))
     return ranks
-
-
-def _check_smallest(spectra: Sequence[Spectrum], budget: int) -> None:
-    smallest = count(spectra, [_smallest(layer) for layer in spectra])
-    if smallest > budget:
-        names = " and ".join(dict.fromkeys(layer.family.name for layer in spectra))
-        raise InfeasibleError(
-            f"{names} cannot have {max(budget, 0):,} parameters or fewer in the replaced "
-            f"layers: its smallest network has {smallest:,} there, at rank 1"
-        )
 
 
 def _smallest(layer: Spectrum) -> Ints:

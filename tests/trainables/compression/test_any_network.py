@@ -83,6 +83,15 @@ def test_a_budget_is_filled_layer_by_layer(trained, layer, rule):
         assert compressed.kept >= uniform.kept
 
 
+def test_a_budget_below_what_stays_is_told_as_it_was_given_with_what_stays(trained):
+    kept = trained.size.fixed_parameters
+    smallest = compress(trained, Target("tucker2", rank=1)).size.parameters
+    words = f"tucker2 cannot have {kept - 1:,} parameters or fewer: its smallest network has "
+    words += f"{smallest:,}, of which {kept:,} are not in the replaced layers"
+    with pytest.raises(InfeasibleError, match=re.escape(words)):
+        compress(trained, Target("tucker2", parameters=kept - 1))
+
+
 @pytest.mark.parametrize("layer", ["tucker2", "tensor_train"])
 @pytest.mark.parametrize("rule", ["greedy", "energy"])
 def test_a_budget_is_filled_or_the_one_that_is_named_instead_is(trained, layer, rule):

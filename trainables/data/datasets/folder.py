@@ -129,8 +129,9 @@ def _notes(checked: CheckedFolder, request: DataRequest) -> list[str]:
     notes = [
         f"{checked.folder.layout}; images become {request.image_size}×{request.image_size} pixels "
         f"by the rule {request.resize!r}",
-        f"{counts.train_images:,} images to train on, of which {counts.held_out:,} are held out "
-        f"unless validation_images says otherwise; {counts.test_images:,} for the test",
+        f"{counts.train_images:,} images to train on, of which {counts.held_out:,} "
+        f"{'is' if counts.held_out == 1 else 'are'} held out unless validation_images says "
+        f"otherwise; {counts.test_images:,} for the test",
     ]
     if words := checked.folder.passed_over_words():
         notes.append(f"passed over: {words}")

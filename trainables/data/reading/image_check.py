@@ -97,7 +97,8 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
     remembered = _recall(memory)
     found: dict[Path, CheckedFile] = {}
     open_files: list[Path] = []
-    for path in folder.files():
+    files = folder.files()
+    for path in files:
         known = remembered.get(str(path.relative_to(folder.root)))
         with contextlib.suppress(OSError):
             if known and known.state == file_state(path):
@@ -109,7 +110,7 @@ def check_images(folder: ImageFolder, *, skip_unreadable: bool) -> CheckedFolder
             zip(open_files, on_every_core(_check, open_files, "reading images"), strict=True)
         )
         _remember(memory, folder.root, found)
-    checked = CheckedFolder(folder, found)
+    checked = CheckedFolder(folder, {path: found[path] for path in files})
     if checked.unreadable and not skip_unreadable:
         raise DatasetError(_unreadable_message(checked.unreadable))
     _refuse_empty(checked)

@@ -88,14 +88,26 @@ def check_labels(parts: Mapping[str, NDArray[np.int64]], classes: Sequence[str])
             continue
         absent = sorted(set(range(len(classes))) - set(labels.tolist()))
         if absent and name == "train":
-            words = ", ".join(f"{label} ({classes[label]})" for label in absent[:NAMED])
-            problems.append(f"{name} has no pictures of the classes {words}")
+            problems.append(f"{name} has no pictures of {_absent_words(absent, labels, classes)}")
         if labels.max() >= len(classes):
             problems.append(f"{name} has labels up to {labels.max()}, of {len(classes)} classes")
     if len(classes) < 2:
         problems.append("there is 1 class, at least 2 are needed")
     if problems:
         raise DatasetError("; ".join(problems))
+
+
+def _absent_words(absent: Sequence[int], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """The classes without a picture, and what to do where labels start at another number than 0."""
+    words = ", ".join(
+        f"{label}" if classes[label] == f"{label}" else f"{label} ({classes[label]})"
+        for label in absent[:NAMED]
+    )
+    subject = f"the class {words}" if len(absent) == 1 else f"the classes {words}"
+    lowest = int(labels.min())
+    if absent != list(range(lowest)):
+        return subject
+    return f"{subject}: labels start at 0, these at {lowest}; subtract {lowest} from all labels"
 
 
 def pairs_of(part: Any, what: str) -> Any:
@@ -148,7 +160,14 @@ def _pair(pairs: Any, number: int) -> tuple[Any, Any]:
 def _as_bytes(pixels: np.ndarray) -> str:
     """How such values become bytes."""
     if pixels.dtype.kind not in "iu":
-        return "values in [0, 1] become so by (255 * values).round().astype('uint8')"
+        measured = pixels.size > 0 and pixels.dtype.kind == "f"
+        low, high = (pixels.min(), pixels.max()) if measured else (0, 1)
+        if 0 <= low <= high <= 1:
+            return "values in [0, 1] become so by (255 * values).round().astype('uint8')"
+        return (
+            f"values from {low:.3g} to {high:.3g}; give them from 0 to 255, as they are before "
+            "they are normalised, and .round().astype('uint8')"
+        )
     if pixels.dtype.itemsize == 1 or (pixels.size and 0 <= pixels.min() <= pixels.max() <= 255):
         return "values from 0 to 255 become so by values.astype('uint8')"
     return "values from 0 to 65535 become so by (values / 257).round().astype('uint8')"
