@@ -24,40 +24,52 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
         folder.write(f".driver-{token}", token.encode())
     except OSError as problem:
         raise UsageError([f"cannot write to --storage {storage}: {problem}"]) from problem
-    waiting = {}
-    for node in (node for node in ray.nodes() if node["Alive"]):
-        pinned = ray.remote(_read_and_answer).options(
-            num_cpus=0,
-            max_retries=0,
-            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-                node["NodeID"], soft=False
-            ),
-        )
-        waiting[node["NodeID"]] = (node, pinned.remote(storage, token, node["NodeID"]))
-    answers = [
-        _node_problem(storage, node, reference, timeout) for node, reference in waiting.values()
-    ]
-    for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in waiting)):
+    nodes = _alive()
+    references = {node: _asked(storage, token, node) for node in nodes}
+    # all at once, so that nodes that hang are waited for together
+    answered, _ = ray.wait([*references.values()], num_returns=len(nodes), timeout=timeout)
+    problems = {
+        node: _node_problem(storage, nodes[node], reference)
+        if reference in answered
+        else f"node {nodes[node]} gave no answer in {timeout:.0f} s"
+        for node, reference in references.items()
+    }
+    for name in (f".driver-{token}", *(f".node-{token}-{node}" for node in nodes)):
         with contextlib.suppress(OSError):
             folder.remove(name)
-    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-    problems = [
-        problem for node, problem in zip(waiting, answers, strict=True) if problem and node in alive
-    ]
-    if problems:
-        raise UsageError(problems)
+    still_there = _alive()
+    if found := [problem for node, problem in problems.items() if problem and node in still_there]:
+        raise UsageError(found)
 
 
-def _node_problem(storage: str, node: dict[str, Any], reference: Any, timeout: float) -> str:
+def _alive() -> dict[str, str]:
+    """The address of each node that is alive, by its id."""
     import ray
 
-    address = node["NodeManagerAddress"]
+    return {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+
+
+def _asked(storage: str, token: str, node: str) -> Any:
+    """The reference to a node's answer."""
+    import ray
+
+    pinned = ray.remote(_read_and_answer).options(
+        num_cpus=0,
+        max_retries=0,
+        scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            node, soft=False
+        ),
+    )
+    return pinned.remote(storage, token, node)
+
+
+def _node_problem(storage: str, address: str, reference: Any) -> str:
+    """Why a node that has answered does not share the storage; "" where it does."""
+    import ray
+
     advice = "name a --storage that every node sees, a shared folder or a URI"
     try:
-        answer = ray.get(reference, timeout=timeout)
-        StorageFolder(storage).read(answer)
-    except ray.exceptions.GetTimeoutError:
-        return f"node {address} gave no answer in {timeout:.0f} s"
+        StorageFolder(storage).read(ray.get(reference))
     except Exception as problem:
         reason = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
         if "failed to import on the worker" in str(problem):
