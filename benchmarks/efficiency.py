@@ -20,6 +20,7 @@ from analysis.record.record import read_record
 from analysis.record.rows import Ended, Epoch, Started
 from benchmarks.hardware import hardware
 
+SLOTS = 2
 SPACE = """
 [space]
 name = "efficiency"
@@ -52,7 +53,8 @@ def measure(study: Path, began: float) -> dict:
         )
     first = min(starts.values())
     wall = max(ends.values()) - first
-    after = sorted(starts, key=starts.__getitem__)[2:]  # the first of each slot pays for its start
+    # the first of each slot pays for its start
+    after = sorted(starts, key=starts.__getitem__)[SLOTS:]
     extra = [ends[name] - starts[name] - training[name] for name in after]
     return {
         "trials": len(ends),
@@ -64,7 +66,7 @@ def measure(study: Path, began: float) -> dict:
         - epochs[0].eval_seconds,
         "wall_seconds": wall,
         "training_seconds": sum(training.values()),
-        "efficiency": sum(training.values()) / (2 * wall),
+        "efficiency": sum(training.values()) / (SLOTS * wall),
         "seconds_beyond_training_median": statistics.median(extra),
         "gap_between_trials_included": True,
     }
@@ -82,6 +84,7 @@ def main() -> None:
         rates = ", ".join(f"{0.05 + number / 100:.3f}" for number in range(given.trials))
         space.write_text(SPACE.format(width=given.width, rates=rates))
         command = [sys.executable, "run_tune.py", "--space", str(space), "--results-dir", folder]
+        command += ["--max-concurrent", str(SLOTS)]  # whatever the number of cores
         command += ["--estimating-seeds", "0"]  # a second stage waits for the end of the first
         began = time.time()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
