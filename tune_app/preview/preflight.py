@@ -40,7 +40,7 @@ from tune_app.command.space_problems import space_problems
 from tune_app.machine.cluster_address import address_problem, loopback_problem
 from tune_app.machine.devices import Machine, this_machine
 from tune_app.machine.process_limits import limit_problems
-from tune_app.machine.resources import Node, choose_resources, slots
+from tune_app.machine.resources import Node, TrialResources, choose_resources, slots
 from tune_app.machine.resources import problems as share_problems
 from tune_app.machine.running_studies import RunningStudy, crowding, running_studies
 from tune_app.planning.data_request import DATA_KEYS, data_request
@@ -180,7 +180,6 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
     if gpus and not machine.gpus:
         amount = gpus if isinstance(gpus, str) else f"{gpus:g}"
         problems.append(f"--gpus-per-trial {amount}: this machine has no GPU; drop the option")
-        gpus = None
     if options.accelerator_type and not machine.gpus:
         kind = f"--accelerator-type {options.accelerator_type}"
         problems.append(f"{kind}: this machine has no GPU; drop the option")
@@ -189,9 +188,7 @@ def machine_problems(options: RunOptions, machine: Machine) -> list[str]:
         "option, or join a cluster that has it with --address"
         for name, amount in options.resources
     ]
-    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
-    resources = choose_resources(nodes, options.cpus_per_trial, None if gpus == "auto" else gpus)  # type: ignore[arg-type]
-    return problems + share_problems(nodes, resources)
+    return problems + share_problems(*_share(options, machine))
 
 
 def crowding_here(options: RunOptions, folder: Path) -> str:
@@ -199,12 +196,18 @@ def crowding_here(options: RunOptions, folder: Path) -> str:
     if options.address is not None:  # in a cluster Ray divides the resources among studies
         return ""
     machine = this_machine()
-    gpus = None if isinstance(options.gpus_per_trial, str) else options.gpus_per_trial
-    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
-    resources = choose_resources(nodes, options.cpus_per_trial, gpus)
+    nodes, resources = _share(options, machine)
     trials = slots(nodes, resources, options.max_concurrent)
     study = RunningStudy.of_this_process(folder, trials, resources)
     return crowding(study, running_studies(), machine)
+
+
+def _share(options: RunOptions, machine: Machine) -> tuple[list[Node], TrialResources]:
+    """This machine as Ray's only node, and what a trial gets of it as far as that is known."""
+    gpus = options.gpus_per_trial if machine.gpus else None
+    nodes = [Node("this machine", float(machine.cpus), float(machine.gpus))]
+    gpus = None if isinstance(gpus, str) else gpus  # "auto" is measured when the search begins
+    return nodes, choose_resources(nodes, options.cpus_per_trial, gpus)
 
 
 def _nothing_to_run(plan: Plan) -> Iterable[str]:
