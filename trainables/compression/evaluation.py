@@ -63,11 +63,11 @@ def evaluate(network: nn.Module, config: TrainConfig, data: Dataset) -> Score | 
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     if not len(chosen):
         return None
-    device_data = copy_to_device(data, torch.device("cpu"))
+    augmenter, labels = _on_cpu(data)
     evaluator = Evaluator(
         network.eval(),
-        Augmenter(device_data.train_pixels, data.mean, data.std),
-        device_data.train_labels,
+        augmenter,
+        labels,
         chosen,
         batch=evaluation_batch(config.network_size(), "cpu"),
         classes=config.classes,
@@ -81,24 +81,27 @@ def held_out_batches(
     config: TrainConfig, data: Dataset, batch: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields normalised held-out images (B, 3, H, W) and their labels (B,), if any are held out."""
-    device_data = copy_to_device(data, torch.device("cpu"))
-    augmenter = Augmenter(device_data.train_pixels, data.mean, data.std)
+    augmenter, labels = _on_cpu(data)
     chosen = torch.from_numpy(split_training_images(config, data).held_out)
     for part in chosen.split(batch):
-        yield augmenter.plain(part), device_data.train_labels[part]
+        yield augmenter.plain(part), labels[part]
 
 
 def training_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
     """Up to ``count`` normalised training images (B, 3, H, W), evenly spaced over the data set."""
     chosen = torch.from_numpy(spread_evenly(split_training_images(config, data).train, count))
-    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
-    return Augmenter(pixels, data.mean, data.std).plain(chosen)
+    return _on_cpu(data)[0].plain(chosen)
 
 
 def read_images(config: TrainConfig, data: Dataset, count: int) -> Tensor:
     """Up to ``count`` normalised images (B, 3, H, W): held-out images, or training ones if none."""
     split = split_training_images(config, data)
     chosen = spread_evenly(split.train if split.uses_test_set else split.held_out, count)
-    pixels = copy_to_device(data, torch.device("cpu")).train_pixels
-    images = Augmenter(pixels, data.mean, data.std).plain(torch.from_numpy(chosen))
+    images = _on_cpu(data)[0].plain(torch.from_numpy(chosen))
     return images.contiguous(memory_format=torch.channels_last)
+
+
+def _on_cpu(data: Dataset) -> tuple[Augmenter, Tensor]:
+    """The training images, to be normalised, and their labels (N,)."""
+    device_data = copy_to_device(data, torch.device("cpu"))
+    return Augmenter(device_data.train_pixels, data.mean, data.std), device_data.train_labels
