@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from trainables.compression.study_trials import (
     unknown_trial,
 )
 from trainables.config.checkpoint_place import STATE, CheckpointName
-from trainables.config.starting_point import read_starting_point
+from trainables.config.starting_point import StartingPoint, read_starting_point
 from trainables.config.tables import register_tables
 from trainables.config.train_config import TrainConfig
 from trainables.data.datasets.python_file import PATTERN
@@ -160,22 +162,29 @@ def _compressed(folder: Path, trial_id: str) -> Trained:
         if "trial_id" in state:  # a trial's checkpoint, which ``analysis best`` copied
             return _trained_alone(folder, trial_id)
         start = read_starting_point(folder)
+        with _of_this_version(folder):
+            trained = _rebuilt_start(start, tensors, state["source"])
     except (CheckpointError, ValueError) as problem:
         raise TrialError(f"{folder} holds no network: {problem}") from problem
-    if trial_id not in ("", folder.resolve().name):
+    if trial_id not in ("", trained.trial_id):
         raise TrialError(f"{folder} holds one network, not {trial_id!r}: leave that out")
-    source = state["source"]
+    return trained
+
+
+def _rebuilt_start(
+    start: StartingPoint, tensors: dict[str, Tensor], source: dict[str, Any]
+) -> Trained:
     settings = {key: value for key, value in source["config"].items() if key not in SIZES_ASKED}
     config = TrainConfig.from_trial({**settings, **start.architecture})
     size = config.network_size()
     network = build_network(size, batch=config.images_at_once, seed=config.seed)
     network.load_state_dict(tensors)
     return Trained(
-        trial_id=folder.resolve().name,
+        trial_id=start.folder.resolve().name,
         config=config,
         size=size,
         network=network.eval(),
-        checkpoint=folder.name,
+        checkpoint=start.folder.name,
         epochs_done=0,
         dataset_checksum=source["dataset_checksum"],
     )
@@ -188,8 +197,15 @@ def _open(store: CheckpointStore, name: CheckpointName) -> Trained:
 
 def _read(folder: Path, name: str) -> Trained:
     tensors, state = read_checkpoint(folder)
-    try:
+    with _of_this_version(folder):
         return _rebuilt(tensors, state, name)
+
+
+@contextlib.contextmanager
+def _of_this_version(folder: Path) -> Iterator[None]:
+    """Raises CheckpointError where something in a checkpoint is missing or of another kind."""
+    try:
+        yield
     except (KeyError, TypeError, AttributeError, RuntimeError) as problem:  # edited by hand, say
         reason = str(problem).partition("\n")[0]
         raise CheckpointError(

@@ -25,7 +25,11 @@ from trainables.data.sources import DatasetError
 from trainables.sizes.registry import SIZES
 from trainables.sizes.spec import ConvSpec
 from trainables.training.batchnorm import measure_batchnorm
-from trainables.training.checkpoints.checkpoint import CheckpointError
+from trainables.training.checkpoints.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
 from trainables.training.trainer import Trainer
 
 SPECTRAL = [
@@ -229,6 +233,15 @@ def test_a_configuration_that_contradicts_its_starting_point_is_told_all_of_it(
 def test_a_folder_that_is_no_starting_point_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"compress` wrote, got .* \(it has no state.json\)"):
         TrainConfig.from_trial({"init": str(tmp_path)})
+
+
+def test_a_starting_point_that_was_edited_is_refused_in_words(trained, digits, tmp_path):
+    start(tmp_path / "a", trained, compress(trained, Target("tt_conv", rank=3)), digits)
+    tensors, state = read_checkpoint(tmp_path / "a")
+    del state["source"]["config"], state["json_blake2b"]
+    write_checkpoint(tmp_path / "b", tensors, state)
+    with pytest.raises(TrialError, match="b holds no checkpoint that this version can read"):
+        load_trained(tmp_path / "b")
 
 
 def test_a_network_that_is_not_dense_is_refused(tmp_path, digits):
