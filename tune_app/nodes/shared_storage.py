@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from typing import Any
 
+from trainables.files.storage import without_secrets
 from tune_app.command.errors import UsageError
 from tune_app.record.storage import StorageFolder
 
@@ -23,7 +24,8 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
         folder = StorageFolder(storage)
         folder.write(f".driver-{token}", token.encode())
     except OSError as problem:
-        raise UsageError([f"cannot write to --storage {storage}: {problem}"]) from problem
+        told = f"cannot write to --storage {without_secrets(storage)}: {problem}"
+        raise UsageError([told]) from problem
     nodes = _alive()
     references = {node: _asked(storage, token, node) for node in nodes}
     # all at once, so that nodes that hang are waited for together
@@ -74,7 +76,7 @@ def _node_problem(storage: str, address: str, reference: Any) -> str:
         reason = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
         if "failed to import on the worker" in str(problem):
             return f"node {address} lacks RankTune ({reason[0]}): install one version on every node"
-        return f"node {address} does not share {storage}: {reason[0]}; {advice}"
+        return f"node {address} does not share {without_secrets(storage)}: {reason[0]}; {advice}"
     return ""
 
 

@@ -44,7 +44,7 @@ from tune_app.study.shared_study import (
     storage_errors_as_usage,
 )
 from tune_app.study.storage_owner import is_copy, take_storage
-from tune_app.study.study_name import new_name, study_name, study_storage
+from tune_app.study.study_name import moved_storage, new_name, study_name, study_storage
 
 
 def run_study(plan: Plan, options: RunOptions, config: RunnerConfig | None = None) -> Outcome:
@@ -119,6 +119,9 @@ def _named(paths: StudyPaths, options: RunOptions) -> tuple[StudyName, str]:
 
 def _make_folders(paths: StudyPaths, options: RunOptions, name: StudyName, copied: str) -> None:
     """The study's own, without drafts of a killed search, and that of its checkpoints."""
+    moved = moved_storage(paths, study_storage(paths, options, name))
+    if moved and not copied:  # else the checkpoints are copied, too
+        LOG.info("note: %s", moved)
     remove_left_drafts(paths.folder, paths.folder / FIGURES)
     for folder in (paths.folder, paths.logs):
         folder.mkdir(parents=True, exist_ok=True)

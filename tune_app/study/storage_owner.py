@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from trainables.files.filesystem import filesystem, list_folder
-from trainables.files.storage import join
+from trainables.files.storage import join, without_secrets
 from tune_app.command.output import LOG
 from tune_app.record.paths import StudyPaths
 from tune_app.record.storage import StorageFolder
@@ -38,7 +38,8 @@ def take_storage(storage: str, name: StudyName, paths: StudyPaths, copied: str =
     """Says whose the storage's folder is; ``copied`` names the one whose checkpoints come along."""
     place = join(storage, name.shared)
     if copied:
-        LOG.info("%s is a copy of a study: its checkpoints are copied to %s", paths.folder, place)
+        told = "%s is a copy of a study: its checkpoints are copied to %s"
+        LOG.info(told, paths.folder, without_secrets(place))
         _copy(join(storage, copied), place)
     write_owner(place, paths)
 

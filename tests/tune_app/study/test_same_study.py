@@ -235,6 +235,7 @@ def test_two_studies_of_one_name_share_nothing_in_one_storage(ray_here, tmp_path
     before = {log: log.read_text() for log in (tmp_path / "shared").glob("*/*/worker.log")}
     assert copy.run(plan_of([*more, *some_trials(4)[3:]]), storage=storage).exit_code == 0
     assert any("is a copy of a study" in line for line in copy.lines)
+    assert not any("from now on" in line for line in copy.lines)
     assert json.loads((copy.folder / "study.json").read_text())["id"] != documents[0]["id"]
     assert {log: log.read_text() for log in before} == before  # the first study's are untouched
     assert len(list((tmp_path / "shared").glob("*/owner.json"))) == 3
