@@ -30,4 +30,5 @@ def precision(
         print(json.dumps(rates))
         return
     for name, rate in rates.items():
-        print(f"{name} {rate:8.1f} images per core-second")
+        speed = f"{rate:8.1f} images per core-second" if rate else "gradients that are not finite"
+        print(f"{name} {speed}")

@@ -64,7 +64,7 @@ def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
 @functools.lru_cache(maxsize=64)
 def _gain(network: str, image_size: int, classes: int, cpu: str) -> float:
     """How many times faster the network trains in bf16 than in fp32 here."""
-    path = answer_file("precision", split_network(network)[1], image_size, classes, cpu)
+    path = answer_file("speed_by_format", split_network(network)[1], image_size, classes, cpu)
     stored = stored_answer(path)
     rates = json.loads(stored) if stored else None
     if rates is None:

@@ -24,7 +24,7 @@ def _an_empty_cache(tmp_path, monkeypatch):
 def known(name: str, fp32: float, bf16: float) -> str:
     """A network that was measured on this machine before."""
     digest = name.rjust(16, "0")
-    path = answer_file("precision", digest, 32, 10, read_cpu_name())
+    path = answer_file("speed_by_format", digest, 32, 10, read_cpu_name())
     store_answer(path, json.dumps({"fp32": fp32, "bf16": bf16}))
     return f"torchvision:{name}#{digest}"
 

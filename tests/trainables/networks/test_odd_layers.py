@@ -14,6 +14,7 @@ from trainables.exporting.plain_convs import FACTORS, make_plain
 from trainables.networks.build import build_network
 from trainables.networks.network_error import NetworkError
 from trainables.networks.registry import make_module, make_table, meta_module
+from trainables.networks.speed import images_per_second
 from trainables.networks.substitute import factorized_layers, substitute
 from trainables.networks.trace import BYPASSED
 
@@ -193,3 +194,9 @@ def test_nothing_that_can_be_replaced_is_explained_and_the_advice_works(
     )
     if advice:
         assert chosen_rows(table, advice, keep)
+
+
+def test_a_format_in_which_gradients_are_not_finite_is_no_choice() -> None:
+    rates = images_per_second(table_of("lost_in_bf16"), ("fp32", "bf16"))
+    assert rates["fp32"] > 0
+    assert rates["bf16"] == 0
