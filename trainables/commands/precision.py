@@ -30,5 +30,5 @@ def precision(
         print(json.dumps(rates))
         return
     for name, rate in rates.items():
-        speed = f"{rate:8.1f} images per core-second" if rate else "gradients that are not finite"
+        speed = f"{rate:8.1f} images per core-second" if rate else "wrong gradients"
         print(f"{name} {speed}")

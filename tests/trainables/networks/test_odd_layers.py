@@ -200,3 +200,18 @@ def test_a_format_in_which_gradients_are_not_finite_is_no_choice() -> None:
     rates = images_per_second(table_of("lost_in_bf16"), ("fp32", "bf16"))
     assert rates["fp32"] > 0
     assert rates["bf16"] == 0
+
+
+def test_bf16_is_no_choice_where_it_gets_the_gradient_of_a_dilated_convolution_wrong() -> None:
+    layer = make_module(table_of("dilated")).dilated.to(memory_format=torch.channels_last)
+    x = torch.randn(4, 24, 32, 32).contiguous(memory_format=torch.channels_last)
+    weights = torch.randn(4, 64, 32, 32)
+    gradients = []
+    for in_bf16 in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
+            output = layer(x).float()
+        gradients += torch.autograd.grad((output * weights).sum(), [layer.weight])
+    low, exact = gradients
+    right = bool((low - exact).norm() < 0.1 * exact.norm())
+    rates = images_per_second(table_of("dilated"), ("fp32", "bf16"))
+    assert (rates["bf16"] > 0) == right
