@@ -32,7 +32,8 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
     steps = [size_step(float(size)) for size in frame["parameters"]]
     frame = frame.assign(from_size=[low for low, _ in steps], to_size=[high for _, high in steps])
     by_size = [rows for _, rows in frame.groupby("from_size")]
-    ranked = [contenders(rows) for rows in by_size]
+    competing = set(contenders(frame)["configuration"])
+    ranked = [_contenders_of_size(rows, competing) for rows in by_size]
     best = pd.concat([rivals.head(1) for rivals in ranked])
     best = best.assign(
         candidates=[len(rows) for rows in by_size],
@@ -40,6 +41,12 @@ def best_at_each_size(study: Study) -> pd.DataFrame:
         trial_id=best["configuration"].map(_first_trials(study)),
     )
     return best.merge(_tests(study), on="trial_id", how="left").reset_index(drop=True)
+
+
+def _contenders_of_size(rows: pd.DataFrame, competing: set[str]) -> pd.DataFrame:
+    """Those that compete among all sizes, so that the best of all is that of its size, too."""
+    everywhere = rows[rows["configuration"].isin(competing)]
+    return contenders(everywhere if len(everywhere) else rows)
 
 
 def _first_trials(study: Study) -> dict[str, str]:

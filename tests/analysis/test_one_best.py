@@ -138,6 +138,11 @@ HARD = {
         Fixed(lambda rank, seed: {8: 0.9, 16: 0.89, 32: 0.95}[rank]),
         None,
     ),
+    "few runs of the highest of its size, many of a worse one elsewhere": (
+        [*configs((0,), (8,)), *configs((0, 1), (16,)), *configs((0, 1, 2), (32,))],
+        Fixed(lambda rank, seed: {8: 0.95, 16: 0.90, 32: 0.5}[rank]),
+        None,
+    ),
     "a network of two families": (
         [
             {"layer": layer, **more, "rank": rank, "epochs": 4, "seed": seed}
@@ -166,6 +171,7 @@ BEST = {
     "all but one run diverged": 16,
     "under a limit the highest run is not of the highest mean": 16,
     "the second stage has begun": 8,
+    "few runs of the highest of its size, many of a worse one elsewhere": 16,
     "a network of two families": 16,
 }
 
