@@ -69,8 +69,8 @@ def images_per_second(table: LayerTable, formats: tuple[str, ...]) -> dict[str, 
 def _is_wrong_in_bf16(row: LayerRow) -> bool:
     """Whether torch's bf16 kernels get the gradient of a dilated convolution wrong here.
 
-    Those of torch 2.14 do on CPUs with AVX-512, channels last, where the channels are no multiple
-    of 16: at 32x32 pixels it is NaN from 24 to 48 channels, and 80 % off from 24 to 64.
+    Those of torch 2.14 do on CPUs with AVX-512, channels last, from 20, 24, 40 or 56 channels:
+    at 32x32 pixels it is NaN from 24 to 48 channels, and 80 % off from 24 to 64.
     """
     if row.dilation == (1, 1) or not row.inputs:
         return False
