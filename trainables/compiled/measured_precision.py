@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable
 from math import prod
 
+from trainables.architectures.layer_table import LayerTable
 from trainables.architectures.resnet9 import RESNET9
 from trainables.compiled.precision import read_cpu_flags, read_cpu_name, resolve_precision
 from trainables.config.tables import split_network
@@ -16,7 +17,9 @@ from trainables.config.torch_process import (
     store_answer,
     stored_answer,
 )
-from trainables.config.train_config import TrainConfig
+from trainables.config.train_config import ConfigError, TrainConfig
+
+NAMED = 3  # layers
 
 
 def choose_precision(
@@ -53,11 +56,34 @@ def choose_precision(
 
 
 def trial_precision(config: TrainConfig, *, gpu: bool) -> str:
-    """The number format of a trial: its own, or that of "auto" on this machine."""
-    if config.precision != "auto":
-        return config.precision
-    return choose_precision(
-        [config.network], image_size=config.image_size, classes=config.classes, gpu=gpu
+    """The number format of a trial: its own, or that of "auto" on this machine.
+
+    Raises:
+        ConfigError: where it is bf16, and gradients may be wrong in it here.
+    """
+    if config.precision == "auto":
+        return choose_precision(
+            [config.network], image_size=config.image_size, classes=config.classes, gpu=gpu
+        )
+    if config.precision == "bf16" and not gpu and (problem := bf16_problem(config.table)):
+        raise ConfigError([problem])
+    return config.precision
+
+
+def bf16_problem(table: LayerTable | None) -> str:
+    """Why a network (None: ResNet-9) is not trained in bf16 on a CPU; "" where it can be.
+
+    Where AVX-512 computes them, torch 2.11 and 2.14 get gradients of dilated convolutions' weights
+    wrong in bf16: NaN, or finite and 80 % off (docs/decisions/training-any-network.md).
+    """
+    dilated = [] if table is None else [row.name for row in table.rows if row.dilation != (1, 1)]
+    if not dilated:
+        return ""
+    word = "layer" if len(dilated) == 1 else "layers"
+    named = ", ".join(dilated[:NAMED]) + ", …" * (len(dilated) > NAMED)
+    return (
+        "precision=bf16: on a CPU torch gets gradients of dilated convolutions wrong in bf16 "
+        f"({word} {named}); set precision=fp32, or train on a GPU"
     )
 
 

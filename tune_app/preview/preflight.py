@@ -15,6 +15,7 @@ import humanize
 import psutil
 
 from analysis.record.record import RecordError, read_record
+from trainables.compiled.measured_precision import bf16_problem
 from trainables.config.former_names import with_present_names
 from trainables.config.train_config import default_keys, unknown_key
 from trainables.data.datasets.registry import (
@@ -72,6 +73,7 @@ def start_problems(plan: Plan, options: RunOptions, *, download: bool = False) -
     return [
         *_nothing_to_run(plan),
         *_data_problems(plan, options, download=download),
+        *_format_problems(plan, options),
         *_reuse_problems(options.reuse_from, folder),
         *environment_problems(options, folder, forecast(plan).disk_bytes),
     ]
@@ -233,6 +235,15 @@ def _reuse_problems(studies: Iterable[Path], study_folder: Path | None = None) -
                 and folder.expanduser().samefile(study_folder)
             ):
                 yield f"--reuse-from {folder}: this is the study itself; leave it out"
+
+
+def _format_problems(plan: Plan, options: RunOptions) -> Iterable[str]:
+    """Why trials of this machine's CPU cannot train in the number format that is fixed for them."""
+    if options.address is not None or (this_machine().gpus and options.gpus_per_trial != 0):
+        return []
+    configs = [trial.config for trial in plan.trials or plan.examples]
+    tables = {one.network: one.table for one in configs if one.precision == "bf16"}
+    return filter(None, map(bf16_problem, tables.values()))
 
 
 def _data_problems(plan: Plan, options: RunOptions, *, download: bool) -> list[str]:

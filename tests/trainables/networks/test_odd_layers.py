@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from tests.trainables.networks.foreign import FILE
+from tests.trainables.networks.foreign import FILE, TEN_LINES
 from tests.trainables.networks.watched_macs import watched_macs
 from trainables.architectures.architecture import Architecture
 from trainables.architectures.layer_table import LayerTable
 from trainables.architectures.network_size import NetworkSize, size_network
 from trainables.architectures.selection import SelectionError, chosen_rows
+from trainables.compiled.measured_precision import trial_precision
+from trainables.config.train_config import ConfigError, TrainConfig
 from trainables.exporting.plain_convs import FACTORS, make_plain
 from trainables.networks.build import build_network
 from trainables.networks.network_error import NetworkError
@@ -202,16 +204,14 @@ def test_a_format_in_which_gradients_are_not_finite_is_no_choice() -> None:
     assert rates["bf16"] == 0
 
 
-def test_bf16_is_no_choice_where_it_gets_the_gradient_of_a_dilated_convolution_wrong() -> None:
-    layer = make_module(table_of("dilated")).dilated.to(memory_format=torch.channels_last)
-    x = torch.randn(4, 24, 32, 32).contiguous(memory_format=torch.channels_last)
-    weights = torch.randn(4, 64, 32, 32)
-    gradients = []
-    for in_bf16 in (True, False):
-        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
-            output = layer(x).float()
-        gradients += torch.autograd.grad((output * weights).sum(), [layer.weight])
-    low, exact = gradients
-    right = bool((low - exact).norm() < 0.1 * exact.norm())
+def test_a_network_with_a_dilated_convolution_is_not_trained_in_bf16_on_a_cpu() -> None:
     rates = images_per_second(table_of("dilated"), ("fp32", "bf16"))
-    assert (rates["bf16"] > 0) == right
+    assert rates["fp32"] > 0
+    assert rates["bf16"] == 0
+    keys = {"network": f"{ODD}:make_dilated", "classes": 5, "precision": "bf16"}
+    config = TrainConfig.from_trial(keys)
+    assert trial_precision(config, gpu=True) == "bf16"
+    with pytest.raises(ConfigError, match=r"wrong in bf16 \(layer dilated\); set precision=fp32"):
+        trial_precision(config, gpu=False)
+    for others in ({"precision": "fp32"}, {"network": TEN_LINES}):
+        trial_precision(TrainConfig.from_trial({**keys, **others}), gpu=False)
