@@ -100,7 +100,10 @@ def test_figures_writes_the_charts_asked_for_or_all_that_show_something(
         (["show", "{study}", "nobody"], "has no trial 'nobody'; it has dense"),
         (["show", "nobody", "{study}"], "has no trial 'nobody'; it has dense"),  # as before
         (["best", "--out", "{tmp}/best", "{study}"], "holds no checkpoint"),
-        (["best", "--out", "{tmp}/b", "{study}", "--max-parameters", "9"], "of what has finished the least is "),
+        (
+            ["best", "--out", "{tmp}/b", "{study}", "--max-parameters", "9"],
+            "of what has finished the least is ",
+        ),
         (["export", "{study}", "--out", "{tmp}/t.xlsx"], "no table is written as 'xlsx'"),
         (["export", "{study}", "--out", "{tmp}/t.csv", "--format", "md"], "say different things"),
         (["compare", "{study}"], "Missing argument 'B'"),

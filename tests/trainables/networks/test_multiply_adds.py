@@ -68,7 +68,7 @@ def test_what_was_counted_decides_no_digest() -> None:
 
 def test_the_layers_say_how_much_is_in_none_of_them(capsys) -> None:
     layers(f"{OTHERS}:make(part='lstm')", classes=5)
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "2,080 (3.9%) of the multiply-adds in no layer that is listed" in said
     assert " of the parameters in no layer that is listed: biases and normalisation" in said
 
