@@ -18,6 +18,7 @@ from trainables.config.torch_process import (
     stored_answer,
 )
 from trainables.config.train_config import ConfigError, TrainConfig
+from trainables.text.count import first_few
 
 NAMED = 3  # layers
 
@@ -80,10 +81,9 @@ def bf16_problem(table: LayerTable | None) -> str:
     if not dilated:
         return ""
     word = "layer" if len(dilated) == 1 else "layers"
-    named = ", ".join(dilated[:NAMED]) + ", …" * (len(dilated) > NAMED)
     return (
         "precision=bf16: on a CPU torch gets gradients of dilated convolutions wrong in bf16 "
-        f"({word} {named}); set precision=fp32, or train on a GPU"
+        f"({word} {first_few(dilated, NAMED)}); set precision=fp32, or train on a GPU"
     )
 
 

@@ -11,7 +11,7 @@ from trainables.config.checkpoint_place import STATE, study_checkpoints
 from trainables.files.filesystem import filesystem, list_folder
 from trainables.files.storage import is_uri, no_study_folder
 from trainables.files.study_folder import STUDY, TRAINED_ALONE
-from trainables.text.count import plural
+from trainables.text.count import first_few, plural
 from trainables.text.suggestion import nearest_few
 
 MAX_LISTED = 5
@@ -98,7 +98,7 @@ def only_trial(study: Path, storage: str) -> str:
         return trials[0]
     if not trials:
         raise TrialError(unknown_trial(study, storage, ""))
-    listed = ", ".join(trials[:MAX_LISTED]) + (", …" if len(trials) > MAX_LISTED else "")
+    listed = first_few(trials, MAX_LISTED)
     raise TrialError(f"{study} has {len(trials)} trials; name one of {listed}")
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def plural(count: int, noun: str) -> str:
     """``1 run``, ``12 runs``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """``a, b, c``, or of more names the first ones: ``a, b, …``."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def short_count(count: float) -> str:

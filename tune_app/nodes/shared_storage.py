@@ -8,6 +8,7 @@ from typing import Any
 
 from trainables.files.storage import without_secrets
 from tune_app.command.errors import UsageError
+from tune_app.nodes.node_call import call_on_node
 from tune_app.record.storage import StorageFolder
 
 
@@ -27,7 +28,9 @@ def check_shared(storage: str, timeout: float = 60.0) -> None:
         told = f"cannot write to --storage {without_secrets(storage)}: {problem}"
         raise UsageError([told]) from problem
     nodes = _alive()
-    references = {node: _asked(storage, token, node) for node in nodes}
+    references = {
+        node: call_on_node(node, _read_and_answer, storage, token, node) for node in nodes
+    }
     # all at once, so that nodes that hang are waited for together
     answered, _ = ray.wait([*references.values()], num_returns=len(nodes), timeout=timeout)
     problems = {
@@ -49,20 +52,6 @@ def _alive() -> dict[str, str]:
     import ray
 
     return {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-
-
-def _asked(storage: str, token: str, node: str) -> Any:
-    """The reference to a node's answer."""
-    import ray
-
-    pinned = ray.remote(_read_and_answer).options(
-        num_cpus=0,
-        max_retries=0,
-        scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            node, soft=False
-        ),
-    )
-    return pinned.remote(storage, token, node)
 
 
 def _node_problem(storage: str, address: str, reference: Any) -> str:

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from tune_app.command.output import LOG
+from tune_app.nodes.node_call import call_on_node
 
 LINES = 40
 
@@ -31,15 +32,8 @@ class WorkerLogs:
 def _fetch(log: Path, host: str, node: str) -> None:
     import ray
 
-    pinned = ray.remote(last_lines).options(
-        num_cpus=0,
-        max_retries=0,
-        scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            node, soft=False
-        ),
-    )
     try:
-        text = ray.get(pinned.remote(str(log)), timeout=ANSWER_SECONDS)
+        text = ray.get(call_on_node(node, last_lines, str(log)), timeout=ANSWER_SECONDS)
         here = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if text and text not in here:
             with log.open("a", encoding="utf-8") as file:

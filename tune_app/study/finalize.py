@@ -38,9 +38,8 @@ class Outcome:
     ``counts`` are of the planned trials, by status. ``reason`` says in words why the run ended.
     ``best`` is the id of the best configuration's best trial, "" for none; ``best_kept`` that of
     its trials with a checkpoint; ``best_accuracy`` the mean over its seeds, ``best_run`` what that
-    trial reached. ``best_learned`` is False where that
-    is so close to a guess that it counts at chance. ``complete`` tells whether another run would
-    find nothing to do.
+    trial reached. ``best_learned`` is False where that is so close to a guess that it counts at
+    chance. ``complete`` tells whether another run would find nothing to do.
     """
 
     folder: Path

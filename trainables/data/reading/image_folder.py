@@ -9,6 +9,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from trainables.data.sources import DatasetError
+from trainables.text.count import first_few
 
 IMAGE_SUFFIXES = (
     *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
@@ -184,8 +185,7 @@ def _in_parts(data_dir: Path, folders: dict[str, Path], walk: _Walk) -> ImageFol
         if path.name not in folders and not path.name.startswith(".")
     ]
     if beside:
-        more = ", …" if len(beside) > NAMED else ""
-        words = f"{', '.join(map(name, beside[:NAMED]))}{more}"
+        words = first_few([name(one) for one in beside], NAMED)
         kind = f"entries beside {' and '.join(sorted(folders))} ({words})"
         walk.passed_over[kind] = len(beside)
     parts = {part: walk.classes(path) for part, path in sorted(folders.items())}

@@ -16,6 +16,7 @@ from trainables.networks.from_file.network_code import run_code
 from trainables.networks.network_error import NetworkError, where_it_failed
 from trainables.networks.origin import Call, Origin, Sources
 from trainables.networks.reference import Reference
+from trainables.text.count import first_few
 from trainables.text.error_words import error_words
 from trainables.text.suggestion import did_you_mean
 
@@ -51,8 +52,8 @@ def find_function(texts: Sources, path: Path, function: str) -> Callable[..., nn
         if callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
     hint = did_you_mean(function, own)
-    listed = ", ".join(own[:LISTED]) + (", …" if len(own) > LISTED else "")
-    raise NetworkError(f"{name} has no function {function!r}: it has {listed or 'none'}{hint}")
+    listed = first_few(own, LISTED) or "none"
+    raise NetworkError(f"{name} has no function {function!r}: it has {listed}{hint}")
 
 
 def takes(function: Callable[..., object], argument: str) -> bool:
